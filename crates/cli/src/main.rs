@@ -1,0 +1,2 @@
+//! The dermx command.
+fn main() {}

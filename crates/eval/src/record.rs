@@ -1,0 +1,82 @@
+//! What an evaluation says: the shape of `eval.json`.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A mean with its spread and with the count of what went into it.
+///
+/// For one network `n` counts the rows (images, or masks) whose score is defined, `undefined`
+/// those whose score is not, and `std` is the sample standard deviation over the rows.
+/// Over several seeds `mean` and `std` (sample) are over the seeds' means, which `seeds` lists,
+/// and `n` and `undefined` count seeds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean of the defined values; `None` when there is none.
+    pub mean: Option<f64>,
+    /// Sample standard deviation (n - 1); `None` below two values.
+    pub std: Option<f64>,
+    /// Number of defined values.
+    pub n: usize,
+    /// Number of undefined values.
+    pub undefined: usize,
+    /// The mean of each seed, when this score is over seeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<Option<f64>>,
+}
+
+/// F1, sensitivity and specificity of one class, one against the rest.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassScores {
+    /// `2 TP / (2 TP + FP + FN)`.
+    pub f1: Score,
+    /// `TP / (TP + FN)`.
+    pub sensitivity: Score,
+    /// `TN / (TN + FP)`.
+    pub specificity: Score,
+}
+
+/// Agreement of heat maps with experts' masks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MapScores {
+    /// Fuzzy F1 (soft Dice).
+    pub f1: Score,
+    /// Fuzzy sensitivity.
+    pub sensitivity: Score,
+    /// Fuzzy specificity.
+    pub specificity: Score,
+    /// Share of the map's mass that lies inside the mask.
+    pub mass: Score,
+}
+
+/// Table 6: map scores by characteristic, and under [`UNION`] for each rater's union.
+pub type MapTable = BTreeMap<String, MapScores>;
+
+/// The row of Table 6 that joins all characteristics that one rater outlined in one image.
+pub const UNION: &str = "Union";
+
+/// The shape of `eval.json`, for one network or over seeds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EvalRecord {
+    /// That this is research output and no medical device.
+    pub notice: String,
+    /// Class names in the order of the confusion matrices.
+    pub classes: Vec<String>,
+    /// Seeds that this record is over; one entry for one trained network, none for outside maps.
+    pub seeds: Vec<u64>,
+    /// Share of images whose predicted class is the gold class; absent without predictions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub accuracy: Option<Score>,
+    /// Mean of the classes' F1; absent without predictions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub macro_f1: Option<Score>,
+    /// Diagnosis scores by class name.
+    pub table_5: BTreeMap<String, ClassScores>,
+    /// Explanation scores by characteristic.
+    pub table_6: MapTable,
+    /// The same table for maps that never saw a network (`random`, `centre_gaussian`).
+    pub baselines: BTreeMap<String, MapTable>,
+    /// One matrix per network: `matrix[gold][predicted]` counts images.
+    pub confusion_matrices: Vec<Vec<Vec<u64>>>,
+    /// How the maps were prepared and which rows were counted.
+    pub scoring: BTreeMap<String, serde_json::Value>,
+}
