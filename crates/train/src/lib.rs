@@ -1,1 +1,3 @@
-//! placeholder
+//! Class weights, loss, optimiser, loop and checkpoints.
+pub mod adam;
+pub mod loss;

@@ -1,0 +1,56 @@
+//! Names of parameters.
+
+/// The place in a network during a visit or a mapping, in torchvision's names.
+///
+/// Call [`enter`](Self::enter) and [`exit`](Self::exit) from the `enter_module` and `exit_module`
+/// of a Burn visitor or mapper.
+#[derive(Debug, Default)]
+pub struct ParameterPath {
+    parts: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl ParameterPath {
+    /// Goes into a sub-module or field.
+    pub fn enter(&mut self, name: &str, container_type: &str) {
+        self.parts.push(name.to_string());
+        self.containers.push(container_type.to_string());
+    }
+
+    /// Comes back from it.
+    pub fn exit(&mut self) {
+        self.parts.pop();
+        self.containers.pop();
+    }
+
+    /// Torchvision's name of the parameter at this place, for example `layer1.0.bn1.weight`.
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        for (part, container) in self.parts.iter().zip(&self.containers) {
+            if container.starts_with("Enum:") {
+                continue;
+            }
+            if !name.is_empty() {
+                name.push('.');
+            }
+            name.push_str(match part.as_str() {
+                "gamma" => "weight",
+                "beta" => "bias",
+                other => other,
+            });
+        }
+        name
+    }
+
+    /// Whether the parameter here is the weight of a linear layer, which Burn keeps as
+    /// `[inputs, outputs]` and torchvision as `[outputs, inputs]`.
+    pub fn is_linear_weight(&self) -> bool {
+        self.containers.last().is_some_and(|container| container == "Struct:Linear")
+            && self.parts.last().is_some_and(|part| part == "weight")
+    }
+
+    /// Whether the tensor here is a statistic of batch normalization, which no optimizer moves.
+    pub fn is_running_statistic(&self) -> bool {
+        self.parts.last().is_some_and(|part| part == "running_mean" || part == "running_var")
+    }
+}
