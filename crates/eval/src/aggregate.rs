@@ -114,39 +114,38 @@ impl Join<'_> {
         keys[0].iter().copied().map(row).collect()
     }
 
+    fn cell<T>(
+        &self,
+        place: &str,
+        name: &str,
+        rows: &[&T],
+        score: impl Fn(&T) -> &Score,
+    ) -> Result<Score, EvalError> {
+        let scores: Vec<&Score> = rows.iter().map(|row| score(row)).collect();
+        self.score(&format!("{place}.{name}"), &scores)
+    }
+
     fn class_table(
         &self,
         place: &str,
         tables: &[&BTreeMap<String, ClassScores>],
     ) -> Result<BTreeMap<String, ClassScores>, EvalError> {
         self.rows(place, tables, |place, rows| {
-            let cell = |name: &str, score: fn(&ClassScores) -> &Score| {
-                self.score(
-                    &format!("{place}.{name}"),
-                    &rows.iter().map(|row| score(row)).collect::<Vec<_>>(),
-                )
-            };
             Ok(ClassScores {
-                f1: cell("f1", |row| &row.f1)?,
-                sensitivity: cell("sensitivity", |row| &row.sensitivity)?,
-                specificity: cell("specificity", |row| &row.specificity)?,
+                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
             })
         })
     }
 
     fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
         self.rows(place, tables, |place, rows| {
-            let cell = |name: &str, score: fn(&MapScores) -> &Score| {
-                self.score(
-                    &format!("{place}.{name}"),
-                    &rows.iter().map(|row| score(row)).collect::<Vec<_>>(),
-                )
-            };
             Ok(MapScores {
-                f1: cell("f1", |row| &row.f1)?,
-                sensitivity: cell("sensitivity", |row| &row.sensitivity)?,
-                specificity: cell("specificity", |row| &row.specificity)?,
-                mass: cell("mass", |row| &row.mass)?,
+                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+                mass: self.cell(place, "mass", rows, |row| &row.mass)?,
             })
         })
     }

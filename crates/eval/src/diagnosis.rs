@@ -2,6 +2,9 @@
 
 use crate::{EvalError, score};
 
+/// The last count up to which float64 is exact.
+const MAX_IMAGES: u64 = 1 << 53;
+
 /// Counts images by gold class (row) and predicted class (column).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfusionMatrix {
@@ -30,15 +33,22 @@ impl ConfusionMatrix {
     /// Takes `rows[gold][predicted]`.
     ///
     /// # Errors
-    /// When the rows are not a square.
+    /// When the rows are not a square or count more than 2^53 images.
     pub fn from_rows(rows: Vec<Vec<u64>>) -> Result<Self, EvalError> {
-        match rows.iter().position(|row| row.len() != rows.len()) {
-            None => Ok(Self { rows }),
-            Some(row_idx) => Err(EvalError::new(
+        if let Some(row_idx) = rows.iter().position(|row| row.len() != rows.len()) {
+            return Err(EvalError::new(
                 format!("confusion matrix, row {row_idx}"),
                 format!("found {} columns, expected {}", rows[row_idx].len(), rows.len()),
-            )),
+            ));
         }
+        let sum = rows.iter().flatten().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        if sum.is_none_or(|sum| sum > MAX_IMAGES) {
+            let message = format!(
+                "found more images than can be counted exactly, expected up to {MAX_IMAGES}"
+            );
+            return Err(EvalError::new("confusion matrix", message));
+        }
+        Ok(Self { rows })
     }
 
     /// Counts one image.
@@ -163,6 +173,8 @@ mod tests {
     fn wrong_input_is_named() {
         let error = ConfusionMatrix::from_rows(vec![vec![1, 2], vec![3]]).unwrap_err();
         assert_eq!(error.to_string(), "confusion matrix, row 1: found 1 columns, expected 2");
+        let error = ConfusionMatrix::from_rows(vec![vec![u64::MAX; 2]; 2]).unwrap_err();
+        assert!(error.message.contains("more images"), "{error}");
         let error = ConfusionMatrix::new(2).add(0, 2).unwrap_err();
         assert!(error.message.contains("predicted class 2, expected indices below 2"), "{error}");
     }

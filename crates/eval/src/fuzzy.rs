@@ -13,8 +13,8 @@ use std::ops::Range;
 /// sensitivity 0 and specificity 1.)
 ///
 /// # Source
-/// Jalaboi et al., 2021, appendix (fuzzy metrics); `mass` is the pointing-game variant of
-/// Zhang et al., 2018, "Top-down neural attention by excitation backprop", for whole maps.
+/// Jalaboi et al., 2021, appendix Table 3. `mass` is what it calls precision, for a binary mask
+/// the same as the energy-based pointing game of Wang et al., 2020 (Score-CAM).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct FuzzyScores {
     /// `2 TP / (sum A + sum S)`, the soft Dice coefficient.
@@ -30,7 +30,7 @@ pub struct FuzzyScores {
 /// Scores a map against a mask of the same shape; any value but 0 is inside.
 ///
 /// # Errors
-/// When the lengths differ.
+/// When the lengths differ or a value of the map is not in \[0, 1\].
 pub fn fuzzy_scores(map: &[f64], mask: &[u8]) -> Result<FuzzyScores, EvalError> {
     if map.len() != mask.len() {
         return Err(EvalError::new(
@@ -38,7 +38,13 @@ pub fn fuzzy_scores(map: &[f64], mask: &[u8]) -> Result<FuzzyScores, EvalError> 
             format!("found {} pixels, expected {} as in the map", mask.len(), map.len()),
         ));
     }
-    fuzzy_scores_runs(&prefix_sums(map), mask_runs(mask))
+    match map.iter().position(|value| !(0.0..=1.0).contains(value)) {
+        None => fuzzy_scores_runs(&prefix_sums(map), mask_runs(mask)),
+        Some(idx) => Err(EvalError::new(
+            format!("map, pixel {idx}"),
+            format!("found {}, expected a value from 0 to 1", map[idx]),
+        )),
+    }
 }
 
 /// Scores a map, given as [`prefix_sums`], against a mask, given as runs of flat indices.
@@ -71,11 +77,14 @@ pub fn fuzzy_scores_runs(
 
 /// The sum of the first i values, for i from 0 to all of them.
 pub fn prefix_sums(values: &[f64]) -> Vec<f64> {
-    let sums = values.iter().scan(0.0, |sum, value| {
-        *sum += value;
-        Some(*sum)
-    });
-    std::iter::once(0.0).chain(sums).collect()
+    let mut sums = Vec::with_capacity(values.len() + 1);
+    let mut sum = 0.0;
+    sums.push(sum);
+    for value in values {
+        sum += value;
+        sums.push(sum);
+    }
+    sums
 }
 
 /// The runs of flat indices where a mask is not 0, in ascending order.
@@ -167,14 +176,20 @@ mod tests {
     #[test]
     fn wrong_masks_are_named() {
         let prefix = prefix_sums(&[0.5; 4]);
-        for runs in
-            [vec![0..2, 1..3], vec![2..3, 0..1], vec![3..5], vec![Range { start: 2, end: 1 }]]
-        {
+        for runs in [
+            vec![0..2, 1..3],
+            vec![2..3, 0..1],
+            vec![0..1, 3..5],
+            vec![0..1, Range { start: 2, end: 1 }],
+        ] {
             assert!(fuzzy_scores_runs(&prefix, runs.clone()).is_err(), "{runs:?}");
         }
         let error = fuzzy_scores_runs(&prefix, [0..2, 3..9]).unwrap_err();
         assert_eq!(error.to_string(), "mask run 3..9: expected ascending runs inside 2..4");
         assert!(fuzzy_scores(&[0.0; 4], &[0; 3]).unwrap_err().message.contains("expected 4"));
-        assert!(fuzzy_scores_runs(&[], [0..0]).is_err());
+        let error = fuzzy_scores(&[0.0, f64::NAN], &[0; 2]).unwrap_err();
+        assert_eq!(error.to_string(), "map, pixel 1: found NaN, expected a value from 0 to 1");
+        assert!(fuzzy_scores(&[1.5], &[1]).is_err());
+        assert!(fuzzy_scores_runs(&[], std::iter::once(0..0)).is_err());
     }
 }

@@ -194,7 +194,7 @@ mod tests {
         // A = 0 .25 .5 1, S = the last two: TP 1.5, F1 3 / 3.75
         let scoring = HeatmapScoring { quantize: false, ..at_size([2, 2]) };
         let map = prepare(&[0.0, 1.0, 2.0, 4.0], [2, 2], &scoring).unwrap();
-        assert_eq!(map.scores([2..4]).unwrap().f1, Some(0.8));
+        assert_eq!(map.scores(std::iter::once(2..4)).unwrap().f1, Some(0.8));
     }
 
     #[test]
