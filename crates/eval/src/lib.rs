@@ -1,5 +1,22 @@
 //! Diagnostic and explainability scores on plain slices: no Burn, no images on disk, no other crate of ours.
 
+mod aggregate;
+mod baseline;
+mod diagnosis;
+mod error;
+mod fuzzy;
+mod heatmap;
 mod record;
+mod resize;
+mod score;
+mod table;
 
-pub use record::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION};
+pub use aggregate::aggregate;
+pub use baseline::{centre_gaussian, uniform_ones};
+pub use diagnosis::{ConfusionMatrix, OneVsRest};
+pub use error::EvalError;
+pub use fuzzy::{FuzzyScores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums};
+pub use heatmap::{Border, HeatmapScoring, Normalize, PreparedMap, prepare};
+pub use record::{ClassScores, EvalRecord, MapScores, MapTable, NOTICE, Score, UNION};
+pub use score::{mean, population_std, sample_std};
+pub use table::{DiagnosisTable, MapRow, diagnosis_table, map_table};

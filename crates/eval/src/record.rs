@@ -51,13 +51,16 @@ pub struct MapScores {
 /// Table 6: map scores by characteristic, and under [`UNION`] for each rater's union.
 pub type MapTable = BTreeMap<String, MapScores>;
 
+/// What every result file and report says about itself.
+pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
+
 /// The row of Table 6 that joins all characteristics that one rater outlined in one image.
 pub const UNION: &str = "Union";
 
 /// The shape of `eval.json`, for one network or over seeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRecord {
-    /// That this is research output and no medical device.
+    /// [`NOTICE`].
     pub notice: String,
     /// Class names in the order of the confusion matrices.
     pub classes: Vec<String>,
@@ -66,7 +69,8 @@ pub struct EvalRecord {
     /// Share of images whose predicted class is the gold class; absent without predictions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub accuracy: Option<Score>,
-    /// Mean of the classes' F1; absent without predictions.
+    /// Mean of the classes' F1; absent without predictions. Its rows are classes: `undefined` counts
+    /// those with neither a gold nor a predicted image, which are left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub macro_f1: Option<Score>,
     /// Diagnosis scores by class name.

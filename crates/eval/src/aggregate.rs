@@ -1,0 +1,278 @@
+//! From the records of single networks to one record over seeds.
+
+use crate::{ClassScores, EvalError, EvalRecord, MapScores, MapTable, NOTICE, Score};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// Joins the records of networks that differ in nothing but the seed.
+///
+/// Every score becomes one over the seeds ([`Score::over_seeds`]), confusion matrices are listed
+/// in the order of the records.
+///
+/// # Errors
+/// When there is no record, a record is not of exactly one seed, a seed comes twice, or two
+/// records differ in classes, scoring, rows of a table, or number of scored images and masks.
+pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
+    let Some(first) = records.first() else {
+        return Err(EvalError::new("records", "found none, expected one for each seed"));
+    };
+    let seeds = single_seeds(records)?;
+    let join = Join { seeds: &seeds };
+    join.expect_same("classes", &each(records, |record| &record.classes))?;
+    for key in records.iter().flat_map(|record| record.scoring.keys()).collect::<BTreeSet<_>>() {
+        join.expect_same(
+            &format!("scoring.{key}"),
+            &each(records, |record| record.scoring.get(key)),
+        )?;
+    }
+    let baselines = each(records, |record| &record.baselines);
+    Ok(EvalRecord {
+        notice: NOTICE.into(),
+        classes: first.classes.clone(),
+        accuracy: join.optional("accuracy", &each(records, |record| record.accuracy.as_ref()))?,
+        macro_f1: join.optional("macro_f1", &each(records, |record| record.macro_f1.as_ref()))?,
+        table_5: join.class_table("table_5", &each(records, |record| &record.table_5))?,
+        table_6: join.map_table("table_6", &each(records, |record| &record.table_6))?,
+        baselines: join
+            .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
+        confusion_matrices: records
+            .iter()
+            .flat_map(|record| record.confusion_matrices.clone())
+            .collect(),
+        scoring: first.scoring.clone(),
+        seeds,
+    })
+}
+
+fn each<'a, T>(records: &'a [EvalRecord], part: impl Fn(&'a EvalRecord) -> T) -> Vec<T> {
+    records.iter().map(part).collect()
+}
+
+fn single_seeds(records: &[EvalRecord]) -> Result<Vec<u64>, EvalError> {
+    let mut seeds = Vec::new();
+    for (record_idx, record) in records.iter().enumerate() {
+        match record.seeds[..] {
+            [seed] if !seeds.contains(&seed) => seeds.push(seed),
+            ref found => {
+                let message =
+                    format!("found {found:?}, expected one seed that is not in {seeds:?}");
+                return Err(EvalError::new(format!("record {record_idx}: seeds"), message));
+            }
+        }
+    }
+    Ok(seeds)
+}
+
+/// Joins what stands at the same place in each record; `seeds` names the records.
+struct Join<'a> {
+    seeds: &'a [u64],
+}
+
+impl Join<'_> {
+    fn expect_same<T: PartialEq + Debug>(
+        &self,
+        place: &str,
+        values: &[T],
+    ) -> Result<(), EvalError> {
+        match values.iter().zip(self.seeds).find(|(value, _)| **value != values[0]) {
+            None => Ok(()),
+            Some((value, seed)) => Err(EvalError::new(
+                place,
+                format!(
+                    "found {value:?} for seed {seed}, expected {:?} as for seed {}",
+                    values[0], self.seeds[0]
+                ),
+            )),
+        }
+    }
+
+    fn score(&self, place: &str, scores: &[&Score]) -> Result<Score, EvalError> {
+        let num_rows: Vec<usize> = scores.iter().map(|score| score.n + score.undefined).collect();
+        self.expect_same(&format!("{place}: n + undefined"), &num_rows)?;
+        Ok(Score::over_seeds(&scores.iter().copied().cloned().collect::<Vec<_>>()))
+    }
+
+    fn optional(&self, place: &str, scores: &[Option<&Score>]) -> Result<Option<Score>, EvalError> {
+        let present: Vec<bool> = scores.iter().map(Option::is_some).collect();
+        self.expect_same(&format!("{place}: present"), &present)?;
+        let scores: Vec<&Score> = scores.iter().copied().flatten().collect();
+        if scores.is_empty() { Ok(None) } else { self.score(place, &scores).map(Some) }
+    }
+
+    fn rows<T>(
+        &self,
+        place: &str,
+        tables: &[&BTreeMap<String, T>],
+        join: impl Fn(&str, &[&T]) -> Result<T, EvalError>,
+    ) -> Result<BTreeMap<String, T>, EvalError> {
+        let keys: Vec<Vec<&String>> = tables.iter().map(|table| table.keys().collect()).collect();
+        self.expect_same(&format!("{place}: rows"), &keys)?;
+        let row = |key: &String| {
+            let rows: Vec<&T> = tables.iter().filter_map(|table| table.get(key)).collect();
+            Ok((key.clone(), join(&format!("{place}.{key}"), &rows)?))
+        };
+        keys[0].iter().copied().map(row).collect()
+    }
+
+    fn cell<T>(
+        &self,
+        place: &str,
+        name: &str,
+        rows: &[&T],
+        score: impl Fn(&T) -> &Score,
+    ) -> Result<Score, EvalError> {
+        let scores: Vec<&Score> = rows.iter().map(|row| score(row)).collect();
+        self.score(&format!("{place}.{name}"), &scores)
+    }
+
+    fn class_table(
+        &self,
+        place: &str,
+        tables: &[&BTreeMap<String, ClassScores>],
+    ) -> Result<BTreeMap<String, ClassScores>, EvalError> {
+        self.rows(place, tables, |place, rows| {
+            Ok(ClassScores {
+                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+            })
+        })
+    }
+
+    fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
+        self.rows(place, tables, |place, rows| {
+            Ok(MapScores {
+                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+                mass: self.cell(place, "mass", rows, |row| &row.mass)?,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UNION;
+    use serde_json::json;
+
+    fn score(mean: f64) -> Score {
+        Score { mean: Some(mean), n: 4, ..Score::default() }
+    }
+
+    /// Every score of the record is `mean`.
+    fn record(seed: u64, mean: f64) -> EvalRecord {
+        let cell = || score(mean);
+        let classes = ClassScores { f1: cell(), sensitivity: cell(), specificity: cell() };
+        let maps = MapScores { f1: cell(), sensitivity: cell(), specificity: cell(), mass: cell() };
+        let table_6: MapTable = [(UNION.to_string(), maps)].into();
+        EvalRecord {
+            notice: NOTICE.into(),
+            classes: vec!["Acne".into()],
+            seeds: vec![seed],
+            accuracy: Some(cell()),
+            macro_f1: Some(cell()),
+            table_5: [("Acne".to_string(), classes)].into(),
+            baselines: [("random".to_string(), table_6.clone())].into(),
+            table_6,
+            confusion_matrices: vec![vec![vec![seed]]],
+            scoring: [("quantize".to_string(), json!(true))].into(),
+        }
+    }
+
+    #[test]
+    fn every_cell_is_over_the_seeds() {
+        // mean (.25 + .75) / 2 = .5, sample std sqrt(2 * .0625 / 1)
+        let joined = aggregate(&[record(3, 0.25), record(1, 0.75)]).unwrap();
+        let expected = Score {
+            mean: Some(0.5),
+            std: Some(0.125f64.sqrt()),
+            n: 2,
+            undefined: 0,
+            seeds: vec![Some(0.25), Some(0.75)],
+        };
+        let (classes, maps) = (&joined.table_5["Acne"], &joined.table_6[UNION]);
+        let baseline = &joined.baselines["random"][UNION];
+        for cell in [
+            joined.accuracy.as_ref().unwrap(),
+            joined.macro_f1.as_ref().unwrap(),
+            &classes.f1,
+            &classes.sensitivity,
+            &classes.specificity,
+            &maps.f1,
+            &maps.sensitivity,
+            &maps.specificity,
+            &maps.mass,
+            &baseline.f1,
+            &baseline.mass,
+        ] {
+            assert_eq!(cell, &expected);
+        }
+        assert_eq!(joined.seeds, [3, 1]);
+        assert_eq!(joined.confusion_matrices, [[[3]], [[1]]]);
+        assert_eq!(joined.scoring["quantize"], json!(true));
+        assert_eq!(joined.notice, NOTICE);
+    }
+
+    #[test]
+    fn record_without_predictions_stays_without() {
+        let outside = |seed| EvalRecord { accuracy: None, macro_f1: None, ..record(seed, 0.5) };
+        let joined = aggregate(&[outside(0), outside(1)]).unwrap();
+        assert_eq!((joined.accuracy, joined.macro_f1), (None, None));
+    }
+
+    #[test]
+    fn undefined_cell_of_one_seed_is_counted() {
+        let mut second = record(1, 0.5);
+        second.table_6.get_mut(UNION).unwrap().mass = Score { undefined: 4, ..Score::default() };
+        let joined = aggregate(&[record(0, 0.5), second]).unwrap();
+        let mass = &joined.table_6[UNION].mass;
+        assert_eq!((mass.n, mass.undefined, mass.std), (1, 1, None));
+        assert_eq!(mass.seeds, [Some(0.5), None]);
+    }
+
+    fn error(change: impl Fn(&mut EvalRecord)) -> String {
+        let mut second = record(7, 0.5);
+        change(&mut second);
+        aggregate(&[record(0, 0.5), second]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn records_that_differ_are_refused_with_the_difference() {
+        let message = error(|record| record.classes = vec!["Wart".into()]);
+        assert_eq!(
+            message,
+            r#"classes: found ["Wart"] for seed 7, expected ["Acne"] as for seed 0"#
+        );
+        let message = error(|record| drop(record.scoring.insert("quantize".into(), json!(false))));
+        assert!(
+            message.starts_with("scoring.quantize: found Some(Bool(false)) for seed 7"),
+            "{message}"
+        );
+        let message = error(|record| drop(record.scoring.insert("border".into(), json!("clamp"))));
+        assert!(message.starts_with("scoring.border: "), "{message}");
+        let message = error(|record| record.table_6.clear());
+        assert_eq!(
+            message,
+            r#"table_6: rows: found [] for seed 7, expected ["Union"] as for seed 0"#
+        );
+        let message = error(|record| record.accuracy = None);
+        assert!(message.starts_with("accuracy: present: found false"), "{message}");
+        let message = error(|record| record.table_5.get_mut("Acne").unwrap().f1.n = 9);
+        assert_eq!(
+            message,
+            "table_5.Acne.f1: n + undefined: found 9 for seed 7, expected 4 as for seed 0"
+        );
+        let message = error(|record| record.baselines.values_mut().for_each(BTreeMap::clear));
+        assert!(message.starts_with("baselines.random: rows: found []"), "{message}");
+    }
+
+    #[test]
+    fn seeds_must_be_single_and_distinct() {
+        assert!(error(|record| record.seeds = vec![0]).contains("found [0]"));
+        assert!(error(|record| record.seeds = vec![1, 2]).contains("found [1, 2]"));
+        assert!(error(|record| record.seeds.clear()).starts_with("record 1: seeds: found []"));
+        assert_eq!(aggregate(&[]).unwrap_err().place, "records");
+    }
+}

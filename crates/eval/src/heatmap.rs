@@ -1,0 +1,223 @@
+//! From a raw heat map to one that can be laid over a mask.
+
+use crate::fuzzy::{FuzzyScores, fuzzy_scores_runs, prefix_sums};
+use crate::{EvalError, resize};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// How a raw map becomes one with values in \[0, 1\].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalize {
+    /// `max(h, 0) / max h`; all zero where the maximum is not positive.
+    Max,
+    /// Values are cut to \[0, 1\].
+    None,
+}
+
+/// What lies beyond the border of a map when it is resized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Border {
+    /// The map mirrored at its outermost pixels: index -1 is index 1.
+    Mirror,
+    /// The outermost pixels.
+    Clamp,
+}
+
+/// How heat maps are prepared before they are scored; the default is the paper's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeatmapScoring {
+    /// \[height, width\] of the masks that the map is compared with.
+    pub size: [usize; 2],
+    /// How values get into \[0, 1\].
+    pub normalize: Normalize,
+    /// Whether values are rounded down to 1/255 before resizing.
+    pub quantize: bool,
+    /// The border that resizing sees.
+    pub border: Border,
+}
+
+impl Default for HeatmapScoring {
+    fn default() -> Self {
+        Self { size: [300, 400], normalize: Normalize::Max, quantize: true, border: Border::Mirror }
+    }
+}
+
+/// A map with values in \[0, 1\] at the size of the masks, ready to be scored many times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedMap {
+    size: [usize; 2],
+    values: Vec<f64>,
+    prefix: Vec<f64>,
+}
+
+impl PreparedMap {
+    /// \[height, width\].
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// The values row by row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// [`prefix_sums`] of the values.
+    pub fn prefix(&self) -> &[f64] {
+        &self.prefix
+    }
+
+    /// Whether the map points nowhere.
+    pub fn is_all_zero(&self) -> bool {
+        self.prefix.last().is_none_or(|&sum| sum == 0.0)
+    }
+
+    /// Scores this map against a mask, given as ascending runs of flat indices.
+    ///
+    /// # Errors
+    /// As [`fuzzy_scores_runs`].
+    pub fn scores(
+        &self,
+        runs: impl IntoIterator<Item = Range<usize>>,
+    ) -> Result<FuzzyScores, EvalError> {
+        fuzzy_scores_runs(&self.prefix, runs)
+    }
+}
+
+/// Normalizes, quantizes and resizes a raw map.
+///
+/// In this order: `h = max(h, 0) / max h` (see [`Normalize`]), `floor(255 h) / 255`, both in
+/// float32 as the maps come, then bilinear resizing in float64 with half-pixel centers to
+/// `scoring.size`. A map that is larger than that along a side is first blurred along it
+/// (a Gaussian of half the shrinking factor less one), so that nothing between the sampled pixels
+/// is lost. A map of the right size is not resized.
+///
+/// # Shapes
+/// `raw` has `map_size` = \[height, width\] values, row by row.
+///
+/// # Errors
+/// When a value is not finite, a size is zero, or the length is not that of `map_size`.
+///
+/// # Source
+/// Jalaboi et al., 2021, and their public notebooks: `uint8(255 * h)`, then scikit-image
+/// `resize(h, (300, 400))`.
+pub fn prepare(
+    raw: &[f32],
+    map_size: [usize; 2],
+    scoring: &HeatmapScoring,
+) -> Result<PreparedMap, EvalError> {
+    check(raw, map_size, scoring.size)?;
+    let mut values = resize::resize(&unit(raw, scoring), map_size, scoring.size, scoring.border);
+    for value in &mut values {
+        *value = value.clamp(0.0, 1.0);
+    }
+    Ok(PreparedMap { size: scoring.size, prefix: prefix_sums(&values), values })
+}
+
+fn unit(raw: &[f32], scoring: &HeatmapScoring) -> Vec<f64> {
+    let scale = match scoring.normalize {
+        Normalize::Max => raw.iter().copied().fold(0.0, f32::max),
+        Normalize::None => 1.0,
+    };
+    if scale <= 0.0 {
+        return vec![0.0; raw.len()];
+    }
+    let normalized = raw.iter().map(|value| (value / scale).clamp(0.0, 1.0));
+    match scoring.quantize {
+        true => normalized.map(|value| f64::from((255.0 * value).floor()) / 255.0).collect(),
+        false => normalized.map(f64::from).collect(),
+    }
+}
+
+fn check(raw: &[f32], map_size: [usize; 2], size: [usize; 2]) -> Result<(), EvalError> {
+    for (place, [height, width]) in [("heat map", map_size), ("scoring size", size)] {
+        if height == 0 || width == 0 {
+            let message = format!("found size {height}x{width}, expected at least 1x1");
+            return Err(EvalError::new(place, message));
+        }
+    }
+    let [height, width] = map_size;
+    if Some(raw.len()) != height.checked_mul(width) {
+        let message = format!("found {} values, expected {height}x{width}", raw.len());
+        return Err(EvalError::new("heat map", message));
+    }
+    match raw.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(idx) => Err(EvalError::new(
+            format!("heat map, row {}, column {}", idx / width, idx % width),
+            format!("found {}, expected a finite number", raw[idx]),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_size(size: [usize; 2]) -> HeatmapScoring {
+        HeatmapScoring { size, ..HeatmapScoring::default() }
+    }
+
+    #[test]
+    fn map_is_divided_by_its_maximum_and_rounded_down() {
+        // / 4: 0, .25, .5, 1; * 255: 0, 63.75, 127.5, 255
+        let map = prepare(&[-8.0, 1.0, 2.0, 4.0], [2, 2], &at_size([2, 2])).unwrap();
+        assert_eq!(map.values(), [0.0, 63.0 / 255.0, 127.0 / 255.0, 1.0]);
+        assert_eq!(map.size(), [2, 2]);
+        let unquantized = HeatmapScoring { quantize: false, ..at_size([2, 2]) };
+        let map = prepare(&[-8.0, 1.0, 2.0, 4.0], [2, 2], &unquantized).unwrap();
+        assert_eq!(map.values(), [0.0, 0.25, 0.5, 1.0]);
+        assert_eq!(map.prefix(), [0.0, 0.0, 0.25, 0.75, 1.75]);
+    }
+
+    #[test]
+    fn map_without_positive_values_is_all_zero() {
+        for raw in [[0.0, -0.0], [-1.0, -2.0], [-1.0, 0.0]] {
+            let map = prepare(&raw, [1, 2], &at_size([3, 4])).unwrap();
+            assert_eq!(map.values(), [0.0; 12]);
+            assert!(map.is_all_zero());
+        }
+        assert!(!prepare(&[0.0, 1e-30], [1, 2], &at_size([3, 4])).unwrap().is_all_zero());
+    }
+
+    #[test]
+    fn unnormalized_map_is_cut_to_the_unit_interval() {
+        let scoring =
+            HeatmapScoring { normalize: Normalize::None, quantize: false, ..at_size([1, 3]) };
+        let map = prepare(&[-1.0, 0.5, 7.0], [1, 3], &scoring).unwrap();
+        assert_eq!(map.values(), [0.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn map_is_scored_by_its_runs() {
+        // A = 0 .25 .5 1, S = the last two: TP 1.5, F1 3 / 3.75
+        let scoring = HeatmapScoring { quantize: false, ..at_size([2, 2]) };
+        let map = prepare(&[0.0, 1.0, 2.0, 4.0], [2, 2], &scoring).unwrap();
+        assert_eq!(map.scores(std::iter::once(2..4)).unwrap().f1, Some(0.8));
+    }
+
+    #[test]
+    fn wrong_maps_are_named() {
+        let message =
+            |raw: &[f32], size| prepare(raw, size, &at_size([2, 2])).unwrap_err().to_string();
+        assert_eq!(
+            message(&[0.0, 1.0, 2.0, f32::NAN], [2, 2]),
+            "heat map, row 1, column 1: found NaN, expected a finite number"
+        );
+        assert!(message(&[f32::INFINITY], [1, 1]).contains("found inf"));
+        assert_eq!(message(&[0.0; 3], [2, 2]), "heat map: found 3 values, expected 2x2");
+        assert_eq!(message(&[], [0, 2]), "heat map: found size 0x2, expected at least 1x1");
+        let error = prepare(&[1.0], [1, 1], &at_size([0, 4])).unwrap_err();
+        assert_eq!(error.place, "scoring size");
+    }
+
+    #[test]
+    fn scoring_is_written_with_plain_words() {
+        let json = serde_json::to_value(HeatmapScoring::default()).unwrap();
+        let expected = serde_json::json!(
+            {"size": [300, 400], "normalize": "max", "quantize": true, "border": "mirror"}
+        );
+        assert_eq!(json, expected);
+    }
+}

@@ -1,0 +1,166 @@
+//! The tables of one network: diagnosis by class, explanation by characteristic.
+
+use crate::{
+    ClassScores, ConfusionMatrix, EvalError, FuzzyScores, MapScores, MapTable, OneVsRest, Score,
+};
+use std::collections::BTreeMap;
+
+/// One map against one mask.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRow {
+    /// The image that both belong to.
+    pub image_id: String,
+    /// Who outlined the mask.
+    pub rater: String,
+    /// What is outlined, or [`crate::UNION`].
+    pub characteristic: String,
+    /// How well they agree.
+    pub scores: FuzzyScores,
+}
+
+/// Diagnosis scores of one network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiagnosisTable {
+    /// Share of images whose predicted class is the gold class.
+    pub accuracy: Score,
+    /// Mean of the classes' F1; its rows are classes.
+    pub macro_f1: Score,
+    /// Scores by class name.
+    pub table_5: BTreeMap<String, ClassScores>,
+}
+
+/// Averages rows by characteristic (Table 6).
+///
+/// An image counts once for each rater who outlined the characteristic. Sums run in the order of
+/// image and rater, whatever the order of the rows.
+///
+/// # Source
+/// Jalaboi et al., 2021, Table 6.
+pub fn map_table(rows: &[MapRow]) -> MapTable {
+    let mut ordered: Vec<&MapRow> = rows.iter().collect();
+    ordered.sort_by_key(|row| (&row.characteristic, &row.image_id, &row.rater));
+    ordered
+        .chunk_by(|a, b| a.characteristic == b.characteristic)
+        .map(|rows| (rows[0].characteristic.clone(), map_scores(rows)))
+        .collect()
+}
+
+fn map_scores(rows: &[&MapRow]) -> MapScores {
+    let over = |score: fn(&FuzzyScores) -> Option<f64>| {
+        Score::over(&rows.iter().map(|row| score(&row.scores)).collect::<Vec<_>>())
+    };
+    MapScores {
+        f1: over(|scores| scores.f1),
+        sensitivity: over(|scores| scores.sensitivity),
+        specificity: over(|scores| scores.specificity),
+        mass: over(|scores| scores.mass),
+    }
+}
+
+/// Scores one network's diagnoses (Table 5).
+///
+/// `n` counts images, and for the macro F1 the classes that went into it; one network's scores
+/// have no spread. `classes` names the matrix's indices in order.
+///
+/// # Errors
+/// When there are not as many distinct names as classes.
+///
+/// # Source
+/// Jalaboi et al., 2021, Table 5.
+pub fn diagnosis_table(
+    matrix: &ConfusionMatrix,
+    classes: &[String],
+) -> Result<DiagnosisTable, EvalError> {
+    let num_images = matrix.num_images() as usize;
+    let table_5: BTreeMap<String, ClassScores> = classes
+        .iter()
+        .enumerate()
+        .map(|(idx, class)| (class.clone(), class_scores(matrix.class_scores(idx), num_images)))
+        .collect();
+    if classes.len() != matrix.num_classes() || table_5.len() != classes.len() {
+        let message =
+            format!("found {classes:?}, expected {} distinct names", matrix.num_classes());
+        return Err(EvalError::new("classes", message));
+    }
+    let num_defined = table_5.values().filter(|scores| scores.f1.mean.is_some()).count();
+    let macro_f1 = Score {
+        mean: matrix.macro_f1(),
+        n: num_defined,
+        undefined: classes.len() - num_defined,
+        ..Score::default()
+    };
+    Ok(DiagnosisTable { accuracy: over_images(matrix.accuracy(), num_images), macro_f1, table_5 })
+}
+
+fn class_scores(scores: OneVsRest, num_images: usize) -> ClassScores {
+    ClassScores {
+        f1: over_images(scores.f1, num_images),
+        sensitivity: over_images(scores.sensitivity, num_images),
+        specificity: over_images(scores.specificity, num_images),
+    }
+}
+
+fn over_images(value: Option<f64>, num_images: usize) -> Score {
+    let (n, undefined) = if value.is_some() { (num_images, 0) } else { (0, num_images) };
+    Score { mean: value, n, undefined, ..Score::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UNION;
+
+    fn row(image_id: &str, rater: &str, characteristic: &str, f1: Option<f64>) -> MapRow {
+        let scores = FuzzyScores { f1, mass: Some(0.5), ..FuzzyScores::default() };
+        MapRow {
+            image_id: image_id.into(),
+            rater: rater.into(),
+            characteristic: characteristic.into(),
+            scores,
+        }
+    }
+
+    #[test]
+    fn each_rater_of_an_image_counts() {
+        // Plaque: (.2 + .4 + .9) / 3 = .5 of three rows, one more undefined
+        let table = map_table(&[
+            row("a", "derm1", "Plaque", Some(0.2)),
+            row("a", "derm2", "Plaque", Some(0.4)),
+            row("b", "derm1", "Plaque", Some(0.9)),
+            row("b", "derm1", UNION, Some(0.75)),
+            row("c", "derm1", "Plaque", None),
+        ]);
+        assert_eq!(table.keys().collect::<Vec<_>>(), ["Plaque", UNION]);
+        assert!((table["Plaque"].f1.mean.unwrap() - 0.5).abs() < 1e-15);
+        assert_eq!((table["Plaque"].f1.n, table["Plaque"].f1.undefined), (3, 1));
+        assert_eq!((table["Plaque"].mass.n, table["Plaque"].mass.mean), (4, Some(0.5)));
+        assert_eq!((table["Plaque"].sensitivity.n, table["Plaque"].sensitivity.undefined), (0, 4));
+        assert_eq!((table[UNION].f1.mean, table[UNION].f1.std), (Some(0.75), None));
+    }
+
+    #[test]
+    fn diagnosis_table_counts_images_and_classes() {
+        // A: TP 3, FN 1, FP 2: 6/9; B: TP 4, FN 2, FP 1: 8/11; C never occurs
+        let rows = vec![vec![3, 1, 0], vec![2, 4, 0], vec![0, 0, 0]];
+        let matrix = ConfusionMatrix::from_rows(rows).unwrap();
+        let classes = ["A", "B", "C"].map(String::from);
+        let table = diagnosis_table(&matrix, &classes).unwrap();
+        assert_eq!((table.accuracy.mean, table.accuracy.n), (Some(0.7), 10));
+        assert_eq!(table.macro_f1.mean, Some((6.0 / 9.0 + 8.0 / 11.0) / 2.0));
+        assert_eq!((table.macro_f1.n, table.macro_f1.undefined), (2, 1));
+        assert_eq!((table.table_5["A"].f1.mean, table.table_5["A"].f1.n), (Some(6.0 / 9.0), 10));
+        let absent = &table.table_5["C"];
+        assert_eq!((absent.f1.mean, absent.f1.n, absent.f1.undefined), (None, 0, 10));
+        assert_eq!((absent.specificity.mean, absent.specificity.std), (Some(1.0), None));
+    }
+
+    #[test]
+    fn class_names_must_be_as_many_as_classes() {
+        let matrix = ConfusionMatrix::new(2);
+        for classes in [vec!["A"], vec!["A", "A"], vec!["A", "B", "C"]] {
+            let classes: Vec<String> = classes.into_iter().map(String::from).collect();
+            let error = diagnosis_table(&matrix, &classes).unwrap_err();
+            assert!(error.message.contains("expected 2 distinct names"), "{error}");
+        }
+    }
+}
