@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use dermx_model::{NamedTensor, Network, ParameterPath};
+use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -81,14 +81,16 @@ impl Adam {
         tensors
     }
 
-    /// The optimizer that [`Self::export`] described, after `num_steps` steps; `None` when a
-    /// moment lacks its partner.
+    /// The optimizer that [`Self::export`] described, after `num_steps` steps.
+    ///
+    /// # Errors
+    /// A moment without its partner.
     pub fn import(
         config: AdamConfig,
         num_steps: u32,
         tensors: &BTreeMap<String, NamedTensor>,
         device: &Device,
-    ) -> Option<Self> {
+    ) -> Result<Self, WeightsError> {
         let load = |tensor: &NamedTensor| {
             let data = TensorData::new(tensor.values.clone(), [tensor.values.len()]);
             Tensor::<1>::from_data(data, device)
@@ -96,12 +98,15 @@ impl Adam {
         let mut moments = BTreeMap::new();
         for (key, first) in tensors {
             let Some(name) = key.strip_prefix("exp_avg.") else { continue };
-            let second = tensors.get(&format!("exp_avg_sq.{name}"))?;
+            let second_key = format!("exp_avg_sq.{name}");
+            let second = tensors.get(&second_key).ok_or_else(|| {
+                WeightsError::Mismatch(format!("the optimizer has no `{second_key}`"))
+            })?;
             let pair =
                 Moments { first: load(first), second: load(second), shape: first.shape.clone() };
             moments.insert(name.to_string(), pair);
         }
-        (moments.len() * 2 == tensors.len()).then_some(Self { config, num_steps, moments })
+        Ok(Self { config, num_steps, moments })
     }
 }
 

@@ -1,3 +1,26 @@
-//! Class weights, loss, optimiser, loop and checkpoints.
-pub mod adam;
-pub mod loss;
+//! Class weights, loss, optimizer, the training loop and its checkpoints.
+//!
+//! Every random draw is a function of (seed, epoch, image or parameter name), made on the host, so
+//! a run does not depend on the number of threads and a resumed run is the undisturbed one. This
+//! crate knows nothing of configuration files, scores or explanations.
+
+mod adam;
+mod checkpoint;
+mod error;
+mod file;
+mod fit;
+mod initialize;
+mod loss;
+mod photos;
+mod predict;
+mod prefetch;
+
+pub use adam::{Adam, AdamConfig};
+pub use checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
+pub use error::TrainError;
+pub use file::write_atomic;
+pub use fit::{FitConfig, Observer, Outcome, StepReport, TrainingSet, fit};
+pub use initialize::initial_weights;
+pub use loss::{class_weights, weighted_cross_entropy};
+pub use photos::Photos;
+pub use predict::{images_to_tensor, predict};

@@ -1,0 +1,36 @@
+//! The weights a network starts from.
+
+use dermx_data::Random;
+use dermx_model::{NamedTensor, Network, export_weights};
+use std::collections::BTreeMap;
+
+/// Random starting weights of `network`: a function of `seed` and each parameter's name.
+///
+/// Convolutions: normal with standard deviation `sqrt(2 / (k^2 * out_channels))` (He et al., 2015,
+/// "fan out", as torchvision's ResNet). Linear layers: uniform in `+-sqrt(6 / (inputs + outputs))`
+/// with zero bias (Glorot and Bengio, 2010, as Keras' `Dense`). Batch normalization: scale 1,
+/// shift 0, running mean 0, running variance 1.
+pub fn initial_weights(network: &Network, seed: u64) -> BTreeMap<String, NamedTensor> {
+    let mut weights = export_weights(network);
+    for (name, tensor) in &mut weights {
+        let mut random = Random::new(seed, "initialize", 0, name);
+        let draw: Box<dyn FnMut() -> f64> = match (tensor.shape.as_slice(), name.rsplit_once('.')) {
+            (&[out_channels, _, rows, columns], _) => {
+                let std = (2.0 / (rows * columns * out_channels) as f64).sqrt();
+                Box::new(move || random.normal(0.0, std))
+            }
+            (&[outputs, inputs], _) => {
+                let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+                Box::new(move || random.uniform(-bound, bound))
+            }
+            (_, Some((_, "weight" | "running_var"))) => Box::new(|| 1.0),
+            _ => Box::new(|| 0.0),
+        };
+        fill(tensor, draw);
+    }
+    weights
+}
+
+fn fill(tensor: &mut NamedTensor, mut draw: Box<dyn FnMut() -> f64>) {
+    tensor.values.iter_mut().for_each(|value| *value = draw() as f32);
+}
