@@ -1,0 +1,267 @@
+//! Folders of photos: one sub-folder per class, or photos by id.
+
+use crate::DataError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Folders below this depth are refused, so that a link to its own parent cannot loop for ever.
+const MAX_DEPTH: usize = 16;
+
+/// One photo and the class that it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelledImage {
+    /// The path below the root, with `/` and without extension: unique and the same on any machine.
+    pub id: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The place of its class in [`LabelledFolder::classes`].
+    pub class_idx: usize,
+}
+
+/// Photos with their classes, sorted by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelledFolder {
+    /// The class names; their order is that of the network's outputs.
+    pub classes: Vec<String>,
+    /// The photos, sorted by id whatever the file system's order.
+    pub images: Vec<LabelledImage>,
+}
+
+impl LabelledFolder {
+    /// The number of images of each class, in the order of [`Self::classes`].
+    pub fn num_per_class(&self) -> Vec<usize> {
+        let mut num_per_class = vec![0; self.classes.len()];
+        for image in &self.images {
+            num_per_class[image.class_idx] += 1;
+        }
+        num_per_class
+    }
+}
+
+/// Reads a folder with one sub-folder per class, searched to any depth.
+///
+/// `class_names` maps the name of a sub-folder to its class (`wart` to `Viral warts`); an empty
+/// class name ignores the sub-folder. A sub-folder whose name is a class needs no entry; letter
+/// case, `_`, `-` and space make no difference unless they would leave two classes to choose from.
+/// Several sub-folders may hold one class. Classes are bound by name only: neither the order nor
+/// the number of sub-folders matters. Hidden files, `Thumbs.db` and, beside the sub-folders, files
+/// that are no photos are passed over.
+///
+/// # Errors
+/// A sub-folder or an entry of `class_names` without a class; an entry without a sub-folder; a
+/// class without images; a file in a sub-folder that is neither `.jpg`, `.jpeg` nor `.png`; a photo
+/// beside the sub-folders; two photos with one id (`a.jpg` and `a.png`).
+pub fn read_labelled_folder(
+    root: &Path,
+    classes: &[String],
+    class_names: &BTreeMap<String, String>,
+) -> Result<LabelledFolder, DataError> {
+    let folders = class_folders(root)?;
+    check_class_names(root, classes, class_names, &folders)?;
+    let mut found = BTreeMap::new();
+    for (name, class_idx) in bind_classes(root, classes, class_names, &folders)? {
+        for path in photos_below(&folders[&name], 1)? {
+            let id = id_below(root, &path)?;
+            insert_unique(&mut found, id, path, class_idx)?;
+        }
+    }
+    let images = found
+        .into_iter()
+        .map(|(id, (path, class_idx))| LabelledImage { id, path, class_idx })
+        .collect();
+    let folder = LabelledFolder { classes: classes.to_vec(), images };
+    check_no_class_is_empty(root, &folder)?;
+    Ok(folder)
+}
+
+/// Lists the photos of a flat or nested folder by id, which is the file name without extension.
+///
+/// Hidden files and `Thumbs.db` are passed over.
+///
+/// # Errors
+/// A file that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id.
+pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
+    let mut found = BTreeMap::new();
+    for path in photos_below(dir, 0)? {
+        let id = name_of(&path.with_extension(""))?.to_owned();
+        insert_unique(&mut found, id, path, ())?;
+    }
+    Ok(found.into_iter().map(|(id, (path, ()))| (id, path)).collect())
+}
+
+/// The sub-folders of the root, by name.
+fn class_folders(root: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
+    let mut folders = BTreeMap::new();
+    for path in entries(root)? {
+        if path.is_dir() {
+            folders.insert(name_of(&path)?.to_owned(), path);
+        } else if is_photo(&path) {
+            let message = "is a photo outside the class folders; move it into one of them";
+            return Err(DataError::invalid(&path, "", message));
+        }
+    }
+    Ok(folders)
+}
+
+fn check_class_names(
+    root: &Path,
+    classes: &[String],
+    class_names: &BTreeMap<String, String>,
+    folders: &BTreeMap<String, PathBuf>,
+) -> Result<(), DataError> {
+    for (folder, class) in class_names {
+        let place = format!("class name of folder `{folder}`");
+        if !folders.contains_key(folder) {
+            let hint = did_you_mean(folder, folders.keys());
+            let message = format!("there is no such folder{hint}; correct or remove the entry");
+            return Err(DataError::invalid(root, place, message));
+        }
+        if !class.is_empty() && class_idx_of(class, classes).is_none() {
+            let hint = did_you_mean(class, classes);
+            let message = format!("`{class}` is no class{hint}; {}", expected(classes));
+            return Err(DataError::invalid(root, place, message));
+        }
+    }
+    Ok(())
+}
+
+/// The class of each sub-folder that is not ignored, by folder name.
+fn bind_classes(
+    root: &Path,
+    classes: &[String],
+    class_names: &BTreeMap<String, String>,
+    folders: &BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, usize>, DataError> {
+    let mut bound = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for folder in folders.keys() {
+        let class = class_names.get(folder).unwrap_or(folder);
+        match class_idx_of(class, classes) {
+            Some(class_idx) => drop(bound.insert(folder.clone(), class_idx)),
+            None if class.is_empty() => {}
+            None => unknown.push(format!("`{folder}`{}", did_you_mean(folder, classes))),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(bound);
+    }
+    let message = format!(
+        "folders without a class: {}; {}. Give each a class name (`folder = \"Class\"`), or an \
+         empty one (`folder = \"\"`) to ignore it",
+        unknown.join(", "),
+        expected(classes)
+    );
+    Err(DataError::invalid(root, "", message))
+}
+
+fn check_no_class_is_empty(root: &Path, folder: &LabelledFolder) -> Result<(), DataError> {
+    let num_per_class = folder.num_per_class();
+    let empty: Vec<String> = std::iter::zip(&folder.classes, num_per_class)
+        .filter(|(_, num_images)| *num_images == 0)
+        .map(|(class, _)| format!("`{class}`"))
+        .collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "no images of {}; add a folder of that name with photos, or give an existing folder that \
+         class name",
+        empty.join(", ")
+    );
+    Err(DataError::missing(root, message))
+}
+
+/// The class of this name: exactly, or but for letter case, `_`, `-` and space if that is unique.
+fn class_idx_of(name: &str, classes: &[String]) -> Option<usize> {
+    if let Some(class_idx) = classes.iter().position(|class| class == name) {
+        return Some(class_idx);
+    }
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], " ");
+    let mut alike = (0..classes.len()).filter(|&idx| plain(&classes[idx]) == plain(name));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a String>) -> String {
+    let likeness =
+        |candidate: &str| strsim::jaro_winkler(&candidate.to_lowercase(), &name.to_lowercase());
+    candidates
+        .into_iter()
+        .map(|candidate| (likeness(candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| format!(" (did you mean `{candidate}`?)"))
+        .unwrap_or_default()
+}
+
+fn expected(classes: &[String]) -> String {
+    format!("the classes are {}", classes.join(", "))
+}
+
+/// The photos in `dir` and below, sorted.
+fn photos_below(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, DataError> {
+    if depth > MAX_DEPTH {
+        let message = format!("is more than {MAX_DEPTH} folders deep; does a link lead back?");
+        return Err(DataError::invalid(dir, "", message));
+    }
+    let mut photos = Vec::new();
+    for path in entries(dir)? {
+        if path.is_dir() {
+            photos.extend(photos_below(&path, depth + 1)?);
+        } else if is_photo(&path) {
+            photos.push(path);
+        } else {
+            let message = "is no photo (.jpg, .jpeg or .png); convert it or move it elsewhere";
+            return Err(DataError::invalid(&path, "", message));
+        }
+    }
+    Ok(photos)
+}
+
+/// The sorted entries of `dir` without hidden ones and `Thumbs.db`.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let io = |e| DataError::io(dir, &e);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = name_of(&path)?;
+        if !name.starts_with('.') && name != "Thumbs.db" {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_photo(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)
+}
+
+fn name_of(path: &Path) -> Result<&str, DataError> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| DataError::invalid(path, "", "has a name that is not UTF-8; rename it"))
+}
+
+/// The path below `root` with `/` and without extension.
+fn id_below(root: &Path, path: &Path) -> Result<String, DataError> {
+    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    let parts: Result<Vec<&str>, DataError> =
+        below.components().map(|part| name_of(Path::new(part.as_os_str()))).collect();
+    Ok(parts?.join("/"))
+}
+
+fn insert_unique<T>(
+    found: &mut BTreeMap<String, (PathBuf, T)>,
+    id: String,
+    path: PathBuf,
+    value: T,
+) -> Result<(), DataError> {
+    if let Some((other, _)) = found.get(&id) {
+        let message = format!("has the id `{id}` of {}; rename one of them", other.display());
+        return Err(DataError::invalid(&path, "", message));
+    }
+    found.insert(id, (path, value));
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Photos: JPEG and PNG files to 8-bit RGB, or an error that names the file.
+//!
+//! The decoders are used directly and strictly: the usual lenient setting turns a cut-off file into
+//! a photo whose lower part is gray, and such a photo would be trained on without a word.
+
+use crate::{DataError, ImageSize};
+use image::metadata::Orientation as ExifOrientation;
+use image::{DynamicImage, ImageFormat, RgbImage};
+use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// Longest side of a photo that is decoded, in pixels.
+const MAX_SIDE_PX: u32 = 65_500;
+/// Largest photo that is decoded, in pixels.
+const MAX_PIXELS: u64 = 100_000_000;
+/// Largest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Whether the EXIF orientation turns a photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Orientation {
+    /// Turn and mirror the photo as its EXIF tag says: the photo as its viewer sees it.
+    #[default]
+    Apply,
+    /// Leave the pixels as they are stored, as Keras does.
+    Ignore,
+}
+
+/// Reads a JPEG or PNG file as 8-bit RGB, turned as its EXIF orientation says.
+///
+/// See [`decode_photo`] for the rules.
+///
+/// # Errors
+/// The file cannot be read or is larger than 512 MiB, or its content is refused by
+/// [`decode_photo`].
+pub fn read_photo(path: &Path) -> Result<RgbImage, DataError> {
+    decode_photo(&read_bytes(path)?, path, Orientation::Apply)
+}
+
+/// Decodes the bytes of a JPEG or PNG file as 8-bit RGB; `path` only names the file in errors.
+///
+/// The format is told by the content, never by the name. Gray becomes three equal channels, alpha
+/// is dropped, 16 bits become 8 by keeping the high byte, palettes are looked up, and CMYK and YCCK
+/// are taken to be inverted as Adobe writes them: `R = (255 - C) (255 - K) / 255`.
+///
+/// # Errors
+/// Other formats; photos above 65,500 pixels per side or 100 megapixels, refused before memory is
+/// taken; truncated or damaged files.
+///
+/// # Source
+/// The colors are those of Pillow's `Image.open(path).convert("RGB")`, except 16-bit gray, which
+/// Pillow clips at 255.
+pub fn decode_photo(
+    bytes: &[u8],
+    path: &Path,
+    orientation: Orientation,
+) -> Result<RgbImage, DataError> {
+    let decode: fn(&[u8]) -> Result<Decoded, String> = match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => decode_jpeg,
+        Ok(ImageFormat::Png) => decode_png,
+        Ok(other) => {
+            let found = other.to_mime_type();
+            return Err(invalid(path, format!("is {found}; photos are JPEG or PNG: convert it")));
+        }
+        Err(_) if bytes.is_empty() => return Err(invalid(path, "is empty; copy it again")),
+        Err(_) => return Err(invalid(path, "is neither JPEG nor PNG")),
+    };
+    // The last line of defense: a decoder that panics must not end a run that takes days.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes)))
+        .unwrap_or_else(|_| Err("makes the decoder panic; it is damaged: replace it".to_owned()))
+        .map_err(|message| invalid(path, message))?;
+    Ok(match orientation {
+        Orientation::Apply => oriented(decoded),
+        Orientation::Ignore => decoded.photo,
+    })
+}
+
+/// A photo as stored, and the orientation in which it is to be seen.
+struct Decoded {
+    photo: RgbImage,
+    exif: Option<Vec<u8>>,
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+    let file = std::fs::File::open(path).map_err(|e| DataError::io(path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| DataError::io(path, &e))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(invalid(path, "is larger than 512 MiB; photos are smaller"));
+    }
+    Ok(bytes)
+}
+
+fn invalid(path: &Path, message: impl Into<String>) -> DataError {
+    DataError::invalid(path, "", message)
+}
+
+fn oriented(decoded: Decoded) -> RgbImage {
+    let turn = decoded.exif.and_then(|exif| ExifOrientation::from_exif_chunk(&exif));
+    let mut photo = DynamicImage::ImageRgb8(decoded.photo);
+    photo.apply_orientation(turn.unwrap_or(ExifOrientation::NoTransforms));
+    photo.into_rgb8()
+}
+
+fn check_size(width: u32, height: u32) -> Result<(), String> {
+    let size = ImageSize::new(height, width);
+    if width == 0 || height == 0 {
+        return Err(format!("has no pixels ({size})"));
+    }
+    let num_pixels = u64::from(width) * u64::from(height);
+    if width.max(height) > MAX_SIDE_PX || num_pixels > MAX_PIXELS {
+        return Err(format!(
+            "is {size} pixels; at most {MAX_SIDE_PX} per side and 100 megapixels are read: \
+             make it smaller"
+        ));
+    }
+    Ok(())
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
+    let damaged = |e| format!("is a damaged JPEG ({e}); replace it");
+    // Headers are read leniently (cameras write odd ones), the pixels strictly.
+    let lenient = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
+    decoder.decode_headers().map_err(damaged)?;
+    let info = decoder.info().ok_or("is a JPEG without header")?;
+    let (width, height) = (u32::from(info.width), u32::from(info.height));
+    check_size(width, height)?;
+    if !matches!(info.components, 1 | 3 | 4) {
+        return Err(format!("is a JPEG of {} channels, not 1, 3 or 4", info.components));
+    }
+    check_jpeg_is_whole(bytes, width, height)?;
+    let exif = decoder.exif().cloned();
+    decoder.set_options(lenient.set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB));
+    let pixels = decoder.decode().map_err(damaged)?;
+    Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif })
+}
+
+/// Refuses a JPEG that is cut off, before memory for its pixels is taken.
+///
+/// A JPEG spends at least one bit on each block of 8 x 8 pixels and ends with the marker `FF D9`,
+/// which is looked for segment by segment because embedded previews hold one too.
+fn check_jpeg_is_whole(bytes: &[u8], width: u32, height: u32) -> Result<(), String> {
+    let truncated = || "is a truncated JPEG; copy it again".to_owned();
+    let num_blocks = u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8));
+    if num_blocks > 8 * bytes.len() as u64 {
+        return Err(truncated());
+    }
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        let marker = rest.iter().position(|&b| b == 0xFF).ok_or_else(truncated)?;
+        rest = &rest[marker + 1..];
+        match rest {
+            // Filler; a stuffed zero, a restart or a marker without content.
+            [0xFF, ..] => {}
+            [0x00 | 0x01 | 0xD0..=0xD8, tail @ ..] => rest = tail,
+            [0xD9, ..] => return Ok(()),
+            [_, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = rest.get(1 + length..).ok_or_else(truncated)?;
+            }
+            _ => return Err(truncated()),
+        }
+    }
+}
+
+fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
+    let broken = |e: png::DecodingError| match e {
+        png::DecodingError::IoError(_) => "is a truncated PNG; copy it again".to_owned(),
+        png::DecodingError::LimitsExceeded => "is a PNG whose chunks are too large".to_owned(),
+        other => format!("is a damaged PNG ({other}); replace it"),
+    };
+    let limits = png::Limits { bytes: MAX_FILE_BYTES as usize };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    // Text is not needed and may unpack to gigabytes.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let (width, height) = decoder.read_header_info().map_err(broken)?.size();
+    check_size(width, height)?;
+    let mut reader = decoder.read_info().map_err(broken)?;
+    let num_bytes = reader.output_buffer_size().ok_or("is a PNG too large for this machine")?;
+    let mut pixels = vec![0; num_bytes];
+    reader.next_frame(&mut pixels).map_err(broken)?;
+    let exif = reader.info().exif_metadata.as_ref().map(|exif| exif.to_vec());
+    let pixels = rgb_of(pixels, reader.output_color_type().0.samples());
+    Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif })
+}
+
+/// Interleaved RGB from 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) interleaved channels.
+fn rgb_of(pixels: Vec<u8>, num_channels: usize) -> Vec<u8> {
+    match num_channels {
+        1 | 2 => pixels.chunks_exact(num_channels).flat_map(|pixel| [pixel[0]; 3]).collect(),
+        3 => pixels,
+        _ => pixels.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+    }
+}
+
+fn rgb_image(width: u32, height: u32, pixels: Vec<u8>) -> Result<RgbImage, String> {
+    let found = pixels.len();
+    RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| format!("decodes to {found} bytes, not {width} x {height} x 3"))
+}
