@@ -3,17 +3,33 @@
 //! This crate turns files into checked values and knows nothing of networks, scores or run folders.
 
 mod augment;
+pub mod darwin;
+mod dermx;
+mod describe;
 mod error;
+mod evaluation;
+mod file;
 mod folder;
+mod mask;
+pub mod mask_files;
+pub mod metadata;
 mod normalization;
+pub mod ontology;
 mod photo;
+pub mod polygon;
 mod random;
 mod resize;
 mod size;
+mod suggestion;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
+pub use dermx::{Cohort, DermxDataset};
+pub use describe::{Counts, Description, SharedImages, describe};
 pub use error::{DataError, ErrorKind};
+pub use evaluation::{Evaluation, Instance, Ring};
 pub use folder::{LabelledFolder, LabelledImage, list_photos, read_labelled_folder};
+pub use mask::Mask;
+pub use metadata::ImageRecord;
 pub use normalization::{Normalization, to_planes};
 pub use photo::{Orientation, decode_photo, read_photo};
 pub use random::Random;

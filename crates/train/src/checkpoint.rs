@@ -173,8 +173,8 @@ fn write_files(folder: &Path, checkpoint: &Checkpoint) -> Result<(), TrainError>
         write_synced(&folder.join(name), bytes)?;
         hashes.insert(*name, blake3::hash(bytes).to_string());
     }
-    let manifest = serde_json::to_vec_pretty(&hashes)
-        .map_err(|error| TrainError::io(folder, error.into()))?;
+    let manifest =
+        serde_json::to_vec_pretty(&hashes).map_err(|error| TrainError::io(folder, error.into()))?;
     write_synced(&folder.join(MANIFEST), &manifest)?;
     sync_folder(folder)
 }

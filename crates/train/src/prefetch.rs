@@ -41,10 +41,14 @@ mod tests {
     fn batches_come_in_order() {
         let batches: Vec<u32> = (0..50).collect();
         let mut seen = Vec::new();
-        let result: Result<(), ()> = prefetch(&batches, |b| Ok(b * 2), |b, made| {
-            seen.push((*b, made));
-            Ok(())
-        });
+        let result: Result<(), ()> = prefetch(
+            &batches,
+            |b| Ok(b * 2),
+            |b, made| {
+                seen.push((*b, made));
+                Ok(())
+            },
+        );
         assert_eq!(result, Ok(()));
         assert_eq!(seen, (0..50).map(|b| (b, b * 2)).collect::<Vec<_>>());
     }
@@ -52,9 +56,11 @@ mod tests {
     #[test]
     fn either_side_can_end_it() {
         let batches: Vec<u32> = (0..50).collect();
-        let maker = prefetch(&batches, |&b| if b == 3 { Err("made") } else { Ok(b) }, |_, _| Ok(()));
+        let maker =
+            prefetch(&batches, |&b| if b == 3 { Err("made") } else { Ok(b) }, |_, _| Ok(()));
         assert_eq!(maker, Err("made"));
-        let user = prefetch(&batches, |&b| Ok(b), |&b, _| if b == 3 { Err("used") } else { Ok(()) });
+        let user =
+            prefetch(&batches, |&b| Ok(b), |&b, _| if b == 3 { Err("used") } else { Ok(()) });
         assert_eq!(user, Err("used"));
     }
 }
