@@ -5,7 +5,9 @@
 mod error;
 mod random;
 mod size;
+mod synth;
 
 pub use error::{DataError, ErrorKind};
 pub use random::Random;
 pub use size::ImageSize;
+pub use synth::{SynthConfig, SynthSummary, write_synthetic};
