@@ -35,7 +35,12 @@ const CLOSED: &[(&str, f64)] = &[("Closed comedo", 0.5), ("Papule", 0.08), ("Ope
 const SCAR: &[(&str, f64)] = &[("Scar", 0.6), ("Macule", 0.1)];
 
 /// Places up to `count` round lesions with radii (in sides) in `[low, high]`.
-fn scatter(scene: &mut Scene, random: &mut Random, count: usize, [low, high]: [f64; 2]) -> Vec<Blob> {
+fn scatter(
+    scene: &mut Scene,
+    random: &mut Random,
+    count: usize,
+    [low, high]: [f64; 2],
+) -> Vec<Blob> {
     (0..count)
         .filter_map(|_| {
             let radius = scene.side * random.uniform(low, high);

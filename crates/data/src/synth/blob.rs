@@ -118,8 +118,7 @@ impl Blob {
         }
         let position = diamond_angle(u, v) * (TABLE_LEN as f32 / 4.0);
         let index = position as usize;
-        let [low, high] =
-            [self.table[index % TABLE_LEN], self.table[(index + 1) % TABLE_LEN]];
+        let [low, high] = [self.table[index % TABLE_LEN], self.table[(index + 1) % TABLE_LEN]];
         low + (high - low) * (position - index as f32)
     }
 }

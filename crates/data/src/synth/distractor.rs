@@ -49,27 +49,31 @@ fn mole(scene: &mut Scene, random: &mut Random) {
     });
 }
 
-/// An eye, a nostril or lips, none of them more than hinted at.
+/// A closed or open eye with its brow, or lips.
 fn facial_feature(scene: &mut Scene, random: &mut Random) {
-    let radius = scene.side * random.uniform(0.05, 0.085);
-    let Some(spot) = scene.place_anywhere(random, radius) else { return };
-    let color: Color = match random.below(3) {
-        0 => [0.10, 0.07, 0.06],
-        1 => tint(scene.skin, [0.42, 0.3, 0.28]),
-        _ => tint(scene.skin, [0.95, 0.55, 0.55]),
-    };
-    let long = Blob::random(random, spot, radius, 0.08, 3.0);
-    scene.canvas.paint_blob(&long, 1.3, |_, _, depth, below| {
-        let socket = mix(below, shade(below, 0.75), smoothstep(-0.25, 0.1, depth));
-        mix(socket, color, 0.9 * smoothstep(0.0, 0.25, depth))
+    let radius = scene.side * random.uniform(0.05, 0.08);
+    let Some(spot) = scene.place_anywhere(random, 1.3 * radius) else { return };
+    let outline = Blob::random(random, spot, radius, 0.06, 2.6);
+    let is_eye = random.chance(0.6);
+    let inner: Color =
+        if is_eye { [0.86, 0.83, 0.80] } else { tint(scene.skin, [0.92, 0.56, 0.56]) };
+    scene.canvas.paint_blob(&outline, 1.5, |_, _, depth, below| {
+        let socket = shade(below, 1.0 - 0.35 * smoothstep(-0.45, 0.05, depth));
+        mix(socket, inner, 0.85 * smoothstep(0.05, 0.2, depth))
     });
-    let brow = scene.side * 0.09;
-    for _ in 0..12 {
-        let start =
-            [spot[0] + random.uniform(-brow, brow), spot[1] - random.uniform(0.9, 1.15) * brow];
-        let end = [start[0] + 0.4 * brow, start[1] - random.uniform(-0.1, 0.2) * brow];
-        let bend = [0.5 * (start[0] + end[0]), start[1] - 0.15 * brow];
-        scene.canvas.stroke([start, bend, end], 1.6, [0.12, 0.08, 0.06], 0.7);
+    if is_eye {
+        scene.canvas.dab(spot, 0.42 * radius, [0.16, 0.10, 0.07], 0.95);
+        brow(scene, random, [spot[0], spot[1] - 1.35 * radius], 1.1 * radius);
+    }
+}
+
+fn brow(scene: &mut Scene, random: &mut Random, [x, y]: [f64; 2], half_length: f64) {
+    for _ in 0..26 {
+        let along = random.uniform(-1.0, 1.0);
+        let lift = 0.3 * half_length * (along * along - random.uniform(0.0, 0.5));
+        let start = [x + along * half_length, y + lift];
+        let end = [start[0] + 0.3 * half_length, start[1] - 0.1 * half_length];
+        scene.canvas.stroke([start, [end[0], start[1]], end], 1.7, [0.12, 0.08, 0.06], 0.7);
     }
 }
 

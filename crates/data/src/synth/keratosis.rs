@@ -54,7 +54,7 @@ fn sun_damage(scene: &mut Scene, random: &mut Random) -> Vec<Blob> {
         let (side, noise) = (scene.side as f32, &scene.noise);
         scene.canvas.paint_blob(area, 1.6, |x, y, depth, below| {
             let [u, v] = [x / side, y / side];
-            let blotch = smoothstep(0.5, 0.68, noise.layers(u * 26.0, v * 26.0 + 11.0, 3));
+            let blotch = smoothstep(0.42, 0.72, noise.layers(u * 26.0, v * 26.0 + 11.0, 3));
             mix(below, brown, 0.7 * blotch * smoothstep(-0.5, 0.2, depth))
         });
     }

@@ -9,8 +9,7 @@ pub(super) fn expose(scene: &mut Scene, random: &mut Random, blur_passes: usize)
     shadow(scene, random);
     scene.canvas.blur(blur_passes);
     let camera = Camera::draw(random);
-    let [height, width] =
-        [scene.canvas.size.height as f32, scene.canvas.size.width as f32];
+    let [height, width] = [scene.canvas.size.height as f32, scene.canvas.size.width as f32];
     let grain = 0.5 * camera.grain;
     scene.canvas.paint(|x, y, color| {
         let [u, v] = [x / width - 0.5, y / height - 0.5];

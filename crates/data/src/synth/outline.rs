@@ -138,9 +138,8 @@ fn draw_attributes(term: &str, finding: &Finding, random: &mut Random) -> Vec<St
 fn merge_neighbours(shapes: Vec<Shape>, gap: f64) -> Vec<Shape> {
     let mut groups: Vec<Vec<Shape>> = Vec::new();
     for shape in shapes {
-        let is_near = |other: &Shape| {
-            distance(shape.center, other.center) < shape.reach + other.reach + gap
-        };
+        let is_near =
+            |other: &Shape| distance(shape.center, other.center) < shape.reach + other.reach + gap;
         let (near, far): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|group| group.iter().any(is_near));
         groups = far;
@@ -195,9 +194,8 @@ fn half_hull<'a>(points: impl Iterator<Item = &'a [f64; 2]>) -> Ring {
 fn separate(shapes: Vec<Shape>) -> Vec<Vec<Ring>> {
     let mut layers: Vec<Vec<Shape>> = Vec::new();
     for shape in shapes {
-        let is_clear = |other: &Shape| {
-            distance(shape.center, other.center) > shape.reach + other.reach
-        };
+        let is_clear =
+            |other: &Shape| distance(shape.center, other.center) > shape.reach + other.reach;
         match layers.iter_mut().find(|layer| layer.iter().all(is_clear)) {
             Some(layer) => layer.push(shape),
             None => layers.push(vec![shape]),

@@ -76,15 +76,18 @@ fn plaque(scene: &mut Scene, lesion: &Blob, look: &Look) {
     let noise = &scene.noise;
     scene.canvas.paint_blob(lesion, 1.15, |x, y, depth, below| {
         let [u, v] = [x / side, y / side];
-        let body = smoothstep(-border, border, depth + 0.06 * (noise.value(u * 40.0, v * 40.0) - 0.5));
+        let body =
+            smoothstep(-border, border, depth + 0.06 * (noise.value(u * 40.0, v * 40.0) - 0.5));
         let ground = shade(look.red, 0.9 + 0.25 * noise.layers(u * 24.0, v * 24.0, 2));
-        let raised = shade(mix(below, ground, 0.93 * body), 1.0 - 0.12 * smoothstep(0.25, 0.0, depth.abs()));
-        let flake = noise.layers(u * 17.0 + 5.0, v * 17.0, 3);
-        let crack = noise.cells(u * 38.0, v * 38.0);
-        let scale = smoothstep(1.0 - look.cover - 0.08, 1.0 - look.cover + 0.08, flake)
+        let raised =
+            shade(mix(below, ground, 0.93 * body), 1.0 - 0.12 * smoothstep(0.25, 0.0, depth.abs()));
+        let flake = noise.layers(u * 17.0 + 5.0, v * 17.0, 4);
+        let bend = 0.9 * noise.value(u * 20.0, v * 20.0 + 7.0);
+        let (nearest, second) = noise.cells(u * 22.0 + bend, v * 30.0 - bend);
+        let scale = smoothstep(1.0 - look.cover - 0.07, 1.0 - look.cover + 0.07, flake)
             * smoothstep(0.08, 0.2, depth)
-            * smoothstep(0.02, 0.16, crack.1 - crack.0);
-        let grain = 0.82 + 0.3 * noise.value(x * 0.6, y * 0.6);
+            * (0.35 + 0.65 * smoothstep(0.0, 0.14, second - nearest));
+        let grain = 0.78 + 0.22 * noise.value(x * 0.6, y * 0.6) + 0.16 * (1.0 - nearest);
         mix(raised, shade(look.silver, grain), 0.95 * scale)
     });
 }

@@ -19,14 +19,54 @@ pub(super) struct Rater {
 }
 
 const RATERS: [Rater; 8] = [
-    Rater { name: "derm1", reliability: 0.925, severity: 1.3, pen: Pen::new(1.22, 0.010, 3, 0.80).merging(0.8) },
-    Rater { name: "derm2", reliability: 0.955, severity: 0.9, pen: Pen::new(0.92, 0.000, 9, 0.92).overlooking(&["Scale", "Scar"]) },
-    Rater { name: "derm3", reliability: 0.945, severity: 1.0, pen: Pen::new(1.06, 0.004, 5, 0.85).merging(0.3) },
-    Rater { name: "derm4", reliability: 0.970, severity: 0.7, pen: Pen::new(0.98, 0.002, 9, 0.95).with_islands() },
-    Rater { name: "derm5", reliability: 0.950, severity: 1.2, pen: Pen::new(1.14, 0.006, 4, 0.75).overlooking(&["Closed comedo", "Sun damage", "Macule"]) },
-    Rater { name: "derm6", reliability: 0.985, severity: 0.9, pen: Pen::new(1.02, 0.003, 7, 0.93).with_islands() },
-    Rater { name: "derm7", reliability: 0.960, severity: 1.1, pen: Pen::new(0.86, 0.000, 6, 0.82).overlooking(&["Papule", "Dermatoglyph disruption"]) },
-    Rater { name: "derm8", reliability: 0.940, severity: 0.9, pen: Pen::new(1.10, 0.012, 3, 0.88).merging(0.6) },
+    Rater {
+        name: "derm1",
+        reliability: 0.925,
+        severity: 1.3,
+        pen: Pen::new(1.22, 0.010, 3, 0.80).merging(0.8),
+    },
+    Rater {
+        name: "derm2",
+        reliability: 0.955,
+        severity: 0.9,
+        pen: Pen::new(0.92, 0.000, 9, 0.92).overlooking(&["Scale", "Scar"]),
+    },
+    Rater {
+        name: "derm3",
+        reliability: 0.945,
+        severity: 1.0,
+        pen: Pen::new(1.06, 0.004, 5, 0.85).merging(0.3),
+    },
+    Rater {
+        name: "derm4",
+        reliability: 0.970,
+        severity: 0.7,
+        pen: Pen::new(0.98, 0.002, 9, 0.95).with_islands(),
+    },
+    Rater {
+        name: "derm5",
+        reliability: 0.950,
+        severity: 1.2,
+        pen: Pen::new(1.14, 0.006, 4, 0.75).overlooking(&["Closed comedo", "Sun damage", "Macule"]),
+    },
+    Rater {
+        name: "derm6",
+        reliability: 0.985,
+        severity: 0.9,
+        pen: Pen::new(1.02, 0.003, 7, 0.93).with_islands(),
+    },
+    Rater {
+        name: "derm7",
+        reliability: 0.960,
+        severity: 1.1,
+        pen: Pen::new(0.86, 0.000, 6, 0.82).overlooking(&["Papule", "Dermatoglyph disruption"]),
+    },
+    Rater {
+        name: "derm8",
+        reliability: 0.940,
+        severity: 0.9,
+        pen: Pen::new(1.10, 0.012, 3, 0.88).merging(0.6),
+    },
 ];
 
 /// The evaluations of three raters, drawn by lot, in the order of their names.
@@ -58,7 +98,8 @@ impl Rater {
         let (has_opinion, has_outlines) =
             if is_discarded { (random.chance(0.38), random.chance(0.48)) } else { (true, true) };
         let diagnoses = if has_opinion { self.diagnose(disease, random) } else { Vec::new() };
-        let discards = if is_discarded { discard_tags(photo, has_opinion, random) } else { Vec::new() };
+        let discards =
+            if is_discarded { discard_tags(photo, has_opinion, random) } else { Vec::new() };
         let instances = if has_outlines {
             draw_instances(&self.pen, &photo.findings, photo.size, random)
         } else {

@@ -30,6 +30,26 @@ pub(super) enum Age {
     Elderly,
 }
 
+impl Tone {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Medium => "medium",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+impl Age {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Young => "young",
+            Self::Adult => "adult",
+            Self::Elderly => "elderly",
+        }
+    }
+}
+
 /// Where the skin ends: `normal . (p - center) = offset - bend * t^2`, `t` along the edge.
 struct Edge {
     normal: [f64; 2],
@@ -146,8 +166,7 @@ impl Scene {
     fn fits(&self, spot: [f64; 2], reach: f64) -> bool {
         let size = self.canvas.size;
         let inset = 0.6 * reach;
-        let inside =
-            |value: f64, length: u32| value > inset && value < f64::from(length) - inset;
+        let inside = |value: f64, length: u32| value > inset && value < f64::from(length) - inset;
         inside(spot[0], size.width)
             && inside(spot[1], size.height)
             && self.skin_depth(spot) > 1.1 * reach

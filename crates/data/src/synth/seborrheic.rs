@@ -23,10 +23,7 @@ pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
         patches.push(patch);
         scales.push(scale);
     }
-    vec![
-        Finding::new(PATCH, PATCH_LOOKS, patches),
-        Finding::new(SCALE, SCALE_LOOKS, scales),
-    ]
+    vec![Finding::new(PATCH, PATCH_LOOKS, patches), Finding::new(SCALE, SCALE_LOOKS, scales)]
 }
 
 const PATCH: &[(&str, f64)] = &[("Plaque", 0.6), ("Patch", 0.32)];

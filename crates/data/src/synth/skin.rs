@@ -18,17 +18,17 @@ struct Surface {
 pub(super) fn paint_skin(scene: &mut Scene, random: &mut Random) {
     let side = scene.side as f32;
     let surface = draw_surface(scene, random);
-    let [base, noise] = [scene.skin, scene.skin];
-    let flushed = tint(noise, [1.02, 0.86, 0.84]);
+    let base = scene.skin;
+    let flushed = tint(base, [1.02, 0.86, 0.84]);
     let noise = &scene.noise;
     scene.canvas.paint(|x, y, _| {
         let [u, v] = [x / side, y / side];
         let flush = noise.layers(u * 4.0, v * 4.0, 3) * surface.mottling;
         let fine = noise.value(x * 0.45, y * 0.45) - 0.5;
         let pore = noise.value(u * 55.0 + 9.0, v * 55.0) - 0.5;
-        let warp = 1.6 * noise.layers(u * 3.0 + 40.0, v * 3.0, 2);
+        let warp = 0.2 * noise.layers(u * 3.0 + 40.0, v * 3.0, 2);
         let [cos, sin] = surface.direction;
-        let line = triangle((u * cos + v * sin) / surface.spacing + warp / surface.spacing * 0.12);
+        let line = triangle((u * cos + v * sin + warp) / surface.spacing);
         let light = 1.0
             + surface.pores * (0.6 * fine + pore)
             + surface.lines * (line - 0.5) * (0.5 + noise.value(u * 9.0, v * 9.0))
@@ -83,8 +83,8 @@ fn draw_surface(scene: &Scene, random: &mut Random) -> Surface {
     let angle = random.uniform(0.0, std::f64::consts::TAU);
     let (lines, spacing) = match (scene.site, scene.age) {
         (Site::Palm, _) => (random.uniform(0.10, 0.2), random.uniform(0.014, 0.02)),
-        (_, Age::Elderly) => (random.uniform(0.08, 0.18), random.uniform(0.05, 0.09)),
-        _ => (random.uniform(0.0, 0.06), random.uniform(0.03, 0.07)),
+        (_, Age::Elderly) => (random.uniform(0.03, 0.09), random.uniform(0.03, 0.06)),
+        _ => (random.uniform(0.0, 0.03), random.uniform(0.02, 0.05)),
     };
     Surface {
         mottling: random.uniform(0.1, 1.0) as f32,

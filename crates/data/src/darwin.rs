@@ -1,0 +1,290 @@
+//! One evaluation as a Darwin JSON file, `annotations/RATER_IMAGE.json`.
+//!
+//! # Source
+//! Darwin (V7) exports as found in the 2021 release of DermX: a list of annotations, each with
+//! exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several).
+
+use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Longest side of an image, in pixels.
+const MAX_SIDE_PX: u32 = 65535;
+
+/// Reads one evaluation; image and rater come from the file name.
+///
+/// # Errors
+/// When the file cannot be read or [`parse_evaluation`] refuses its content.
+pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
+    parse_evaluation(path, &file::read(path)?)
+}
+
+/// The evaluation in `bytes`, the content of the file `path`.
+///
+/// The file name is split at its first `_`. Keys that are not needed are skipped. A label that the
+/// ontology does not have is kept, see [`Evaluation::unknown_labels`].
+///
+/// # Errors
+/// With the place as a JSON path: text that is not JSON in UTF-8, a key that is missing or of
+/// another type, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
+/// of tag, polygon and complex polygon, or a ring without a vertex.
+pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
+    let (rater, image_id) = names(path)?;
+    let file = parse_json(path, bytes)?;
+    let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
+    let mut evaluation = Evaluation {
+        image_id,
+        rater,
+        size: file.image.size().map_err(invalid)?,
+        diagnoses: Vec::new(),
+        discards: Vec::new(),
+        tags: Vec::new(),
+        instances: Vec::new(),
+        unknown: Vec::new(),
+    };
+    for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
+        let place = format!("annotations[{annotation_idx}]");
+        match annotation.into_content().map_err(|message| invalid((place, message)))? {
+            Content::Tag(name) => evaluation.push_tag(name),
+            Content::Instance(instance) => evaluation.instances.push(instance),
+        }
+    }
+    evaluation.sort_tags();
+    Ok(evaluation)
+}
+
+/// Writes `root/annotations/RATER_IMAGE.json` for each evaluation; equal values give equal bytes.
+///
+/// # Errors
+/// When a file cannot be written, or an evaluation could not be read back: a rater with `_`, a
+/// ring without a vertex, or a vertex that is not finite.
+pub fn write_annotations(root: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
+    let folder = root.join("annotations");
+    file::create_folder(&folder)?;
+    let written: Vec<_> =
+        evaluations.par_iter().map(|one| write_evaluation(&folder, one)).collect();
+    written.into_iter().collect()
+}
+
+fn write_evaluation(folder: &Path, evaluation: &Evaluation) -> Result<(), DataError> {
+    let path = folder.join(evaluation.stem() + ".json");
+    let mut bytes = serde_json::to_vec(&File::from(evaluation))
+        .map_err(|error| DataError::invalid(&path, "", error.to_string()))?;
+    bytes.push(b'\n');
+    let read_back = parse_evaluation(&path, &bytes)?;
+    if (&read_back.rater, &read_back.image_id) != (&evaluation.rater, &evaluation.image_id) {
+        let message = format!("found the rater `{}`; expected no `_` in it", evaluation.rater);
+        return Err(DataError::invalid(&path, "", message));
+    }
+    file::write(&path, &bytes)
+}
+
+/// Rater and image from `RATER_IMAGE.json`.
+fn names(path: &Path) -> Result<(String, String), DataError> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    match stem.split_once('_') {
+        Some((rater, image_id)) if !rater.is_empty() && !image_id.is_empty() => {
+            Ok((rater.to_owned(), image_id.to_owned()))
+        }
+        _ => {
+            let message = format!("found the name `{stem}`; expected RATER_IMAGE.json");
+            Err(DataError::invalid(path, "", message))
+        }
+    }
+}
+
+fn parse_json(path: &Path, bytes: &[u8]) -> Result<File, DataError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        let message = "found a byte order mark; expected JSON in UTF-8 without one";
+        return Err(DataError::invalid(path, "", message));
+    }
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let place = format!("byte {}", error.valid_up_to());
+        DataError::invalid(path, place, "found bytes that are not UTF-8; expected JSON in UTF-8")
+    })?;
+    serde_json::from_str(text).map_err(|error| locate(path, text, error))
+}
+
+/// The error with its JSON path, for which the text is parsed again (slower, so only now).
+fn locate(path: &Path, text: &str, error: serde_json::Error) -> DataError {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let (place, error) = match serde_path_to_error::deserialize::<_, File>(&mut json) {
+        Err(located) => (located.path().to_string(), located.into_inner()),
+        Ok(_) => (String::new(), error), // a complete value, and something after it
+    };
+    let place = if place == "." { String::new() } else { place };
+    let mut message = error.to_string();
+    if error.is_syntax() {
+        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let before = line.as_bytes().get(..error.column().saturating_sub(1)).unwrap_or_default();
+        let found: String =
+            String::from_utf8_lossy(&line.as_bytes()[before.len()..]).chars().take(16).collect();
+        message.push_str(&format!("; found `{found}`"));
+    }
+    DataError::invalid(path, place, message)
+}
+
+/// The file; keys in the order in which the release has them.
+#[derive(Serialize, Deserialize)]
+struct File {
+    #[serde(skip_deserializing)]
+    dataset: &'static str,
+    image: Image,
+    annotations: Vec<Annotation>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Image {
+    width: u32,
+    height: u32,
+    #[serde(skip_deserializing)]
+    original_filename: String,
+    #[serde(skip_deserializing)]
+    filename: String,
+    #[serde(skip_deserializing)]
+    path: &'static str,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Annotation {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<String>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    bounding_box: Option<BoundingBox>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complex_polygon: Option<Polygon<Vec<Vertex>>>,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polygon: Option<Polygon<Vertex>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Tag>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Polygon<T> {
+    path: Vec<T>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Vertex {
+    x: f64,
+    y: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tag {}
+
+/// The extent of all vertices, not clipped to the image.
+#[derive(Serialize)]
+struct BoundingBox {
+    h: f64,
+    w: f64,
+    x: f64,
+    y: f64,
+}
+
+/// An annotation after its form was checked.
+enum Content {
+    Tag(String),
+    Instance(Instance),
+}
+
+impl Image {
+    /// The size, or the place and the message of an error.
+    fn size(&self) -> Result<ImageSize, (String, String)> {
+        for (place, side) in [("image.width", self.width), ("image.height", self.height)] {
+            if side == 0 || side > MAX_SIDE_PX {
+                let message = format!("found {side}; expected 1 to {MAX_SIDE_PX} pixels");
+                return Err((place.to_owned(), message));
+            }
+        }
+        Ok(ImageSize::new(self.height, self.width))
+    }
+}
+
+impl Annotation {
+    /// The tag or instance, or the message of an error.
+    fn into_content(self) -> Result<Content, String> {
+        let rings: Vec<Ring> = match (self.tag, self.polygon, self.complex_polygon) {
+            (Some(_), None, None) => return Ok(Content::Tag(self.name)),
+            (None, Some(polygon), None) => vec![ring(polygon.path)],
+            (None, None, Some(polygon)) => polygon.path.into_iter().map(ring).collect(),
+            (tag, polygon, complex) => {
+                let count = [tag.is_some(), polygon.is_some(), complex.is_some()];
+                let count = count.into_iter().filter(|&is_some| is_some).count();
+                return Err(format!(
+                    "`{}`: found {count} of `tag`, `polygon` and `complex_polygon`; expected one",
+                    self.name
+                ));
+            }
+        };
+        if rings.is_empty() || rings.iter().any(Vec::is_empty) {
+            return Err(format!("`{}`: found a ring without a vertex", self.name));
+        }
+        let Self { name: characteristic, attributes, .. } = self;
+        Ok(Content::Instance(Instance { characteristic, attributes, rings }))
+    }
+
+    fn of_tag(name: &str) -> Self {
+        Self { name: name.to_owned(), tag: Some(Tag {}), ..Self::default() }
+    }
+
+    fn of_instance(instance: &Instance) -> Self {
+        let mut rings: Vec<Vec<Vertex>> =
+            instance.rings.iter().map(|ring| vertices(ring)).collect();
+        let bounding_box = Some(BoundingBox::around(&rings));
+        let attributes = instance.attributes.clone();
+        let name = instance.characteristic.clone();
+        let (polygon, complex_polygon) = match rings.len() {
+            1 => (rings.pop().map(|path| Polygon { path }), None),
+            _ => (None, Some(Polygon { path: rings })),
+        };
+        Self { attributes, bounding_box, complex_polygon, name, polygon, tag: None }
+    }
+}
+
+impl BoundingBox {
+    fn around(rings: &[Vec<Vertex>]) -> Self {
+        let extent = |coordinate: fn(&Vertex) -> f64| {
+            rings
+                .iter()
+                .flatten()
+                .map(coordinate)
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                })
+        };
+        let ((left, right), (top, bottom)) = (extent(|vertex| vertex.x), extent(|vertex| vertex.y));
+        Self { h: bottom - top, w: right - left, x: left, y: top }
+    }
+}
+
+impl From<&Evaluation> for File {
+    fn from(evaluation: &Evaluation) -> Self {
+        let Evaluation { diagnoses, discards, tags, unknown, .. } = evaluation;
+        let tags = [tags, unknown, discards, diagnoses].into_iter().flatten();
+        let instances = evaluation.instances.iter().map(Annotation::of_instance);
+        let filename = evaluation.stem() + ".jpg";
+        let ImageSize { height, width } = evaluation.size;
+        Self {
+            dataset: "DermX",
+            image: Image {
+                width,
+                height,
+                original_filename: filename.clone(),
+                filename,
+                path: "/",
+            },
+            annotations: instances.chain(tags.map(|name| Annotation::of_tag(name))).collect(),
+        }
+    }
+}
+
+fn ring(vertices: Vec<Vertex>) -> Ring {
+    vertices.into_iter().map(|vertex| [vertex.x, vertex.y]).collect()
+}
+
+fn vertices(ring: &[[f64; 2]]) -> Vec<Vertex> {
+    ring.iter().map(|&[x, y]| Vertex { x, y }).collect()
+}

@@ -1,0 +1,131 @@
+//! What one rater said about one image.
+
+use crate::ontology::{TermKind, kind_of};
+use crate::{ImageSize, Mask, polygon};
+use std::collections::BTreeSet;
+
+/// A closed line of `[x, y]` vertices in pixels; the last vertex is joined to the first.
+pub type Ring = Vec<[f64; 2]>;
+
+/// One rater's diagnoses, tags and outlines for one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// The image.
+    pub image_id: String,
+    /// The rater.
+    pub rater: String,
+    /// The size of the image.
+    pub size: ImageSize,
+    /// Tags among the six diagnoses, sorted, each once.
+    pub diagnoses: Vec<String>,
+    /// Tags that discard the evaluation, sorted, each once.
+    pub discards: Vec<String>,
+    /// Tagged characteristics, sorted, each once.
+    pub tags: Vec<String>,
+    /// Outlined characteristics in the order of the file, whether the ontology has them or not.
+    pub instances: Vec<Instance>,
+    /// Tags that the ontology does not have, sorted, each once.
+    pub unknown: Vec<String>,
+}
+
+/// One outlined lesion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instance {
+    /// What is outlined.
+    pub characteristic: String,
+    /// Descriptive attributes, in the order of the file.
+    pub attributes: Vec<String>,
+    /// The outline; holes and islands are further rings.
+    pub rings: Vec<Ring>,
+}
+
+impl Instance {
+    /// The pixels inside the outline.
+    pub fn mask(&self, size: ImageSize) -> Mask {
+        polygon::rasterize(&self.rings, size)
+    }
+}
+
+impl Evaluation {
+    /// Whether the evaluation counts in no table: a discard tag, or no diagnosis.
+    pub fn is_discarded(&self) -> bool {
+        !self.discards.is_empty() || self.diagnoses.is_empty()
+    }
+
+    /// Whether the evaluation has a diagnosis and no discard tag.
+    pub fn is_accepted(&self) -> bool {
+        !self.is_discarded()
+    }
+
+    /// Whether the evaluation is accepted and has one diagnosis only.
+    pub fn is_single(&self) -> bool {
+        self.is_accepted() && self.diagnoses.len() == 1
+    }
+
+    /// The outlined characteristics, sorted, each once.
+    pub fn characteristics(&self) -> BTreeSet<&str> {
+        self.instances.iter().map(|instance| instance.characteristic.as_str()).collect()
+    }
+
+    /// Whether the rater tagged or outlined `characteristic`.
+    pub fn has(&self, characteristic: &str) -> bool {
+        self.tags.iter().any(|tag| tag == characteristic)
+            || self.instances.iter().any(|instance| instance.characteristic == characteristic)
+    }
+
+    /// The pixels in any outline of `characteristic`; `None` when the rater outlined none.
+    pub fn mask(&self, characteristic: &str) -> Option<Mask> {
+        let instances = self.instances.iter();
+        Mask::union_all(
+            instances
+                .filter(|instance| instance.characteristic == characteristic)
+                .map(|instance| instance.mask(self.size)),
+        )
+    }
+
+    /// The pixels in any outline; `None` when the rater outlined nothing.
+    pub fn union_mask(&self) -> Option<Mask> {
+        Mask::union_all(self.instances.iter().map(|instance| instance.mask(self.size)))
+    }
+
+    /// Every use of a label: tags once, outlines and attributes once per instance.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        let tags =
+            [&self.diagnoses, &self.discards, &self.tags, &self.unknown].into_iter().flatten();
+        let outlines = self.instances.iter().flat_map(|instance| {
+            std::iter::once(&instance.characteristic).chain(&instance.attributes)
+        });
+        tags.chain(outlines).map(String::as_str)
+    }
+
+    /// Every label of tags, outlines and attributes that the ontology does not have.
+    pub fn unknown_labels(&self) -> BTreeSet<&str> {
+        self.labels().filter(|label| kind_of(label).is_none()).collect()
+    }
+
+    /// `RATER_IMAGE`, the stem of the names of its files.
+    pub fn stem(&self) -> String {
+        format!("{}_{}", self.rater, self.image_id)
+    }
+
+    /// Files a tag under the kind that the ontology gives it.
+    ///
+    /// An adjective cannot stand alone, so as a tag it is as unknown as a misspelt word.
+    pub(crate) fn push_tag(&mut self, name: String) {
+        match kind_of(&name) {
+            Some(TermKind::Diagnosis) => self.diagnoses.push(name),
+            Some(TermKind::Discard) => self.discards.push(name),
+            Some(TermKind::NonLocalisable | TermKind::Basic | TermKind::Additional) => {
+                self.tags.push(name);
+            }
+            Some(TermKind::Attribute) | None => self.unknown.push(name),
+        }
+    }
+
+    pub(crate) fn sort_tags(&mut self) {
+        for tags in [&mut self.diagnoses, &mut self.discards, &mut self.tags, &mut self.unknown] {
+            tags.sort_unstable();
+            tags.dedup();
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Binary masks as runs of pixels.
+
+use crate::{DataError, ImageSize, file};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageFormat};
+use std::path::Path;
+
+/// The pixels of an image that a rater outlined.
+///
+/// Pixels are numbered row by row; a run `[start, end)` holds consecutive ones. Runs are sorted and
+/// neither touch nor overlap, so equal masks are equal values, and a mask of a photo takes a few
+/// kilobytes.
+///
+/// # Panics
+/// Operations on two masks panic when the sizes differ: only masks of one image can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    size: ImageSize,
+    runs: Vec<[u32; 2]>,
+}
+
+impl Mask {
+    /// The mask of `runs`, which are sorted by their start and may overlap, touch or be empty.
+    ///
+    /// # Panics
+    /// When the image has more than 2^32 - 1 pixels (65535x65535 fits).
+    pub(crate) fn from_sorted_runs(
+        size: ImageSize,
+        sorted: impl IntoIterator<Item = [u32; 2]>,
+    ) -> Self {
+        assert!(u32::try_from(size.num_pixels()).is_ok(), "a mask of {size} is too large");
+        let mut runs: Vec<[u32; 2]> = Vec::new();
+        for [start, end] in sorted.into_iter().filter(|[start, end]| start < end) {
+            match runs.last_mut() {
+                Some(last) if start <= last[1] => last[1] = last[1].max(end),
+                _ => runs.push([start, end]),
+            }
+        }
+        Self { size, runs }
+    }
+
+    /// The mask without any pixel.
+    pub fn empty(size: ImageSize) -> Self {
+        Self::from_sorted_runs(size, [])
+    }
+
+    /// The mask of the non-zero values of `dense`, row by row.
+    ///
+    /// # Panics
+    /// When `dense` does not hold one value per pixel.
+    pub fn from_dense(dense: &[u8], size: ImageSize) -> Self {
+        assert_eq!(dense.len(), size.num_pixels(), "one value per pixel");
+        let mut end = 0;
+        let runs = dense.chunk_by(|a, b| (*a != 0) == (*b != 0)).filter_map(|chunk| {
+            let start = end;
+            end += chunk.len() as u32;
+            (chunk[0] != 0).then_some([start, end])
+        });
+        Self::from_sorted_runs(size, runs)
+    }
+
+    /// The values 0 and 1, row by row.
+    pub fn to_dense(&self) -> Vec<u8> {
+        self.to_gray(1)
+    }
+
+    fn to_gray(&self, white: u8) -> Vec<u8> {
+        let mut dense = vec![0; self.size.num_pixels()];
+        for &[start, end] in &self.runs {
+            dense[start as usize..end as usize].fill(white);
+        }
+        dense
+    }
+
+    /// The size of the image.
+    pub fn size(&self) -> ImageSize {
+        self.size
+    }
+
+    /// The runs `[start, end)` of row-major pixel indices: sorted, apart from each other, not empty.
+    pub fn runs(&self) -> &[[u32; 2]] {
+        &self.runs
+    }
+
+    /// The number of pixels in the mask.
+    pub fn area(&self) -> usize {
+        self.runs.iter().map(|[start, end]| (end - start) as usize).sum()
+    }
+
+    /// Whether the mask has no pixel.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The pixels in this mask, in `other`, or in both.
+    pub fn union(&self, other: &Self) -> Self {
+        assert_eq!(self.size, other.size, "masks of one image");
+        let (mut left, mut right) = (self.runs.as_slice(), other.runs.as_slice());
+        let merged = std::iter::from_fn(|| {
+            let next = match (left.first(), right.first()) {
+                (Some(a), Some(b)) if b < a => &mut right,
+                (Some(_), _) => &mut left,
+                (None, _) => &mut right,
+            };
+            next.split_off_first().copied()
+        });
+        Self::from_sorted_runs(self.size, merged)
+    }
+
+    /// The pixels that are in at least one of `masks`; `None` when there is no mask.
+    pub fn union_all(masks: impl IntoIterator<Item = Self>) -> Option<Self> {
+        masks.into_iter().reduce(|union, mask| union.union(&mask))
+    }
+
+    /// The number of pixels in both masks.
+    pub fn intersection_area(&self, other: &Self) -> usize {
+        assert_eq!(self.size, other.size, "masks of one image");
+        let (mut left, mut right) = (self.runs.as_slice(), other.runs.as_slice());
+        let mut area = 0;
+        while let (Some(a), Some(b)) = (left.first(), right.first()) {
+            area += a[1].min(b[1]).saturating_sub(a[0].max(b[0])) as usize;
+            let behind = if a[1] <= b[1] { &mut left } else { &mut right };
+            behind.split_off_first();
+        }
+        area
+    }
+
+    /// The mask on another grid, each pixel taking the value at its own centre.
+    ///
+    /// Row `i` takes source row `floor((i + 0.5) * height / new_height)`, and columns likewise.
+    ///
+    /// # Source
+    /// Pillow's `Image.resize` with `NEAREST`, including its running sum of the step in `f64`.
+    pub fn resize_nearest(&self, size: ImageSize) -> Self {
+        let rows = nearest_indices(self.size.height, size.height);
+        let columns = nearest_indices(self.size.width, size.width);
+        let mut runs = Vec::new();
+        for (row, &source) in (0u32..).zip(&rows) {
+            let first = source * self.size.width;
+            let after = first + self.size.width;
+            let skipped = self.runs.partition_point(|run| run[1] <= first);
+            for run in self.runs[skipped..].iter().take_while(|run| run[0] < after) {
+                let column = |pixel: u32| {
+                    let source = pixel.clamp(first, after) - first;
+                    row * size.width + columns.partition_point(|&column| column < source) as u32
+                };
+                runs.push([column(run[0]), column(run[1])]);
+            }
+        }
+        Self::from_sorted_runs(size, runs)
+    }
+
+    /// Reads an 8-bit gray PNG of the values 0 and 255.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no PNG, or holds another value.
+    pub fn read_png(path: &Path) -> Result<Self, DataError> {
+        let invalid = |message: String| DataError::invalid(path, "", message);
+        let gray = image::load_from_memory_with_format(&file::read(path)?, ImageFormat::Png)
+            .map_err(|error| invalid(format!("found {error}; expected an 8-bit gray PNG")))?
+            .into_luma8();
+        let size = ImageSize::new(gray.height(), gray.width());
+        if u32::try_from(size.num_pixels()).is_err() {
+            return Err(invalid(format!("found a mask of {size}; expected at most 65535x65535")));
+        }
+        if let Some((x, y, pixel)) =
+            gray.enumerate_pixels().find(|(.., p)| !matches!(p.0, [0 | 255]))
+        {
+            let place = format!("row {y}, column {x}");
+            let message = format!("found the value {}; expected 0 or 255", pixel.0[0]);
+            return Err(DataError::invalid(path, place, message));
+        }
+        Ok(Self::from_dense(gray.as_raw(), size))
+    }
+
+    /// Writes an 8-bit gray PNG of the values 0 and 255; equal masks give equal bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or the mask has no row or no column.
+    pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
+        let mut bytes = Vec::new();
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::NoFilter)
+            .write_image(
+                &self.to_gray(255),
+                self.size.width,
+                self.size.height,
+                ExtendedColorType::L8,
+            )
+            .map_err(|error| DataError::invalid(path, "", error.to_string()))?;
+        file::write(path, &bytes)
+    }
+}
+
+/// For each of `new_len` pixels the nearest of `len` pixels, as Pillow computes it.
+fn nearest_indices(len: u32, new_len: u32) -> Vec<u32> {
+    let step = f64::from(len) / f64::from(new_len);
+    let mut position = 0.5 * step;
+    let mut indices = Vec::with_capacity(new_len as usize);
+    for _ in 0..new_len {
+        indices.push((position as u32).min(len.saturating_sub(1)));
+        position += step;
+    }
+    indices
+}

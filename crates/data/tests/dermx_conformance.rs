@@ -1,0 +1,105 @@
+//! The real data set against the numbers of the paper; `DERMX_DATA` names its root.
+
+use dermx_data::{Cohort, DermxDataset, Evaluation, Mask, describe, mask_files};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The data set, or `None` with a loud note when `DERMX_DATA` is not set.
+fn real() -> Option<(PathBuf, DermxDataset)> {
+    let Some(root) = std::env::var_os("DERMX_DATA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: set DERMX_DATA to the root of the DermX data set to run this test");
+        return None;
+    };
+    let dataset = DermxDataset::read(&root).unwrap_or_else(|error| panic!("{error}"));
+    Some((root, dataset))
+}
+
+#[test]
+fn real_cohorts_have_the_published_sizes() {
+    let Some((_, dataset)) = real() else { return };
+    let sizes = [Cohort::All, Cohort::Discarded, Cohort::Accepted, Cohort::Single]
+        .map(|cohort| (dataset.cohort(cohort).count(), dataset.cohort_images(cohort).len()));
+    assert_eq!(sizes[0], (1698, 566));
+    assert_eq!(sizes[1].0, 411);
+    assert_eq!(sizes[2], (1287, 526));
+    assert_eq!(sizes[3], (1277, 525));
+    assert!(dataset.images_without_metadata().is_empty());
+    assert!(dataset.has_mask_files());
+}
+
+#[test]
+fn real_description_has_the_published_counts_and_tables() {
+    let Some((_, dataset)) = real() else { return };
+    let found = serde_json::to_value(describe(&dataset)).unwrap();
+    let expected: Value = serde_json::from_str(include_str!("dermx_conformance.json")).unwrap();
+    for (key, expected) in expected.as_object().unwrap() {
+        assert_eq!(found[key], *expected, "{key}");
+    }
+}
+
+#[test]
+fn real_labels_have_the_published_counts() {
+    let Some((_, dataset)) = real() else { return };
+    let found = serde_json::to_value(describe(&dataset).ontology).unwrap();
+    assert_eq!(
+        found["diagnosis"],
+        json!({
+            "Psoriasis": 320, "Acne": 282, "Vitiligo": 238, "Actinic keratosis": 221,
+            "Viral warts": 197, "Seborrheic dermatitis": 190,
+        })
+    );
+    assert_eq!(found["discard"], json!({"Other-disease": 273, "Low-quality": 135}));
+    assert_eq!(
+        found["non_localisable"],
+        json!({
+            "Seborrheic region": 353, "Light skin": 350, "Exposed areas": 307, "Elderly": 233,
+            "Young": 199, "Male": 199, "Acral distribution": 180, "Female": 129,
+            "Symmetrical": 123, "Palmo-plantar distribution": 94, "Extensor sites": 91,
+            "Periorificial": 34, "Dark skin": 33, "Köbnerization": 23, "Intertriginous": 13,
+        })
+    );
+    assert_eq!(
+        found["basic"],
+        json!({
+            "Plaque": 742, "Scale": 684, "Papule": 488, "Patch": 418, "Pustule": 200,
+            "Macule": 127, "Nodule": 63,
+        })
+    );
+    assert_eq!(
+        found["additional"],
+        json!({
+            "Open comedo": 203, "Scar": 140, "Closed comedo": 136, "Sun damage": 135,
+            "Dermatoglyph disruption": 92, "Thrombosed capillaries": 70, "Telangiectasia": 26,
+            "Cyst": 23, "Leukotrichia": 15,
+        })
+    );
+    assert_eq!(
+        found["attributes"],
+        json!({
+            "Red": 1028, "Well-circumscribed": 849, "White": 641, "Hyperkeratotic": 506,
+            "Rough": 449, "Poorly-circumscribed": 446, "Indurated": 439, "Thick": 412,
+            "Depigmented": 298, "Round": 290, "Convex-margins": 264, "Fine": 203, "Yellow": 180,
+            "Greasy": 148, "Skin-coloured": 120, "Hard": 116, "Thin": 109,
+            "Normal-pigmentation-island": 108, "Gritty": 104, "Flat-surface": 97,
+            "Hyper-pigmented": 83, "Salmon-pink": 65, "Hypo-pigmented": 21, "Halo": 7,
+        })
+    );
+    assert_eq!(found["unknown"], json!({}));
+}
+
+#[test]
+fn real_polygons_give_every_published_mask_bit_for_bit() {
+    let Some((root, dataset)) = real() else { return };
+    let folder = root.join("masks").join("masks");
+    let check = |evaluation: &Evaluation| {
+        for (instance_idx, instance) in evaluation.instances.iter().enumerate() {
+            let name = mask_files::name(evaluation, instance_idx);
+            let published = Mask::read_png(&folder.join(&name)).unwrap();
+            assert!(instance.mask(evaluation.size) == published, "{name}");
+        }
+        evaluation.instances.len()
+    };
+    let num_masks: usize = dataset.evaluations().par_iter().map(check).sum();
+    assert_eq!(num_masks, 3562);
+}
