@@ -21,6 +21,7 @@ mod random;
 mod resize;
 mod size;
 mod suggestion;
+mod synth;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
 pub use dermx::{Cohort, DermxDataset};
@@ -35,3 +36,4 @@ pub use photo::{Orientation, decode_photo, read_photo};
 pub use random::Random;
 pub use resize::resize;
 pub use size::ImageSize;
+pub use synth::{SynthConfig, SynthSummary, write_synthetic};
