@@ -11,6 +11,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dermx_data::{AugmentConfig, Random};
 use dermx_model::{Network, export_weights, import_weights, write_safetensors};
+use std::ops::ControlFlow;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,20 +103,17 @@ pub fn fit(
         observer.on_epoch(&run.state.history)?;
     }
     while run.state.epochs_done < config.epochs {
-        if run.epoch(observer)? == Flow::Stop {
-            store.save(&run.checkpoint())?;
+        let flow = run.epoch(observer)?;
+        store.save(&run.checkpoint())?;
+        if flow.is_break() {
             return Ok(Outcome::Stopped);
         }
-        store.save(&run.checkpoint())?;
         observer.on_epoch(&run.state.history)?;
+        if observer.should_stop() && run.state.epochs_done < config.epochs {
+            return Ok(Outcome::Stopped);
+        }
     }
     Ok(Outcome::Finished(run.network.valid()))
-}
-
-#[derive(PartialEq)]
-enum Flow {
-    Continue,
-    Stop,
 }
 
 struct Run<'a> {
@@ -154,13 +152,12 @@ impl<'a> Run<'a> {
     }
 
     /// Goes on to the end of the current epoch, or to where the observer stops it.
-    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<()>, TrainError> {
         let epoch = self.state.epochs_done + 1;
         let order = self.order(epoch);
         let batches: Vec<&[usize]> = order.chunks(self.config.batch_size.max(1)).collect();
         let (photos, config) = (self.set.photos, self.config);
-        let mut flow = Flow::Continue;
-        let mut images_left = batches.len() - self.state.steps_done.min(batches.len());
+        let mut flow = ControlFlow::Continue(());
         prefetch(
             &batches[self.state.steps_done..],
             |batch| {
@@ -168,11 +165,7 @@ impl<'a> Run<'a> {
                 planes.map_err(TrainError::from)
             },
             |batch, planes| {
-                if flow == Flow::Stop {
-                    return Ok(());
-                }
                 let loss = self.step(batch, planes)?;
-                images_left -= 1;
                 observer.on_step(&StepReport {
                     epoch,
                     step: self.state.steps_done,
@@ -180,13 +173,14 @@ impl<'a> Run<'a> {
                     loss,
                     num_images: batch.len(),
                 });
-                if observer.should_stop() && images_left > 0 {
-                    flow = Flow::Stop;
+                // After the last step the epoch is finished first; the caller asks again then.
+                if observer.should_stop() && self.state.steps_done < batches.len() {
+                    flow = ControlFlow::Break(());
                 }
-                Ok(())
+                Ok(flow)
             },
         )?;
-        if flow == Flow::Continue {
+        if flow.is_continue() {
             self.finish_epoch(epoch)?;
         }
         Ok(flow)

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::ImageSize;
 use dermx_model::Network;
+use std::ops::ControlFlow;
 
 /// A batch of standardized images as a tensor.
 ///
@@ -50,7 +51,7 @@ pub fn predict(
             let values: Vec<f32> = output.into_data().iter::<f32>().collect();
             logits.extend(values.chunks(num_classes).map(<[f32]>::to_vec));
             done(logits.len());
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         },
     )?;
     Ok(logits)

@@ -1,5 +1,6 @@
 //! Batches made ahead of their use.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
 /// Number of finished batches that may wait.
@@ -7,11 +8,11 @@ const NUM_WAITING: usize = 2;
 
 /// Makes batch after batch on another thread and hands them to `consume` in order.
 ///
-/// Ends with the first error of either side.
+/// Ends when `consume` breaks, or with the first error of either side.
 pub(crate) fn prefetch<B: Send, T: Send, E: Send>(
     batches: &[B],
     make: impl Fn(&B) -> Result<T, E> + Sync + Send,
-    mut consume: impl FnMut(&B, T) -> Result<(), E>,
+    mut consume: impl FnMut(&B, T) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E>
 where
     B: Sync,
@@ -27,7 +28,9 @@ where
             }
         });
         for (batch, made) in receiver {
-            consume(batch, made?)?;
+            if consume(batch, made?)?.is_break() {
+                break;
+            }
         }
         Ok(())
     })
@@ -36,31 +39,40 @@ where
 #[cfg(test)]
 mod tests {
     use super::prefetch;
+    use std::ops::ControlFlow::{Break, Continue};
 
-    #[test]
-    fn batches_come_in_order() {
+    fn collect(stop_at: u32) -> Vec<(u32, u32)> {
         let batches: Vec<u32> = (0..50).collect();
         let mut seen = Vec::new();
         let result: Result<(), ()> = prefetch(
             &batches,
-            |b| Ok(b * 2),
-            |b, made| {
-                seen.push((*b, made));
-                Ok(())
+            |batch| Ok(batch * 2),
+            |&batch, made| {
+                seen.push((batch, made));
+                Ok(if batch == stop_at { Break(()) } else { Continue(()) })
             },
         );
         assert_eq!(result, Ok(()));
-        assert_eq!(seen, (0..50).map(|b| (b, b * 2)).collect::<Vec<_>>());
+        seen
     }
 
     #[test]
-    fn either_side_can_end_it() {
+    fn batches_come_in_order() {
+        assert_eq!(collect(50), (0..50).map(|batch| (batch, batch * 2)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_user_of_batches_can_break_off() {
+        assert_eq!(collect(1), [(0, 0), (1, 2)]);
+    }
+
+    #[test]
+    fn an_error_of_either_side_ends_it() {
         let batches: Vec<u32> = (0..50).collect();
-        let maker =
-            prefetch(&batches, |&b| if b == 3 { Err("made") } else { Ok(b) }, |_, _| Ok(()));
-        assert_eq!(maker, Err("made"));
-        let user =
-            prefetch(&batches, |&b| Ok(b), |&b, _| if b == 3 { Err("used") } else { Ok(()) });
-        assert_eq!(user, Err("used"));
+        let fails = |at: u32| move |&batch: &u32| if batch == at { Err(at) } else { Ok(()) };
+        let making = prefetch(&batches, fails(3), |_, ()| Ok(Continue(())));
+        assert_eq!(making, Err(3));
+        let using = prefetch(&batches, |_| Ok(()), |batch, ()| fails(4)(batch).map(Continue));
+        assert_eq!(using, Err(4));
     }
 }
