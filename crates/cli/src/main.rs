@@ -1,2 +1,52 @@
-//! The dermx command.
-fn main() {}
+//! The `dermx` command: the only place that knows backends, configuration files, run folders,
+//! the clock and the environment.
+
+mod args;
+mod commands;
+mod config;
+mod error;
+mod heatmaps;
+mod network;
+mod predictions;
+mod progress;
+mod run_folder;
+mod score;
+mod stop;
+mod terminal;
+
+use args::{Cli, Command, DatasetCommand};
+use clap::Parser;
+use error::{CliResult, ExitKind};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    terminal::start_logging(cli.quiet);
+    stop::install();
+    // Burn reports faults on its own threads as panics; a user gets a message and an exit code.
+    terminal::silence_panics();
+    match std::panic::catch_unwind(|| dispatch(cli)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            eprintln!("error: {}", error.message);
+            ExitCode::from(error.kind as u8)
+        }
+        Err(panic) => {
+            let message = terminal::panic_message(panic.as_ref());
+            eprintln!("error: internal fault: {message}\nPlease report it with the command you ran.");
+            ExitCode::from(ExitKind::Internal as u8)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> CliResult<()> {
+    match cli.command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Synth(args) => commands::synth::run(&args),
+        Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+    }
+}

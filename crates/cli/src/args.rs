@@ -1,0 +1,247 @@
+//! The command line.
+
+use crate::config::ExplainMethod;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dermx_data::ImageSize;
+use dermx_model::Architecture;
+use std::path::PathBuf;
+
+/// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
+///
+/// Research output; not a medical device and not for diagnosis.
+#[derive(Debug, Parser)]
+#[command(name = "dermx", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print no progress.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `dermx` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train each seed, predict, explain, score, and write the report.
+    Train(TrainArgs),
+    /// Make a synthetic data set in DermX's format.
+    Synth(SynthArgs),
+    /// Look into a DermX data set.
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+    /// Write class probabilities of photos.
+    Predict(PredictArgs),
+    /// Write heat maps of photos.
+    Explain(ExplainArgs),
+    /// Score heat maps, of any program, and diagnoses against the experts.
+    Evaluate(EvaluateArgs),
+    /// Write the report of finished runs.
+    Report(ReportArgs),
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The processor.
+    Cpu,
+}
+
+/// Arguments of `dermx train`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx train --config quickstart.toml --set train.epochs=5 --seed 1")]
+pub struct TrainArgs {
+    /// A configuration: a path, a file in configs/, or a built-in one.
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    pub config: Option<String>,
+    /// Only this seed, instead of those of the configuration.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// What computes.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+    /// Change a key of the configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// The run folder; without it, a new numbered one in `run.output`.
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Go on with the run in `--run`, or with the newest one of the configuration.
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop after training: no predictions, heat maps, scores or report.
+    #[arg(long)]
+    pub no_eval: bool,
+}
+
+/// Arguments of `dermx synth`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx synth --out datasets/synthetic --images 150 --train-images 720")]
+pub struct SynthArgs {
+    /// The folder to make; it must not hold anything yet.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Number of annotated test images.
+    #[arg(long, default_value_t = 150, value_name = "N")]
+    pub images: usize,
+    /// Number of training images.
+    #[arg(long, default_value_t = 720, value_name = "N")]
+    pub train_images: usize,
+    /// The same seed gives the same bytes.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What `dermx dataset` can do.
+#[derive(Debug, Subcommand)]
+pub enum DatasetCommand {
+    /// Count evaluations, images, classes and labels.
+    Describe(DescribeArgs),
+}
+
+/// Arguments of `dermx dataset describe`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx dataset describe --data datasets/dermx --json")]
+pub struct DescribeArgs {
+    /// The data set: annotations/, masks/ and metadata.csv.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which network.
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// A run folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["arch", "weights"])]
+    pub run: Option<PathBuf>,
+    /// Which seed of the run; without it, the first.
+    #[arg(long, requires = "run")]
+    pub seed: Option<u64>,
+    /// An architecture: resnet18, resnet50.
+    #[arg(long, requires = "weights", required_unless_present = "run")]
+    pub arch: Option<Architecture>,
+    /// A safetensors file with torchvision's names.
+    #[arg(long, value_name = "FILE", requires = "arch", required_unless_present = "run")]
+    pub weights: Option<PathBuf>,
+    /// HEIGHTxWIDTH that photos are stretched to; a run knows its own.
+    #[arg(long, default_value = "300x400", conflicts_with = "run")]
+    pub size: ImageSize,
+    /// Standardization of photos; a run knows its own.
+    #[arg(long, default_value = "imagenet", conflicts_with = "run")]
+    pub normalization: String,
+}
+
+/// Which images.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ImageArgs {
+    /// A folder of photos (JPEG or PNG).
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// A safetensors file with standardized `images`, f32 `[n, 3, height, width]`.
+    #[arg(long, value_name = "FILE")]
+    pub tensor: Option<PathBuf>,
+}
+
+/// Arguments of `dermx predict`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx predict --run experiments/runs/quickstart-001 --images photos --out predictions.csv")]
+pub struct PredictArgs {
+    /// Which network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Which images.
+    #[command(flatten)]
+    pub images: ImageArgs,
+    /// The CSV file to write.
+    #[arg(long, value_name = "CSV")]
+    pub out: PathBuf,
+    /// Write logits, too.
+    #[arg(long)]
+    pub logits: bool,
+    /// Images a step.
+    #[arg(long, default_value_t = 8)]
+    pub batch: usize,
+}
+
+/// Arguments of `dermx explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx explain --run experiments/runs/quickstart-001 --images photos --out heatmaps")]
+pub struct ExplainArgs {
+    /// Which network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Which images.
+    #[command(flatten)]
+    pub images: ImageArgs,
+    /// A CSV file with the columns `image_id` and `target` (class name or number); without it, the
+    /// predicted class is explained.
+    #[arg(long, value_name = "CSV")]
+    pub targets: Option<PathBuf>,
+    /// Which method.
+    #[arg(long, value_enum, default_value = "grad_cam")]
+    pub method: ExplainMethod,
+    /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.
+    #[arg(long)]
+    pub layer: Option<String>,
+    /// The folder to make: one .npy file an image, and heatmaps.json.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Images a step.
+    #[arg(long, default_value_t = 8)]
+    pub batch: usize,
+}
+
+/// Arguments of `dermx evaluate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx evaluate --predictions predictions.csv --heatmaps maps --data datasets/dermx --out scores")]
+pub struct EvaluateArgs {
+    /// A run folder: score all its seeds again.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
+    pub run: Option<PathBuf>,
+    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`.
+    #[arg(long, value_name = "CSV")]
+    pub predictions: Option<PathBuf>,
+    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id.
+    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    pub heatmaps: Option<PathBuf>,
+    /// The DermX data set: annotations/, masks/ and metadata.csv.
+    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    pub data: Option<PathBuf>,
+    /// HEIGHTxWIDTH that maps and masks are brought to.
+    #[arg(long, conflicts_with = "run", default_value = "300x400")]
+    pub size: ImageSize,
+    /// Score maps as they are, without dividing by their maximum.
+    #[arg(long, conflicts_with = "run")]
+    pub no_normalize: bool,
+    /// Do not cut maps to 256 levels.
+    #[arg(long, conflicts_with = "run")]
+    pub no_quantize: bool,
+    /// Beyond a map's border, repeat its edge instead of mirroring it.
+    #[arg(long, conflicts_with = "run")]
+    pub clamp_border: bool,
+    /// Score the images that have a heat map, even when others lack one.
+    #[arg(long, conflicts_with = "run")]
+    pub partial: bool,
+    /// Write eval.json and per_image.csv into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `dermx report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx report experiments/runs/quickstart-001 --out report")]
+pub struct ReportArgs {
+    /// Finished run folders.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The folder to make; several runs get a sub-folder each.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

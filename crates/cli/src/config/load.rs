@@ -1,0 +1,153 @@
+//! From a name on the command line to a checked configuration.
+
+use super::document::Document;
+use super::sections::Config;
+use crate::error::{CliError, CliResult, ExitKind};
+use std::path::{Path, PathBuf};
+
+/// Configurations that are part of the binary, so that it works in an empty folder.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
+    ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
+];
+
+/// Loads `name`: a path, a file in `configs/`, or a configuration that is part of the binary; then
+/// applies `overrides` (`section.key=value`) and checks everything.
+///
+/// # Errors
+/// No such configuration, or the list of all that is wrong with it.
+pub fn load(name: &str, overrides: &[String]) -> CliResult<Config> {
+    let (origin, text) = find(name)?;
+    parse(&origin, &text, overrides)
+}
+
+/// Loads the resolved configuration of a run folder.
+///
+/// # Errors
+/// Not a run folder, or one whose configuration was damaged.
+pub fn load_run(folder: &Path) -> CliResult<Config> {
+    let path = folder.join("config.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let message = format!("{}: not a run folder ({error})", path.display());
+        CliError::new(ExitKind::MissingInput, message)
+    })?;
+    parse(&path.display().to_string(), &text, &[])
+}
+
+/// The name of a configuration: its file name without the extension.
+pub fn config_name(name: &str) -> String {
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
+    stem.unwrap_or("run").to_string()
+}
+
+fn find(name: &str) -> CliResult<(String, String)> {
+    let candidates = [PathBuf::from(name), Path::new("configs").join(name)];
+    for path in candidates {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok((path.display().to_string(), text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(CliError::io(&path, &error)),
+        }
+    }
+    let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
+    built_in.map(|(known, text)| (format!("built-in {known}"), (*text).to_string())).ok_or_else(|| {
+        let known = BUILT_IN.map(|(known, _)| known).join(", ");
+        let message = format!(
+            "there is no configuration `{name}`, here or in configs/; built in are: {known}"
+        );
+        CliError::new(ExitKind::MissingInput, message)
+    })
+}
+
+fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
+    let bad = |message: String| CliError::new(ExitKind::BadConfig, message);
+    let mut document = Document::parse(origin, text).map_err(bad)?;
+    for assignment in overrides {
+        document.set(assignment).map_err(bad)?;
+    }
+    let mut problems = Vec::new();
+    let config = Config::read(&document, &mut problems);
+    if let Some(config) = &config {
+        config.check(&document, &mut problems);
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(bad(problems.join("\n"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUILT_IN, load, parse};
+
+    const QUICKSTART: &str = BUILT_IN[0].1;
+
+    fn complaints(text: &str, overrides: &[&str]) -> String {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        match parse("test.toml", text, &overrides) {
+            Ok(_) => String::new(),
+            Err(error) => error.message,
+        }
+    }
+
+    #[test]
+    fn built_in_configurations_are_valid() {
+        for (name, text) in BUILT_IN {
+            assert_eq!(complaints(text, &[]), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_gets_its_line_and_a_suggestion() {
+        let text = QUICKSTART.replace("\nepochs", "\nepocs");
+        let line = 1 + text[..text.find("\nepocs").unwrap() + 1].matches('\n').count();
+        let found = complaints(&text, &[]);
+        assert!(
+            found.contains(&format!("test.toml:{line}: `train.epocs` is not known; did you mean `epochs`?")),
+            "{found}"
+        );
+        assert!(found.contains("`train.epochs` is missing"), "{found}");
+    }
+
+    #[test]
+    fn every_key_misspelt_by_one_letter_is_recognized() {
+        let table: toml::Table = QUICKSTART.parse().unwrap();
+        let mut num_keys = 0;
+        for (section, content) in &table {
+            for key in content.as_table().unwrap().keys() {
+                let typo = format!("{section}.x{key}=1");
+                let found = complaints(QUICKSTART, &[&typo]);
+                assert!(found.contains(&format!("did you mean `{key}`?")), "{typo}: {found}");
+                num_keys += 1;
+            }
+        }
+        assert!(num_keys > 40, "{num_keys}");
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let overrides =
+            ["train.epochs=\"ten\"", "input.size=[0, 128]", "model.architecture=resnet19"];
+        let found = complaints(QUICKSTART, &overrides);
+        for part in ["--set train.epochs", "--set input.size", "--set model.architecture"] {
+            assert!(found.contains(part), "{part} not in: {found}");
+        }
+    }
+
+    #[test]
+    fn an_override_wins() {
+        let config = load("quickstart.toml", &["train.epochs=3".to_string()]).unwrap();
+        assert_eq!(config.train.epochs, 3);
+        let seeds = load("quickstart.toml", &["run.seeds=[7]".to_string()]).unwrap().run.seeds;
+        assert_eq!(seeds, [7]);
+    }
+
+    #[test]
+    fn a_written_configuration_reads_back_equal() {
+        for (name, text) in BUILT_IN {
+            let config = parse(name, text, &[]).unwrap();
+            let written = toml::to_string_pretty(&config).unwrap();
+            assert_eq!(parse("written", &written, &[]).unwrap(), config);
+        }
+    }
+}

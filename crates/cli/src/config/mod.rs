@@ -1,0 +1,11 @@
+//! Configuration files: one complete file is one run.
+
+mod check;
+mod document;
+mod load;
+mod sections;
+
+pub use load::{config_name, load, load_run};
+pub use sections::{
+    ClassWeighting, Config, DataSection, ExplainMethod, OptimizerName, SyntheticSection, Target,
+};

@@ -1,0 +1,308 @@
+//! The sections and keys of a configuration file.
+
+use super::document::Document;
+use dermx_data::{AugmentConfig, ImageSize};
+use dermx_eval::{Border, Normalize};
+use dermx_model::{Architecture, Head};
+use dermx_train::AdamConfig;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Declares a section and how to read it: every key is required unless its type is an `Option`.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $key:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        pub struct $name {
+            $($(#[$key_doc])* pub $key: $type,)*
+        }
+
+        impl $name {
+            /// Reads the section `section`; adds everything that is wrong to `problems`.
+            pub fn read(
+                document: &Document,
+                section: &str,
+                problems: &mut Vec<String>,
+            ) -> Option<Self> {
+                $(let $key = document.read::<$type>(section, stringify!($key), problems);)*
+                document.report_unknown(section, &[$(stringify!($key)),*], problems);
+                Some(Self { $($key: $key?,)* })
+            }
+        }
+    };
+}
+
+section! {
+    /// `[run]`: which seeds, and where results go.
+    RunSection {
+        /// One network is trained for each seed.
+        seeds: Vec<u64>,
+        /// Run folders are made here, named after the configuration and numbered.
+        output: PathBuf,
+    }
+}
+
+section! {
+    /// `[data]`: where the images are and what the classes are called.
+    DataSection {
+        /// Training images, one folder for each class.
+        train: PathBuf,
+        /// The annotated test set: `annotations/`, `masks/`, `metadata.csv`.
+        test: PathBuf,
+        /// The test set's photos.
+        test_images: PathBuf,
+        /// Class names; their order is the order of the logits.
+        classes: Vec<String>,
+        /// Whether decoded photos stay in memory (3 bytes a pixel).
+        cache: bool,
+        /// Class name of each training folder whose name is not already one.
+        class_names: BTreeMap<String, String>,
+    }
+}
+
+section! {
+    /// `[synthetic]`: a synthetic data set that is made when it is not there.
+    SyntheticSection {
+        /// The folder it is made in.
+        root: PathBuf,
+        /// Number of annotated test images.
+        num_images: usize,
+        /// Number of training images.
+        num_train_images: usize,
+        /// Seed of the data set.
+        seed: u64,
+    }
+}
+
+section! {
+    /// `[model]`: the network and what it starts from.
+    ModelSection {
+        /// Which network.
+        architecture: Architecture,
+        /// What turns the last feature maps into logits.
+        head: Head,
+        /// `"random"`, or a safetensors file with torchvision's names whose head is not used.
+        weights: String,
+        /// Names of the parameters that learn; `*` stands for any text.
+        trainable: Vec<String>,
+    }
+}
+
+section! {
+    /// `[input]`: what the network sees.
+    InputSection {
+        /// `[height, width]` in pixels; photos are stretched to it.
+        size: ImageSize,
+        /// Name of the standardization.
+        normalization: String,
+    }
+}
+
+/// Weight of each class in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeighting {
+    /// `max_k(count_k) / count_c`.
+    MaxOverCount,
+    /// 1 for every class.
+    None,
+}
+
+/// Name of an optimizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerName {
+    /// Adam.
+    Adam,
+}
+
+section! {
+    /// `[train]`: the loop.
+    TrainSection {
+        /// Number of passes over the images.
+        epochs: u32,
+        /// Images a step.
+        batch_size: usize,
+        /// Which optimizer.
+        optimizer: OptimizerName,
+        /// Learning rate of every step.
+        learning_rate: f64,
+        /// Decay of Adam's first moment.
+        beta_1: f32,
+        /// Decay of Adam's second moment.
+        beta_2: f32,
+        /// Adam's epsilon.
+        epsilon: f32,
+        /// Weight of each class in the loss.
+        class_weights: ClassWeighting,
+    }
+}
+
+impl TrainSection {
+    /// The optimizer.
+    pub const fn adam(&self) -> AdamConfig {
+        AdamConfig { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }
+    }
+}
+
+/// Name of an explanation method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum ExplainMethod {
+    /// Grad-CAM.
+    GradCam,
+}
+
+/// Whose logit is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The gold class.
+    Gold,
+    /// The class with the largest logit.
+    Predicted,
+}
+
+section! {
+    /// `[explain]`: heat maps.
+    ExplainSection {
+        /// Which method.
+        method: ExplainMethod,
+        /// `"last"`, or the name of a tap.
+        layer: String,
+        /// Whose logit is explained.
+        target: Target,
+        /// Images a step.
+        batch_size: usize,
+    }
+}
+
+section! {
+    /// `[evaluate]`: how heat maps are prepared for scoring.
+    EvaluateSection {
+        /// `[height, width]` that maps and masks are brought to, in pixels.
+        size: ImageSize,
+        /// What a map is divided by.
+        normalize: Normalize,
+        /// Whether maps are cut to 256 levels before resizing.
+        quantize: bool,
+        /// What lies beyond a map's border.
+        border: Border,
+    }
+}
+
+section! {
+    /// `[report]`: the page.
+    ReportSection {
+        /// Number of images in the gallery.
+        num_gallery_images: usize,
+    }
+}
+
+section! {
+    /// `[augment]`: how training images are varied.
+    AugmentSection {
+        /// Rotation in degrees, uniform in `+-rotation_degrees`.
+        rotation_degrees: f64,
+        /// Shear in degrees, uniform in `+-shear_degrees`.
+        shear_degrees: f64,
+        /// Zoom of rows and of columns, each uniform in `1 +- zoom`.
+        zoom: f64,
+        /// Factor on the brightness, uniform in `[low, high]`; without this key there is none.
+        brightness: Option<[f64; 2]>,
+        /// Whether half of the images are mirrored left to right.
+        horizontal_flip: bool,
+        /// Whether half of the images are mirrored top to bottom.
+        vertical_flip: bool,
+        /// Whether each image is stretched to the full range before its brightness changes, as
+        /// Keras does.
+        minmax_stretch: bool,
+        /// Offset of the center of rotation and zoom in pixels; Keras 1.1.2 uses 0.5.
+        center_offset: f64,
+    }
+}
+
+impl AugmentSection {
+    /// The augmentation.
+    pub const fn config(&self) -> AugmentConfig {
+        AugmentConfig {
+            rotation_degrees: self.rotation_degrees,
+            shear_degrees: self.shear_degrees,
+            zoom: self.zoom,
+            brightness: self.brightness,
+            horizontal_flip: self.horizontal_flip,
+            vertical_flip: self.vertical_flip,
+            minmax_stretch: self.minmax_stretch,
+            center_offset: self.center_offset,
+        }
+    }
+}
+
+/// A complete configuration: what the file says is what runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// Seeds and output.
+    pub run: RunSection,
+    /// Images and classes.
+    pub data: DataSection,
+    /// The synthetic data set, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<SyntheticSection>,
+    /// The network.
+    pub model: ModelSection,
+    /// What the network sees.
+    pub input: InputSection,
+    /// Augmentation.
+    pub augment: AugmentSection,
+    /// The loop.
+    pub train: TrainSection,
+    /// Heat maps.
+    pub explain: ExplainSection,
+    /// Scoring.
+    pub evaluate: EvaluateSection,
+    /// The page.
+    pub report: ReportSection,
+}
+
+/// Names of the sections.
+const SECTIONS: [&str; 10] = [
+    "run", "data", "synthetic", "model", "input", "augment", "train", "explain", "evaluate",
+    "report",
+];
+
+impl Config {
+    /// Reads every section; adds everything that is wrong to `problems`.
+    pub fn read(document: &Document, problems: &mut Vec<String>) -> Option<Self> {
+        document.report_unknown_sections(&SECTIONS, problems);
+        let run = RunSection::read(document, "run", problems);
+        let data = DataSection::read(document, "data", problems);
+        let synthetic = match document.has("synthetic") {
+            true => Some(SyntheticSection::read(document, "synthetic", problems)),
+            false => None,
+        };
+        let model = ModelSection::read(document, "model", problems);
+        let input = InputSection::read(document, "input", problems);
+        let augment = AugmentSection::read(document, "augment", problems);
+        let train = TrainSection::read(document, "train", problems);
+        let explain = ExplainSection::read(document, "explain", problems);
+        let evaluate = EvaluateSection::read(document, "evaluate", problems);
+        let report = ReportSection::read(document, "report", problems);
+        Some(Self {
+            run: run?,
+            data: data?,
+            synthetic: match synthetic {
+                Some(section) => Some(section?),
+                None => None,
+            },
+            model: model?,
+            input: input?,
+            augment: augment?,
+            train: train?,
+            explain: explain?,
+            evaluate: evaluate?,
+            report: report?,
+        })
+    }
+}

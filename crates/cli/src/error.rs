@@ -1,0 +1,122 @@
+//! Errors as a user sees them, with the exit code of the command.
+
+use dermx_data::{DataError, ErrorKind};
+use dermx_eval::EvalError;
+use dermx_gradcam::GradCamError;
+use dermx_model::WeightsError;
+use dermx_report::ReportError;
+use dermx_train::TrainError;
+use std::path::Path;
+
+/// How a command ended when it did not end well; the number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitKind {
+    /// The arguments do not make sense together.
+    Usage = 2,
+    /// Data are not what they have to be.
+    BadData = 65,
+    /// A file or folder that is needed is not there.
+    MissingInput = 66,
+    /// A fault of the program, or training that is not finite.
+    Internal = 70,
+    /// The output folder is taken.
+    Locked = 73,
+    /// The operating system refused to read or write.
+    Io = 74,
+    /// Stopped on request; `--resume` goes on.
+    Stopped = 75,
+    /// The configuration is wrong.
+    BadConfig = 78,
+}
+
+/// What went wrong, in words for the user.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    /// The exit code.
+    pub kind: ExitKind,
+    /// The culprit, what was found, what was expected, and what to do.
+    pub message: String,
+}
+
+/// Result of everything that a command does.
+pub type CliResult<T> = Result<T, CliError>;
+
+impl CliError {
+    /// An error of `kind` with `message`.
+    pub fn new(kind: ExitKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A failed read or write of `path`.
+    pub fn io(path: &Path, error: &std::io::Error) -> Self {
+        DataError::io(path, error).into()
+    }
+
+    /// Content of `path` that is not what it has to be.
+    pub fn bad_data(path: &Path, message: impl std::fmt::Display) -> Self {
+        Self::new(ExitKind::BadData, format!("{}: {message}", path.display()))
+    }
+}
+
+impl From<DataError> for CliError {
+    fn from(error: DataError) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Missing => ExitKind::MissingInput,
+            ErrorKind::Invalid => ExitKind::BadData,
+            ErrorKind::Io => ExitKind::Io,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<WeightsError> for CliError {
+    fn from(error: WeightsError) -> Self {
+        let kind = match &error {
+            WeightsError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                ExitKind::MissingInput
+            }
+            WeightsError::Io { .. } => ExitKind::Io,
+            WeightsError::Format { .. } | WeightsError::Mismatch(_) => ExitKind::BadData,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<TrainError> for CliError {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Data(error) => error.into(),
+            TrainError::Weights(error) => error.into(),
+            TrainError::Io { path, source } => Self::io(&path, &source),
+            TrainError::Checkpoint { .. } | TrainError::NoImages(_) => {
+                Self::new(ExitKind::BadData, error.to_string())
+            }
+            TrainError::NonFinite { .. } => Self::new(ExitKind::Internal, error.to_string()),
+        }
+    }
+}
+
+impl From<GradCamError> for CliError {
+    fn from(error: GradCamError) -> Self {
+        let kind = match error {
+            GradCamError::UnknownLayer { .. } => ExitKind::BadConfig,
+            GradCamError::Targets(_) => ExitKind::BadData,
+            GradCamError::NoGradient(_) => ExitKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<EvalError> for CliError {
+    fn from(error: EvalError) -> Self {
+        Self::new(ExitKind::BadData, error.to_string())
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        Self::new(ExitKind::Internal, error.to_string())
+    }
+}
