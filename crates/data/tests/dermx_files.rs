@@ -172,19 +172,19 @@ fn mask_is_the_union_of_the_instances() {
 fn unknown_labels_are_kept_and_counted() {
     let fixture = Fixture::small();
     let json = r#"{"image": {"width": 10, "height": 8}, "annotations": [
-        {"name": "Acnee", "tag": {}}, {"name": "Red", "tag": {}}, {"name": "Acne", "tag": {}},
+        {"name": "Acnee", "tag": {}}, {"name": "Acne", "tag": {}},
         {"name": "Bubble", "polygon": {"path": [{"x": 1, "y": 1}]}, "attributes": ["Pink"]},
         {"name": "Scar", "polygon": {"path": [{"x": 1, "y": 1}]}, "attributes": ["Red"]}]}"#;
     fs::write(fixture.path("annotations/derm1_a.json"), json).unwrap();
     let dataset = fixture.read().unwrap();
     let one = &dataset.evaluations()[0];
-    assert_eq!(one.unknown, ["Acnee", "Red"]);
+    assert_eq!(one.unknown, ["Acnee"]);
     assert_eq!(one.instances[0].characteristic, "Bubble");
     assert_eq!(one.unknown_labels().into_iter().collect::<Vec<_>>(), ["Acnee", "Bubble", "Pink"]);
     let ontology = describe(&dataset).ontology;
     let unknown: Vec<_> =
         ontology["unknown"].iter().map(|(label, &n)| (label.as_str(), n)).collect();
-    assert_eq!(unknown, [("Acnee", 1), ("Bubble", 1), ("Pink", 1), ("Red", 1)]);
+    assert_eq!(unknown, [("Acnee", 1), ("Bubble", 1), ("Pink", 1)]);
     assert_eq!(ontology["attributes"]["Red"], 1);
 }
 
@@ -335,7 +335,7 @@ fn deep_nesting_does_not_overflow_the_stack() {
     let (place, _) = json_error(&deep);
     assert!(place.starts_with("annotations"), "{place}");
     let (_, message) = json_error(&format!(r#"[{{"name":"Acne","tag":{{}},"extra":{deep}"#));
-    assert_contains(&message, "EOF while parsing");
+    assert_contains(&message, "expected value at line 1 column 1000081");
 }
 
 #[test]
@@ -400,9 +400,12 @@ fn metadata_with_a_wrong_row_is_refused_with_line_and_column() {
     let (place, message) = row("y;s;Acne;.jpg;dark;adult");
     assert_eq!(place, "line 3, column `current_filename`");
     assert_eq!(message, "found `.jpg`; expected a file name");
-    assert_contains(&row("y;s;Acne;y.jpg").1, "line: 3");
-    let (_, message) = csv_error([HEADER.as_bytes(), b"x;s;Acne;\xff.jpg;dark;adult\r\n"].concat());
-    assert_contains(&message, "line: 2");
+    let (place, message) = row("y;s;Acne;y.jpg");
+    assert_eq!((place.as_str(), message.as_str()), ("line 3", "found 4 cells; expected 6"));
+    let (place, message) =
+        csv_error([HEADER.as_bytes(), b"\xff;s;Acne;x.jpg;dark;adult\n"].concat());
+    assert_eq!(place, "line 2, column 1");
+    assert_eq!(message, "found bytes that are not UTF-8");
 }
 
 #[test]
@@ -471,7 +474,7 @@ fn evaluations() -> impl Strategy<Value = Evaluation> {
         labels(&ontology::DISCARD_TAGS),
         labels(&ontology::NON_LOCALISABLE),
         instances(),
-        labels(&["A", "Red", "z, \u{e9}"]),
+        labels(&["A", "red", "z, \u{e9}"]),
     )
         .prop_map(|((height, width), diagnoses, discards, tags, instances, unknown)| {
             Evaluation {

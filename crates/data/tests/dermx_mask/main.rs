@@ -228,7 +228,7 @@ proptest! {
         // With such sizes f64 does not decide: floor((2 i + 1) * len / (2 * new_len)).
         let new_size = ImageSize::new(h, w);
         let source = |i: u32, len: u32, new_len: u32| ((2 * i + 1) * len / (2 * new_len)) as usize;
-        let is_tie = |len: u32, new: u32| (0..new).any(|i| (2 * i + 1) * len % (2 * new) == 0);
+        let is_tie = |len: u32, new: u32| (0..new).any(|i| ((2 * i + 1) * len).is_multiple_of(2 * new));
         prop_assume!(!is_tie(size.height, h) && !is_tie(size.width, w));
         let mut dense = Vec::new();
         for y in 0..h {
