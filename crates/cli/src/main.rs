@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod error;
 mod heatmaps;
+mod images;
 mod network;
 mod predictions;
 mod progress;

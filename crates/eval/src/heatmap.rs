@@ -3,7 +3,7 @@
 use crate::fuzzy::{FuzzyScores, fuzzy_scores_runs, prefix_sums};
 use crate::{EvalError, resize};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::ops::{Div, Mul, Range};
 
 /// How a raw map becomes one with values in \[0, 1\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,15 @@ impl Default for HeatmapScoring {
         Self { size: [300, 400], normalize: Normalize::Max, quantize: true, border: Border::Mirror }
     }
 }
+
+/// A number that heat maps come in: f32 or f64.
+pub trait MapValue:
+    Copy + PartialOrd + From<u8> + Into<f64> + Div<Output = Self> + Mul<Output = Self>
+{
+}
+
+impl MapValue for f32 {}
+impl MapValue for f64 {}
 
 /// A map with values in \[0, 1\] at the size of the masks, ready to be scored many times.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,8 +96,8 @@ impl PreparedMap {
 
 /// Normalizes, quantizes and resizes a raw map.
 ///
-/// In this order: `h = max(h, 0) / max h` (see [`Normalize`]), `floor(255 h) / 255`, both in
-/// float32 as the maps come, then bilinear resizing in float64 with half-pixel centers to
+/// In this order: `h = max(h, 0) / max h` (see [`Normalize`]), `floor(255 h) / 255`, both in the
+/// precision that the map comes in, then bilinear resizing in float64 with half-pixel centers to
 /// `scoring.size`. A map that is larger than that along a side is first blurred along it
 /// (a Gaussian of half the shrinking factor less one), so that nothing between the sampled pixels
 /// is lost. A map of the right size is not resized.
@@ -102,8 +111,8 @@ impl PreparedMap {
 /// # Source
 /// Jalaboi et al., 2021, and their public notebooks: `uint8(255 * h)`, then scikit-image
 /// `resize(h, (300, 400))`.
-pub fn prepare(
-    raw: &[f32],
+pub fn prepare<T: MapValue>(
+    raw: &[T],
     map_size: [usize; 2],
     scoring: &HeatmapScoring,
 ) -> Result<PreparedMap, EvalError> {
@@ -115,22 +124,34 @@ pub fn prepare(
     Ok(PreparedMap { size: scoring.size, prefix: prefix_sums(&values), values })
 }
 
-fn unit(raw: &[f32], scoring: &HeatmapScoring) -> Vec<f64> {
+fn unit<T: MapValue>(raw: &[T], scoring: &HeatmapScoring) -> Vec<f64> {
+    let (zero, one) = (T::from(0), T::from(1));
     let scale = match scoring.normalize {
-        Normalize::Max => raw.iter().copied().fold(0.0, f32::max),
-        Normalize::None => 1.0,
+        Normalize::Max => {
+            raw.iter().fold(zero, |max, &value| if value > max { value } else { max })
+        }
+        Normalize::None => one,
     };
-    if scale <= 0.0 {
+    if scale <= zero {
         return vec![0.0; raw.len()];
     }
-    let normalized = raw.iter().map(|value| (value / scale).clamp(0.0, 1.0));
+    let normalized = raw.iter().map(|&value| {
+        let value = value / scale;
+        if value > one {
+            one
+        } else if value > zero {
+            value
+        } else {
+            zero
+        }
+    });
     match scoring.quantize {
-        true => normalized.map(|value| f64::from((255.0 * value).floor()) / 255.0).collect(),
-        false => normalized.map(f64::from).collect(),
+        true => normalized.map(|value| (T::from(255) * value).into().floor() / 255.0).collect(),
+        false => normalized.map(T::into).collect(),
     }
 }
 
-fn check(raw: &[f32], map_size: [usize; 2], size: [usize; 2]) -> Result<(), EvalError> {
+fn check<T: MapValue>(raw: &[T], map_size: [usize; 2], size: [usize; 2]) -> Result<(), EvalError> {
     for (place, [height, width]) in [("heat map", map_size), ("scoring size", size)] {
         if height == 0 || width == 0 {
             let message = format!("found size {height}x{width}, expected at least 1x1");
@@ -142,11 +163,12 @@ fn check(raw: &[f32], map_size: [usize; 2], size: [usize; 2]) -> Result<(), Eval
         let message = format!("found {} values, expected {height}x{width}", raw.len());
         return Err(EvalError::new("heat map", message));
     }
-    match raw.iter().position(|value| !value.is_finite()) {
+    let mut values = raw.iter().map(|&value| value.into());
+    match values.position(|value: f64| !value.is_finite()) {
         None => Ok(()),
         Some(idx) => Err(EvalError::new(
             format!("heat map, row {}, column {}", idx / width, idx % width),
-            format!("found {}, expected a finite number", raw[idx]),
+            format!("found {}, expected a finite number", raw[idx].into()),
         )),
     }
 }

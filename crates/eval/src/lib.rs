@@ -16,7 +16,7 @@ pub use baseline::{centre_gaussian, uniform_ones};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{FuzzyScores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums};
-pub use heatmap::{Border, HeatmapScoring, Normalize, PreparedMap, prepare};
+pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use record::{ClassScores, EvalRecord, MapScores, MapTable, NOTICE, Score, UNION};
 pub use score::{mean, population_std, sample_std};
 pub use table::{DiagnosisTable, MapRow, diagnosis_table, map_table};

@@ -28,6 +28,14 @@ impl Architecture {
             Self::Resnet50 => "resnet50",
         }
     }
+
+    /// Number of feature maps before the head.
+    pub const fn num_features(self) -> usize {
+        match self {
+            Self::Resnet18 => 512,
+            Self::Resnet50 => 2048,
+        }
+    }
 }
 
 impl fmt::Display for Architecture {

@@ -1,11 +1,10 @@
 //! The training loop.
 
 use crate::adam::{Adam, AdamConfig};
-use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
+use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
 use crate::loss::weighted_cross_entropy;
-use crate::photos::Photos;
-use crate::predict::images_to_tensor;
+use crate::photos::{Photos, images_to_tensor};
 use crate::prefetch::prefetch;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};

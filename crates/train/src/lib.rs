@@ -12,7 +12,6 @@ mod fit;
 mod initialize;
 mod loss;
 mod photos;
-mod predict;
 mod prefetch;
 
 pub use adam::{Adam, AdamConfig};
@@ -22,5 +21,4 @@ pub use file::write_atomic;
 pub use fit::{FitConfig, Observer, Outcome, StepReport, TrainingSet, fit};
 pub use initialize::initial_weights;
 pub use loss::{class_weights, weighted_cross_entropy};
-pub use photos::Photos;
-pub use predict::{images_to_tensor, predict};
+pub use photos::{Photos, images_to_tensor};

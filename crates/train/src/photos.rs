@@ -1,5 +1,6 @@
 //! Photos at the size of the network, ready to be batched.
 
+use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, ImageSize, Normalization, Random, augment, read_photo,
     resize, to_planes,
@@ -8,6 +9,21 @@ use image::RgbImage;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::path::PathBuf;
+
+/// A batch of standardized images as a tensor.
+///
+/// # Shapes
+/// - `planes`: `[num_images, 3, height, width]` in row-major order
+/// - output: the same
+pub fn images_to_tensor(
+    planes: Vec<f32>,
+    num_images: usize,
+    size: ImageSize,
+    device: &Device,
+) -> Tensor<4> {
+    let shape = [num_images, 3, size.height as usize, size.width as usize];
+    Tensor::from_data(TensorData::new(planes, shape), device)
+}
 
 /// A list of photos, read at one size and standardized in one way.
 #[derive(Debug)]

@@ -1,0 +1,73 @@
+//! `dermx dataset describe`.
+
+use crate::args::DescribeArgs;
+use crate::error::CliResult;
+use crate::run_folder::to_json;
+use dermx_data::{DermxDataset, Description, describe};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Prints counts, Table 1, Table 4's DermX row and the labels of a data set.
+///
+/// # Errors
+/// A data set that cannot be read.
+pub fn run(args: &DescribeArgs) -> CliResult<()> {
+    let description = describe(&DermxDataset::read(&args.data)?);
+    if args.json {
+        print!("{}", String::from_utf8_lossy(&to_json(&description)?));
+    } else {
+        print!("{}", text(&description));
+    }
+    Ok(())
+}
+
+fn text(description: &Description) -> String {
+    let counts = &description.counts;
+    let mut out = String::new();
+    let mut line = |text: String| {
+        // Writing into a string cannot fail.
+        let _ = writeln!(out, "{text}");
+    };
+    line(format!("{} evaluations, {} images", counts.evaluations, counts.images));
+    line(format!("{} raters: {}", description.raters.len(), description.raters.join(", ")));
+    line(format!("{} discarded", counts.discarded));
+    line(format!(
+        "{} accepted / {} images",
+        counts.accepted_evaluations, counts.accepted_images
+    ));
+    line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
+    line(format!("skin tone: {}", tally(&description.skin_tone)));
+    line(format!("age: {}", tally(&description.age)));
+    line("\nTable 1: images with a single diagnosis, by source and class".to_string());
+    let classes: Vec<&String> = description.table_4_dermx.keys().collect();
+    let cells = |row: &BTreeMap<String, usize>| -> String {
+        let numbers: Vec<usize> =
+            classes.iter().map(|class| row.get(*class).copied().unwrap_or(0)).collect();
+        let total: usize = numbers.iter().sum();
+        numbers.iter().chain([&total]).map(|number| format!("{number:>24}")).collect()
+    };
+    let header: String = classes.iter().map(|class| format!("{class:>24}")).collect();
+    line(format!("{:<12}{header}{:>24}", "", "total"));
+    for (source, row) in &description.table_1 {
+        line(format!("{source:<12}{}", cells(row)));
+    }
+    line("\nTable 4, DermX row".to_string());
+    line(format!("{:<12}{}", "DermX", cells(&description.table_4_dermx)));
+    line("\nLabels".to_string());
+    for (kind, labels) in &description.ontology {
+        line(format!("{kind}: {}", if labels.is_empty() { "none".into() } else { tally(labels) }));
+    }
+    if description.images_without_metadata > 0 {
+        let number = description.images_without_metadata;
+        line(format!("\n{number} annotated images are not in metadata.csv"));
+    }
+    if !description.has_mask_files {
+        line("\nThere are no mask files; masks come from the polygons.".to_string());
+    }
+    out
+}
+
+fn tally(counts: &BTreeMap<String, usize>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    parts.join(", ")
+}

@@ -1,0 +1,9 @@
+//! One file for each command.
+
+pub mod describe;
+pub mod evaluate;
+pub mod explain;
+pub mod predict;
+pub mod report;
+pub mod synth;
+pub mod train;

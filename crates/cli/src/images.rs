@@ -1,0 +1,116 @@
+//! The images of `predict` and `explain`: photos, or a tensor that another program prepared.
+
+use crate::args::ImageArgs;
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::network::TrainedNetwork;
+use burn::tensor::{Device, Tensor};
+use dermx_data::{ImageSize, list_photos};
+use dermx_model::{NamedTensor, read_safetensors};
+use dermx_train::{Photos, images_to_tensor};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// The key of the images in a tensor file.
+const KEY: &str = "images";
+
+/// Standardized images with their ids.
+#[derive(Debug)]
+pub struct Images {
+    ids: Vec<String>,
+    size: ImageSize,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Photos(Photos),
+    Tensor(Vec<f32>),
+}
+
+impl Images {
+    /// The images that the arguments name, ready for `trained`.
+    ///
+    /// # Errors
+    /// No such folder or file, no images, or images of another size than the network's.
+    pub fn open(args: &ImageArgs, trained: &TrainedNetwork) -> CliResult<Self> {
+        match (&args.images, &args.tensor) {
+            (Some(folder), _) => {
+                let items: Vec<(String, PathBuf)> = list_photos(folder)?.into_iter().collect();
+                if items.is_empty() {
+                    return Err(CliError::bad_data(folder, "there is no .jpg or .png photo in it"));
+                }
+                Self::photos(items, trained, false)
+            }
+            (None, Some(file)) => Self::tensor(file),
+            (None, None) => Err(CliError::new(ExitKind::Usage, "name --images or --tensor")),
+        }
+    }
+
+    /// Photos by id.
+    ///
+    /// # Errors
+    /// With `cache`, a photo that cannot be read.
+    pub fn photos(
+        items: Vec<(String, PathBuf)>,
+        trained: &TrainedNetwork,
+        cache: bool,
+    ) -> CliResult<Self> {
+        let ids = items.iter().map(|(id, _)| id.clone()).collect();
+        let photos = Photos::open(items, trained.size, trained.normalization, cache)?;
+        Ok(Self { ids, size: trained.size, source: Source::Photos(photos) })
+    }
+
+    /// Ids in order.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// Size of every image.
+    pub const fn size(&self) -> ImageSize {
+        self.size
+    }
+
+    /// The index ranges of batches of `batch_size` images.
+    pub fn batches(&self, batch_size: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+        let batch_size = batch_size.max(1);
+        let starts = (0..self.ids.len()).step_by(batch_size);
+        starts.map(move |start| start..(start + batch_size).min(self.ids.len()))
+    }
+
+    /// The images of `range`, `[range.len(), 3, height, width]`.
+    ///
+    /// # Errors
+    /// A photo that cannot be read.
+    pub fn batch(&self, range: Range<usize>, device: &Device) -> CliResult<Tensor<4>> {
+        let num_images = range.len();
+        let planes = match &self.source {
+            Source::Photos(photos) => photos.batch(&range.collect::<Vec<_>>())?,
+            Source::Tensor(values) => {
+                let num_values = 3 * self.size.num_pixels();
+                values[range.start * num_values..range.end * num_values].to_vec()
+            }
+        };
+        Ok(images_to_tensor(planes, num_images, self.size, device))
+    }
+
+    fn tensor(file: &Path) -> CliResult<Self> {
+        let mut tensors = read_safetensors(file)?;
+        let NamedTensor { shape, values } = tensors.remove(KEY).ok_or_else(|| {
+            let found = tensors.keys().cloned().collect::<Vec<_>>().join(", ");
+            CliError::bad_data(file, format!("there is no tensor `{KEY}`; found: {found}"))
+        })?;
+        let side = |length: usize| u32::try_from(length).ok().filter(|&length| length > 0);
+        let (&[num_images, 3, height, width], true) = (shape.as_slice(), !values.is_empty()) else {
+            let message = format!("`{KEY}` is {shape:?}, expected [n, 3, height, width]");
+            return Err(CliError::bad_data(file, message));
+        };
+        let (Some(height), Some(width)) = (side(height), side(width)) else {
+            return Err(CliError::bad_data(file, format!("`{KEY}` is {shape:?}")));
+        };
+        Ok(Self {
+            ids: (0..num_images).map(|idx| idx.to_string()).collect(),
+            size: ImageSize::new(height, width),
+            source: Source::Tensor(values),
+        })
+    }
+}

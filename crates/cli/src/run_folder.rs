@@ -1,0 +1,288 @@
+//! Run folders: who may write into one, and what lies where.
+
+use crate::config::Config;
+use crate::error::{CliError, CliResult, ExitKind};
+use dermx_train::write_atomic;
+use serde::Serialize;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A run folder that this process alone writes into, until it is dropped.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes the folder `path` for a new run.
+    ///
+    /// # Errors
+    /// It is not empty: a run folder is never overwritten.
+    pub fn create(path: &Path, config: &Config) -> CliResult<Self> {
+        fs::create_dir_all(path).map_err(|error| CliError::io(path, &error))?;
+        let lock = lock(path)?;
+        if !is_unused(path)? {
+            return Err(CliError::new(
+                ExitKind::Locked,
+                format!(
+                    "{}: the folder is in use and is never overwritten; choose another --run, or \
+                     go on with --resume",
+                    path.display()
+                ),
+            ));
+        }
+        let folder = Self { path: path.to_path_buf(), _lock: lock };
+        folder.write("environment.json", &to_json(&Environment::now())?)?;
+        folder.write("config.toml", resolved(config)?.as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Makes the next numbered folder for the configuration `name` in `output`.
+    ///
+    /// # Errors
+    /// `output` cannot be written to.
+    pub fn create_numbered(output: &Path, name: &str, config: &Config) -> CliResult<Self> {
+        let mut number = numbered(output, name)?.last().map_or(1, |(number, _)| number + 1);
+        loop {
+            let path = output.join(format!("{name}-{number:03}"));
+            match Self::create(&path, config) {
+                // Another process was quicker.
+                Err(error) if error.kind == ExitKind::Locked => number += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Opens the folder of an unfinished run.
+    ///
+    /// # Errors
+    /// No run, another process at work on it, or one of another configuration than `config`.
+    pub fn resume(path: &Path, config: Option<&Config>) -> CliResult<Self> {
+        let found = crate::config::load_run(path)?;
+        if let Some(expected) = config {
+            let differences = differences(&found, expected)?;
+            if !differences.is_empty() {
+                let message = format!(
+                    "{}: the run has another configuration:\n{}",
+                    path.display(),
+                    differences.join("\n")
+                );
+                return Err(CliError::new(ExitKind::BadConfig, message));
+            }
+        }
+        Ok(Self { path: path.to_path_buf(), _lock: lock(path)? })
+    }
+
+    /// The newest numbered folder of the configuration `name` in `output`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn newest(output: &Path, name: &str) -> CliResult<PathBuf> {
+        let newest = numbered(output, name)?.pop();
+        newest.map(|(_, path)| path).ok_or_else(|| {
+            let message =
+                format!("{}: there is no run `{name}-...` to resume", output.display());
+            CliError::new(ExitKind::MissingInput, message)
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of one seed, made if needed.
+    ///
+    /// # Errors
+    /// The run folder cannot be written to.
+    pub fn seed(&self, seed: u64) -> CliResult<SeedFolder> {
+        let folder = SeedFolder::of(&self.path, seed);
+        fs::create_dir_all(&folder.path).map_err(|error| CliError::io(&folder.path, &error))?;
+        Ok(folder)
+    }
+
+    /// Writes a file of the run.
+    ///
+    /// # Errors
+    /// A full disk, a folder that cannot be written to.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> CliResult<()> {
+        Ok(write_atomic(&self.path.join(name), bytes)?)
+    }
+}
+
+/// What lies where for one seed of a run.
+#[derive(Debug, Clone)]
+pub struct SeedFolder {
+    path: PathBuf,
+}
+
+impl SeedFolder {
+    /// The folder of `seed` in `run`.
+    pub fn of(run: &Path, seed: u64) -> Self {
+        Self { path: run.join(format!("seed-{seed}")) }
+    }
+
+    /// The checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// One line for each epoch.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// One line for each epoch: how long it took. Not part of the results.
+    pub fn timings(&self) -> PathBuf {
+        self.path.join("timings.jsonl")
+    }
+
+    /// The trained weights.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("weights.safetensors")
+    }
+
+    /// Probabilities and logits of the test images.
+    pub fn predictions(&self) -> PathBuf {
+        self.path.join("predictions.csv")
+    }
+
+    /// Heat maps of the test images.
+    pub fn heatmaps(&self) -> PathBuf {
+        self.path.join("heatmaps")
+    }
+
+    /// The scores.
+    pub fn eval(&self) -> PathBuf {
+        self.path.join("eval.json")
+    }
+
+    /// One line for each scored mask.
+    pub fn per_image(&self) -> PathBuf {
+        self.path.join("per_image.csv")
+    }
+}
+
+/// What a run ran on; for the reader, not part of the results.
+#[derive(Debug, Serialize)]
+struct Environment {
+    dermx_version: &'static str,
+    command: Vec<String>,
+    started_unix_s: u64,
+    operating_system: &'static str,
+    processor: &'static str,
+    num_threads: usize,
+    backend: &'static str,
+    burn_version: &'static str,
+}
+
+impl Environment {
+    fn now() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            dermx_version: env!("CARGO_PKG_VERSION"),
+            command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            started_unix_s: since_epoch.map_or(0, |duration| duration.as_secs()),
+            operating_system: std::env::consts::OS,
+            processor: std::env::consts::ARCH,
+            num_threads: rayon::current_num_threads(),
+            backend: "cpu (burn-flex)",
+            burn_version: "0.22.1",
+        }
+    }
+}
+
+/// Pretty JSON with a final newline.
+///
+/// # Errors
+/// A value that JSON cannot hold.
+pub fn to_json(value: &impl Serialize) -> CliResult<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn lock(folder: &Path) -> CliResult<File> {
+    let path = folder.join(".lock");
+    let error = |error| CliError::io(&path, &error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let message = format!(
+                "{}: the run folder is locked by another process ({})",
+                folder.display(),
+                holder.trim()
+            );
+            return Err(CliError::new(ExitKind::Locked, message));
+        }
+        Err(TryLockError::Error(failure)) => return Err(error(failure)),
+    }
+    file.set_len(0).map_err(error)?;
+    writeln!(file, "process {}", std::process::id()).map_err(error)?;
+    Ok(file)
+}
+
+fn is_unused(folder: &Path) -> CliResult<bool> {
+    let entries = fs::read_dir(folder).map_err(|error| CliError::io(folder, &error))?;
+    Ok(entries.filter_map(Result::ok).all(|entry| entry.file_name() == ".lock"))
+}
+
+/// The numbered folders of `name` in `output` in the order of their numbers.
+fn numbered(output: &Path, name: &str) -> CliResult<Vec<(u32, PathBuf)>> {
+    let entries = match fs::read_dir(output) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(CliError::io(output, &error)),
+    };
+    let mut folders: Vec<(u32, PathBuf)> = entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let file_name = entry.file_name();
+            let number = file_name.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
+            Some((number.parse().ok()?, entry.path()))
+        })
+        .collect();
+    folders.sort();
+    Ok(folders)
+}
+
+fn resolved(config: &Config) -> CliResult<String> {
+    toml::to_string_pretty(config)
+        .map(|text| format!("# The resolved configuration of this run.\n\n{text}"))
+        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))
+}
+
+/// The keys in which two configurations differ, with both values.
+fn differences(found: &Config, expected: &Config) -> CliResult<Vec<String>> {
+    let internal = |error: toml::ser::Error| CliError::new(ExitKind::Internal, error.to_string());
+    let found = toml::Table::try_from(found).map_err(internal)?;
+    let expected = toml::Table::try_from(expected).map_err(internal)?;
+    let mut lines = Vec::new();
+    for (section, content) in &expected {
+        let other = found.get(section).and_then(toml::Value::as_table);
+        for (key, value) in content.as_table().into_iter().flatten() {
+            let before = other.and_then(|table| table.get(key));
+            if before != Some(value) {
+                let before = before.map_or("nothing".to_string(), ToString::to_string);
+                lines.push(format!("  {section}.{key}: the run has {before}, now {value}"));
+            }
+        }
+    }
+    for section in found.keys().filter(|section| !expected.contains_key(*section)) {
+        lines.push(format!("  [{section}]: the run has it, now there is none"));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,299 @@
+//! Scoring one network, or one folder of heat maps, against the experts.
+
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::heatmaps;
+use crate::predictions::Prediction;
+use dermx_data::{Cohort, DermxDataset, Mask, Random};
+use dermx_eval::{
+    ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, MapTable, NOTICE, Normalize, PreparedMap,
+    UNION, centre_gaussian, diagnosis_table, map_table, prepare,
+};
+use rayon::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Name of the baseline of uniform noise.
+const RANDOM: &str = "random";
+
+/// Name of the baseline that always looks at the middle.
+const CENTRE_GAUSSIAN: &str = "centre_gaussian";
+
+/// The experts' masks of a data set, ready to be compared with one set of maps after another.
+///
+/// The images are those with at least one evaluation that was kept and names a single diagnosis;
+/// on them every outline counts, also those of other evaluations.
+///
+/// # Source
+/// Jalaboi et al., 2021, Table 6; which rows count was found on the data.
+#[derive(Debug)]
+pub struct Scorer<'a> {
+    dataset: &'a DermxDataset,
+    scoring: HeatmapScoring,
+    images: Vec<ImageMasks>,
+}
+
+/// The masks of one image at scoring size.
+#[derive(Debug)]
+struct ImageMasks {
+    image_id: String,
+    gold: String,
+    masks: Vec<RaterMask>,
+}
+
+#[derive(Debug)]
+struct RaterMask {
+    rater: String,
+    characteristic: String,
+    mask: Mask,
+}
+
+/// A score of every mask, and their means.
+#[derive(Debug)]
+pub struct Scored {
+    /// One row for each (image, rater, characteristic or union).
+    pub rows: Vec<MapRow>,
+    /// The shape of `eval.json`.
+    pub record: EvalRecord,
+}
+
+impl<'a> Scorer<'a> {
+    /// Rasterizes and resizes the masks of `dataset`.
+    pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring) -> Self {
+        let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
+        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
+        let images = image_ids
+            .par_iter()
+            .filter_map(|&image_id| {
+                let gold = dataset.image(image_id)?.diagnosis.clone();
+                let mut masks = Vec::new();
+                for evaluation in dataset.evaluations_of(image_id) {
+                    let mut add = |characteristic: &str, mask: Option<Mask>| {
+                        masks.extend(mask.map(|mask| RaterMask {
+                            rater: evaluation.rater.clone(),
+                            characteristic: characteristic.to_string(),
+                            mask: mask.resize_nearest(size),
+                        }));
+                    };
+                    for characteristic in evaluation.characteristics() {
+                        add(characteristic, evaluation.mask(characteristic));
+                    }
+                    add(UNION, evaluation.union_mask());
+                }
+                Some(ImageMasks { image_id: image_id.to_string(), gold, masks })
+            })
+            .collect();
+        Self { dataset, scoring, images }
+    }
+
+    /// Ids of the scored images, in order.
+    pub fn image_ids(&self) -> impl Iterator<Item = &str> {
+        self.images.iter().map(|image| image.image_id.as_str())
+    }
+
+    /// Scores the heat maps in `folder` and, if given, `predictions` over `classes`.
+    ///
+    /// With `partial`, images without a map or prediction are left out; else they are errors.
+    ///
+    /// # Errors
+    /// A missing or damaged map, a class that does not exist, a gold class that differs.
+    pub fn score(
+        &self,
+        folder: &Path,
+        predictions: Option<(&Path, &[Prediction])>,
+        classes: &[String],
+        partial: bool,
+    ) -> CliResult<Scored> {
+        let files = heatmaps::list(folder)?;
+        let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
+        if let (Some(first), false) = (missing.first(), partial) {
+            let num_missing = missing.len();
+            let message = format!(
+                "there is no heat map of image `{first}` ({first}.npy) and {} others of {}; \
+                 --partial scores the rest",
+                num_missing - 1,
+                self.images.len()
+            );
+            return Err(CliError::new(
+                ExitKind::MissingInput,
+                format!("{}: {message}", folder.display()),
+            ));
+        }
+        let rows = self.rows(|image_id| match files.get(image_id) {
+            None => Ok(None),
+            Some(path) => {
+                let map = heatmaps::read(path)?.prepare(&self.scoring);
+                map.map(Some).map_err(|error| CliError::bad_data(path, error))
+            }
+        })?;
+        if rows.is_empty() {
+            let message = "none of the heat maps is of an image with masks; maps are named \
+                           <image_id>.npy";
+            return Err(CliError::bad_data(folder, message));
+        }
+        let scored_ids: Vec<&str> = self.image_ids().filter(|id| files.contains_key(*id)).collect();
+        let mut record = EvalRecord {
+            notice: NOTICE.to_string(),
+            classes: classes.to_vec(),
+            table_6: map_table(&rows),
+            baselines: self.baselines(&scored_ids)?,
+            scoring: self.description(scored_ids.len(), &rows),
+            ..EvalRecord::default()
+        };
+        if let Some((path, predictions)) = predictions {
+            let matrix = self.confusion(path, predictions, classes, partial)?;
+            let table = diagnosis_table(&matrix, classes)?;
+            record.accuracy = Some(table.accuracy);
+            record.macro_f1 = Some(table.macro_f1);
+            record.table_5 = table.table_5;
+            record.confusion_matrices = vec![matrix.rows().to_vec()];
+        }
+        Ok(Scored { rows, record })
+    }
+
+    /// Rows of all images whose map `map_of` gives, in the order of the images.
+    fn rows(
+        &self,
+        map_of: impl Fn(&str) -> CliResult<Option<PreparedMap>> + Sync,
+    ) -> CliResult<Vec<MapRow>> {
+        let rows: Vec<CliResult<Vec<MapRow>>> = self
+            .images
+            .par_iter()
+            .map(|image| match map_of(&image.image_id)? {
+                Some(map) => image.rows(&map),
+                None => Ok(Vec::new()),
+            })
+            .collect();
+        let rows: CliResult<Vec<Vec<MapRow>>> = rows.into_iter().collect();
+        Ok(rows?.into_iter().flatten().collect())
+    }
+
+    /// Table 6 of maps that never saw a network, on the same images.
+    fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, MapTable>> {
+        let size = self.scoring.size;
+        let as_is =
+            HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
+        let centre = prepare(&centre_gaussian(size), size, &as_is)?;
+        let is_scored = |image_id: &str| image_ids.binary_search(&image_id).is_ok();
+        let centre_rows = self.rows(|id| Ok(is_scored(id).then(|| centre.clone())))?;
+        let random_rows = self.rows(|image_id| {
+            if !is_scored(image_id) {
+                return Ok(None);
+            }
+            let mut random = Random::new(0, "random map", 0, image_id);
+            let noise: Vec<f64> = (0..size[0] * size[1]).map(|_| random.unit()).collect();
+            Ok(Some(prepare(&noise, size, &as_is)?))
+        })?;
+        Ok(BTreeMap::from([
+            (RANDOM.to_string(), map_table(&random_rows)),
+            (CENTRE_GAUSSIAN.to_string(), map_table(&centre_rows)),
+        ]))
+    }
+
+    fn confusion(
+        &self,
+        path: &Path,
+        predictions: &[Prediction],
+        classes: &[String],
+        partial: bool,
+    ) -> CliResult<ConfusionMatrix> {
+        let class_idx = |class: &str, image_id: &str| {
+            classes.iter().position(|known| known == class).ok_or_else(|| {
+                let message = format!(
+                    "image `{image_id}`: `{class}` is not a class; there are: {}",
+                    classes.join(", ")
+                );
+                CliError::bad_data(path, message)
+            })
+        };
+        let mut by_image = BTreeMap::new();
+        for prediction in predictions {
+            let Prediction { image_id, gold, predicted, .. } = prediction;
+            let predicted_idx = class_idx(predicted, image_id)?;
+            let in_metadata = self.dataset.image(image_id).map(|image| &image.diagnosis);
+            if let (Some(gold), Some(expected)) = (gold, in_metadata)
+                && gold != expected
+            {
+                let message = format!(
+                    "image `{image_id}`: gold class is `{gold}`, metadata.csv says `{expected}`"
+                );
+                return Err(CliError::bad_data(path, message));
+            }
+            by_image.insert(image_id.as_str(), predicted_idx);
+        }
+        let mut matrix = ConfusionMatrix::new(classes.len());
+        for image in &self.images {
+            match by_image.get(image.image_id.as_str()) {
+                Some(&predicted_idx) => {
+                    matrix.add(class_idx(&image.gold, &image.image_id)?, predicted_idx)?;
+                }
+                None if partial => {}
+                None => {
+                    let message = format!("there is no prediction for image `{}`", image.image_id);
+                    return Err(CliError::bad_data(path, message));
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    fn description(&self, num_images: usize, rows: &[MapRow]) -> BTreeMap<String, serde_json::Value> {
+        let num_unions = rows.iter().filter(|row| row.characteristic == UNION).count();
+        let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
+        [
+            ("size", json!(size)),
+            ("normalize", json!(normalize)),
+            ("quantize", json!(quantize)),
+            ("border", json!(border)),
+            ("images", json!("those with at least one evaluation of a single diagnosis")),
+            ("num_images", json!(num_images)),
+            ("num_mask_rows", json!(rows.len() - num_unions)),
+            ("num_union_rows", json!(num_unions)),
+        ]
+        .map(|(key, value)| (key.to_string(), value))
+        .into()
+    }
+}
+
+impl ImageMasks {
+    fn rows(&self, map: &PreparedMap) -> CliResult<Vec<MapRow>> {
+        let score = |rater_mask: &RaterMask| {
+            let runs = rater_mask.mask.runs().iter();
+            let scores = map.scores(runs.map(|&[start, end]| start as usize..end as usize))?;
+            Ok(MapRow {
+                image_id: self.image_id.clone(),
+                rater: rater_mask.rater.clone(),
+                characteristic: rater_mask.characteristic.clone(),
+                scores,
+            })
+        };
+        self.masks.iter().map(score).collect()
+    }
+}
+
+/// The text of `per_image.csv`: one line for each scored mask; an undefined score is empty.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
+    let internal = |error: String| CliError::new(ExitKind::Internal, error);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header =
+        ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
+    writer.write_record(header).map_err(|error| internal(error.to_string()))?;
+    for row in rows {
+        let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
+        let scores = &row.scores;
+        let record = [
+            row.image_id.clone(),
+            row.rater.clone(),
+            row.characteristic.clone(),
+            text(scores.f1),
+            text(scores.sensitivity),
+            text(scores.specificity),
+            text(scores.mass),
+        ];
+        writer.write_record(&record).map_err(|error| internal(error.to_string()))?;
+    }
+    writer.into_inner().map_err(|error| internal(error.to_string()))
+}
