@@ -63,7 +63,8 @@ impl Axis {
     /// Where a value lies between the ends, as a share.
     pub fn position(&self, value: f64) -> f64 {
         if self.log {
-            return libm::log10(value / self.low) / libm::log10(self.high / self.low);
+            let low = libm::log10(self.low);
+            return (libm::log10(value) - low) / (libm::log10(self.high) - low);
         }
         (value - self.low) / (self.high - self.low)
     }
@@ -99,7 +100,7 @@ fn power(decade: i32) -> f64 {
 
 /// The smallest of 1, 2, 5 times a power of ten that is at least as large.
 fn round_step(step: f64) -> f64 {
-    if step <= 0.0 {
+    if step < f64::MIN_POSITIVE / f64::EPSILON {
         return 1.0;
     }
     let decade = power(libm::floor(libm::log10(step)) as i32);

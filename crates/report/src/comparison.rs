@@ -30,7 +30,7 @@ impl Comparison {
         Some(Self {
             measure,
             network: defined(score)?,
-            spread: score.std.filter(|_| !score.seeds.is_empty()),
+            spread: score.std.filter(|std| std.is_finite() && !score.seeds.is_empty()),
             baselines: baselines.collect(),
         })
     }
@@ -57,7 +57,7 @@ impl Comparison {
             "level with".to_owned()
         };
         let doubt = match self.spread {
-            Some(std) if lead > 0.0 && lead < std => {
+            Some(std) if self.is_close() => {
                 format!(", a lead smaller than the spread over seeds ({})", decimal(std))
             }
             _ => String::new(),
@@ -67,6 +67,12 @@ impl Comparison {
             self.measure,
             decimal(self.network)
         )
+    }
+
+    /// Whether the lead is there, but smaller than the spread over seeds.
+    fn is_close(&self) -> bool {
+        let lead = self.rival().map(|(_, lead)| lead);
+        matches!((lead, self.spread), (Some(lead), Some(std)) if lead > 0.0 && lead < std)
     }
 }
 
@@ -111,25 +117,85 @@ fn headline(comparisons: &[&Comparison]) -> (&'static str, String) {
         let chosen = comparisons.iter().filter(|comparison| comparison.wins() == wins);
         chosen.map(|comparison| comparison.measure).collect()
     };
-    let rivals = match comparisons.iter().map(|c| c.baselines.len()).max() {
-        Some(1) => "the one baseline scored",
-        Some(2) => "both baselines",
-        _ => "all baselines",
-    };
-    let (won, lost) = (named(true), named(false));
+    let (won, lost) = (named(true).join(" and in "), named(false).join(" nor in "));
+    let beat = format!("The heat maps beat {} in {won}", rivals(comparisons));
+    let fail = "do not beat the strongest baseline in";
     match (won.is_empty(), lost.is_empty()) {
-        (_, true) => ("yes", format!("The heat maps beat {rivals} in {}.", won.join(" and in "))),
-        (true, _) => (
-            "no",
-            format!("The heat maps do not beat {rivals}, not in {}.", lost.join(" and not in ")),
-        ),
-        _ => (
-            "partly",
-            format!(
-                "The heat maps beat {rivals} in {}, but not in {}.",
-                won.join(" and in "),
-                lost.join(" and in ")
-            ),
-        ),
+        (true, _) => ("no", format!("The heat maps {fail} {lost}.")),
+        (_, false) => ("partly", format!("{beat}, but {fail} {lost}.")),
+        _ if comparisons.iter().any(|comparison| comparison.is_close()) => {
+            ("partly", format!("{beat}, but not clearly: by less than the spread over seeds."))
+        }
+        _ => ("yes", format!("{beat}.")),
+    }
+}
+
+fn rivals(comparisons: &[&Comparison]) -> &'static str {
+    let all_have = |count| comparisons.iter().all(|c| c.baselines.len() == count);
+    if all_have(1) {
+        "the one baseline scored"
+    } else if all_have(2) {
+        "both baselines"
+    } else {
+        "all baselines scored"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn table(f1: f64, mass: f64) -> BTreeMap<String, MapScores> {
+        let score = |mean| Score {
+            mean: Some(mean),
+            std: Some(0.02),
+            seeds: vec![Some(mean); 2],
+            ..Score::default()
+        };
+        let scores = MapScores { f1: score(f1), mass: score(mass), ..MapScores::default() };
+        BTreeMap::from([(UNION.to_owned(), scores)])
+    }
+
+    fn verdict_of(f1: f64, mass: f64) -> Verdict {
+        verdict(&EvalRecord {
+            table_6: table(f1, mass),
+            baselines: BTreeMap::from([
+                ("random".to_owned(), table(0.10, 0.12)),
+                ("centre_gaussian".to_owned(), table(0.20, 0.30)),
+            ]),
+            ..EvalRecord::default()
+        })
+    }
+
+    #[test]
+    fn verdict_is_yes_only_above_every_baseline_by_more_than_the_spread() {
+        assert_eq!(verdict_of(0.25, 0.35).level, "yes");
+        // 0.21 - 0.20 = 0.01 < 0.02.
+        assert_eq!(verdict_of(0.21, 0.35).level, "partly");
+        assert_eq!(verdict_of(0.25, 0.15).level, "partly");
+        assert_eq!(verdict_of(0.20, 0.15).level, "no");
+    }
+
+    #[test]
+    fn verdict_names_the_strongest_baseline_and_the_distance() {
+        let verdict = verdict_of(0.25, 0.15);
+        assert_eq!(
+            verdict.headline,
+            "The heat maps beat both baselines in fuzzy F1, but do not beat the strongest \
+             baseline in mass inside the experts' union."
+        );
+        assert_eq!(
+            verdict.details[1],
+            "In mass inside the experts' union the network (0.150) is 0.150 below the strongest \
+             baseline, Center Gaussian."
+        );
+    }
+
+    #[test]
+    fn verdict_is_unknown_without_baselines_or_maps() {
+        let alone = EvalRecord { table_6: table(0.3, 0.3), ..EvalRecord::default() };
+        assert_eq!(verdict(&alone).level, "unknown");
+        assert_eq!(verdict(&EvalRecord::default()).level, "unknown");
     }
 }

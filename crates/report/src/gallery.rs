@@ -2,7 +2,7 @@
 
 use crate::error::ReportError;
 use crate::input::{GalleryItem, ReportInput};
-use crate::score_text::{decimal, decimal_or_absent, readable};
+use crate::score_text::{decimal, decimal_or_undefined, readable};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -87,8 +87,8 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
         },
         probability: item.probability.filter(|p| p.is_finite()).map(decimal).unwrap_or_default(),
         num_raters: item.num_raters,
-        union_f1: decimal_or_absent(item.union_f1),
-        union_mass: decimal_or_absent(item.union_mass),
+        union_f1: decimal_or_undefined(item.union_f1),
+        union_mass: decimal_or_undefined(item.union_mass),
         sort_f1: item.union_f1.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
         pictures: pictures.collect::<Result<_, _>>()?,
     })

@@ -8,7 +8,7 @@ use serde::Serialize;
 const CELL_WIDTH: f64 = 78.0;
 const CELL_HEIGHT: f64 = 50.0;
 const LABEL_WIDTH: f64 = 128.0;
-const LABEL_HEIGHT: f64 = 92.0;
+const LABEL_HEIGHT: f64 = 76.0;
 const LINE_HEIGHT: f64 = 14.0;
 const LINE_CHARS: usize = 13;
 const MAX_LINES: usize = 3;

@@ -1,17 +1,18 @@
 //! From the input to the files of a report.
 
+use crate::card::{Card, cards};
 use crate::chart::{Chart, charts};
 use crate::comparison::{CAVEAT, Verdict, verdict};
-use crate::definition::{DEFINITIONS, Definition};
+use crate::definition::{DEFINITIONS, Definition, READING};
 use crate::error::ReportError;
 use crate::gallery::{self, Item};
 use crate::input::ReportInput;
 use crate::matrix::{Matrix, matrices};
-use crate::score_text::{ABSENT, ScoreText, counted, defined, readable};
+use crate::score_text::readable;
 use crate::table::{Table, by_seed, table_5, table_6};
 use crate::template::Templates;
 use crate::{csv, template};
-use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::EvalRecord;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -43,26 +44,9 @@ struct Page {
     table_6: Option<Table>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
+    reading: &'static [(&'static str, &'static str)],
     definitions: &'static [Definition],
     notes: Vec<String>,
-}
-
-/// One number of the summary, beside the baselines where there are some.
-#[derive(Debug, Serialize)]
-struct Card {
-    label: &'static str,
-    value: String,
-    spread: String,
-    detail: String,
-    bars: Vec<Bar>,
-}
-
-#[derive(Debug, Serialize)]
-struct Bar {
-    label: String,
-    text: String,
-    percent: String,
-    is_network: bool,
 }
 
 /// A drawing, for the page and as a file of its own.
@@ -120,6 +104,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         table_6: table_6(input),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),
+        reading: &READING,
         definitions: &DEFINITIONS,
         notes: input.notes.clone(),
     })
@@ -133,61 +118,6 @@ impl From<template::Drawing> for Figure {
             inline_svg: drawing.inline_svg,
             file_svg: drawing.file_svg,
         }
-    }
-}
-
-fn cards(record: &EvalRecord) -> Vec<Card> {
-    vec![
-        diagnosis_card("Accuracy", record, record.accuracy.as_ref()),
-        diagnosis_card("Macro F1", record, record.macro_f1.as_ref()),
-        map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
-        map_card("Heat map: mass inside", record, |scores| &scores.mass),
-    ]
-}
-
-fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score>) -> Card {
-    let text = score.map(ScoreText::new);
-    let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
-    let images = images.map(|count| counted(count as usize, "image"));
-    let classes = format!("{} classes", record.classes.len());
-    let detail = match (&text, images) {
-        (None, _) => "No predictions were scored.".to_owned(),
-        (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
-        (Some(_), None) => format!("{classes}, {}", over(record)),
-    };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card { label, value: mean, spread, detail, bars: Vec::new() }
-}
-
-fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &Score) -> Card {
-    let bar = |name: String, table: &MapTable, is_network: bool| {
-        let score = pick(table.get(UNION)?);
-        let mean = defined(score).unwrap_or(0.0).clamp(0.0, 1.0);
-        Some(Bar {
-            label: name,
-            text: ScoreText::new(score).line(),
-            percent: format!("{:.1}", 100.0 * mean),
-            is_network,
-        })
-    };
-    let text = record.table_6.get(UNION).map(|scores| ScoreText::new(pick(scores)));
-    let baselines = record.baselines.iter();
-    let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
-    bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
-    let detail = match &text {
-        None => "No heat maps were scored.".to_owned(),
-        Some(_) => format!("Union of each rater's masks, {}", over(record)),
-    };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card { label, value: mean, spread, detail, bars: bars.into_iter().flatten().collect() }
-}
-
-fn over(record: &EvalRecord) -> String {
-    match record.seeds.len() {
-        0 => "one set of maps".to_owned(),
-        count => counted(count, "seed"),
     }
 }
 

@@ -57,9 +57,9 @@ pub fn decimal(value: f64) -> String {
     format!("{value:.3}")
 }
 
-/// Three decimals, or that there is no value.
-pub fn decimal_or_absent(value: Option<f64>) -> String {
-    value.filter(|value| value.is_finite()).map_or(ABSENT.to_owned(), decimal)
+/// Three decimals, or that the value is undefined.
+pub fn decimal_or_undefined(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map_or("undefined".to_owned(), decimal)
 }
 
 /// `3 seeds`, `1 seed`.
@@ -81,7 +81,7 @@ pub fn readable(name: &str) -> String {
     match name {
         "random" => "Random".to_owned(),
         "centre_gaussian" => "Center Gaussian".to_owned(),
-        other => other.replace('_', " "),
+        other => other.replace(|c: char| c == '_' || c.is_control(), " "),
     }
 }
 

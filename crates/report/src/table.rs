@@ -132,9 +132,9 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
     let names: Vec<String> = record.baselines.keys().map(|name| readable(name)).collect();
     let mut groups: Vec<(&str, &[&str])> = vec![
         ("", &["Characteristic", "Rows", "Undefined"]),
-        ("Network", &["F1", "Sensitivity", "Specificity", "Mass inside"]),
+        ("Network", &["F1", "Sensitivity", "Specificity", "Mass"]),
     ];
-    groups.extend(names.iter().map(|name| (name.as_str(), &["F1", "Mass inside"][..])));
+    groups.extend(names.iter().map(|name| (name.as_str(), &["F1", "Mass"][..])));
     let mut table = Table::new(caption, &groups);
     let names = record.table_6.keys().filter(|name| *name != UNION);
     for name in names {
@@ -218,7 +218,7 @@ pub fn by_seed(input: &ReportInput) -> Option<Table> {
     if input.per_seed.len() < 2 {
         return None;
     }
-    let labels = ["Seed", "Accuracy", "Macro F1", "Union F1", "Union mass inside"];
+    let labels = ["Seed", "Accuracy", "Macro F1", "Union F1", "Union mass"];
     let mut table = Table::new("The main scores of each seed.".to_owned(), &[("", &labels)]);
     for seed in &input.per_seed {
         let union = seed.record.table_6.get(UNION);

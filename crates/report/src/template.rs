@@ -66,7 +66,8 @@ impl Templates {
     /// Draws a chart or matrix, whose fields `name` and `description` name it.
     pub fn figure(&self, name: &str, figure: &impl Serialize) -> Result<Drawing, ReportError> {
         let figure = Value::from(Serde(figure));
-        let draw = |standalone| self.render(name, &context! { figure => figure.clone(), standalone });
+        let draw =
+            |standalone| self.render(name, &context! { figure => figure.clone(), standalone });
         Ok(Drawing {
             name: figure.get_attr("name")?.to_string(),
             description: figure.get_attr("description")?.to_string(),
