@@ -1,0 +1,197 @@
+//! Writes a report with made-up numbers and pictures, to look at its design.
+//!
+//! `cargo run --release -p dermx-report --example demo -- FOLDER`
+
+use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score};
+use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput, render};
+use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+const CLASSES: [&str; 6] =
+    ["Acne", "Actinic keratosis", "Psoriasis", "Seborrheic dermatitis", "Viral warts", "Vitiligo"];
+const SIGNS: [(&str, usize, f64); 8] = [
+    ("Closed comedo", 124, 0.06),
+    ("Leukotrichia", 15, 0.02),
+    ("Open comedo", 149, 0.05),
+    ("Papule", 431, 0.08),
+    ("Patch", 373, 0.21),
+    ("Plaque", 673, 0.24),
+    ("Scale", 614, 0.18),
+    ("Union", 1444, 0.25),
+];
+const SEEDS: [u64; 5] = [0, 1, 2, 3, 4];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args().nth(1).ok_or("usage: demo FOLDER")?;
+    let report = render(&demo())?;
+    for (path, contents) in report.files {
+        let path = Path::new(&folder).join(path);
+        std::fs::create_dir_all(path.parent().ok_or("a file without a folder")?)?;
+        std::fs::write(&path, contents)?;
+    }
+    println!("{folder}/index.html");
+    Ok(())
+}
+
+fn demo() -> ReportInput {
+    let facts = [
+        ("Configuration", "demo data, nothing was trained"),
+        ("Architecture", "EfficientNet-B4"),
+        ("Image size", "300x400"),
+        ("Seeds", "0, 1, 2, 3, 4"),
+        ("Backend", "cpu"),
+        ("Data set", "DEMO DATA (made up)"),
+        ("Machine", "none"),
+        ("Version", env!("CARGO_PKG_VERSION")),
+        ("Date", "2000-01-01"),
+    ];
+    ReportInput {
+        title: "DEMO DATA: made-up numbers and pictures".to_owned(),
+        run_facts: facts.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+        evaluation: record(&SEEDS),
+        per_seed: SEEDS.map(seed).to_vec(),
+        gallery: (0..12).map(gallery_item).collect(),
+        notes: vec!["Every number and picture of this page is made up.".to_owned()],
+    }
+}
+
+/// A number in [0, 1) that depends on its arguments in no particular way.
+fn wobble(a: usize, b: usize) -> f64 {
+    ((a * 7919 + b * 104_729 + 17) % 101) as f64 / 101.0
+}
+
+fn score(mean: f64, n: usize, seeds: &[u64]) -> Score {
+    if let [seed] = seeds {
+        let mean = mean + 0.04 * wobble(*seed as usize, n) - 0.02;
+        return Score { mean: Some(mean), std: Some(0.2), n, ..Score::default() };
+    }
+    let of_seed = |seed: &u64| Some(mean + 0.04 * wobble(*seed as usize, n) - 0.02);
+    let seeds: Vec<Option<f64>> = seeds.iter().map(of_seed).collect();
+    Score { mean: Some(mean), std: Some(0.021), n: seeds.len(), undefined: 0, seeds }
+}
+
+fn record(seeds: &[u64]) -> EvalRecord {
+    let class = |(idx, name): (usize, &&str)| {
+        let f1 = score(0.45 + 0.3 * wobble(idx, 1), 1, seeds);
+        let sensitivity = score(0.4 + 0.3 * wobble(idx, 2), 1, seeds);
+        let specificity = score(0.9 + 0.06 * wobble(idx, 3), 1, seeds);
+        ((*name).to_owned(), ClassScores { f1, sensitivity, specificity })
+    };
+    EvalRecord {
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        seeds: seeds.to_vec(),
+        accuracy: Some(score(0.596, 525, seeds)),
+        macro_f1: Some(score(0.589, 1, seeds)),
+        table_5: CLASSES.iter().enumerate().map(class).collect(),
+        table_6: maps(1.0, seeds),
+        baselines: BTreeMap::from([
+            ("random".to_owned(), maps(0.8, seeds)),
+            ("centre_gaussian".to_owned(), maps(0.96, seeds)),
+        ]),
+        confusion_matrices: seeds.iter().map(|seed| matrix(*seed as usize)).collect(),
+        scoring: BTreeMap::from([
+            ("quantization".to_owned(), "floor of 255 h".into()),
+            ("grid".to_owned(), "300x400".into()),
+        ]),
+        ..EvalRecord::default()
+    }
+}
+
+fn maps(gain: f64, seeds: &[u64]) -> MapTable {
+    let signs = SIGNS.iter().map(|(name, n, f1)| {
+        let mut scores = MapScores {
+            f1: score(f1 * gain, *n, seeds),
+            sensitivity: score(f1 * gain + 0.05, *n, seeds),
+            specificity: score(0.82, *n, seeds),
+            mass: score(f1 * gain * 1.2, *n, seeds),
+        };
+        if *name == "Leukotrichia" && gain == 1.0 {
+            scores.mass = Score {
+                undefined: if seeds.len() > 1 { seeds.len() } else { 15 },
+                ..Score::default()
+            };
+        }
+        ((*name).to_owned(), scores)
+    });
+    signs.collect()
+}
+
+fn matrix(seed: usize) -> Vec<Vec<u64>> {
+    let count = |gold: usize, predicted: usize| match gold == predicted {
+        true => 40 + (30.0 * wobble(gold, seed)) as u64,
+        false => (14.0 * wobble(gold * 6 + predicted, seed)) as u64 * u64::from(gold != 4),
+    };
+    (0..6).map(|gold| (0..6).map(|predicted| count(gold, predicted)).collect()).collect()
+}
+
+fn seed(seed: u64) -> SeedInput {
+    let point = |epoch: usize| {
+        let progress = epoch as f64 / 20.0;
+        let jitter = 0.03 * wobble(epoch, seed as usize) + 0.035 * (4 - seed as usize) as f64;
+        EpochPoint {
+            epoch,
+            train_loss: 2.4 / (0.6 + 3.0 * progress) + jitter,
+            train_accuracy: 0.25 + 0.6 * progress * (1.6 - 0.6 * progress) + jitter,
+            validation_loss: Some(2.1 / (0.7 + 2.0 * progress) + 3.0 * jitter),
+            validation_accuracy: Some(0.25 + 0.5 * progress * (1.7 - 0.7 * progress) - jitter),
+            learning_rate: 0.001,
+        }
+    };
+    SeedInput { seed, curves: (1..=20).map(point).collect(), record: record(&[seed]) }
+}
+
+fn gallery_item(idx: usize) -> GalleryItem {
+    let gold = CLASSES[idx % 6];
+    let predicted = if idx % 4 == 3 { CLASSES[(idx + 1) % 6] } else { gold };
+    let (x, y) = (120.0 + 160.0 * wobble(idx, 4), 90.0 + 120.0 * wobble(idx, 5));
+    let blob = move |col: f64, row: f64, shift: f64, radius: f64| {
+        let distance = (col - x - shift).powi(2) + (row - y).powi(2);
+        (1.0 - distance / (radius * radius)).max(0.0)
+    };
+    let skin = move |col: f64, row: f64| {
+        let lesion = 70.0 * blob(col, row, 0.0, 60.0);
+        [225.0 - 0.3 * lesion, 180.0 - lesion, 160.0 - 0.9 * lesion - 0.05 * row]
+    };
+    GalleryItem {
+        image_id: format!("demo_{idx:03}"),
+        gold: gold.to_owned(),
+        seed: 0,
+        predicted: Some(predicted.to_owned()),
+        probability: Some(0.5 + 0.49 * wobble(idx, 6)),
+        num_raters: 3,
+        union_f1: (idx != 5).then(|| 0.5 * wobble(idx, 7)),
+        union_mass: (idx != 5).then(|| 0.6 * wobble(idx, 8)),
+        photo_jpeg: jpeg(skin),
+        mask_overlay_jpeg: jpeg(|col, row| {
+            let inside = if blob(col, row, 0.0, 64.0) > 0.0 { 0.55 } else { 0.0 };
+            mix(skin(col, row), [0.0, 158.0, 255.0], inside)
+        }),
+        heatmap_overlay_jpeg: jpeg(|col, row| {
+            let heat = blob(col, row, 30.0, 110.0);
+            mix(skin(col, row), [255.0, 220.0 - 160.0 * heat, 0.0], 0.75 * heat)
+        }),
+    }
+}
+
+fn mix(below: [f64; 3], above: [f64; 3], share: f64) -> [f64; 3] {
+    std::array::from_fn(|idx| below[idx] * (1.0 - share) + above[idx] * share)
+}
+
+/// A 300x400 picture with a striped edge that marks it as made up.
+fn jpeg(color: impl Fn(f64, f64) -> [f64; 3]) -> Vec<u8> {
+    let mut pixels = Vec::with_capacity(300 * 400 * 3);
+    for row in 0..300_u32 {
+        for col in 0..400_u32 {
+            let is_edge = !(12..288).contains(&row);
+            let stripe = if (row + col) / 12 % 2 == 0 { [40.0; 3] } else { [250.0, 220.0, 60.0] };
+            let rgb = if is_edge { stripe } else { color(f64::from(col), f64::from(row)) };
+            pixels.extend(rgb.map(|value| value as u8));
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 80);
+    encoder.encode(&pixels, 400, 300, ExtendedColorType::Rgb8).expect("a picture in memory");
+    bytes
+}

@@ -1,0 +1,111 @@
+//! The cards at the top: the main scores, heat maps beside their baselines.
+
+use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, readable};
+use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use serde::Serialize;
+
+/// One number of the summary, beside the baselines where there are some.
+#[derive(Debug, Serialize)]
+pub struct Card {
+    label: &'static str,
+    value: String,
+    spread: String,
+    detail: String,
+    bars: Vec<Bar>,
+    strip: Option<Strip>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bar {
+    label: String,
+    text: String,
+    percent: String,
+    is_network: bool,
+}
+
+/// The mean of each seed on a line from 0 to 1.
+#[derive(Debug, Serialize)]
+struct Strip {
+    text: String,
+    percents: Vec<String>,
+}
+
+/// Accuracy, macro F1, and fuzzy F1 and mass of the union row.
+pub fn cards(record: &EvalRecord) -> Vec<Card> {
+    vec![
+        diagnosis_card("Accuracy", record, record.accuracy.as_ref()),
+        diagnosis_card("Macro F1", record, record.macro_f1.as_ref()),
+        map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
+        map_card("Heat map: mass inside", record, |scores| &scores.mass),
+    ]
+}
+
+fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score>) -> Card {
+    let text = score.map(ScoreText::new);
+    let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
+    let images = images.map(|count| counted(count as usize, "image"));
+    let classes = format!("{} classes", record.classes.len());
+    let detail = match (&text, images) {
+        (None, _) => "No predictions were scored.".to_owned(),
+        (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
+        (Some(_), None) => format!("{classes}, {}", over(record)),
+    };
+    let ScoreText { mean, spread, .. } =
+        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
+    Card { label, value: mean, spread, detail, bars: Vec::new(), strip: score.and_then(strip) }
+}
+
+fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &Score) -> Card {
+    let bar = |name: String, table: &MapTable, is_network: bool| {
+        let score = pick(table.get(UNION)?);
+        Some(Bar {
+            label: name,
+            text: ScoreText::new(score).line(),
+            percent: percent(defined(score).unwrap_or(0.0)),
+            is_network,
+        })
+    };
+    let text = record.table_6.get(UNION).map(|scores| ScoreText::new(pick(scores)));
+    let baselines = record.baselines.iter();
+    let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
+    bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
+    let detail = match &text {
+        None => "No heat maps were scored.".to_owned(),
+        Some(_) => format!("Union of each rater's masks, {}", over(record)),
+    };
+    let ScoreText { mean, spread, .. } =
+        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
+    Card {
+        label,
+        value: mean,
+        spread,
+        detail,
+        bars: bars.into_iter().flatten().collect(),
+        strip: None,
+    }
+}
+
+fn strip(score: &Score) -> Option<Strip> {
+    let means: Vec<f64> = score.seeds.iter().flatten().copied().filter(|m| m.is_finite()).collect();
+    if means.len() < 2 {
+        return None;
+    }
+    let low = means.iter().copied().min_by(f64::total_cmp)?;
+    let high = means.iter().copied().max_by(f64::total_cmp)?;
+    Some(Strip {
+        text: format!("{} to {}", decimal(low), decimal(high)),
+        percents: means.into_iter().map(percent).collect(),
+    })
+}
+
+/// A share of [0, 1] for a style attribute.
+fn percent(share: f64) -> String {
+    format!("{:.1}", 100.0 * share.clamp(0.0, 1.0))
+}
+
+fn over(record: &EvalRecord) -> String {
+    match record.seeds.len() {
+        0 => "one set of maps".to_owned(),
+        count => counted(count, "seed"),
+    }
+}

@@ -1,0 +1,220 @@
+//! Every table as CSV: a row for each number, in full precision.
+
+use crate::input::ReportInput;
+use dermx_eval::{EvalRecord, MapTable, Score, UNION};
+
+/// What the network's own maps are called beside the baselines.
+const NETWORK: &str = "network";
+
+/// A CSV file in the making.
+struct Csv(String);
+
+impl Csv {
+    fn new(header: &[&str]) -> Self {
+        let mut csv = Self(String::new());
+        csv.row(header);
+        csv
+    }
+
+    fn row(&mut self, fields: &[impl AsRef<str>]) {
+        let fields: Vec<String> = fields.iter().map(|field| quote(field.as_ref())).collect();
+        self.0 += &fields.join(",");
+        self.0.push('\n');
+    }
+
+    fn score(&mut self, keys: &[&str], score: &Score) {
+        let mut fields: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        fields.extend([number(score.mean), number(score.std)]);
+        fields.extend([score.n.to_string(), score.undefined.to_string()]);
+        self.row(&fields);
+    }
+}
+
+/// RFC 4180: quotes around what holds a separator, and quotes doubled.
+fn quote(field: &str) -> String {
+    if !field.contains([',', '"', '\n', '\r']) {
+        return field.to_owned();
+    }
+    format!("\"{}\"", field.replace('"', "\"\""))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map_or(String::new(), |value| value.to_string())
+}
+
+/// Every table as (path, text); tables without rows are left out.
+pub fn files(input: &ReportInput) -> Vec<(String, String)> {
+    let files = [
+        ("run", run(input)),
+        ("summary", summary(input)),
+        ("curves", curves(input)),
+        ("table_5", table_5(input)),
+        ("confusion", confusion(input)),
+        ("table_6", table_6(input)),
+        ("gallery", gallery(input)),
+    ];
+    let with_rows = files.into_iter().filter(|(_, csv)| csv.0.lines().count() > 1);
+    with_rows.map(|(name, csv)| (format!("tables/{name}.csv"), csv.0)).collect()
+}
+
+/// Each record with the seed that it is of; `all` over several.
+fn records(input: &ReportInput) -> Vec<(String, &EvalRecord)> {
+    let label = match input.evaluation.seeds.as_slice() {
+        [seed] => seed.to_string(),
+        _ => "all".to_owned(),
+    };
+    let mut records = vec![(label, &input.evaluation)];
+    if input.per_seed.len() > 1 {
+        let seeds = input.per_seed.iter();
+        records.extend(seeds.map(|seed| (seed.seed.to_string(), &seed.record)));
+    }
+    records
+}
+
+fn run(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["key", "value"]);
+    for (key, value) in &input.run_facts {
+        csv.row(&[key, value]);
+    }
+    for (key, value) in &input.evaluation.scoring {
+        csv.row(&[&format!("scoring.{key}"), &value.to_string()]);
+    }
+    csv
+}
+
+fn summary(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
+            if let Some(score) = score {
+                csv.score(&[&seed, NETWORK, name], score);
+            }
+        }
+        for (map, table) in map_tables(record) {
+            if let Some(union) = table.get(UNION) {
+                csv.score(&[&seed, map, "union_f1"], &union.f1);
+                csv.score(&[&seed, map, "union_mass"], &union.mass);
+            }
+        }
+    }
+    csv
+}
+
+/// The network's table and each baseline's.
+fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
+    let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
+    std::iter::once((NETWORK, &record.table_6)).chain(baselines)
+}
+
+fn curves(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&[
+        "seed",
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "learning_rate",
+    ]);
+    for seed in &input.per_seed {
+        for point in &seed.curves {
+            csv.row(&[
+                seed.seed.to_string(),
+                point.epoch.to_string(),
+                number(Some(point.train_loss)),
+                number(Some(point.train_accuracy)),
+                number(point.validation_loss),
+                number(point.validation_accuracy),
+                number(Some(point.learning_rate)),
+            ]);
+        }
+    }
+    csv
+}
+
+fn table_5(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "class", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (class, scores) in &record.table_5 {
+            csv.score(&[&seed, class, "f1"], &scores.f1);
+            csv.score(&[&seed, class, "sensitivity"], &scores.sensitivity);
+            csv.score(&[&seed, class, "specificity"], &scores.specificity);
+        }
+    }
+    csv
+}
+
+fn confusion(input: &ReportInput) -> Csv {
+    let record = &input.evaluation;
+    let mut csv = Csv::new(&["seed", "gold", "predicted", "images"]);
+    for (network_idx, matrix) in record.confusion_matrices.iter().enumerate() {
+        let seed = record.seeds.get(network_idx).map_or(String::new(), u64::to_string);
+        for (gold, row) in record.classes.iter().zip(matrix) {
+            for (predicted, count) in record.classes.iter().zip(row) {
+                csv.row(&[&seed, gold, predicted, &count.to_string()]);
+            }
+        }
+    }
+    csv
+}
+
+fn table_6(input: &ReportInput) -> Csv {
+    let mut csv =
+        Csv::new(&["seed", "map", "characteristic", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (map, table) in map_tables(record) {
+            for (name, scores) in table {
+                csv.score(&[&seed, map, name, "f1"], &scores.f1);
+                csv.score(&[&seed, map, name, "sensitivity"], &scores.sensitivity);
+                csv.score(&[&seed, map, name, "specificity"], &scores.specificity);
+                csv.score(&[&seed, map, name, "mass"], &scores.mass);
+            }
+        }
+    }
+    csv
+}
+
+fn gallery(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&[
+        "image_id",
+        "seed",
+        "gold",
+        "predicted",
+        "probability",
+        "num_raters",
+        "union_f1",
+        "union_mass",
+    ]);
+    for item in &input.gallery {
+        csv.row(&[
+            item.image_id.clone(),
+            item.seed.to_string(),
+            item.gold.clone(),
+            item.predicted.clone().unwrap_or_default(),
+            number(item.probability),
+            item.num_raters.to_string(),
+            number(item.union_f1),
+            number(item.union_mass),
+        ]);
+    }
+    csv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_separators_are_quoted() {
+        let mut csv = Csv::new(&["a", "b"]);
+        csv.row(&["x,y", "say \"hi\""]);
+        assert_eq!(csv.0, "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n");
+    }
+
+    #[test]
+    fn undefined_numbers_are_empty_fields() {
+        let mut csv = Csv::new(&["score"]);
+        csv.score(&["f1"], &Score { mean: Some(f64::NAN), undefined: 3, ..Score::default() });
+        assert_eq!(csv.0, "score\nf1,,,0,3\n");
+    }
+}

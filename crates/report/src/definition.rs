@@ -1,0 +1,104 @@
+//! How to read the page: what the words mean and how each score is defined.
+
+use serde::Serialize;
+
+/// One score: what it says and how it is computed.
+#[derive(Debug, Serialize)]
+pub struct Definition {
+    name: &'static str,
+    equation: &'static str,
+    range: &'static str,
+    better: &'static str,
+    undefined: &'static str,
+    source: &'static str,
+}
+
+const APPENDIX: &str = "Jalaboi et al. 2021, appendix Table 3";
+
+const fn share(
+    name: &'static str,
+    equation: &'static str,
+    undefined: &'static str,
+    source: &'static str,
+) -> Definition {
+    Definition { name, equation, range: "0 to 1", better: "higher", undefined, source }
+}
+
+/// Every score of the page, in the order of the tables.
+pub const DEFINITIONS: [Definition; 9] = [
+    share("Accuracy", "right images / images", "there is no image", "standard"),
+    share(
+        "F1 of a class",
+        "2 TP / (2 TP + FP + FN)",
+        "the class is neither present nor predicted",
+        "standard, one class against the rest",
+    ),
+    share(
+        "Sensitivity of a class",
+        "TP / (TP + FN)",
+        "no image is of the class",
+        "standard, one class against the rest",
+    ),
+    share(
+        "Specificity of a class",
+        "TN / (TN + FP)",
+        "every image is of the class",
+        "standard, one class against the rest",
+    ),
+    share("Macro F1", "mean of the classes' F1", "no class has an F1", "standard"),
+    share("Fuzzy F1", "2 Σ min(A, S) / (Σ A + Σ S)", "map and mask are both empty", APPENDIX),
+    share("Fuzzy sensitivity", "Σ min(A, S) / Σ S", "the mask is empty", APPENDIX),
+    share(
+        "Fuzzy specificity",
+        "Σ min(1 − A, 1 − S) / Σ (1 − S)",
+        "the mask covers the whole image",
+        APPENDIX,
+    ),
+    share(
+        "Mass (share inside the mask)",
+        "Σ A S / Σ A",
+        "the map is empty",
+        "energy-based pointing game, Wang et al. 2020 (Score-CAM)",
+    ),
+];
+
+/// Words and signs of the page, and what they mean.
+pub const READING: [(&str, &str); 7] = [
+    (
+        "±",
+        "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
+         there is none.",
+    ),
+    (
+        "undefined (k)",
+        "says that none of k values could be computed, because their equation divides zero by \
+         zero; \"k undefined\" beside a number, that k values were left out of its mean. An \
+         undefined score never counts as 0. \"–\" says that there was nothing to score.",
+    ),
+    (
+        "Gold",
+        "is the diagnosis of the source data set. TP, FP, FN and TN count images, one class \
+         against all others.",
+    ),
+    (
+        "A and S",
+        "are the heat map and the mask, both from 0 to 1 and on one grid; sums run over all \
+         pixels. Heat maps are not thresholded.",
+    ),
+    (
+        "Rows",
+        "of Table 6 are pairs of image and rater, counted for one network; \"Undefined\" beside \
+         them says which scores of how many rows are undefined.",
+    ),
+    (
+        "Union",
+        "joins everything that one rater outlined in one image, whatever the characteristic. In \
+         the gallery it joins all raters.",
+    ),
+    (
+        "Baselines",
+        "are maps that never saw a network: random values, and a Gaussian in the middle of the \
+         image. Lesions tend to be in the middle of a photo, so a network has to beat the \
+         Gaussian before its maps say anything.",
+    ),
+];

@@ -1,0 +1,111 @@
+//! Photos with what experts outlined and where the network looked.
+
+use crate::error::ReportError;
+use crate::input::{GalleryItem, ReportInput};
+use crate::score_text::{decimal, decimal_or_undefined, readable};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// One item as the templates see it.
+#[derive(Debug, Serialize)]
+pub struct Item {
+    image_id: String,
+    seed: u64,
+    gold: String,
+    predicted: Option<String>,
+    /// `right`, `wrong` or `none`.
+    result: &'static str,
+    probability: String,
+    num_raters: usize,
+    union_f1: String,
+    union_mass: String,
+    /// Key to sort by; undefined sorts last.
+    sort_f1: String,
+    pictures: Vec<Picture>,
+}
+
+#[derive(Debug, Serialize)]
+struct Picture {
+    label: &'static str,
+    alt: String,
+    path: String,
+    base64: String,
+}
+
+/// The items in their order.
+///
+/// # Errors
+///
+/// [`ReportError::NotJpeg`] for a picture that is not a JPEG file.
+pub fn items(input: &ReportInput) -> Result<Vec<Item>, ReportError> {
+    input.gallery.iter().enumerate().map(|(idx, item)| view(idx, item)).collect()
+}
+
+/// Every gold diagnosis of the gallery once, in the order of the alphabet.
+pub fn diagnoses(input: &ReportInput) -> BTreeSet<String> {
+    input.gallery.iter().map(|item| readable(&item.gold)).collect()
+}
+
+/// Every picture as (path, contents).
+pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+    let items = input.gallery.iter().enumerate();
+    items
+        .flat_map(|(idx, item)| {
+            let pictures = pictures(item).into_iter();
+            pictures.map(move |(name, .., jpeg)| (path(idx, item, name), jpeg.to_vec()))
+        })
+        .collect()
+}
+
+fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
+    let pictures = pictures(item).into_iter().map(|(name, label, field, jpeg)| {
+        if !jpeg.starts_with(&[0xff, 0xd8]) {
+            return Err(ReportError::NotJpeg {
+                image_id: item.image_id.clone(),
+                seed: item.seed,
+                field,
+                num_bytes: jpeg.len(),
+            });
+        }
+        Ok(Picture {
+            label,
+            alt: format!("{label}, image {}", item.image_id),
+            path: path(idx, item, name),
+            base64: STANDARD.encode(jpeg),
+        })
+    });
+    Ok(Item {
+        image_id: item.image_id.clone(),
+        seed: item.seed,
+        gold: readable(&item.gold),
+        predicted: item.predicted.as_deref().map(readable),
+        result: match &item.predicted {
+            None => "none",
+            Some(predicted) if *predicted == item.gold => "right",
+            Some(_) => "wrong",
+        },
+        probability: item.probability.filter(|p| p.is_finite()).map(decimal).unwrap_or_default(),
+        num_raters: item.num_raters,
+        union_f1: decimal_or_undefined(item.union_f1),
+        union_mass: decimal_or_undefined(item.union_mass),
+        sort_f1: item.union_f1.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
+        pictures: pictures.collect::<Result<_, _>>()?,
+    })
+}
+
+/// File name part, label, input field and bytes of the three pictures.
+fn pictures(item: &GalleryItem) -> [(&'static str, &'static str, &'static str, &[u8]); 3] {
+    [
+        ("photo", "Photo", "photo_jpeg", &item.photo_jpeg),
+        ("masks", "Experts' union", "mask_overlay_jpeg", &item.mask_overlay_jpeg),
+        ("heatmap", "Heat map", "heatmap_overlay_jpeg", &item.heatmap_overlay_jpeg),
+    ]
+}
+
+/// A path that any file system and any Markdown reader takes; the number keeps it unique.
+fn path(idx: usize, item: &GalleryItem, name: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let id: String = item.image_id.chars().take(60).map(safe).collect();
+    format!("gallery/{:03}_{id}_{name}.jpg", idx + 1)
+}

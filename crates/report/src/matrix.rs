@@ -1,0 +1,227 @@
+//! Confusion matrices as heat tables.
+
+use crate::error::ReportError;
+use crate::score_text::readable;
+use dermx_eval::EvalRecord;
+use serde::Serialize;
+
+const CELL_WIDTH: f64 = 78.0;
+const CELL_HEIGHT: f64 = 50.0;
+const LABEL_WIDTH: f64 = 128.0;
+const LABEL_HEIGHT: f64 = 76.0;
+const LINE_HEIGHT: f64 = 14.0;
+const LINE_CHARS: usize = 13;
+const MAX_LINES: usize = 3;
+/// From this share on a cell is dark enough to carry light text.
+const DARK_SHARE: f64 = 0.7;
+
+/// One matrix in drawing units.
+#[derive(Debug, Serialize)]
+pub struct Matrix {
+    name: String,
+    /// `Seed 3`.
+    pub title: String,
+    description: String,
+    width: f64,
+    height: f64,
+    cell_width: f64,
+    cell_height: f64,
+    middle_x: f64,
+    middle_y: f64,
+    rows: Vec<Label>,
+    columns: Vec<Label>,
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug, Serialize)]
+struct Label {
+    name: String,
+    lines: Vec<LabelLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct LabelLine {
+    x: f64,
+    y: f64,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Cell {
+    x: f64,
+    y: f64,
+    count: u64,
+    share: String,
+    percent: String,
+    dark: bool,
+    right: bool,
+    gold: String,
+    predicted: String,
+}
+
+/// Every matrix of the record, named by its seed.
+///
+/// # Errors
+///
+/// [`ReportError::Matrix`] where rows or columns do not fit the classes.
+pub fn matrices(record: &EvalRecord) -> Result<Vec<Matrix>, ReportError> {
+    let classes: Vec<String> = record.classes.iter().map(|class| readable(class)).collect();
+    let labels = matrix_labels(record);
+    let counts = record.confusion_matrices.iter().enumerate();
+    counts
+        .zip(labels)
+        .map(|((network_idx, counts), (name, title))| {
+            check(network_idx, counts, classes.len())?;
+            Ok(draw(counts, &classes, name, title))
+        })
+        .collect()
+}
+
+/// File name and title of each matrix: its seed, or its number where seeds are not known.
+fn matrix_labels(record: &EvalRecord) -> Vec<(String, String)> {
+    let count = record.confusion_matrices.len();
+    if record.seeds.len() == count {
+        let seeds = record.seeds.iter();
+        return seeds.map(|s| (format!("confusion_seed_{s}"), format!("Seed {s}"))).collect();
+    }
+    (1..=count).map(|n| (format!("confusion_{n}"), format!("Network {n}"))).collect()
+}
+
+fn check(network_idx: usize, counts: &[Vec<u64>], num_classes: usize) -> Result<(), ReportError> {
+    let found: Vec<usize> = counts.iter().map(Vec::len).collect();
+    if found.len() == num_classes && found.iter().all(|length| *length == num_classes) {
+        return Ok(());
+    }
+    Err(ReportError::Matrix { network_idx, found, num_classes })
+}
+
+fn draw(counts: &[Vec<u64>], classes: &[String], name: String, title: String) -> Matrix {
+    let num_classes = classes.len() as f64;
+    let (plot_width, plot_height) = (num_classes * CELL_WIDTH, num_classes * CELL_HEIGHT);
+    let right: u64 = counts.iter().enumerate().filter_map(|(idx, row)| row.get(idx)).sum();
+    let total: u64 = counts.iter().flatten().sum();
+    Matrix {
+        description: format!(
+            "Confusion matrix, {title}: gold classes in rows, predicted classes in columns; \
+             {right} of {total} images right."
+        ),
+        name,
+        title,
+        width: LABEL_WIDTH + plot_width + 2.0,
+        height: LABEL_HEIGHT + plot_height + 2.0,
+        cell_width: CELL_WIDTH,
+        cell_height: CELL_HEIGHT,
+        middle_x: LABEL_WIDTH + plot_width / 2.0,
+        middle_y: LABEL_HEIGHT + plot_height / 2.0,
+        rows: classes.iter().enumerate().map(|(idx, class)| row_label(class, idx)).collect(),
+        columns: classes.iter().enumerate().map(|(idx, class)| column_label(class, idx)).collect(),
+        cells: cells(counts, classes),
+    }
+}
+
+fn cells(counts: &[Vec<u64>], classes: &[String]) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (gold_idx, (row, gold)) in counts.iter().zip(classes).enumerate() {
+        let total = row.iter().sum::<u64>().max(1) as f64;
+        for (predicted_idx, (count, predicted)) in row.iter().zip(classes).enumerate() {
+            let share = *count as f64 / total;
+            cells.push(Cell {
+                x: LABEL_WIDTH + predicted_idx as f64 * CELL_WIDTH,
+                y: LABEL_HEIGHT + gold_idx as f64 * CELL_HEIGHT,
+                count: *count,
+                share: format!("{share:.3}"),
+                percent: format!("{:.0}%", 100.0 * share),
+                dark: share >= DARK_SHARE,
+                right: gold_idx == predicted_idx,
+                gold: gold.clone(),
+                predicted: predicted.clone(),
+            });
+        }
+    }
+    cells
+}
+
+fn row_label(class: &str, idx: usize) -> Label {
+    let lines = wrap(class);
+    let middle = LABEL_HEIGHT + (idx as f64 + 0.5) * CELL_HEIGHT;
+    let first = middle - (lines.len() as f64 - 1.0) / 2.0 * LINE_HEIGHT + 4.0;
+    label(class, lines, LABEL_WIDTH - 10.0, first)
+}
+
+fn column_label(class: &str, idx: usize) -> Label {
+    let lines = wrap(class);
+    let first = LABEL_HEIGHT - 10.0 - (lines.len() as f64 - 1.0) * LINE_HEIGHT;
+    label(class, lines, LABEL_WIDTH + (idx as f64 + 0.5) * CELL_WIDTH, first)
+}
+
+fn label(class: &str, lines: Vec<String>, x: f64, first_y: f64) -> Label {
+    let place = |(idx, text)| LabelLine { x, y: first_y + idx as f64 * LINE_HEIGHT, text };
+    Label { name: class.to_owned(), lines: lines.into_iter().enumerate().map(place).collect() }
+}
+
+/// A name in at most three short lines; what does not fit is cut and marked.
+fn wrap(name: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in name.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE_CHARS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let is_cut = lines.len() > MAX_LINES;
+    lines.truncate(MAX_LINES);
+    let num_lines = lines.len();
+    let shorten = |(idx, line): (usize, String)| {
+        let overflow = is_cut && idx + 1 == num_lines;
+        if line.chars().count() <= LINE_CHARS && !overflow {
+            return line;
+        }
+        line.chars().take(LINE_CHARS - 1).chain(['…']).collect()
+    };
+    lines.into_iter().enumerate().map(shorten).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_class_names_wrap_and_are_cut() {
+        assert_eq!(wrap("Seborrheic dermatitis"), ["Seborrheic", "dermatitis"]);
+        assert_eq!(wrap("Viral warts"), ["Viral warts"]);
+        assert_eq!(wrap("abcdefghijklmnop"), ["abcdefghijkl…"]);
+        assert_eq!(
+            wrap("aaaaaaaaaa bbbbbbbbbb cccccccccc dd ee"),
+            ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc d…"]
+        );
+    }
+
+    #[test]
+    fn shares_are_of_the_gold_row() {
+        // Row 0: 3 of 4 right, row 1: no image at all.
+        let record = EvalRecord {
+            classes: vec!["a".into(), "b".into()],
+            seeds: vec![7],
+            confusion_matrices: vec![vec![vec![3, 1], vec![0, 0]]],
+            ..EvalRecord::default()
+        };
+        let matrix = &matrices(&record).unwrap()[0];
+        let percents: Vec<&str> = matrix.cells.iter().map(|cell| cell.percent.as_str()).collect();
+        assert_eq!(percents, ["75%", "25%", "0%", "0%"]);
+        assert_eq!((matrix.name.as_str(), matrix.title.as_str()), ("confusion_seed_7", "Seed 7"));
+    }
+
+    #[test]
+    fn matrix_of_the_wrong_shape_is_an_error_that_names_it() {
+        let record = EvalRecord {
+            classes: vec!["a".into(), "b".into()],
+            confusion_matrices: vec![vec![vec![3, 1], vec![0]]],
+            ..EvalRecord::default()
+        };
+        let message = matrices(&record).unwrap_err().to_string();
+        assert!(message.contains("confusion matrix 0 has row lengths [2, 1]"), "{message}");
+    }
+}

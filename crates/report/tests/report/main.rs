@@ -1,0 +1,258 @@
+//! What a report shows, and that nothing given to it can break it.
+
+mod sample;
+
+use dermx_eval::Score;
+use dermx_report::{EpochPoint, GalleryItem, NOTICE, RenderedReport, ReportInput, render};
+use proptest::prelude::*;
+use sample::{JPEG, sample};
+
+fn text<'a>(report: &'a RenderedReport, path: &str) -> &'a str {
+    let file = report.files.iter().find(|(found, _)| found == path);
+    let (_, contents) = file.unwrap_or_else(|| panic!("no file {path}"));
+    std::str::from_utf8(contents).expect("text files are UTF-8")
+}
+
+fn rendered(input: &ReportInput) -> RenderedReport {
+    render(input).expect("a report")
+}
+
+/// The cells of each table line, by the bars that are not escaped.
+fn num_cells(line: &str) -> usize {
+    let chars: Vec<char> = line.chars().collect();
+    let mut bars = 0;
+    let mut idx = 0;
+    while idx < chars.len() {
+        match chars[idx] {
+            '\\' => idx += 1,
+            '|' => bars += 1,
+            _ => {}
+        }
+        idx += 1;
+    }
+    bars
+}
+
+fn assert_markdown_tables_are_rectangles(markdown: &str) {
+    let lines: Vec<&str> = markdown.lines().collect();
+    let mut num_tables = 0;
+    for (idx, pair) in lines.windows(2).enumerate() {
+        if pair[0].starts_with('|') && pair[1].starts_with('|') {
+            assert_eq!(num_cells(pair[0]), num_cells(pair[1]), "line {}: {}", idx + 2, pair[1]);
+        }
+        if pair[1].starts_with("| :---") {
+            assert!(idx == 0 || !lines[idx - 1].starts_with('|'), "header of two lines");
+            num_tables += 1;
+        }
+    }
+    assert!(num_tables >= 2, "{num_tables} tables");
+}
+
+#[test]
+fn markdown_of_the_sample_is_the_golden_file() {
+    let report = rendered(&sample());
+    let markdown = text(&report, "report.md");
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/report.md");
+    if markdown != include_str!("golden.md") {
+        std::fs::write(path, markdown).expect("a folder for temporary files");
+        panic!("report.md differs from tests/report/golden.md; the new one is {path}");
+    }
+}
+
+#[test]
+fn page_shows_the_numbers_given() {
+    let report = rendered(&sample());
+    let page = text(&report, "index.html");
+    for shown in [
+        NOTICE,
+        "0.596 <span class=\"spread\">± 0.125</span>",
+        "<strong>0.251</strong> <span class=\"spread\">± 0.020</span>",
+        "EfficientNet-B4",
+        "Learning rate from 0.01 to 0.001.",
+        "Center Gaussian",
+        "3 of 4 images right",
+        "✗ wrong",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(text(&report, "tables/summary.csv").contains("all,network,accuracy,0.5962,0.125,2,0"));
+    assert!(text(&report, "tables/curves.csv").contains("3,2,1.5,0.5,1.75,0.4,0.001"));
+    assert!(text(&report, "tables/confusion.csv").contains("3,acne,viral_warts,1"));
+}
+
+#[test]
+fn sections_stand_in_their_order() {
+    let report = rendered(&sample());
+    let page = text(&report, "index.html");
+    let sections =
+        ["summary", "run", "curves", "diagnosis", "explanation", "gallery", "how-to-read"];
+    let places = sections.map(|id| page.find(&format!("<section id=\"{id}\">")).expect(id));
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn undefined_scores_show_as_undefined() {
+    let mut input = sample();
+    let union = input.evaluation.table_6.get_mut("Plaque").expect("a row");
+    union.mass = Score { undefined: 2, ..Score::default() };
+    union.f1.undefined = 1;
+    union.sensitivity.mean = Some(f64::NAN);
+    input.per_seed[0].curves[0].train_loss = f64::NAN;
+    input.gallery[0].union_f1 = Some(f64::INFINITY);
+    let report = rendered(&input);
+    for path in ["index.html", "report.md"] {
+        let shown = text(&report, path);
+        assert!(shown.contains("undefined (2)") && shown.contains("1 undefined"), "{path}");
+        assert!(!shown.contains("NaN") && !shown.contains("inf,"), "{path}");
+    }
+    let csv = text(&report, "tables/table_6.csv");
+    assert!(csv.contains("all,network,Plaque,mass,,,0,2"), "{csv}");
+}
+
+#[test]
+fn one_seed_shows_the_mean_without_spread() {
+    let mut input = sample();
+    input.evaluation = input.per_seed[0].record.clone();
+    input.per_seed.truncate(1);
+    let report = rendered(&input);
+    let markdown = text(&report, "report.md");
+    assert!(markdown.contains("| Accuracy | 0.750 | 4 images, 2 classes, 1 seed |"), "{markdown}");
+    assert!(markdown.contains("One seed, so no spread."));
+    assert!(!markdown.contains(" ± 0."));
+}
+
+#[test]
+fn empty_input_says_what_is_missing() {
+    let report = rendered(&ReportInput::default());
+    let paths: Vec<&str> = report.files.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["index.html", "report.md"]);
+    for path in paths {
+        let shown = text(&report, path);
+        assert!(shown.contains("No predictions were scored."), "{path}");
+        assert!(shown.contains("No heat maps were scored."), "{path}");
+        assert!(!shown.contains("Gallery") && !shown.contains("Training curves"), "{path}");
+    }
+}
+
+#[test]
+fn page_fetches_nothing() {
+    let report = rendered(&sample());
+    let page = text(&report, "index.html");
+    for attribute in ["src=\"", "href=\""] {
+        let mut values = page.split(attribute).skip(1);
+        assert!(values.all(|value| value.starts_with("data:") || value.starts_with('#')));
+    }
+    for fetcher in ["url(", "@import", "<link rel=\"stylesheet", "http:", "https:", "fetch("] {
+        assert!(!page.contains(fetcher), "{fetcher}");
+    }
+}
+
+#[test]
+fn same_input_gives_the_same_bytes() {
+    assert_eq!(rendered(&sample()), rendered(&sample()));
+}
+
+#[test]
+fn every_file_that_markdown_names_is_written_once() {
+    let report = rendered(&sample());
+    let named = text(&report, "report.md").split("](").skip(1);
+    let named: Vec<&str> = named.filter_map(|rest| rest.split(')').next()).collect();
+    // Two charts, two matrices and three pictures of one image.
+    assert_eq!(named.len(), 7, "{named:?}");
+    for path in named {
+        let found = report.files.iter().filter(|(found, _)| found == path);
+        assert_eq!(found.count(), 1, "{path}");
+    }
+}
+
+#[test]
+fn names_cannot_break_out_of_any_file() {
+    let report = rendered(&named("<script>alert(\"x\")</script>' | & \u{7}\n# heading"));
+    let page = text(&report, "index.html");
+    assert!(!page.contains("<script>alert") && page.contains("&lt;script&gt;alert"));
+    let markdown = text(&report, "report.md");
+    assert!(!markdown.contains("<script>") && !markdown.contains("\n# heading"));
+    assert_markdown_tables_are_rectangles(markdown);
+    assert_figures_are_xml(&report);
+}
+
+#[test]
+fn markdown_tables_are_rectangles() {
+    assert_markdown_tables_are_rectangles(text(&rendered(&sample()), "report.md"));
+}
+
+#[test]
+fn picture_that_is_no_jpeg_is_an_error_that_names_it() {
+    let mut input = sample();
+    input.gallery[0].mask_overlay_jpeg = b"PNG".to_vec();
+    let message = render(&input).expect_err("no JPEG").to_string();
+    for part in ["acne_1", "mask_overlay_jpeg", "3 bytes", "FF D8"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+/// The sample with one name wherever a name can stand.
+fn named(name: &str) -> ReportInput {
+    let mut input = sample();
+    let scores = input.evaluation.table_5.remove("acne").expect("a class");
+    input.evaluation.table_5.insert(name.to_owned(), scores);
+    let maps = input.evaluation.table_6.remove("Plaque").expect("a characteristic");
+    input.evaluation.table_6.insert(name.to_owned(), maps);
+    let random = input.evaluation.baselines.remove("random").expect("a baseline");
+    input.evaluation.baselines.insert(name.to_owned(), random);
+    input.evaluation.scoring.insert(name.to_owned(), name.into());
+    input.evaluation.classes[0] = name.to_owned();
+    input.title = name.to_owned();
+    input.run_facts.push((name.to_owned(), name.to_owned()));
+    input.notes.push(name.to_owned());
+    input.gallery.push(GalleryItem {
+        image_id: name.to_owned(),
+        gold: name.to_owned(),
+        predicted: Some(name.to_owned()),
+        photo_jpeg: JPEG.to_vec(),
+        mask_overlay_jpeg: JPEG.to_vec(),
+        heatmap_overlay_jpeg: JPEG.to_vec(),
+        ..GalleryItem::default()
+    });
+    input
+}
+
+fn assert_figures_are_xml(report: &RenderedReport) {
+    let figures = report.files.iter().filter(|(path, _)| path.ends_with(".svg"));
+    for (path, contents) in figures {
+        let svg = std::str::from_utf8(contents).expect("UTF-8");
+        assert!(roxmltree::Document::parse(svg).is_ok(), "{path}:\n{svg}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_history_draws_with_finite_coordinates(
+        losses in prop::collection::vec(prop::num::f64::ANY, 0..6),
+    ) {
+        let mut input = sample();
+        let point = input.per_seed[0].curves[0];
+        let points = losses.iter().enumerate();
+        let points = points.map(|(epoch, loss)| EpochPoint { epoch, train_loss: *loss, ..point });
+        input.per_seed.truncate(1);
+        input.per_seed[0].curves = points.collect();
+        let report = rendered(&input);
+        let charts = report.files.iter().filter(|(path, _)| path == "figures/loss.svg");
+        for (_, chart) in charts {
+            let chart = String::from_utf8_lossy(chart);
+            prop_assert!(!chart.contains("NaN") && !chart.contains("inf"), "{chart}");
+        }
+    }
+
+    #[test]
+    fn any_name_leaves_tables_and_figures_whole(name in "[ -~\n\t|`*_<>&\"'\\\\é–]{0,40}") {
+        let report = rendered(&named(&name));
+        assert_markdown_tables_are_rectangles(text(&report, "report.md"));
+        assert_figures_are_xml(&report);
+        let page = text(&report, "index.html");
+        prop_assert_eq!(page.matches("<script").count(), 1);
+        prop_assert_eq!(page.matches("<img").count(), 6);
+    }
+}

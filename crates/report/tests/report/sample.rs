@@ -1,0 +1,107 @@
+//! A small report whose numbers are easy to check by eye.
+
+use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
+use std::collections::BTreeMap;
+
+/// The two bytes that a JPEG file starts with, and the two that end it.
+pub const JPEG: [u8; 4] = [0xff, 0xd8, 0xff, 0xd9];
+
+/// Two seeds, two classes, two rows of Table 6, one picture.
+pub fn sample() -> ReportInput {
+    ReportInput {
+        title: "A small report".to_owned(),
+        run_facts: vec![("Architecture".to_owned(), "EfficientNet-B4".to_owned())],
+        evaluation: over_seeds(),
+        per_seed: vec![seed(3), seed(4)],
+        gallery: vec![GalleryItem {
+            image_id: "acne_1".to_owned(),
+            gold: "acne".to_owned(),
+            seed: 3,
+            predicted: Some("viral_warts".to_owned()),
+            probability: Some(0.75),
+            num_raters: 3,
+            union_f1: Some(0.31),
+            union_mass: None,
+            photo_jpeg: JPEG.to_vec(),
+            mask_overlay_jpeg: JPEG.to_vec(),
+            heatmap_overlay_jpeg: JPEG.to_vec(),
+        }],
+        notes: vec!["One limit.".to_owned()],
+    }
+}
+
+fn over(mean: f64, std: f64) -> Score {
+    let seeds = vec![Some(mean - std), Some(mean + std)];
+    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds }
+}
+
+fn of_rows(mean: f64, n: usize) -> Score {
+    Score { mean: Some(mean), std: Some(0.3), n, ..Score::default() }
+}
+
+fn classes(score: impl Fn(f64) -> Score) -> BTreeMap<String, ClassScores> {
+    let scores = |f1, sensitivity, specificity| ClassScores {
+        f1: score(f1),
+        sensitivity: score(sensitivity),
+        specificity: score(specificity),
+    };
+    BTreeMap::from([
+        ("acne".to_owned(), scores(0.667, 0.5, 1.0)),
+        ("viral_warts".to_owned(), scores(0.8, 1.0, 0.5)),
+    ])
+}
+
+fn maps(plaque: f64, union: f64, score: impl Fn(f64) -> Score) -> MapTable {
+    let scores = |f1: f64| MapScores {
+        f1: score(f1),
+        sensitivity: score(f1 + 0.1),
+        specificity: score(0.8),
+        mass: score(f1 + 0.05),
+    };
+    BTreeMap::from([("Plaque".to_owned(), scores(plaque)), (UNION.to_owned(), scores(union))])
+}
+
+fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
+    EvalRecord {
+        classes: vec!["acne".to_owned(), "viral_warts".to_owned()],
+        seeds: seeds.to_vec(),
+        macro_f1: Some(score(0.733)),
+        table_5: classes(score),
+        table_6: maps(0.24, 0.251, score),
+        baselines: BTreeMap::from([
+            ("random".to_owned(), maps(0.19, 0.202, score)),
+            ("centre_gaussian".to_owned(), maps(0.26, 0.24, score)),
+        ]),
+        confusion_matrices: vec![vec![vec![1, 1], vec![0, 2]]; seeds.len()],
+        scoring: BTreeMap::from([("grid".to_owned(), "300x400".into())]),
+        ..EvalRecord::default()
+    }
+}
+
+fn over_seeds() -> EvalRecord {
+    let accuracy = Some(over(0.5962, 0.125));
+    EvalRecord { accuracy, ..record(&[3, 4], |mean| over(mean, 0.02)) }
+}
+
+fn seed(seed: u64) -> SeedInput {
+    let first = EpochPoint {
+        epoch: 1,
+        train_loss: 2.0,
+        train_accuracy: 0.25,
+        validation_loss: None,
+        validation_accuracy: None,
+        learning_rate: 0.01,
+    };
+    let second = EpochPoint {
+        epoch: 2,
+        train_loss: 1.5,
+        train_accuracy: 0.5,
+        validation_loss: Some(1.75),
+        validation_accuracy: Some(0.4),
+        learning_rate: 0.001,
+    };
+    let accuracy = Some(of_rows(0.75, 4));
+    let record = EvalRecord { accuracy, ..record(&[seed], |mean| of_rows(mean, 12)) };
+    SeedInput { seed, curves: vec![first, second], record }
+}
