@@ -49,7 +49,9 @@ pub enum Backend {
 
 /// Arguments of `dermx train`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx train --config quickstart.toml --set train.epochs=5 --seed 1")]
+#[command(
+    after_help = "Example: dermx train --config quickstart.toml --set train.epochs=5 --seed 1"
+)]
 pub struct TrainArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
@@ -76,7 +78,9 @@ pub struct TrainArgs {
 
 /// Arguments of `dermx synth`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx synth --out datasets/synthetic --images 150 --train-images 720")]
+#[command(
+    after_help = "Example: dermx synth --out datasets/synthetic --images 150 --train-images 720"
+)]
 pub struct SynthArgs {
     /// The folder to make; it must not hold anything yet.
     #[arg(long, value_name = "DIR")]
@@ -148,7 +152,9 @@ pub struct ImageArgs {
 
 /// Arguments of `dermx predict`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx predict --run experiments/runs/quickstart-001 --images photos --out predictions.csv")]
+#[command(
+    after_help = "Example: dermx predict --run experiments/runs/quickstart-001 --images photos --out predictions.csv"
+)]
 pub struct PredictArgs {
     /// Which network.
     #[command(flatten)]
@@ -169,7 +175,9 @@ pub struct PredictArgs {
 
 /// Arguments of `dermx explain`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx explain --run experiments/runs/quickstart-001 --images photos --out heatmaps")]
+#[command(
+    after_help = "Example: dermx explain --run experiments/runs/quickstart-001 --images photos --out heatmaps"
+)]
 pub struct ExplainArgs {
     /// Which network.
     #[command(flatten)]
@@ -197,7 +205,9 @@ pub struct ExplainArgs {
 
 /// Arguments of `dermx evaluate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx evaluate --predictions predictions.csv --heatmaps maps --data datasets/dermx --out scores")]
+#[command(
+    after_help = "Example: dermx evaluate --predictions predictions.csv --heatmaps maps --data datasets/dermx --out scores"
+)]
 pub struct EvaluateArgs {
     /// A run folder: score all its seeds again.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]

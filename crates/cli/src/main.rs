@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod config;
 mod error;
+mod gallery;
 mod heatmaps;
 mod images;
 mod network;
@@ -14,6 +15,7 @@ mod run_folder;
 mod score;
 mod stop;
 mod terminal;
+mod test_set;
 
 use args::{Cli, Command, DatasetCommand};
 use clap::Parser;
@@ -34,7 +36,9 @@ fn main() -> ExitCode {
         }
         Err(panic) => {
             let message = terminal::panic_message(panic.as_ref());
-            eprintln!("error: internal fault: {message}\nPlease report it with the command you ran.");
+            eprintln!(
+                "error: internal fault: {message}\nPlease report it with the command you ran."
+            );
             ExitCode::from(ExitKind::Internal as u8)
         }
     }

@@ -139,7 +139,10 @@ mod tests {
         let read = read_csv(file.path()).unwrap();
         assert_eq!(read[0].predicted, "B");
         assert_eq!(read[0].gold.as_deref(), Some("B"));
-        assert_eq!((read[1].image_id.as_str(), read[1].predicted.as_str()), ("y \"q\"", "A, with comma"));
+        assert_eq!(
+            (read[1].image_id.as_str(), read[1].predicted.as_str()),
+            ("y \"q\"", "A, with comma")
+        );
         assert_eq!(read[1].gold, None);
         assert!((read[0].probability.unwrap() - 0.817_574_476).abs() < 1e-9);
     }

@@ -83,8 +83,7 @@ impl RunFolder {
     pub fn newest(output: &Path, name: &str) -> CliResult<PathBuf> {
         let newest = numbered(output, name)?.pop();
         newest.map(|(_, path)| path).ok_or_else(|| {
-            let message =
-                format!("{}: there is no run `{name}-...` to resume", output.display());
+            let message = format!("{}: there is no run `{name}-...` to resume", output.display());
             CliError::new(ExitKind::MissingInput, message)
         })
     }

@@ -171,8 +171,7 @@ impl<'a> Scorer<'a> {
     /// Table 6 of maps that never saw a network, on the same images.
     fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, MapTable>> {
         let size = self.scoring.size;
-        let as_is =
-            HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
+        let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
         let centre = prepare(&centre_gaussian(size), size, &as_is)?;
         let is_scored = |image_id: &str| image_ids.binary_search(&image_id).is_ok();
         let centre_rows = self.rows(|id| Ok(is_scored(id).then(|| centre.clone())))?;
@@ -237,7 +236,11 @@ impl<'a> Scorer<'a> {
         Ok(matrix)
     }
 
-    fn description(&self, num_images: usize, rows: &[MapRow]) -> BTreeMap<String, serde_json::Value> {
+    fn description(
+        &self,
+        num_images: usize,
+        rows: &[MapRow],
+    ) -> BTreeMap<String, serde_json::Value> {
         let num_unions = rows.iter().filter(|row| row.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
         [

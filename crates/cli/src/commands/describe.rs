@@ -31,10 +31,7 @@ fn text(description: &Description) -> String {
     line(format!("{} evaluations, {} images", counts.evaluations, counts.images));
     line(format!("{} raters: {}", description.raters.len(), description.raters.join(", ")));
     line(format!("{} discarded", counts.discarded));
-    line(format!(
-        "{} accepted / {} images",
-        counts.accepted_evaluations, counts.accepted_images
-    ));
+    line(format!("{} accepted / {} images", counts.accepted_evaluations, counts.accepted_images));
     line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
     line(format!("skin tone: {}", tally(&description.skin_tone)));
     line(format!("age: {}", tally(&description.age)));

@@ -50,13 +50,15 @@ fn find(name: &str) -> CliResult<(String, String)> {
         }
     }
     let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
-    built_in.map(|(known, text)| (format!("built-in {known}"), (*text).to_string())).ok_or_else(|| {
-        let known = BUILT_IN.map(|(known, _)| known).join(", ");
-        let message = format!(
-            "there is no configuration `{name}`, here or in configs/; built in are: {known}"
-        );
-        CliError::new(ExitKind::MissingInput, message)
-    })
+    built_in.map(|(known, text)| (format!("built-in {known}"), (*text).to_string())).ok_or_else(
+        || {
+            let known = BUILT_IN.map(|(known, _)| known).join(", ");
+            let message = format!(
+                "there is no configuration `{name}`, here or in configs/; built in are: {known}"
+            );
+            CliError::new(ExitKind::MissingInput, message)
+        },
+    )
 }
 
 fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
@@ -103,7 +105,9 @@ mod tests {
         let line = 1 + text[..text.find("\nepocs").unwrap() + 1].matches('\n').count();
         let found = complaints(&text, &[]);
         assert!(
-            found.contains(&format!("test.toml:{line}: `train.epocs` is not known; did you mean `epochs`?")),
+            found.contains(&format!(
+                "test.toml:{line}: `train.epocs` is not known; did you mean `epochs`?"
+            )),
             "{found}"
         );
         assert!(found.contains("`train.epochs` is missing"), "{found}");

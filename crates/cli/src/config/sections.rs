@@ -268,7 +268,15 @@ pub struct Config {
 
 /// Names of the sections.
 const SECTIONS: [&str; 10] = [
-    "run", "data", "synthetic", "model", "input", "augment", "train", "explain", "evaluate",
+    "run",
+    "data",
+    "synthetic",
+    "model",
+    "input",
+    "augment",
+    "train",
+    "explain",
+    "evaluate",
     "report",
 ];
 

@@ -1,0 +1,152 @@
+//! `dermx evaluate`.
+
+use crate::args::EvaluateArgs;
+use crate::config::{self, Config};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::predictions::read_csv;
+use crate::run_folder::{RunFolder, SeedFolder, to_json};
+use crate::score::{Scored, Scorer, rows_to_csv};
+use dermx_data::{DermxDataset, ontology};
+use dermx_eval::{
+    Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
+};
+use dermx_train::write_atomic;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Scores a run, or heat maps and predictions of any program.
+///
+/// # Errors
+/// Anything missing or damaged.
+pub fn run(args: &EvaluateArgs) -> CliResult<()> {
+    let record = match (&args.run, &args.data, &args.heatmaps) {
+        (Some(run), _, _) => evaluate_run(&RunFolder::resume(run, None)?)?,
+        (None, Some(data), Some(heatmaps)) => evaluate_files(args, data, heatmaps)?,
+        _ => {
+            let message = "name a --run, or --heatmaps and --data";
+            return Err(CliError::new(ExitKind::Usage, message));
+        }
+    };
+    if args.json {
+        print!("{}", String::from_utf8_lossy(&to_json(&record)?));
+    } else {
+        print!("{}", summary(&record));
+    }
+    Ok(())
+}
+
+/// Scores every seed of a run and aggregates them; writes `eval.json` for each and for all.
+///
+/// # Errors
+/// A seed that is not explained yet, or a data set that cannot be read.
+pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
+    let config = config::load_run(folder.path())?;
+    let dataset = DermxDataset::read(&config.data.test)?;
+    let scorer = Scorer::new(&dataset, scoring(&config));
+    let mut records = Vec::new();
+    for &seed in &config.run.seeds {
+        let seed_folder = SeedFolder::of(folder.path(), seed);
+        records.push(evaluate_seed(&scorer, &config, seed, &seed_folder)?);
+    }
+    let record = aggregate(&records)?;
+    folder.write("eval.json", &to_json(&record)?)?;
+    Ok(record)
+}
+
+fn evaluate_seed(
+    scorer: &Scorer<'_>,
+    config: &Config,
+    seed: u64,
+    folder: &SeedFolder,
+) -> CliResult<EvalRecord> {
+    let path = folder.predictions();
+    let predictions = read_csv(&path)?;
+    let classes = &config.data.classes;
+    let mut scored =
+        scorer.score(&folder.heatmaps(), Some((&path, &predictions)), classes, false)?;
+    scored.record.seeds = vec![seed];
+    write_scored(&scored, &folder.eval(), &folder.per_image())?;
+    Ok(scored.record)
+}
+
+/// How the configuration has maps prepared.
+fn scoring(config: &Config) -> HeatmapScoring {
+    let section = &config.evaluate;
+    HeatmapScoring {
+        size: [section.size.height as usize, section.size.width as usize],
+        normalize: section.normalize,
+        quantize: section.quantize,
+        border: section.border,
+    }
+}
+
+fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
+    let dataset = DermxDataset::read(data)?;
+    let scoring = HeatmapScoring {
+        size: [args.size.height as usize, args.size.width as usize],
+        normalize: if args.no_normalize { Normalize::None } else { Normalize::Max },
+        quantize: !args.no_quantize,
+        border: if args.clamp_border { Border::Clamp } else { Border::Mirror },
+    };
+    let predictions = match &args.predictions {
+        Some(path) => Some((path.as_path(), read_csv(path)?)),
+        None => None,
+    };
+    let predictions = predictions.as_ref().map(|(path, rows)| (*path, rows.as_slice()));
+    let classes = ontology::DIAGNOSES.map(str::to_string);
+    let scorer = Scorer::new(&dataset, scoring);
+    let scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
+        write_scored(&scored, &out.join("eval.json"), &out.join("per_image.csv"))?;
+    }
+    Ok(scored.record)
+}
+
+fn write_scored(scored: &Scored, eval: &Path, per_image: &Path) -> CliResult<()> {
+    write_atomic(per_image, &rows_to_csv(&scored.rows)?)?;
+    Ok(write_atomic(eval, &to_json(&scored.record)?)?)
+}
+
+/// The scores as a table for the terminal.
+pub fn summary(record: &EvalRecord) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    let _ = writeln!(out, "{}", record.notice);
+    if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
+        let _ = writeln!(out, "\naccuracy {}   macro-F1 {}", text(accuracy), text(macro_f1));
+        let _ = writeln!(out, "{:<26}{:>16}{:>16}{:>16}", "", "F1", "sensitivity", "specificity");
+        for (class, scores) in &record.table_5 {
+            let cells = [&scores.f1, &scores.sensitivity, &scores.specificity].map(text);
+            let _ = writeln!(out, "{class:<26}{:>16}{:>16}{:>16}", cells[0], cells[1], cells[2]);
+        }
+    }
+    let header = ["fuzzy F1", "sensitivity", "specificity", "mass in mask"];
+    let _ = write!(out, "\n{:<26}", "");
+    header.iter().for_each(|name| out.push_str(&format!("{name:>16}")));
+    out.push('\n');
+    for (characteristic, scores) in &record.table_6 {
+        out.push_str(&map_line(characteristic, scores));
+    }
+    for (baseline, table) in &record.baselines {
+        if let Some(scores) = table.get(UNION) {
+            out.push_str(&map_line(&format!("{UNION}, {baseline} map"), scores));
+        }
+    }
+    out
+}
+
+fn map_line(name: &str, scores: &MapScores) -> String {
+    let cells = [&scores.f1, &scores.sensitivity, &scores.specificity, &scores.mass].map(text);
+    let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
+    format!("{name:<26}{cells}\n")
+}
+
+/// A score as mean, with the spread over seeds where there are several.
+fn text(score: &Score) -> String {
+    match (score.mean, score.std) {
+        (None, _) => "undefined".to_string(),
+        (Some(mean), Some(std)) if score.seeds.len() > 1 => format!("{mean:.3} +- {std:.3}"),
+        (Some(mean), _) => format!("{mean:.3}"),
+    }
+}

@@ -1,0 +1,136 @@
+//! `dermx report`.
+
+use crate::args::ReportArgs;
+use crate::config::{self, Config};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::gallery;
+use crate::run_folder::SeedFolder;
+use dermx_eval::EvalRecord;
+use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
+use dermx_train::{EpochMetrics, write_atomic};
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// Writes the report of each run.
+///
+/// # Errors
+/// A run that is not finished, or an output folder that cannot be written to.
+pub fn run(args: &ReportArgs) -> CliResult<()> {
+    for run in &args.runs {
+        let out = match args.runs.len() {
+            1 => args.out.clone(),
+            _ => args.out.join(run.file_name().unwrap_or(run.as_os_str())),
+        };
+        println!("report: {}", write(run, &out)?.display());
+    }
+    Ok(())
+}
+
+/// Writes the report of the run in `run` into `out`; the path of the page.
+///
+/// # Errors
+/// As [`run`].
+pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
+    let config = config::load_run(run)?;
+    let mut notes = notes(&config);
+    let gallery = match gallery::items(&config, run) {
+        Ok(items) => items,
+        // Scores can be shown without photos; a user may have them on another machine.
+        Err(error) if error.kind == ExitKind::MissingInput => {
+            notes.push(format!("There is no gallery: {}", error.message));
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let mut per_seed = Vec::new();
+    for &seed in &config.run.seeds {
+        let folder = SeedFolder::of(run, seed);
+        per_seed.push(SeedInput {
+            seed,
+            curves: curves(&folder.metrics())?,
+            record: read_json(&folder.eval())?,
+        });
+    }
+    let input = ReportInput {
+        title: format!("DermX benchmark: {}", run_name(run)),
+        run_facts: run_facts(&config, run)?,
+        evaluation: read_json::<EvalRecord>(&run.join("eval.json"))?,
+        per_seed,
+        gallery,
+        notes,
+    };
+    for (name, bytes) in render(&input)?.files {
+        let path = out.join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, &error))?;
+        }
+        write_atomic(&path, &bytes)?;
+    }
+    Ok(out.join("index.html"))
+}
+
+fn run_name(run: &Path) -> String {
+    let name = run.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| run.display().to_string())
+}
+
+fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if config.synthetic.is_some() {
+        notes.push(
+            "The photos and the raters are synthetic. The scores show that the benchmark works; \
+             they say nothing about skin diseases, dermatologists or patients."
+                .to_string(),
+        );
+    }
+    notes.push(
+        "Heat maps are of the class that [explain] target names; their resolution is that of the \
+         network's last feature maps."
+            .to_string(),
+    );
+    notes
+}
+
+fn run_facts(config: &Config, run: &Path) -> CliResult<Vec<(String, String)>> {
+    let environment: serde_json::Value = read_json(&run.join("environment.json"))?;
+    let text = |key: &str| match &environment[key] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let seeds: Vec<String> = config.run.seeds.iter().map(ToString::to_string).collect();
+    let facts = [
+        ("Architecture", format!("{} ({:?} head)", config.model.architecture, config.model.head)),
+        ("Weights before training", config.model.weights.clone()),
+        ("Image size", format!("{} (height x width)", config.input.size)),
+        ("Seeds", seeds.join(", ")),
+        ("Epochs", config.train.epochs.to_string()),
+        ("Training images", config.data.train.display().to_string()),
+        ("Test images", config.data.test.display().to_string()),
+        ("Backend", text("backend")),
+        ("Machine", format!("{}, {}", text("operating_system"), text("processor"))),
+        ("dermx", text("dermx_version")),
+    ];
+    Ok(facts.map(|(name, value)| (name.to_string(), value)).into())
+}
+
+fn curves(path: &Path) -> CliResult<Vec<EpochPoint>> {
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::io(path, &error))?;
+    let parse = |line: &str| {
+        let metrics: EpochMetrics =
+            serde_json::from_str(line).map_err(|error| CliError::bad_data(path, error))?;
+        Ok(EpochPoint {
+            epoch: metrics.epoch as usize,
+            train_loss: metrics.train_loss,
+            train_accuracy: metrics.train_accuracy,
+            validation_loss: None,
+            validation_accuracy: None,
+            learning_rate: metrics.learning_rate,
+        })
+    };
+    text.lines().map(parse).collect()
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> CliResult<T> {
+    let bytes = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(path, error))
+}
