@@ -67,3 +67,55 @@ pub fn to_planes(hwc: &[f32], size: ImageSize, normalization: &Normalization) ->
     }
     planes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Normalization, to_planes};
+    use crate::ImageSize;
+
+    const TWO_PIXELS: [f32; 6] = [0.0, 51.0, 102.0, 255.0, 204.0, 153.0];
+    const SIZE: ImageSize = ImageSize::new(1, 2);
+
+    fn planes(preset: &str) -> Vec<f32> {
+        to_planes(&TWO_PIXELS, SIZE, &Normalization::preset(preset).expect("a preset"))
+    }
+
+    fn assert_close(found: &[f32], expected: [f32; 6]) {
+        let close = std::iter::zip(found, expected).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(close && found.len() == 6, "{found:?} {expected:?}");
+    }
+
+    #[test]
+    fn imagenet_scales_and_standardizes_each_plane() {
+        // 0, 1; 0.2, 0.8; 0.4, 0.6 of the range, minus the means, over the standard deviations.
+        let red = [-0.485 / 0.229, 0.515 / 0.229];
+        let green = [-0.256 / 0.224, 0.344 / 0.224];
+        let blue = [-0.006 / 0.225, 0.194 / 0.225];
+        assert_close(&planes("imagenet"), [red[0], red[1], green[0], green[1], blue[0], blue[1]]);
+    }
+
+    #[test]
+    fn keras_caffe_swaps_the_channels_and_keeps_the_scale() {
+        let expected = [102.0 - 103.939, 153.0 - 103.939, 51.0 - 116.779, 204.0 - 116.779];
+        let [a, b, c, d] = expected;
+        assert_close(&planes("keras-caffe"), [a, b, c, d, 0.0 - 123.68, 255.0 - 123.68]);
+    }
+
+    #[test]
+    fn keras_tf23_divides_by_the_root_of_the_deviation() {
+        // -0.485 / sqrt(0.229) = -1.013495
+        assert!((planes("keras-tf23")[0] + 1.013_495).abs() < 1e-5);
+    }
+
+    #[test]
+    fn every_listed_preset_exists_and_no_other() {
+        assert!(Normalization::PRESETS.iter().all(|name| Normalization::preset(name).is_some()));
+        assert_eq!(Normalization::preset("ImageNet"), None);
+    }
+
+    #[test]
+    fn an_empty_image_has_empty_planes() {
+        let imagenet = Normalization::preset("imagenet").expect("a preset");
+        assert!(to_planes(&[], ImageSize::new(0, 4), &imagenet).is_empty());
+    }
+}

@@ -10,6 +10,7 @@ use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -20,6 +21,8 @@ const MAX_SIDE_PX: u32 = 65_500;
 const MAX_PIXELS: u64 = 100_000_000;
 /// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 512 << 20;
+
+const TRUNCATED_JPEG: &str = "is a truncated JPEG; copy it again";
 
 /// Whether the EXIF orientation turns a photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +53,8 @@ pub fn read_photo(path: &Path) -> Result<RgbImage, DataError> {
 ///
 /// # Errors
 /// Other formats; photos above 65,500 pixels per side or 100 megapixels, refused before memory is
-/// taken; truncated or damaged files.
+/// taken; truncated or damaged files. A JPEG that lost a part of its middle but not its end may pass,
+/// as it does in Pillow: the format has no checksum.
 ///
 /// # Source
 /// The colors are those of Pillow's `Image.open(path).convert("RGB")`, except 16-bit gray, which
@@ -123,43 +127,47 @@ fn check_size(width: u32, height: u32) -> Result<(), String> {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
-    let damaged = |e| format!("is a damaged JPEG ({e}); replace it");
+    check_jpeg_ends(bytes)?;
     // Headers are read leniently (cameras write odd ones), the pixels strictly.
     let lenient = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
-    decoder.decode_headers().map_err(damaged)?;
+    decoder.decode_headers().map_err(damaged_jpeg)?;
     let info = decoder.info().ok_or("is a JPEG without header")?;
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     check_size(width, height)?;
     if !matches!(info.components, 1 | 3 | 4) {
         return Err(format!("is a JPEG of {} channels, not 1, 3 or 4", info.components));
     }
-    check_jpeg_is_whole(bytes, width, height)?;
+    // Each block of 8 x 8 pixels takes at least one bit: refused before memory is taken.
+    let num_blocks = u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8));
+    if num_blocks > 8 * bytes.len() as u64 {
+        return Err(TRUNCATED_JPEG.to_owned());
+    }
     let exif = decoder.exif().cloned();
     decoder.set_options(lenient.set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB));
-    let pixels = decoder.decode().map_err(damaged)?;
+    let pixels = decoder.decode().map_err(damaged_jpeg)?;
     Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif })
 }
 
-/// Refuses a JPEG that is cut off, before memory for its pixels is taken.
+fn damaged_jpeg(error: DecodeErrors) -> String {
+    let reason = error.to_string();
+    format!("is a damaged JPEG ({}); replace it", reason.trim().trim_matches('"'))
+}
+
+/// Refuses a JPEG that is cut off: without the marker `FF D9`.
 ///
-/// A JPEG spends at least one bit on each block of 8 x 8 pixels and ends with the marker `FF D9`,
-/// which is looked for segment by segment because embedded previews hold one too.
-fn check_jpeg_is_whole(bytes: &[u8], width: u32, height: u32) -> Result<(), String> {
-    let truncated = || "is a truncated JPEG; copy it again".to_owned();
-    let num_blocks = u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8));
-    if num_blocks > 8 * bytes.len() as u64 {
-        return Err(truncated());
-    }
+/// It is looked for segment by segment because embedded previews hold one too.
+fn check_jpeg_ends(bytes: &[u8]) -> Result<(), String> {
+    let truncated = || TRUNCATED_JPEG.to_owned();
     let mut rest = bytes.get(2..).unwrap_or_default();
     loop {
         let marker = rest.iter().position(|&b| b == 0xFF).ok_or_else(truncated)?;
         rest = &rest[marker + 1..];
         match rest {
-            // Filler; a stuffed zero, a restart or a marker without content.
+            // Filler; a stuffed zero, a restart or another marker without content.
             [0xFF, ..] => {}
             [0x00 | 0x01 | 0xD0..=0xD8, tail @ ..] => rest = tail,
             [0xD9, ..] => return Ok(()),

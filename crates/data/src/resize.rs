@@ -13,19 +13,26 @@ use image::RgbImage;
 /// integers, so the bytes do not depend on the machine. An empty photo yields black.
 ///
 /// # Source
-/// Pillow's `Image.resize((width, height), BILINEAR)`, which Keras's `load_img` calls; values
-/// differ by at most 1 because the weights have fewer bits here.
+/// Pillow's `Image.resize((width, height), BILINEAR)` before version 13, which Keras's `load_img`
+/// calls; a few values differ by 1 because the weights have fewer bits here.
 pub fn resize(photo: &RgbImage, size: ImageSize) -> RgbImage {
-    let mut resized = RgbImage::new(size.width, size.height);
-    if photo.is_empty() || resized.is_empty() {
-        return resized;
+    if photo.is_empty() {
+        return RgbImage::new(size.width, size.height);
     }
+    // One direction at a time: `Resizer` alone would begin with the columns, and since values are
+    // rounded to bytes in between, one in ten would differ from Pillow's.
+    let narrowed = resample(photo, size.width, photo.height());
+    resample(&narrowed, size.width, size.height)
+}
+
+fn resample(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let mut resampled = RgbImage::new(width, height);
     // An `RgbImage` always holds width * height * 3 bytes: nothing here depends on the input.
     let source =
         ImageRef::new(photo.width(), photo.height(), photo.as_raw(), PixelType::U8x3).expect("RGB");
     let mut target =
-        Image::from_slice_u8(size.width, size.height, &mut resized, PixelType::U8x3).expect("RGB");
+        Image::from_slice_u8(width, height, &mut resampled, PixelType::U8x3).expect("RGB");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new().resize(&source, &mut target, &options).expect("both images are RGB");
-    resized
+    resampled
 }

@@ -1,0 +1,146 @@
+//! Class folders and photo lists, and every way in which they can be wrong.
+
+use dermx_data::{DataError, ErrorKind, LabelledFolder, list_photos, read_labelled_folder};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A folder with these (empty) files: names and labels do not need pixels.
+fn folder_of(files: &[&str]) -> TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    for file in files {
+        let path = root.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("creates");
+        std::fs::write(path, "").expect("writes");
+    }
+    root
+}
+
+fn classes() -> Vec<String> {
+    ["Acne", "Actinic keratosis", "Viral warts"].map(String::from).to_vec()
+}
+
+fn read(root: &Path, class_names: &[(&str, &str)]) -> Result<LabelledFolder, DataError> {
+    let class_names: BTreeMap<String, String> =
+        class_names.iter().map(|(folder, class)| (folder.to_string(), class.to_string())).collect();
+    read_labelled_folder(root, &classes(), &class_names)
+}
+
+/// The message of the failure to read these files with these class names.
+fn failure(files: &[&str], class_names: &[(&str, &str)]) -> String {
+    read(folder_of(files).path(), class_names).expect_err("refused").to_string()
+}
+
+const GOOD: [&str; 3] = ["Acne/1.jpg", "actinic_keratosis/2.jpg", "wart/3.jpg"];
+
+#[test]
+fn classes_are_bound_by_name_not_by_folder_order() {
+    // In folder order, `wart` comes last of these; in the class list it is last but for its name.
+    let root =
+        folder_of(&["wart/b.JPG", "wart/a.png", "ACTINIC-keratosis/x.jpeg", "Acne/deep/er/y.jpg"]);
+    let folder = read(root.path(), &[("wart", "Viral warts")]).expect("reads");
+    let images: Vec<(&str, usize)> =
+        folder.images.iter().map(|image| (image.id.as_str(), image.class_idx)).collect();
+    let expected =
+        [("ACTINIC-keratosis/x", 1), ("Acne/deep/er/y", 0), ("wart/a", 2), ("wart/b", 2)];
+    assert_eq!(images, expected);
+    assert_eq!(folder.classes, classes());
+    assert_eq!(folder.num_per_class(), [1, 1, 2]);
+    assert_eq!(folder.images[3].path, root.path().join("wart").join("b.JPG"));
+}
+
+#[test]
+fn two_folders_may_hold_one_class_and_others_be_ignored() {
+    let root = folder_of(&["Acne/1.jpg", "more/1.jpg", "Eczema/9.tif", GOOD[1], GOOD[2]]);
+    let names = [("wart", "Viral warts"), ("more", "Acne"), ("Eczema", "")];
+    assert_eq!(read(root.path(), &names).expect("reads").num_per_class(), [2, 1, 1]);
+}
+
+#[test]
+fn rubbish_of_operating_systems_is_passed_over() {
+    let mut files = GOOD.to_vec();
+    files.extend(["Acne/.DS_Store", "Acne/Thumbs.db", ".git/config", "README.md", ".x.jpg"]);
+    let root = folder_of(&files);
+    let folder = read(root.path(), &[("wart", "Viral warts")]).expect("reads");
+    assert_eq!(folder.images.len(), 3);
+}
+
+#[test]
+fn folders_without_a_class_are_all_named() {
+    let message = failure(&["Acme/1.jpg", "wart/2.jpg", GOOD[1]], &[]);
+    assert!(message.contains("`Acme` (did you mean `Acne`?), `wart`"), "{message}");
+    assert!(message.contains("the classes are Acne, Actinic keratosis, Viral warts"), "{message}");
+    assert!(message.contains("to ignore it"), "{message}");
+}
+
+#[test]
+fn classes_without_images_are_all_named() {
+    let root = folder_of(&["Acne/1.jpg"]);
+    std::fs::create_dir(root.path().join("Viral warts")).expect("creates");
+    let error = read(root.path(), &[]).expect_err("refused");
+    assert_eq!(error.kind, ErrorKind::Missing);
+    assert!(error.message.contains("no images of `Actinic keratosis`, `Viral warts`"), "{error}");
+}
+
+#[test]
+fn class_names_of_no_class_or_no_folder_are_refused() {
+    let message = failure(&GOOD, &[("wart", "Viral wart")]);
+    assert!(
+        message.contains("folder `wart`: `Viral wart` is no class (did you mean `Viral warts`?)")
+    );
+    let message = failure(&GOOD, &[("warts", "Viral warts")]);
+    assert!(message.contains("folder `warts`: there is no such folder (did you mean `wart`?)"));
+}
+
+#[test]
+fn foreign_files_are_named() {
+    for foreign in ["Acne/x.tif", "Acne/deep/notes.txt", "Acne/noextension"] {
+        let message = failure(&[&GOOD[..], &[foreign]].concat(), &[("wart", "Viral warts")]);
+        assert!(message.contains(foreign) && message.contains("is no photo"), "{message}");
+    }
+    let message = failure(&[&GOOD[..], &["x.jpg"]].concat(), &[("wart", "Viral warts")]);
+    assert!(message.contains("outside the class folders"), "{message}");
+}
+
+#[test]
+fn two_photos_of_one_id_are_refused() {
+    let message = failure(&["Acne/a.jpg", "Acne/a.png"], &[]);
+    assert!(message.contains("the id `Acne/a`") && message.contains("a.jpg"), "{message}");
+}
+
+#[test]
+fn a_name_like_two_classes_is_bound_to_neither() {
+    let root = folder_of(&["a_b/1.jpg", "A B/2.jpg", "a b/3.jpg"]);
+    let classes = ["a_b", "A B"].map(String::from);
+    let error = read_labelled_folder(root.path(), &classes, &BTreeMap::new()).expect_err("unclear");
+    assert!(error.message.contains("folders without a class: `a b`"), "{error}");
+}
+
+#[test]
+fn a_missing_root_is_missing() {
+    let error = read(Path::new("/nowhere"), &[]).expect_err("refused");
+    assert_eq!((error.kind, error.path.as_path()), (ErrorKind::Missing, Path::new("/nowhere")));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_to_its_own_parent_ends() {
+    let root = folder_of(&GOOD);
+    std::os::unix::fs::symlink(root.path().join("Acne"), root.path().join("Acne/loop"))
+        .expect("links");
+    let error = read(root.path(), &[("wart", "Viral warts")]).expect_err("refused");
+    assert!(error.message.contains("does a link lead back?"), "{error}");
+}
+
+#[test]
+fn photos_are_listed_by_stem_at_any_depth() {
+    let root = folder_of(&["b.jpg", "part 1/a.PNG", "c.d.jpeg", ".hidden"]);
+    let photos = list_photos(root.path()).expect("lists");
+    let ids: Vec<&str> = photos.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["a", "b", "c.d"]);
+    assert_eq!(photos["a"], root.path().join("part 1").join("a.PNG"));
+
+    let root = folder_of(&["1/a.jpg", "2/a.jpg"]);
+    let message = list_photos(root.path()).expect_err("refused").to_string();
+    assert!(message.contains("the id `a`"), "{message}");
+}
