@@ -82,11 +82,11 @@ fn gritty_spot(scene: &mut Scene, lesion: &Blob, crust: Color) {
         let [u, v] = [x / side, y / side];
         let ragged = depth + 0.5 * (noise.layers(u * 30.0, v * 30.0, 2) - 0.5);
         let ground = mix(below, red, 0.75 * smoothstep(-0.5, 0.1, ragged));
-        let (nearest, second) = noise.cells(u * 62.0, v * 62.0);
-        let grain = smoothstep(0.05, 0.3, second - nearest);
+        let grit = noise.layers(u * 75.0, v * 75.0 + 5.0, 3);
+        let grain = smoothstep(0.36, 0.5, grit);
         let body = smoothstep(-0.05, 0.18, ragged);
-        let gap = mix(ground, shade(ground, 0.45), body);
-        let light = 0.75 + 0.5 * noise.value(u * 62.0 + 3.0, v * 62.0);
+        let gap = mix(ground, tint(ground, [0.8, 0.62, 0.58]), body);
+        let light = 0.5 + 0.9 * noise.layers(u * 40.0 + 3.0, v * 40.0, 3);
         mix(gap, shade(crust, light), 0.93 * body * grain)
     });
 }

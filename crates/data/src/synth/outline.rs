@@ -111,7 +111,7 @@ pub(super) fn draw_instances(
             }
         }
         if random.chance(pen.merging) {
-            shapes = merge_neighbours(shapes, 0.025 * side);
+            shapes = merge_neighbours(shapes, 0.02 * side);
         }
         for rings in separate(shapes) {
             let attributes = draw_attributes(term, finding, random);
