@@ -20,7 +20,8 @@ pub struct Evaluation {
     pub diagnoses: Vec<String>,
     /// Tags that discard the evaluation, sorted, each once.
     pub discards: Vec<String>,
-    /// Tagged characteristics, sorted, each once.
+    /// Tags with any other label of the ontology (non-localisable characteristics), sorted, each
+    /// once.
     pub tags: Vec<String>,
     /// Outlined characteristics in the order of the file, whether the ontology has them or not.
     pub instances: Vec<Instance>,
@@ -109,16 +110,12 @@ impl Evaluation {
     }
 
     /// Files a tag under the kind that the ontology gives it.
-    ///
-    /// An adjective cannot stand alone, so as a tag it is as unknown as a misspelt word.
     pub(crate) fn push_tag(&mut self, name: String) {
         match kind_of(&name) {
             Some(TermKind::Diagnosis) => self.diagnoses.push(name),
             Some(TermKind::Discard) => self.discards.push(name),
-            Some(TermKind::NonLocalisable | TermKind::Basic | TermKind::Additional) => {
-                self.tags.push(name);
-            }
-            Some(TermKind::Attribute) | None => self.unknown.push(name),
+            Some(_) => self.tags.push(name),
+            None => self.unknown.push(name),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::ontology::DIAGNOSES;
 use crate::suggestion::did_you_mean;
 use crate::{DataError, file};
-use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
+use csv::{Position, ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -39,19 +39,21 @@ pub struct ImageRecord {
 pub fn read(path: &Path) -> Result<Vec<ImageRecord>, DataError> {
     let bytes = file::read(path)?;
     let mut reader = ReaderBuilder::new().delimiter(b';').from_reader(bytes.as_slice());
-    let invalid = |error: csv::Error| DataError::invalid(path, "", error.to_string());
-    let columns = columns(path, reader.headers().map_err(invalid)?)?;
-    let mut lines = BTreeMap::new();
+    let refused = |error| refused(path, &bytes, &error);
+    let columns = columns(path, reader.headers().map_err(refused)?)?;
+    let mut rows = BTreeMap::new();
     let mut images = Vec::new();
     for row in reader.records() {
-        let row = row.map_err(invalid)?;
-        let line = row.position().map_or(0, csv::Position::line);
+        let row = row.map_err(refused)?;
         let invalid = |column: &str, message: String| {
-            DataError::invalid(path, format!("line {line}, column `{column}`"), message)
+            let place = format!("line {}, column `{column}`", line(&bytes, row.position()));
+            DataError::invalid(path, place, message)
         };
         let image = record(&row, columns);
         check(&image).map_err(|(column, message)| invalid(column, message))?;
-        if let Some(first) = lines.insert(image.image_id.clone(), line) {
+        let position = row.position().cloned();
+        if let Some(first) = rows.insert(image.image_id.clone(), position) {
+            let first = line(&bytes, first.as_ref());
             let message = format!("found the image `{}` again, after line {first}", image.image_id);
             return Err(invalid("current_filename", message));
         }
@@ -87,6 +89,30 @@ pub fn write(path: &Path, images: &[ImageRecord]) -> Result<(), DataError> {
 /// The image id of a file name: the name without its extension.
 pub fn image_id_of(file_name: &str) -> &str {
     file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem)
+}
+
+/// The line in which a row starts, from 1.
+///
+/// `csv` counts one too few after CRLF: there a row starts at the LF of the row before.
+fn line(bytes: &[u8], position: Option<&Position>) -> usize {
+    let start = position.map_or(0, |position| position.byte() as usize);
+    1 + bytes.iter().take(start + 1).filter(|&&byte| byte == b'\n').count()
+}
+
+/// What `csv` cannot read, with its line.
+fn refused(path: &Path, bytes: &[u8], error: &csv::Error) -> DataError {
+    let mut place = format!("line {}", line(bytes, error.position()));
+    let message = match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("found {len} cells; expected {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { err, .. } => {
+            place.push_str(&format!(", column {}", err.field() + 1));
+            "found bytes that are not UTF-8".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    DataError::invalid(path, place, message)
 }
 
 /// The position of each of [`COLUMNS`].

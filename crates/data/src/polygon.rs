@@ -7,10 +7,13 @@ use crate::{ImageSize, Mask, Ring};
 /// 1. Each vertex is clipped to `[0, width - 1] x [0, height - 1]` and rounded, ties to even.
 /// 2. In each row `y`, the edges of all rings with `y_min <= y < y_max` are cut; the cuts, sorted,
 ///    pair up (even-odd), and the pixels from `ceil(left)` to `floor(right)` are set.
-/// 3. Every edge is drawn on top as a Bresenham line, so the rims of holes belong to the mask.
+/// 3. Every edge is drawn on top as a Bresenham line from left to right, halves rounded towards its
+///    left end, so the rims of holes belong to the mask. A slanted edge leaves out its right end:
+///    usually another edge or step 2 sets that pixel, but not always.
 ///
 /// # Source
-/// Darwin, the annotation tool of the study; this rule gives all 3562 published masks.
+/// `upolygon.draw_polygon` of V7, who make Darwin, the annotation tool of the study; this rule
+/// gives the same pixels, and all 3562 published masks.
 pub fn rasterize(rings: &[Ring], size: ImageSize) -> Mask {
     if size.num_pixels() == 0 {
         return Mask::empty(size);
@@ -72,21 +75,22 @@ fn filled_span(&[left, right]: &[f64; 2]) -> [u32; 2] {
 fn outline(edges: &[[Point; 2]]) -> Vec<(u32, [u32; 2])> {
     let mut spans = Vec::new();
     for &[a, b] in edges {
-        // From left to right, because a tie is decided by the direction.
-        let [from, to] = if a[0] <= b[0] { [a, b] } else { [b, a] };
-        let width = to[0] - from[0];
-        let height = (to[1] - from[1]).abs();
-        let down = (to[1] - from[1]).signum();
+        let [[left, y], [right, end_y]] = if a[0] <= b[0] { [a, b] } else { [b, a] };
+        let (width, height) = (right - left, (end_y - y).abs());
+        let down = (end_y - y).signum();
+        let is_slanted = width > 0 && height > 0;
+        let num_steps = width.max(height) + i64::from(!is_slanted);
         if height > width {
-            spans.extend((0..=height).map(|step| {
-                let x = (from[0] + minor_steps(step, width, height)) as u32;
-                ((from[1] + down * step) as u32, [x, x + 1])
+            spans.extend((0..num_steps).map(|step| {
+                let x = (left + minor_steps(step, width, height)) as u32;
+                ((y + down * step) as u32, [x, x + 1])
             }));
         } else {
-            let mut start = from[0];
+            let mut start = 0;
             for row in 0..=height {
-                let end = from[0] + first_major_step(row + 1, height, width);
-                spans.push(((from[1] + down * row) as u32, [start as u32, end as u32]));
+                let is_last = row == height;
+                let end = if is_last { num_steps } else { first_step(row + 1, height, width) };
+                spans.push(((y + down * row) as u32, [start, end].map(|x| (left + x) as u32)));
                 start = end;
             }
         }
@@ -99,11 +103,8 @@ fn minor_steps(step: i64, minor: i64, major: i64) -> i64 {
     (2 * step * minor + major - 1) / (2 * major)
 }
 
-/// The first major step at which [`minor_steps`] reaches `row`; `major + 1` when none does.
-fn first_major_step(row: i64, minor: i64, major: i64) -> i64 {
-    if row > minor {
-        return major + 1;
-    }
+/// The first of `major` steps at which [`minor_steps`] reaches `row`, from 1 to `minor`.
+fn first_step(row: i64, minor: i64, major: i64) -> i64 {
     // step * minor / major > row - 1/2
     (2 * row - 1) * major / (2 * minor) + 1
 }

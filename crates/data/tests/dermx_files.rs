@@ -1,0 +1,546 @@
+//! Reading and writing the files of a data set: cohorts, round trips, and broken input.
+
+use dermx_data::{
+    Cohort, DataError, DermxDataset, ErrorKind, Evaluation, ImageRecord, ImageSize, Instance,
+    Random, darwin, describe, mask_files, metadata, ontology,
+};
+use proptest::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TRIANGLE: [[f64; 2]; 3] = [[1.0, 1.0], [8.5, 2.0], [3.0, 7.25]];
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn instance(characteristic: &str, ring: &[[f64; 2]]) -> Instance {
+    Instance {
+        characteristic: characteristic.to_owned(),
+        attributes: Vec::new(),
+        rings: vec![ring.to_vec()],
+    }
+}
+
+fn evaluation(rater: &str, image_id: &str, diagnoses: &[&str], discards: &[&str]) -> Evaluation {
+    Evaluation {
+        image_id: image_id.to_owned(),
+        rater: rater.to_owned(),
+        size: ImageSize::new(8, 10),
+        diagnoses: strings(diagnoses),
+        discards: strings(discards),
+        tags: Vec::new(),
+        instances: Vec::new(),
+        unknown: Vec::new(),
+    }
+}
+
+fn image(image_id: &str, diagnosis: &str) -> ImageRecord {
+    ImageRecord {
+        image_id: image_id.to_owned(),
+        original_filename: format!("{image_id}_original.jpg"),
+        dataset: "source".to_owned(),
+        diagnosis: diagnosis.to_owned(),
+        file_name: format!("{image_id}.jpeg"),
+        skin_tone: "dark".to_owned(),
+        age: "adult".to_owned(),
+    }
+}
+
+/// A data set in a temporary folder.
+struct Fixture(tempfile::TempDir);
+
+impl Fixture {
+    fn new(evaluations: &[Evaluation], images: &[ImageRecord]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        darwin::write_annotations(folder.path(), evaluations).unwrap();
+        mask_files::write_mask_files(folder.path(), evaluations).unwrap();
+        metadata::write(&folder.path().join("metadata.csv"), images).unwrap();
+        Self(folder)
+    }
+
+    /// Three raters of the image `a`; the first outlined two lesions.
+    fn small() -> Self {
+        let mut first = evaluation("derm1", "a", &["Acne"], &[]);
+        first.instances = vec![instance("Papule", &TRIANGLE), instance("Scar", &TRIANGLE)];
+        let others = ["derm2", "derm3"].map(|rater| evaluation(rater, "a", &["Acne"], &[]));
+        let evaluations: Vec<_> = std::iter::once(first).chain(others).collect();
+        Self::new(&evaluations, &[image("a", "Acne")])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self) -> Result<DermxDataset, DataError> {
+        DermxDataset::read(self.0.path())
+    }
+
+    /// The error after the file `name` got the content `bytes`, which has to name the file.
+    #[track_caller]
+    fn error_with(&self, name: &str, bytes: impl AsRef<[u8]>) -> DataError {
+        fs::write(self.path(name), bytes).unwrap();
+        let error = self.read().unwrap_err();
+        assert_eq!((error.kind, &error.path), (ErrorKind::Invalid, &self.path(name)), "{error}");
+        error
+    }
+}
+
+/// Place and message of the error for one annotation file; `ANNOTATIONS` stands for its list.
+#[track_caller]
+fn json_error(annotations: &str) -> (String, String) {
+    let json = format!(r#"{{"image":{{"width":10,"height":8}},"annotations":{annotations}}}"#);
+    let error = Fixture::small().error_with("annotations/derm1_a.json", json);
+    (error.place, error.message)
+}
+
+#[track_caller]
+fn assert_contains(text: &str, part: &str) {
+    assert!(text.contains(part), "{text:?} does not contain {part:?}");
+}
+
+#[test]
+fn cohorts_follow_diagnoses_and_discard_tags() {
+    let evaluations = [
+        evaluation("derm1", "a", &["Acne"], &[]),
+        evaluation("derm2", "a", &["Acne", "Psoriasis"], &[]),
+        evaluation("derm3", "a", &[], &[]),
+        evaluation("derm1", "b", &["Vitiligo"], &["Low-quality"]),
+        evaluation("derm2", "b", &[], &["Low-quality", "Other-disease"]),
+        evaluation("derm1", "c", &["Acne", "Psoriasis"], &[]),
+    ];
+    let images = ["a", "b", "c"].map(|image_id| image(image_id, "Acne"));
+    let dataset = Fixture::new(&evaluations, &images).read().unwrap();
+    let stems = |cohort| dataset.cohort(cohort).map(Evaluation::stem).collect::<Vec<_>>();
+    let all = ["derm1_a", "derm2_a", "derm3_a", "derm1_b", "derm2_b", "derm1_c"];
+    assert_eq!(stems(Cohort::All), all);
+    assert_eq!(stems(Cohort::Discarded), ["derm3_a", "derm1_b", "derm2_b"]);
+    assert_eq!(stems(Cohort::Accepted), ["derm1_a", "derm2_a", "derm1_c"]);
+    assert_eq!(stems(Cohort::Single), ["derm1_a"]);
+    let images = |cohort| dataset.cohort_images(cohort).into_iter().collect::<Vec<_>>();
+    assert_eq!(images(Cohort::Accepted), ["a", "c"]);
+    assert_eq!(images(Cohort::Single), ["a"]);
+    assert_eq!(dataset.evaluations_of("b").len(), 2);
+    assert_eq!(dataset.evaluations_of("d").len(), 0);
+}
+
+#[test]
+fn description_counts_a_small_set() {
+    let evaluations = [
+        evaluation("derm1", "a", &["Acne"], &[]),
+        evaluation("derm2", "a", &["Acne", "Psoriasis"], &[]), // settled by derm1
+        evaluation("derm3", "a", &[], &[]),
+        evaluation("derm1", "b", &["Vitiligo"], &["Low-quality"]),
+        evaluation("derm2", "b", &["Acne", "Psoriasis"], &[]), // nobody else to settle it
+    ];
+    let images = [image("a", "Acne"), image("b", "Psoriasis")];
+    let found = describe(&Fixture::new(&evaluations, &images).read().unwrap());
+    let counts = &found.counts;
+    assert_eq!(counts.evaluations_per_image, [(2, 1), (3, 1)].into());
+    assert_eq!((counts.with_discard_tag, counts.without_any_diagnosis_tag), (1, 1));
+    assert_eq!((counts.multi_diagnosis_evaluations, counts.multi_diagnosis_unresolved), (2, 1));
+    assert_eq!(counts.accepted_minus_unresolved_evaluations, 2);
+    assert_eq!(counts.accepted_minus_unresolved_images, 1);
+    // Accepted: derm1 {a}, derm2 {a, b}, derm3 {}; the pairs share 1, 0 and 0 images.
+    let shared = &counts.shared_images_per_rater_pair;
+    assert_eq!((shared.pairs, shared.min, shared.median), (3, Some(0), Some(0.0)));
+    assert_eq!((shared.max, shared.zero), (Some(1), 2));
+    // `single` images: only a.
+    assert_eq!((found.table_1["source"]["Acne"], found.table_1["source"]["Psoriasis"]), (1, 0));
+    assert_eq!(found.table_4_dermx["Acne"], 1);
+    assert_eq!(found.skin_tone, [("dark".to_owned(), 2)].into());
+}
+
+#[test]
+fn mask_is_the_union_of_the_instances() {
+    let size = ImageSize::new(8, 10);
+    let mut one = evaluation("derm1", "a", &["Acne"], &[]);
+    let square = [[5.0, 5.0], [9.0, 5.0], [9.0, 7.0], [5.0, 7.0]];
+    let (first, second) = (instance("Papule", &TRIANGLE), instance("Papule", &square));
+    let union = first.mask(size).union(&second.mask(size));
+    assert!(union.area() > first.mask(size).area());
+    one.instances = vec![first, instance("Scar", &[[0.0, 0.0]]), second];
+    assert_eq!(one.mask("Papule"), Some(union.clone()));
+    assert_eq!(one.mask("Plaque"), None);
+    assert_eq!(one.union_mask().unwrap().area(), union.area() + 1);
+    assert_eq!(one.characteristics().into_iter().collect::<Vec<_>>(), ["Papule", "Scar"]);
+    one.tags = strings(&["Young"]);
+    assert!(one.has("Young") && one.has("Scar") && !one.has("Plaque"));
+}
+
+#[test]
+fn unknown_labels_are_kept_and_counted() {
+    let fixture = Fixture::small();
+    let json = r#"{"image": {"width": 10, "height": 8}, "annotations": [
+        {"name": "Acnee", "tag": {}}, {"name": "Acne", "tag": {}},
+        {"name": "Bubble", "polygon": {"path": [{"x": 1, "y": 1}]}, "attributes": ["Pink"]},
+        {"name": "Scar", "polygon": {"path": [{"x": 1, "y": 1}]}, "attributes": ["Red"]}]}"#;
+    fs::write(fixture.path("annotations/derm1_a.json"), json).unwrap();
+    let dataset = fixture.read().unwrap();
+    let one = &dataset.evaluations()[0];
+    assert_eq!(one.unknown, ["Acnee"]);
+    assert_eq!(one.instances[0].characteristic, "Bubble");
+    assert_eq!(one.unknown_labels().into_iter().collect::<Vec<_>>(), ["Acnee", "Bubble", "Pink"]);
+    let ontology = describe(&dataset).ontology;
+    let unknown: Vec<_> =
+        ontology["unknown"].iter().map(|(label, &n)| (label.as_str(), n)).collect();
+    assert_eq!(unknown, [("Acnee", 1), ("Bubble", 1), ("Pink", 1)]);
+    assert_eq!(ontology["attributes"]["Red"], 1);
+}
+
+#[test]
+fn missing_parts_are_named() {
+    let fixture = Fixture::small();
+    let error = DermxDataset::read(&fixture.path("elsewhere")).unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("elsewhere")));
+    assert_contains(&error.message, "expected the layout of DermX");
+    assert_contains(&error.message, "CC0");
+    fs::rename(fixture.path("metadata.csv"), fixture.path("meta.csv")).unwrap();
+    let error = fixture.read().unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("metadata.csv")));
+    fs::rename(fixture.path("annotations"), fixture.path("annotation")).unwrap();
+    let error = fixture.read().unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("annotations")));
+}
+
+#[test]
+fn folder_without_annotations_is_refused() {
+    let fixture = Fixture::small();
+    for rater in ["derm1", "derm2", "derm3"] {
+        let from = fixture.path(&format!("annotations/{rater}_a.json"));
+        fs::rename(&from, from.with_extension("txt")).unwrap();
+    }
+    let error = fixture.read().unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("annotations")));
+}
+
+#[test]
+fn missing_mask_file_is_named() {
+    let fixture = Fixture::small();
+    assert!(fixture.read().unwrap().has_mask_files());
+    let missing = fixture.path("masks/masks/derm1_a_00001.png");
+    fs::remove_file(&missing).unwrap();
+    let error = fixture.read().unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Missing, missing));
+    fs::remove_dir_all(fixture.path("masks")).unwrap();
+    assert!(!fixture.read().unwrap().has_mask_files());
+}
+
+#[test]
+fn image_without_metadata_is_kept_and_listed() {
+    let evaluations = ["a", "b"].map(|image_id| evaluation("derm1", image_id, &["Acne"], &[]));
+    let dataset = Fixture::new(&evaluations, &[image("a", "Acne")]).read().unwrap();
+    assert_eq!(dataset.evaluations().len(), 2);
+    assert_eq!(dataset.images_without_metadata().into_iter().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(dataset.image("a").unwrap().file_name, "a.jpeg");
+}
+
+#[test]
+fn raters_of_one_image_have_to_agree_on_its_size() {
+    let mut evaluations = ["derm1", "derm2"].map(|rater| evaluation(rater, "a", &["Acne"], &[]));
+    evaluations[1].size = ImageSize::new(8, 11);
+    let fixture = Fixture::new(&evaluations, &[image("a", "Acne")]);
+    let error = fixture.read().unwrap_err();
+    assert_eq!(error.path, fixture.path("annotations/derm2_a.json"));
+    assert_contains(&error.message, "found 8x11 (height x width), but 8x10 in derm1_a.json");
+}
+
+#[test]
+fn wrong_json_type_is_located() {
+    let (place, message) =
+        json_error(r#"[{"name":"Scar","polygon":{"path":[{"x":1,"y":1},{"x":"2","y":1}]}}]"#);
+    assert_eq!(place, "annotations[0].polygon.path[1].x");
+    assert_contains(&message, "invalid type: string \"2\", expected f64");
+    let (place, _) = json_error(
+        r#"[{"name":"Acne","tag":{}},{"name":"Scar","complex_polygon":{"path":[[{"x":1}]]}}]"#,
+    );
+    assert_eq!(place, "annotations[1].complex_polygon.path[0][0]");
+    let (place, message) = json_error(r#"[{"name":7,"tag":{}}]"#);
+    assert_eq!(place, "annotations[0].name");
+    assert_contains(&message, "integer `7`, expected a string");
+    assert_eq!(json_error(r#"{}"#).0, "annotations");
+}
+
+#[test]
+fn missing_json_key_is_located() {
+    let (place, message) = json_error(r#"[{"tag":{}}]"#);
+    assert_eq!(place, "annotations[0]");
+    assert_contains(&message, "missing field `name`");
+    let fixture = Fixture::small();
+    let json = r#"{"image":{"width":3},"annotations":[]}"#;
+    let error = fixture.error_with("annotations/derm2_a.json", json);
+    assert_eq!(error.place, "image");
+    assert_contains(&error.message, "missing field `height`");
+}
+
+#[test]
+fn coordinate_that_is_no_finite_number_is_located() {
+    for found in ["NaN", "Infinity", "1e999"] {
+        let json = format!(r#"[{{"name":"Scar","polygon":{{"path":[{{"x":1,"y":{found}}}]}}}}]"#);
+        let (place, _) = json_error(&json);
+        assert_eq!(place, "annotations[0].polygon.path[0].y", "{found}");
+    }
+    let (_, message) = json_error(r#"[{"name":"Scar","polygon":{"path":[{"x":1,"y":NaN}]}}]"#);
+    assert_contains(&message, "found `NaN}]}}]}`");
+}
+
+#[test]
+fn annotation_has_to_be_one_thing() {
+    let (place, message) = json_error(r#"[{"name":"Acne","tag":{}},{"name":"Scar"}]"#);
+    assert_eq!(place, "annotations[1]");
+    assert_contains(&message, "`Scar`: found 0 of `tag`");
+    let (_, message) = json_error(r#"[{"name":"Scar","tag":{},"polygon":{"path":[]}}]"#);
+    assert_contains(&message, "found 2 of");
+    let (_, message) = json_error(r#"[{"name":"Scar","polygon":{"path":[]}}]"#);
+    assert_contains(&message, "`Scar`: found a ring without a vertex");
+}
+
+#[test]
+fn absurd_image_size_is_refused() {
+    let fixture = Fixture::small();
+    for (width, expected) in [
+        ("0", "found 0; expected 1 to 65535 pixels"),
+        ("65536", "found 65536; expected 1 to 65535 pixels"),
+        ("-5", "integer `-5`, expected u32"),
+        ("1e3", "floating point `1000.0`, expected u32"),
+        ("99999999999", "integer `99999999999`, expected u32"),
+    ] {
+        let json = format!(r#"{{"image":{{"width":{width},"height":8}},"annotations":[]}}"#);
+        let error = fixture.error_with("annotations/derm1_a.json", json);
+        assert_eq!(error.place, "image.width");
+        assert_contains(&error.message, expected);
+    }
+}
+
+#[test]
+fn text_that_is_not_plain_json_is_refused() {
+    let fixture = Fixture::small();
+    let name = "annotations/derm1_a.json";
+    let good = fs::read(fixture.path(name)).unwrap();
+    let error = fixture.error_with(name, &good[..good.len() / 2]);
+    assert_contains(&error.message, "EOF while parsing");
+    let error = fixture.error_with(name, b"");
+    assert_contains(&error.message, "EOF while parsing");
+    let error = fixture.error_with(name, [b"\xef\xbb\xbf", good.as_slice()].concat());
+    assert_contains(&error.message, "byte order mark");
+    let error = fixture.error_with(name, b"{\"image\": \"\xff\"}");
+    assert_eq!(error.place, "byte 11");
+    let error = fixture.error_with(name, [good.as_slice(), b"{}"].concat());
+    assert_contains(&error.message, "trailing characters");
+}
+
+#[test]
+fn deep_nesting_does_not_overflow_the_stack() {
+    let deep = "[".repeat(1_000_000);
+    let (place, _) = json_error(&deep);
+    assert!(place.starts_with("annotations"), "{place}");
+    let (_, message) = json_error(&format!(r#"[{{"name":"Acne","tag":{{}},"extra":{deep}"#));
+    assert_contains(&message, "expected value at line 1 column 1000081");
+}
+
+#[test]
+fn file_name_needs_rater_and_image() {
+    let fixture = Fixture::small();
+    for name in ["derm1.json", "_a.json", "derm1_.json"] {
+        let error = fixture.error_with(&format!("annotations/{name}"), "{}");
+        assert_contains(&error.message, "expected RATER_IMAGE.json");
+        fs::remove_file(error.path).unwrap();
+    }
+}
+
+#[test]
+fn image_id_may_contain_an_underscore() {
+    let evaluations = [evaluation("derm1", "a_b", &["Acne"], &[])];
+    let dataset = Fixture::new(&evaluations, &[image("a_b", "Acne")]).read().unwrap();
+    assert_eq!(dataset.evaluations(), evaluations);
+}
+
+const HEADER: &str = "original_filename;dataset;diagnosis;current_filename;skin_tone;age\r\n";
+
+/// Place and message of the error for a metadata file.
+#[track_caller]
+fn csv_error(csv: impl AsRef<[u8]>) -> (String, String) {
+    let error = Fixture::small().error_with("metadata.csv", csv);
+    (error.place, error.message)
+}
+
+#[test]
+fn metadata_columns_may_stand_in_any_order() {
+    let fixture = Fixture::small();
+    let csv = "age;extra;current_filename;diagnosis;dataset;original_filename;skin_tone\n\
+               adult;;a.jpeg;Acne;source;a_original.jpg;dark\n";
+    fs::write(fixture.path("metadata.csv"), csv).unwrap();
+    assert_eq!(fixture.read().unwrap().images(), [image("a", "Acne")]);
+}
+
+#[test]
+fn metadata_with_a_wrong_header_is_refused() {
+    let (place, message) = csv_error(HEADER.replace(';', ","));
+    assert_eq!(place, "line 1");
+    assert_eq!(message, "found columns separated by ','; expected `;`");
+    let (_, message) = csv_error(HEADER.replace("diagnosis", "Diagnoses"));
+    assert_contains(&message, "found no column `diagnosis` (is it `Diagnoses`?)");
+    let (_, message) = csv_error("");
+    assert_contains(&message, "found no column `original_filename`");
+    let (_, message) = csv_error(HEADER);
+    assert_contains(&message, "found no row");
+}
+
+#[test]
+fn metadata_with_a_wrong_row_is_refused_with_line_and_column() {
+    let row = |text: &str| csv_error(format!("{HEADER}x;s;Acne;x.jpg;dark;adult\r\n{text}\r\n"));
+    let (place, message) = row("y;s;;y.jpg;dark;adult");
+    assert_eq!(place, "line 3, column `diagnosis`");
+    assert_contains(&message, "found ``; expected one of Acne, ");
+    let (_, message) = row("y;s;acne;y.jpg;dark;adult");
+    assert_contains(&message, "found `acne` (did you mean `Acne`?)");
+    let (place, message) = row("y;s;Acne;x.png;dark;adult");
+    assert_eq!(place, "line 3, column `current_filename`");
+    assert_eq!(message, "found the image `x` again, after line 2");
+    let (place, message) = row("y;s;Acne;.jpg;dark;adult");
+    assert_eq!(place, "line 3, column `current_filename`");
+    assert_eq!(message, "found `.jpg`; expected a file name");
+    let (place, message) = row("y;s;Acne;y.jpg");
+    assert_eq!((place.as_str(), message.as_str()), ("line 3", "found 4 cells; expected 6"));
+    let (place, message) =
+        csv_error([HEADER.as_bytes(), b"\xff;s;Acne;x.jpg;dark;adult\n"].concat());
+    assert_eq!(place, "line 2, column 1");
+    assert_eq!(message, "found bytes that are not UTF-8");
+}
+
+#[test]
+fn written_files_have_the_format_of_the_release() {
+    let fixture = Fixture::small();
+    let read = |name: &str| fs::read_to_string(fixture.path(name)).unwrap();
+    let row = "a_original.jpg;source;Acne;a.jpeg;dark;adult\r\n";
+    assert_eq!(read("metadata.csv"), format!("{HEADER}{row}"));
+    let table = "image_id,mask_id,class_name\nderm1_a,derm1_a_00000,Papule\n\
+                 derm1_a,derm1_a_00001,Scar\n";
+    assert_eq!(read("masks/instance_mask_annotations.csv"), table);
+    let json = concat!(
+        r#"{"dataset":"DermX","image":{"width":10,"height":8,"#,
+        r#""original_filename":"derm2_a.jpg","filename":"derm2_a.jpg","path":"/"},"#,
+        r#""annotations":[{"name":"Acne","tag":{}}]}"#,
+        "\n"
+    );
+    assert_eq!(read("annotations/derm2_a.json"), json);
+    // TRIANGLE reaches from 1 to 8.5 and from 1 to 7.25.
+    let boxed = r#"{"bounding_box":{"h":6.25,"w":7.5,"x":1.0,"y":1.0},"name":"Papule","polygon":"#;
+    assert_contains(&read("annotations/derm1_a.json"), boxed);
+}
+
+#[test]
+fn writer_refuses_what_could_not_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bad = vec![evaluation("derm_1", "a", &["Acne"], &[])];
+    for ring in [vec![], vec![[f64::NAN, 0.0]]] {
+        let mut one = evaluation("derm1", "a", &["Acne"], &[]);
+        one.instances = vec![instance("Scar", &ring)];
+        bad.push(one);
+    }
+    for one in bad {
+        let written = darwin::write_annotations(folder.path(), std::slice::from_ref(&one));
+        assert_eq!(written.unwrap_err().kind, ErrorKind::Invalid, "{one:?}");
+        assert_eq!(fs::read_dir(folder.path().join("annotations")).unwrap().count(), 0);
+    }
+}
+
+fn labels(all: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    // A subsequence keeps the order, and the labels are sorted.
+    let max = all.len().min(3);
+    prop::sample::subsequence(all, 0..=max).prop_map(|labels| strings(&labels))
+}
+
+fn instances() -> impl Strategy<Value = Vec<Instance>> {
+    let vertex = prop::array::uniform2(-1e4..1e4f64);
+    let ring = prop::collection::vec(vertex, 1..6);
+    let instance = (
+        prop::sample::select(&["Plaque", "Scar", "Bubble \u{f6} \"\n"][..]),
+        labels(&ontology::DESCRIPTIVE_ATTRIBUTES),
+        prop::collection::vec(ring, 1..4),
+    );
+    let instance = instance.prop_map(|(characteristic, attributes, rings)| Instance {
+        characteristic: characteristic.to_owned(),
+        attributes,
+        rings,
+    });
+    prop::collection::vec(instance, 0..3)
+}
+
+fn evaluations() -> impl Strategy<Value = Evaluation> {
+    (
+        (1u32..60, 1u32..60),
+        labels(&ontology::DIAGNOSES),
+        labels(&ontology::DISCARD_TAGS),
+        labels(&ontology::NON_LOCALISABLE),
+        instances(),
+        labels(&["A", "red", "z, \u{e9}"]),
+    )
+        .prop_map(|((height, width), diagnoses, discards, tags, instances, unknown)| {
+            Evaluation {
+                image_id: "image--1 (2)".to_owned(),
+                rater: "derm1".to_owned(),
+                size: ImageSize::new(height, width),
+                diagnoses,
+                discards,
+                tags,
+                instances,
+                unknown,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn written_data_sets_are_read_back_equal(
+        one in evaluations(),
+        text in "[ -~ö]{0,12}",
+        diagnosis in prop::sample::select(&ontology::DIAGNOSES[..]),
+    ) {
+        let mut image = image("image--1 (2)", diagnosis);
+        image.dataset = text.clone();
+        image.original_filename = text;
+        let fixture = Fixture::new(std::slice::from_ref(&one), std::slice::from_ref(&image));
+        let dataset = fixture.read().unwrap();
+        prop_assert_eq!(dataset.evaluations(), std::slice::from_ref(&one));
+        prop_assert_eq!(dataset.images(), [image]);
+        for (instance_idx, instance) in one.instances.iter().enumerate() {
+            let path = fixture.path("masks/masks").join(mask_files::name(&one, instance_idx));
+            prop_assert_eq!(dermx_data::Mask::read_png(&path).unwrap(), instance.mask(one.size));
+        }
+    }
+}
+
+#[test]
+fn mutated_json_never_panics() {
+    let fixture = Fixture::small();
+    let path = Path::new("derm1_a.json");
+    let seed = fs::read(fixture.path("annotations/derm1_a.json")).unwrap();
+    let mut random = Random::new(0, "mutation", 0, "");
+    let (mut num_read, mut num_refused) = (0, 0);
+    for _ in 0..2000 {
+        let mut bytes = seed.clone();
+        for _ in 0..=random.below(3) {
+            let start = random.below(bytes.len());
+            match random.below(4) {
+                0 => bytes[start] = random.below(256) as u8,
+                1 => bytes[start] = *random.pick(b"0123456789-.eE[]{}\",:").unwrap(),
+                2 => drop(bytes.drain(start..(start + random.below(8)).min(bytes.len() - 1))),
+                _ => bytes.extend_from_within(start..),
+            }
+        }
+        match darwin::parse_evaluation(path, &bytes) {
+            Ok(evaluation) => {
+                num_read += 1;
+                drop(evaluation.union_mask());
+            }
+            Err(error) => {
+                num_refused += 1;
+                assert_eq!(error.path, path);
+            }
+        }
+    }
+    assert!(num_read > 50 && num_refused > 50, "{num_read} {num_refused}");
+}
