@@ -156,3 +156,41 @@ fn diamond_direction(angle: f64) -> [f64; 2] {
         a => [a - 3.0, a - 4.0],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Blob, Redraw};
+    use crate::Random;
+
+    const AS_IS: Redraw = Redraw { scale: 1.0, margin: 0.0, max_order: u32::MAX, shift: [0.0; 2] };
+
+    #[test]
+    fn a_circle_has_depth_one_in_the_center_and_zero_on_the_outline() {
+        let circle = Blob::circle([10.0, 20.0], 5.0);
+        assert_eq!(circle.depth(10.0, 20.0), 1.0);
+        assert_eq!(circle.depth(13.0, 24.0), 0.0); // 3-4-5
+        assert_eq!(circle.depth(10.0, 30.0), -1.0);
+    }
+
+    #[test]
+    fn the_ring_lies_where_the_painted_depth_is_zero() {
+        for item in ["a", "b", "c", "d"] {
+            let mut random = Random::new(0, "test", 0, item);
+            let blob = Blob::random(&mut random, [200.0, 150.0], 60.0, 0.4, 2.0);
+            for [x, y] in blob.ring(AS_IS) {
+                // Zero but for the interpolation in the table of radii.
+                assert!(blob.depth(x as f32, y as f32).abs() < 0.02);
+                assert!(libm::hypot(x - 200.0, y - 150.0) <= blob.reach());
+            }
+        }
+    }
+
+    #[test]
+    fn redrawing_scales_widens_and_shifts() {
+        let circle = Blob::circle([0.0, 0.0], 10.0);
+        let how = Redraw { scale: 1.5, margin: 2.0, shift: [3.0, 4.0], ..AS_IS };
+        for [x, y] in circle.ring(how) {
+            assert!((libm::hypot(x - 3.0, y - 4.0) - 17.0).abs() < 1e-9); // 1.5 * 10 + 2
+        }
+    }
+}

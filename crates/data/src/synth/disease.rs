@@ -133,3 +133,37 @@ fn weighted<T: Copy>(random: &mut Random, items: &[T], weights: &[f64]) -> T {
     }
     items[items.len() - 1]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{test_counts, train_counts};
+
+    #[test]
+    fn the_studys_total_gives_the_studys_counts() {
+        assert_eq!(train_counts(3214), [1177, 165, 975, 113, 606, 178]);
+    }
+
+    #[test]
+    fn the_largest_remainders_are_rounded_up() {
+        // 720 * counts / 3214 = 263.67, 36.96, 218.42, 25.31, 135.76, 39.88: the floors sum to
+        // 716, and the four largest remainders are those of .96, .88, .76 and .67.
+        assert_eq!(train_counts(720), [264, 37, 218, 25, 136, 40]);
+    }
+
+    #[test]
+    fn no_diagnosis_is_left_with_too_few_training_images() {
+        assert_eq!(train_counts(6), [1; 6]);
+        assert_eq!(train_counts(48), [8; 6]);
+        for total in 6..400 {
+            let counts = train_counts(total);
+            assert_eq!(counts.iter().sum::<usize>(), total);
+            assert!(counts.iter().all(|&count| count >= (total / 6).min(8)), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn test_images_are_spread_evenly() {
+        assert_eq!(test_counts(150), [25; 6]);
+        assert_eq!(test_counts(8), [2, 2, 1, 1, 1, 1]);
+    }
+}

@@ -49,22 +49,43 @@ fn mole(scene: &mut Scene, random: &mut Random) {
     });
 }
 
-/// A closed or open eye with its brow, or lips.
+/// A closed eye with its brow, or lips.
 fn facial_feature(scene: &mut Scene, random: &mut Random) {
     let radius = scene.side * random.uniform(0.05, 0.08);
     let Some(spot) = scene.place_anywhere(random, 1.3 * radius) else { return };
-    let outline = Blob::random(random, spot, radius, 0.06, 2.6);
-    let is_eye = random.chance(0.6);
-    let inner: Color =
-        if is_eye { [0.86, 0.83, 0.80] } else { tint(scene.skin, [0.92, 0.56, 0.56]) };
-    scene.canvas.paint_blob(&outline, 1.5, |_, _, depth, below| {
-        let socket = shade(below, 1.0 - 0.35 * smoothstep(-0.45, 0.05, depth));
-        mix(socket, inner, 0.85 * smoothstep(0.05, 0.2, depth))
-    });
-    if is_eye {
-        scene.canvas.dab(spot, 0.42 * radius, [0.16, 0.10, 0.07], 0.95);
-        brow(scene, random, [spot[0], spot[1] - 1.35 * radius], 1.1 * radius);
+    if random.chance(0.6) {
+        closed_eye(scene, random, spot, radius);
+    } else {
+        lips(scene, random, spot, radius);
     }
+}
+
+fn closed_eye(scene: &mut Scene, random: &mut Random, [x, y]: [f64; 2], radius: f64) {
+    let socket = Blob::random(random, [x, y], 1.2 * radius, 0.06, 1.6);
+    scene.canvas.paint_blob(&socket, 1.5, |_, _, depth, below| {
+        shade(below, 1.0 - 0.28 * smoothstep(-0.4, 0.5, depth))
+    });
+    let lid = [[x - radius, y], [x, y + 0.5 * radius], [x + radius, y]];
+    scene.canvas.stroke(lid, 0.12 * radius, [0.10, 0.07, 0.06], 0.95);
+    for _ in 0..9 {
+        let along = random.uniform(-0.8, 0.8);
+        let start = [x + along * radius, y + 0.25 * radius * (1.0 - along * along)];
+        let end = [start[0] + 0.2 * along * radius, start[1] + 0.28 * radius];
+        scene.canvas.stroke([start, start, end], 1.5, [0.10, 0.07, 0.06], 0.8);
+    }
+    brow(scene, random, [x, y - 1.1 * radius], 1.1 * radius);
+}
+
+fn lips(scene: &mut Scene, random: &mut Random, [x, y]: [f64; 2], radius: f64) {
+    let red = tint(scene.skin, [0.90, 0.58, 0.58]);
+    let reach = 1.1 * radius;
+    for (height, opacity) in [(-0.3, 0.75), (0.3, 0.9)] {
+        let sag = y + height * radius * random.uniform(1.2, 1.8);
+        let lip = [[x - reach, y], [x, sag], [x + reach, y]];
+        scene.canvas.stroke(lip, 0.5 * radius, red, opacity);
+    }
+    let gap = [[x - reach, y], [x, y + 0.1 * radius], [x + reach, y]];
+    scene.canvas.stroke(gap, 0.08 * radius, [0.18, 0.09, 0.08], 0.8);
 }
 
 fn brow(scene: &mut Scene, random: &mut Random, [x, y]: [f64; 2], half_length: f64) {

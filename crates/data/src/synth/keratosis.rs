@@ -10,11 +10,11 @@ use crate::Random;
 pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     let sun = sun_damage(scene, random);
     let veins = if random.chance(0.5) { telangiectasia(scene, random) } else { Vec::new() };
-    let num_spots = 5 + random.below(8);
+    let num_spots = 4 + random.below(6);
     let crust: Color = mix([0.93, 0.88, 0.74], [0.66, 0.50, 0.30], random.uniform(0.0, 0.7) as f32);
     let mut spots = Vec::new();
     for _ in 0..num_spots {
-        let radius = scene.side * random.uniform(0.035, 0.075);
+        let radius = scene.side * random.uniform(0.045, 0.095);
         let Some(spot) = scene.place(random, radius, 1.1) else { continue };
         let lesion = Blob::random(random, spot, radius, 0.5, 1.6);
         gritty_spot(scene, &lesion, crust);
@@ -28,10 +28,10 @@ pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     ]
 }
 
-const SCALE: &[(&str, f64)] = &[("Scale", 0.86)];
+const SCALE: &[(&str, f64)] = &[("Scale", 0.92)];
 const SCALE_LOOKS: &[(&str, f64)] =
     &[("White", 0.5), ("Rough", 0.4), ("Gritty", 0.3), ("Fine", 0.2), ("Yellow", 0.2)];
-const BASE: &[(&str, f64)] = &[("Plaque", 0.5), ("Patch", 0.3), ("Papule", 0.1)];
+const BASE: &[(&str, f64)] = &[("Plaque", 0.6), ("Patch", 0.22), ("Papule", 0.08)];
 const BASE_LOOKS: &[(&str, f64)] =
     &[("Red", 0.6), ("Poorly-circumscribed", 0.5), ("Rough", 0.35), ("Hyperkeratotic", 0.2)];
 const SUN: &[(&str, f64)] = &[("Sun damage", 0.5)];
@@ -39,7 +39,7 @@ const VEINS: &[(&str, f64)] = &[("Telangiectasia", 0.35)];
 
 /// Brown mottling with lentigines around every cluster of lesions.
 fn sun_damage(scene: &mut Scene, random: &mut Random) -> Vec<Blob> {
-    let brown = tint(scene.skin, [0.68, 0.52, 0.44]);
+    let brown = tint(scene.skin, [0.62, 0.47, 0.40]);
     let areas: Vec<Blob> = scene
         .foci()
         .to_vec()
@@ -54,8 +54,8 @@ fn sun_damage(scene: &mut Scene, random: &mut Random) -> Vec<Blob> {
         let (side, noise) = (scene.side as f32, &scene.noise);
         scene.canvas.paint_blob(area, 1.6, |x, y, depth, below| {
             let [u, v] = [x / side, y / side];
-            let blotch = smoothstep(0.42, 0.72, noise.layers(u * 26.0, v * 26.0 + 11.0, 3));
-            mix(below, brown, 0.7 * blotch * smoothstep(-0.5, 0.2, depth))
+            let blotch = smoothstep(0.42, 0.66, noise.layers(u * 17.0, v * 17.0 + 11.0, 4));
+            mix(below, brown, 0.85 * blotch * smoothstep(-0.5, 0.2, depth))
         });
     }
     areas
@@ -82,11 +82,11 @@ fn gritty_spot(scene: &mut Scene, lesion: &Blob, crust: Color) {
         let [u, v] = [x / side, y / side];
         let ragged = depth + 0.5 * (noise.layers(u * 30.0, v * 30.0, 2) - 0.5);
         let ground = mix(below, red, 0.75 * smoothstep(-0.5, 0.1, ragged));
-        let (nearest, second) = noise.cells(u * 62.0, v * 62.0);
-        let grain = smoothstep(0.05, 0.3, second - nearest);
+        let grit = noise.layers(u * 48.0, v * 48.0 + 5.0, 3);
+        let grain = smoothstep(0.36, 0.5, grit);
         let body = smoothstep(-0.05, 0.18, ragged);
-        let gap = mix(ground, shade(ground, 0.45), body);
-        let light = 0.75 + 0.5 * noise.value(u * 62.0 + 3.0, v * 62.0);
+        let gap = mix(ground, tint(ground, [0.8, 0.62, 0.58]), body);
+        let light = 0.5 + 0.9 * noise.layers(u * 40.0 + 3.0, v * 40.0, 3);
         mix(gap, shade(crust, light), 0.93 * body * grain)
     });
 }

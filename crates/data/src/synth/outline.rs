@@ -111,7 +111,7 @@ pub(super) fn draw_instances(
             }
         }
         if random.chance(pen.merging) {
-            shapes = merge_neighbours(shapes, 0.025 * side);
+            shapes = merge_neighbours(shapes, 0.02 * side);
         }
         for rings in separate(shapes) {
             let attributes = draw_attributes(term, finding, random);
@@ -210,4 +210,36 @@ fn separate(shapes: Vec<Shape>) -> Vec<Vec<Ring>> {
 /// Hundredths of a pixel, as in the real files.
 fn round(ring: Ring) -> Ring {
     ring.into_iter().map(|point| point.map(|value| (value * 100.0).round() / 100.0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shape, convex_hull, merge_neighbours, separate};
+
+    /// A square of side 2 around `(x, y)`.
+    fn square(x: f64, y: f64) -> Shape {
+        let ring =
+            vec![[x - 1.0, y - 1.0], [x + 1.0, y - 1.0], [x + 1.0, y + 1.0], [x - 1.0, y + 1.0]];
+        Shape { rings: vec![ring], center: [x, y], reach: 1.5 }
+    }
+
+    #[test]
+    fn the_hull_leaves_out_points_inside_and_on_an_edge() {
+        let points = vec![[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0], [2.0, 0.0], [1.0, 3.0]];
+        assert_eq!(convex_hull(points), [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]]);
+    }
+
+    #[test]
+    fn only_neighbours_are_merged_also_through_a_third() {
+        let shapes = vec![square(0.0, 0.0), square(6.0, 0.0), square(30.0, 0.0), square(3.0, 0.0)];
+        let merged = merge_neighbours(shapes, 1.0);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[1].rings, [[[-1.0, -1.0], [7.0, -1.0], [7.0, 1.0], [-1.0, 1.0]]]);
+    }
+
+    #[test]
+    fn overlapping_shapes_go_to_different_instances() {
+        let layers = separate(vec![square(0.0, 0.0), square(1.0, 0.0), square(9.0, 0.0)]);
+        assert_eq!(layers.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    }
 }

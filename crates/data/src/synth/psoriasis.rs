@@ -29,7 +29,7 @@ const PLAQUE_LOOKS: &[(&str, f64)] = &[
     ("Hyperkeratotic", 0.4),
     ("Convex-margins", 0.3),
 ];
-const SCALE: &[(&str, f64)] = &[("Scale", 0.85)];
+const SCALE: &[(&str, f64)] = &[("Scale", 0.92)];
 const SCALE_LOOKS: &[(&str, f64)] = &[("White", 0.85), ("Thick", 0.5), ("Rough", 0.2)];
 const PAPULE: &[(&str, f64)] = &[("Papule", 0.5), ("Plaque", 0.3)];
 const PAPULE_LOOKS: &[(&str, f64)] = &[("Red", 0.7), ("Well-circumscribed", 0.4)];

@@ -13,7 +13,7 @@ pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     let mut patches = Vec::new();
     let mut scales = Vec::new();
     for _ in 0..2 + random.below(3) {
-        let radius = scene.side * random.uniform(0.1, 0.19);
+        let radius = scene.side * random.uniform(0.13, 0.2);
         let Some(spot) = scene.place(random, radius, 0.85) else { continue };
         let patch = Blob::random(random, spot, radius, 0.4, 2.4);
         redden(scene, &patch, redness);
@@ -26,9 +26,9 @@ pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     vec![Finding::new(PATCH, PATCH_LOOKS, patches), Finding::new(SCALE, SCALE_LOOKS, scales)]
 }
 
-const PATCH: &[(&str, f64)] = &[("Plaque", 0.6), ("Patch", 0.32)];
+const PATCH: &[(&str, f64)] = &[("Plaque", 0.74), ("Patch", 0.2)];
 const PATCH_LOOKS: &[(&str, f64)] = &[("Red", 0.85), ("Poorly-circumscribed", 0.6)];
-const SCALE: &[(&str, f64)] = &[("Scale", 0.8)];
+const SCALE: &[(&str, f64)] = &[("Scale", 0.9)];
 const SCALE_LOOKS: &[(&str, f64)] =
     &[("Yellow", 0.5), ("Greasy", 0.5), ("Fine", 0.4), ("White", 0.3), ("Thin", 0.1)];
 
@@ -41,17 +41,20 @@ fn redden(scene: &mut Scene, patch: &Blob, redness: f32) {
     });
 }
 
-/// Small loose flakes, each with a wet glint.
+/// Waxy yellow flakes that run together in the middle of a patch, with wet glints.
 fn grease(scene: &mut Scene, area: &Blob, yellow: Color) {
     let (side, noise) = (scene.side as f32, &scene.noise);
     scene.canvas.paint_blob(area, 1.2, |x, y, depth, below| {
-        let [u, v] = [x / side * 34.0, y / side * 34.0];
-        let (nearest, _) = noise.cells(u, v);
-        let density = noise.layers(x / side * 9.0 + 70.0, y / side * 9.0, 2);
-        let size = 0.55 * smoothstep(0.25, 0.7, density) * smoothstep(-0.1, 0.3, depth);
-        let flake = smoothstep(size, size - 0.15, nearest);
-        let glint = smoothstep(0.16, 0.08, nearest) * flake;
-        let scaled = mix(below, shade(yellow, 0.85 + 0.3 * noise.value(u, v)), 0.85 * flake);
+        let [u, v] = [x / side, y / side];
+        let bend = 0.8 * noise.layers(u * 14.0, v * 14.0 + 9.0, 2);
+        let (nearest, second) = noise.cells(u * 17.0 + bend, v * 17.0 - bend);
+        let density = noise.layers(u * 8.0 + 70.0, v * 8.0, 3);
+        let cover = smoothstep(0.62, 0.42, density - 0.35 * depth.max(0.0));
+        let flake = cover
+            * (0.4 + 0.6 * smoothstep(0.02, 0.25, second - nearest))
+            * smoothstep(-0.1, 0.3, depth);
+        let glint = smoothstep(0.62, 0.72, noise.layers(u * 60.0, v * 60.0, 2)) * flake;
+        let scaled = mix(below, shade(yellow, 1.1 - 0.45 * nearest), 0.85 * flake);
         mix(scaled, [1.0, 0.99, 0.92], 0.8 * glint)
     });
 }

@@ -66,11 +66,12 @@ fn nodule(scene: &mut Scene, lesion: &Blob, horn: Color) {
         let cast = smoothstep(-0.4, 0.0, depth) * smoothstep(0.0, -1.2, slant);
         let ground = shade(below, 1.0 - 0.4 * cast);
         let body = smoothstep(-0.03, 0.06, depth);
-        let (nearest, second) = noise.cells(x * knob_scale, y * knob_scale);
-        let knob = smoothstep(0.0, 0.35, second - nearest);
-        let grain = noise.value(x * 0.5, y * 0.5) - 0.5;
-        let dome = 1.0 + 0.3 * slant * (1.0 - 0.5 * depth.max(0.0));
-        let rough = 0.55 + 0.55 * knob + 0.15 * grain;
+        let warp = 0.7 * noise.layers(x * knob_scale * 1.3, y * knob_scale * 1.3, 2);
+        let (nearest, second) = noise.cells(x * knob_scale + warp, y * knob_scale - warp);
+        let knob = smoothstep(0.0, 0.45, second - nearest);
+        let grain = noise.layers(x * 0.35, y * 0.35, 2) - 0.5;
+        let dome = 1.0 + 0.35 * slant * (1.0 - 0.5 * depth.max(0.0));
+        let rough = 0.62 + 0.42 * knob - 0.12 * nearest + 0.35 * grain;
         mix(ground, shade(horn, dome * rough), 0.95 * body)
     });
 }

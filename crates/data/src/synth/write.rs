@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Raised whenever the same configuration gives other bytes than before.
 const GENERATOR_VERSION: u32 = 1;
 
-const README: &str = include_str!("README.txt");
+const README: &str = include_str!("dataset_readme.md");
 
 /// How large a synthetic data set is, and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
