@@ -105,11 +105,11 @@ impl Canvas {
         let mut above = self.pixels[..width].to_vec();
         for row in 0..self.pixels.len() / width {
             let below_row = ((row + 1) * width).min(self.pixels.len() - width);
-            for x in 0..width {
+            for (x, above) in above.iter_mut().enumerate() {
                 let here = self.pixels[row * width + x];
                 let below = self.pixels[below_row + x];
-                self.pixels[row * width + x] = binomial(above[x], here, below);
-                above[x] = here;
+                self.pixels[row * width + x] = binomial(*above, here, below);
+                *above = here;
             }
         }
     }

@@ -10,11 +10,11 @@ use crate::Random;
 pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     let sun = sun_damage(scene, random);
     let veins = if random.chance(0.5) { telangiectasia(scene, random) } else { Vec::new() };
-    let num_spots = 4 + random.below(6);
+    let num_spots = 4 + random.below(5);
     let crust: Color = mix([0.93, 0.88, 0.74], [0.66, 0.50, 0.30], random.uniform(0.0, 0.7) as f32);
     let mut spots = Vec::new();
     for _ in 0..num_spots {
-        let radius = scene.side * random.uniform(0.045, 0.095);
+        let radius = scene.side * random.uniform(0.055, 0.105);
         let Some(spot) = scene.place(random, radius, 1.1) else { continue };
         let lesion = Blob::random(random, spot, radius, 0.5, 1.6);
         gritty_spot(scene, &lesion, crust);
@@ -82,7 +82,7 @@ fn gritty_spot(scene: &mut Scene, lesion: &Blob, crust: Color) {
         let [u, v] = [x / side, y / side];
         let ragged = depth + 0.5 * (noise.layers(u * 30.0, v * 30.0, 2) - 0.5);
         let ground = mix(below, red, 0.75 * smoothstep(-0.5, 0.1, ragged));
-        let grit = noise.layers(u * 48.0, v * 48.0 + 5.0, 3);
+        let grit = noise.layers(u * 40.0, v * 40.0 + 5.0, 3);
         let grain = smoothstep(0.36, 0.5, grit);
         let body = smoothstep(-0.05, 0.18, ragged);
         let gap = mix(ground, tint(ground, [0.8, 0.62, 0.58]), body);

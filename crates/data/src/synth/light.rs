@@ -31,17 +31,17 @@ struct Camera {
 
 impl Camera {
     fn draw(random: &mut Random) -> Self {
-        let exposure = random.uniform(0.68, 1.28);
-        let warmth = random.uniform(-0.17, 0.17);
-        let green = random.uniform(-0.06, 0.06);
+        let exposure = random.uniform(0.78, 1.2);
+        let warmth = random.uniform(-0.12, 0.12);
+        let green = random.uniform(-0.04, 0.04);
         let angle = random.uniform(0.0, std::f64::consts::TAU);
-        let slope = random.uniform(0.0, 0.45);
+        let slope = random.uniform(0.0, 0.35);
         Self {
             gains: [1.0 + warmth, 1.0 + green, 1.0 - warmth].map(|gain| (gain * exposure) as f32),
             slope: [(slope * libm::cos(angle)) as f32, (slope * libm::sin(angle)) as f32],
-            vignette: random.uniform(0.0, 0.5) as f32,
-            contrast: random.uniform(0.8, 1.25) as f32,
-            saturation: random.uniform(0.65, 1.3) as f32,
+            vignette: random.uniform(0.0, 0.4) as f32,
+            contrast: random.uniform(0.88, 1.2) as f32,
+            saturation: random.uniform(0.8, 1.25) as f32,
             grain: random.uniform(0.02, 0.06) as f32,
         }
     }
@@ -63,7 +63,7 @@ fn soft_clip(value: f32) -> f32 {
 }
 
 fn shadow(scene: &mut Scene, random: &mut Random) {
-    if !random.chance(0.4) {
+    if !random.chance(0.3) {
         return;
     }
     let angle = random.uniform(0.0, std::f64::consts::TAU);
@@ -71,7 +71,7 @@ fn shadow(scene: &mut Scene, random: &mut Random) {
     let [x_edge, y_edge] = scene.anywhere(random).map(|value| value as f32);
     let (side, noise) = (scene.side as f32, &scene.noise);
     let (softness, darkness) =
-        (random.uniform(0.03, 0.2) as f32 * side, random.uniform(0.2, 0.5) as f32);
+        (random.uniform(0.03, 0.2) as f32 * side, random.uniform(0.2, 0.4) as f32);
     scene.canvas.paint(|x, y, color| {
         let across = (x - x_edge) * normal[0] + (y - y_edge) * normal[1];
         let wobble = 0.15 * side * (noise.value(x / side * 3.0 + 50.0, y / side * 3.0) - 0.5);

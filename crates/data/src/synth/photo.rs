@@ -48,7 +48,7 @@ impl Photo {
         findings.retain(|finding| !finding.lesions.is_empty());
         skin::paint_background(&mut scene, random);
         distractor::paint_above(&mut scene, random);
-        let blur_passes = if is_blurred { 8 } else { random.below(4) };
+        let blur_passes = if is_blurred { 6 } else { random.below(4) };
         light::expose(&mut scene, random, blur_passes);
         Self {
             size: scene.canvas.size,

@@ -8,12 +8,12 @@ use crate::Random;
 
 /// Paints the lesions and tells what they are.
 pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
-    let redness = random.uniform(0.55, 0.9) as f32;
-    let yellow: Color = mix([0.97, 0.86, 0.50], [0.90, 0.72, 0.36], random.unit() as f32);
+    let redness = random.uniform(0.65, 0.95) as f32;
+    let yellow: Color = mix([0.98, 0.86, 0.42], [0.93, 0.76, 0.30], random.unit() as f32);
     let mut patches = Vec::new();
     let mut scales = Vec::new();
     for _ in 0..2 + random.below(3) {
-        let radius = scene.side * random.uniform(0.13, 0.2);
+        let radius = scene.side * random.uniform(0.105, 0.17);
         let Some(spot) = scene.place(random, radius, 0.85) else { continue };
         let patch = Blob::random(random, spot, radius, 0.4, 2.4);
         redden(scene, &patch, redness);
@@ -49,9 +49,9 @@ fn grease(scene: &mut Scene, area: &Blob, yellow: Color) {
         let bend = 0.8 * noise.layers(u * 14.0, v * 14.0 + 9.0, 2);
         let (nearest, second) = noise.cells(u * 17.0 + bend, v * 17.0 - bend);
         let density = noise.layers(u * 8.0 + 70.0, v * 8.0, 3);
-        let cover = smoothstep(0.62, 0.42, density - 0.35 * depth.max(0.0));
+        let cover = smoothstep(0.66, 0.46, density - 0.35 * depth.max(0.0));
         let flake = cover
-            * (0.4 + 0.6 * smoothstep(0.02, 0.25, second - nearest))
+            * (0.6 + 0.4 * smoothstep(0.02, 0.25, second - nearest))
             * smoothstep(-0.1, 0.3, depth);
         let glint = smoothstep(0.62, 0.72, noise.layers(u * 60.0, v * 60.0, 2)) * flake;
         let scaled = mix(below, shade(yellow, 1.1 - 0.45 * nearest), 0.85 * flake);

@@ -9,7 +9,7 @@ use crate::Random;
 /// Paints the lesions and tells what they are.
 pub(super) fn paint(scene: &mut Scene, random: &mut Random) -> Vec<Finding> {
     let horn = mix(scene.skin, [0.88, 0.82, 0.72], random.uniform(0.2, 0.6) as f32);
-    let (num_large, num_small) = (1 + random.below(4), random.below(6));
+    let (num_large, num_small) = (2 + random.below(3), random.below(6));
     let large = warts(scene, random, horn, num_large, [0.075, 0.13]);
     let small = warts(scene, random, horn, num_small, [0.03, 0.05]);
     let all: Vec<Blob> = large.iter().chain(&small).cloned().collect();

@@ -7,7 +7,7 @@ use crate::{DataError, Evaluation, ImageRecord, Random, darwin, file, mask_files
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Raised whenever the same configuration gives other bytes than before.
@@ -178,7 +178,7 @@ fn record(disease: &Disease, photo: &Photo, image_id: String, number: usize) -> 
     }
 }
 
-fn write_photo(path: &PathBuf, photo: &Photo) -> Result<(), DataError> {
+fn write_photo(path: &Path, photo: &Photo) -> Result<(), DataError> {
     let bytes = photo.to_jpeg().map_err(|error| DataError::invalid(path, "", error.to_string()))?;
     file::write(path, &bytes)
 }
