@@ -26,7 +26,7 @@ pub struct EpochMetrics {
     pub train_loss: f64,
     /// Share of the epoch's images whose largest logit was their class.
     pub train_accuracy: f64,
-    /// Learning rate of the epoch's steps.
+    /// Learning rate after the epoch.
     pub learning_rate: f64,
     /// Number of images seen.
     pub num_images: usize,

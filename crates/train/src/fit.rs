@@ -10,6 +10,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dermx_data::{AugmentConfig, Random};
 use dermx_model::{Network, export_weights, import_weights, write_safetensors};
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// How to train.
@@ -21,8 +22,10 @@ pub struct FitConfig {
     pub epochs: u32,
     /// Images a step; the last step of an epoch takes what is left.
     pub batch_size: usize,
-    /// Learning rate of every step.
+    /// Learning rate that the schedule starts from.
     pub learning_rate: f64,
+    /// How the learning rate goes on.
+    pub schedule: Schedule,
     /// The optimizer.
     pub adam: AdamConfig,
     /// Weight of each class in the loss.
@@ -31,6 +34,30 @@ pub struct FitConfig {
     pub augment: AugmentConfig,
     /// Describes the run; checkpoints with another fingerprint are refused.
     pub fingerprint: String,
+}
+
+/// How the learning rate changes over a run of `T` steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The same at every step.
+    Constant,
+    /// `lr_t = lr (1 + cos(pi t / T)) / 2`, without warm-up or restarts (Loshchilov and Hutter,
+    /// 2017, <https://arxiv.org/abs/1608.03983>).
+    Cosine,
+}
+
+impl Schedule {
+    /// The factor on the learning rate at `step` (from 0) of `num_steps`.
+    pub fn factor(self, step: u32, num_steps: u32) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Cosine => {
+                let done = f64::from(step) / f64::from(num_steps.max(1));
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
 }
 
 /// Images with their classes.
@@ -204,7 +231,7 @@ impl<'a> Run<'a> {
         }
         let gradients = loss.backward();
         let network = self.network.clone();
-        self.network = self.adam.step(network, &gradients, self.config.learning_rate);
+        self.network = self.adam.step(network, &gradients, self.learning_rate());
         self.state.steps_done += 1;
         self.state.optimizer_steps = self.adam.num_steps();
         let sums = &mut self.state.sums;
@@ -214,6 +241,14 @@ impl<'a> Run<'a> {
         Ok(value)
     }
 
+    /// Learning rate of the next step.
+    fn learning_rate(&self) -> f64 {
+        let steps_per_epoch = self.set.photos.len().div_ceil(self.config.batch_size.max(1));
+        let num_steps = self.config.epochs * steps_per_epoch as u32;
+        let factor = self.config.schedule.factor(self.adam.num_steps(), num_steps);
+        self.config.learning_rate * factor
+    }
+
     fn finish_epoch(&mut self, epoch: u32) -> Result<(), TrainError> {
         let sums = std::mem::take(&mut self.state.sums);
         let weights = write_safetensors(&export_weights(&self.network))?;
@@ -221,7 +256,7 @@ impl<'a> Run<'a> {
             epoch,
             train_loss: sums.loss / sums.num_images as f64,
             train_accuracy: sums.num_correct as f64 / sums.num_images as f64,
-            learning_rate: self.config.learning_rate,
+            learning_rate: self.learning_rate(),
             num_images: sums.num_images,
             weights_hash: blake3::hash(&weights).to_string(),
         });

@@ -160,6 +160,7 @@ fn train_seed(
         epochs: config.train.epochs,
         batch_size: config.train.batch_size,
         learning_rate: config.train.learning_rate,
+        schedule: config.train.schedule,
         adam: config.train.adam(),
         class_weights: match config.train.class_weights {
             ClassWeighting::MaxOverCount => class_weights(&counts),

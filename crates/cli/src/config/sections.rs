@@ -4,7 +4,7 @@ use super::document::Document;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
 use dermx_model::{Architecture, Head};
-use dermx_train::AdamConfig;
+use dermx_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -126,8 +126,10 @@ section! {
         batch_size: usize,
         /// Which optimizer.
         optimizer: OptimizerName,
-        /// Learning rate of every step.
+        /// Learning rate that the schedule starts from.
         learning_rate: f64,
+        /// How the learning rate goes on.
+        schedule: Schedule,
         /// Decay of Adam's first moment.
         beta_1: f32,
         /// Decay of Adam's second moment.
