@@ -102,6 +102,7 @@ pub fn network_config(config: &Config) -> NetworkConfig {
         architecture: config.model.architecture,
         head: config.model.head,
         num_classes: config.data.classes.len(),
+        last_stride: config.model.last_stride,
         input_size: [config.input.size.height as usize, config.input.size.width as usize],
     }
 }
@@ -146,6 +147,7 @@ fn config_of_weights(
         architecture,
         head: if is_pooled { Head::Gap } else { Head::Flatten },
         num_classes,
+        last_stride: 2,
         input_size: [size.height as usize, size.width as usize],
     })
 }

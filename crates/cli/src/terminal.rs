@@ -1,6 +1,9 @@
 //! What a user reads on the terminal besides results.
 
+use crate::error::{CliError, CliResult};
 use std::any::Any;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -21,6 +24,20 @@ pub fn start_logging(quiet: bool) {
 /// Whether the user wants no progress.
 pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
+}
+
+/// Writes a result to standard output.
+///
+/// # Errors
+/// A full disk. A reader that has gone (`dermx ... | head`) is none: it has seen enough.
+pub fn print(text: impl AsRef<[u8]>) -> CliResult<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::io(Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Keeps the standard library from printing panics; [`panic_message`] is printed instead.

@@ -75,6 +75,11 @@ pub struct NetworkConfig {
     pub head: Head,
     /// Number of logits.
     pub num_classes: usize,
+    /// Stride of the last stage: 2, or 1 for feature maps (and heat maps) of twice the resolution.
+    ///
+    /// # Source
+    /// 1: Luo et al., 2019, <https://arxiv.org/abs/1903.07071>, "last stride".
+    pub last_stride: usize,
     /// `[height, width]` of the images in pixels; only [`Head::Flatten`] depends on it.
     pub input_size: [usize; 2],
 }

@@ -41,10 +41,14 @@ impl ResNet {
                 })
                 .collect()
         };
-        let (layer1, layer2, layer3, layer4) = (stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2));
+        let (layer1, layer2, layer3) = (stage(0, 1), stage(1, 2), stage(2, 2));
+        let layer4 = stage(3, config.last_stride);
         let cells = match config.head {
             Head::Gap => 1,
-            Head::Flatten => config.input_size.iter().map(|side| side.div_ceil(32)).product(),
+            Head::Flatten => {
+                let stride = 16 * config.last_stride;
+                config.input_size.iter().map(|side| side.div_ceil(stride)).product()
+            }
         };
         Self {
             conv1: conv(3, 64, 7, 2, device),

@@ -3,6 +3,7 @@
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
 use crate::run_folder::to_json;
+use crate::terminal::print;
 use dermx_data::{DermxDataset, Description, describe};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,12 +14,10 @@ use std::fmt::Write;
 /// A data set that cannot be read.
 pub fn run(args: &DescribeArgs) -> CliResult<()> {
     let description = describe(&DermxDataset::read(&args.data)?);
-    if args.json {
-        print!("{}", String::from_utf8_lossy(&to_json(&description)?));
-    } else {
-        print!("{}", text(&description));
+    match args.json {
+        true => print(to_json(&description)?),
+        false => print(text(&description)),
     }
-    Ok(())
 }
 
 fn text(description: &Description) -> String {

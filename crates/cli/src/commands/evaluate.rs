@@ -6,6 +6,7 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
 use crate::score::{Scored, Scorer, rows_to_csv};
+use crate::terminal::print;
 use dermx_data::{DermxDataset, ontology};
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
@@ -27,12 +28,10 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
             return Err(CliError::new(ExitKind::Usage, message));
         }
     };
-    if args.json {
-        print!("{}", String::from_utf8_lossy(&to_json(&record)?));
-    } else {
-        print!("{}", summary(&record));
+    match args.json {
+        true => print(to_json(&record)?),
+        false => print(summary(&record)),
     }
-    Ok(())
 }
 
 /// Scores every seed of a run and aggregates them; writes `eval.json` for each and for all.

@@ -9,6 +9,7 @@ use crate::network::TrainedNetwork;
 use crate::predictions::argmax;
 use crate::progress::Progress;
 use crate::stop;
+use crate::terminal::print;
 use burn::tensor::Device;
 use dermx_gradcam::GradCam;
 use std::collections::BTreeMap;
@@ -37,8 +38,7 @@ pub fn run(args: &ExplainArgs) -> CliResult<()> {
     let target = if targets.is_some() { "given" } else { "predicted" };
     explain(&explainer, &trained, &images, targets.as_deref(), args.batch, &device, &args.out)?;
     describe(&explainer, &images, target, &args.out)?;
-    println!("{}: {} heat maps", args.out.display(), images.ids().len());
-    Ok(())
+    print(format!("{}: {} heat maps\n", args.out.display(), images.ids().len()))
 }
 
 /// Writes the heat map of every image into `folder`: of the class `targets[i]`, or of the

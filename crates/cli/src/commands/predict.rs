@@ -7,6 +7,7 @@ use crate::network::TrainedNetwork;
 use crate::predictions::{Logits, to_csv};
 use crate::progress::Progress;
 use crate::stop;
+use crate::terminal::print;
 use burn::module::Module;
 use burn::tensor::Device;
 use dermx_train::write_atomic;
@@ -28,8 +29,7 @@ pub fn run(args: &PredictArgs) -> CliResult<()> {
         .map(|(image_id, values)| Logits { image_id: image_id.clone(), gold: None, values })
         .collect();
     write_atomic(&args.out, &to_csv(&rows, &trained.classes, args.logits)?)?;
-    println!("{}: {} images", args.out.display(), rows.len());
-    Ok(())
+    print(format!("{}: {} images\n", args.out.display(), rows.len()))
 }
 
 /// The logits of every image, `[images.ids().len()][num_classes]`, in inference mode.

@@ -5,6 +5,7 @@ use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::gallery;
 use crate::run_folder::SeedFolder;
+use crate::terminal::print;
 use dermx_eval::EvalRecord;
 use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
 use dermx_train::{EpochMetrics, write_atomic};
@@ -21,7 +22,7 @@ pub fn run(args: &ReportArgs) -> CliResult<()> {
             1 => args.out.clone(),
             _ => args.out.join(run.file_name().unwrap_or(run.as_os_str())),
         };
-        println!("report: {}", write(run, &out)?.display());
+        print(format!("report: {}\n", write(run, &out)?.display()))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::args::SynthArgs;
 use crate::error::CliResult;
 use crate::progress::Progress;
+use crate::terminal::print;
 use dermx_data::{SynthConfig, SynthSummary, write_synthetic};
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,15 +19,14 @@ pub fn run(args: &SynthArgs) -> CliResult<()> {
         seed: args.seed,
     };
     let summary = synthesize(&args.out, &config)?;
-    println!(
-        "{}: {} training images, {} test images, {} evaluations, {} outlined instances",
+    print(format!(
+        "{}: {} training images, {} test images, {} evaluations, {} outlined instances\n",
         args.out.display(),
         summary.train_images.values().sum::<usize>(),
         summary.images.values().sum::<usize>(),
         summary.num_evaluations,
         summary.num_instances
-    );
-    Ok(())
+    ))
 }
 
 /// Makes a synthetic data set in `root` and shows progress.

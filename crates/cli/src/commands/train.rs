@@ -10,6 +10,7 @@ use crate::predictions::{Logits, to_csv};
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::stop;
+use crate::terminal::print;
 use crate::test_set::TestSet;
 use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
@@ -55,14 +56,11 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
         }
     }
     if test.is_none() {
-        println!("{}: trained", folder.path().display());
-        return Ok(());
+        return print(format!("{}: trained\n", folder.path().display()));
     }
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join("report"))?;
-    print!("{}", evaluate::summary(&record));
-    println!("\nreport: {}", page.display());
-    Ok(())
+    print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
 }
 
 /// The configuration that the arguments ask for; `None` when they only name a run.

@@ -1,7 +1,10 @@
 //! What the types of a configuration do not rule out.
 
 use super::document::Document;
-use super::sections::Config;
+use super::sections::{
+    AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
+    ModelSection, RunSection, TrainSection,
+};
 use dermx_data::{ImageSize, Normalization};
 use std::collections::BTreeSet;
 
@@ -11,84 +14,130 @@ const MIN_INPUT_PX: u32 = 32;
 /// The largest side that is not a slip of the pen, in pixels.
 const MAX_SIDE_PX: u32 = 8192;
 
-impl Config {
-    /// Adds everything that is out of range to `problems`.
-    pub(super) fn check(&self, document: &Document, problems: &mut Vec<String>) {
-        let mut require = |holds: bool, path: &str, message: String| {
-            if !holds {
-                problems.push(format!("{}: `{path}` {message}", document.place(path)));
-            }
-        };
-        let seeds: BTreeSet<u64> = self.run.seeds.iter().copied().collect();
-        require(!seeds.is_empty(), "run.seeds", "has to name at least one seed".into());
-        require(seeds.len() == self.run.seeds.len(), "run.seeds", "names a seed twice".into());
-        // TOML's integers end there, and the resolved configuration is written as TOML.
-        let largest_seed = seeds.last().copied().unwrap_or(0);
-        require(i64::try_from(largest_seed).is_ok(), "run.seeds", "has to stay below 2^63".into());
+/// A list of problems under way.
+#[derive(Debug)]
+pub(super) struct Checks<'a> {
+    document: &'a Document,
+    problems: &'a mut Vec<String>,
+}
 
-        let classes: BTreeSet<&String> = self.data.classes.iter().collect();
-        require(classes.len() >= 2, "data.classes", "has to name at least two classes".into());
-        require(
-            classes.len() == self.data.classes.len(),
-            "data.classes",
-            "names a class twice".into(),
+impl<'a> Checks<'a> {
+    pub(super) fn new(document: &'a Document, problems: &'a mut Vec<String>) -> Self {
+        Self { document, problems }
+    }
+
+    /// Adds `path message` to the problems unless it `holds`.
+    fn require(&mut self, holds: bool, path: &str, message: impl Into<String>) {
+        if !holds {
+            let place = self.document.place(path);
+            self.problems.push(format!("{place}: `{path}` {}", message.into()));
+        }
+    }
+
+    fn require_size(&mut self, path: &str, size: ImageSize, min_px: u32) {
+        let allowed = min_px..=MAX_SIDE_PX;
+        self.require(
+            allowed.contains(&size.height) && allowed.contains(&size.width),
+            path,
+            format!("is {size}; it has to lie between {min_px} and {MAX_SIDE_PX} pixels a side"),
         );
-        for (folder, class) in &self.data.class_names {
-            require(
+    }
+}
+
+impl RunSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
+        checks.require(!seeds.is_empty(), "run.seeds", "has to name at least one seed");
+        checks.require(seeds.len() == self.seeds.len(), "run.seeds", "names a seed twice");
+        // TOML's integers end there, and the resolved configuration is written as TOML.
+        let largest = seeds.last().copied().unwrap_or(0);
+        checks.require(i64::try_from(largest).is_ok(), "run.seeds", "has to stay below 2^63");
+    }
+}
+
+impl DataSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let classes: BTreeSet<&String> = self.classes.iter().collect();
+        checks.require(classes.len() >= 2, "data.classes", "has to name at least two classes");
+        let is_unique = classes.len() == self.classes.len();
+        checks.require(is_unique, "data.classes", "names a class twice");
+        for (folder, class) in &self.class_names {
+            checks.require(
                 classes.contains(class),
                 &format!("data.class_names.{folder}"),
                 format!("is `{class}`, which is not in data.classes"),
             );
         }
+    }
+}
 
-        let in_range = |size: ImageSize, min: u32| {
-            (min..=MAX_SIDE_PX).contains(&size.height) && (min..=MAX_SIDE_PX).contains(&size.width)
-        };
-        require(
-            in_range(self.input.size, MIN_INPUT_PX),
-            "input.size",
-            format!("has to lie between {MIN_INPUT_PX} and {MAX_SIDE_PX} pixels a side"),
+impl ModelSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let last_stride = self.last_stride;
+        checks.require(
+            matches!(last_stride, 1 | 2),
+            "model.last_stride",
+            format!("is {last_stride}; it has to be 1 or 2"),
         );
-        require(
-            in_range(self.evaluate.size, 1),
-            "evaluate.size",
-            format!("has to lie between 1 and {MAX_SIDE_PX} pixels a side"),
-        );
+        checks.require(!self.trainable.is_empty(), "model.trainable", "names no parameter");
+    }
+}
+
+impl InputSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        checks.require_size("input.size", self.size, MIN_INPUT_PX);
         let presets = Normalization::PRESETS;
-        require(
-            presets.contains(&self.input.normalization.as_str()),
+        checks.require(
+            presets.contains(&self.normalization.as_str()),
             "input.normalization",
-            format!("is `{}`; there are: {}", self.input.normalization, presets.join(", ")),
+            format!("is `{}`; there are: {}", self.normalization, presets.join(", ")),
         );
+    }
+}
 
-        for message in self.augment.config().problems() {
-            require(false, "augment", format!(": {message}"));
+impl AugmentSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        for message in self.config().problems() {
+            checks.require(false, "augment", format!(": {message}"));
         }
-        require(!self.model.trainable.is_empty(), "model.trainable", "names no parameter".into());
-        let train = &self.train;
-        require(train.epochs > 0, "train.epochs", "has to be at least 1".into());
-        require(train.batch_size > 0, "train.batch_size", "has to be at least 1".into());
-        require(
-            train.learning_rate > 0.0 && train.learning_rate.is_finite(),
-            "train.learning_rate",
-            "has to be positive".into(),
-        );
-        for (path, beta) in [("train.beta_1", train.beta_1), ("train.beta_2", train.beta_2)] {
-            require((0.0..1.0).contains(&beta), path, "has to lie in [0, 1)".into());
+    }
+}
+
+impl TrainSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let is_positive = |value: f64| value > 0.0 && value.is_finite();
+        checks.require(self.epochs > 0, "train.epochs", "has to be at least 1");
+        checks.require(self.batch_size > 0, "train.batch_size", "has to be at least 1");
+        let learning_rate = self.learning_rate;
+        checks.require(is_positive(learning_rate), "train.learning_rate", "has to be positive");
+        for (path, beta) in [("train.beta_1", self.beta_1), ("train.beta_2", self.beta_2)] {
+            checks.require((0.0..1.0).contains(&beta), path, "has to lie in [0, 1)");
         }
-        require(
-            train.epsilon > 0.0 && train.epsilon.is_finite(),
-            "train.epsilon",
-            "has to be positive".into(),
-        );
-        require(self.explain.batch_size > 0, "explain.batch_size", "has to be at least 1".into());
-        if let Some(synthetic) = &self.synthetic {
-            let num_classes = self.data.classes.len();
-            require(
-                synthetic.num_images >= num_classes && synthetic.num_train_images >= num_classes,
-                "synthetic",
-                "needs at least one test and one training image for each class".into(),
-            );
-        }
+        let epsilon = f64::from(self.epsilon);
+        checks.require(is_positive(epsilon), "train.epsilon", "has to be positive");
+    }
+}
+
+impl ExplainSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        checks.require(self.batch_size > 0, "explain.batch_size", "has to be at least 1");
+    }
+}
+
+impl EvaluateSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        checks.require_size("evaluate.size", self.size, 1);
+    }
+}
+
+impl Config {
+    /// Checks what concerns several sections.
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let num_classes = self.data.classes.len();
+        let is_enough = self.synthetic.as_ref().is_none_or(|synthetic| {
+            synthetic.num_images >= num_classes && synthetic.num_train_images >= num_classes
+        });
+        let message = "needs at least one test and one training image for each class";
+        checks.require(is_enough, "synthetic", message);
     }
 }

@@ -69,9 +69,6 @@ fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
     }
     let mut problems = Vec::new();
     let config = Config::read(&document, &mut problems);
-    if let Some(config) = &config {
-        config.check(&document, &mut problems);
-    }
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(bad(problems.join("\n"))),

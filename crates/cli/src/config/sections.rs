@@ -1,5 +1,6 @@
 //! The sections and keys of a configuration file.
 
+use super::check::Checks;
 use super::document::Document;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
@@ -82,6 +83,8 @@ section! {
         architecture: Architecture,
         /// What turns the last feature maps into logits.
         head: Head,
+        /// Stride of the last stage: 2, or 1 for heat maps of twice the resolution.
+        last_stride: usize,
         /// `"random"`, or a safetensors file with torchvision's names whose head is not used.
         weights: String,
         /// Names of the parameters that learn; `*` stands for any text.
@@ -283,7 +286,7 @@ const SECTIONS: [&str; 10] = [
 ];
 
 impl Config {
-    /// Reads every section; adds everything that is wrong to `problems`.
+    /// Reads and checks every section; adds everything that is wrong to `problems`.
     pub fn read(document: &Document, problems: &mut Vec<String>) -> Option<Self> {
         document.report_unknown_sections(&SECTIONS, problems);
         let run = RunSection::read(document, "run", problems);
@@ -299,7 +302,19 @@ impl Config {
         let explain = ExplainSection::read(document, "explain", problems);
         let evaluate = EvaluateSection::read(document, "evaluate", problems);
         let report = ReportSection::read(document, "report", problems);
-        Some(Self {
+
+        // A section that reads is checked even when another does not: all problems at once.
+        let mut checks = Checks::new(document, problems);
+        run.iter().for_each(|section| section.check(&mut checks));
+        data.iter().for_each(|section| section.check(&mut checks));
+        model.iter().for_each(|section| section.check(&mut checks));
+        input.iter().for_each(|section| section.check(&mut checks));
+        augment.iter().for_each(|section| section.check(&mut checks));
+        train.iter().for_each(|section| section.check(&mut checks));
+        explain.iter().for_each(|section| section.check(&mut checks));
+        evaluate.iter().for_each(|section| section.check(&mut checks));
+
+        let config = Self {
             run: run?,
             data: data?,
             synthetic: match synthetic {
@@ -313,6 +328,8 @@ impl Config {
             explain: explain?,
             evaluate: evaluate?,
             report: report?,
-        })
+        };
+        config.check(&mut checks);
+        Some(config)
     }
 }
