@@ -86,7 +86,7 @@ pub fn write_npy(folder: &Path, image_id: &str, map: &Heatmap) -> CliResult<()> 
         writer.finish()
     };
     write(&mut bytes).map_err(|error| CliError::io(&path, &error))?;
-    std::fs::write(&path, bytes).map_err(|error| CliError::io(&path, &error))
+    Ok(write_atomic(&path, &bytes)?)
 }
 
 /// The heat-map files in `folder` by image id.

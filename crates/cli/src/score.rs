@@ -58,8 +58,17 @@ pub struct Scored {
 }
 
 impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset`.
+    /// Rasterizes and resizes the masks of `dataset`; warns of images that have no gold class.
     pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring) -> Self {
+        let unknown = dataset.images_without_metadata();
+        if let Some(first) = unknown.first() {
+            tracing::warn!(
+                "{} images have annotations but no row in metadata.csv, so no gold class; they are \
+                 not scored: `{first}`{}",
+                unknown.len(),
+                if unknown.len() > 1 { ", ..." } else { "" }
+            );
+        }
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
         let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
         let images = image_ids

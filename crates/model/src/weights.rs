@@ -199,8 +199,14 @@ impl ModuleMapper for Importer<'_> {
         }
         let data = TensorData::new(tensor.values.clone(), expected);
         param.map(|old| {
-            let new = Tensor::<D>::from_data(data, &old.device());
-            let new = if transpose { new.swap_dims(0, 1) } else { new };
+            let device = old.device();
+            let new = Tensor::<D>::from_data(data, &device);
+            // Laid out in memory like a weight that has been trained: the layout decides how a
+            // product is summed, and a resumed run has to sum as the undisturbed one does.
+            let new = match transpose {
+                true => Tensor::from_data(new.swap_dims(0, 1).into_data(), &device),
+                false => new,
+            };
             new.set_require_grad(old.is_require_grad())
         })
     }

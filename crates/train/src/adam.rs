@@ -1,8 +1,9 @@
 //! The Adam optimizer.
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,8 +23,9 @@ pub struct AdamConfig {
 /// `m = beta_1 m + (1 - beta_1) g`, `v = beta_2 v + (1 - beta_2) g^2`,
 /// `w = w - lr * (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)`.
 ///
-/// The moments are kept by parameter name, so that a checkpoint of them has the same bytes in every
-/// process and can be read by other programs.
+/// The moments lie in main memory, and a parameter, its gradient and its moments are passed over
+/// once; on a processor the tensors hand their memory over. They are kept by parameter name, so
+/// that a checkpoint of them has the same bytes in every process.
 ///
 /// # Source
 /// Kingma and Ba, 2015, <https://arxiv.org/abs/1412.6980>, algorithm 1; as in `torch.optim.Adam`.
@@ -36,8 +38,8 @@ pub struct Adam {
 
 #[derive(Debug, Clone)]
 struct Moments {
-    first: Tensor<1>,
-    second: Tensor<1>,
+    first: Vec<f32>,
+    second: Vec<f32>,
     shape: Vec<usize>,
 }
 
@@ -56,25 +58,26 @@ impl Adam {
     pub fn step(&mut self, network: Network, gradients: &Gradients, learning_rate: f64) -> Network {
         self.num_steps += 1;
         let correction = |beta: f32| 1.0 - f64::from(beta).powi(self.num_steps as i32);
-        let first_correction = correction(self.config.beta_1);
-        let mut update = Update {
+        let mut mapper = StepMapper {
             path: ParameterPath::default(),
-            config: self.config,
-            step_size: (learning_rate / first_correction) as f32,
-            second_root: correction(self.config.beta_2).sqrt() as f32,
+            rule: Rule {
+                config: self.config,
+                step_size: (learning_rate / correction(self.config.beta_1)) as f32,
+                second_root: correction(self.config.beta_2).sqrt() as f32,
+            },
             gradients,
             moments: &mut self.moments,
         };
-        network.map(&mut update)
+        network.map(&mut mapper)
     }
 
-    /// The moments as `exp_avg.<name>` and `exp_avg_sq.<name>`, PyTorch's words.
+    /// The moments as `exp_avg.<name>` and `exp_avg_sq.<name>`, PyTorch's words, in the layout that
+    /// Burn gives the parameter: that of a linear layer is `[inputs, outputs]`.
     pub fn export(&self) -> BTreeMap<String, NamedTensor> {
         let mut tensors = BTreeMap::new();
-        for (name, moments) in &self.moments {
-            for (kind, tensor) in [("exp_avg", &moments.first), ("exp_avg_sq", &moments.second)] {
-                let values = tensor.clone().into_data().iter::<f32>().collect();
-                let tensor = NamedTensor { shape: moments.shape.clone(), values };
+        for (name, Moments { first, second, shape }) in &self.moments {
+            for (kind, values) in [("exp_avg", first), ("exp_avg_sq", second)] {
+                let tensor = NamedTensor { shape: shape.clone(), values: values.clone() };
                 tensors.insert(format!("{kind}.{name}"), tensor);
             }
         }
@@ -84,59 +87,72 @@ impl Adam {
     /// The optimizer that [`Self::export`] described, after `num_steps` steps.
     ///
     /// # Errors
-    /// A moment without its partner.
+    /// A moment without its partner, or of another size.
     pub fn import(
         config: AdamConfig,
         num_steps: u32,
         tensors: &BTreeMap<String, NamedTensor>,
-        device: &Device,
     ) -> Result<Self, WeightsError> {
-        let load = |tensor: &NamedTensor| {
-            let data = TensorData::new(tensor.values.clone(), [tensor.values.len()]);
-            Tensor::<1>::from_data(data, device)
-        };
         let mut moments = BTreeMap::new();
         for (key, first) in tensors {
             let Some(name) = key.strip_prefix("exp_avg.") else { continue };
             let second_key = format!("exp_avg_sq.{name}");
-            let second = tensors.get(&second_key).ok_or_else(|| {
-                WeightsError::Mismatch(format!("the optimizer has no `{second_key}`"))
+            let second = tensors.get(&second_key).filter(|second| second.shape == first.shape);
+            let second = second.ok_or_else(|| {
+                let message = format!("the optimizer has no `{second_key}` to go with `{key}`");
+                WeightsError::Mismatch(message)
             })?;
-            let pair =
-                Moments { first: load(first), second: load(second), shape: first.shape.clone() };
+            let pair = Moments {
+                first: first.values.clone(),
+                second: second.values.clone(),
+                shape: first.shape.clone(),
+            };
             moments.insert(name.to_string(), pair);
         }
         Ok(Self { config, num_steps, moments })
     }
 }
 
-struct Update<'a> {
-    path: ParameterPath,
+/// Number of values that one thread moves at a time.
+const CHUNK: usize = 1 << 14;
+
+/// The arithmetic of one step.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
     config: AdamConfig,
+    /// `lr / (1 - beta_1^t)`.
     step_size: f32,
+    /// `sqrt(1 - beta_2^t)`.
     second_root: f32,
+}
+
+impl Rule {
+    fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut Moments) {
+        let Self { config: AdamConfig { beta_1, beta_2, epsilon }, step_size, second_root } = *self;
+        let first = moments.first.par_chunks_mut(CHUNK);
+        let second = moments.second.par_chunks_mut(CHUNK);
+        let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        chunks.zip(first.zip(second)).for_each(|((weights, gradient), (first, second))| {
+            let moments = first.iter_mut().zip(second);
+            for ((weight, &gradient), (first, second)) in
+                weights.iter_mut().zip(gradient).zip(moments)
+            {
+                *first = *first * beta_1 + gradient * (1.0 - beta_1);
+                *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
+                *weight -= *first / (second.sqrt() / second_root + epsilon) * step_size;
+            }
+        });
+    }
+}
+
+struct StepMapper<'a> {
+    path: ParameterPath,
+    rule: Rule,
     gradients: &'a Gradients,
     moments: &'a mut BTreeMap<String, Moments>,
 }
 
-impl Update<'_> {
-    fn moved(&mut self, value: Tensor<1>, gradient: Tensor<1>, shape: Vec<usize>) -> Tensor<1> {
-        let AdamConfig { beta_1, beta_2, epsilon } = self.config;
-        let zeros = || Tensor::zeros_like(&gradient);
-        let (first, second) = match self.moments.remove(&self.path.name()) {
-            Some(moments) => (moments.first, moments.second),
-            None => (zeros(), zeros()),
-        };
-        let first = first * beta_1 + gradient.clone() * (1.0 - beta_1);
-        let second = second * beta_2 + gradient.clone() * gradient * (1.0 - beta_2);
-        let denominator = second.clone().sqrt() / self.second_root + epsilon;
-        let moved = value - first.clone() / denominator * self.step_size;
-        self.moments.insert(self.path.name(), Moments { first, second, shape });
-        moved
-    }
-}
-
-impl ModuleMapper for Update<'_> {
+impl ModuleMapper for StepMapper<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
     }
@@ -151,13 +167,23 @@ impl ModuleMapper for Update<'_> {
         }
         let Some(gradient) = param.val().grad(self.gradients) else { return param };
         param.map(|value| {
-            let shape = value.shape();
-            let moved = self.moved(
-                value.without_autodiff().reshape([-1]),
-                gradient.reshape([-1]),
-                shape.to_vec(),
-            );
-            Tensor::from_inner(moved.reshape(shape)).require_grad()
+            let value = value.without_autodiff();
+            let (device, shape) = (value.device(), value.dims());
+            let mut weights = values(value);
+            let moments = self.moments.entry(self.path.name()).or_insert_with(|| Moments {
+                first: vec![0.0; weights.len()],
+                second: vec![0.0; weights.len()],
+                shape: shape.to_vec(),
+            });
+            self.rule.apply(&mut weights, &values(gradient), moments);
+            let moved = Tensor::from_data(TensorData::new(weights, shape), &device);
+            Tensor::from_inner(moved).require_grad()
         })
     }
+}
+
+/// The values in row-major order; the tensor's own memory where it can be had. There is nothing to
+/// fall back to: networks are made of 32-bit floats.
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
 }

@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         if let Some(checkpoint) = store.latest(&config.fingerprint)? {
             run.network = import_weights(network, &checkpoint.weights)?;
             let num_steps = checkpoint.state.optimizer_steps;
-            run.adam = Adam::import(config.adam, num_steps, &checkpoint.optimizer, device)?;
+            run.adam = Adam::import(config.adam, num_steps, &checkpoint.optimizer)?;
             run.state = checkpoint.state;
         }
         run.network = run.network.train();

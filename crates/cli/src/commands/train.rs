@@ -38,14 +38,14 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let Backend::Cpu = args.backend;
     let device = Device::flex();
     let config = requested_config(args)?;
-    let folder = run_folder(args, config.as_ref())?;
-    let config = config::load_run(folder.path())?;
-    tracing::info!("run folder: {}", folder.path().display());
     if let Some(synthetic) = &config.synthetic {
         prepare_synthetic(synthetic)?;
     }
+    // Before the folder is made: missing data leave nothing behind.
     let training = read_training_images(&config)?;
     let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    let folder = run_folder(args, &config)?;
+    tracing::info!("run folder: {}", folder.path().display());
     let photos = training_photos(&config, &training)?;
     for &seed in &config.run.seeds {
         let seed_folder = folder.seed(seed)?;
@@ -63,11 +63,11 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
 }
 
-/// The configuration that the arguments ask for; `None` when they only name a run.
-fn requested_config(args: &TrainArgs) -> CliResult<Option<Config>> {
+/// The configuration that the arguments ask for; that of the run when they only name a run.
+fn requested_config(args: &TrainArgs) -> CliResult<Config> {
     let Some(name) = &args.config else {
         return match (&args.run, args.seed, args.overrides.is_empty()) {
-            (Some(_), None, true) => Ok(None),
+            (Some(run), None, true) => config::load_run(run),
             _ => Err(CliError::new(
                 ExitKind::Usage,
                 "without --config, --resume needs --run and nothing that changes the run",
@@ -76,21 +76,18 @@ fn requested_config(args: &TrainArgs) -> CliResult<Option<Config>> {
     };
     let mut overrides = args.overrides.clone();
     overrides.extend(args.seed.map(|seed| format!("run.seeds=[{seed}]")));
-    config::load(name, &overrides).map(Some)
+    config::load(name, &overrides)
 }
 
-fn run_folder(args: &TrainArgs, config: Option<&Config>) -> CliResult<RunFolder> {
+fn run_folder(args: &TrainArgs, config: &Config) -> CliResult<RunFolder> {
     let name = args.config.as_deref().map(config::config_name).unwrap_or_default();
-    match (&args.run, config, args.resume) {
-        (Some(path), _, true) => RunFolder::resume(path, config),
-        (None, Some(config), true) => {
+    match (&args.run, args.resume) {
+        (Some(path), true) => RunFolder::resume(path, Some(config)),
+        (None, true) => {
             RunFolder::resume(&RunFolder::newest(&config.run.output, &name)?, Some(config))
         }
-        (Some(path), Some(config), false) => RunFolder::create(path, config),
-        (None, Some(config), false) => {
-            RunFolder::create_numbered(&config.run.output, &name, config)
-        }
-        (_, None, _) => Err(CliError::new(ExitKind::Usage, "name a --config")),
+        (Some(path), false) => RunFolder::create(path, config),
+        (None, false) => RunFolder::create_numbered(&config.run.output, &name, config),
     }
 }
 

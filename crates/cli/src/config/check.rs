@@ -63,7 +63,7 @@ impl DataSection {
         checks.require(is_unique, "data.classes", "names a class twice");
         for (folder, class) in &self.class_names {
             checks.require(
-                classes.contains(class),
+                classes.contains(class) || class.is_empty(),
                 &format!("data.class_names.{folder}"),
                 format!("is `{class}`, which is not in data.classes"),
             );

@@ -116,7 +116,7 @@ fn an_imported_optimizer_goes_on_where_it_was() -> TestResult {
     let network = import_weights(network, &weights_with_features(&golden))?.train();
     let mut adam = Adam::new(ADAM);
     let (network, _) = step(&mut adam, network, &golden, 0.1);
-    let mut restored = Adam::import(ADAM, adam.num_steps(), &adam.export(), &Device::flex())?;
+    let mut restored = Adam::import(ADAM, adam.num_steps(), &adam.export())?;
     let (kept_on, _) = step(&mut adam, network.clone(), &golden, 0.1);
     let (taken_up, _) = step(&mut restored, network, &golden, 0.1);
     assert_eq!(export_weights(&kept_on), export_weights(&taken_up));
@@ -128,6 +128,6 @@ fn an_imported_optimizer_goes_on_where_it_was() -> TestResult {
 fn a_moment_without_its_partner_is_refused() {
     let moment = NamedTensor { shape: vec![1], values: vec![0.0] };
     let tensors = BTreeMap::from([("exp_avg.fc.bias".to_string(), moment)]);
-    let error = Adam::import(ADAM, 1, &tensors, &Device::flex()).err();
+    let error = Adam::import(ADAM, 1, &tensors).err();
     assert!(error.is_some_and(|error| error.to_string().contains("exp_avg_sq.fc.bias")));
 }

@@ -1,0 +1,74 @@
+//! The real data set; `DERMX_DATA` names its root.
+
+use crate::dermx::{TestResult, succeed};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// The root of the real data set, or `None` with a loud note.
+fn real() -> Option<String> {
+    let root = std::env::var("DERMX_DATA").ok();
+    if root.is_none() {
+        // Not `eprintln`: the test harness would keep it to itself.
+        let note = "SKIPPED: set DERMX_DATA to the root of the DermX data set to run this test";
+        let _ = writeln!(std::io::stderr(), "{note}");
+    }
+    root
+}
+
+#[test]
+fn real_description_is_the_published_one() -> TestResult {
+    let Some(root) = real() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let output = succeed(folder.path(), &["dataset", "describe", "--data", &root])?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in [
+        "1698 evaluations, 566 images",
+        "411 discarded",
+        "1287 accepted / 526 images",
+        "1277 single / 525 images",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    let output = succeed(folder.path(), &["dataset", "describe", "--data", &root, "--json"])?;
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(json["counts"]["evaluations"], 1698);
+    assert_eq!(
+        json["table_4_dermx"],
+        serde_json::json!({
+            "Acne": 99, "Actinic keratosis": 91, "Psoriasis": 97, "Seborrheic dermatitis": 78,
+            "Viral warts": 74, "Vitiligo": 86,
+        })
+    );
+    Ok(())
+}
+
+#[test]
+fn real_masks_give_maps_without_a_network_their_known_scores() -> TestResult {
+    let Some(root) = real() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let maps = folder.path().join("maps");
+    fs::create_dir(&maps)?;
+    let map =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/foreign_heatmaps/maps/tiny.npy");
+    for line in fs::read_to_string(Path::new(&root).join("metadata.csv"))?.lines().skip(1) {
+        let file_name = Path::new(line.split(';').nth(3).ok_or("a short line")?);
+        let image_id = file_name.file_stem().ok_or("no file name")?.to_string_lossy().into_owned();
+        fs::copy(&map, maps.join(format!("{image_id}.npy")))?;
+    }
+    let args = ["evaluate", "--data", &root, "--heatmaps", "maps", "--json"];
+    let record: serde_json::Value = serde_json::from_slice(&succeed(folder.path(), &args)?.stdout)?;
+    assert_eq!(record["scoring"]["num_mask_rows"], 3194);
+    assert_eq!(record["scoring"]["num_union_rows"], 1444);
+    let mean = |value: &serde_json::Value| value["mean"].as_f64().unwrap_or(f64::NAN);
+    let centre = &record["baselines"]["centre_gaussian"]["Union"];
+    for (score, expected) in [("f1", 0.360), ("sensitivity", 0.574), ("specificity", 0.707)] {
+        assert!((mean(&centre[score]) - expected).abs() < 5e-4, "{score}: {}", centre[score]);
+    }
+    let random = mean(&record["baselines"]["random"]["Union"]["f1"]);
+    assert!((random - 0.283).abs() < 5e-4, "{random}");
+    // A map that points nowhere: F1 and sensitivity 0, specificity 1.
+    assert_eq!(mean(&record["table_6"]["Union"]["f1"]), 0.0);
+    assert_eq!(mean(&record["table_6"]["Union"]["specificity"]), 1.0);
+    Ok(())
+}

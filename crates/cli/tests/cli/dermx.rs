@@ -1,0 +1,165 @@
+//! Running the command, and a tiny data set to run it on.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+pub type TestResult = Result<(), Box<dyn Error>>;
+
+/// Number of training images of [`Workplace::train`].
+const NUM_TRAIN: usize = 24;
+
+/// The command with `args`, run in `folder`.
+pub fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dermx"));
+    command.current_dir(folder).args(args);
+    command
+}
+
+/// What the command printed to standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What the command printed to standard output.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs the command and expects success.
+pub fn succeed(folder: &Path, args: &[&str]) -> Result<Output, Box<dyn Error>> {
+    let output = command(folder, args).output()?;
+    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    Ok(output)
+}
+
+/// Runs the command and expects `exit_code` and a message with every one of `parts`, no panic.
+pub fn fail(folder: &Path, args: &[&str], exit_code: i32, parts: &[&str]) -> TestResult {
+    let output = command(folder, args).output()?;
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code), "{args:?}: {message}");
+    assert!(message.contains("error: "), "{args:?}: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{args:?}: no `{part}` in: {message}");
+    }
+    for part in ["panicked", "internal fault", "RUST_BACKTRACE"] {
+        assert!(!message.contains(part), "{args:?}: {message}");
+    }
+    Ok(())
+}
+
+/// A temporary folder with a tiny data set of its own.
+pub struct Workplace {
+    folder: TempDir,
+}
+
+impl Workplace {
+    /// A copy of a synthetic set of 12 test and 24 training images.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
+        static SYNTHETIC: OnceLock<TempDir> = OnceLock::new();
+        let original = SYNTHETIC.get_or_init(|| {
+            let folder = TempDir::new().expect("a temporary folder");
+            let num_train = NUM_TRAIN.to_string();
+            let args = ["synth", "--out", "data", "--images", "12", "--train-images", &num_train];
+            succeed(folder.path(), &args).expect("synthetic data");
+            folder
+        });
+        let folder = TempDir::new()?;
+        copy(&original.path().join("data"), &folder.path().join("data"))?;
+        Ok(Self { folder })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// Arguments that train a small network for two seeds into the folder `run`.
+    pub fn train_args(run: &str) -> Vec<String> {
+        let settings = [
+            "data.train=data/train",
+            "data.test=data/dermx",
+            "data.test_images=data/dermx/images",
+            "synthetic.root=data",
+            "synthetic.num_images=12",
+            &format!("synthetic.num_train_images={NUM_TRAIN}"),
+            "input.size=[32, 40]",
+            "evaluate.size=[60, 80]",
+            "train.epochs=2",
+            "train.batch_size=4",
+            "report.num_gallery_images=3",
+        ];
+        let mut args: Vec<String> = ["train", "--config", "quickstart.toml", "--run", run]
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for setting in settings {
+            args.extend(["--set".to_string(), setting.to_string()]);
+        }
+        args
+    }
+
+    /// [`Self::train_args`] with `more`.
+    pub fn train(&self, run: &str, more: &[&str]) -> Command {
+        let mut command = command(self.path(), &[]);
+        command.args(Self::train_args(run)).args(more);
+        command
+    }
+}
+
+/// All files below `folder` by relative name, without those that tell of the machine and the hour.
+pub fn results(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+    const INCIDENTAL: [&str; 4] = ["environment.json", "timings.jsonl", ".lock", "checkpoints"];
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(&current)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if INCIDENTAL.contains(&name) {
+                continue;
+            }
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let relative = path.strip_prefix(folder)?.display().to_string();
+                    files.push((relative, fs::read(&path)?));
+                }
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Expects the same files with the same bytes.
+pub fn assert_same_results(one: &Path, other: &Path) -> TestResult {
+    let (one, other) = (results(one)?, results(other)?);
+    let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
+        files.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&one), names(&other));
+    for ((name, one), (_, other)) in one.iter().zip(&other) {
+        assert!(one == other, "{name} differs");
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        match path.is_dir() {
+            true => copy(&path, &target)?,
+            false => fs::copy(&path, &target).map(drop)?,
+        }
+    }
+    Ok(())
+}

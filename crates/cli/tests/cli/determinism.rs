@@ -1,0 +1,46 @@
+//! The same seed gives the same bytes.
+
+use crate::dermx::{TestResult, Workplace, assert_same_results, results, stderr};
+
+#[test]
+fn two_runs_and_any_number_of_threads_give_the_same_bytes() -> TestResult {
+    let workplace = Workplace::new()?;
+    // The report shows the name of the run's folder, so the folders share one.
+    for (run, num_threads) in
+        [("first/run", "2"), ("again/run", "2"), ("one-thread/run", "1"), ("many/run", "5")]
+    {
+        let output = workplace.train(run, &[]).env("RAYON_NUM_THREADS", num_threads).output()?;
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let names: Vec<String> =
+        results(&workplace.join("first/run"))?.into_iter().map(|(name, _)| name).collect();
+    for name in [
+        "eval.json",
+        "report/index.html",
+        "report/report.md",
+        "seed-0/eval.json",
+        "seed-0/metrics.jsonl",
+        "seed-0/per_image.csv",
+        "seed-0/predictions.csv",
+        "seed-0/heatmaps/synthetic-acne-001.npy",
+        "seed-0/heatmaps/heatmaps.json",
+        "seed-0/weights.safetensors",
+        "seed-1/predictions.csv",
+    ] {
+        assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
+    }
+    for other in ["again/run", "one-thread/run", "many/run"] {
+        assert_same_results(&workplace.join("first/run"), &workplace.join(other))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn seeds_differ() -> TestResult {
+    let workplace = Workplace::new()?;
+    assert!(workplace.train("run", &[]).output()?.status.success());
+    let [zero, one] = [0, 1]
+        .map(|seed| std::fs::read(workplace.join(&format!("run/seed-{seed}/predictions.csv"))));
+    assert_ne!(zero?, one?);
+    Ok(())
+}

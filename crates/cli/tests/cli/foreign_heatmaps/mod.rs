@@ -1,0 +1,149 @@
+//! Heat maps that another program wrote: scores equal those of NumPy (`generate.py`).
+
+use crate::dermx::{TestResult, fail, succeed};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TOLERANCE: f64 = 1e-6;
+
+#[derive(Deserialize)]
+struct Golden {
+    rows: Vec<Row>,
+    table_6: BTreeMap<String, BTreeMap<String, Score>>,
+    accuracy: f64,
+    f1: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    image_id: String,
+    rater: String,
+    characteristic: String,
+    f1: Option<f64>,
+    sensitivity: Option<f64>,
+    specificity: Option<f64>,
+    mass: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Score {
+    mean: Option<f64>,
+    std: Option<f64>,
+    n: u64,
+    undefined: u64,
+}
+
+fn here(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/foreign_heatmaps").join(name)
+}
+
+fn path(name: &str) -> String {
+    here(name).display().to_string()
+}
+
+fn is_close(found: Option<f64>, expected: Option<f64>) -> bool {
+    match (found, expected) {
+        (Some(found), Some(expected)) => (found - expected).abs() <= TOLERANCE,
+        (found, expected) => found == expected,
+    }
+}
+
+#[test]
+fn scores_are_those_of_numpy() -> TestResult {
+    let golden: Golden = serde_json::from_str(include_str!("golden.json"))?;
+    let folder = tempfile::tempdir()?;
+    let (data, maps, predictions) = (path("data"), path("maps"), path("predictions.csv"));
+    let args = ["evaluate", "--data", &data, "--heatmaps", &maps, "--predictions", &predictions];
+    succeed(folder.path(), &[&args[..], &["--out", "scores"]].concat())?;
+
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.path().join("scores/eval.json"))?)?;
+    let table = record["table_6"].as_object().ok_or("no table_6")?;
+    assert_eq!(table.keys().collect::<Vec<_>>(), golden.table_6.keys().collect::<Vec<_>>());
+    for (characteristic, scores) in &golden.table_6 {
+        for (name, expected) in scores {
+            let found = &table[characteristic][name];
+            let what = format!("{characteristic} {name}: {found}");
+            assert!(is_close(found["mean"].as_f64(), expected.mean), "{what}");
+            assert!(is_close(found["std"].as_f64(), expected.std), "{what}");
+            assert_eq!(found["n"].as_u64(), Some(expected.n), "{what}");
+            assert_eq!(found["undefined"].as_u64(), Some(expected.undefined), "{what}");
+        }
+    }
+    assert!(is_close(record["accuracy"]["mean"].as_f64(), Some(golden.accuracy)));
+    for (class, expected) in &golden.f1 {
+        let found = &record["table_5"][class]["f1"]["mean"];
+        assert!(is_close(found.as_f64(), Some(*expected)), "{class}: {found}");
+    }
+    assert_same_rows(&golden.rows, &folder.path().join("scores/per_image.csv"))
+}
+
+fn assert_same_rows(golden: &[Row], per_image: &Path) -> TestResult {
+    let mut found: BTreeMap<[String; 3], [Option<f64>; 4]> = BTreeMap::new();
+    for line in fs::read_to_string(per_image)?.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let key = [fields[0], fields[1], fields[2]].map(str::to_string);
+        found.insert(key, [3, 4, 5, 6].map(|idx| fields[idx].parse().ok()));
+    }
+    assert_eq!(found.len(), golden.len());
+    for row in golden {
+        let Row { image_id, rater, characteristic, f1, sensitivity, specificity, mass } = row;
+        let key = [image_id.clone(), rater.clone(), characteristic.clone()];
+        let expected = [*f1, *sensitivity, *specificity, *mass];
+        for (found, expected) in found[&key].iter().zip(expected) {
+            assert!(is_close(*found, expected), "{key:?}: {found:?}, NumPy {expected:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn damaged_and_missing_maps_are_named() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let maps = folder.path().join("maps");
+    fs::create_dir(&maps)?;
+    for name in ["plain.npy", "tall.npy", "tiny.npy", "wide.png"] {
+        fs::copy(here("maps").join(name), maps.join(name))?;
+    }
+    let data = path("data");
+    let args = ["evaluate", "--data", &data, "--heatmaps", "maps"];
+    succeed(folder.path(), &args)?;
+
+    let plain = maps.join("plain.npy");
+    let whole = fs::read(&plain)?;
+    fs::write(&plain, &whole[..whole.len() - 5])?;
+    fail(folder.path(), &args, 65, &["plain.npy"])?;
+    let mut not_finite = whole.clone();
+    let end = not_finite.len();
+    not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&plain, &not_finite)?;
+    fail(folder.path(), &args, 65, &["plain.npy", "NaN"])?;
+    fs::write(&plain, "nonsense")?;
+    fail(folder.path(), &args, 65, &["plain.npy"])?;
+    fs::remove_file(&plain)?;
+    fail(folder.path(), &args, 66, &["plain", "--partial"])?;
+    succeed(folder.path(), &[&args[..], &["--partial"]].concat())?;
+    fail(folder.path(), &["evaluate", "--data", &data, "--heatmaps", "none"], 66, &["none"])
+}
+
+#[test]
+fn predictions_that_do_not_fit_the_data_are_named() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let (data, maps) = (path("data"), path("maps"));
+    let args = ["evaluate", "--data", &data, "--heatmaps", &maps, "--predictions", "p.csv"];
+    let text = fs::read_to_string(here("predictions.csv"))?;
+    let cases: [(String, &[&str]); 5] = [
+        (text.replace("plain,Acne,Acne", "plain,Acne,Melanoma"), &["plain", "Melanoma"]),
+        (text.replace("plain,Acne,Acne", "plain,Vitiligo,Acne"), &["plain", "Vitiligo", "Acne"]),
+        (text.replace("plain,Acne,Acne\r\n", ""), &["plain"]),
+        (text.replace("predicted", "guess"), &["predicted", "guess"]),
+        (format!("{text}tiny,Viral warts,Acne\r\n"), &["tiny", "twice"]),
+    ];
+    for (broken, parts) in cases {
+        fs::write(folder.path().join("p.csv"), broken)?;
+        fail(folder.path(), &args, 65, &[parts, &["p.csv"]].concat())?;
+    }
+    Ok(())
+}

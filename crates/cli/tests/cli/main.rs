@@ -1,0 +1,9 @@
+//! The `dermx` command as its users meet it.
+
+mod broken_input;
+mod conformance;
+mod dermx;
+mod determinism;
+mod foreign_heatmaps;
+mod resume;
+mod stages;

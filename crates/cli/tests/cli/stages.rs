@@ -1,0 +1,97 @@
+//! Every stage can be run alone.
+
+use crate::dermx::{TestResult, Workplace, fail, stdout, succeed};
+use std::fs;
+
+#[test]
+fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> TestResult {
+    let workplace = Workplace::new()?;
+    assert!(workplace.train("run", &[]).output()?.status.success());
+    let images = "data/dermx/images";
+
+    let args = ["predict", "--run", "run", "--images", images, "--out", "predictions.csv"];
+    succeed(workplace.path(), &[&args[..], &["--logits"]].concat())?;
+    let again = fs::read_to_string(workplace.join("predictions.csv"))?;
+    let of_run = fs::read_to_string(workplace.join("run/seed-0/predictions.csv"))?;
+    let without_gold = |text: &str| -> Vec<String> {
+        let fields = text.lines().map(|line| {
+            let mut fields: Vec<&str> = line.split(',').collect();
+            fields.remove(1);
+            fields.join(",")
+        });
+        fields.collect()
+    };
+    assert_eq!(without_gold(&again), without_gold(&of_run));
+
+    let mut targets = "image_id,target\n".to_string();
+    for line in of_run.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        targets += &format!("{},{}\n", fields[0], fields[1]);
+    }
+    fs::write(workplace.join("targets.csv"), targets)?;
+    let args = ["explain", "--run", "run", "--images", images, "--targets", "targets.csv"];
+    succeed(workplace.path(), &[&args[..], &["--out", "maps"]].concat())?;
+    for name in ["synthetic-acne-001.npy", "synthetic-vitiligo-002.npy"] {
+        let of_run = fs::read(workplace.join("run/seed-0/heatmaps").join(name))?;
+        assert!(fs::read(workplace.join("maps").join(name))? == of_run, "{name} differs");
+    }
+
+    let before = fs::read(workplace.join("run/eval.json"))?;
+    let output = succeed(workplace.path(), &["evaluate", "--run", "run", "--json"])?;
+    assert_eq!(fs::read(workplace.join("run/eval.json"))?, before);
+    assert_eq!(output.stdout, before);
+    let record: serde_json::Value = serde_json::from_slice(&before)?;
+    assert_eq!(record["seeds"], serde_json::json!([0, 1]));
+    for key in ["accuracy", "macro_f1", "table_5", "table_6", "baselines"] {
+        assert!(!record[key].is_null(), "{key}");
+    }
+
+    succeed(workplace.path(), &["report", "run", "--out", "page"])?;
+    let page = fs::read_to_string(workplace.join("page/index.html"))?;
+    for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
+        assert!(page.contains(part), "{part}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_is_never_overwritten() -> TestResult {
+    let workplace = Workplace::new()?;
+    fs::create_dir(workplace.join("full"))?;
+    fs::write(workplace.join("full/notes.txt"), "mine")?;
+    let args = Workplace::train_args("full");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fail(workplace.path(), &args, 73, &["full", "--resume"])?;
+    fail(workplace.path(), &["synth", "--out", "full"], 65, &["full"])?;
+    assert_eq!(fs::read_to_string(workplace.join("full/notes.txt"))?, "mine");
+    Ok(())
+}
+
+#[test]
+fn a_layer_that_does_not_exist_lists_those_that_do() -> TestResult {
+    let workplace = Workplace::new()?;
+    let settings = ["--set", "run.seeds=[0]", "--set", "train.epochs=1", "--no-eval"];
+    assert!(workplace.train("run", &settings).output()?.status.success());
+    let args = ["explain", "--run", "run", "--images", "data/dermx/images", "--out", "maps"];
+    let args = [&args[..], &["--layer", "layer5"]].concat();
+    fail(workplace.path(), &args, 78, &["layer5", "layer4.1", "stem"])
+}
+
+#[test]
+fn help_has_an_example_for_every_command() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    for command in [
+        &["train"][..],
+        &["synth"],
+        &["dataset", "describe"],
+        &["predict"],
+        &["explain"],
+        &["evaluate"],
+        &["report"],
+    ] {
+        let output = succeed(folder.path(), &[command, &["--help"]].concat())?;
+        let example = format!("Example: dermx {}", command.join(" "));
+        assert!(stdout(&output).contains(&example), "{command:?}");
+    }
+    fail(folder.path(), &["trian"], 2, &["trian", "train"])
+}

@@ -1,0 +1,263 @@
+//! Files of weights: against Python's `safetensors`, there and back, and damaged.
+
+#[path = "../networks/mod.rs"]
+mod networks;
+
+use burn::tensor::Device;
+use dermx_model::{
+    Architecture, NamedTensor, Network, WeightsError, export_weights, import_weights,
+    read_safetensors, write_safetensors,
+};
+use networks::{Weights, bits, gap, seeded, seeded_images, seeded_weights, values};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn tensor(shape: &[usize], values: &[f32]) -> NamedTensor {
+    NamedTensor { shape: shape.to_vec(), values: values.to_vec() }
+}
+
+/// What `generate.py` writes to `plain.safetensors`.
+fn plain() -> Weights {
+    let quarters: Vec<f32> = (0..6).map(|value| value as f32 / 4.0).collect();
+    let centred: Vec<f32> = (0..24).map(|value| value as f32 - 12.0).collect();
+    let edges = [0x3F80_0001, 0xBF7F_FFFF, 0x0000_0001, 0x8000_0000].map(f32::from_bits);
+    let special =
+        [0x7F80_0000, 0xFF80_0000, 0x7FC0_0001, 0x7F7F_FFFF, 0x0080_0000].map(f32::from_bits);
+    Weights::from([
+        ("fc.weight".into(), tensor(&[2, 3], &quarters)),
+        ("bn1.running_mean".into(), tensor(&[4], &edges)),
+        ("special".into(), tensor(&[5], &special)),
+        ("scalar".into(), tensor(&[], &[-1.5])),
+        ("empty".into(), tensor(&[0, 3], &[])),
+        ("conv1.weight".into(), tensor(&[2, 3, 2, 2], &centred)),
+    ])
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights_file").join(name)
+}
+
+/// Fails unless names, shapes and the bits of all values are the same.
+#[track_caller]
+fn assert_same_bits(found: &Weights, expected: &Weights) {
+    assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
+    for (name, tensor) in found {
+        assert_eq!(tensor.shape, expected[name].shape, "{name}");
+        assert!(bits(&tensor.values) == bits(&expected[name].values), "{name} differs");
+    }
+}
+
+/// The failure to read a file of these bytes; it has to name the file.
+fn read_error(bytes: &[u8]) -> WeightsError {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("broken.safetensors");
+    std::fs::write(&path, bytes).expect("writes");
+    let error = read_safetensors(&path).expect_err("refused");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    error
+}
+
+/// A file with this header and these bytes after it.
+fn file_of(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+fn resnet18(seed: u64) -> Network {
+    seeded(&gap(Architecture::Resnet18, 2), seed)
+}
+
+/// The failure to put weights into a ResNet-18 with 2 classes, after `alter`.
+fn import_error(alter: impl Fn(&mut Weights)) -> String {
+    let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+    let mut weights = seeded_weights(&network, 1);
+    alter(&mut weights);
+    let error = import_weights(network, &weights).expect_err("refused").to_string();
+    let rest = error.strip_prefix("the weights do not fit the network: ").expect("a mismatch");
+    rest.to_string()
+}
+
+#[test]
+fn a_file_of_pythons_safetensors_is_read_bit_for_bit() {
+    let found = read_safetensors(&golden("plain.safetensors")).expect("reads");
+    assert_same_bits(&found, &plain());
+}
+
+#[test]
+fn a_written_file_has_the_bytes_of_pythons() {
+    let written = write_safetensors(&plain()).expect("writes");
+    assert!(written == std::fs::read(golden("plain.safetensors")).expect("reads"));
+}
+
+#[test]
+fn metadata_and_counters_of_pytorch_are_passed_over() {
+    let found = read_safetensors(&golden("counted.safetensors")).expect("reads");
+    assert_same_bits(&found, &Weights::from([("fc.bias".into(), tensor(&[1], &[0.3]))]));
+}
+
+#[test]
+fn other_types_are_refused_by_name() {
+    for (file, dtype) in [("float16.safetensors", "F16"), ("float64.safetensors", "F64")] {
+        let path = golden(file);
+        let error = read_safetensors(&path).expect_err("refused").to_string();
+        assert_eq!(error, format!("{}: `fc.bias` is {dtype}; expected F32", path.display()));
+    }
+}
+
+#[test]
+fn a_network_comes_back_from_a_file_bit_for_bit() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("weights.safetensors");
+    let (network, images) = (resnet18(1), seeded_images([1, 3, 32, 32], 3, &Device::flex()));
+    let weights = export_weights(&network);
+    let written = write_safetensors(&weights).expect("writes");
+    std::fs::write(&path, &written).expect("writes");
+    let read = read_safetensors(&path).expect("reads");
+    assert_same_bits(&read, &weights);
+
+    let other = resnet18(2);
+    assert_ne!(values(other.forward(images.clone())), values(network.forward(images.clone())));
+    let back = import_weights(other, &read).expect("fits");
+    assert_same_bits(&export_weights(&back), &weights);
+    let logits = [&network, &back].map(|network| bits(&values(network.forward(images.clone()))));
+    assert_eq!(logits[0], logits[1]);
+    assert!(write_safetensors(&export_weights(&back)).expect("writes") == written);
+}
+
+#[test]
+fn the_head_is_stored_as_classes_by_features() {
+    // Class 1 of 2, feature 5: row-major as in torchvision's `fc.weight`.
+    let network = resnet18(1);
+    let mut weights = export_weights(&network);
+    assert_eq!(weights["fc.weight"].shape, [2, 512]);
+    let head = weights.get_mut("fc.weight").expect("a head");
+    head.values.fill(0.0);
+    head.values[512 + 5] = 1.0;
+    weights.get_mut("fc.bias").expect("a bias").values.fill(0.0);
+    let network = import_weights(network, &weights).expect("fits");
+    let mut feature = Vec::new();
+    let images = seeded_images([1, 3, 32, 32], 3, &Device::flex());
+    let logits = network.forward_tapped(images, &mut |name, x| {
+        if name == "layer4" {
+            feature = values(x.clone().narrow(1, 5, 1));
+        }
+        x
+    });
+    assert_ne!(feature, [0.0]);
+    assert_eq!(values(logits), [0.0, feature[0]]);
+}
+
+#[test]
+fn counters_of_pytorch_may_be_among_the_weights() {
+    let network = resnet18(1);
+    let mut weights = seeded_weights(&network, 2);
+    weights.insert("bn1.num_batches_tracked".into(), tensor(&[], &[7.0]));
+    let network = import_weights(network, &weights).expect("fits");
+    weights.remove("bn1.num_batches_tracked");
+    assert_same_bits(&export_weights(&network), &weights);
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let error = import_error(|weights| drop(weights.remove("layer3.1.bn2.running_var")));
+    assert_eq!(error, "`layer3.1.bn2.running_var` is missing");
+}
+
+#[test]
+fn an_unexpected_tensor_is_named() {
+    let error = import_error(|weights| {
+        weights.insert("layer1.0.conv3.weight".into(), tensor(&[1], &[0.0]));
+    });
+    assert_eq!(error, "`layer1.0.conv3.weight` is not in the network");
+}
+
+#[test]
+fn a_misshapen_tensor_is_named_with_both_shapes() {
+    let error = import_error(|weights| {
+        weights.insert("fc.weight".into(), tensor(&[512, 2], &[0.0; 1024]));
+    });
+    assert_eq!(error, "`fc.weight` is [512, 2], expected [2, 512]");
+    let error = import_error(|weights| {
+        weights.insert("fc.bias".into(), tensor(&[1, 2], &[0.0; 2]));
+    });
+    assert_eq!(error, "`fc.bias` is [1, 2], expected [2]");
+}
+
+#[test]
+fn a_tensor_with_too_few_values_is_named() {
+    let error = import_error(|weights| {
+        weights.insert("fc.bias".into(), tensor(&[2], &[0.0]));
+    });
+    assert!(error.starts_with("`fc.bias` "), "{error}");
+    let short = Weights::from([("fc.bias".into(), tensor(&[2], &[0.0]))]);
+    let error = write_safetensors(&short).expect_err("refused").to_string();
+    assert!(error.contains("`fc.bias`"), "{error}");
+}
+
+#[test]
+fn all_problems_are_counted_and_the_first_eight_named() {
+    let error = import_error(|weights| weights.retain(|name, _| name.starts_with("fc.")));
+    assert_eq!(error.matches("is missing").count(), 8);
+    // 102 tensors without the head's two, less the eight.
+    assert!(error.ends_with("; and 92 more"), "{error}");
+}
+
+#[test]
+fn weights_of_another_depth_do_not_fit() {
+    let deep = gap(Architecture::Resnet50, 2).init(&Device::flex());
+    let error = import_weights(deep, &export_weights(&resnet18(1))).expect_err("refused");
+    assert!(error.to_string().contains("`layer1.0.conv1.weight` is [64, 64, 3, 3], expected"));
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused() {
+    let whole = std::fs::read(golden("plain.safetensors")).expect("reads");
+    for length in 0..whole.len() {
+        let error = read_error(&whole[..length]);
+        assert!(matches!(error, WeightsError::Format { .. }), "{length} bytes: {error}");
+    }
+}
+
+#[test]
+fn bytes_after_the_end_are_refused() {
+    let whole = std::fs::read(golden("plain.safetensors")).expect("reads");
+    read_error(&[whole, vec![0]].concat());
+}
+
+#[test]
+fn what_is_not_safetensors_is_refused() {
+    let of = |shape: &str, offsets: &str| {
+        let entry = format!(r#"{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}"#);
+        file_of(&format!(r#"{{"a":{entry}}}"#), &[0; 8])
+    };
+    assert!(write_safetensors(&Weights::new()).is_ok());
+    for (what, bytes) in [
+        ("text", b"model = resnet18\nclasses = 2\n".to_vec()),
+        ("a zip archive, as PyTorch saves", [b"PK\x03\x04".to_vec(), vec![0; 60]].concat()),
+        ("a header of 2^64 - 1 bytes", [vec![0xFF; 8], vec![0; 60]].concat()),
+        ("a header that is no JSON", file_of("not JSON", &[])),
+        ("offsets that end before they start", of("[2]", "[8,0]")),
+        ("offsets beyond the file", of("[4]", "[0,16]")),
+        ("a shape that does not fill its offsets", of("[1]", "[0,8]")),
+        ("a shape beyond all numbers", of("[4294967296,4294967296,4294967296]", "[0,8]")),
+        ("a negative size", of("[-2]", "[0,8]")),
+    ] {
+        let error = read_error(&bytes).to_string();
+        assert!(error.contains("not a valid safetensors file"), "{what}: {error}");
+    }
+    // The same header with sizes that fit is a file.
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("right.safetensors");
+    std::fs::write(&path, of("[2]", "[0,8]")).expect("writes");
+    assert_eq!(read_safetensors(&path).expect("reads")["a"], tensor(&[2], &[0.0; 2]));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let path = golden("none.safetensors");
+    let error = read_safetensors(&path).expect_err("refused");
+    assert!(matches!(error, WeightsError::Io { .. }));
+    assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    let folder = golden("");
+    let error = read_safetensors(&folder).expect_err("refused");
+    assert!(matches!(error, WeightsError::Io { .. }), "{error}");
+}
