@@ -1,2 +1,66 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks: `cargo xtask STAGE ...` runs the `dermx` command, the others look after the code.
+
+mod cargo;
+mod check;
+mod readme;
+mod stage;
+mod tidy;
+
+use anyhow::Result;
+use check::Step;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs dermx, and looks after its code.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    arg_required_else_help = true,
+    after_help = "Everything else is a stage of dermx: it is built and run with the same arguments.\n\
+                  Example: cargo xtask train --config quickstart.toml"
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run all tests; further arguments go to `cargo test`.
+    #[command(disable_help_flag = true)]
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Check everything that is checked before a change is taken.
+    Check {
+        /// Leave a step out.
+        #[arg(long, value_enum)]
+        skip: Vec<Step>,
+    },
+    /// Check the rules of the house that need no compiler.
+    Tidy,
+    /// A stage of dermx.
+    #[command(external_subcommand)]
+    Stage(Vec<OsString>),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Test { args } => check::test(&args).map(|()| ExitCode::SUCCESS),
+        Task::Check { skip } => check::run(&skip).map(|()| ExitCode::SUCCESS),
+        Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Task::Stage(args) => stage::run(&args),
+    }
+}

@@ -1,0 +1,58 @@
+//! Calling Cargo.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_path_buf()
+}
+
+/// A Cargo command in the root of the workspace.
+pub fn cargo(args: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root()).args(args);
+    command
+}
+
+/// Runs `command` and expects success.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+/// What `command` prints.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} ended with {}: {message}", output.status);
+    String::from_utf8(output.stdout).with_context(|| format!("{command:?} printed no text"))
+}
+
+/// What Cargo knows of the workspace and all it depends on.
+pub fn metadata() -> Result<Value> {
+    let text = output(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
+    serde_json::from_str(&text).context("cargo metadata printed no JSON")
+}
+
+/// Where Cargo builds.
+pub fn target_directory() -> Result<PathBuf> {
+    let args = ["metadata", "--format-version", "1", "--no-deps"];
+    let metadata: Value = serde_json::from_str(&output(&mut cargo(&args))?)?;
+    let folder =
+        metadata["target_directory"].as_str().context("Cargo names no target directory")?;
+    Ok(folder.into())
+}
+
+/// Builds everything, in the one profile that also tests and benchmarks use. The whole workspace,
+/// so that Cargo chooses the same features as for the tests, and compiles Burn once.
+pub fn build() -> Result<()> {
+    succeed(&mut cargo(&["build", "--release", "--workspace", "--quiet"]))
+}

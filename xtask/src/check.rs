@@ -1,0 +1,72 @@
+//! `cargo xtask check`: the cheapest check first.
+
+use crate::cargo::{cargo, succeed};
+use crate::{readme, tidy};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+/// A part of the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// Formatting.
+    Fmt,
+    /// The rules of the house.
+    Tidy,
+    /// Lints, as errors.
+    Clippy,
+    /// Documentation, with warnings as errors.
+    Doc,
+    /// All tests.
+    Test,
+    /// The README's commands as printed, in a copy of the project elsewhere.
+    Readme,
+}
+
+impl Step {
+    fn run(self) -> Result<()> {
+        let deny = ["--", "-D", "warnings"];
+        match self {
+            Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
+            Self::Tidy => tidy::run(),
+            Self::Clippy => {
+                succeed(cargo(&["clippy", "--release", "--workspace", "--all-targets"]).args(deny))
+            }
+            Self::Doc => succeed(
+                cargo(&["doc", "--release", "--workspace", "--no-deps"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+            Self::Test => test(&[]),
+            Self::Readme => readme::run(),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
+    }
+}
+
+/// Runs every step but those in `skip`; stops at the first that fails.
+pub fn run(skip: &[Step]) -> Result<()> {
+    let mut times: Vec<(String, Duration)> = Vec::new();
+    for step in Step::value_variants().iter().filter(|step| !skip.contains(step)) {
+        eprintln!("== {}", step.name());
+        let start = Instant::now();
+        step.run().with_context(|| format!("check `{}` failed", step.name()))?;
+        times.push((step.name(), start.elapsed()));
+    }
+    for (name, time) in times {
+        eprintln!("{name:>8} {:7.1} s", time.as_secs_f64());
+    }
+    eprintln!("all checks passed");
+    Ok(())
+}
+
+/// Runs the tests of the workspace with further arguments for `cargo test`.
+pub fn test(args: &[OsString]) -> Result<()> {
+    if std::env::var_os("DERMX_DATA").is_none() {
+        eprintln!("DERMX_DATA is not set: the tests on the real DermX annotations will be SKIPPED");
+    }
+    succeed(cargo(&["test", "--release", "--workspace"]).args(args))
+}

@@ -1,0 +1,34 @@
+//! Rules of the house that need no compiler; each is an invariant of ARCHITECTURE.md or a habit of
+//! CONTRIBUTING.md.
+
+mod dependencies;
+mod documents;
+mod files;
+mod sources;
+
+use crate::cargo::{self, output, root};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Checks every rule and reports all that is wrong at once.
+pub fn run() -> Result<()> {
+    let files = tracked_files()?;
+    let mut problems = dependencies::check(&cargo::metadata()?);
+    problems.extend(sources::check(&root(), &files)?);
+    problems.extend(files::check(&root(), &files)?);
+    problems.extend(documents::check(&root())?);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", problems.join("\n"))
+}
+
+/// Files that are, or would be, in version control, relative to the root.
+fn tracked_files() -> Result<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.current_dir(root()).args(["ls-files", "-z", "-co", "--exclude-standard"]);
+    let names = output(&mut git)?;
+    let paths = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
+    Ok(paths.filter(|path| root().join(path).exists()).collect())
+}
