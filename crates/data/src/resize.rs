@@ -4,6 +4,7 @@ use crate::ImageSize;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
+use std::error::Error;
 
 /// Stretches `photo` to `size`; its aspect ratio is not kept.
 ///
@@ -27,12 +28,15 @@ pub fn resize(photo: &RgbImage, size: ImageSize) -> RgbImage {
 
 fn resample(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
     let mut resampled = RgbImage::new(width, height);
-    // An `RgbImage` always holds width * height * 3 bytes: nothing here depends on the input.
-    let source =
-        ImageRef::new(photo.width(), photo.height(), photo.as_raw(), PixelType::U8x3).expect("RGB");
-    let mut target =
-        Image::from_slice_u8(width, height, &mut resampled, PixelType::U8x3).expect("RGB");
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut target, &options).expect("both images are RGB");
+    // Cannot fail: an `RgbImage` always holds width * height * 3 bytes, whatever was read.
+    convolve(photo, &mut resampled).expect("both images are RGB");
     resampled
+}
+
+fn convolve(photo: &RgbImage, resampled: &mut RgbImage) -> Result<(), Box<dyn Error>> {
+    let (width, height) = resampled.dimensions();
+    let source = ImageRef::new(photo.width(), photo.height(), photo.as_raw(), PixelType::U8x3)?;
+    let mut target = Image::from_slice_u8(width, height, resampled, PixelType::U8x3)?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Ok(Resizer::new().resize(&source, &mut target, &options)?)
 }

@@ -101,7 +101,7 @@ pub trait Observer {
 #[derive(Debug)]
 pub enum Outcome {
     /// All epochs are done; the network is in inference mode.
-    Finished(Network),
+    Finished(Box<Network>),
     /// The observer stopped it; the last checkpoint holds everything.
     Stopped,
 }
@@ -139,7 +139,7 @@ pub fn fit(
             return Ok(Outcome::Stopped);
         }
     }
-    Ok(Outcome::Finished(run.network.valid()))
+    Ok(Outcome::Finished(Box::new(run.network.valid())))
 }
 
 struct Run<'a> {

@@ -9,14 +9,11 @@ const NUM_WAITING: usize = 2;
 /// Makes batch after batch on another thread and hands them to `consume` in order.
 ///
 /// Ends when `consume` breaks, or with the first error of either side.
-pub(crate) fn prefetch<B: Send, T: Send, E: Send>(
+pub(crate) fn prefetch<B: Sync, T: Send, E: Send>(
     batches: &[B],
     make: impl Fn(&B) -> Result<T, E> + Sync + Send,
     mut consume: impl FnMut(&B, T) -> Result<ControlFlow<()>, E>,
-) -> Result<(), E>
-where
-    B: Sync,
-{
+) -> Result<(), E> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(NUM_WAITING);
         scope.spawn(move || {

@@ -113,8 +113,11 @@ impl Workplace {
     }
 }
 
+/// Relative names of files and their bytes.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// All files below `folder` by relative name, without those that tell of the machine and the hour.
-pub fn results(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+pub fn results(folder: &Path) -> Result<Files, Box<dyn Error>> {
     const INCIDENTAL: [&str; 4] = ["environment.json", "timings.jsonl", ".lock", "checkpoints"];
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -141,9 +144,8 @@ pub fn results(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> 
 /// Expects the same files with the same bytes.
 pub fn assert_same_results(one: &Path, other: &Path) -> TestResult {
     let (one, other) = (results(one)?, results(other)?);
-    let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
-        files.iter().map(|(name, _)| name.clone()).collect()
-    };
+    let names =
+        |files: &Files| -> Vec<String> { files.iter().map(|(name, _)| name.clone()).collect() };
     assert_eq!(names(&one), names(&other));
     for ((name, one), (_, other)) in one.iter().zip(&other) {
         assert!(one == other, "{name} differs");
