@@ -50,7 +50,7 @@ pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
     exporter.tensors
 }
 
-/// Puts `tensors` into `network`; names and shapes must fit exactly.
+/// `network` in inference mode with `tensors` in it; names and shapes must fit exactly.
 ///
 /// `num_batches_tracked` of PyTorch's batch normalization is accepted and not used.
 ///
@@ -66,7 +66,9 @@ pub fn import_weights(
         used: Vec::new(),
         problems: Vec::new(),
     };
-    let network = network.map(&mut importer);
+    // Clones share the state of running statistics, and a pending update would be averaged in
+    // later: `valid` gives the statistics a state of their own.
+    let network = network.valid().map(&mut importer);
     let mut problems = importer.problems;
     for name in tensors.keys() {
         if !importer.used.contains(name) && !name.ends_with("num_batches_tracked") {

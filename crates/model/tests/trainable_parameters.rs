@@ -124,7 +124,7 @@ fn new_weights_leave_the_choice_as_it_is() {
     let network = import_weights(network, &weights).expect("fits").train();
     let expected = BTreeSet::from(["fc.weight".to_string()]);
     assert_eq!(learning(&network), expected);
-    let network = import_weights(network, &weights).expect("fits");
+    let network = import_weights(network, &weights).expect("fits").train();
     assert_eq!(learning(&network), expected);
 }
 

@@ -78,5 +78,5 @@ fn a_run_in_use_or_with_another_configuration_is_refused() -> TestResult {
     child.kill()?;
     child.wait()?;
     args.extend(["--set", "train.learning_rate=0.5"]);
-    fail(workplace.path(), &args, 78, &["train.learning_rate", "0.001", "0.5"])
+    fail(workplace.path(), &args, 78, &["train.learning_rate", "0.0005", "0.5"])
 }
