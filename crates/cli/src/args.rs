@@ -101,6 +101,28 @@ pub struct SynthArgs {
 pub enum DatasetCommand {
     /// Count evaluations, images, classes and labels.
     Describe(DescribeArgs),
+    /// Compute the tables of the DermX paper that the annotations alone give.
+    Tables(TablesArgs),
+}
+
+/// Arguments of `dermx dataset tables`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset tables --data datasets/dermx --compare datasets/published/paper_tables.json"
+)]
+pub struct TablesArgs {
+    /// The data set: annotations/ and metadata.csv.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Printed tables to compare with: matching cells are counted, the others are listed.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Write tables.json, tables.md and a CSV file for each table into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON, at full precision.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `dermx dataset describe`.

@@ -4,12 +4,14 @@
 mod args;
 mod commands;
 mod config;
+mod dataset_tables;
 mod error;
 mod gallery;
 mod heatmaps;
 mod images;
 mod network;
 mod predictions;
+mod printed;
 mod progress;
 mod run_folder;
 mod score;
@@ -49,6 +51,7 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Train(args) => commands::train::run(&args),
         Command::Synth(args) => commands::synth::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
+        Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

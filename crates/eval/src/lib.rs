@@ -1,6 +1,7 @@
 //! Diagnostic and explainability scores on plain slices: no Burn, no images on disk, no other crate of ours.
 
 mod aggregate;
+mod agreement;
 mod baseline;
 mod diagnosis;
 mod error;
@@ -12,6 +13,10 @@ mod score;
 mod table;
 
 pub use aggregate::aggregate;
+pub use agreement::{
+    AgreementCounts, Judgement, PairAgreement, Spread, class_scores_over, pair_agreement,
+    pair_counts,
+};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;

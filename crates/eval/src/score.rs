@@ -19,6 +19,13 @@ impl Score {
         }
     }
 
+    /// As [`Score::over`], with [`population_std`].
+    pub fn over_population(values: &[Option<f64>]) -> Self {
+        let defined: Vec<f64> =
+            values.iter().copied().flatten().filter(|value| value.is_finite()).collect();
+        Self { std: population_std(&defined), ..Self::over(values) }
+    }
+
     /// Summarizes one score over the seeds of a study.
     ///
     /// As [`Score::over`] with the seeds' means as values, which are kept in `seeds`.

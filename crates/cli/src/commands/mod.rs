@@ -6,4 +6,5 @@ pub mod explain;
 pub mod predict;
 pub mod report;
 pub mod synth;
+pub mod tables;
 pub mod train;

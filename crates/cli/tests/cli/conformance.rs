@@ -72,3 +72,50 @@ fn real_masks_give_maps_without_a_network_their_known_scores() -> TestResult {
     assert_eq!(mean(&record["table_6"]["Union"]["specificity"]), 1.0);
     Ok(())
 }
+
+#[test]
+fn real_tables_are_the_printed_ones_to_the_last_cell() -> TestResult {
+    let Some(root) = real() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let printed = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../datasets/published/paper_tables.json")
+        .display()
+        .to_string();
+    let args = ["dataset", "tables", "--data", &root, "--compare", &printed];
+    let text = succeed(folder.path(), &[&args[..], &["--out", "tables"]].concat())?.stdout;
+    let text = String::from_utf8(text)?;
+    assert!(text.lines().any(|line| line == "566 / 566"), "{text}");
+    assert_eq!(fs::read_to_string(folder.path().join("tables/tables.md"))?, text);
+    let table_3b = fs::read_to_string(folder.path().join("tables/table_3b.csv"))?;
+    assert!(table_3b.contains("Plaque,0.48 ± 0.39,"), "{table_3b}");
+
+    let found: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.path().join("tables/tables.json"))?)?;
+    // Computed once by an independent program (NumPy and Pillow, from the mask files).
+    let expected: serde_json::Value = serde_json::from_str(include_str!("dermx_2021_tables.json"))?;
+    let num_numbers = assert_contains("", &found, &expected);
+    assert!(num_numbers > 700, "{num_numbers}");
+    Ok(())
+}
+
+/// Expects everything in `expected` in `found`, numbers to 1e-9; how many numbers there were.
+fn assert_contains(path: &str, found: &serde_json::Value, expected: &serde_json::Value) -> usize {
+    match expected {
+        serde_json::Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| assert_contains(&format!("{path}/{key}"), &found[key], value))
+            .sum(),
+        serde_json::Value::Number(number) => {
+            let (found, expected) = (found.as_f64(), number.as_f64().unwrap_or(f64::NAN));
+            assert!(
+                found.is_some_and(|found| (found - expected).abs() <= 1e-9),
+                "{path}: {found:?}"
+            );
+            1
+        }
+        expected => {
+            assert_eq!(found, expected, "{path}");
+            0
+        }
+    }
+}

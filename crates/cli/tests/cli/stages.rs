@@ -55,6 +55,25 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
 }
 
 #[test]
+fn the_tables_of_a_synthetic_set_count_its_raters_and_pairs() -> TestResult {
+    let workplace = Workplace::new()?;
+    let args = ["dataset", "tables", "--data", "data/dermx", "--json"];
+    let tables: serde_json::Value =
+        serde_json::from_slice(&succeed(workplace.path(), &args)?.stdout)?;
+    assert_eq!(tables["counts"]["images"], 12);
+    assert_eq!(tables["files_skipped"], 0);
+    let row = &tables["table_2b"]["Acne"]["f1"];
+    let num_pairs = row["n"].as_u64().unwrap_or(0);
+    assert!((2..=56).contains(&num_pairs) && num_pairs % 2 == 0, "{row}");
+    for table in ["table_1", "table_2a", "table_3a", "table_3b"] {
+        assert!(tables[table].is_object(), "{table}");
+    }
+    fs::write(workplace.join("printed.json"), "{}")?;
+    let args = ["dataset", "tables", "--data", "data/dermx", "--compare", "printed.json"];
+    fail(workplace.path(), &args, 65, &["printed.json", "tables"])
+}
+
+#[test]
 fn a_run_is_never_overwritten() -> TestResult {
     let workplace = Workplace::new()?;
     fs::create_dir(workplace.join("full"))?;
@@ -84,6 +103,7 @@ fn help_has_an_example_for_every_command() -> TestResult {
         &["train"][..],
         &["synth"],
         &["dataset", "describe"],
+        &["dataset", "tables"],
         &["predict"],
         &["explain"],
         &["evaluate"],
