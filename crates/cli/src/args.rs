@@ -38,6 +38,26 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Write the report of finished runs.
     Report(ReportArgs),
+    /// Look for exchanged classes in confusion matrices, and recompute the scores.
+    Audit(AuditArgs),
+}
+
+/// Arguments of `dermx audit`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx audit --matrices datasets/published/confusion_matrices.json --tables datasets/published/paper_tables.json"
+)]
+pub struct AuditArgs {
+    /// Confusion matrices: `test_order` (names of the true classes), `train_order` (names of the
+    /// predictions, if others), and `networks`, by name, as `[run][true][predicted]`.
+    #[arg(long, value_name = "FILE")]
+    pub matrices: PathBuf,
+    /// Printed tables to compare with (Tables 5a and 5b of the DermX paper).
+    #[arg(long, value_name = "FILE")]
+    pub tables: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What computes.

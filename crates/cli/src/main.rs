@@ -56,5 +56,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
     }
 }

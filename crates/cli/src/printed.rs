@@ -92,6 +92,13 @@ pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
     comparisons
 }
 
+/// Compares the rows `ours` with those of the printed table `name`.
+pub fn compare_table(name: &str, ours: &Value, printed: &Value) -> Comparison {
+    let mut comparison = Comparison::new(name);
+    comparison.walk("", &printed["tables"][name]["rows"], Some(ours));
+    comparison
+}
+
 impl Comparison {
     fn new(table: &str) -> Self {
         Self { table: table.to_string(), matching: 0, cells: 0, different: Vec::new() }

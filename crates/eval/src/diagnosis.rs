@@ -109,6 +109,24 @@ impl ConfusionMatrix {
         }
     }
 
+    /// The matrix in which prediction `predicted_of[c]` counts as class `c`.
+    ///
+    /// # Errors
+    /// When `predicted_of` does not name every class once.
+    pub fn with_predictions(&self, predicted_of: &[usize]) -> Result<Self, EvalError> {
+        let mut sorted = predicted_of.to_vec();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..self.num_classes()) {
+            let message = format!(
+                "found {predicted_of:?}, expected each of 0 to {} once",
+                self.num_classes().saturating_sub(1)
+            );
+            return Err(EvalError::new("permutation", message));
+        }
+        let permute = |row: &Vec<u64>| predicted_of.iter().map(|&idx| row[idx]).collect();
+        Ok(Self { rows: self.rows.iter().map(permute).collect() })
+    }
+
     /// Mean of the classes' F1, without the classes that have neither gold nor predicted images.
     pub fn macro_f1(&self) -> Option<f64> {
         let scores: Vec<f64> = (0..self.num_classes())

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod agreement;
+mod audit;
 mod baseline;
 mod diagnosis;
 mod error;
@@ -17,6 +18,7 @@ pub use agreement::{
     AgreementCounts, Judgement, PairAgreement, Spread, class_scores_over, pair_agreement,
     pair_counts,
 };
+pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;

@@ -5,12 +5,13 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "datasets/README.md",
+    "docs/published-results.md",
     "experiments/README.md",
 ];
 

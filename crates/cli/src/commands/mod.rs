@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod describe;
 pub mod evaluate;
 pub mod explain;

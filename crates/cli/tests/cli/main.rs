@@ -1,5 +1,6 @@
 //! The `dermx` command as its users meet it.
 
+mod audit;
 mod broken_input;
 mod conformance;
 mod dermx;

@@ -108,6 +108,7 @@ fn help_has_an_example_for_every_command() -> TestResult {
         &["explain"],
         &["evaluate"],
         &["report"],
+        &["audit"],
     ] {
         let output = succeed(folder.path(), &[command, &["--help"]].concat())?;
         let example = format!("Example: dermx {}", command.join(" "));
