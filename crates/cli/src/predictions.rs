@@ -1,6 +1,7 @@
 //! `predictions.csv`: one line for each image.
 
 use crate::error::{CliError, CliResult};
+use dermx_train::argmax;
 use std::path::Path;
 
 /// The prediction for one image.
@@ -34,11 +35,6 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
         logits.iter().map(|&logit| (f64::from(logit) - f64::from(max)).exp()).collect();
     let sum: f64 = exponentials.iter().sum();
     exponentials.iter().map(|value| value / sum).collect()
-}
-
-/// Index of the largest logit; the first of several.
-pub fn argmax(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, idx| if logits[idx] > logits[best] { idx } else { best })
 }
 
 /// The CSV text of `rows`: `image_id,gold,predicted,p_<class>...`, then `logit_<class>...`.

@@ -165,6 +165,9 @@ impl SeedFolder {
     }
 }
 
+/// The workspace's Cargo.toml asks for exactly this one.
+const BURN_VERSION: &str = "0.22.1";
+
 /// What a run ran on; for the reader, not part of the results.
 #[derive(Debug, Serialize)]
 struct Environment {
@@ -189,7 +192,7 @@ impl Environment {
             processor: std::env::consts::ARCH,
             num_threads: rayon::current_num_threads(),
             backend: "cpu (burn-flex)",
-            burn_version: "0.22.1",
+            burn_version: BURN_VERSION,
         }
     }
 }
@@ -284,4 +287,15 @@ fn differences(found: &Config, expected: &Config) -> CliResult<Vec<String>> {
         lines.push(format!("  [{section}]: the run has it, now there is none"));
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BURN_VERSION;
+
+    #[test]
+    fn the_named_version_of_burn_is_the_one_in_use() {
+        let workspace = include_str!("../../../Cargo.toml");
+        assert!(workspace.contains(&format!("burn = {{ version = \"={BURN_VERSION}\"")));
+    }
 }

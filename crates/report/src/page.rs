@@ -140,7 +140,14 @@ fn learning_rate(input: &ReportInput) -> String {
         (Some(first), Some(_)) if rates().all(|rate| rate == first) => {
             format!("Learning rate {first} throughout.")
         }
-        (Some(first), Some(last)) => format!("Learning rate from {first} to {last}."),
+        (Some(first), Some(last)) => {
+            format!("Learning rate from {} to {}.", three_digits(first), three_digits(last))
+        }
         _ => String::new(),
     }
+}
+
+/// The value with three significant digits.
+fn three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
 }

@@ -302,6 +302,7 @@ fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
     rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
 }
 
-fn argmax(row: &[f32]) -> usize {
+/// Index of the largest value; the first of several.
+pub fn argmax(row: &[f32]) -> usize {
     (0..row.len()).fold(0, |best, idx| if row[idx] > row[best] { idx } else { best })
 }

@@ -18,7 +18,7 @@ pub use adam::{Adam, AdamConfig};
 pub use checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
 pub use error::TrainError;
 pub use file::write_atomic;
-pub use fit::{FitConfig, Observer, Outcome, Schedule, StepReport, TrainingSet, fit};
+pub use fit::{FitConfig, Observer, Outcome, Schedule, StepReport, TrainingSet, argmax, fit};
 pub use initialize::initial_weights;
 pub use loss::{class_weights, weighted_cross_entropy};
 pub use photos::{Photos, images_to_tensor};
