@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 /// The root of the workspace.
 pub fn root() -> PathBuf {
@@ -53,6 +53,27 @@ pub fn target_directory() -> Result<PathBuf> {
 
 /// Builds everything, in the one profile that also tests and benchmarks use. The whole workspace,
 /// so that Cargo chooses the same features as for the tests, and compiles Burn once.
-pub fn build() -> Result<()> {
-    succeed(&mut cargo(&["build", "--release", "--workspace", "--quiet"]))
+pub const BUILD: [&str; 3] = ["build", "--release", "--workspace"];
+
+/// A shell's number for how a process ended.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::exit_code;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn exit_codes_are_passed_on_and_signals_are_numbers_from_128() {
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+        assert_eq!(exit_code(ExitStatus::from_raw(75 << 8)), 75);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+    }
 }

@@ -2,9 +2,10 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::{readme, tidy};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::ffi::OsString;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// A part of the check.
@@ -37,7 +38,11 @@ impl Step {
                 cargo(&["doc", "--release", "--workspace", "--no-deps"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
-            Self::Test => test(&[]),
+            Self::Test => {
+                let status = test(&[])?;
+                ensure!(status.success(), "cargo test ended with {status}");
+                Ok(())
+            }
             Self::Readme => readme::run(),
         }
     }
@@ -53,20 +58,29 @@ pub fn run(skip: &[Step]) -> Result<()> {
     for step in Step::value_variants().iter().filter(|step| !skip.contains(step)) {
         eprintln!("== {}", step.name());
         let start = Instant::now();
-        step.run().with_context(|| format!("check `{}` failed", step.name()))?;
+        let end = step.run();
         times.push((step.name(), start.elapsed()));
+        if end.is_err() {
+            print_times(&times);
+        }
+        end.with_context(|| format!("check `{}` failed", step.name()))?;
     }
-    for (name, time) in times {
-        eprintln!("{name:>8} {:7.1} s", time.as_secs_f64());
-    }
-    eprintln!("all checks passed");
+    print_times(&times);
+    eprintln!("every step passed");
     Ok(())
 }
 
-/// Runs the tests of the workspace with further arguments for `cargo test`.
-pub fn test(args: &[OsString]) -> Result<()> {
+fn print_times(times: &[(String, Duration)]) {
+    for (name, time) in times {
+        eprintln!("{name:>8} {:7.1} s", time.as_secs_f64());
+    }
+}
+
+/// Runs the tests of the workspace with further arguments for `cargo test`; how it ended.
+pub fn test(args: &[OsString]) -> Result<ExitStatus> {
     if std::env::var_os("DERMX_DATA").is_none() {
         eprintln!("DERMX_DATA is not set: the tests on the real DermX annotations will be SKIPPED");
     }
-    succeed(cargo(&["test", "--release", "--workspace"]).args(args))
+    let mut command = cargo(&["test", "--release", "--workspace"]);
+    command.args(args).status().context("cannot start cargo test")
 }

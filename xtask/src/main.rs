@@ -7,6 +7,7 @@ mod stage;
 mod tidy;
 
 use anyhow::Result;
+use cargo::exit_code;
 use check::Step;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 /// Runs dermx, and looks after its code.
 #[derive(Debug, Parser)]
 #[command(
-    name = "cargo xtask",
+    name = "xtask",
+    bin_name = "cargo xtask",
     arg_required_else_help = true,
     after_help = "Everything else is a stage of dermx: it is built and run with the same arguments.\n\
                   Example: cargo xtask train --config quickstart.toml"
@@ -58,7 +60,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Test { args } => check::test(&args).map(|()| ExitCode::SUCCESS),
+        Task::Test { args } => check::test(&args).map(|end| ExitCode::from(exit_code(end))),
         Task::Check { skip } => check::run(&skip).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Stage(args) => stage::run(&args),

@@ -9,10 +9,12 @@ use std::process::{Command, ExitCode};
 pub fn run(args: &[OsString]) -> Result<ExitCode> {
     let name = format!("dermx{}", std::env::consts::EXE_SUFFIX);
     let program = cargo::target_directory()?.join("release").join(name);
-    if !program.exists() {
-        eprintln!("compiling dermx for the first time; this takes some minutes");
+    let mut build = cargo::cargo(&cargo::BUILD);
+    // The first build compiles Burn, for minutes: then Cargo's progress is worth its lines.
+    if program.exists() {
+        build.arg("--quiet");
     }
-    cargo::build()?;
+    cargo::succeed(&mut build)?;
     let mut command = Command::new(&program);
     command.args(args);
     become_process(command).with_context(|| format!("cannot start {}", program.display()))
@@ -26,6 +28,5 @@ fn become_process(mut command: Command) -> std::io::Result<ExitCode> {
 
 #[cfg(not(unix))]
 fn become_process(mut command: Command) -> std::io::Result<ExitCode> {
-    let code = command.status()?.code();
-    Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    command.status().map(|status| ExitCode::from(cargo::exit_code(status)))
 }

@@ -3,8 +3,8 @@
 use dermx_data::ontology::{ADDITIONAL_TERMS, BASIC_TERMS, DIAGNOSES, NON_LOCALISABLE};
 use dermx_data::{Cohort, Counts, DermxDataset, Evaluation, Mask, describe};
 use dermx_eval::{
-    AgreementCounts, ClassScores, Judgement, OneVsRest, PairAgreement, Spread, class_scores_over,
-    mean, pair_agreement,
+    AgreementCounts, ClassScores, Judgement, OneVsRest, PairAgreement, Score, Spread,
+    class_scores_over, cohen_kappa, fleiss_kappa, krippendorff_alpha, mean, pair_agreement,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -49,6 +49,26 @@ pub struct DatasetTables {
     pub table_3a: Rows<PresenceRow>,
     /// Raters against each other, outlines of characteristics. Cohort `single`.
     pub table_3b: Rows<OutlineRow>,
+    /// Agreement beyond chance on the diagnosis ([`DIAGNOSIS`]) and on the presence of each
+    /// characteristic; not in the paper. Cohort `accepted`.
+    pub chance_corrected: Rows<ChanceCorrectedRow>,
+}
+
+/// The row of [`DatasetTables::chance_corrected`] with the six diagnoses as classes.
+pub const DIAGNOSIS: &str = "Diagnosis";
+
+/// Agreement beyond chance: 1 is agreement, 0 is chance.
+#[derive(Debug, Serialize)]
+pub struct ChanceCorrectedRow {
+    /// Cohen's kappa over the unordered pairs of raters who share images; mean and population
+    /// standard deviation.
+    pub cohen_kappa: Score,
+    /// Fleiss' kappa over the images that the most raters accepted.
+    pub fleiss_kappa: Option<f64>,
+    /// Number of those images.
+    pub fleiss_images: usize,
+    /// Krippendorff's alpha over all images.
+    pub krippendorff_alpha: Option<f64>,
 }
 
 /// Outlines of all evaluations.
@@ -138,6 +158,7 @@ impl DatasetTables {
             table_2b: rows(&DIAGNOSES, |diagnosis| diagnosis_row(&accepted, diagnosis)),
             table_3a: rows(&characteristics(), |name| presence_row(&accepted, name)),
             table_3b: outline_rows(dataset),
+            chance_corrected: chance_corrected_rows(&accepted),
         }
     }
 }
@@ -241,6 +262,52 @@ fn presence_row(accepted: &[&Evaluation], characteristic: &str) -> PresenceRow {
         evaluations: with.len(),
         images: images.len(),
         pairs_without_positive_reference: num_without_positive,
+    }
+}
+
+fn chance_corrected_rows(accepted: &[&Evaluation]) -> Rows<ChanceCorrectedRow> {
+    let diagnosis = |one: &Evaluation| {
+        let first = one.diagnoses.first();
+        first.and_then(|first| DIAGNOSES.iter().position(|known| known == first)).unwrap_or(0)
+    };
+    let mut rows = rows(&characteristics(), |name| {
+        chance_corrected_row(accepted, 2, |one| usize::from(one.has(name)))
+    });
+    rows.insert(DIAGNOSIS, chance_corrected_row(accepted, DIAGNOSES.len(), diagnosis));
+    rows
+}
+
+/// Agreement on a class below `num_classes` that every evaluation gives.
+fn chance_corrected_row(
+    accepted: &[&Evaluation],
+    num_classes: usize,
+    class: impl Fn(&Evaluation) -> usize,
+) -> ChanceCorrectedRow {
+    let mut by_pair: BTreeMap<(&str, &str), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut counts = Vec::new();
+    // Evaluations are sorted by image and rater.
+    for image in accepted.chunk_by(|one, other| one.image_id == other.image_id) {
+        let mut count = vec![0; num_classes];
+        for (idx, one) in image.iter().enumerate() {
+            count[class(one)] += 1;
+            for other in &image[idx + 1..] {
+                let pair = by_pair.entry((one.rater.as_str(), other.rater.as_str())).or_default();
+                pair.push((class(one), class(other)));
+            }
+        }
+        counts.push(count);
+    }
+    let kappas: Vec<Option<f64>> = by_pair.values().map(|pairs| cohen_kappa(pairs)).collect();
+    let num_raters = |count: &Vec<u64>| count.iter().sum::<u64>();
+    let most = counts.iter().map(num_raters).max().unwrap_or(0);
+    let complete: Vec<Vec<u64>> =
+        counts.iter().filter(|count| num_raters(count) == most).cloned().collect();
+    ChanceCorrectedRow {
+        cohen_kappa: Score::over_population(&kappas),
+        // One rater an image is not an error of the data: there is no agreement to speak of.
+        fleiss_kappa: fleiss_kappa(&complete).ok().flatten(),
+        fleiss_images: complete.len(),
+        krippendorff_alpha: krippendorff_alpha(&counts),
     }
 }
 

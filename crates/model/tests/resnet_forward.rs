@@ -156,6 +156,43 @@ fn a_basic_block_strides_in_its_first_convolution() {
 }
 
 #[test]
+fn a_block_is_rectified_after_each_convolution_but_the_last_and_after_the_sum() {
+    // The middles of the convolutions of `layer1.1`, and x = 3, -1, 0.5, -2 before it.
+    // Basic, -1 and 0.5: relu(0.5 relu(-x) + x) = 3, relu(0.5 - 1), 0.5, relu(1 - 2).
+    // Bottleneck, -1, -1, -2: relu(-2 relu(-relu(-x)) + x) = relu(x).
+    let basic = [("conv1", 4, -1.0), ("conv2", 4, 0.5)];
+    let bottleneck = [("conv1", 0, -1.0), ("conv2", 4, -1.0), ("conv3", 0, -2.0)];
+    let device = Device::flex();
+    for (architecture, middles) in
+        [(Architecture::Resnet18, &basic[..]), (Architecture::Resnet50, &bottleneck)]
+    {
+        let network = network_with(&gap(architecture, 1), |network| {
+            let mut weights = traceable_weights(network);
+            for &(conv, idx, value) in middles {
+                let name = format!("layer1.1.{conv}.weight");
+                weights.get_mut(&name).expect("a convolution").values[idx] = value;
+            }
+            weights
+        });
+        let mut found = Vec::new();
+        let images = seeded_images([1, 3, 8, 8], 1, &device);
+        network.forward_tapped(images, &mut |name, x| match name {
+            "layer1.0" => {
+                let mut before = vec![0.0; x.dims()[1] * 4];
+                before[..4].copy_from_slice(&[3.0, -1.0, 0.5, -2.0]);
+                Tensor::from_data(TensorData::new(before, x.dims()), &device)
+            }
+            "layer1.1" => {
+                found = channel(x.clone(), 0);
+                x
+            }
+            _ => x,
+        });
+        assert_close(&found, &[3.0, 0.0, 0.5, 0.0], 1e-5);
+    }
+}
+
+#[test]
 fn last_stride_1_keeps_every_cell_of_the_last_stage() {
     // The stride is 16 then: two cells a quadrant and direction.
     let config = NetworkConfig { last_stride: 1, ..gap(Architecture::Resnet50, 1) };

@@ -20,4 +20,4 @@ mod template;
 
 pub use error::ReportError;
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
-pub use page::{NOTICE, RenderedReport, render};
+pub use page::{RenderedReport, render};

@@ -12,12 +12,9 @@ use crate::score_text::readable;
 use crate::table::{Table, by_seed, table_5, table_6};
 use crate::template::Templates;
 use crate::{csv, template};
-use dermx_eval::EvalRecord;
+use dermx_eval::{EvalRecord, NOTICE};
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// What every report says first.
-pub const NOTICE: &str = "Research output; not a medical device.";
 
 /// A report as files in memory.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,12 +15,14 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("dermx-train", &["dermx-eval", "dermx-gradcam", "dermx-report", "dermx-cli"]),
 ];
 
+const COMMAND: &str = "dermx-cli";
+
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// What is wrong with the dependencies in `cargo metadata`'s `metadata`.
 pub fn check(metadata: &Value) -> Vec<String> {
     let graph = graph(metadata);
-    let mut problems = Vec::new();
+    let mut problems = dependents_of_command(metadata);
     for (package, forbidden) in FORBIDDEN {
         if !graph.contains_key(package) {
             problems.push(format!("dependencies: there is no package {package}"));
@@ -32,6 +34,17 @@ pub fn check(metadata: &Value) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Who depends on `dermx-cli`, be it for tests only: it is the binary, not a library.
+fn dependents_of_command(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let depends = |package: &&Value| {
+        let mut dependencies = package["dependencies"].as_array().into_iter().flatten();
+        dependencies.any(|dependency| dependency["name"] == COMMAND)
+    };
+    let names = packages.filter(depends).filter_map(|package| package["name"].as_str());
+    names.map(|name| format!("dependencies: {name} must not depend on {COMMAND}")).collect()
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -110,6 +123,19 @@ mod tests {
         assert_eq!(problems, ["dependencies: dermx-model must not depend on dermx-data"]);
         let problems = check(&metadata("dermx-gradcam", "dermx-cli", Value::Null));
         assert_eq!(problems, ["dependencies: dermx-gradcam must not depend on dermx-cli"]);
+    }
+
+    #[test]
+    fn not_even_tests_may_depend_on_the_command() {
+        let mut metadata = metadata("dermx-train", "burn-tensor", Value::Null);
+        let command = json!({"name": "dermx-cli", "kind": "dev"});
+        metadata["packages"][0]["dependencies"] = json!([command]);
+        assert_eq!(check(&metadata), ["dependencies: dermx-eval must not depend on dermx-cli"]);
+    }
+
+    #[test]
+    fn a_missing_package_is_found() {
+        assert_eq!(check(&Value::Null).len(), FORBIDDEN.len());
     }
 
     #[test]

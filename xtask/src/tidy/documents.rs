@@ -1,7 +1,6 @@
 //! Documents that name things name things that exist.
 
 use crate::readme::commands;
-use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
@@ -19,25 +18,39 @@ const DOCUMENTS: [&str; 7] = [
 const COMMANDS: [&str; 2] = ["cargo xtask train --config quickstart.toml", "cargo xtask test"];
 
 /// What is wrong with the documents in `root`.
-pub fn check(root: &Path) -> Result<Vec<String>> {
-    let read = |name: &str| {
-        fs::read_to_string(root.join(name)).with_context(|| format!("cannot read {name}"))
-    };
+pub fn check(root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     for name in DOCUMENTS {
-        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        for target in links(&read(name)?) {
-            if !root.join(folder).join(&target).exists() {
-                problems.push(format!("{name}: link to `{target}`, which does not exist"));
-            }
+        match fs::read_to_string(root.join(name)) {
+            Ok(text) => problems.extend(problems_of(name, &text, |path| root.join(path).exists())),
+            Err(error) => problems.push(format!("{name}: cannot be read: {error}")),
         }
     }
-    let found = commands(&read("README.md")?)?;
-    if found != COMMANDS {
-        problems.push(format!("README.md: the checked commands are {found:?}, not {COMMANDS:?}"));
+    problems
+}
+
+/// What is wrong with the document `name`, given which files there are.
+fn problems_of(name: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let broken = links(text).into_iter().filter(|target| !exists(&folder.join(target)));
+    let mut problems: Vec<String> =
+        broken.map(|target| format!("{name}: link to `{target}`, which does not exist")).collect();
+    match name {
+        "README.md" => problems.extend(wrong_commands(text)),
+        "ARCHITECTURE.md" => problems.extend(unchecked_invariants(text)),
+        _ => {}
     }
-    problems.extend(unchecked_invariants(&read("ARCHITECTURE.md")?));
-    Ok(problems)
+    problems
+}
+
+fn wrong_commands(readme: &str) -> Option<String> {
+    match commands(readme) {
+        Ok(found) if found == COMMANDS => None,
+        Ok(found) => {
+            Some(format!("README.md: the checked commands are {found:?}, not {COMMANDS:?}"))
+        }
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Targets of links to files of the project, without their anchors.
@@ -73,12 +86,40 @@ fn unchecked_invariants(architecture: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{links, unchecked_invariants};
+    use super::{check, links, problems_of, unchecked_invariants};
+    use std::path::Path;
 
     #[test]
     fn links_to_files_are_found() {
         let text = "[a](b.md#c) [d](https://e) ![f](g/h.jpg) [i](#j)";
         assert_eq!(links(text), ["b.md", "g/h.jpg"]);
+    }
+
+    #[test]
+    fn a_link_to_nowhere_is_found_from_its_folder() {
+        let exists = |path: &Path| path == Path::new("datasets/a.md");
+        assert!(problems_of("datasets/README.md", "[a](a.md)", exists).is_empty());
+        let problems = problems_of("CHANGELOG.md", "[a](a.md)", exists);
+        assert_eq!(problems, ["CHANGELOG.md: link to `a.md`, which does not exist"]);
+    }
+
+    #[test]
+    fn a_readme_with_other_commands_is_found() {
+        let readme = |command: &str| {
+            format!(
+                "<!-- checked commands -->\n```sh\n{command}\n```\n```sh\ncargo xtask test\n```\n\
+                 <!-- end of checked commands -->"
+            )
+        };
+        let problems = |text: &str| problems_of("README.md", text, |_| true).len();
+        assert_eq!(problems(&readme("cargo xtask train --config quickstart.toml")), 0);
+        assert_eq!(problems(&readme("cargo xtask train --config other.toml")), 1);
+        assert_eq!(problems("cargo xtask train --config quickstart.toml"), 1);
+    }
+
+    #[test]
+    fn missing_documents_are_found() {
+        assert_eq!(check(Path::new("nowhere")).len(), super::DOCUMENTS.len());
     }
 
     #[test]

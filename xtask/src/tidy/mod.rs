@@ -17,7 +17,7 @@ pub fn run() -> Result<()> {
     let mut problems = dependencies::check(&cargo::metadata()?);
     problems.extend(sources::check(&root(), &files)?);
     problems.extend(files::check(&root(), &files)?);
-    problems.extend(documents::check(&root())?);
+    problems.extend(documents::check(&root()));
     if problems.is_empty() {
         return Ok(());
     }

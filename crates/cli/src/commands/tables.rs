@@ -1,7 +1,7 @@
 //! `dermx dataset tables`.
 
 use crate::args::TablesArgs;
-use crate::dataset_tables::{DatasetTables, characteristics, localisable};
+use crate::dataset_tables::{DIAGNOSIS, DatasetTables, characteristics, localisable};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::printed::{self, Comparison};
 use crate::run_folder::to_json;
@@ -124,7 +124,31 @@ fn text_tables(tables: &DatasetTables) -> Vec<TextTable> {
         let counts = [row.ordered_pairs, row.scores.sensitivity.undefined];
         outlines.rows.push(cells(label, &row.scores, &counts));
     }
-    vec![text_counts(tables), images(tables), gold, diagnosis, presence, outlines]
+    let beyond_chance = chance_corrected(tables);
+    vec![text_counts(tables), images(tables), gold, diagnosis, presence, outlines, beyond_chance]
+}
+
+fn chance_corrected(tables: &DatasetTables) -> TextTable {
+    let mut table = TextTable::new(
+        "chance_corrected",
+        "Agreement beyond chance (not in the paper). Accepted evaluations; Cohen's kappa is mean and \
+         population standard deviation over pairs of raters",
+        &["", "Cohen", "pairs", "undefined", "Fleiss", "images", "Krippendorff"],
+    );
+    let number = |value: Option<f64>| value.map_or("undefined".to_string(), |v| format!("{v:.2}"));
+    for label in [vec![DIAGNOSIS], characteristics()].concat() {
+        let row = &tables.chance_corrected[label];
+        table.rows.push(vec![
+            label.to_string(),
+            mean_and_std(&row.cohen_kappa),
+            row.cohen_kappa.n.to_string(),
+            row.cohen_kappa.undefined.to_string(),
+            number(row.fleiss_kappa),
+            row.fleiss_images.to_string(),
+            number(row.krippendorff_alpha),
+        ]);
+    }
+    table
 }
 
 fn text_counts(tables: &DatasetTables) -> TextTable {
@@ -166,16 +190,19 @@ fn images(tables: &DatasetTables) -> TextTable {
 }
 
 fn cells(label: &str, scores: &ClassScores, counts: &[usize]) -> Vec<String> {
-    let score = |score: &Score| match (score.mean, score.std) {
-        (Some(mean), Some(std)) => format!("{mean:.2} ± {std:.2}"),
-        (Some(mean), None) => format!("{mean:.2}"),
-        (None, _) => "undefined".to_string(),
-    };
-    let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(score);
+    let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(mean_and_std);
     let mut cells = vec![label.to_string()];
     cells.extend(scores);
     cells.extend(counts.iter().map(ToString::to_string));
     cells
+}
+
+fn mean_and_std(score: &Score) -> String {
+    match (score.mean, score.std) {
+        (Some(mean), Some(std)) => format!("{mean:.2} ± {std:.2}"),
+        (Some(mean), None) => format!("{mean:.2}"),
+        (None, _) => "undefined".to_string(),
+    }
 }
 
 fn comparison_text(comparisons: &[Comparison]) -> String {

@@ -2,8 +2,9 @@
 
 mod sample;
 
+use dermx_eval::NOTICE;
 use dermx_eval::Score;
-use dermx_report::{EpochPoint, GalleryItem, NOTICE, RenderedReport, ReportInput, render};
+use dermx_report::{EpochPoint, GalleryItem, RenderedReport, ReportInput, render};
 use proptest::prelude::*;
 use sample::{JPEG, sample};
 
