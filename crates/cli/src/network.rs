@@ -71,7 +71,8 @@ impl TrainedNetwork {
     /// # Errors
     /// Its head is bound to another size.
     pub fn check_size(&self, size: ImageSize) -> CliResult<()> {
-        let cells = |size: ImageSize| [size.height.div_ceil(32), size.width.div_ceil(32)];
+        let cells =
+            |size: ImageSize| self.config.feature_size([size.height as usize, size.width as usize]);
         if self.config.head == Head::Flatten && cells(size) != cells(self.size) {
             let message = format!("the network takes images of {}, not of {size}", self.size);
             return Err(CliError::new(ExitKind::BadData, message));

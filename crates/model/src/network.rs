@@ -85,6 +85,11 @@ pub struct NetworkConfig {
 }
 
 impl NetworkConfig {
+    /// `[height, width]` of the last feature maps for images of `size` pixels.
+    pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
+        size.map(|side| side.div_ceil(16 * self.last_stride))
+    }
+
     /// Builds the network on `device` with Burn's default initialization.
     pub fn init(&self, device: &Device) -> Network {
         match self.architecture {

@@ -45,10 +45,7 @@ impl ResNet {
         let layer4 = stage(3, config.last_stride);
         let cells = match config.head {
             Head::Gap => 1,
-            Head::Flatten => {
-                let stride = 16 * config.last_stride;
-                config.input_size.iter().map(|side| side.div_ceil(stride)).product()
-            }
+            Head::Flatten => config.feature_size(config.input_size).iter().product(),
         };
         Self {
             conv1: conv(3, 64, 7, 2, device),
