@@ -88,7 +88,8 @@ pub struct TrainArgs {
     /// The run folder; without it, a new numbered one in `run.output`.
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Go on with the run in `--run`, or with the newest one of the configuration.
+    /// Go on with the run in `--run` (`--config` may be left out), or with the newest one of
+    /// `--config`.
     #[arg(long)]
     pub resume: bool,
     /// Stop after training: no predictions, heat maps, scores or report.
@@ -166,7 +167,7 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run")]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, resnet50.
+    /// An architecture: resnet18, resnet50. Its classes are called class_0, class_1, ...
     #[arg(long, requires = "weights", required_unless_present = "run")]
     pub arch: Option<Architecture>,
     /// A safetensors file with torchvision's names.

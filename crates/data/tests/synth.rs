@@ -142,6 +142,22 @@ fn a_set_of_moderate_size_is_like_the_study() {
     check_raters(&dataset);
     check_masks(root.path(), &dataset);
     check_color_average(root.path(), &dataset);
+    check_no_photo_is_in_both_sets(root.path());
+}
+
+fn check_no_photo_is_in_both_sets(root: &Path) {
+    let photos = |folder: &str| -> BTreeSet<Vec<u8>> {
+        let names = files(&root.join(folder)).into_iter();
+        let is_photo =
+            |name: &PathBuf| name.extension().is_some_and(|extension| extension == "jpg");
+        names
+            .filter(is_photo)
+            .map(|name| std::fs::read(root.join(folder).join(name)).unwrap())
+            .collect()
+    };
+    let (train, test) = (photos("train"), photos("dermx/images"));
+    assert_eq!((train.len(), test.len()), (180, 90));
+    assert!(train.is_disjoint(&test));
 }
 
 fn check_layout(root: &Path, dataset: &DermxDataset, summary: &SynthSummary) {

@@ -33,6 +33,15 @@ pub fn run(args: &ReportArgs) -> CliResult<()> {
 /// As [`run`].
 pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
     let config = config::load_run(run)?;
+    let scores = run.join("eval.json");
+    if !scores.exists() {
+        let message = format!(
+            "{}: the run is not scored yet; finish it with `dermx train --resume --run {}`",
+            scores.display(),
+            run.display()
+        );
+        return Err(CliError::new(ExitKind::MissingInput, message));
+    }
     let mut notes = notes(&config);
     let gallery = match gallery::items(&config, run) {
         Ok(items) => items,
@@ -55,7 +64,7 @@ pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
     let input = ReportInput {
         title: format!("DermX benchmark: {}", run_name(run)),
         run_facts: run_facts(&config, run)?,
-        evaluation: read_json::<EvalRecord>(&run.join("eval.json"))?,
+        evaluation: read_json::<EvalRecord>(&scores)?,
         per_seed,
         gallery,
         notes,

@@ -281,7 +281,11 @@ impl Watcher {
 
     fn finish(self) {
         let seconds = self.start.elapsed().as_secs_f64();
-        self.progress.finish(&format!("trained in {seconds:.0} s, last loss {:.3}", self.loss));
+        self.progress.finish(&match self.loss.is_nan() {
+            // Resumed after the last step.
+            true => "already trained".to_string(),
+            false => format!("trained in {seconds:.0} s, last loss {:.3}", self.loss),
+        });
     }
 
     fn write_metrics(&self, history: &[EpochMetrics]) -> Result<(), TrainError> {
