@@ -1,6 +1,7 @@
 //! The README's commands, exactly as printed, where nobody has been before.
 
-use crate::cargo::{BUILD, cargo, output, root, succeed, target_directory};
+use crate::cargo::{BUILD, cargo, root, succeed, target_directory};
+use crate::tidy::tracked_files;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -92,14 +93,8 @@ pub fn commands(readme: &str) -> Result<Vec<String>> {
 
 /// Copies what is, or would be, in version control.
 fn copy_project(to: &Path) -> Result<()> {
-    let mut git = Command::new("git");
-    git.current_dir(root()).args(["ls-files", "-z", "-co", "--exclude-standard"]);
-    for name in output(&mut git)?.split('\0').filter(|name| !name.is_empty()) {
-        let (from, to) = (root().join(name), to.join(name));
-        // Removed here but not yet in version control.
-        if !from.exists() {
-            continue;
-        }
+    for name in tracked_files()? {
+        let (from, to) = (root().join(&name), to.join(&name));
         fs::create_dir_all(to.parent().unwrap_or(&to))?;
         fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     }

@@ -84,9 +84,7 @@ pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
     for (name, table, row) in TABLES {
         let rows = &printed["tables"][name]["rows"];
         let rows = row.map_or(rows, |row| &rows[row]);
-        let mut comparison = Comparison::new(name);
-        comparison.walk("", rows, Some(&ours[table]));
-        comparisons.push(comparison);
+        comparisons.push(compare_rows(name, &ours[table], rows));
     }
     comparisons.retain(|comparison| comparison.cells > 0);
     comparisons
@@ -94,8 +92,12 @@ pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
 
 /// Compares the rows `ours` with those of the printed table `name`.
 pub fn compare_table(name: &str, ours: &Value, printed: &Value) -> Comparison {
+    compare_rows(name, ours, &printed["tables"][name]["rows"])
+}
+
+fn compare_rows(name: &str, ours: &Value, printed: &Value) -> Comparison {
     let mut comparison = Comparison::new(name);
-    comparison.walk("", &printed["tables"][name]["rows"], Some(ours));
+    comparison.walk("", printed, Some(ours));
     comparison
 }
 

@@ -1,5 +1,6 @@
 //! Agreement of raters with a gold standard and with each other.
 
+use crate::diagnosis::ratio;
 use crate::{ClassScores, OneVsRest, Score};
 use std::collections::BTreeMap;
 
@@ -42,7 +43,6 @@ impl AgreementCounts {
     /// `specificity = TN / (TN + FP)`; 0/0 is `None`.
     pub fn scores(&self) -> OneVsRest {
         let Self { both, only_reference, only_other, neither } = *self;
-        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
         OneVsRest {
             f1: ratio(2 * both, 2 * both + only_reference + only_other),
             sensitivity: ratio(both, both + only_reference),
@@ -54,7 +54,7 @@ impl AgreementCounts {
     pub fn accuracy(&self) -> Option<f64> {
         let num_same = self.both + self.neither;
         let num_all = num_same + self.only_reference + self.only_other;
-        (num_all > 0).then(|| num_same as f64 / num_all as f64)
+        ratio(num_same, num_all)
     }
 }
 

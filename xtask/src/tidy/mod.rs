@@ -25,7 +25,7 @@ pub fn run() -> Result<()> {
 }
 
 /// Files that are, or would be, in version control, relative to the root.
-fn tracked_files() -> Result<Vec<PathBuf>> {
+pub fn tracked_files() -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root()).args(["ls-files", "-z", "-co", "--exclude-standard"]);
     let names = output(&mut git)?;
