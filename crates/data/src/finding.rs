@@ -1,0 +1,70 @@
+//! What a check of a data set finds.
+
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Something about a data set that its user should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What sort of finding this is.
+    pub kind: FindingKind,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// What sort of finding a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A file that has to be there is not.
+    Missing,
+    /// A file that cannot be read or is not what it has to be.
+    Unreadable,
+    /// Two things that have to be of one size are not.
+    SizeMismatch,
+    /// A mask file that is not its outline.
+    MaskDiffers,
+    /// One photo, or one patient, on both sides of a split.
+    Leakage,
+    /// A file that is not as the manifest says.
+    Changed,
+    /// A file that nothing needs.
+    Extra,
+    /// A row of a table about a file that is not there.
+    StaleRow,
+    /// A label that the ontology does not have.
+    UnknownLabel,
+    /// Two files with the same content.
+    Duplicate,
+    /// Two photos that look the same.
+    NearDuplicate,
+}
+
+impl FindingKind {
+    /// Whether results computed on the data would be wrong or could not be computed; the rest is
+    /// for information.
+    pub fn is_error(self) -> bool {
+        match self {
+            Self::Missing
+            | Self::Unreadable
+            | Self::SizeMismatch
+            | Self::MaskDiffers
+            | Self::Leakage
+            | Self::Changed => true,
+            Self::Extra
+            | Self::StaleRow
+            | Self::UnknownLabel
+            | Self::Duplicate
+            | Self::NearDuplicate => false,
+        }
+    }
+}
+
+impl Finding {
+    /// A finding about `path`.
+    pub fn new(kind: FindingKind, path: &Path, message: impl Into<String>) -> Self {
+        Self { kind, path: path.to_path_buf(), message: message.into() }
+    }
+}
