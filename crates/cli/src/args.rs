@@ -167,7 +167,8 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run")]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, resnet50. Its classes are called class_0, class_1, ...
+    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Its classes are called
+    /// class_0, class_1, ...
     #[arg(long, requires = "weights", required_unless_present = "run")]
     pub arch: Option<Architecture>,
     /// A safetensors file with torchvision's names.

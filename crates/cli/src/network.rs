@@ -88,8 +88,10 @@ impl TrainedNetwork {
         device: &Device,
     ) -> CliResult<Self> {
         let weights = read_safetensors(path)?;
-        let config = config_of_weights(architecture, size, &weights)
-            .ok_or_else(|| CliError::bad_data(path, "there is no matrix `fc.weight`"))?;
+        let config = config_of_weights(architecture, size, &weights).ok_or_else(|| {
+            let message = format!("there is no matrix `{}`", head_matrix(architecture));
+            CliError::bad_data(path, message)
+        })?;
         let network = import_weights(config.init(device), &weights)
             .map_err(|error| CliError::bad_data(path, error))?;
         let classes = (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();
@@ -103,6 +105,8 @@ pub fn network_config(config: &Config) -> NetworkConfig {
         architecture: config.model.architecture,
         head: config.model.head,
         num_classes: config.data.classes.len(),
+        variant: config.model.variant,
+        padding: config.model.padding,
         last_stride: config.model.last_stride,
         input_size: [config.input.size.height as usize, config.input.size.width as usize],
     }
@@ -135,20 +139,32 @@ fn seed_of(config: &Config, seed: Option<u64>, run: &Path) -> CliResult<u64> {
     }
 }
 
+/// Name of the matrix of the linear layer.
+fn head_matrix(architecture: Architecture) -> &'static str {
+    if architecture.is_resnet() { "fc.weight" } else { "classifier.1.weight" }
+}
+
+/// The network of torchvision's kind that has weights of these shapes.
 fn config_of_weights(
     architecture: Architecture,
     size: ImageSize,
     weights: &BTreeMap<String, NamedTensor>,
 ) -> Option<NetworkConfig> {
-    let &[num_classes, num_inputs] = weights.get("fc.weight")?.shape.as_slice() else {
+    let &[num_classes, num_inputs] = weights.get(head_matrix(architecture))?.shape.as_slice()
+    else {
         return None;
     };
-    let is_pooled = num_inputs == architecture.num_features();
+    let has_norm =
+        ["fc_bn.weight", "classifier.0.weight"].iter().any(|name| weights.contains_key(*name));
+    let head = match num_inputs == architecture.num_features() {
+        true if has_norm => Head::GapBn,
+        true => Head::Gap,
+        false => Head::Flatten,
+    };
+    let input_size = [size.height as usize, size.width as usize];
     Some(NetworkConfig {
-        architecture,
-        head: if is_pooled { Head::Gap } else { Head::Flatten },
-        num_classes,
-        last_stride: 2,
-        input_size: [size.height as usize, size.width as usize],
+        head,
+        input_size,
+        ..NetworkConfig::torchvision(architecture, num_classes)
     })
 }

@@ -1,69 +1,35 @@
-//! The networks by name, behind one type.
+//! The networks behind one type.
 
+use crate::architecture::{Architecture, Plan};
+use crate::drop::DropSite;
+use crate::efficientnet::EfficientNet;
+use crate::head::Head;
 use crate::resnet::ResNet;
 use burn::module::Module;
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
-/// The name of a network.
+/// Where a ResNet strides, and its batch normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// ResNet-18, 11.7 M parameters with 1000 classes.
-    Resnet18,
-    /// ResNet-50, 25.6 M parameters with 1000 classes.
-    Resnet50,
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// Stride in the 3x3 convolution of a bottleneck ("v1.5"); epsilon 1e-5, momentum 0.1.
+    Torchvision,
+    /// As in the paper and in Keras: stride in the first 1x1 convolution of a bottleneck; epsilon
+    /// 1.001e-5 and momentum 0.01 (0.99 as Keras counts).
+    V1,
 }
 
-impl Architecture {
-    /// Every architecture.
-    pub const ALL: [Self; 2] = [Self::Resnet18, Self::Resnet50];
-
-    /// The name in configurations and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resnet18 => "resnet18",
-            Self::Resnet50 => "resnet50",
-        }
-    }
-
-    /// Number of feature maps before the head.
-    pub const fn num_features(self) -> usize {
-        match self {
-            Self::Resnet18 => 512,
-            Self::Resnet50 => 2048,
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Architecture {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|architecture| architecture.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{name}` is not an architecture; there are: {names}")
-        })
-    }
-}
-
-/// What turns the last feature maps into logits.
+/// Where an EfficientNet pads with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Head {
-    /// Global average pooling and a linear layer; takes any image size.
-    Gap,
-    /// All cells of the feature maps and a linear layer, as the DermX study did for ResNet-50;
-    /// bound to one image size.
-    Flatten,
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// As much on all sides: `(k - 1) / 2`.
+    Torchvision,
+    /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
+    /// above and left and the rest below and right. Differs for even sizes where there is a stride.
+    Tf,
 }
 
 /// What a network is built from.
@@ -75,7 +41,11 @@ pub struct NetworkConfig {
     pub head: Head,
     /// Number of logits.
     pub num_classes: usize,
-    /// Stride of the last stage: 2, or 1 for feature maps (and heat maps) of twice the resolution.
+    /// Which kind of ResNet; nothing to an EfficientNet.
+    pub variant: Variant,
+    /// Which padding; nothing to a ResNet, whose padding is the same in all libraries.
+    pub padding: Padding,
+    /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the resolution.
     ///
     /// # Source
     /// 1: Luo et al., 2019, <https://arxiv.org/abs/1903.07071>, "last stride".
@@ -85,6 +55,19 @@ pub struct NetworkConfig {
 }
 
 impl NetworkConfig {
+    /// The network as torchvision builds it.
+    pub const fn torchvision(architecture: Architecture, num_classes: usize) -> Self {
+        Self {
+            architecture,
+            head: Head::Gap,
+            num_classes,
+            variant: Variant::Torchvision,
+            padding: Padding::Torchvision,
+            last_stride: 2,
+            input_size: [224, 224],
+        }
+    }
+
     /// `[height, width]` of the last feature maps for images of `size` pixels.
     pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * self.last_stride))
@@ -92,28 +75,52 @@ impl NetworkConfig {
 
     /// Builds the network on `device` with Burn's default initialization.
     pub fn init(&self, device: &Device) -> Network {
-        match self.architecture {
-            Architecture::Resnet18 | Architecture::Resnet50 => {
-                Network::ResNet(ResNet::new(self, device))
+        match self.architecture.plan() {
+            Plan::ResNet(plan) => Network::ResNet(ResNet::new(&plan, self, device)),
+            Plan::EfficientNet(plan) => {
+                Network::EfficientNet(EfficientNet::new(&plan, self, device))
             }
         }
     }
+
+    /// The batch normalization of the head, if it has one.
+    pub(crate) fn head_norm(&self, device: &Device) -> Option<BatchNorm> {
+        let config = BatchNormConfig::new(self.architecture.num_features());
+        (self.head == Head::GapBn)
+            .then(|| config.with_epsilon(1e-3).with_momentum(0.01).init(device))
+    }
+
+    /// The linear layer of the head.
+    pub(crate) fn head_linear(&self, device: &Device) -> Linear {
+        let num_cells = match self.head {
+            Head::Gap | Head::GapBn => 1,
+            Head::Flatten => self.feature_size(self.input_size).iter().product(),
+        };
+        let num_inputs = self.architecture.num_features() * num_cells;
+        LinearConfig::new(num_inputs, self.num_classes).init(device)
+    }
 }
+
+/// Called with the name and the activation of every tap; the pass goes on with what it returns.
+pub(crate) type Tap<'a> = &'a mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>;
 
 /// A network of any architecture.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Network {
-    /// ResNet-18 or ResNet-50.
+    /// A ResNet.
     ResNet(ResNet),
+    /// An EfficientNet.
+    EfficientNet(EfficientNet),
 }
 
 impl Network {
     /// The one forward pass: logits, with `tap` called at every named tap in execution order.
     ///
     /// The pass goes on with the tensor that `tap` returns, so a caller can look at, replace or
-    /// detach an activation. Batch normalization uses batch statistics only on an autodiff device
-    /// and only while its training flag is on; freeze the network to explain it.
+    /// detach an activation; training applies its [`DropSite`]s there. Batch normalization uses
+    /// batch statistics only on an autodiff device and only while its training flag is on; freeze
+    /// the network to explain it.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`, standardized
@@ -125,6 +132,7 @@ impl Network {
     ) -> Tensor<2> {
         match self {
             Self::ResNet(network) => network.forward_tapped(images, tap),
+            Self::EfficientNet(network) => network.forward_tapped(images, tap),
         }
     }
 
@@ -134,16 +142,33 @@ impl Network {
     }
 
     /// Names of the taps in execution order.
+    ///
+    /// They are torchvision's names of the modules whose output they see: every stage (`layer4`,
+    /// `features.7`), every block (`layer4.2`, `features.7.1`), and in every block what comes
+    /// before the sum: the last convolution (`layer4.2.conv3`) of a ResNet, before its batch
+    /// normalization, and all of the branch (`features.7.1.block`) of an EfficientNet. Besides
+    /// there are `stem` (the pooled first layer of a ResNet), `features.0` and `features.8` (first
+    /// and last convolution of an EfficientNet), and `dropout` where the head has one.
     pub fn tap_names(&self) -> Vec<String> {
         match self {
             Self::ResNet(network) => network.tap_names(),
+            Self::EfficientNet(network) => network.tap_names(),
         }
     }
 
-    /// The tap that class activation maps read unless told otherwise: the last convolutional block.
+    /// The tap that class activation maps read unless told otherwise: the last feature maps.
     pub fn last_tap(&self) -> &'static str {
         match self {
             Self::ResNet(_) => "layer4",
+            Self::EfficientNet(_) => "features.8",
+        }
+    }
+
+    /// The taps at which training drops activations by chance, in execution order.
+    pub fn drop_sites(&self) -> Vec<DropSite> {
+        match self {
+            Self::ResNet(network) => network.drop_sites(),
+            Self::EfficientNet(network) => network.drop_sites(),
         }
     }
 }

@@ -49,6 +49,11 @@ impl ParameterPath {
             && self.parts.last().is_some_and(|part| part == "weight")
     }
 
+    /// Whether what is here belongs to a batch normalization.
+    pub fn is_batch_norm(&self) -> bool {
+        self.containers.last().is_some_and(|container| container == "Struct:BatchNorm")
+    }
+
     /// Whether the tensor here is a statistic of batch normalization, which no optimizer moves.
     pub fn is_running_statistic(&self) -> bool {
         self.parts.last().is_some_and(|part| part == "running_mean" || part == "running_var")

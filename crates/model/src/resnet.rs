@@ -1,17 +1,25 @@
-//! ResNet-18 and ResNet-50.
+//! The ResNets.
 
-use crate::block::{Block, batch_norm, conv};
-use crate::network::{Architecture, Head, NetworkConfig};
+use crate::block::Block;
+use crate::drop::DropSite;
+use crate::head::Pooling;
+use crate::layers::Layers;
+use crate::network::{NetworkConfig, Padding, Tap, Variant};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, activation::relu};
 
-/// A residual network in torchvision's layout ("v1.5").
+/// A residual network in torchvision's layout.
+///
+/// A bottleneck strides in its 3x3 convolution ("v1.5"); with [`Variant::V1`] in its first 1x1
+/// convolution. Convolutions have no bias: in front of a batch normalization, Keras' biases only
+/// shift the running mean.
 ///
 /// # Source
-/// He et al., 2015, <https://arxiv.org/abs/1512.03385>.
+/// He et al., 2015, <https://arxiv.org/abs/1512.03385>; torchvision,
+/// <https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py>.
 #[derive(Module, Debug)]
 pub struct ResNet {
     conv1: Conv2d,
@@ -21,35 +29,36 @@ pub struct ResNet {
     layer2: Vec<Block>,
     layer3: Vec<Block>,
     layer4: Vec<Block>,
+    pooling: Pooling,
+    fc_bn: Option<BatchNorm>,
     fc: Linear,
-    flatten: bool,
 }
 
 impl ResNet {
-    /// The network of `config`, with Burn's default initialization.
-    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
-        let plan = Plan::of(config.architecture);
+    /// The network of `config` and `plan`, with Burn's default initialization.
+    pub(crate) fn new(plan: &ResNetPlan, config: &NetworkConfig, device: &Device) -> Self {
+        let (epsilon, momentum) = match config.variant {
+            Variant::Torchvision => (1e-5, 0.1),
+            Variant::V1 => (1.001e-5, 0.01),
+        };
+        let layers = Layers { device, epsilon, momentum, padding: Padding::Torchvision };
         let mut in_channels = 64;
         let mut stage = |stage_idx: usize, stride: usize| -> Vec<Block> {
             let channels = 64 << stage_idx;
             (0..plan.num_blocks[stage_idx])
                 .map(|block_idx| {
                     let stride = if block_idx == 0 { stride } else { 1 };
-                    let block = (plan.block)(in_channels, channels, stride, device);
-                    in_channels = channels * plan.expansion;
+                    let block = plan.block(&layers, in_channels, channels, stride, config.variant);
+                    in_channels = channels * plan.expansion();
                     block
                 })
                 .collect()
         };
         let (layer1, layer2, layer3) = (stage(0, 1), stage(1, 2), stage(2, 2));
         let layer4 = stage(3, config.last_stride);
-        let cells = match config.head {
-            Head::Gap => 1,
-            Head::Flatten => config.feature_size(config.input_size).iter().product(),
-        };
         Self {
-            conv1: conv(3, 64, 7, 2, device),
-            bn1: batch_norm(64, device),
+            conv1: layers.conv([3, 64], 7, 2),
+            bn1: layers.batch_norm(64),
             maxpool: MaxPool2dConfig::new([3, 3])
                 .with_strides([2, 2])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
@@ -58,40 +67,44 @@ impl ResNet {
             layer2,
             layer3,
             layer4,
-            fc: LinearConfig::new(in_channels * cells, config.num_classes).init(device),
-            flatten: config.head == Head::Flatten,
+            pooling: Pooling::new(config.head, 0.0),
+            fc_bn: config.head_norm(device),
+            fc: config.head_linear(device),
         }
     }
 
     /// See [`crate::Network::forward_tapped`].
-    pub fn forward_tapped(
-        &self,
-        images: Tensor<4>,
-        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<2> {
+    pub(crate) fn forward_tapped(&self, images: Tensor<4>, tap: Tap<'_>) -> Tensor<2> {
         let x = relu(self.bn1.forward(self.conv1.forward(images)));
         let mut x = tap("stem", self.maxpool.forward(x));
         for (stage_name, blocks) in self.stages() {
             for (block_idx, block) in blocks.iter().enumerate() {
-                x = tap(&format!("{stage_name}.{block_idx}"), block.forward(x));
+                let name = format!("{stage_name}.{block_idx}");
+                x = block.forward_tapped(x, &name, tap);
+                x = tap(&name, x);
             }
             x = tap(stage_name, x);
         }
-        let features: Tensor<2> = match self.flatten {
-            true => x.flatten(1, 3),
-            false => x.mean_dims(&[2, 3]).flatten(1, 3),
-        };
-        self.fc.forward(features)
+        self.fc.forward(self.pooling.forward(x, self.fc_bn.as_ref(), tap))
     }
 
-    /// Names of the taps in execution order.
-    pub fn tap_names(&self) -> Vec<String> {
+    /// See [`crate::Network::tap_names`].
+    pub(crate) fn tap_names(&self) -> Vec<String> {
         let mut names = vec!["stem".to_string()];
         for (stage_name, blocks) in self.stages() {
-            names.extend((0..blocks.len()).map(|block_idx| format!("{stage_name}.{block_idx}")));
+            for (block_idx, block) in blocks.iter().enumerate() {
+                names.push(format!("{stage_name}.{block_idx}.{}", block.last_conv()));
+                names.push(format!("{stage_name}.{block_idx}"));
+            }
             names.push(stage_name.to_string());
         }
+        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
+    }
+
+    /// See [`crate::Network::drop_sites`].
+    pub(crate) fn drop_sites(&self) -> Vec<DropSite> {
+        self.pooling.drop_site().into_iter().collect()
     }
 
     fn stages(&self) -> [(&'static str, &Vec<Block>); 4] {
@@ -105,21 +118,40 @@ impl ResNet {
 }
 
 /// What distinguishes one depth from another.
-struct Plan {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResNetPlan {
     num_blocks: [usize; 4],
-    expansion: usize,
-    block: fn(usize, usize, usize, &Device) -> Block,
+    is_bottleneck: bool,
 }
 
-impl Plan {
-    fn of(architecture: Architecture) -> Self {
-        match architecture {
-            Architecture::Resnet18 => {
-                Self { num_blocks: [2, 2, 2, 2], expansion: 1, block: Block::basic }
-            }
-            Architecture::Resnet50 => {
-                Self { num_blocks: [3, 4, 6, 3], expansion: 4, block: Block::bottleneck }
-            }
+impl ResNetPlan {
+    pub const fn basic(num_blocks: [usize; 4]) -> Self {
+        Self { num_blocks, is_bottleneck: false }
+    }
+
+    pub const fn bottleneck(num_blocks: [usize; 4]) -> Self {
+        Self { num_blocks, is_bottleneck: true }
+    }
+
+    pub const fn num_features(&self) -> usize {
+        512 * self.expansion()
+    }
+
+    const fn expansion(&self) -> usize {
+        if self.is_bottleneck { 4 } else { 1 }
+    }
+
+    fn block(
+        &self,
+        layers: &Layers<'_>,
+        in_channels: usize,
+        channels: usize,
+        stride: usize,
+        variant: Variant,
+    ) -> Block {
+        match self.is_bottleneck {
+            true => Block::bottleneck(layers, in_channels, channels, stride, variant),
+            false => Block::basic(layers, in_channels, channels, stride),
         }
     }
 }

@@ -1,35 +1,158 @@
-//! Which parameters learn.
+//! Which parameters learn, and which batch normalizations train.
 
+use crate::head::is_head;
 use crate::network::Network;
 use crate::parameter::ParameterPath;
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
-/// Lets only the parameters whose torchvision name matches one of `patterns` learn.
+/// Which batch normalizations use and update batch statistics in training.
 ///
-/// `*` in a pattern stands for any text, dots included: `["layer4.2.*", "fc.*", "*bn*"]`. Batch
-/// normalization keeps using and updating batch statistics in training, as it does in the DermX
-/// study's ResNet-50.
+/// The others use their running statistics and leave them alone. In all modes the batch
+/// normalization of a head trains while a parameter of the head learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNormMode {
+    /// All of them, also in front of frozen parameters, as in the DermX study's ResNet-50.
+    Train,
+    /// None, and no pattern lets their scale and shift learn, as in the DermX study's
+    /// EfficientNet-B4.
+    Frozen,
+    /// Those in a block (`layer4.2`, `features.7.1`, the stem) of which some parameter learns.
+    ByBlock,
+}
+
+/// Lists of patterns by name.
+///
+/// - `paper-resnet50`, with [`BatchNormMode::Train`]: the last bottleneck, the head, and scale and
+///   shift of all batch normalizations of a ResNet-50.
+/// - `paper-efficientnet-b4`, with [`BatchNormMode::Frozen`]: the second half of the sixth stage
+///   (Keras' `block6e` to `block6h`), the seventh stage, the last convolution and the head of an
+///   EfficientNet-B4.
+///
+/// # Source
+/// Jalaboi et al., 2021, and the code published with it. Keras' convolutions in ResNet-50 have
+/// biases, 3072 in the last bottleneck; here they have none.
+pub const PRESETS: [(&str, &[&str]); 2] = [
+    ("paper-resnet50", &["layer4.2.*", "head.*", "*bn*", "*downsample.1.*"]),
+    (
+        "paper-efficientnet-b4",
+        &[
+            "features.6.4.*",
+            "features.6.5.*",
+            "features.6.6.*",
+            "features.6.7.*",
+            "features.7.*",
+            "features.8.*",
+            "head.*",
+        ],
+    ),
+];
+
+/// Lets only the parameters learn whose torchvision name matches one of `patterns`, and only those
+/// batch normalizations train that `mode` says.
+///
+/// `*` in a pattern stands for any text, dots included: `["layer4.2.*", "*bn*"]`. `head.` stands
+/// for the head's part of the name, `fc.` or `classifier.`: `head.*` is the head of any network. A
+/// pattern that is the name of one of the [`PRESETS`] stands for its list.
+///
+/// What comes before the first parameter that learns, and uses running statistics, is computed
+/// without a tape: it costs in training what it costs in prediction.
 ///
 /// # Errors
 /// A pattern that matches no parameter.
-pub fn set_trainable(network: Network, patterns: &[String]) -> Result<Network, String> {
-    let mut selector =
-        Selector { path: ParameterPath::default(), patterns, matched: vec![false; patterns.len()] };
-    let network = network.map(&mut selector);
-    match selector.matched.iter().position(|matched| !matched) {
-        Some(idx) => Err(format!("the pattern `{}` matches no parameter", patterns[idx])),
-        None => Ok(network),
+pub fn set_trainable(
+    network: Network,
+    patterns: &[String],
+    mode: BatchNormMode,
+) -> Result<Network, String> {
+    let patterns: Vec<&str> = patterns.iter().flat_map(|pattern| expanded(pattern)).collect();
+    let mut names = ParameterNames::default();
+    network.visit(&mut names);
+    let is_chosen = |name: &str, pattern: &str| {
+        matches(pattern, name) || head_alias(name).is_some_and(|alias| matches(pattern, &alias))
+    };
+    for pattern in &patterns {
+        if !names.all.iter().any(|name| is_chosen(name, pattern)) {
+            return Err(format!("the pattern `{pattern}` matches no parameter"));
+        }
+    }
+    let is_frozen = |name: &str| {
+        mode == BatchNormMode::Frozen && !is_head(name) && names.of_batch_norm.contains(name)
+    };
+    let mut learning = names.all.clone();
+    learning
+        .retain(|name| !is_frozen(name) && patterns.iter().any(|pattern| is_chosen(name, pattern)));
+    let blocks = learning.iter().map(|name| block(name)).collect();
+    let path = ParameterPath::default();
+    Ok(network.map(&mut Selector { path, learning, blocks, mode }))
+}
+
+/// The patterns of a preset, or the pattern itself.
+fn expanded(pattern: &str) -> Vec<&str> {
+    match PRESETS.iter().find(|(name, _)| *name == pattern) {
+        Some((_, patterns)) => patterns.to_vec(),
+        None => vec![pattern],
     }
 }
 
-struct Selector<'a> {
-    path: ParameterPath,
-    patterns: &'a [String],
-    matched: Vec<bool>,
+/// `head.weight` for `fc.weight`, `head.1.weight` for `classifier.1.weight`.
+fn head_alias(name: &str) -> Option<String> {
+    let (_, rest) = name.split_once('.').filter(|_| is_head(name))?;
+    Some(format!("head.{rest}"))
 }
 
-impl ModuleMapper for Selector<'_> {
+/// The block that a parameter is in: `layer4.2`, `features.7.1`, `features.0`, `stem` or `head`.
+fn block(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    let num_parts = match parts[0] {
+        _ if is_head(name) => return "head".to_string(),
+        "features" if parts.get(3) == Some(&"block") => 3,
+        "features" => 2,
+        _ if parts[0].starts_with("layer") => 2,
+        _ => return "stem".to_string(),
+    };
+    parts[..num_parts].join(".")
+}
+
+/// Names of all parameters, and of those that scale and shift in a batch normalization.
+#[derive(Default)]
+struct ParameterNames {
+    path: ParameterPath,
+    all: BTreeSet<String>,
+    of_batch_norm: BTreeSet<String>,
+}
+
+impl ModuleVisitor for ParameterNames {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        if self.path.is_running_statistic() {
+            return;
+        }
+        self.all.insert(self.path.name());
+        if self.path.is_batch_norm() {
+            self.of_batch_norm.insert(self.path.name());
+        }
+    }
+}
+
+struct Selector {
+    path: ParameterPath,
+    learning: BTreeSet<String>,
+    blocks: BTreeSet<String>,
+    mode: BatchNormMode,
+}
+
+impl ModuleMapper for Selector {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
     }
@@ -42,15 +165,19 @@ impl ModuleMapper for Selector<'_> {
         if self.path.is_running_statistic() {
             return param;
         }
+        let learns = self.learning.contains(&self.path.name());
+        param.set_require_grad(learns)
+    }
+
+    /// The only flags of a network are those of batch normalization.
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
         let name = self.path.name();
-        let mut trainable = false;
-        for (pattern, matched) in self.patterns.iter().zip(&mut self.matched) {
-            if matches(pattern, &name) {
-                *matched = true;
-                trainable = true;
-            }
-        }
-        param.set_require_grad(trainable)
+        let trains = match self.mode {
+            BatchNormMode::Train if !is_head(&name) => true,
+            BatchNormMode::Frozen if !is_head(&name) => false,
+            _ => self.blocks.contains(&block(&name)),
+        };
+        flag.with_value(trains)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use crate::adam::{Adam, AdamConfig};
+use crate::chance::Chance;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
 use crate::loss::weighted_cross_entropy;
@@ -16,7 +17,7 @@ use std::ops::ControlFlow;
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitConfig {
-    /// Seed of the order of images and of their augmentation.
+    /// Seed of the order of images, of their augmentation, and of what the network drops.
     pub seed: u64,
     /// Number of passes over the images.
     pub epochs: u32,
@@ -147,6 +148,7 @@ struct Run<'a> {
     set: TrainingSet<'a>,
     device: Device,
     network: Network,
+    chance: Chance,
     adam: Adam,
     state: TrainState,
 }
@@ -164,6 +166,7 @@ impl<'a> Run<'a> {
             set,
             device: device.clone().autodiff(),
             network: network.clone(),
+            chance: Chance::new(&network, config.seed),
             adam: Adam::new(config.adam),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
         };
@@ -216,7 +219,11 @@ impl<'a> Run<'a> {
     fn step(&mut self, batch: &[usize], planes: Vec<f32>) -> Result<f64, TrainError> {
         let classes: Vec<usize> = batch.iter().map(|&idx| self.set.class_idx[idx]).collect();
         let images = images_to_tensor(planes, batch.len(), self.set.photos.size(), &self.device);
-        let logits = self.network.forward(images);
+        let epoch = self.state.epochs_done + 1;
+        let ids: Vec<&str> = batch.iter().map(|&idx| self.set.photos.id(idx)).collect();
+        let logits = self
+            .network
+            .forward_tapped(images, &mut |name, x| self.chance.apply(name, x, epoch, &ids));
         let targets: Vec<i32> = classes.iter().map(|&class| class as i32).collect();
         let weights: Vec<f32> =
             classes.iter().map(|&class| self.config.class_weights[class]).collect();

@@ -5,6 +5,7 @@
 //! crate knows nothing of configuration files, scores or explanations.
 
 mod adam;
+mod chance;
 mod checkpoint;
 mod error;
 mod file;

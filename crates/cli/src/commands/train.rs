@@ -16,7 +16,8 @@ use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
 use dermx_gradcam::GradCam;
 use dermx_model::{
-    Network, export_weights, import_weights, read_safetensors, set_trainable, write_safetensors,
+    Network, export_weights, import_weights, is_head, read_safetensors, set_trainable,
+    write_safetensors,
 };
 use dermx_train::{
     CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
@@ -209,13 +210,12 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
             );
             return Err(CliError::new(ExitKind::MissingInput, message));
         }
-        let head = |name: &String| name.starts_with("fc.");
-        weights.retain(|name, _| head(name));
-        weights.extend(read_safetensors(path)?.into_iter().filter(|(name, _)| !head(name)));
+        weights.retain(|name, _| is_head(name));
+        weights.extend(read_safetensors(path)?.into_iter().filter(|(name, _)| !is_head(name)));
     }
     let network = import_weights(network, &weights)
         .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;
-    set_trainable(network, &config.model.trainable)
+    set_trainable(network, &config.model.trainable, config.model.batch_norm)
         .map_err(|error| CliError::new(ExitKind::BadConfig, format!("model.trainable: {error}")))
 }
 

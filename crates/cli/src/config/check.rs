@@ -6,9 +6,10 @@ use super::sections::{
     ModelSection, RunSection, TrainSection,
 };
 use dermx_data::{ImageSize, Normalization};
+use dermx_model::{Padding, Variant};
 use std::collections::BTreeSet;
 
-/// The smallest side whose last feature maps of a ResNet still have a cell, in pixels.
+/// The smallest side of an image of which every stride of a network takes a whole part, in pixels.
 const MIN_INPUT_PX: u32 = 32;
 
 /// The largest side that is not a slip of the pen, in pixels.
@@ -80,6 +81,14 @@ impl ModelSection {
             format!("is {last_stride}; it has to be 1 or 2"),
         );
         checks.require(!self.trainable.is_empty(), "model.trainable", "names no parameter");
+        let (architecture, is_resnet) = (self.architecture, self.architecture.is_resnet());
+        let only = |value: &str, family: &str| {
+            format!("is `{value}`, which is for a {family}; {architecture} takes `torchvision`")
+        };
+        let fits = is_resnet || self.variant == Variant::Torchvision;
+        checks.require(fits, "model.variant", only("v1", "ResNet"));
+        let fits = !is_resnet || self.padding == Padding::Torchvision;
+        checks.require(fits, "model.padding", only("tf", "EfficientNet"));
     }
 }
 

@@ -4,7 +4,7 @@ use super::check::Checks;
 use super::document::Document;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
-use dermx_model::{Architecture, Head};
+use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use dermx_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,12 +83,19 @@ section! {
         architecture: Architecture,
         /// What turns the last feature maps into logits.
         head: Head,
-        /// Stride of the last stage: 2, or 1 for heat maps of twice the resolution.
+        /// `"torchvision"`, or the paper's and Keras' kind of ResNet: `"v1"`.
+        variant: Variant,
+        /// `"torchvision"`, or TensorFlow's padding of an EfficientNet: `"tf"`.
+        padding: Padding,
+        /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize,
         /// `"random"`, or a safetensors file with torchvision's names whose head is not used.
         weights: String,
-        /// Names of the parameters that learn; `*` stands for any text.
+        /// Names of the parameters that learn, or a preset; `*` stands for any text, `head` for the
+        /// name of the head.
         trainable: Vec<String>,
+        /// Which batch normalizations use and update batch statistics.
+        batch_norm: BatchNormMode,
     }
 }
 

@@ -1,0 +1,57 @@
+//! Dropout and stochastic depth, with the chance left to the caller.
+
+use burn::tensor::{Tensor, TensorData};
+
+/// What is dropped as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropUnit {
+    /// Single values: dropout (Srivastava et al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>).
+    Value,
+    /// All of an image: stochastic depth (Huang et al., 2016, <https://arxiv.org/abs/1603.09382>),
+    /// as torchvision's mode "row".
+    Image,
+}
+
+/// A tap at which training drops activations by chance.
+///
+/// Networks draw no random numbers: whoever trains calls [`Self::apply`] at the tap. Prediction and
+/// explanation leave the tap alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DropSite {
+    /// Name of the tap.
+    pub name: String,
+    /// Probability of being dropped.
+    pub rate: f64,
+    /// What is dropped as one.
+    pub unit: DropUnit,
+}
+
+impl DropSite {
+    /// Number of draws that [`Self::apply`] needs for each image of `x`.
+    pub fn num_draws(&self, x: &Tensor<4>) -> usize {
+        match self.unit {
+            DropUnit::Value => x.dims()[1..].iter().product(),
+            DropUnit::Image => 1,
+        }
+    }
+
+    /// `x` with some units set to zero and the rest divided by `1 - rate`, so that the mean stays.
+    ///
+    /// A unit is dropped where its draw lies below the rate. `draws` holds, image after image,
+    /// [`Self::num_draws`] uniform numbers in `[0, 1)`.
+    ///
+    /// # Shapes
+    /// - `x` and output: `[batch, channels, height, width]`
+    pub fn apply(&self, x: Tensor<4>, draws: &[f64]) -> Tensor<4> {
+        let [batch, channels, height, width] = x.dims();
+        let shape = match self.unit {
+            DropUnit::Value => [batch, channels, height, width],
+            DropUnit::Image => [batch, 1, 1, 1],
+        };
+        let kept = (1.0 / (1.0 - self.rate)) as f32;
+        let factors: Vec<f32> =
+            draws.iter().map(|&draw| if draw < self.rate { 0.0 } else { kept }).collect();
+        let device = x.device();
+        x * Tensor::from_data(TensorData::new(factors, shape), &device)
+    }
+}

@@ -1,0 +1,85 @@
+//! The blocks of EfficientNet.
+
+use crate::layers::{ConvNorm, Layers, SqueezeExcitation, conv_norm};
+use crate::network::Tap;
+use burn::module::Module;
+use burn::tensor::{Tensor, activation::silu};
+
+/// What a block is built from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockPlan {
+    /// Factor on the channels inside the block.
+    pub expansion: usize,
+    pub kernel_size: usize,
+    pub stride: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    /// Rate of stochastic depth.
+    pub drop_rate: f64,
+}
+
+/// One inverted bottleneck: a 1x1 convolution to more channels, a depthwise one, squeeze and
+/// excitation, a 1x1 convolution to fewer channels, and a shortcut where sizes stay.
+///
+/// # Source
+/// Sandler et al., 2018, <https://arxiv.org/abs/1801.04381>, with squeeze and excitation as in
+/// EfficientNet; layout and names of torchvision.
+#[derive(Module, Debug)]
+pub struct MbConv {
+    block: Vec<Layer>,
+    has_shortcut: bool,
+    drop_rate: f64,
+}
+
+/// A layer of a block; the names of the variants are not part of a parameter's name.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)]
+pub enum Layer {
+    /// Convolution, batch normalization, SiLU.
+    Active(ConvNorm),
+    /// Squeeze and excitation.
+    Squeeze(SqueezeExcitation),
+    /// Convolution and batch normalization.
+    Linear(ConvNorm),
+}
+
+impl MbConv {
+    pub(crate) fn new(layers: &Layers<'_>, plan: &BlockPlan) -> Self {
+        let BlockPlan { in_channels, out_channels, stride, .. } = *plan;
+        let inside = plan.expansion * in_channels;
+        let squeezed = (in_channels / 4).max(1);
+        let mut block = Vec::with_capacity(4);
+        if inside != in_channels {
+            block.push(Layer::Active(layers.conv_norm([in_channels, inside], 1, 1)));
+        }
+        block.push(Layer::Active(layers.depthwise(inside, plan.kernel_size, stride)));
+        block.push(Layer::Squeeze(SqueezeExcitation::new(inside, squeezed, layers.device)));
+        block.push(Layer::Linear(layers.conv_norm([inside, out_channels], 1, 1)));
+        let has_shortcut = stride == 1 && in_channels == out_channels;
+        Self { block, has_shortcut, drop_rate: plan.drop_rate }
+    }
+
+    /// Rate of stochastic depth; a block without a shortcut is never dropped.
+    pub(crate) const fn drop_rate(&self) -> f64 {
+        if self.has_shortcut { self.drop_rate } else { 0.0 }
+    }
+
+    /// Applies the block that is called `name`, with a tap before the shortcut is added.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, in_channels, height, width]`
+    /// - output: `[batch, out_channels, ceil(height / stride), ceil(width / stride)]`
+    pub(crate) fn forward_tapped(&self, input: Tensor<4>, name: &str, tap: Tap<'_>) -> Tensor<4> {
+        let shortcut = self.has_shortcut.then(|| input.clone());
+        let x = self.block.iter().fold(input, |x, layer| match layer {
+            Layer::Active(conv) => silu(conv_norm(conv, x)),
+            Layer::Squeeze(squeeze) => squeeze.forward(x),
+            Layer::Linear(conv) => conv_norm(conv, x),
+        });
+        let x = tap(&format!("{name}.block"), x);
+        match shortcut {
+            Some(shortcut) => x + shortcut,
+            None => x,
+        }
+    }
+}
