@@ -4,13 +4,13 @@ mod networks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use dermx_model::{Architecture, Head, Network, NetworkConfig};
+use dermx_model::{Architecture, Head, Network, NetworkConfig, Variant};
 use networks::{
     Weights, assert_close, bits, gap, network_with, quadrants, seeded, seeded_images,
     traceable_weights, values,
 };
 
-const BOTH: [Architecture; 2] = Architecture::ALL;
+const BOTH: [Architecture; 2] = [Architecture::Resnet18, Architecture::Resnet50];
 
 /// Red 1, 2, 3, 4 and green 0, 0, 1, 3 in the quadrants; blue stays below zero.
 fn hand_image() -> Tensor<4> {
@@ -96,11 +96,11 @@ fn a_network_of_zero_convolutions_answers_with_its_bias() {
 /// What `layer2.0` makes of a ramp `10 * row + column` of 4x4 cells in channel 0, when `weights`
 /// alone are not zero in it.
 fn block_output(
-    architecture: Architecture,
+    config: &NetworkConfig,
     alter: impl Fn(&mut Weights),
     num_channels: usize,
 ) -> Vec<f32> {
-    let network = network_with(&gap(architecture, 1), |network| {
+    let network = network_with(config, |network| {
         let mut weights = traceable_weights(network);
         weights.get_mut("layer2.0.downsample.0.weight").expect("a shortcut").values.fill(0.0);
         alter(&mut weights);
@@ -123,20 +123,39 @@ fn block_output(
 }
 
 #[test]
-fn a_bottleneck_strides_in_its_3x3_convolution() {
+fn a_bottleneck_strides_in_its_3x3_convolution_or_as_v1_in_its_first_1x1() {
     // The 1x1 convolutions pass channel 0 on; the 3x3 one takes the cell below and right of its
     // middle. With the stride there, cell (i, j) is ramp(2i + 1, 2j + 1). With the stride in the
-    // first 1x1 convolution (the paper's "v1") it would be ramp(2i + 2, 2j + 2), or zero outside.
-    let found = block_output(
-        Architecture::Resnet50,
-        |weights| {
-            weights.get_mut("layer2.0.conv1.weight").expect("1x1").values[0] = 1.0;
-            weights.get_mut("layer2.0.conv2.weight").expect("3x3").values[8] = 1.0;
-            weights.get_mut("layer2.0.conv3.weight").expect("1x1").values[0] = 1.0;
-        },
-        256,
-    );
-    assert_close(&found, &[11.0, 13.0, 31.0, 33.0], 1e-3);
+    // first 1x1 convolution it is ramp(2i + 2, 2j + 2), or zero outside.
+    for (variant, expected) in
+        [(Variant::Torchvision, [11.0, 13.0, 31.0, 33.0]), (Variant::V1, [22.0, 0.0, 0.0, 0.0])]
+    {
+        let found = block_output(
+            &NetworkConfig { variant, ..gap(Architecture::Resnet50, 1) },
+            |weights| {
+                weights.get_mut("layer2.0.conv1.weight").expect("1x1").values[0] = 1.0;
+                weights.get_mut("layer2.0.conv2.weight").expect("3x3").values[8] = 1.0;
+                weights.get_mut("layer2.0.conv3.weight").expect("1x1").values[0] = 1.0;
+            },
+            256,
+        );
+        assert_close(&found, &expected, 1e-3);
+    }
+}
+
+#[test]
+fn v1_has_the_epsilon_of_keras() {
+    // With no variance, 1 becomes 1 / sqrt(epsilon): 316.23 for 1e-5, 316.07 for 1.001e-5.
+    for (variant, expected) in [(Variant::Torchvision, 316.228), (Variant::V1, 316.070)] {
+        let config = NetworkConfig { variant, ..gap(Architecture::Resnet18, 1) };
+        let network = network_with(&config, |network| {
+            let mut weights = traceable_weights(network);
+            weights.get_mut("bn1.running_var").expect("a statistic").values.fill(0.0);
+            weights
+        });
+        let ones = quadrants([[[1.0; 2]; 2]; 3], &Device::flex());
+        assert_close(&channel(tapped(&network, ones, "stem"), 0), &[expected; 256], 1e-2);
+    }
 }
 
 #[test]
@@ -145,7 +164,7 @@ fn a_basic_block_strides_in_its_first_convolution() {
     // h(i, j) = ramp(2i + 1, 2j + 1) and then h(i + 1, j + 1), so only cell (0, 0) is inside: 33.
     // With the stride in the second, cell (0, 0) would be ramp(2, 2) = 22.
     let found = block_output(
-        Architecture::Resnet18,
+        &gap(Architecture::Resnet18, 1),
         |weights| {
             weights.get_mut("layer2.0.conv1.weight").expect("3x3").values[8] = 1.0;
             weights.get_mut("layer2.0.conv2.weight").expect("3x3").values[8] = 1.0;
@@ -224,7 +243,11 @@ fn taps_are_called_in_the_order_of_their_names() {
         let mut expected = vec!["stem".to_string()];
         for (stage_idx, num_blocks) in num_blocks.into_iter().enumerate() {
             let stage = format!("layer{}", stage_idx + 1);
-            expected.extend((0..num_blocks).map(|block_idx| format!("{stage}.{block_idx}")));
+            let last = if architecture == Architecture::Resnet18 { "conv2" } else { "conv3" };
+            for block_idx in 0..num_blocks {
+                expected.push(format!("{stage}.{block_idx}.{last}"));
+                expected.push(format!("{stage}.{block_idx}"));
+            }
             expected.push(stage);
         }
         let network = seeded(&gap(architecture, 2), 1);
@@ -259,7 +282,8 @@ fn the_pass_goes_on_with_what_a_tap_returns() {
     let (from_one, from_other) =
         (values(network.forward(one.clone())), values(network.forward(other.clone())));
     assert_ne!(from_one, from_other);
-    for layer in network.tap_names() {
+    // After the last convolution of a block the shortcut goes on with the first image.
+    for layer in network.tap_names().into_iter().filter(|name| !name.contains("conv")) {
         let activation = tapped(&network, other.clone(), &layer);
         let swapped = network.forward_tapped(one.clone(), &mut |name, x| match name == layer {
             true => activation.clone(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 fn torchvision_names(architecture: Architecture) -> BTreeSet<String> {
     let (num_blocks, num_convs) = match architecture {
         Architecture::Resnet18 => ([2, 2, 2, 2], 2),
-        Architecture::Resnet50 => ([3, 4, 6, 3], 3),
+        _ => ([3, 4, 6, 3], 3),
     };
     let mut names = BTreeSet::from(["conv1.weight", "fc.weight", "fc.bias"].map(String::from));
     let batch_norm = |names: &mut BTreeSet<String>, place: String| {
@@ -152,7 +152,7 @@ fn last_stride_1_doubles_the_last_feature_maps_and_keeps_names_and_shapes() {
 fn a_flatten_head_has_a_weight_for_every_cell_of_its_image_size() {
     let flatten = |architecture, last_stride, input_size| {
         let head = Head::Flatten;
-        let config = NetworkConfig { architecture, head, num_classes: 2, last_stride, input_size };
+        let config = NetworkConfig { head, last_stride, input_size, ..gap(architecture, 2) };
         exported(&config)["fc.weight"].shape.clone()
     };
     // 300 / 32 = 9.4 and 400 / 32 = 12.5, rounded up.
@@ -165,10 +165,9 @@ fn a_flatten_head_fits_the_last_feature_maps_of_odd_sizes() {
     let device = Device::flex();
     for last_stride in [1, 2] {
         for input_size in [[75, 100], [64, 33], [31, 97]] {
-            let architecture = Architecture::Resnet18;
             let head = Head::Flatten;
             let config =
-                NetworkConfig { architecture, head, num_classes: 2, last_stride, input_size };
+                NetworkConfig { head, last_stride, input_size, ..gap(Architecture::Resnet18, 2) };
             let images = seeded_images([1, 3, input_size[0], input_size[1]], 1, &device);
             assert_eq!(config.init(&device).forward(images).dims(), [1, 2]);
         }
@@ -178,6 +177,12 @@ fn a_flatten_head_fits_the_last_feature_maps_of_odd_sizes() {
 #[test]
 fn an_unknown_architecture_is_refused_with_the_known_ones() {
     assert_eq!("resnet50".parse(), Ok(Architecture::Resnet50));
-    let message = "resnet34".parse::<Architecture>().expect_err("refused");
-    assert_eq!(message, "`resnet34` is not an architecture; there are: resnet18, resnet50");
+    let message = "resnet19".parse::<Architecture>().expect_err("refused");
+    let start = "`resnet19` is not an architecture; there are: resnet18, resnet34, resnet50, ";
+    assert!(message.starts_with(start), "{message}");
+    for architecture in Architecture::ALL {
+        assert_eq!(architecture.name().parse(), Ok(architecture));
+        let written = serde_json::to_value(architecture).expect("writes");
+        assert_eq!(written, architecture.name());
+    }
 }

@@ -5,7 +5,8 @@ mod networks;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use dermx_model::{
-    Architecture, Network, ParameterPath, export_weights, import_weights, set_trainable,
+    Architecture, BatchNormMode, Head, Network, NetworkConfig, ParameterPath, export_weights,
+    import_weights, set_trainable,
 };
 use networks::{
     Weights, assert_close, bits, gap, network_with, seeded, seeded_images, seeded_weights,
@@ -94,7 +95,8 @@ fn all_parameters_learn_unless_told_otherwise() {
 #[test]
 fn only_the_parameters_that_match_a_pattern_get_gradients() {
     let chosen = patterns(&["layer4.1.*", "fc.*", "layer1.0.bn*.weight"]);
-    let network = set_trainable(resnet18(), &chosen).expect("all match").train();
+    let network =
+        set_trainable(resnet18(), &chosen, BatchNormMode::Train).expect("all match").train();
     let expected = parameters(&network, |name| {
         let batch_norm = ["layer1.0.bn1.weight", "layer1.0.bn2.weight"];
         name.starts_with("layer4.1.") || name.starts_with("fc.") || batch_norm.contains(&name)
@@ -105,21 +107,26 @@ fn only_the_parameters_that_match_a_pattern_get_gradients() {
 
 #[test]
 fn the_choice_works_on_an_autodiff_device_too() {
-    let network = set_trainable(resnet18().train(), &patterns(&["fc.bias"])).expect("matches");
+    let network = set_trainable(resnet18().train(), &patterns(&["fc.bias"]), BatchNormMode::Train)
+        .expect("matches");
     assert_eq!(learning(&network), BTreeSet::from(["fc.bias".to_string()]));
 }
 
 #[test]
 fn a_second_choice_replaces_the_first() {
-    let network = set_trainable(resnet18(), &patterns(&["fc.*"])).expect("matches");
-    let network = set_trainable(network, &patterns(&["conv1.*"])).expect("matches").train();
+    let network =
+        set_trainable(resnet18(), &patterns(&["fc.*"]), BatchNormMode::Train).expect("matches");
+    let network = set_trainable(network, &patterns(&["conv1.*"]), BatchNormMode::Train)
+        .expect("matches")
+        .train();
     assert_eq!(learning(&network), BTreeSet::from(["conv1.weight".to_string()]));
 }
 
 #[test]
 fn new_weights_leave_the_choice_as_it_is() {
     // As when a run goes on from a checkpoint.
-    let network = set_trainable(resnet18(), &patterns(&["fc.weight"])).expect("matches");
+    let network = set_trainable(resnet18(), &patterns(&["fc.weight"]), BatchNormMode::Train)
+        .expect("matches");
     let weights = seeded_weights(&network, 2);
     let network = import_weights(network, &weights).expect("fits").train();
     let expected = BTreeSet::from(["fc.weight".to_string()]);
@@ -130,12 +137,14 @@ fn new_weights_leave_the_choice_as_it_is() {
 
 #[test]
 fn a_pattern_that_matches_no_parameter_is_named() {
-    for unknown in ["layer5.*", "fc", "head.weight", ""] {
-        let error = set_trainable(resnet18(), &patterns(&["fc.*", unknown])).expect_err("refused");
+    for unknown in ["layer5.*", "fc", "head", "head.1.weight", ""] {
+        let error = set_trainable(resnet18(), &patterns(&["fc.*", unknown]), BatchNormMode::Train)
+            .expect_err("refused");
         assert_eq!(error, format!("the pattern `{unknown}` matches no parameter"));
     }
     // A running statistic is no parameter: nothing could learn it.
-    let error = set_trainable(resnet18(), &patterns(&["bn1.running_mean"])).expect_err("refused");
+    let error = set_trainable(resnet18(), &patterns(&["bn1.running_mean"]), BatchNormMode::Train)
+        .expect_err("refused");
     assert_eq!(error, "the pattern `bn1.running_mean` matches no parameter");
 }
 
@@ -171,7 +180,8 @@ fn training_batch_norm_normalizes_with_the_batch() {
 #[test]
 fn frozen_parameters_do_not_keep_batch_norm_from_moving() {
     // As documented: `set_trainable` chooses parameters, the statistics go on with the batches.
-    let network = set_trainable(with_half_variance(), &patterns(&["fc.*"])).expect("matches");
+    let network = set_trainable(with_half_variance(), &patterns(&["fc.*"]), BatchNormMode::Train)
+        .expect("matches");
     let network = network.train();
     network.forward(ones_and_threes(&Device::flex().autodiff()));
     assert_close(&red_statistics(&network), &[0.2, 0.55], 1e-5);
@@ -231,4 +241,134 @@ fn weights_that_do_not_fit_leave_a_clone_alone() {
     weights.remove("fc.bias");
     import_weights(network.clone(), &weights).expect_err("refused");
     assert_eq!(export_weights(&network), before);
+}
+
+/// Number of values that learn.
+#[derive(Default)]
+struct Learned(usize);
+
+impl ModuleVisitor for Learned {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.val().is_require_grad() {
+            self.0 += param.lazy_shape().num_elements();
+        }
+    }
+}
+
+fn num_learned(config: &NetworkConfig, preset: &str, mode: BatchNormMode) -> usize {
+    let network = config.init(&Device::flex());
+    let network = set_trainable(network, &patterns(&[preset]), mode).expect("all match");
+    let mut learned = Learned::default();
+    network.train().visit(&mut learned);
+    learned.0
+}
+
+#[test]
+fn the_studys_resnet50_has_6_107_014_parameters_that_learn() {
+    // Convolutions of the last bottleneck 1_048_576 + 2_359_296 + 1_048_576 (Keras has 3_072
+    // biases more), scale and shift of all batch normalizations 53_120, and the head
+    // 6 * 10 * 13 * 2048 + 6 = 1_597_446.
+    let config = NetworkConfig {
+        head: Head::Flatten,
+        input_size: [300, 400],
+        ..NetworkConfig::torchvision(Architecture::Resnet50, 6)
+    };
+    let found = num_learned(&config, "paper-resnet50", BatchNormMode::Train);
+    assert_eq!(found, 4_456_448 + 53_120 + 1_597_446);
+    assert_eq!(found, 6_110_086 - 3_072);
+}
+
+#[test]
+fn the_studys_efficientnet_b4_has_9_877_130_parameters_that_learn() {
+    // Convolutions, squeeze and excitation of 6.4 to 6.7 and 7, the last convolution, scale and
+    // shift of the head's batch normalization, and its linear layer.
+    let config = NetworkConfig {
+        head: Head::GapBn,
+        ..NetworkConfig::torchvision(Architecture::EfficientnetB4, 6)
+    };
+    let found = num_learned(&config, "paper-efficientnet-b4", BatchNormMode::Frozen);
+    assert_eq!(found, 4_609_040 + 4_450_932 + 802_816 + 2 * 1792 + (6 * 1792 + 6));
+    assert_eq!(found, 9_877_130);
+}
+
+#[test]
+fn head_stands_for_the_head_of_any_network() {
+    let heads = [
+        (Architecture::Resnet18, Head::Gap, &["fc.bias", "fc.weight"][..]),
+        (Architecture::EfficientnetB0, Head::Gap, &["classifier.1.bias", "classifier.1.weight"]),
+        (
+            Architecture::EfficientnetB0,
+            Head::GapBn,
+            &[
+                "classifier.0.bias",
+                "classifier.0.weight",
+                "classifier.1.bias",
+                "classifier.1.weight",
+            ],
+        ),
+    ];
+    for (architecture, head, expected) in heads {
+        let network = seeded(&NetworkConfig { head, ..gap(architecture, 2) }, 1);
+        let network = set_trainable(network, &patterns(&["head.*"]), BatchNormMode::Frozen);
+        let found = learning(&network.expect("matches").train());
+        assert!(found.iter().eq(expected.iter().copied()), "{found:?}");
+    }
+}
+
+/// Names of the batch normalizations whose statistics one training pass moves.
+fn moved_by_a_pass(
+    config: &NetworkConfig,
+    chosen: &[&str],
+    mode: BatchNormMode,
+) -> BTreeSet<String> {
+    let network = set_trainable(seeded(config, 1), &patterns(chosen), mode).expect("matches");
+    let network = network.train();
+    let before = export_weights(&network);
+    network.forward(seeded_images([2, 3, 32, 32], 1, &Device::flex().autodiff()));
+    let after = export_weights(&network);
+    let means = before.iter().filter(|(name, tensor)| after[*name] != **tensor);
+    means.filter_map(|(name, _)| name.strip_suffix(".running_mean").map(String::from)).collect()
+}
+
+#[test]
+fn by_block_the_batch_norms_of_blocks_that_learn_move() {
+    let config = gap(Architecture::Resnet18, 2);
+    let chosen = ["layer2.0.conv1.weight", "head.*", "conv1.*"];
+    let found = moved_by_a_pass(&config, &chosen, BatchNormMode::ByBlock);
+    let expected = ["bn1", "layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.1"];
+    assert!(found.iter().eq(expected), "{found:?}");
+    let config = gap(Architecture::EfficientnetB0, 2);
+    let chosen = ["features.7.0.block.3.0.weight", "features.8.*"];
+    let found = moved_by_a_pass(&config, &chosen, BatchNormMode::ByBlock);
+    let block = ["0.1", "1.1", "3.1"].map(|layer| format!("features.7.0.block.{layer}"));
+    assert!(found.iter().eq(block.iter().chain([&"features.8.1".to_string()])), "{found:?}");
+}
+
+#[test]
+fn frozen_batch_norms_neither_move_nor_learn_but_the_heads_does() {
+    let config = NetworkConfig { head: Head::GapBn, ..gap(Architecture::EfficientnetB0, 2) };
+    let found = moved_by_a_pass(&config, &["*"], BatchNormMode::Frozen);
+    assert!(found.iter().eq(["classifier.0"]), "{found:?}");
+    let all = set_trainable(seeded(&config, 1), &patterns(&["*"]), BatchNormMode::Frozen);
+    let network = all.expect("matches").train();
+    let weights = export_weights(&network);
+    let expected = parameters(&network, |name| {
+        let layer = name.rsplit_once('.').expect("a layer").0;
+        name.starts_with("classifier.") || !weights.contains_key(&format!("{layer}.running_mean"))
+    });
+    assert_eq!(learning(&network), expected);
+    // A head that does not learn does not move either.
+    let found = moved_by_a_pass(&config, &["features.8.0.weight"], BatchNormMode::Train);
+    assert!(!found.contains("classifier.0") && found.contains("features.0.1"));
+}
+
+#[test]
+fn a_resumed_run_keeps_which_batch_norms_train() {
+    // As when weights of a checkpoint are put in.
+    let config = gap(Architecture::Resnet18, 2);
+    let network = set_trainable(seeded(&config, 1), &patterns(&["fc.*"]), BatchNormMode::Frozen);
+    let weights = seeded_weights(network.as_ref().expect("matches"), 2);
+    let network = import_weights(network.expect("matches"), &weights).expect("fits").train();
+    network.forward(ones_and_threes(&Device::flex().autodiff()));
+    assert_eq!(export_weights(&network), weights);
 }

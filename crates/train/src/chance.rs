@@ -29,3 +29,50 @@ impl Chance {
         site.apply(x, &draws)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Chance;
+    use burn::tensor::{Device, Tensor};
+    use dermx_model::{DropSite, DropUnit};
+
+    fn chance(seed: u64) -> Chance {
+        let site = |name: &str, unit| DropSite { name: name.into(), rate: 0.5, unit };
+        Chance { seed, sites: vec![site("image", DropUnit::Image), site("value", DropUnit::Value)] }
+    }
+
+    /// What is left of eight ones for each image.
+    fn left(chance: &Chance, tap: &str, epoch: u32, ids: &[&str]) -> Vec<Vec<f32>> {
+        let ones = Tensor::ones([ids.len(), 8, 1, 1], &Device::flex());
+        let data = chance.apply(tap, ones, epoch, ids).into_data();
+        data.iter::<f32>().collect::<Vec<f32>>().chunks(8).map(<[f32]>::to_vec).collect()
+    }
+
+    #[test]
+    fn what_is_dropped_depends_on_seed_place_epoch_and_image_alone() {
+        let found = left(&chance(1), "value", 1, &["a", "b"]);
+        assert_ne!(found[0], found[1]);
+        let turned = left(&chance(1), "value", 1, &["b", "c", "a"]);
+        assert_eq!([&turned[2], &turned[0]], [&found[0], &found[1]]);
+        assert_ne!(left(&chance(1), "value", 2, &["a", "b"]), found);
+        assert_ne!(left(&chance(2), "value", 1, &["a", "b"]), found);
+    }
+
+    #[test]
+    fn half_is_dropped_and_the_rest_doubled() {
+        let ids: Vec<String> = (0..200).map(|idx| idx.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        for (tap, num_draws) in [("image", 200.0), ("value", 1600.0)] {
+            let found = left(&chance(3), tap, 1, &ids).concat();
+            assert!(found.iter().all(|&value| value == 0.0 || value == 2.0));
+            let mean = found.iter().sum::<f32>() / found.len() as f32;
+            // Four standard deviations.
+            assert!((mean - 1.0).abs() < 4.0 / f32::sqrt(num_draws), "{tap}: {mean}");
+        }
+    }
+
+    #[test]
+    fn other_taps_are_left_alone() {
+        assert_eq!(left(&chance(1), "stem", 1, &["a"]), [[1.0; 8]]);
+    }
+}

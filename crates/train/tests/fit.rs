@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 use dermx_data::{AugmentConfig, ImageSize, Normalization};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
-    set_trainable,
+    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, export_weights,
+    import_weights, set_trainable,
 };
 use dermx_train::{
     AdamConfig, CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, Schedule,
@@ -58,17 +58,19 @@ fn config(epochs: u32, learning_rate: f64) -> FitConfig {
     }
 }
 
-fn network(trainable: &str) -> Result<Network, Box<dyn Error>> {
-    let config = NetworkConfig {
-        architecture: Architecture::Resnet18,
-        head: Head::Gap,
-        num_classes: 2,
-        last_stride: 2,
-        input_size: [32, 40],
-    };
+fn network(architecture: Architecture, trainable: &str) -> Result<Network, Box<dyn Error>> {
+    let config = NetworkConfig::torchvision(architecture, 2);
     let network = config.init(&Device::flex());
     let weights = initial_weights(&network, 3);
-    Ok(set_trainable(import_weights(network, &weights)?, &[trainable.to_string()])?)
+    Ok(set_trainable(
+        import_weights(network, &weights)?,
+        &[trainable.to_string()],
+        BatchNormMode::Train,
+    )?)
+}
+
+fn resnet18(trainable: &str) -> Result<Network, Box<dyn Error>> {
+    network(Architecture::Resnet18, trainable)
 }
 
 /// Stops after a number of steps, and keeps the metrics.
@@ -106,13 +108,13 @@ fn train(
     photos: &Photos,
     folder: &Path,
     num_steps: usize,
-    trainable: &str,
+    network: Network,
 ) -> Result<(Option<Weights>, Vec<EpochMetrics>), Box<dyn Error>> {
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
     let set = TrainingSet { photos, class_idx: &class_idx };
     let store = CheckpointStore::new(folder);
     let mut observer = StopAfter::new(num_steps);
-    let outcome = fit(config, set, network(trainable)?, &Device::flex(), &store, &mut observer)?;
+    let outcome = fit(config, set, network, &Device::flex(), &store, &mut observer)?;
     let weights = match outcome {
         Outcome::Finished(network) => Some(export_weights(&network)),
         Outcome::Stopped => None,
@@ -125,18 +127,39 @@ fn a_run_stopped_anywhere_ends_with_the_bytes_of_an_undisturbed_one() -> TestRes
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let config = config(2, 1e-3);
-    let undisturbed =
-        train(&config, &photos, &folder.path().join("undisturbed"), StopAfter::NEVER, "*")?;
+    let undisturbed = train(
+        &config,
+        &photos,
+        &folder.path().join("undisturbed"),
+        StopAfter::NEVER,
+        resnet18("*")?,
+    )?;
     assert!(undisturbed.0.is_some());
     assert_eq!(undisturbed.1.len(), 2);
     // Three steps an epoch: in the first epoch, at its end, and in the second.
     for num_steps in [1, 3, 5] {
         let checkpoints = folder.path().join(format!("stopped-{num_steps}"));
-        let (stopped, _) = train(&config, &photos, &checkpoints, num_steps, "*")?;
+        let (stopped, _) = train(&config, &photos, &checkpoints, num_steps, resnet18("*")?)?;
         assert!(stopped.is_none(), "after {num_steps} steps");
-        let resumed = train(&config, &photos, &checkpoints, StopAfter::NEVER, "*")?;
+        let resumed = train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
         assert_eq!(resumed, undisturbed, "after {num_steps} steps");
     }
+    Ok(())
+}
+
+#[test]
+fn a_stopped_run_goes_on_with_what_chance_would_have_dropped() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let config = config(1, 1e-3);
+    let run = |config: &FitConfig, name: &str, num_steps| {
+        let network = network(Architecture::EfficientnetB0, "*")?;
+        train(config, &photos, &folder.path().join(name), num_steps, network)
+    };
+    let undisturbed = run(&config, "undisturbed", StopAfter::NEVER)?;
+    assert!(undisturbed.0.is_some());
+    assert!(run(&config, "stopped", 2)?.0.is_none());
+    assert_eq!(run(&config, "stopped", StopAfter::NEVER)?, undisturbed);
     Ok(())
 }
 
@@ -150,8 +173,9 @@ fn the_number_of_threads_changes_no_bit() -> TestResult {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build()?;
         let checkpoints = folder.path().join(format!("{num_threads}"));
         // Only strings cross the pool's border: errors of the loop are not `Send`.
+        let network = resnet18("*")?;
         results.push(pool.install(|| {
-            train(&config, &photos, &checkpoints, StopAfter::NEVER, "*")
+            train(&config, &photos, &checkpoints, StopAfter::NEVER, network)
                 .map_err(|error| error.to_string())
         })?);
     }
@@ -164,7 +188,8 @@ fn the_loss_falls() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
-    let (_, history) = train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, "*")?;
+    let (_, history) =
+        train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
     let losses: Vec<f64> = history.iter().map(|metrics| metrics.train_loss).collect();
     assert!(losses[5] < 0.5 * losses[0], "{losses:?}");
     Ok(())
@@ -174,9 +199,10 @@ fn the_loss_falls() -> TestResult {
 fn frozen_parameters_stay_and_trainable_ones_move() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
-    let before = export_weights(&network("fc.*")?);
+    let before = export_weights(&resnet18("fc.*")?);
     let checkpoints = folder.path().join("checkpoints");
-    let (after, _) = train(&config(1, 1e-3), &photos, &checkpoints, StopAfter::NEVER, "fc.*")?;
+    let (after, _) =
+        train(&config(1, 1e-3), &photos, &checkpoints, StopAfter::NEVER, resnet18("fc.*")?)?;
     let after = after.ok_or("the run was stopped")?;
     let parameters = before
         .keys()
@@ -193,7 +219,7 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_the_images() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
-    let result = train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, "*");
+    let result = train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?);
     let message = result.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(message.contains("epoch 1, step 2"), "{message}");
     assert!(message.contains("photo "), "{message}");

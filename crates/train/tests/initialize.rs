@@ -1,17 +1,11 @@
 //! Starting weights.
 
 use burn::tensor::Device;
-use dermx_model::{Architecture, Head, NetworkConfig};
+use dermx_model::{Architecture, NetworkConfig};
 use dermx_train::initial_weights;
 
 fn config(num_classes: usize) -> NetworkConfig {
-    NetworkConfig {
-        architecture: Architecture::Resnet18,
-        head: Head::Gap,
-        num_classes,
-        last_stride: 2,
-        input_size: [64, 64],
-    }
+    NetworkConfig::torchvision(Architecture::Resnet18, num_classes)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use dermx_data::{ImageSize, Normalization};
 use dermx_model::{Padding, Variant};
 use std::collections::BTreeSet;
 
-/// The smallest side of an image of which every stride of a network takes a whole part, in pixels.
+/// The smallest side whose last feature maps of a network still have a cell, in pixels.
 const MIN_INPUT_PX: u32 = 32;
 
 /// The largest side that is not a slip of the pen, in pixels.

@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
+    Architecture, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
 };
 use std::collections::BTreeMap;
 
@@ -13,11 +13,10 @@ pub type Weights = BTreeMap<String, NamedTensor>;
 
 /// A network with global average pooling.
 pub fn gap(architecture: Architecture, num_classes: usize) -> NetworkConfig {
-    let (last_stride, input_size) = (2, [64, 64]);
-    NetworkConfig { architecture, head: Head::Gap, num_classes, last_stride, input_size }
+    NetworkConfig { input_size: [64, 64], ..NetworkConfig::torchvision(architecture, num_classes) }
 }
 
-/// Weights with which a network passes red, green and blue through to the last feature maps.
+/// Weights with which a ResNet passes red, green and blue through to the last feature maps.
 ///
 /// The first convolution takes the pixel in its middle, and the 1x1 convolutions of the shortcuts
 /// pass each channel on. All other convolutions are zero, so a block is `relu(0 + shortcut)`. Batch
@@ -118,12 +117,12 @@ pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
 }
 
 /// A number in `[0, 1)` for each index.
-fn fraction(seed: u64, idx: usize) -> f32 {
+pub fn fraction(seed: u64, idx: usize) -> f32 {
     (mix(seed.wrapping_add(idx as u64)) >> 40) as f32 / (1 << 24) as f32
 }
 
 /// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
-fn mix(seed: u64) -> u64 {
+pub fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
-    set_trainable,
+    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, export_weights,
+    import_weights, set_trainable,
 };
 use dermx_train::{Adam, AdamConfig, initial_weights, weighted_cross_entropy};
 use serde::Deserialize;
@@ -40,13 +40,7 @@ struct Step {
 }
 
 fn config() -> NetworkConfig {
-    NetworkConfig {
-        architecture: Architecture::Resnet18,
-        head: Head::Gap,
-        num_classes: 3,
-        last_stride: 2,
-        input_size: [32, 32],
-    }
+    NetworkConfig::torchvision(Architecture::Resnet18, 3)
 }
 
 /// Weights whose features are `features`, then zeros, whatever the image: convolutions of zero pass
@@ -97,7 +91,7 @@ fn five_steps_of_adam_are_those_of_pytorch() -> TestResult {
     let network = config().init(&Device::flex());
     let network = import_weights(network, &weights_with_features(&golden))?;
     // The head alone, as in PyTorch: else the features would move.
-    let mut network = set_trainable(network, &["fc.*".to_string()])?.train();
+    let mut network = set_trainable(network, &["fc.*".to_string()], BatchNormMode::Train)?.train();
     let mut adam = Adam::new(ADAM);
     for (idx, expected) in golden.steps.iter().enumerate() {
         let (moved, loss) = step(&mut adam, network, &golden, expected.learning_rate);

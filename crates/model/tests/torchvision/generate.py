@@ -1,0 +1,263 @@
+"""Writes the goldens beside this file with torchvision's networks.
+
+    pip install torch==2.15 torchvision==0.29.2 numpy
+    python generate.py
+
+Weights and images are functions of names and indices (`networks/mod.rs` and `main.rs` have the same
+rules), the statistics of batch normalization are measured on a batch, as training does, and stored
+as the upper halves of 32-bit floats. All results are computed with 64-bit floats.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+
+HERE = Path(__file__).parent
+NETWORKS = ["resnet18", "resnet50", "efficientnet_b0", "efficientnet_b4"]
+RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
+EFFICIENTNETS = [f"efficientnet_b{size}" for size in range(8)]
+# Name, batch, height, width, whether batch statistics are used.
+CASES = [
+    ("300x400", 1, 300, 400, False),
+    ("97x131", 2, 97, 131, False),
+    ("97x131_train", 2, 97, 131, True),
+]
+NUM_CLASSES = 6
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def mix(seed):
+    """SplitMix64 of an array of unsigned 64-bit integers."""
+    with np.errstate(over="ignore"):
+        z = np.asarray(seed, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def fractions(seed, indices):
+    """A number in [0, 1) for each index."""
+    with np.errstate(over="ignore"):
+        bits = mix(np.uint64(seed) + indices.astype(np.uint64)) >> np.uint64(40)
+    return bits.astype(np.float32) / np.float32(1 << 24)
+
+
+def is_last_of_branch(layer, names):
+    """Whether this is the last batch normalization before the sum of a block."""
+    block, last = layer.rsplit(".", 1) if "." in layer else ("", layer)
+    if last in ["bn2", "bn3"]:
+        return last == "bn3" or f"{block}.bn3.weight" not in names
+    parts = layer.split(".")
+    if len(parts) != 6 or parts[5] != "1":
+        return False
+    following = ".".join([*parts[:4], str(int(parts[4]) + 1)])
+    return not any(f"{following}.{first}.weight" in names for first in ["0", "fc1"])
+
+
+def is_resnet_norm(layer):
+    return layer.split(".")[-1].startswith("bn") or layer.endswith(".downsample.1")
+
+
+def rule(name, shape, names, seed=1):
+    """The weights of `seeded_weights` in networks/mod.rs, with quiet residual branches."""
+    for byte in name.encode():
+        seed = int(mix(np.uint64(seed) ^ np.uint64(byte)))
+    if len(shape) == 1:
+        kind = name.rsplit(".", 1)[1]
+        low, high = {"weight": (0.3, 0.9), "running_var": (0.5, 1.5)}.get(kind, (-0.2, 0.2))
+        low, high = np.float32(low), np.float32(high)
+    else:
+        fan_in = int(np.prod(shape[1:]))
+        high = np.sqrt(np.float32(6) / np.float32(fan_in))
+        low = -high
+    values = low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
+    layer, kind = name.rsplit(".", 1)
+    is_last = is_last_of_branch(layer, names)
+    if kind in ["weight", "bias"] and is_resnet_norm(layer):
+        # Away from the kinks of ReLU, where a rounding error switches a gradient on or off: a
+        # channel is nearly always on or nearly always off.
+        if kind == "weight":
+            values = values * np.float32(0.1 if is_last else 0.25)
+        else:
+            on = np.abs(values) + np.float32(0.4)
+            values = on if is_last else values + np.copysign(np.float32(1.3), values)
+    elif kind == "weight" and is_last:
+        values = values * np.float32(0.25)
+    return torch.from_numpy(values.reshape(shape).astype(np.float32))
+
+
+def images(batch, height, width):
+    """Noise over blocks of 32 pixels."""
+    shape = (batch, 3, height, width)
+    noise = fractions(int(mix(np.uint64(7))), np.arange(int(np.prod(shape)))).reshape(shape)
+    i, c, y, x = np.indices(shape)
+    block = ((i * 3 + c) * 64 + y // 32) * 64 + x // 32
+    blocks = fractions(int(mix(np.uint64(8))), block.ravel()).reshape(shape)
+    values = noise - np.float32(0.5) + np.float32(4) * (blocks - np.float32(0.5))
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def coefficients(batch):
+    """The scalar whose gradients are compared is the sum of logits times these."""
+    values = fractions(int(mix(np.uint64(9))), np.arange(batch * NUM_CLASSES)) - np.float32(0.5)
+    return torch.from_numpy(values.reshape(batch, NUM_CLASSES)).double()
+
+
+def upper_half(values):
+    """32-bit floats with their lower 16 bits cut off."""
+    bits = values.float().numpy().view(np.uint32) & np.uint32(0xFFFF0000)
+    return torch.from_numpy(bits.view(np.float32).copy())
+
+
+def measured(network):
+    """Puts statistics measured on a batch into `network`; their upper halves as bytes."""
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.train()
+    with torch.no_grad():
+        network(images(4, 160, 192).double())
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    stored = []
+    state = network.state_dict()
+    for name in sorted(state):
+        if "running_" in name:
+            state[name].copy_(upper_half(state[name]))
+            stored.append((state[name].float().numpy().view(np.uint32) >> 16).astype("<u2"))
+    return np.concatenate(stored).tobytes()
+
+
+def build(name):
+    network = getattr(torchvision.models, name)(num_classes=NUM_CLASSES)
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
+            module.p = 0.0
+        if isinstance(module, (torch.nn.ReLU, torch.nn.SiLU, torch.nn.Dropout)):
+            module.inplace = False
+    names = set(network.state_dict())
+    for key, tensor in network.state_dict().items():
+        if "num_batches" not in key:
+            tensor.copy_(rule(key, tuple(tensor.shape), names))
+    return network.double()
+
+
+def taps(network, name):
+    """The module whose output each tap sees, by the tap's name."""
+    modules = dict(network.named_modules())
+    found = {}
+    if name.startswith("resnet"):
+        found["stem"] = modules["maxpool"]
+        for stage in ["layer1", "layer2", "layer3", "layer4"]:
+            found[stage] = modules[stage]
+            for idx, block in enumerate(modules[stage]):
+                last = "conv3" if hasattr(block, "conv3") else "conv2"
+                found[f"{stage}.{idx}.{last}"] = getattr(block, last)
+                found[f"{stage}.{idx}"] = block
+    else:
+        found["dropout"] = modules["avgpool"]
+        for idx, feature in enumerate(network.features):
+            found[f"features.{idx}"] = feature
+            for block_idx, block in enumerate(feature if 0 < idx < 8 else []):
+                found[f"features.{idx}.{block_idx}.block"] = block.block
+                found[f"features.{idx}.{block_idx}"] = block
+    return found
+
+
+def samples(tensor, count):
+    """Values spread over a tensor."""
+    flat = tensor.detach().flatten()
+    return [flat[(j + 1) * len(flat) // (count + 1)].item() for j in range(count)]
+
+
+def summary(tensor, count):
+    """Euclidean norm and some values."""
+    return [tensor.detach().norm().item(), *samples(tensor, count)]
+
+
+def run(network, name, case, shift):
+    """Everything that is compared."""
+    _, batch, height, width, train = case
+    network.train(train)
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    network.zero_grad()
+    seen = {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _m, _i, output, tap=tap: seen.__setitem__(tap, summary(output, 3))
+        )
+        for tap, module in taps(network, name).items()
+    ]
+    inputs = images(batch, height, width).double()
+    inputs = (inputs + shift * torch.sign(torch.sin(torch.arange(inputs.numel()).double()))
+              .reshape(inputs.shape)).requires_grad_()
+    logits = network(inputs)
+    (logits * coefficients(batch)).sum().backward()
+    for hook in hooks:
+        hook.remove()
+    network.load_state_dict(state)
+    return {
+        "logits": logits.flatten().tolist(),
+        "taps": seen,
+        "input": summary(inputs.grad, 8),
+        "parameters": {key: summary(p.grad, 2) for key, p in network.named_parameters()},
+    }
+
+
+def flat(value):
+    if isinstance(value, dict):
+        return [x for key in sorted(value) for x in flat(value[key])]
+    return [x for item in value for x in flat(item)] if isinstance(value, list) else [value]
+
+
+def rounded(value):
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.7g}")
+
+
+def layout(name):
+    """Number of parameters and tensors, and a hash (FNV-1a) of all names and shapes."""
+    network = getattr(torchvision.models, name)(num_classes=1000)
+    state = network.state_dict()
+    lines = [
+        f"{key} {'x'.join(map(str, state[key].shape))}\n"
+        for key in sorted(state)
+        if "num_batches" not in key
+    ]
+    value = 0xCBF29CE484222325
+    for byte in "".join(lines).encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    parameters = sum(p.numel() for p in network.parameters())
+    return {"parameters": parameters, "tensors": len(lines), "hash": f"{value:016x}"}
+
+
+def main():
+    torch.manual_seed(0)
+    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS}
+    (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
+    for name in NETWORKS:
+        network = build(name)
+        (HERE / f"{name}.statistics").write_bytes(measured(network))
+        golden = {}
+        for case in CASES:
+            golden[case[0]] = run(network, name, case, 0.0)
+            # The reference itself moves less than the tolerance when the input is rounded.
+            found, moved = flat(golden[case[0]]), flat(run(network, name, case, 3e-7))
+            excess = max(abs(a - b) / (ABSOLUTE + RELATIVE * abs(a)) for a, b in zip(found, moved))
+            logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
+            print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
+            assert excess < 0.5, (name, case[0], excess)
+        text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
+        (HERE / f"{name}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+//! What generate.py wrote, and how it is compared.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const RELATIVE: f64 = 1e-3;
+const ABSOLUTE: f64 = 1e-4;
+
+/// What one pass came to; a summary is the Euclidean norm of a tensor and some of its values.
+#[derive(Deserialize)]
+pub struct Case {
+    pub logits: Vec<f64>,
+    pub taps: BTreeMap<String, Vec<f64>>,
+    pub input: Vec<f64>,
+    pub parameters: BTreeMap<String, Vec<f64>>,
+}
+
+pub struct Golden {
+    pub cases: BTreeMap<String, Case>,
+    pub statistics: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+pub struct LayoutFacts {
+    pub parameters: usize,
+    pub tensors: usize,
+    pub hash: String,
+}
+
+fn read(file: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torchvision");
+    std::fs::read(folder.join(file)).expect("a golden")
+}
+
+pub fn layouts() -> BTreeMap<String, LayoutFacts> {
+    serde_json::from_slice(&read("layouts.json")).expect("a golden")
+}
+
+impl Golden {
+    pub fn read(name: &str) -> Self {
+        Self {
+            cases: serde_json::from_slice(&read(&format!("{name}.json"))).expect("a golden"),
+            statistics: read(&format!("{name}.statistics")),
+        }
+    }
+}
+
+/// All that was compared, by kind.
+#[derive(Default)]
+pub struct Comparison {
+    num_compared: BTreeMap<&'static str, usize>,
+    /// Largest difference over the tolerance, and where.
+    largest: BTreeMap<&'static str, (f64, String)>,
+}
+
+impl Comparison {
+    pub fn num_compared(&self, kind: &str) -> usize {
+        self.num_compared[kind]
+    }
+
+    pub fn values(&mut self, kind: &'static str, name: &str, found: &[f32], expected: &[f64]) {
+        let found: Vec<f64> = found.iter().map(|&value| f64::from(value)).collect();
+        assert_eq!(found.len(), expected.len(), "{name}");
+        *self.num_compared.entry(kind).or_default() += 1;
+        for (found, expected) in found.iter().zip(expected) {
+            let excess = (found - expected).abs() / (ABSOLUTE + RELATIVE * expected.abs());
+            let place = format!("{name}: {found}, torchvision {expected}");
+            let largest = self.largest.entry(kind).or_default();
+            if excess > largest.0 || excess.is_nan() {
+                *largest = (excess, place);
+            }
+        }
+    }
+
+    /// Compares the norm of `tensor`, and values spread over it.
+    pub fn summary(&mut self, kind: &'static str, name: &str, tensor: &[f32], expected: &[f64]) {
+        let norm = tensor.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        let count = expected.len() - 1;
+        let samples = (0..count).map(|idx| tensor[(idx + 1) * tensor.len() / (count + 1)]);
+        let found: Vec<f32> = [norm as f32].into_iter().chain(samples).collect();
+        self.values(kind, name, &found, expected);
+    }
+
+    /// Fails if anything differs by more than the tolerance.
+    pub fn finish(&self, what: &str) {
+        for (kind, (excess, place)) in &self.largest {
+            println!("{what}, {kind}: {excess:.4} of the tolerance at {place}");
+        }
+        for (kind, (excess, place)) in &self.largest {
+            assert!(*excess <= 1.0, "{what}, {kind}: {excess} times the tolerance at {place}");
+        }
+    }
+}
