@@ -83,12 +83,12 @@ impl ModelSection {
         checks.require(!self.trainable.is_empty(), "model.trainable", "names no parameter");
         let (architecture, is_resnet) = (self.architecture, self.architecture.is_resnet());
         let only = |value: &str, family: &str| {
-            format!("is `{value}`, which is for a {family}; {architecture} takes `torchvision`")
+            format!("is `{value}`, which is for {family}; {architecture} takes `torchvision`")
         };
         let fits = is_resnet || self.variant == Variant::Torchvision;
-        checks.require(fits, "model.variant", only("v1", "ResNet"));
+        checks.require(fits, "model.variant", only("v1", "a ResNet"));
         let fits = !is_resnet || self.padding == Padding::Torchvision;
-        checks.require(fits, "model.padding", only("tf", "EfficientNet"));
+        checks.require(fits, "model.padding", only("tf", "an EfficientNet"));
     }
 }
 

@@ -6,9 +6,10 @@ use crate::error::{CliError, CliResult, ExitKind};
 use std::path::{Path, PathBuf};
 
 /// Configurations that are part of the binary, so that it works in an empty folder.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
     ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
+    ("efficientnet_b4.toml", include_str!("../../../../configs/efficientnet_b4.toml")),
 ];
 
 /// Loads `name`: a path, a file in `configs/`, or a configuration that is part of the binary; then
@@ -133,6 +134,19 @@ mod tests {
         for part in ["--set train.epochs", "--set input.size", "--set model.architecture"] {
             assert!(found.contains(part), "{part} not in: {found}");
         }
+    }
+
+    #[test]
+    fn a_variant_of_another_family_is_refused() {
+        let found = complaints(QUICKSTART, &["model.padding=tf"]);
+        let expected = "`model.padding` is `tf`, which is for an EfficientNet; resnet18 takes \
+                        `torchvision`";
+        assert!(found.contains(expected), "{found}");
+        let b0 = "model.architecture=efficientnet_b0";
+        let found = complaints(QUICKSTART, &[b0, "model.variant=v1"]);
+        assert!(found.contains("`model.variant` is `v1`, which is for a ResNet"), "{found}");
+        assert_eq!(complaints(QUICKSTART, &["model.variant=v1"]), "");
+        assert_eq!(complaints(QUICKSTART, &[b0, "model.padding=tf", "model.head=gap_bn"]), "");
     }
 
     #[test]

@@ -121,7 +121,7 @@ def measured(network):
         norm.momentum = 1.0
     network.train()
     with torch.no_grad():
-        network(images(4, 160, 192).double())
+        network(images(3, 300, 400).double())
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     stored = []
