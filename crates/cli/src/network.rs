@@ -168,3 +168,39 @@ fn config_of_weights(
         ..NetworkConfig::torchvision(architecture, num_classes)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::config_of_weights;
+    use dermx_data::ImageSize;
+    use dermx_model::{Architecture, Head, NamedTensor};
+
+    /// Number of classes and head of the network with these matrices and vectors.
+    fn found(architecture: Architecture, shapes: &[(&str, &[usize])]) -> Option<(usize, Head)> {
+        let tensor = |shape: &[usize]| NamedTensor { shape: shape.to_vec(), values: Vec::new() };
+        let weights = shapes.iter().map(|(name, shape)| (name.to_string(), tensor(shape)));
+        let size = ImageSize::new(64, 64);
+        let config = config_of_weights(architecture, size, &weights.collect())?;
+        Some((config.num_classes, config.head))
+    }
+
+    #[test]
+    fn the_matrix_of_the_head_says_how_many_classes_there_are_and_which_head() {
+        let (resnet, b0) = (Architecture::Resnet34, Architecture::EfficientnetB0);
+        let cases = [
+            (resnet, &[("fc.weight", &[7, 512][..])][..], Some((7, Head::Gap))),
+            (resnet, &[("fc.weight", &[7, 2048])], Some((7, Head::Flatten))),
+            (b0, &[("classifier.1.weight", &[9, 1280])], Some((9, Head::Gap))),
+            (
+                b0,
+                &[("classifier.0.weight", &[1280]), ("classifier.1.weight", &[9, 1280])],
+                Some((9, Head::GapBn)),
+            ),
+            (b0, &[("fc.weight", &[9, 1280])], None),
+            (resnet, &[("fc.weight", &[512])], None),
+        ];
+        for (architecture, shapes, expected) in cases {
+            assert_eq!(found(architecture, shapes), expected, "{architecture} {shapes:?}");
+        }
+    }
+}

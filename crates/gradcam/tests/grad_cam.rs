@@ -20,10 +20,14 @@ fn fraction(seed: u32, idx: usize) -> f32 {
 
 /// A ResNet-18 whose weights and statistics are all different, of usual sizes.
 fn network(head: Head) -> Network {
+    network_of(Architecture::Resnet18, head)
+}
+
+fn network_of(architecture: Architecture, head: Head) -> Network {
     let config = NetworkConfig {
         head,
         input_size: SIZE,
-        ..NetworkConfig::torchvision(Architecture::Resnet18, NUM_CLASSES)
+        ..NetworkConfig::torchvision(architecture, NUM_CLASSES)
     };
     let network = config.init(&Device::flex());
     let mut weights = export_weights(&network);
@@ -97,6 +101,34 @@ fn explained(network: &Network, layer: Option<&str>, image: Tensor<4>) -> (usize
         }
     }
     panic!("every map is zero");
+}
+
+#[test]
+fn with_the_studys_head_the_weights_are_scaled_by_its_batch_normalization() {
+    // y_c = b_c + sum_k W_ck (g_k (mean(A_k) - m_k) / sqrt(v_k + 1e-3) + s_k), so
+    // alpha_k = W_ck g_k / sqrt(v_k + 1e-3) / (h w).
+    let network = network_of(Architecture::EfficientnetB0, Head::GapBn);
+    let (target, map) = explained(&network, None, images(1));
+    let (features, shape) = activation(&network, images(1), "features.8");
+    assert_eq!(shape, [1, 1280, 2, 3]);
+    let weights = export_weights(&network);
+    let of = |name: &str, idx: usize| f64::from(weights[&format!("classifier.{name}")].values[idx]);
+    let expected = map_of(&features, shape, |k| {
+        let scale = of("0.weight", k) / (of("0.running_var", k) + 1e-3).sqrt();
+        of("1.weight", target * 1280 + k) * scale / 6.0
+    });
+    assert_close(&map, &expected);
+}
+
+#[test]
+fn a_convolution_inside_the_last_block_is_explained_too() {
+    for (architecture, layer) in [
+        (Architecture::Resnet50, "layer4.2.conv3"),
+        (Architecture::EfficientnetB0, "features.7.0.block"),
+    ] {
+        let (_, map) = explained(&network_of(architecture, Head::Gap), Some(layer), images(1));
+        assert_eq!([map.height, map.width], [2, 3]);
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ pub struct NetworkConfig {
     pub variant: Variant,
     /// Which padding; nothing to a ResNet, whose padding is the same in all libraries.
     pub padding: Padding,
-    /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the resolution.
+    /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the
+    /// resolution.
     ///
     /// # Source
     /// 1: Luo et al., 2019, <https://arxiv.org/abs/1903.07071>, "last stride".

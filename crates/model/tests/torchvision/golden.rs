@@ -4,10 +4,13 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Allowed difference: `RELATIVE` of a value and `ABSOLUTE` of its tensor's root of the mean square,
+/// or of 1 if that is larger, or of 1/100 if that is smaller: some gradients are zero but for rounding.
 const RELATIVE: f64 = 1e-3;
 const ABSOLUTE: f64 = 1e-4;
 
-/// What one pass came to; a summary is the Euclidean norm of a tensor and some of its values.
+/// What one pass came to; a summary is the root of the mean square of a tensor, and some of its
+/// values.
 #[derive(Deserialize)]
 pub struct Case {
     pub logits: Vec<f64>,
@@ -59,27 +62,35 @@ impl Comparison {
         self.num_compared[kind]
     }
 
-    pub fn values(&mut self, kind: &'static str, name: &str, found: &[f32], expected: &[f64]) {
-        let found: Vec<f64> = found.iter().map(|&value| f64::from(value)).collect();
+    /// Compares values; what is zero may differ by `ABSOLUTE` of `scale`.
+    pub fn values(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        found: &[f32],
+        expected: &[f64],
+        scale: f64,
+    ) {
         assert_eq!(found.len(), expected.len(), "{name}");
         *self.num_compared.entry(kind).or_default() += 1;
-        for (found, expected) in found.iter().zip(expected) {
-            let excess = (found - expected).abs() / (ABSOLUTE + RELATIVE * expected.abs());
-            let place = format!("{name}: {found}, torchvision {expected}");
+        for (&found, expected) in found.iter().zip(expected) {
+            let difference = (f64::from(found) - expected).abs();
+            let excess = difference / (ABSOLUTE * scale + RELATIVE * expected.abs());
             let largest = self.largest.entry(kind).or_default();
             if excess > largest.0 || excess.is_nan() {
-                *largest = (excess, place);
+                *largest = (excess, format!("{name}: {found}, torchvision {expected}"));
             }
         }
     }
 
-    /// Compares the norm of `tensor`, and values spread over it.
+    /// Compares the root of the mean square of `tensor`, and values spread over it.
     pub fn summary(&mut self, kind: &'static str, name: &str, tensor: &[f32], expected: &[f64]) {
-        let norm = tensor.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        let sum = tensor.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
+        let root = (sum / tensor.len() as f64).sqrt();
         let count = expected.len() - 1;
         let samples = (0..count).map(|idx| tensor[(idx + 1) * tensor.len() / (count + 1)]);
-        let found: Vec<f32> = [norm as f32].into_iter().chain(samples).collect();
-        self.values(kind, name, &found, expected);
+        let found: Vec<f32> = [root as f32].into_iter().chain(samples).collect();
+        self.values(kind, name, &found, expected, expected[0].clamp(0.01, 1.0));
     }
 
     /// Fails if anything differs by more than the tolerance.

@@ -121,7 +121,7 @@ fn compare(network: &Network, case: &Case, size: [usize; 3]) -> Comparison {
         x
     });
     assert_eq!(num_taps, case.taps.len());
-    comparison.values("logits", "logits", &values(logits.clone()), &case.logits);
+    comparison.values("logits", "logits", &values(logits.clone()), &case.logits, 1.0);
     let coefficients: Vec<f32> =
         (0..size[0] * NUM_CLASSES).map(|idx| fraction(mix(9), idx) - 0.5).collect();
     let coefficients = TensorData::new(coefficients, [size[0], NUM_CLASSES]);
