@@ -214,7 +214,7 @@ def moved_by(before, after):
     if isinstance(before, dict):
         return max(moved_by(before[key], after[key]) for key in before)
     # The first number of a summary; a gradient that is nothing but rounding has a scale, too.
-    scale = min(1, max(0.01, before[0]))
+    scale = min(1, max(0.05, before[0]))
     pairs = zip(before, after)
     return max(abs(a - b) / (ABSOLUTE * scale + RELATIVE * abs(a)) for a, b in pairs)
 
