@@ -2,8 +2,12 @@
 
 use crate::config::ExplainMethod;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::ImageSize;
+use dermx_eval::{Pairs, Spread, ZeroDivision};
 use dermx_model::Architecture;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
@@ -144,6 +148,74 @@ pub struct TablesArgs {
     /// Print JSON, at full precision.
     #[arg(long)]
     pub json: bool,
+    /// How to count, in all tables, instead of as in the paper.
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// Give the tables also for the images of each skin-tone or each age (skin_tone, age).
+    #[arg(long, value_name = "COLUMN", value_parser = choice::<Attribute>)]
+    pub by: Vec<Attribute>,
+    /// With --by, say "too few" where fewer images carry a label.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub min_images: usize,
+    /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub bootstrap: usize,
+    /// The same seed draws the same resamples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How tables are counted; the paper's choice where an option is left out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choices of the paper")]
+pub struct ChoiceArgs {
+    /// Which evaluations count: all, accepted (a diagnosis and no discard tag), settled (without
+    /// several diagnoses that other raters do not settle), single (one diagnosis). Paper: accepted;
+    /// Tables 1, 3b and 4 single.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Evaluations>)]
+    pub evaluations: Option<Evaluations>,
+    /// What an evaluation with several diagnoses says: first (alphabetically), any (yes to each),
+    /// drop (left out). Paper: first.
+    #[arg(long, value_name = "RULE", value_parser = choice::<SeveralDiagnoses>)]
+    pub several_diagnoses: Option<SeveralDiagnoses>,
+    /// Pairs of raters: ordered (each once as reference), unordered. Paper: ordered.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Pairs>)]
+    pub pairs: Option<Pairs>,
+    /// Two outlines of which one is empty: include, exclude. Paper: include.
+    #[arg(long, value_name = "RULE", value_parser = choice::<OneEmpty>)]
+    pub one_empty: Option<OneEmpty>,
+    /// An F1 or sensitivity of 0/0: zero, undefined (left out and counted). Paper: zero; Table 3b
+    /// undefined.
+    #[arg(long, value_name = "RULE", value_parser = choice::<ZeroDivision>)]
+    pub zero_division: Option<ZeroDivision>,
+    /// Standard deviation: population (divided by n), sample (by n - 1). Paper: population; Table 3b
+    /// sample.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Spread>)]
+    pub std: Option<Spread>,
+    /// HEIGHTxWIDTH that outlines are brought to before they are compared. Paper: their own size.
+    #[arg(long, value_name = "SIZE")]
+    pub resolution: Option<ImageSize>,
+}
+
+impl ChoiceArgs {
+    /// The choices that were made.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            evaluations: self.evaluations,
+            several_diagnoses: self.several_diagnoses,
+            pairs: self.pairs,
+            one_empty: self.one_empty,
+            zero_division: self.zero_division,
+            std: self.std,
+            resolution: self.resolution,
+        }
+    }
+}
+
+/// The choice of that name.
+fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
+    let name: StrDeserializer<'_, ValueError> = name.into_deserializer();
+    T::deserialize(name).map_err(|error| error.to_string())
 }
 
 /// Arguments of `dermx dataset describe`.

@@ -4,7 +4,6 @@
 mod args;
 mod commands;
 mod config;
-mod dataset_tables;
 mod error;
 mod gallery;
 mod heatmaps;
@@ -16,8 +15,10 @@ mod progress;
 mod run_folder;
 mod score;
 mod stop;
+mod tables_text;
 mod terminal;
 mod test_set;
+mod text_table;
 
 use args::{Cli, Command, DatasetCommand};
 use clap::Parser;

@@ -3,6 +3,7 @@
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
+use crate::text_table;
 use dermx_data::{Cohort, DermxDataset, Mask, Random};
 use dermx_eval::{
     ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, MapTable, NOTICE, Normalize, PreparedMap,
@@ -288,15 +289,12 @@ impl ImageMasks {
 /// # Errors
 /// None that a user can cause.
 pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
-    let internal = |error: String| CliError::new(ExitKind::Internal, error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let header =
         ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
-    writer.write_record(header).map_err(|error| internal(error.to_string()))?;
-    for row in rows {
+    let record = |row: &MapRow| {
         let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
         let scores = &row.scores;
-        let record = [
+        vec![
             row.image_id.clone(),
             row.rater.clone(),
             row.characteristic.clone(),
@@ -304,8 +302,10 @@ pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
             text(scores.sensitivity),
             text(scores.specificity),
             text(scores.mass),
-        ];
-        writer.write_record(&record).map_err(|error| internal(error.to_string()))?;
-    }
-    writer.into_inner().map_err(|error| internal(error.to_string()))
+        ]
+    };
+    let header = header.map(str::to_string).to_vec();
+    let records: Vec<Vec<String>> =
+        std::iter::once(header).chain(rows.iter().map(record)).collect();
+    text_table::to_csv(&records)
 }

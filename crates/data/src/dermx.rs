@@ -1,6 +1,6 @@
 //! The DermX data set: all evaluations and all images of one folder.
 
-use crate::{DataError, Evaluation, ImageRecord, darwin, file, mask_files, metadata};
+use crate::{DataError, Evaluation, ImageRecord, Mask, darwin, file, mask_files, metadata};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,6 +78,15 @@ impl DermxDataset {
     pub fn image(&self, image_id: &str) -> Option<&ImageRecord> {
         let found = self.images.binary_search_by(|image| image.image_id.as_str().cmp(image_id));
         found.ok().and_then(|image_idx| self.images.get(image_idx))
+    }
+
+    /// The pixels in any outline of `characteristic`; `None` when the rater outlined none.
+    pub fn mask(
+        &self,
+        evaluation: &Evaluation,
+        characteristic: &str,
+    ) -> Result<Option<Mask>, DataError> {
+        Ok(evaluation.mask(characteristic))
     }
 
     /// The evaluations of an image, sorted by rater.

@@ -99,14 +99,12 @@ pub fn describe(dataset: &DermxDataset) -> Description {
     let single = dataset.cohort_images(Cohort::Single);
     let single: Vec<&ImageRecord> =
         images.iter().filter(|image| single.contains(image.image_id.as_str())).collect();
-    let sources: BTreeSet<&str> = images.iter().map(|image| image.dataset.as_str()).collect();
-    let row =
-        |source: &str| tally_diagnoses(single.iter().filter(|one| one.dataset == source).copied());
+    let (table_1, table_4_dermx) = images_by_source(dataset, &single);
     Description {
         raters: dataset.raters().into_iter().map(str::to_owned).collect(),
         counts: counts(dataset),
-        table_1: sources.into_iter().map(|source| (source.to_owned(), row(source))).collect(),
-        table_4_dermx: tally_diagnoses(single.iter().copied()),
+        table_1,
+        table_4_dermx,
         skin_tone: tally(images.iter().map(|image| image.skin_tone.as_str())),
         age: tally(images.iter().map(|image| image.age.as_str())),
         metadata_images_per_class: tally_diagnoses(images),
@@ -114,6 +112,22 @@ pub fn describe(dataset: &DermxDataset) -> Description {
         has_mask_files: dataset.has_mask_files(),
         ontology: ontology(dataset.evaluations()),
     }
+}
+
+/// `images` by source data set and gold-standard diagnosis, zeros included, and the column sums.
+///
+/// # Source
+/// Table 1 and the DermX row of Table 4 of the DermX paper (2021).
+pub fn images_by_source(
+    dataset: &DermxDataset,
+    images: &[&ImageRecord],
+) -> (BTreeMap<String, Tally>, Tally) {
+    let sources: BTreeSet<&str> =
+        dataset.images().iter().map(|image| image.dataset.as_str()).collect();
+    let row =
+        |source: &str| tally_diagnoses(images.iter().filter(|one| one.dataset == source).copied());
+    let rows = sources.into_iter().map(|source| (source.to_owned(), row(source))).collect();
+    (rows, tally_diagnoses(images.iter().copied()))
 }
 
 fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> Tally {
@@ -174,8 +188,9 @@ fn counts(dataset: &DermxDataset) -> Counts {
     }
 }
 
-/// Whether exactly one diagnosis of `evaluation` is also named by another rater of the image.
-fn is_settled(evaluation: &Evaluation, of_image: &[Evaluation]) -> bool {
+/// Whether exactly one diagnosis of `evaluation` is also named in another accepted evaluation of
+/// the image, `of_image`.
+pub fn is_settled(evaluation: &Evaluation, of_image: &[Evaluation]) -> bool {
     let others =
         of_image.iter().filter(|other| other.is_accepted() && other.rater != evaluation.rater);
     let named: BTreeSet<&String> = others.flat_map(|other| &other.diagnoses).collect();

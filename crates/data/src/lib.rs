@@ -26,7 +26,7 @@ mod synth;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
 pub use dermx::{Cohort, DermxDataset};
-pub use describe::{Counts, Description, SharedImages, describe};
+pub use describe::{Counts, Description, SharedImages, describe, images_by_source, is_settled};
 pub use error::{DataError, ErrorKind};
 pub use evaluation::{Evaluation, Instance, Ring};
 pub use finding::{Finding, FindingKind};

@@ -112,6 +112,32 @@ impl Mask {
         masks.into_iter().reduce(|union, mask| union.union(&mask))
     }
 
+    /// The pixels that are in at least `num` of `masks`, none of them twice; `None` without a mask.
+    pub fn in_at_least(num: usize, masks: &[&Self]) -> Option<Self> {
+        let size = masks.first()?.size;
+        let mut borders: Vec<(u32, bool)> = Vec::new();
+        for mask in masks {
+            assert_eq!(mask.size, size, "masks of one image");
+            borders
+                .extend(mask.runs.iter().flat_map(|&[start, end]| [(start, true), (end, false)]));
+        }
+        borders.sort_unstable();
+        let (mut num_inside, mut start, mut runs) = (0, 0, Vec::new());
+        // Where one mask ends and another starts, the end comes first: the runs then touch and join.
+        for (pixel, is_start) in borders {
+            if is_start {
+                num_inside += 1;
+                start = if num_inside == num { pixel } else { start };
+            } else {
+                if num_inside == num {
+                    runs.push([start, pixel]);
+                }
+                num_inside -= 1;
+            }
+        }
+        Some(Self::from_sorted_runs(size, runs))
+    }
+
     /// The number of pixels in both masks.
     pub fn intersection_area(&self, other: &Self) -> usize {
         assert_eq!(self.size, other.size, "masks of one image");

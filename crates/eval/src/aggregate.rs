@@ -191,6 +191,7 @@ mod tests {
             n: 2,
             undefined: 0,
             seeds: vec![Some(0.25), Some(0.75)],
+            interval: None,
         };
         let (classes, maps) = (&joined.table_5["Acne"], &joined.table_6[UNION]);
         let baseline = &joined.baselines["random"][UNION];

@@ -4,6 +4,7 @@ mod aggregate;
 mod agreement;
 mod audit;
 mod baseline;
+mod bootstrap;
 mod diagnosis;
 mod error;
 mod fuzzy;
@@ -16,11 +17,11 @@ mod table;
 
 pub use aggregate::aggregate;
 pub use agreement::{
-    AgreementCounts, Judgement, PairAgreement, Spread, class_scores_over, pair_agreement,
-    pair_counts,
+    AgreementCounts, Evidence, Judgement, Pairs, Spread, ZeroDivision, class_scores_over, is_pair,
 };
 pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use baseline::{centre_gaussian, uniform_ones};
+pub use bootstrap::{CONFIDENCE, percentile_interval};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{FuzzyScores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums};

@@ -22,6 +22,9 @@ pub struct Score {
     /// The mean of each seed, when this score is over seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Option<f64>>,
+    /// The 95 % bootstrap interval of the mean, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
 }
 
 /// F1, sensitivity and specificity of one class, one against the rest.

@@ -33,7 +33,7 @@ pub fn sample() -> ReportInput {
 
 fn over(mean: f64, std: f64) -> Score {
     let seeds = vec![Some(mean - std), Some(mean + std)];
-    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds }
+    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds, interval: None }
 }
 
 fn of_rows(mean: f64, n: usize) -> Score {
