@@ -6,7 +6,7 @@ use crate::resamples::Bootstrap;
 use crate::strata::Stratum;
 use dermx_data::Evaluation;
 use dermx_eval::{
-    AgreementCounts, ClassScores, Evidence, Judgement, Pairs, Score, mean, percentile_interval,
+    AgreementCounts, ClassScores, Evidence, Judgement, Pairs, mean, percentile_interval,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -186,18 +186,15 @@ impl<'a> TableEvidence<'a> {
         image_idxs: &[u32],
         resamples: &[Vec<u32>],
     ) -> ClassScores {
-        let over = |image_idxs: &[u32]| {
-            evidence.scores(image_idxs, self.choices.zero_division, self.choices.std)
+        let Choices { zero_division, std, .. } = self.choices;
+        let mut scores = evidence.scores(image_idxs, zero_division, std);
+        let means = evidence.resampled_means(image_idxs, resamples, zero_division);
+        let interval = |score_idx: usize| {
+            percentile_interval(&means.iter().map(|means| means[score_idx]).collect::<Vec<_>>())
         };
-        let resampled: Vec<ClassScores> = resamples.iter().map(|images| over(images)).collect();
-        let interval = |score: fn(&ClassScores) -> &Score| {
-            let means: Vec<Option<f64>> = resampled.iter().map(|one| score(one).mean).collect();
-            percentile_interval(&means)
-        };
-        let mut scores = over(image_idxs);
-        scores.f1.interval = interval(|one| &one.f1);
-        scores.sensitivity.interval = interval(|one| &one.sensitivity);
-        scores.specificity.interval = interval(|one| &one.specificity);
+        scores.f1.interval = interval(0);
+        scores.sensitivity.interval = interval(1);
+        scores.specificity.interval = interval(2);
         scores
     }
 }

@@ -1,7 +1,7 @@
 //! Agreement of raters with a gold standard and with each other.
 
 use crate::diagnosis::ratio;
-use crate::{ClassScores, OneVsRest, Score};
+use crate::{ClassScores, OneVsRest, Score, mean};
 use serde::{Deserialize, Serialize};
 
 /// Two yes-or-no judgements of the same things (images, or pixels), counted.
@@ -190,27 +190,35 @@ impl Evidence {
     }
 
     /// The counts of every unit over the images `image_idxs`, of which one may come several times;
-    /// in the order in which units first appear, or by their number.
+    /// in the order of the images, or by number.
     ///
     /// # Panics
     /// When an index is not below [`Self::num_images`].
     pub fn unit_counts(&self, image_idxs: &[u32]) -> Vec<AgreementCounts> {
-        let images = image_idxs.iter().map(|&image_idx| &self.images[image_idx as usize]);
-        let entries = images.flatten();
         match self.units {
-            Units::PerImage => entries.map(|(_, counts)| *counts).collect(),
+            Units::PerImage => self.entries(image_idxs).map(|(_, counts)| *counts).collect(),
             Units::AcrossImages => {
-                let mut units: Vec<AgreementCounts> = Vec::new();
-                for (unit, counts) in entries {
-                    if *unit >= units.len() {
-                        units.resize(unit + 1, AgreementCounts::default());
-                    }
-                    units[*unit].merge(counts);
-                }
+                let mut units = self.sums(image_idxs);
                 units.retain(|counts| *counts != AgreementCounts::default());
                 units
             }
         }
+    }
+
+    fn entries(&self, image_idxs: &[u32]) -> impl Iterator<Item = &(usize, AgreementCounts)> {
+        image_idxs.iter().flat_map(|&image_idx| &self.images[image_idx as usize])
+    }
+
+    /// The counts of every unit by its number, those without any thing included.
+    fn sums(&self, image_idxs: &[u32]) -> Vec<AgreementCounts> {
+        let mut units: Vec<AgreementCounts> = Vec::new();
+        for (unit, counts) in self.entries(image_idxs) {
+            if *unit >= units.len() {
+                units.resize(unit + 1, AgreementCounts::default());
+            }
+            units[*unit].merge(counts);
+        }
+        units
     }
 
     /// Mean and spread over the units in the images `image_idxs`.
@@ -232,6 +240,58 @@ impl Evidence {
             .map(|counts| scores_with(counts, zero_division))
             .collect();
         class_scores_over(&units, spread)
+    }
+
+    /// The means of F1, sensitivity and specificity in each of `resamples` of `image_idxs`.
+    ///
+    /// A unit can lose all its positive things to chance in a resample. Its 0/0 is then undefined
+    /// under either rule: only units that are 0/0 over all images count by `zero_division`. Else
+    /// the resampled means would lie below the mean that they are to give an interval for.
+    ///
+    /// # Panics
+    /// As [`Self::unit_counts`].
+    pub fn resampled_means(
+        &self,
+        image_idxs: &[u32],
+        resamples: &[Vec<u32>],
+        zero_division: ZeroDivision,
+    ) -> Vec<[Option<f64>; 3]> {
+        let whole = self.sums(image_idxs);
+        let units = |resample: &Vec<u32>| -> Vec<OneVsRest> {
+            match self.units {
+                Units::PerImage => self
+                    .entries(resample)
+                    .map(|(_, counts)| scores_with(counts, zero_division))
+                    .collect(),
+                Units::AcrossImages => self
+                    .sums(resample)
+                    .iter()
+                    .zip(&whole)
+                    .filter(|(counts, _)| **counts != AgreementCounts::default())
+                    .map(|(counts, whole)| resampled_scores(counts, whole, zero_division))
+                    .collect(),
+            }
+        };
+        resamples.iter().map(|resample| means(&units(resample))).collect()
+    }
+}
+
+/// [`Evidence::resampled_means`] of one unit, with its counts over all images.
+fn resampled_scores(
+    counts: &AgreementCounts,
+    whole: &AgreementCounts,
+    zero_division: ZeroDivision,
+) -> OneVsRest {
+    let (scores, plain, by_rule) =
+        (counts.scores(), whole.scores(), scores_with(whole, zero_division));
+    OneVsRest {
+        f1: scores.f1.or(if plain.f1.is_none() { by_rule.f1 } else { None }),
+        sensitivity: scores.sensitivity.or(if plain.sensitivity.is_none() {
+            by_rule.sensitivity
+        } else {
+            None
+        }),
+        specificity: scores.specificity,
     }
 }
 
@@ -259,6 +319,12 @@ pub fn is_pair(reference_idx: usize, other_idx: usize, pairs: Pairs) -> bool {
 /// What more than half of `num` say; `None` when there is no such half.
 fn majority(num_yes: usize, num: usize) -> Option<bool> {
     (2 * num_yes != num).then_some(2 * num_yes > num)
+}
+
+fn means(units: &[OneVsRest]) -> [Option<f64>; 3] {
+    let scores: [fn(&OneVsRest) -> Option<f64>; 3] =
+        [|unit| unit.f1, |unit| unit.sensitivity, |unit| unit.specificity];
+    scores.map(|score| mean(&units.iter().filter_map(score).collect::<Vec<f64>>()))
 }
 
 fn one_thing(reference: bool, other: bool) -> AgreementCounts {
@@ -339,6 +405,22 @@ mod tests {
         assert_eq!((zero.mean, zero.n, zero.undefined), (Some(0.0), 2, 0));
         let undefined = evidence.scores(&[0], ZeroDivision::Undefined, POPULATION).sensitivity;
         assert_eq!((undefined.mean, undefined.n, undefined.undefined), (Some(0.0), 1, 1));
+    }
+
+    #[test]
+    fn a_unit_that_loses_its_positives_to_a_resample_is_left_out() {
+        // Raters 0 and 1 agree on yes in image 1 and on no in image 2; 0 and 2 only ever say no.
+        let judgements = images(&[&[(0, true), (1, true)], &[(0, false), (1, false), (2, false)]]);
+        let evidence = Evidence::of_pairs(&judgements, Pairs::Unordered);
+        let resamples = [vec![0, 1], vec![0, 0], vec![1, 1]];
+        let means = evidence.resampled_means(&[0, 1], &resamples, ZERO);
+        // Pairs (0, 1), (0, 2), (1, 2): F1 of 1, and 0 by the rule twice.
+        assert_eq!(means[0][0], Some(1.0 / 3.0));
+        assert_eq!(means[1][0], Some(1.0)); // rater 2 is not there
+        assert_eq!(means[2][0], Some(0.0)); // (0, 1) is left out
+        let means = evidence.resampled_means(&[0, 1], &resamples, ZeroDivision::Undefined);
+        assert_eq!([means[0][0], means[1][0], means[2][0]], [Some(1.0), Some(1.0), None]);
+        assert_eq!(means[2][2], Some(1.0)); // specificity
     }
 
     #[test]
