@@ -95,9 +95,12 @@ fn real_tables_are_the_printed_ones_to_the_last_cell() -> TestResult {
     Ok(())
 }
 
+/// Matching cells by table.
+type Matching = &'static [(&'static str, u64)];
+
 /// Cells of Tables 2a, 2b, 3a, appendix 1 and 3b that are found again with other choices than the
 /// study's, as an independent program (NumPy) counted them.
-const OTHER_CHOICES: [(&[&str], &[(&str, u64)]); 7] = [
+const OTHER_CHOICES: [(&[&str], Matching); 7] = [
     (
         &["--evaluations", "settled"],
         &[("table_2a", 32), ("table_2b", 32), ("appendix_1", 238), ("table_3b", 87)],
