@@ -331,8 +331,12 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id.
-    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines"])]
     pub heatmaps: Option<PathBuf>,
+    /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
+    /// and the raters among themselves.
+    #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
+    pub baselines: bool,
     /// The DermX data set: annotations/, masks/ and metadata.csv.
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,

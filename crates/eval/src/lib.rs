@@ -11,6 +11,7 @@ mod fuzzy;
 mod heatmap;
 mod kappa;
 mod record;
+mod relative;
 mod resize;
 mod score;
 mod table;
@@ -24,9 +25,14 @@ pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
-pub use fuzzy::{FuzzyScores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums};
+pub use fuzzy::{
+    FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums,
+};
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
-pub use record::{ClassScores, EvalRecord, MapScores, MapTable, NOTICE, Score, UNION};
+pub use record::{
+    ClassScores, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score, UNION,
+};
+pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use table::{DiagnosisTable, MapRow, diagnosis_table, map_table};
