@@ -74,6 +74,26 @@ fn real_masks_give_maps_without_a_network_their_known_scores() -> TestResult {
 }
 
 #[test]
+fn real_baselines_and_raters_have_their_known_scores() -> TestResult {
+    let Some(root) = real() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let args = ["evaluate", "--baselines", "--data", &root, "--json"];
+    let record: serde_json::Value = serde_json::from_slice(&succeed(folder.path(), &args)?.stdout)?;
+    let union = |table: &serde_json::Value, expected: [f64; 3]| {
+        for (score, expected) in ["f1", "sensitivity", "specificity"].iter().zip(expected) {
+            let found = table["Union"][score]["mean"].as_f64().unwrap_or(f64::NAN);
+            assert!((found - expected).abs() < 5e-4, "{score}: {found}, expected {expected}");
+        }
+    };
+    union(&record["baselines"]["centre_gaussian"], [0.360, 0.574, 0.707]);
+    union(&record["baselines"]["uniform_ones"], [0.355, 1.0, 0.0]);
+    union(&record["ceiling"], [0.671, 0.736, 0.902]);
+    assert_eq!(record["ceiling"]["Union"]["f1"]["n"], 2672);
+    assert_eq!(record["scoring"]["num_union_rows"], 1444);
+    Ok(())
+}
+
+#[test]
 fn real_tables_are_the_printed_ones_to_the_last_cell() -> TestResult {
     let Some(root) = real() else { return Ok(()) };
     let folder = tempfile::tempdir()?;
