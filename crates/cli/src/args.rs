@@ -1,10 +1,10 @@
 //! The command line.
 
-use crate::config::ExplainMethod;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::ImageSize;
 use dermx_eval::{Pairs, Spread, ZeroDivision};
+use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::Architecture;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -304,18 +304,51 @@ pub struct ExplainArgs {
     /// predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
-    /// Which method.
-    #[arg(long, value_enum, default_value = "grad_cam")]
-    pub method: ExplainMethod,
+    /// Which method: grad_cam, grad_cam_plus_plus, xgrad_cam, hires_cam, layer_cam, eigen_cam,
+    /// score_cam, integrated_gradients, smooth_grad, occlusion.
+    #[arg(long, default_value = "grad_cam")]
+    pub method: Method,
     /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.
     #[arg(long)]
     pub layer: Option<String>,
+    /// What of the target class is explained: logit, probability.
+    #[arg(long, default_value = "logit", value_parser = choice::<Output>)]
+    pub output: Output,
+    /// Integrated gradients: number of steps.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub steps: usize,
+    /// SmoothGrad: number of noisy images.
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub samples: usize,
+    /// SmoothGrad: standard deviation of the noise in percent of the range of an image's values.
+    #[arg(long, default_value_t = 15, value_name = "PERCENT")]
+    pub noise: usize,
+    /// Occlusion: side of the square, in pixels.
+    #[arg(long, default_value_t = 48, value_name = "PX")]
+    pub patch: usize,
+    /// Occlusion: distance from one square to the next, in pixels.
+    #[arg(long, default_value_t = 24, value_name = "PX")]
+    pub stride: usize,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Images a step.
     #[arg(long, default_value_t = 8)]
     pub batch: usize,
+}
+
+impl ExplainArgs {
+    /// What the method needs to know.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            output: self.output,
+            num_steps: self.steps,
+            num_samples: self.samples,
+            noise_percent: self.noise,
+            patch_px: self.patch,
+            stride_px: self.stride,
+        }
+    }
 }
 
 /// Arguments of `dermx evaluate`.

@@ -14,7 +14,7 @@ use crate::terminal::print;
 use crate::test_set::TestSet;
 use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
-use dermx_gradcam::GradCam;
+use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, read_safetensors, set_trainable, write_safetensors,
 };
@@ -240,7 +240,8 @@ fn predict_and_explain(
         .collect();
     write_atomic(&folder.predictions(), &to_csv(&rows, &trained.classes, true)?)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
-    let explainer = GradCam::new(&trained.network, layer)?;
+    let method = config.explain.method;
+    let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
     let (targets, target) = match config.explain.target {
         Target::Gold => (Some(test.gold_idx.as_slice()), "gold"),
         Target::Predicted => (None, "predicted"),
