@@ -7,7 +7,7 @@ use crate::run_folder::SeedFolder;
 use burn::tensor::Device;
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, import_weights, read_safetensors,
+    Architecture, Head, NamedTensor, Network, NetworkConfig, import_weights, read_weights,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,7 +52,7 @@ impl TrainedNetwork {
     /// # Errors
     /// The seed is not trained yet, or its weights do not fit.
     pub fn of_run(config: &Config, folder: &SeedFolder, device: &Device) -> CliResult<Self> {
-        let weights = read_safetensors(&folder.weights()).map_err(|error| {
+        let weights = read_weights(&folder.weights()).map_err(|error| {
             let error = CliError::from(error);
             CliError { message: format!("{} (is the seed trained?)", error.message), ..error }
         })?;
@@ -87,7 +87,7 @@ impl TrainedNetwork {
         normalization: Normalization,
         device: &Device,
     ) -> CliResult<Self> {
-        let weights = read_safetensors(path)?;
+        let weights = read_weights(path)?;
         let config = config_of_weights(architecture, size, &weights)
             .ok_or_else(|| CliError::bad_data(path, "there is no matrix `fc.weight`"))?;
         let network = import_weights(config.init(device), &weights)

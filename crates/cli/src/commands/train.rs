@@ -16,7 +16,7 @@ use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
 use dermx_gradcam::GradCam;
 use dermx_model::{
-    Network, export_weights, import_weights, read_safetensors, set_trainable, write_safetensors,
+    Network, export_weights, import_weights, read_weights, set_trainable, write_safetensors,
 };
 use dermx_train::{
     CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
@@ -211,7 +211,7 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
         }
         let head = |name: &String| name.starts_with("fc.");
         weights.retain(|name, _| head(name));
-        weights.extend(read_safetensors(path)?.into_iter().filter(|(name, _)| !head(name)));
+        weights.extend(read_weights(path)?.into_iter().filter(|(name, _)| !head(name)));
     }
     let network = import_weights(network, &weights)
         .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;

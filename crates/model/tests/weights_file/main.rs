@@ -5,8 +5,8 @@ mod networks;
 
 use burn::tensor::Device;
 use dermx_model::{
-    Architecture, NamedTensor, Network, WeightsError, export_weights, import_weights,
-    read_safetensors, write_safetensors,
+    Architecture, NamedTensor, Network, WeightsError, export_weights, import_weights, read_weights,
+    write_safetensors,
 };
 use networks::{Weights, bits, gap, seeded, seeded_images, seeded_weights, values};
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ fn read_error(bytes: &[u8]) -> WeightsError {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("broken.safetensors");
     std::fs::write(&path, bytes).expect("writes");
-    let error = read_safetensors(&path).expect_err("refused");
+    let error = read_weights(&path).expect_err("refused");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     error
 }
@@ -78,7 +78,7 @@ fn import_error(alter: impl Fn(&mut Weights)) -> String {
 
 #[test]
 fn a_file_of_pythons_safetensors_is_read_bit_for_bit() {
-    let found = read_safetensors(&golden("plain.safetensors")).expect("reads");
+    let found = read_weights(&golden("plain.safetensors")).expect("reads");
     assert_same_bits(&found, &plain());
 }
 
@@ -90,7 +90,7 @@ fn a_written_file_has_the_bytes_of_pythons() {
 
 #[test]
 fn metadata_and_counters_of_pytorch_are_passed_over() {
-    let found = read_safetensors(&golden("counted.safetensors")).expect("reads");
+    let found = read_weights(&golden("counted.safetensors")).expect("reads");
     assert_same_bits(&found, &Weights::from([("fc.bias".into(), tensor(&[1], &[0.3]))]));
 }
 
@@ -98,7 +98,7 @@ fn metadata_and_counters_of_pytorch_are_passed_over() {
 fn other_types_are_refused_by_name() {
     for (file, dtype) in [("float16.safetensors", "F16"), ("float64.safetensors", "F64")] {
         let path = golden(file);
-        let error = read_safetensors(&path).expect_err("refused").to_string();
+        let error = read_weights(&path).expect_err("refused").to_string();
         assert_eq!(error, format!("{}: `fc.bias` is {dtype}; expected F32", path.display()));
     }
 }
@@ -111,7 +111,7 @@ fn a_network_comes_back_from_a_file_bit_for_bit() {
     let weights = export_weights(&network);
     let written = write_safetensors(&weights).expect("writes");
     std::fs::write(&path, &written).expect("writes");
-    let read = read_safetensors(&path).expect("reads");
+    let read = read_weights(&path).expect("reads");
     assert_same_bits(&read, &weights);
 
     let other = resnet18(2);
@@ -249,16 +249,16 @@ fn what_is_not_safetensors_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("right.safetensors");
     std::fs::write(&path, of("[2]", "[0,8]")).expect("writes");
-    assert_eq!(read_safetensors(&path).expect("reads")["a"], tensor(&[2], &[0.0; 2]));
+    assert_eq!(read_weights(&path).expect("reads")["a"], tensor(&[2], &[0.0; 2]));
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let path = golden("none.safetensors");
-    let error = read_safetensors(&path).expect_err("refused");
+    let error = read_weights(&path).expect_err("refused");
     assert!(matches!(error, WeightsError::Io { .. }));
     assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
     let folder = golden("");
-    let error = read_safetensors(&folder).expect_err("refused");
+    let error = read_weights(&folder).expect_err("refused");
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
 }
