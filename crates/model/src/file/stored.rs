@@ -125,22 +125,19 @@ impl StoredTensor {
         for (stride, _) in strides.iter_mut().zip(&shape).filter(|(_, size)| **size <= 1) {
             *stride = 0;
         }
-        let beyond = || format!("sizes {shape:?}, strides {strides:?} and offset {offset}");
-        let num_values = num_values(&shape).ok_or_else(beyond)?;
-        let num_spanned = if num_values == 0 {
-            0
-        } else {
-            let mut steps = shape.iter().zip(&strides).map(|(size, stride)| (size - 1, stride));
-            let last = steps.try_fold(0_usize, |last, (steps, stride)| {
-                last.checked_add(steps.checked_mul(*stride)?)
-            });
-            last.and_then(|last| last.checked_add(1)).ok_or_else(beyond)?
+        let available = storage.end.saturating_sub(storage.start);
+        let beyond = || {
+            format!(
+                "sizes {shape:?}, strides {strides:?} and offset {offset} reach beyond its storage \
+                 of {available} bytes"
+            )
         };
+        let num_values = num_values(&shape).ok_or_else(beyond)?;
+        let num_spanned = num_spanned(&shape, &strides).ok_or_else(beyond)?;
         let num_bytes = element.num_bytes() as u64;
         let end = offset.checked_add(num_spanned).and_then(|end| num_bytes.checked_mul(end as u64));
-        let available = storage.end.saturating_sub(storage.start);
         if end.is_none_or(|end| end > available) {
-            return Err(format!("{} reach beyond its storage of {available} bytes", beyond()));
+            return Err(beyond());
         }
         let start = storage.start + num_bytes * offset as u64;
         Ok(Self { element, shape, strides, start, num_values, num_spanned })
@@ -209,6 +206,17 @@ fn num_values(shape: &[usize]) -> Option<usize> {
         return Some(0);
     }
     shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))
+}
+
+/// Values from the first to the last that a view reaches, both included.
+fn num_spanned(shape: &[usize], strides: &[usize]) -> Option<usize> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    let mut axes = shape.iter().zip(strides);
+    axes.try_fold(1_usize, |num_spanned, (size, stride)| {
+        num_spanned.checked_add(stride.checked_mul(size - 1)?)
+    })
 }
 
 fn row_major_strides(shape: &[usize]) -> Vec<usize> {

@@ -106,7 +106,11 @@ fn directory(input: &mut Input) -> Result<Range<u64>, Fault> {
     let end = end.ok_or_else(|| damaged("its end is missing; the file is cut off"))?;
     let mut size = number::<4>(&tail[end..], 12)?;
     let mut start = number::<4>(&tail[end..], 16)?;
+    let comment = number::<2>(&tail[end..], 20)?;
     let end = tail_start + end as u64;
+    if end + END_BYTES + comment != input.num_bytes {
+        return Err(damaged("its end is not the end of the file"));
+    }
     let mut limit = end;
     if let Some(record) = record_64(input, end)? {
         let bytes = input.read(record..record + END_64_BYTES)?;
