@@ -63,6 +63,16 @@ impl Misfit {
         self.num_differences() == 0
     }
 
+    /// How many tensors differ in which way.
+    pub fn counts(&self) -> String {
+        format!(
+            "{} misshapen, {} missing, {} unexpected",
+            self.misshapen.len(),
+            self.missing.len(),
+            self.unexpected.len()
+        )
+    }
+
     /// Number of tensors that are missing, unexpected or misshapen.
     pub fn num_differences(&self) -> usize {
         self.misshapen.len() + self.missing.len() + self.unexpected.len()
