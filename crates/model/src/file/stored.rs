@@ -164,7 +164,7 @@ impl StoredTensor {
         Self::new(element, shape, strides, 0, storage)
     }
 
-    /// Bytes of memory that reading takes at its peak, at most twice over.
+    /// Bytes of memory for the values, or for the part of the file that they are picked from.
     pub fn cost(&self) -> u64 {
         let spanned = self.num_spanned as u64 * self.element.num_bytes().max(4) as u64;
         spanned.max((self.num_values as u64).saturating_mul(4))
@@ -201,11 +201,10 @@ impl StoredTensor {
 }
 
 fn num_values(shape: &[usize]) -> Option<usize> {
-    // An axis of size 0 makes it 0, however large the others are.
-    if shape.contains(&0) {
-        return Some(0);
-    }
-    shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))
+    // The others have to be in bounds even beside an axis of size 0: callers may multiply in order.
+    let mut sizes = shape.iter().filter(|&&size| size > 0);
+    let product = sizes.try_fold(1_usize, |product, &size| product.checked_mul(size))?;
+    Some(if shape.contains(&0) { 0 } else { product })
 }
 
 /// Values from the first to the last that a view reaches, both included.

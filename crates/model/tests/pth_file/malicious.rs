@@ -137,13 +137,10 @@ fn memo_bombs_stay_small() {
     let doubling = b"q\0]h\0ah\0a".repeat(1000);
     refusal(&pth(&[b"\x80\x02]", &doubling[..], b"."].concat(), &[]));
     // A list of many pairs, made into a dictionary many times.
-    let pairs = b"](K\x01K\x02e".repeat(1);
     let many = b"h\x01".repeat(100_000);
     let calls = b"h\0h\x02\x85R0".repeat(100_000);
     let pickle = [
-        b"\x80\x02ccollections\nOrderedDict\nq\0",
-        &pairs[..],
-        b"q\x01](",
+        &b"\x80\x02ccollections\nOrderedDict\nq\0](K\x01K\x02eq\x01]("[..],
         &many,
         b"eq\x02",
         &calls,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// A file of 200 kB, and the name that it has on the server.
 fn file() -> (Vec<u8>, String) {
-    let bytes: Vec<u8> = (0..200_000_u32).map(|idx| (idx * idx >> 7) as u8).collect();
+    let bytes: Vec<u8> = (0..200_000_u64).map(|idx| ((idx * idx) >> 7) as u8).collect();
     let name = format!("network-{}.pth", &sha256(&bytes)[..8]);
     (bytes, name)
 }

@@ -5,6 +5,7 @@
 
 mod archive;
 mod pickle;
+mod reader;
 mod value;
 
 use super::stored::StoredTensor;

@@ -1,5 +1,6 @@
 //! Pickles, read without making the objects they ask for.
 
+use super::reader::Reader;
 use super::value::{Global, Storage, Value, View};
 use std::collections::HashMap;
 
@@ -17,8 +18,7 @@ const MAX_STEPS: usize = 1_000_000;
 /// <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 #[derive(Debug)]
 pub struct Machine<'a> {
-    input: &'a [u8],
-    position: usize,
+    reader: Reader<'a>,
     num_steps: usize,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
@@ -32,8 +32,7 @@ impl<'a> Machine<'a> {
     /// A machine at the start of `input`.
     pub fn new(input: &'a [u8]) -> Self {
         Self {
-            input,
-            position: 0,
+            reader: Reader::new(input),
             num_steps: 0,
             stack: Vec::new(),
             marks: Vec::new(),
@@ -46,7 +45,7 @@ impl<'a> Machine<'a> {
 
     /// Number of bytes that were read.
     pub fn position(&self) -> usize {
-        self.position
+        self.reader.position()
     }
 
     /// Reads one pickle and gives the value that it describes.
@@ -60,7 +59,7 @@ impl<'a> Machine<'a> {
         self.memo.clear();
         loop {
             self.spend(1)?;
-            let [operation] = self.fixed()?;
+            let operation = self.reader.byte()?;
             if operation == b'.' {
                 return self.pop();
             }
@@ -87,7 +86,7 @@ impl<'a> Machine<'a> {
             b'0' => self.pop().map(drop),
             b'1' => self.pop_mark().map(drop),
             b'q' | b'r' => {
-                let (key, top) = (self.memo_key(operation == b'q')?, self.top()?);
+                let (key, top) = (self.reader.number(operation == b'q')?, self.top()?);
                 self.memo.insert(key, top);
                 Ok(())
             }
@@ -119,25 +118,18 @@ impl<'a> Machine<'a> {
         Ok(match operation {
             b'N' => Value::None,
             0x88 | 0x89 => Value::Bool(operation == 0x88),
-            b'K' => Value::Int(i64::from(self.fixed::<1>()?[0])),
-            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.fixed()?))),
-            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.fixed()?))),
+            b'K' => Value::Int(i64::from(self.reader.byte()?)),
+            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.reader.fixed()?))),
+            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.reader.fixed()?))),
             0x8a => {
-                let length = usize::from(self.fixed::<1>()?[0]);
-                integer(self.take(length)?)
+                let length = usize::from(self.reader.byte()?);
+                integer(self.reader.take(length)?)
             }
             b'G' => {
-                self.take(8)?;
+                self.reader.take(8)?;
                 Value::Float
             }
-            b'X' | b'T' => {
-                let length = u32::from_le_bytes(self.fixed()?);
-                self.text(length as usize)?
-            }
-            b'U' => {
-                let length = usize::from(self.fixed::<1>()?[0]);
-                self.text(length)?
-            }
+            b'X' | b'T' | b'U' => Value::Text(self.reader.text(operation == b'U')?),
             b')' => Value::Tuple(self.new_list(Vec::new())),
             b']' => Value::List(self.new_list(Vec::new())),
             b'}' => Value::Dict(self.new_list(Vec::new())),
@@ -151,12 +143,12 @@ impl<'a> Machine<'a> {
             }
             b'2' => self.top()?,
             b'h' | b'j' => {
-                let key = self.memo_key(operation == b'h')?;
+                let key = self.reader.number(operation == b'h')?;
                 let value = self.memo.get(&key).copied();
                 value.ok_or_else(|| format!("nothing is stored under number {key}"))?
             }
             b'c' => {
-                let (module, name) = (self.line()?, self.line()?);
+                let (module, name) = (self.reader.line()?, self.reader.line()?);
                 Value::Global(Global::named(module, name)?)
             }
             b'Q' => {
@@ -168,7 +160,7 @@ impl<'a> Machine<'a> {
                 self.call(function, arguments)?
             }
             _ => {
-                let at = self.position - 1;
+                let at = self.reader.position() - 1;
                 let message = format!("the operation {operation:#04x} at byte {at} of the pickle");
                 return Err(format!("refused: {message} is none that weights need"));
             }
@@ -193,9 +185,9 @@ impl<'a> Machine<'a> {
     }
 
     fn check_protocol(&mut self) -> Result<(), String> {
-        match self.fixed()? {
-            [..=2] => Ok(()),
-            [protocol] => Err(format!(
+        match self.reader.byte()? {
+            ..=2 => Ok(()),
+            protocol => Err(format!(
                 "refused: pickle protocol {protocol}; `torch.save` writes 2 unless told otherwise"
             )),
         }
@@ -203,7 +195,11 @@ impl<'a> Machine<'a> {
 
     /// Why an operation that makes objects of classes is refused: it names the class if it can.
     fn refuse_object(&mut self, operation: u8) -> String {
-        let named = if operation == b'i' { self.line().ok().zip(self.line().ok()) } else { None };
+        let named = if operation == b'i' {
+            self.reader.line().ok().zip(self.reader.line().ok())
+        } else {
+            None
+        };
         match named.map(|(module, name)| Global::named(module, name)) {
             Some(Err(refusal)) => refusal,
             _ => "refused: the file asks to make an object; nothing was executed".to_string(),
@@ -239,44 +235,6 @@ impl<'a> Machine<'a> {
     pub(super) fn new_list(&mut self, items: Vec<Value<'a>>) -> usize {
         self.lists.push(items);
         self.lists.len() - 1
-    }
-
-    fn memo_key(&mut self, is_short: bool) -> Result<u32, String> {
-        match is_short {
-            true => Ok(u32::from(self.fixed::<1>()?[0])),
-            false => Ok(u32::from_le_bytes(self.fixed()?)),
-        }
-    }
-
-    fn text(&mut self, length: usize) -> Result<Value<'a>, String> {
-        let bytes = self.take(length)?;
-        let text = std::str::from_utf8(bytes);
-        text.map(Value::Text).map_err(|_| "a text in the pickle is not UTF-8".to_string())
-    }
-
-    fn line(&mut self) -> Result<&'a str, String> {
-        let rest = self.input.get(self.position..).unwrap_or_default();
-        let end = rest.iter().position(|&byte| byte == b'\n').ok_or_else(|| self.cut_off())?;
-        let line = self.take(end)?;
-        self.take(1)?;
-        std::str::from_utf8(line).map_err(|_| "a name in the pickle is not UTF-8".to_string())
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
-        let end = self.position.checked_add(length);
-        let bytes = end.and_then(|end| self.input.get(self.position..end));
-        let bytes = bytes.ok_or_else(|| self.cut_off())?;
-        self.position += length;
-        Ok(bytes)
-    }
-
-    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let bytes = self.take(N)?;
-        <[u8; N]>::try_from(bytes).map_err(|_| self.cut_off())
-    }
-
-    fn cut_off(&self) -> String {
-        format!("the pickle is cut off at byte {}", self.position)
     }
 }
 
