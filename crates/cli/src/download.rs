@@ -81,7 +81,13 @@ fn attempt(agent: &Agent, url: &str, name: &str, file: &mut File) -> Result<(), 
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
     }
-    let response = request.call().map_err(|error| Failure::Again(error.to_string()))?;
+    let response = request.call().map_err(|error| match error {
+        ureq::Error::TooManyRedirects
+        | ureq::Error::BadUri(_)
+        | ureq::Error::RequireHttpsOnly(_)
+        | ureq::Error::Rustls(_) => CliError::new(ExitKind::Io, error.to_string()).into(),
+        error => Failure::Again(error.to_string()),
+    })?;
     let (start, total) = match plan(&response, start)? {
         Plan::Append { total } => (start, total),
         Plan::Restart { total } => {

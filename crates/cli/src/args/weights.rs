@@ -55,7 +55,8 @@ pub struct FetchArgs {
     /// torchvision's by name, with the hash that it ends in.
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The folder for the file; without it, `dermx` in the folder of the system for caches.
+    /// The folder for the file; without it, `dermx` in the folder of the system for caches, where
+    /// `--weights` looks for names.
     #[arg(long, value_name = "DIR", env = "DERMX_CACHE")]
     pub dir: Option<PathBuf>,
     /// Where the files are.

@@ -41,7 +41,11 @@ fn fetch(url: &str, target: &Path, file: &PretrainedFile) -> CliResult<()> {
         return Err(CliError::new(ExitKind::Locked, message));
     }
     tracing::info!("downloading {url}");
-    download(url, &file.file_name, &mut output).map_err(|error| match error.kind {
+    let downloaded = download(url, &file.file_name, &mut output);
+    if downloaded.is_err() && output.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        fs::remove_file(&partial).map_err(io)?;
+    }
+    downloaded.map_err(|error| match error.kind {
         ExitKind::Stopped => error,
         kind => {
             let by_hand =

@@ -119,6 +119,24 @@ fn other_types_of_floats_are_converted() {
 }
 
 #[test]
+fn a_file_with_names_of_timms_is_read_by_torchvisions() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("timm.safetensors");
+    let read = |names: &[&str]| {
+        let tensors: Weights =
+            names.iter().map(|name| (name.to_string(), tensor(&[1], &[1.0]))).collect();
+        std::fs::write(&path, write_safetensors(&tensors).expect("writes")).expect("writes");
+        read_weights(&path)
+    };
+    let timm = ["conv_stem.weight", "blocks.0.0.conv_dw.weight", "classifier.bias"];
+    let found = read(&timm).expect("reads");
+    let expected = ["classifier.1.bias", "features.0.0.weight", "features.1.0.block.0.0.weight"];
+    assert!(found.keys().eq(expected), "{:?}", found.keys());
+    let error = read(&[&timm[..], &["features.0.0.weight"]].concat()).expect_err("refused");
+    assert!(error.to_string().contains("both torchvision's `features.0.0.weight`"), "{error}");
+}
+
+#[test]
 fn every_batch_normalization_gets_a_counter() {
     let weights = with_counters(export_weights(&resnet18(1)));
     let names: Vec<&str> = RESNET18_NAMES.lines().collect();

@@ -183,6 +183,7 @@ fn a_file_that_the_server_lacks_is_missing_input() -> TestResult {
     let parts = [&server.url, "/resnet18-f37072fd.pth", "404", "put it at cache"];
     fail_to_fetch(folder.path(), &server.url, "resnet18", 66, &parts)?;
     assert_eq!(server.requests().len(), 1);
+    assert!(cached(folder.path()).is_empty());
     Ok(())
 }
 
