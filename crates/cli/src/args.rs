@@ -1,5 +1,7 @@
 //! The command line.
 
+mod weights;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::ImageSize;
@@ -9,6 +11,7 @@ use dermx_model::Architecture;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
 ///
@@ -34,6 +37,9 @@ pub enum Command {
     /// Look into a DermX data set.
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Look into files of weights, convert and download them.
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// Write class probabilities of photos.
     Predict(PredictArgs),
     /// Write heat maps of photos.
@@ -242,9 +248,13 @@ pub struct NetworkArgs {
     /// An architecture: resnet18, resnet50. Its classes are called class_0, class_1, ...
     #[arg(long, requires = "weights", required_unless_present = "run")]
     pub arch: Option<Architecture>,
-    /// A safetensors file with torchvision's names.
+    /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights
+    /// (see `dermx weights fetch`).
     #[arg(long, value_name = "FILE", requires = "arch", required_unless_present = "run")]
     pub weights: Option<PathBuf>,
+    /// Take the tensors of `--weights` that fit, and say which do not; others start at random.
+    #[arg(long, conflicts_with = "run")]
+    pub allow_partial: bool,
     /// HEIGHTxWIDTH that photos are stretched to; a run knows its own.
     #[arg(long, default_value = "300x400", conflicts_with = "run")]
     pub size: ImageSize,

@@ -78,7 +78,9 @@ impl From<WeightsError> for CliError {
                 ExitKind::MissingInput
             }
             WeightsError::Io { .. } => ExitKind::Io,
-            WeightsError::Format { .. } | WeightsError::Mismatch(_) => ExitKind::BadData,
+            WeightsError::Format { .. } | WeightsError::Misfit(_) | WeightsError::Mismatch(_) => {
+                ExitKind::BadData
+            }
         };
         Self::new(kind, error.to_string())
     }

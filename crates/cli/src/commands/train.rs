@@ -7,16 +7,18 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
 use crate::predictions::{Logits, to_csv};
+use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
+use crate::weight_files;
 use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
 use dermx_gradcam::Explainer;
 use dermx_model::{
-    Network, export_weights, import_weights, read_safetensors, set_trainable, write_safetensors,
+    Network, export_weights, import_weights, set_trainable, with_counters, write_safetensors,
 };
 use dermx_train::{
     CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
@@ -173,7 +175,7 @@ fn train_seed(
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
-            let weights = write_safetensors(&export_weights(&network))?;
+            let weights = write_safetensors(&with_counters(export_weights(&network)))?;
             Ok(write_atomic(&folder.weights(), &weights)?)
         }
     }
@@ -200,7 +202,7 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
-        let path = Path::new(&config.model.weights);
+        let path = pretrained::resolve(Path::new(&config.model.weights))?;
         if !path.exists() {
             let message = format!(
                 "{}: there are no such weights; datasets/README.md says where to get them, and \
@@ -211,7 +213,7 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
         }
         let head = |name: &String| name.starts_with("fc.");
         weights.retain(|name, _| head(name));
-        weights.extend(read_safetensors(path)?.into_iter().filter(|(name, _)| !head(name)));
+        weights.extend(weight_files::read(&path)?.into_iter().filter(|(name, _)| !head(name)));
     }
     let network = import_weights(network, &weights)
         .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;

@@ -8,3 +8,4 @@ mod determinism;
 mod foreign_heatmaps;
 mod resume;
 mod stages;
+mod weights;
