@@ -22,11 +22,11 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 
 /// The evaluation in `bytes`, the content of the file `path`.
 ///
-/// The file name is split at its first `_`. Keys that are not needed are skipped. A label that the
-/// ontology does not have is kept, see [`Evaluation::unknown_labels`].
+/// The file name is split at its first `_`. Keys that are not needed are skipped. Labels get their
+/// usual spelling; one that the ontology does not have is kept, see [`Evaluation::unknown_labels`].
 ///
 /// # Errors
-/// With the place as a JSON path: text that is not JSON in UTF-8, a key that is missing or of
+/// With the place as a JSON path, or as line and column where there is none: text that is not JSON in UTF-8, a key that is missing or of
 /// another type, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
 /// of tag, polygon and complex polygon, or a ring without a vertex.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
@@ -42,15 +42,23 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
         tags: Vec::new(),
         instances: Vec::new(),
         unknown: Vec::new(),
+        respelled: Vec::new(),
     };
     for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
         let place = format!("annotations[{annotation_idx}]");
         match annotation.into_content().map_err(|message| invalid((place, message)))? {
-            Content::Tag(name) => evaluation.push_tag(name),
-            Content::Instance(instance) => evaluation.instances.push(instance),
+            Content::Tag(name) => {
+                let name = evaluation.spell(name);
+                evaluation.push_tag(name);
+            }
+            Content::Instance(Instance { characteristic, attributes, rings }) => {
+                let characteristic = evaluation.spell(characteristic);
+                let attributes = attributes.into_iter().map(|one| evaluation.spell(one)).collect();
+                evaluation.instances.push(Instance { characteristic, attributes, rings });
+            }
         }
     }
-    evaluation.sort_tags();
+    evaluation.sort_labels();
     Ok(evaluation)
 }
 
@@ -97,7 +105,7 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
 fn parse_json(path: &Path, bytes: &[u8]) -> Result<File, DataError> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         let message = "found a byte order mark; expected JSON in UTF-8 without one";
-        return Err(DataError::invalid(path, "", message));
+        return Err(DataError::invalid(path, "byte 0", message));
     }
     let text = str::from_utf8(bytes).map_err(|error| {
         let place = format!("byte {}", error.valid_up_to());
@@ -106,23 +114,31 @@ fn parse_json(path: &Path, bytes: &[u8]) -> Result<File, DataError> {
     serde_json::from_str(text).map_err(|error| locate(path, text, error))
 }
 
-/// The error with its JSON path, for which the text is parsed again (slower, so only now).
+/// The error with its JSON path, for which the text is parsed again (slower, so only now); outside
+/// of every key, with line and column.
 fn locate(path: &Path, text: &str, error: serde_json::Error) -> DataError {
     let mut json = serde_json::Deserializer::from_str(text);
     let (place, error) = match serde_path_to_error::deserialize::<_, File>(&mut json) {
         Err(located) => (located.path().to_string(), located.into_inner()),
         Ok(_) => (String::new(), error), // a complete value, and something after it
     };
-    let place = if place == "." { String::new() } else { place };
     let mut message = error.to_string();
     if error.is_syntax() {
-        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let before = line.as_bytes().get(..error.column().saturating_sub(1)).unwrap_or_default();
-        let found: String =
-            String::from_utf8_lossy(&line.as_bytes()[before.len()..]).chars().take(16).collect();
-        message.push_str(&format!("; found `{found}`"));
+        message.push_str(&format!("; found `{}`", text_at(text, error.line(), error.column())));
     }
-    DataError::invalid(path, place, message)
+    if !matches!(place.as_str(), "" | ".") {
+        return DataError::invalid(path, place, message);
+    }
+    let (line, column) = (error.line(), error.column());
+    let message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
+    DataError::invalid(path, format!("line {line} column {column}"), message)
+}
+
+/// The first characters from a line and a byte of it, both from 1.
+fn text_at(text: &str, line: usize, column: usize) -> String {
+    let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default().as_bytes();
+    let start = column.saturating_sub(1).min(line.len());
+    String::from_utf8_lossy(&line[start..]).chars().take(16).collect()
 }
 
 /// The file; keys in the order in which the release has them.

@@ -32,6 +32,7 @@ fn evaluation(rater: &str, image_id: &str, diagnoses: &[&str], discards: &[&str]
         tags: Vec::new(),
         instances: Vec::new(),
         unknown: Vec::new(),
+        respelled: Vec::new(),
     }
 }
 
@@ -405,7 +406,7 @@ fn metadata_with_a_wrong_row_is_refused_with_line_and_column() {
     let (place, message) =
         csv_error([HEADER.as_bytes(), b"\xff;s;Acne;x.jpg;dark;adult\n"].concat());
     assert_eq!(place, "line 2, column 1");
-    assert_eq!(message, "found bytes that are not UTF-8");
+    assert_eq!(message, "found bytes that are not UTF-8; expected text in UTF-8");
 }
 
 #[test]
@@ -486,6 +487,7 @@ fn evaluations() -> impl Strategy<Value = Evaluation> {
                 tags,
                 instances,
                 unknown,
+                respelled: Vec::new(),
             }
         })
 }

@@ -1,0 +1,46 @@
+//! Which evaluations of a release take part.
+
+use crate::Evaluation;
+
+/// Which evaluations take part; by default those of the study: images with a gold standard, first
+/// rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Which images.
+    pub images: ImageScope,
+    /// Which rounds of annotation.
+    pub rounds: Rounds,
+}
+
+/// Which images take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageScope {
+    /// Those that have a row in `metadata.csv`, so a gold standard.
+    #[default]
+    Metadata,
+    /// All.
+    All,
+}
+
+/// Which rounds of annotation take part, see [`Evaluation::round`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rounds {
+    /// The first.
+    #[default]
+    First,
+    /// All but the first.
+    Repeated,
+    /// All.
+    All,
+}
+
+impl Rounds {
+    /// Whether `evaluation` belongs to these rounds.
+    pub fn contains(self, evaluation: &Evaluation) -> bool {
+        match self {
+            Self::First => evaluation.round() == 1,
+            Self::Repeated => evaluation.round() > 1,
+            Self::All => true,
+        }
+    }
+}
