@@ -126,7 +126,9 @@ fn locate(path: &Path, text: &str, error: serde_json::Error) -> DataError {
     if error.is_syntax() {
         message.push_str(&format!("; found `{}`", text_at(text, error.line(), error.column())));
     }
-    if !matches!(place.as_str(), "" | ".") {
+    // `.` is the file itself, and `?` a key that was not read.
+    let place = place.trim_end_matches(['?', '.']);
+    if !place.is_empty() {
         return DataError::invalid(path, place, message);
     }
     let (line, column) = (error.line(), error.column());
