@@ -18,7 +18,7 @@ pub type Rows<T> = BTreeMap<&'static str, T>;
 pub struct DatasetTables {
     /// The images that count: `"metadata"`, those with a row in metadata.csv.
     pub scope: &'static str,
-    /// Evaluations of other images.
+    /// Evaluations of other images, and of repeated rounds.
     pub files_skipped: usize,
     /// What was outlined.
     pub masks: MaskCounts,
@@ -125,22 +125,19 @@ pub struct OutlineRow {
 }
 
 impl DatasetTables {
-    /// Computes every table of `dataset` with the paper's choices.
+    /// Computes every table of `dataset` with the paper's choices; images without a row in
+    /// metadata.csv, and repeated rounds, have to be [left out](DermxDataset::select) of it.
     ///
     /// # Source
     /// Jalaboi et al., 2021; definitions that give its printed numbers were found on the data.
     pub fn new(dataset: &DermxDataset) -> Self {
         let description = describe(dataset);
-        let is_in_scope = |one: &&Evaluation| dataset.image(&one.image_id).is_some();
-        let (in_scope, skipped): (Vec<_>, Vec<_>) =
-            dataset.evaluations().iter().partition(is_in_scope);
-        let accepted: Vec<&Evaluation> =
-            in_scope.iter().copied().filter(|one| one.is_accepted()).collect();
+        let accepted: Vec<&Evaluation> = dataset.cohort(Cohort::Accepted).collect();
         let named: Vec<Named<'_>> = accepted.iter().filter_map(|one| named(dataset, one)).collect();
         let pooled = AgreementCounts::accuracy;
         Self {
             scope: "metadata",
-            files_skipped: skipped.len(),
+            files_skipped: dataset.num_left_out(),
             masks: MaskCounts::of(dataset),
             raters: description.raters,
             counts: description.counts,
@@ -314,11 +311,7 @@ fn chance_corrected_row(
 /// Table 3b: masks are compared at their own size; who outlined nothing has an empty mask; pairs
 /// of two empty masks are left out.
 fn outline_rows(dataset: &DermxDataset) -> Rows<OutlineRow> {
-    let images: Vec<&str> = dataset
-        .cohort_images(Cohort::Single)
-        .into_iter()
-        .filter(|image_id| dataset.image(image_id).is_some())
-        .collect();
+    let images: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
     let units: Vec<(&'static str, OneVsRest)> =
         images.par_iter().flat_map_iter(|image_id| outline_units(dataset, image_id)).collect();
     let row = |label| {

@@ -6,8 +6,8 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::printed::{self, Comparison};
 use crate::run_folder::to_json;
 use crate::terminal::print;
-use dermx_data::DermxDataset;
 use dermx_data::ontology::DIAGNOSES;
+use dermx_data::{DermxDataset, Selection};
 use dermx_eval::{ClassScores, Score};
 use dermx_train::write_atomic;
 use serde_json::Value;
@@ -18,7 +18,8 @@ use std::fmt::Write;
 /// # Errors
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
-    let tables = DatasetTables::new(&DermxDataset::read(&args.data)?);
+    let dataset = DermxDataset::read(&args.data)?.select(Selection::default());
+    let tables = DatasetTables::new(&dataset);
     let mut json = serde_json::to_value(&tables)
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
     let comparisons = match &args.compare {
