@@ -4,7 +4,7 @@
 //! Darwin (V7) exports as found in the 2021 release of DermX: a list of annotations, each with
 //! exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several).
 
-use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file};
+use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 /// of tag, polygon and complex polygon, or a ring without a vertex.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
     let (rater, image_id) = names(path)?;
-    let file = parse_json(path, bytes)?;
+    let file: File = json::parse(path, bytes)?;
     let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
     let mut evaluation = Evaluation {
         image_id,
@@ -100,47 +100,6 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
             Err(DataError::invalid(path, "", message))
         }
     }
-}
-
-fn parse_json(path: &Path, bytes: &[u8]) -> Result<File, DataError> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        let message = "found a byte order mark; expected JSON in UTF-8 without one";
-        return Err(DataError::invalid(path, "byte 0", message));
-    }
-    let text = str::from_utf8(bytes).map_err(|error| {
-        let place = format!("byte {}", error.valid_up_to());
-        DataError::invalid(path, place, "found bytes that are not UTF-8; expected JSON in UTF-8")
-    })?;
-    serde_json::from_str(text).map_err(|error| locate(path, text, error))
-}
-
-/// The error with its JSON path, for which the text is parsed again (slower, so only now); outside
-/// of every key, with line and column.
-fn locate(path: &Path, text: &str, error: serde_json::Error) -> DataError {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let (place, error) = match serde_path_to_error::deserialize::<_, File>(&mut json) {
-        Err(located) => (located.path().to_string(), located.into_inner()),
-        Ok(_) => (String::new(), error), // a complete value, and something after it
-    };
-    let mut message = error.to_string();
-    if error.is_syntax() {
-        message.push_str(&format!("; found `{}`", text_at(text, error.line(), error.column())));
-    }
-    // `.` is the file itself, and `?` a key that was not read.
-    let place = place.trim_end_matches(['?', '.']);
-    if !place.is_empty() {
-        return DataError::invalid(path, place, message);
-    }
-    let (line, column) = (error.line(), error.column());
-    let message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
-    DataError::invalid(path, format!("line {line} column {column}"), message)
-}
-
-/// The first characters from a line and a byte of it, both from 1.
-fn text_at(text: &str, line: usize, column: usize) -> String {
-    let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default().as_bytes();
-    let start = column.saturating_sub(1).min(line.len());
-    String::from_utf8_lossy(&line[start..]).chars().take(16).collect()
 }
 
 /// The file; keys in the order in which the release has them.

@@ -2,36 +2,11 @@
 
 use crate::mask_files::{self, MaskFiles};
 use crate::{
-    DataError, Evaluation, ImageRecord, ImageScope, Mask, Selection, darwin, file, metadata,
+    Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Selection, darwin, file, metadata,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-/// Which evaluations take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cohort {
-    /// Every evaluation.
-    All,
-    /// A discard tag, even beside a diagnosis, or no diagnosis.
-    Discarded,
-    /// At least one diagnosis and no discard tag.
-    Accepted,
-    /// Accepted, with exactly one diagnosis.
-    Single,
-}
-
-impl Cohort {
-    /// Whether `evaluation` takes part.
-    pub fn contains(self, evaluation: &Evaluation) -> bool {
-        match self {
-            Self::All => true,
-            Self::Discarded => evaluation.is_discarded(),
-            Self::Accepted => evaluation.is_accepted(),
-            Self::Single => evaluation.is_single(),
-        }
-    }
-}
 
 /// Where the masks of outlined characteristics come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

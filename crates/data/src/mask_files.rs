@@ -198,7 +198,8 @@ pub fn name(evaluation: &Evaluation, instance_idx: usize) -> String {
     stem(evaluation, instance_idx) + ".png"
 }
 
-fn stem(evaluation: &Evaluation, instance_idx: usize) -> String {
+/// The name of an instance's file without `.png`, the `mask_id` of the table.
+pub(crate) fn stem(evaluation: &Evaluation, instance_idx: usize) -> String {
     format!("{}_{instance_idx:05}", evaluation.stem())
 }
 

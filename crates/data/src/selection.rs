@@ -1,4 +1,4 @@
-//! Which evaluations of a release take part.
+//! Which evaluations of a release take part, and in which table.
 
 use crate::Evaluation;
 
@@ -41,6 +41,31 @@ impl Rounds {
             Self::First => evaluation.round() == 1,
             Self::Repeated => evaluation.round() > 1,
             Self::All => true,
+        }
+    }
+}
+
+/// Which of the selected evaluations a table takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cohort {
+    /// Every evaluation.
+    All,
+    /// A discard tag, even beside a diagnosis, or no diagnosis.
+    Discarded,
+    /// At least one diagnosis and no discard tag.
+    Accepted,
+    /// Accepted, with exactly one diagnosis.
+    Single,
+}
+
+impl Cohort {
+    /// Whether `evaluation` takes part.
+    pub fn contains(self, evaluation: &Evaluation) -> bool {
+        match self {
+            Self::All => true,
+            Self::Discarded => evaluation.is_discarded(),
+            Self::Accepted => evaluation.is_accepted(),
+            Self::Single => evaluation.is_single(),
         }
     }
 }

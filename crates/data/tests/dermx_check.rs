@@ -59,7 +59,7 @@ fn each_row_needs_the_class_of_its_instance() {
 fn each_instance_needs_its_row() {
     let row = "derm1_a,derm1_a_00000,Papule";
     let found = findings(|fixture| write_table(fixture, row), [(FindingKind::Missing, TABLE)]);
-    assert_eq!(found[0].message, "found no row for the mask derm1_a_00001.png");
+    assert_eq!(found[0].message, "found no row for the mask `derm1_a_00001`");
     let remove = |fixture: &Fixture| fs::remove_file(fixture.path(TABLE)).unwrap();
     findings(remove, [(FindingKind::Missing, TABLE)]);
 }

@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::csv_table::{CsvRow, read_rows};
 use crate::mask_files::{
-    MaskFile, MaskFiles, MaskLayout, TABLE_COLUMNS, name, size_message, table, usual_class,
+    MaskFile, MaskFiles, MaskLayout, TABLE_COLUMNS, size_message, stem, table, usual_class,
 };
 use crate::{DataError, Evaluation, Finding, FindingKind, Mask};
 use rayon::prelude::*;
@@ -44,7 +44,8 @@ impl Checker<'_> {
         for name in files.names().difference(&needed) {
             if !self.is_of_unread(name) {
                 let message = "found a file that no outline needs";
-                self.report(FindingKind::Extra, &files.path(name), message);
+                let finding = Finding::new(FindingKind::Extra, &files.path(name), message);
+                self.result.findings.push(finding);
             }
         }
     }
@@ -65,34 +66,50 @@ impl Checker<'_> {
             self.evaluations.iter().map(|one| (one.stem(), one)).collect();
         let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
         let mut findings = Vec::new();
-        for CsvRow { line, cells: [stem, mask_id, class] } in &rows {
-            let mut report = |kind, column: &str, message: String| {
-                let message = format!("line {line}, column `{column}`: {message}");
-                findings.push(Finding::new(kind, &path, message));
-            };
-            if let Some(first) = lines.insert(mask_id, *line) {
+        for row in &rows {
+            let [_, mask_id, _] = &row.cells;
+            let mut wrong = self.wrong_cells(files, &of_stem, row);
+            if let Some(first) = lines.insert(mask_id, row.line) {
                 let message = format!("found the mask `{mask_id}` again, after line {first}");
-                report(FindingKind::WrongRow, "mask_id", message);
+                wrong.push((FindingKind::WrongRow, 1, message));
             }
-            let Some(evaluation) = of_stem.get(stem) else {
-                if !self.unread.contains(stem) {
-                    let message = format!("found `{stem}`; there is no such annotation file");
-                    report(FindingKind::StaleRow, "image_id", message);
-                }
-                continue;
-            };
-            if !files.names().contains(&format!("{mask_id}.png")) {
-                let message = format!("found `{mask_id}`; there is no such mask file");
-                report(FindingKind::StaleRow, "mask_id", message);
-            }
-            if let Err(message) = check_class(files.layout(), evaluation, mask_id, class) {
-                report(FindingKind::WrongRow, "class_name", message);
-            }
+            findings.extend(wrong.into_iter().map(|(kind, column_idx, message)| {
+                let column = TABLE_COLUMNS[column_idx];
+                let message = format!("line {}, column `{column}`: {message}", row.line);
+                Finding::new(kind, &path, message)
+            }));
         }
         if files.layout() == MaskLayout::ByInstance {
             findings.extend(missing_rows(&path, &self.evaluations, &lines));
         }
         self.result.findings.extend(findings);
+    }
+
+    /// What is wrong with a row, and in which column.
+    fn wrong_cells(
+        &self,
+        files: &MaskFiles,
+        of_stem: &HashMap<String, &Evaluation>,
+        row: &CsvRow<3>,
+    ) -> Vec<(FindingKind, usize, String)> {
+        let [stem, mask_id, class] = &row.cells;
+        let Some(evaluation) = of_stem.get(stem) else {
+            let message = format!("found `{stem}`; there is no such annotation file");
+            let is_known = self.unread.contains(stem);
+            return (!is_known)
+                .then_some((FindingKind::StaleRow, 0, message))
+                .into_iter()
+                .collect();
+        };
+        let mut wrong = Vec::new();
+        if !files.names().contains(&format!("{mask_id}.png")) {
+            let message = format!("found `{mask_id}`; there is no such mask file");
+            wrong.push((FindingKind::StaleRow, 1, message));
+        }
+        if let Err(message) = check_class(files.layout(), evaluation, mask_id, class) {
+            wrong.push((FindingKind::WrongRow, 2, message));
+        }
+        wrong
     }
 }
 
@@ -157,8 +174,8 @@ fn check_class(
     class: &str,
 ) -> Result<(), String> {
     let class = usual_class(class);
-    let stem = evaluation.stem();
-    let number = mask_id.strip_prefix(&stem).and_then(|rest| rest.strip_prefix('_'));
+    let file = evaluation.stem();
+    let number = mask_id.strip_prefix(&file).and_then(|rest| rest.strip_prefix('_'));
     let instance =
         number.and_then(|number| evaluation.instances.get(number.parse::<usize>().ok()?));
     let expected = match (layout, instance) {
@@ -169,7 +186,7 @@ fn check_class(
         return Ok(());
     }
     let expected = expected.into_iter().collect::<Vec<_>>().join("` or `");
-    Err(format!("found `{class}`; expected `{expected}` as in {stem}.json"))
+    Err(format!("found `{class}`; expected `{expected}` as in {file}.json"))
 }
 
 /// A finding for each outlined instance that has no row.
@@ -178,14 +195,10 @@ fn missing_rows(
     evaluations: &[Evaluation],
     lines: &BTreeMap<&str, usize>,
 ) -> Vec<Finding> {
-    let names = evaluations
+    let mask_ids = evaluations
         .iter()
-        .flat_map(|one| (0..one.instances.len()).map(move |instance_idx| name(one, instance_idx)));
-    let missing = names.filter(|name| !lines.contains_key(name.trim_end_matches(".png")));
-    missing
-        .map(|name| {
-            let message = format!("found no row for the mask {name}");
-            Finding::new(FindingKind::Missing, path, message)
-        })
-        .collect()
+        .flat_map(|one| (0..one.instances.len()).map(move |instance_idx| stem(one, instance_idx)));
+    let missing = mask_ids.filter(|mask_id| !lines.contains_key(mask_id.as_str()));
+    let message = |mask_id| format!("found no row for the mask `{mask_id}`");
+    missing.map(|mask_id| Finding::new(FindingKind::Missing, path, message(mask_id))).collect()
 }

@@ -109,41 +109,56 @@ impl<'a> Checker<'a> {
         Self { root, evaluations: sorted(evaluations), unread, images, result }
     }
 
-    fn report(&mut self, kind: FindingKind, path: &Path, message: impl Into<String>) {
-        self.result.findings.push(Finding::new(kind, path, message));
-    }
-
     /// Images of the metadata that nobody evaluated, and evaluated images without metadata.
     fn check_images(&mut self) {
-        let mut of_image: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for one in &self.evaluations {
-            of_image.entry(&one.image_id).or_default().push(one.stem() + ".json");
+            files.entry(&one.image_id).or_default().push(one.stem() + ".json");
         }
         self.result.num_evaluations = self.evaluations.len();
-        self.result.num_evaluated_images = of_image.len();
+        self.result.num_evaluated_images = files.len();
         let Some(images) = &self.images else { return };
         self.result.num_metadata_images = images.len();
-        let folder = self.root.join("annotations");
-        let unread: BTreeSet<&str> =
-            self.unread.iter().filter_map(|stem| Some(stem.split_once('_')?.1)).collect();
-        let mut findings = Vec::new();
-        for image in images {
-            if !of_image.contains_key(image.as_str()) && !unread.contains(image.as_str()) {
-                let message = format!(
-                    "found no evaluation of the image `{image}`; metadata.csv has a row for it"
-                );
-                findings.push(Finding::new(FindingKind::Missing, &folder, message));
-            }
-        }
-        for (image, files) in of_image.iter().filter(|(image, _)| !images.contains(**image)) {
+        let findings = [self.unevaluated(images, &files), self.without_metadata(images, &files)];
+        self.result.findings.extend(findings.into_iter().flatten());
+    }
+
+    fn unevaluated(
+        &self,
+        images: &BTreeSet<String>,
+        files: &BTreeMap<&str, Vec<String>>,
+    ) -> Vec<Finding> {
+        let unread = self.unread.iter().filter_map(|stem| Some(stem.split_once('_')?.1));
+        let evaluated: BTreeSet<&str> = files.keys().copied().chain(unread).collect();
+        let missing = images.iter().filter(|image| !evaluated.contains(image.as_str()));
+        let finding = |image: &String| {
             let message = format!(
-                "found {} evaluations of the image `{image}`, but no row in metadata.csv; without \
-                 a gold standard it is in no table",
+                "found no evaluation of the image `{image}`; metadata.csv has a row for it"
+            );
+            Finding::new(FindingKind::Missing, &self.annotations(), message)
+        };
+        missing.map(finding).collect()
+    }
+
+    fn without_metadata(
+        &self,
+        images: &BTreeSet<String>,
+        files: &BTreeMap<&str, Vec<String>>,
+    ) -> Vec<Finding> {
+        let extra = files.iter().filter(|(image, _)| !images.contains(**image));
+        let finding = |(image, files): (&&str, &Vec<String>)| {
+            let message = format!(
+                "found evaluations of the image `{image}` ({}), but no row in metadata.csv; \
+                 without a gold standard it is in no table",
                 files.len()
             );
-            findings.push(Finding::new(FindingKind::Extra, &folder.join(&files[0]), message));
-        }
-        self.result.findings.extend(findings);
+            Finding::new(FindingKind::Extra, &self.annotations().join(&files[0]), message)
+        };
+        extra.map(finding).collect()
+    }
+
+    fn annotations(&self) -> PathBuf {
+        self.root.join("annotations")
     }
 
     fn check_sizes(&mut self) {
@@ -156,20 +171,20 @@ impl<'a> Checker<'a> {
     /// Labels that are unknown or spelled in another way: one finding each, in the first file.
     fn check_labels(&mut self) {
         let mut first: BTreeMap<&str, String> = BTreeMap::new();
-        let is_unknown = |label: &&str| kind_of(label).is_none();
+        let (mut unknown, mut respelled) = (Vec::new(), Vec::new());
         for one in &self.evaluations {
-            let respelled = one.respelled.iter().map(String::as_str);
-            for label in one.labels().filter(is_unknown).chain(respelled) {
+            let start = (unknown.len(), respelled.len());
+            unknown.extend(one.labels().filter(|label| kind_of(label).is_none()));
+            respelled.extend(one.respelled.iter().map(String::as_str));
+            for &label in unknown[start.0..].iter().chain(&respelled[start.1..]) {
                 first.entry(label).or_insert_with(|| one.stem() + ".json");
             }
         }
-        let labels = self.evaluations.iter().flat_map(Evaluation::labels);
-        self.result.unknown_labels = tally(labels.filter(is_unknown));
-        let respelled = self.evaluations.iter().flat_map(|one| &one.respelled);
-        self.result.respelled_labels = tally(respelled.map(String::as_str));
-        let folder = self.root.join("annotations");
-        let findings =
-            first.iter().map(|(label, file)| self.label_finding(label, &folder.join(file)));
+        self.result.unknown_labels = tally(unknown);
+        self.result.respelled_labels = tally(respelled);
+        let findings = first
+            .iter()
+            .map(|(label, file)| self.label_finding(label, &self.annotations().join(file)));
         let findings: Vec<_> = findings.collect();
         self.result.findings.extend(findings);
     }
