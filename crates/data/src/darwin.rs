@@ -104,6 +104,7 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
 
 /// The file; keys in the order in which the release has them.
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `image` and `annotations`")]
 struct File {
     #[serde(skip_deserializing)]
     dataset: &'static str,
@@ -112,6 +113,7 @@ struct File {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `width` and `height`")]
 struct Image {
     width: u32,
     height: u32,
@@ -124,6 +126,7 @@ struct Image {
 }
 
 #[derive(Default, Serialize, Deserialize)]
+#[serde(expecting = "an object with `name`")]
 struct Annotation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<String>,
@@ -139,17 +142,20 @@ struct Annotation {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `path`")]
 struct Polygon<T> {
     path: Vec<T>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `x` and `y`")]
 struct Vertex {
     x: f64,
     y: f64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an empty object")]
 struct Tag {}
 
 /// The extent of all vertices, not clipped to the image.

@@ -293,6 +293,14 @@ fn metadata_columns_may_stand_in_any_order() {
 }
 
 #[test]
+fn metadata_may_start_with_a_byte_order_mark() {
+    let fixture = Fixture::small();
+    let csv = format!("\u{feff}{HEADER}a_original.jpg;source;Acne;a.jpeg;dark;adult\r\n");
+    fs::write(fixture.path("metadata.csv"), csv).unwrap();
+    assert_eq!(fixture.read().unwrap().images(), [image("a", "Acne")]);
+}
+
+#[test]
 fn metadata_with_a_wrong_header_is_refused() {
     let (place, message) = csv_error(HEADER.replace(';', ","));
     assert_eq!(place, "line 1");

@@ -7,7 +7,7 @@
 mod fixture;
 
 use dermx_data::{DataError, Random, darwin, metadata};
-use fixture::{Fixture, real_root};
+use fixture::Fixture;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,12 @@ fn num_mutations(full: usize, reduced: usize) -> usize {
     }
 }
 
-/// Handmade files, every other one of the real data set if it is there.
+/// The root of the real data set, if there is one.
+fn real_root() -> Option<PathBuf> {
+    std::env::var_os("DERMX_DATA").map(PathBuf::from)
+}
+
+/// Three handmade files, then some of the real data set if it is there.
 fn annotation_files() -> Vec<Vec<u8>> {
     let fixture = Fixture::small();
     let hole = r#"{"dataset":"x","image":{"width":40,"height":30},"annotations":[
@@ -51,18 +56,18 @@ fn mutate_bytes(bytes: &mut Vec<u8>, special: &[u8], random: &mut Random) {
         }
         let start = random.below(bytes.len());
         let end = (start + 1 + random.below(64)).min(bytes.len());
-        match random.below(8) {
-            0 => bytes[start] ^= 1 << random.below(8),
-            1 => bytes[start] = *random.pick(special).unwrap(),
-            2 => drop(bytes.drain(start..end)),
-            3 => bytes.truncate(start),
-            4 => bytes.extend_from_within(start..),
-            5 => {
+        match random.below(16) {
+            0..=2 => bytes[start] ^= 1 << random.below(8),
+            3..=5 => bytes[start] = *random.pick(special).unwrap(),
+            6 | 7 => drop(bytes.drain(start..end)),
+            8 | 9 => bytes.truncate(start),
+            10 | 11 => bytes.extend_from_within(start..),
+            12 | 13 => {
                 let piece = bytes[start..end].to_vec();
                 let at = random.below(bytes.len());
                 drop(bytes.splice(at..at, piece));
             }
-            6 => drop(bytes.splice(0..0, *b"\xef\xbb\xbf")),
+            14 => drop(bytes.splice(0..0, *b"\xef\xbb\xbf")),
             _ => bytes.insert(start, 0xff),
         }
     }

@@ -95,11 +95,8 @@ impl Checker<'_> {
         let [stem, mask_id, class] = &row.cells;
         let Some(evaluation) = of_stem.get(stem) else {
             let message = format!("found `{stem}`; there is no such annotation file");
-            let is_known = self.unread.contains(stem);
-            return (!is_known)
-                .then_some((FindingKind::StaleRow, 0, message))
-                .into_iter()
-                .collect();
+            let is_stale = !self.unread.contains(stem);
+            return is_stale.then_some((FindingKind::StaleRow, 0, message)).into_iter().collect();
         };
         let mut wrong = Vec::new();
         if !files.names().contains(&format!("{mask_id}.png")) {
