@@ -7,8 +7,12 @@ use crate::panel::{Panel, PanelImage};
 use crate::resamples::Bootstrap;
 use crate::strata::Attribute;
 use crate::table::{Cut, Rows, TableEvidence};
-use dermx_data::ontology::{ADDITIONAL_TERMS, BASIC_TERMS, DIAGNOSES, NON_LOCALISABLE};
-use dermx_data::{Counts, DataError, DermxDataset, Evaluation, describe, images_by_source};
+use dermx_data::ontology::{
+    ADDITIONAL_TERMS, BASIC_TERMS, DIAGNOSES, LATER_TERMS, NON_LOCALISABLE,
+};
+use dermx_data::{
+    Counts, DataError, DermxDataset, Evaluation, ImageScope, Rounds, describe, images_by_source,
+};
 use dermx_eval::AgreementCounts;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +33,10 @@ pub struct Options {
 /// Every table, at full precision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DatasetTables {
+    /// Which images take part.
+    pub scope: ImageScope,
+    /// Which rounds of annotation take part.
+    pub rounds: Rounds,
     /// Evaluations that the selection of images and rounds left out.
     pub files_skipped: usize,
     /// What was outlined.
@@ -137,7 +145,9 @@ impl DatasetTables {
         let images: Vec<_> = images.iter().filter_map(|image| image.record).collect();
         let (table_1, table_4_dermx) = images_by_source(dataset, &images);
         Ok(Self {
-            files_skipped: 0,
+            scope: dataset.selection().images,
+            rounds: dataset.selection().rounds,
+            files_skipped: dataset.num_left_out(),
             masks: MaskCounts::of(dataset),
             raters: description.raters,
             counts: description.counts,
@@ -175,14 +185,20 @@ impl MaskCounts {
     }
 }
 
-/// Characteristics in the order of appendix Table 1.
+/// Characteristics in the order of appendix Table 1, then those of later releases.
 pub fn characteristics() -> Vec<&'static str> {
-    [&NON_LOCALISABLE[..], &BASIC_TERMS, &ADDITIONAL_TERMS].concat()
+    [&NON_LOCALISABLE[..], &localisable()].concat()
 }
 
-/// Localisable characteristics in the order of Table 3b.
+/// Localisable characteristics in the order of Table 3b, then those of later releases.
 pub fn localisable() -> Vec<&'static str> {
-    [&BASIC_TERMS[..], &ADDITIONAL_TERMS].concat()
+    [&BASIC_TERMS[..], &ADDITIONAL_TERMS, &LATER_TERMS].concat()
+}
+
+/// Those of `labels` that the study had, or that `dataset` uses.
+fn in_use(labels: Vec<&'static str>, dataset: &DermxDataset) -> Vec<&'static str> {
+    let uses = |label: &str| dataset.evaluations().iter().any(|one| one.has(label));
+    labels.into_iter().filter(|label| !LATER_TERMS.contains(label) || uses(label)).collect()
 }
 
 /// What all tables rest on.
@@ -199,7 +215,8 @@ struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     fn new(dataset: &'a DermxDataset, overrides: &Overrides) -> Result<Self, DataError> {
-        let (characteristics, localisable) = (characteristics(), localisable());
+        let [characteristics, localisable] =
+            [characteristics(), localisable()].map(|labels| in_use(labels, dataset));
         let table = |table: Table| {
             let choices = overrides.choices(table);
             (Panel::new(dataset, &choices), choices)

@@ -23,6 +23,7 @@ fn evaluation(rater: &str, image: &str, diagnoses: &[&str], left: Option<f64>) -
         tags: Vec::new(),
         instances: left.map(square).into_iter().collect(),
         unknown: Vec::new(),
+        respelled: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ mod weights;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
-use dermx_data::ImageSize;
+use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
 use dermx_eval::{Pairs, Spread, ZeroDivision};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::Architecture;
@@ -154,6 +154,15 @@ pub struct TablesArgs {
     /// Print JSON, at full precision.
     #[arg(long)]
     pub json: bool,
+    /// Which images: metadata (those with a gold standard), all.
+    #[arg(long, value_name = "WHICH", default_value = "metadata", value_parser = choice::<ImageScope>)]
+    pub images: ImageScope,
+    /// Which rounds of annotation: first, repeated, all (a rater's rounds count as raters).
+    #[arg(long, value_name = "WHICH", default_value = "first", value_parser = choice::<Rounds>)]
+    pub rounds: Rounds,
+    /// Where masks come from: outlines, files (the published PNG files).
+    #[arg(long, value_name = "SOURCE", default_value = "outlines", value_parser = choice::<MaskSource>)]
+    pub masks: MaskSource,
     /// How to count, in all tables, instead of as in the paper.
     #[command(flatten)]
     pub choices: ChoiceArgs,

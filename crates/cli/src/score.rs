@@ -5,7 +5,7 @@ use crate::heatmaps;
 use crate::predictions::Prediction;
 use crate::text_table;
 use dermx_agreement::Bootstrap;
-use dermx_data::{Cohort, DermxDataset, Mask, Random};
+use dermx_data::{Cohort, DermxDataset, Mask, Random, Selection};
 use dermx_eval::{
     Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, NOTICE, Normalize,
     PreparedMap, UNION, binary_scores, centre_gaussian, diagnosis_table, map_table, prepare,
@@ -42,6 +42,29 @@ pub struct Scorer<'a> {
     images: Vec<ImageMasks>,
 }
 
+/// Reads the evaluations that are scored: first rounds, of images with a gold class. Warns of the
+/// others.
+///
+/// # Errors
+/// A data set that cannot be read.
+pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
+    let dataset = DermxDataset::read(root)?;
+    let unknown = dataset.images_without_metadata();
+    if let Some(first) = unknown.first() {
+        tracing::warn!(
+            "{} images have annotations but no row in metadata.csv, so no gold class; they are \
+             not scored: `{first}`{}",
+            unknown.len(),
+            if unknown.len() > 1 { ", ..." } else { "" }
+        );
+    }
+    let num_repeated = dataset.evaluations().iter().filter(|one| one.round() > 1).count();
+    if num_repeated > 0 {
+        tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
+    }
+    Ok(dataset.select(Selection::default()))
+}
+
 /// The masks of one image at scoring size.
 #[derive(Debug)]
 struct ImageMasks {
@@ -67,17 +90,8 @@ pub struct Scored {
 }
 
 impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset`; warns of images that have no gold class.
+    /// Rasterizes and resizes the masks of `dataset`.
     pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring) -> Self {
-        let unknown = dataset.images_without_metadata();
-        if let Some(first) = unknown.first() {
-            tracing::warn!(
-                "{} images have annotations but no row in metadata.csv, so no gold class; they are \
-                 not scored: `{first}`{}",
-                unknown.len(),
-                if unknown.len() > 1 { ", ..." } else { "" }
-            );
-        }
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
         let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
         let images = image_ids

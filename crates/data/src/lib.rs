@@ -3,6 +3,8 @@
 //! This crate turns files into checked values and knows nothing of networks, scores or run folders.
 
 mod augment;
+mod check;
+mod csv_table;
 pub mod darwin;
 mod dermx;
 mod describe;
@@ -11,6 +13,8 @@ mod evaluation;
 mod file;
 mod finding;
 mod folder;
+mod folds;
+mod json;
 mod mask;
 pub mod mask_files;
 pub mod metadata;
@@ -20,22 +24,27 @@ mod photo;
 pub mod polygon;
 mod random;
 mod resize;
+mod selection;
 mod size;
 mod suggestion;
 mod synth;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
-pub use dermx::{Cohort, DermxDataset};
+pub use check::{AnnotationCheck, check_annotations};
+pub use dermx::{DermxDataset, MaskSource};
 pub use describe::{Counts, Description, SharedImages, describe, images_by_source, is_settled};
 pub use error::{DataError, ErrorKind};
 pub use evaluation::{Evaluation, Instance, Ring};
 pub use finding::{Finding, FindingKind};
 pub use folder::{LabelledFolder, LabelledImage, list_photos, read_labelled_folder};
+pub use folds::{Fold, FoldImage, read_folds};
 pub use mask::Mask;
+pub use mask_files::MaskLayout;
 pub use metadata::ImageRecord;
 pub use normalization::{Normalization, to_planes};
 pub use photo::{Orientation, decode_photo, read_photo};
 pub use random::Random;
 pub use resize::resize;
+pub use selection::{Cohort, ImageScope, Rounds, Selection};
 pub use size::ImageSize;
 pub use synth::{SynthConfig, SynthSummary, write_synthetic};

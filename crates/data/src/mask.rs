@@ -189,11 +189,11 @@ impl Mask {
         if u32::try_from(size.num_pixels()).is_err() {
             return Err(invalid(format!("found a mask of {size}; expected at most 65535x65535")));
         }
-        if let Some((x, y, pixel)) =
-            gray.enumerate_pixels().find(|(.., p)| !matches!(p.0, [0 | 255]))
-        {
-            let place = format!("row {y}, column {x}");
-            let message = format!("found the value {}; expected 0 or 255", pixel.0[0]);
+        if let Some(position) = gray.as_raw().iter().position(|value| !matches!(value, 0 | 255)) {
+            let (row, column) =
+                (position / gray.width() as usize, position % gray.width() as usize);
+            let message = format!("found the value {}; expected 0 or 255", gray.as_raw()[position]);
+            let place = format!("row {row}, column {column}");
             return Err(DataError::invalid(path, place, message));
         }
         Ok(Self::from_dense(gray.as_raw(), size))

@@ -5,9 +5,9 @@ use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
-use crate::score::{Scored, Scorer, rows_to_csv};
+use crate::score::{Scored, Scorer, read_annotations, rows_to_csv};
 use crate::terminal::print;
-use dermx_data::{DermxDataset, ontology};
+use dermx_data::ontology;
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
 };
@@ -41,7 +41,7 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
 /// A seed that is not explained yet, or a data set that cannot be read.
 pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     let config = config::load_run(folder.path())?;
-    let dataset = DermxDataset::read(&config.data.test)?;
+    let dataset = read_annotations(&config.data.test)?;
     let scorer = Scorer::new(&dataset, scoring(&config));
     let mut records = Vec::new();
     for &seed in &config.run.seeds {
@@ -91,7 +91,7 @@ fn scoring_of(args: &EvaluateArgs) -> HeatmapScoring {
 }
 
 fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord> {
-    let dataset = DermxDataset::read(data)?;
+    let dataset = read_annotations(data)?;
     let record = Scorer::new(&dataset, scoring_of(args)).score_baselines()?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
@@ -101,7 +101,7 @@ fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord>
 }
 
 fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
-    let dataset = DermxDataset::read(data)?;
+    let dataset = read_annotations(data)?;
     let predictions = match &args.predictions {
         Some(path) => Some((path.as_path(), read_csv(path)?)),
         None => None,

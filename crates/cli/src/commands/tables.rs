@@ -8,7 +8,7 @@ use crate::tables_text::text_tables;
 use crate::terminal::print;
 use crate::text_table::TextTable;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
-use dermx_data::DermxDataset;
+use dermx_data::{DermxDataset, Selection};
 use dermx_train::write_atomic;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,7 +20,9 @@ use std::fmt::Write;
 /// # Errors
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
-    let dataset = DermxDataset::read(&args.data)?;
+    let selection = Selection { images: args.images, rounds: args.rounds };
+    let dataset = DermxDataset::read(&args.data)?.select(selection);
+    let dataset = dataset.with_mask_source(args.masks)?;
     let options = Options {
         overrides: args.choices.overrides(),
         by: args.by.clone(),
