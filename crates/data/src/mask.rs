@@ -121,7 +121,8 @@ impl Mask {
             borders
                 .extend(mask.runs.iter().flat_map(|&[start, end]| [(start, true), (end, false)]));
         }
-        borders.sort_unstable();
+        // Stable: this sort merges what is sorted already, and each mask's borders are.
+        borders.sort();
         let (mut num_inside, mut start, mut runs) = (0, 0, Vec::new());
         // Where one mask ends and another starts, the end comes first: the runs then touch and join.
         for (pixel, is_start) in borders {
