@@ -58,9 +58,12 @@ struct Rules<T> {
 
 #[derive(Deserialize)]
 struct Consensus {
-    raters: Vec<(String, usize, usize, usize, Option<Scores>, Option<Scores>)>,
+    raters: Vec<RaterConsensus>,
     summary: Rules<Summaries>,
 }
+
+/// The rater, images used, ties, images without another rater, scores under both rules.
+type RaterConsensus = (String, usize, usize, usize, Option<Scores>, Option<Scores>);
 
 #[derive(Deserialize)]
 struct Resampled {
