@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// The root of the real data set, or `None` with a loud note.
-fn real() -> Option<String> {
+pub fn real() -> Option<String> {
     let root = std::env::var("DERMX_DATA").ok();
     if root.is_none() {
         // Not `eprintln`: the test harness would keep it to itself.

@@ -8,4 +8,5 @@ mod determinism;
 mod foreign_heatmaps;
 mod resume;
 mod stages;
+mod table_6;
 mod weights;
