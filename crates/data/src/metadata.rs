@@ -94,13 +94,13 @@ pub fn image_id_of(file_name: &str) -> &str {
 /// The line in which a row starts, from 1.
 ///
 /// `csv` counts one too few after CRLF: there a row starts at the LF of the row before.
-fn line(bytes: &[u8], position: Option<&Position>) -> usize {
+pub(crate) fn line(bytes: &[u8], position: Option<&Position>) -> usize {
     let start = position.map_or(0, |position| position.byte() as usize);
     1 + bytes.iter().take(start + 1).filter(|&&byte| byte == b'\n').count()
 }
 
 /// What `csv` cannot read, with its line.
-fn refused(path: &Path, bytes: &[u8], error: &csv::Error) -> DataError {
+pub(crate) fn refused(path: &Path, bytes: &[u8], error: &csv::Error) -> DataError {
     let mut place = format!("line {}", line(bytes, error.position()));
     let message = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
