@@ -52,6 +52,7 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Synth(args) => commands::synth::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),
+        Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

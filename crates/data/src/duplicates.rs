@@ -90,7 +90,7 @@ fn finding(
 ) -> Finding {
     let mut message = format!("{} {}", originals.best.describe(), original.path.display());
     if originals.num > 1 {
-        message.push_str(&format!(" (and {} others)", originals.num - 1));
+        message.push_str(&format!(" (and {} more)", originals.num - 1));
     }
     let kind = match originals.best {
         _ if set_idx != photo.set_idx => {

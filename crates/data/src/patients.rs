@@ -3,7 +3,6 @@
 use crate::metadata::{self, image_id_of};
 use crate::{DataError, Finding, FindingKind, PhotoSet, file, photo_set};
 use csv::{ReaderBuilder, StringRecord};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use std::path::Path;
 pub type Patients = BTreeMap<String, String>;
 
 /// What [`check_patients`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatientCheck {
     /// Number of patients with a photo in any set.
     pub num_patients: usize,
@@ -117,7 +116,7 @@ fn places(sets: &BTreeMap<&str, Vec<&Path>>) -> String {
         let first = photos.first().map_or(String::new(), |path| path.display().to_string());
         match photos.len() {
             1 => format!("`{name}` ({first})"),
-            num => format!("`{name}` ({first} and {} others)", num - 1),
+            num => format!("`{name}` ({first} and {} more)", num - 1),
         }
     };
     sets.iter().map(place).collect::<Vec<_>>().join(" and in ")

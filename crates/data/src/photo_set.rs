@@ -7,7 +7,6 @@ use crate::signature::Signature;
 use crate::{DataError, Finding, FindingKind, ImageSize, Orientation, decode_photo};
 use image::RgbImage;
 use rayon::prelude::*;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,14 +41,13 @@ impl PhotoSet {
 }
 
 /// What [`check_photos`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhotoCheck {
     /// Number of photos of each set.
     pub num_photos: BTreeMap<String, usize>,
     /// Number of pairs of photos that were compared.
     pub num_pairs: usize,
     /// Sizes of the photos that can be read, as they are seen (after EXIF orientation).
-    #[serde(skip)]
     pub sizes: BTreeMap<PathBuf, ImageSize>,
     /// What was found, sorted.
     pub findings: Vec<Finding>,

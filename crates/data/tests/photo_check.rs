@@ -153,7 +153,7 @@ fn copies_in_a_set_are_duplicates_and_across_sets_leakage() {
     assert_eq!(kinds(&check.findings, root.path()), expected);
     let [leak, same, pixels, near] = &check.findings[..] else { panic!("four findings") };
     assert!(leak.message.starts_with("is the same file as"), "{leak:?}");
-    assert!(leak.message.contains("d-smaller.png (and 3 others)"), "{leak:?}");
+    assert!(leak.message.contains("d-smaller.png (and 3 more)"), "{leak:?}");
     assert!(leak.message.contains("`test` and in `train`"), "{leak:?}");
     assert!(same.message.starts_with("is the same file as"), "{same:?}");
     assert!(pixels.message.starts_with("has the same pixels as"), "{pixels:?}");
@@ -257,8 +257,7 @@ fn a_patient_in_two_sets_is_leakage() {
     assert_eq!((check.num_patients, check.num_photos_without_patient), (2, 1));
     let [leak, stale] = &check.findings[..] else { panic!("{:?}", check.findings) };
     assert_eq!((leak.kind, stale.kind), (FindingKind::Leakage, FindingKind::StaleRow));
-    let expected =
-        "patient `P` is in `test` (test/3.jpg) and in `train` (train/1.jpg and 1 others)";
+    let expected = "patient `P` is in `test` (test/3.jpg) and in `train` (train/1.jpg and 1 more)";
     assert_eq!(leak.message, expected);
     assert!(stale.message.contains("`5`"), "{stale:?}");
 }
