@@ -82,7 +82,7 @@ fn missing_added_and_renamed_files_are_found() {
     let found = findings_after(remove);
     let missing =
         (FindingKind::Missing, "b.txt".to_owned(), "is in the manifest, but not there".to_owned());
-    assert_eq!(found, [missing.clone()]);
+    assert_eq!(found, std::slice::from_ref(&missing));
     let found = findings_after(|root| write(root, "a/new", "two"));
     let message = "is not in the manifest".to_owned();
     assert_eq!(found, [(FindingKind::Extra, "a/new".to_owned(), message)]);
