@@ -6,16 +6,16 @@ use crate::{Finding, FindingKind};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// In which way a photo is a copy.
+/// In which way two photos are copies of one.
 #[derive(Clone, Copy)]
-enum Copy {
+enum Relation {
     File,
     Pixels,
     /// With this likeness.
     Looks(f64),
 }
 
-impl Copy {
+impl Relation {
     /// The relation of two photos, if one may be a copy of the other.
     fn of(one: &SeenPhoto, other: &SeenPhoto) -> Option<Self> {
         if one.file == other.file {
@@ -49,7 +49,7 @@ impl Copy {
 /// The earlier photos of one set that a photo is a copy of.
 struct Originals {
     best_idx: usize,
-    best: Copy,
+    best: Relation,
     num: usize,
 }
 
@@ -70,12 +70,15 @@ pub(crate) fn find_copies(sets: &[PhotoSet], photos: &[SeenPhoto]) -> Vec<Findin
 fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto]) -> BTreeMap<usize, Originals> {
     let mut found: BTreeMap<usize, Originals> = BTreeMap::new();
     for (idx, other) in earlier.iter().enumerate() {
-        let Some(copy) = Copy::of(photo, other) else { continue };
-        let originals =
-            found.entry(other.set_idx).or_insert(Originals { best_idx: idx, best: copy, num: 0 });
+        let Some(relation) = Relation::of(photo, other) else { continue };
+        let originals = found.entry(other.set_idx).or_insert(Originals {
+            best_idx: idx,
+            best: relation,
+            num: 0,
+        });
         originals.num += 1;
-        if copy.strength() > originals.best.strength() {
-            (originals.best_idx, originals.best) = (idx, copy);
+        if relation.strength() > originals.best.strength() {
+            (originals.best_idx, originals.best) = (idx, relation);
         }
     }
     found
@@ -98,8 +101,8 @@ fn finding(
             message.push_str(&format!("; it is in `{one}` and in `{other}`: remove one"));
             FindingKind::Leakage
         }
-        Copy::File | Copy::Pixels => FindingKind::Duplicate,
-        Copy::Looks(_) => FindingKind::NearDuplicate,
+        Relation::File | Relation::Pixels => FindingKind::Duplicate,
+        Relation::Looks(_) => FindingKind::NearDuplicate,
     };
     Finding::new(kind, &photo.path, message)
 }

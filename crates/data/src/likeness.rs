@@ -7,7 +7,7 @@ use crate::signature::{NUM_TURNS, Signature, WHOLE, Window, turned_view, windows
 /// Measured on 1200 synthetic photos of this crate. Of their copies (JPEG quality 60 and 95, half
 /// and double size, mirrored, turned by 90 degrees) the least alike had 0.99; of crops of 90 % of
 /// each side, 99.3 % were above 0.9. The most alike of the 719,400 pairs of different photos had
-/// 0.86.
+/// 0.86; of the 12.5 million pairs of 4994 such photos, none reached 0.9.
 pub(crate) const MIN_LIKENESS: f64 = 0.9;
 /// Photos whose closest hashes differ in more bits are not compared further.
 ///

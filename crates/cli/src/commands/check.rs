@@ -85,7 +85,8 @@ impl Check {
         Ok(check)
     }
 
-    /// Checks annotations, and returns the size of each image where they can be read.
+    /// Checks annotations: the one place where their findings come in. Returns the size of each
+    /// image where they can be read.
     fn add_annotations(&mut self, root: &Path) -> CliResult<Option<BTreeMap<String, ImageSize>>> {
         match DermxDataset::read(root) {
             Ok(dataset) => {
