@@ -134,6 +134,63 @@ pub enum DatasetCommand {
     Describe(DescribeArgs),
     /// Compute the tables of the DermX paper that the annotations alone give.
     Tables(TablesArgs),
+    /// Look for damaged, missing and changed files, copies of photos, and leaks between splits.
+    Check(CheckArgs),
+}
+
+/// Arguments of `dermx dataset check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset check --data datasets/dermx --images datasets/dermx/images --split train=datasets/train\n\nExits with 65 if results on the data would be wrong or cannot be computed."
+)]
+pub struct CheckArgs {
+    /// A DermX data set: annotations/, masks/ and metadata.csv.
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present_any = ["splits", "manifest", "write_manifest"]
+    )]
+    pub data: Option<PathBuf>,
+    /// The photos of `--data`, compared with its annotations and with those of each `--split`.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub images: Option<PathBuf>,
+    /// A folder of photos, and its sub-folders: no photo may be in two splits. May be repeated.
+    #[arg(long = "split", value_name = "NAME=DIR", value_parser = split)]
+    pub splits: Vec<Split>,
+    /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`: no patient
+    /// may be in two splits.
+    #[arg(long, value_name = "CSV")]
+    pub patients: Option<PathBuf>,
+    /// Compare the files of `--folder` with this manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_manifest")]
+    pub manifest: Option<PathBuf>,
+    /// Write a manifest of `--folder`: size and BLAKE3 of every file.
+    #[arg(long, value_name = "FILE")]
+    pub write_manifest: Option<PathBuf>,
+    /// What the manifest is about; without it, `--data`.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Print JSON, with all findings.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A named folder of photos.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// Its name in findings.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+fn split(text: &str) -> Result<Split, String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok(Split { name: name.to_owned(), folder: folder.into() })
+        }
+        _ => Err("write NAME=DIR, for example train=datasets/train".to_owned()),
+    }
 }
 
 /// Arguments of `dermx dataset tables`.

@@ -59,6 +59,7 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Weights(WeightsCommand::Inspect(args)) => commands::weights::inspect(&args),
         Command::Weights(WeightsCommand::Convert(args)) => commands::weights::convert(&args),
         Command::Weights(WeightsCommand::Fetch(args)) => commands::fetch::run(&args),
+        Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

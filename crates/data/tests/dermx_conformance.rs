@@ -102,5 +102,5 @@ fn real_selection_of_the_study_is_everything() {
     let Some(dataset) = real() else { return };
     let selected = dataset.clone().select(Selection::default());
     assert_eq!(selected.num_left_out(), 0);
-    assert_eq!(selected, dataset);
+    assert!(selected.evaluations() == dataset.evaluations());
 }

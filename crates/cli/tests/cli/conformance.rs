@@ -74,6 +74,18 @@ fn real_masks_give_maps_without_a_network_their_known_scores() -> TestResult {
 }
 
 #[test]
+fn real_masks_are_their_outlines_in_every_pixel() -> TestResult {
+    let Some(root) = real() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let args = ["dataset", "check", "--data", &root, "--json"];
+    let check: serde_json::Value = serde_json::from_slice(&succeed(folder.path(), &args)?.stdout)?;
+    assert_eq!(check["annotations"]["masks_compared"], 3562);
+    assert_eq!(check["annotations"]["masks_equal"], 3562);
+    assert_eq!(check["findings"], serde_json::json!([]));
+    Ok(())
+}
+
+#[test]
 fn real_baselines_and_raters_have_their_known_scores() -> TestResult {
     let Some(root) = real() else { return Ok(()) };
     let folder = tempfile::tempdir()?;

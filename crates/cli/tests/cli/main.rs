@@ -2,6 +2,7 @@
 
 mod audit;
 mod broken_input;
+mod check;
 mod conformance;
 mod dermx;
 mod determinism;
