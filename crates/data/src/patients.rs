@@ -30,8 +30,8 @@ pub fn read_patients(path: &Path) -> Result<Patients, DataError> {
     let bytes = file::read(path)?;
     let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let separator = if header.contains(&b';') { b';' } else { b',' };
-    let has_image_id = String::from_utf8_lossy(header).contains("image_id");
-    let image_column = if has_image_id { "image_id" } else { "current_filename" };
+    let has_files = String::from_utf8_lossy(header).contains("current_filename");
+    let image_column = if has_files { "current_filename" } else { "image_id" };
     let mut patients = Patients::new();
     for row in read_rows(path, separator, [image_column, "patient_id"])? {
         let [image_id, patient] = row.cells.each_ref().map(|cell| cell.trim());

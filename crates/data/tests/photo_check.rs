@@ -274,13 +274,16 @@ fn a_table_of_patients_may_name_files_and_use_semicolons() {
 fn a_wrong_table_of_patients_is_refused_with_its_line() {
     let root = tempfile::tempdir().expect("a folder");
     for (text, part) in [
-        ("image,patient_id\n1,P\n", "line 1: found the columns image, patient_id"),
-        ("image_id,patient\n1,P\n", "line 1: found the columns image_id, patient"),
-        ("image_id,patient_id\n1,P\n1,Q\n", "line 3: found the image `1` for patient `Q`"),
-        ("image_id,patient_id\n1,P\n,Q\n", "line 3: found no image"),
+        ("image,patient_id\n1,P\n", "line 1: found no column `image_id`"),
+        ("image_id,patient\n1,P\n", "line 1: found no column `patient_id`"),
+        (
+            "image_id,patient_id\n1,P\n1,Q\n",
+            "line 3, column `image_id`: found the image `1` for patient `Q`",
+        ),
+        ("image_id,patient_id\n1,P\n,Q\n", "line 3, column `image_id`: found no image"),
         ("image_id,patient_id\n1,P,x\n", "line 2: found 3 cells"),
         ("image_id,patient_id\n1,\n", "found no patient"),
-        ("", "found the columns ; expected"),
+        ("", "expected the header `image_id,patient_id`"),
     ] {
         let error = read_patients(&table(&root, text)).expect_err(text).to_string();
         assert!(error.contains(part) && error.contains("patients.csv"), "{error}");
