@@ -1,10 +1,17 @@
 //! The command line.
 
-use crate::config::ExplainMethod;
+mod weights;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dermx_data::ImageSize;
+use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
+use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
+use dermx_eval::{Pairs, Spread, ZeroDivision};
+use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::Architecture;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
 ///
@@ -30,6 +37,9 @@ pub enum Command {
     /// Look into a DermX data set.
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Look into files of weights, convert and download them.
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// Write class probabilities of photos.
     Predict(PredictArgs),
     /// Write heat maps of photos.
@@ -124,6 +134,63 @@ pub enum DatasetCommand {
     Describe(DescribeArgs),
     /// Compute the tables of the DermX paper that the annotations alone give.
     Tables(TablesArgs),
+    /// Look for damaged, missing and changed files, copies of photos, and leaks between splits.
+    Check(CheckArgs),
+}
+
+/// Arguments of `dermx dataset check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset check --data datasets/dermx --images datasets/dermx/images --split train=datasets/train\n\nExits with 65 if results on the data would be wrong or cannot be computed."
+)]
+pub struct CheckArgs {
+    /// A DermX data set: annotations/, masks/ and metadata.csv.
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present_any = ["splits", "manifest", "write_manifest"]
+    )]
+    pub data: Option<PathBuf>,
+    /// The photos of `--data`, compared with its annotations and with those of each `--split`.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub images: Option<PathBuf>,
+    /// A folder of photos, and its sub-folders: no photo may be in two splits. May be repeated.
+    #[arg(long = "split", value_name = "NAME=DIR", value_parser = split)]
+    pub splits: Vec<Split>,
+    /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`: no patient
+    /// may be in two splits.
+    #[arg(long, value_name = "CSV")]
+    pub patients: Option<PathBuf>,
+    /// Compare the files of `--folder` with this manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_manifest")]
+    pub manifest: Option<PathBuf>,
+    /// Write a manifest of `--folder`: size and BLAKE3 of every file.
+    #[arg(long, value_name = "FILE")]
+    pub write_manifest: Option<PathBuf>,
+    /// What the manifest is about; without it, `--data`.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Print JSON, with all findings.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A named folder of photos.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// Its name in findings.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+fn split(text: &str) -> Result<Split, String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok(Split { name: name.to_owned(), folder: folder.into() })
+        }
+        _ => Err("write NAME=DIR, for example train=datasets/train".to_owned()),
+    }
 }
 
 /// Arguments of `dermx dataset tables`.
@@ -144,6 +211,83 @@ pub struct TablesArgs {
     /// Print JSON, at full precision.
     #[arg(long)]
     pub json: bool,
+    /// Which images: metadata (those with a gold standard), all.
+    #[arg(long, value_name = "WHICH", default_value = "metadata", value_parser = choice::<ImageScope>)]
+    pub images: ImageScope,
+    /// Which rounds of annotation: first, repeated, all (a rater's rounds count as raters).
+    #[arg(long, value_name = "WHICH", default_value = "first", value_parser = choice::<Rounds>)]
+    pub rounds: Rounds,
+    /// Where masks come from: outlines, files (the published PNG files).
+    #[arg(long, value_name = "SOURCE", default_value = "outlines", value_parser = choice::<MaskSource>)]
+    pub masks: MaskSource,
+    /// How to count, in all tables, instead of as in the paper.
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// Give the tables also for the images of each skin-tone or each age (skin_tone, age).
+    #[arg(long, value_name = "COLUMN", value_parser = choice::<Attribute>)]
+    pub by: Vec<Attribute>,
+    /// With --by, say "too few" where fewer images carry a label.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub min_images: usize,
+    /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub bootstrap: usize,
+    /// The same seed draws the same resamples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How tables are counted; the paper's choice where an option is left out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choices of the paper")]
+pub struct ChoiceArgs {
+    /// Which evaluations count: all, accepted (a diagnosis and no discard tag), settled (without
+    /// several diagnoses that other raters do not settle), single (one diagnosis). Paper: accepted;
+    /// Tables 1, 3b and 4 single.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Evaluations>)]
+    pub evaluations: Option<Evaluations>,
+    /// What an evaluation with several diagnoses says: first (alphabetically), any (yes to each),
+    /// drop (left out). Paper: first.
+    #[arg(long, value_name = "RULE", value_parser = choice::<SeveralDiagnoses>)]
+    pub several_diagnoses: Option<SeveralDiagnoses>,
+    /// Pairs of raters: ordered (each once as reference), unordered. Paper: ordered.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Pairs>)]
+    pub pairs: Option<Pairs>,
+    /// Two outlines of which one is empty: include, exclude. Paper: include.
+    #[arg(long, value_name = "RULE", value_parser = choice::<OneEmpty>)]
+    pub one_empty: Option<OneEmpty>,
+    /// An F1 or sensitivity of 0/0: zero, undefined (left out and counted). Paper: zero; Table 3b
+    /// undefined.
+    #[arg(long, value_name = "RULE", value_parser = choice::<ZeroDivision>)]
+    pub zero_division: Option<ZeroDivision>,
+    /// Standard deviation: population (divided by n), sample (by n - 1). Paper: population; Table 3b
+    /// sample.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Spread>)]
+    pub std: Option<Spread>,
+    /// HEIGHTxWIDTH that outlines are brought to before they are compared. Paper: their own size.
+    #[arg(long, value_name = "SIZE")]
+    pub resolution: Option<ImageSize>,
+}
+
+impl ChoiceArgs {
+    /// The choices that were made.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            evaluations: self.evaluations,
+            several_diagnoses: self.several_diagnoses,
+            pairs: self.pairs,
+            one_empty: self.one_empty,
+            zero_division: self.zero_division,
+            std: self.std,
+            resolution: self.resolution,
+        }
+    }
+}
+
+/// The choice of that name.
+fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
+    let name: StrDeserializer<'_, ValueError> = name.into_deserializer();
+    T::deserialize(name).map_err(|error| error.to_string())
 }
 
 /// Arguments of `dermx dataset describe`.
@@ -171,9 +315,13 @@ pub struct NetworkArgs {
     /// class_0, class_1, ...
     #[arg(long, requires = "weights", required_unless_present = "run")]
     pub arch: Option<Architecture>,
-    /// A safetensors file with torchvision's names.
+    /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights
+    /// (see `dermx weights fetch`).
     #[arg(long, value_name = "FILE", requires = "arch", required_unless_present = "run")]
     pub weights: Option<PathBuf>,
+    /// Take the tensors of `--weights` that fit, and say which do not; others start at random.
+    #[arg(long, conflicts_with = "run")]
+    pub allow_partial: bool,
     /// HEIGHTxWIDTH that photos are stretched to; a run knows its own.
     #[arg(long, default_value = "300x400", conflicts_with = "run")]
     pub size: ImageSize,
@@ -233,18 +381,51 @@ pub struct ExplainArgs {
     /// predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
-    /// Which method.
-    #[arg(long, value_enum, default_value = "grad_cam")]
-    pub method: ExplainMethod,
+    /// Which method: grad_cam, grad_cam_plus_plus, xgrad_cam, hires_cam, layer_cam, eigen_cam,
+    /// score_cam, integrated_gradients, smooth_grad, occlusion.
+    #[arg(long, default_value = "grad_cam")]
+    pub method: Method,
     /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.
     #[arg(long)]
     pub layer: Option<String>,
+    /// What of the target class is explained: logit, probability.
+    #[arg(long, default_value = "logit", value_parser = choice::<Output>)]
+    pub output: Output,
+    /// Integrated gradients: number of steps.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub steps: usize,
+    /// SmoothGrad: number of noisy images.
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub samples: usize,
+    /// SmoothGrad: standard deviation of the noise in percent of the range of an image's values.
+    #[arg(long, default_value_t = 15, value_name = "PERCENT")]
+    pub noise: usize,
+    /// Occlusion: side of the square, in pixels.
+    #[arg(long, default_value_t = 48, value_name = "PX")]
+    pub patch: usize,
+    /// Occlusion: distance from one square to the next, in pixels.
+    #[arg(long, default_value_t = 24, value_name = "PX")]
+    pub stride: usize,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Images a step.
     #[arg(long, default_value_t = 8)]
     pub batch: usize,
+}
+
+impl ExplainArgs {
+    /// What the method needs to know.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            output: self.output,
+            num_steps: self.steps,
+            num_samples: self.samples,
+            noise_percent: self.noise,
+            patch_px: self.patch,
+            stride_px: self.stride,
+        }
+    }
 }
 
 /// Arguments of `dermx evaluate`.
@@ -260,8 +441,12 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id.
-    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines"])]
     pub heatmaps: Option<PathBuf>,
+    /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
+    /// and the raters among themselves.
+    #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
+    pub baselines: bool,
     /// The DermX data set: annotations/, masks/ and metadata.csv.
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,

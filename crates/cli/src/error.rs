@@ -2,7 +2,7 @@
 
 use dermx_data::{DataError, ErrorKind};
 use dermx_eval::EvalError;
-use dermx_gradcam::GradCamError;
+use dermx_gradcam::ExplainError;
 use dermx_model::WeightsError;
 use dermx_report::ReportError;
 use dermx_train::TrainError;
@@ -78,7 +78,9 @@ impl From<WeightsError> for CliError {
                 ExitKind::MissingInput
             }
             WeightsError::Io { .. } => ExitKind::Io,
-            WeightsError::Format { .. } | WeightsError::Mismatch(_) => ExitKind::BadData,
+            WeightsError::Format { .. } | WeightsError::Misfit(_) | WeightsError::Mismatch(_) => {
+                ExitKind::BadData
+            }
         };
         Self::new(kind, error.to_string())
     }
@@ -98,12 +100,13 @@ impl From<TrainError> for CliError {
     }
 }
 
-impl From<GradCamError> for CliError {
-    fn from(error: GradCamError) -> Self {
+impl From<ExplainError> for CliError {
+    fn from(error: ExplainError) -> Self {
         let kind = match error {
-            GradCamError::UnknownLayer { .. } => ExitKind::BadConfig,
-            GradCamError::Targets(_) => ExitKind::BadData,
-            GradCamError::NoGradient(_) => ExitKind::Internal,
+            ExplainError::UnknownLayer { .. } => ExitKind::BadConfig,
+            ExplainError::Targets(_) => ExitKind::BadData,
+            ExplainError::Setting(_) => ExitKind::Usage,
+            ExplainError::NoGradient(_) => ExitKind::Internal,
         };
         Self::new(kind, error.to_string())
     }

@@ -49,8 +49,8 @@ impl RawMap {
 pub struct Description<'a> {
     /// The method that made them.
     pub method: &'a str,
-    /// The explained layer.
-    pub layer: &'a str,
+    /// The explained layer; none where the image itself is explained.
+    pub layer: Option<&'a str>,
     /// Whose logit was explained.
     pub target: &'a str,
     /// `[height, width]` of the network's input in pixels.

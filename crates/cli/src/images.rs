@@ -5,7 +5,7 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::network::TrainedNetwork;
 use burn::tensor::{Device, Tensor};
 use dermx_data::{ImageSize, list_photos};
-use dermx_model::{NamedTensor, read_safetensors};
+use dermx_model::{NamedTensor, read_weights};
 use dermx_train::{Photos, images_to_tensor};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl Images {
     }
 
     fn tensor(file: &Path) -> CliResult<Self> {
-        let mut tensors = read_safetensors(file)?;
+        let mut tensors = read_weights(file)?;
         let NamedTensor { shape, values } = tensors.remove(KEY).ok_or_else(|| {
             let found = tensors.keys().cloned().collect::<Vec<_>>().join(", ");
             CliError::bad_data(file, format!("there is no tensor `{KEY}`; found: {found}"))

@@ -4,22 +4,26 @@
 mod args;
 mod commands;
 mod config;
-mod dataset_tables;
+mod download;
 mod error;
 mod gallery;
 mod heatmaps;
 mod images;
 mod network;
 mod predictions;
+mod pretrained;
 mod printed;
 mod progress;
 mod run_folder;
 mod score;
 mod stop;
+mod tables_text;
 mod terminal;
 mod test_set;
+mod text_table;
+mod weight_files;
 
-use args::{Cli, Command, DatasetCommand};
+use args::{Cli, Command, DatasetCommand, WeightsCommand};
 use clap::Parser;
 use error::{CliResult, ExitKind};
 use std::process::ExitCode;
@@ -52,6 +56,10 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Synth(args) => commands::synth::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),
+        Command::Weights(WeightsCommand::Inspect(args)) => commands::weights::inspect(&args),
+        Command::Weights(WeightsCommand::Convert(args)) => commands::weights::convert(&args),
+        Command::Weights(WeightsCommand::Fetch(args)) => commands::fetch::run(&args),
+        Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

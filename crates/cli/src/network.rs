@@ -4,11 +4,14 @@ use crate::args::NetworkArgs;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::SeedFolder;
+use crate::weight_files;
 use burn::tensor::Device;
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, import_weights, read_safetensors,
+    Architecture, Head, NamedTensor, Network, NetworkConfig, import_partial, import_weights,
+    read_weights,
 };
+use dermx_train::initial_weights;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -40,8 +43,7 @@ impl TrainedNetwork {
                 Self::of_run(&config, &SeedFolder::of(run, seed), device)
             }
             (None, Some(architecture), Some(weights)) => {
-                let normalization = normalization(&args.normalization)?;
-                Self::of_file(architecture, weights, args.size, normalization, device)
+                Self::of_file(architecture, weights, args, device)
             }
             _ => Err(CliError::new(ExitKind::Usage, "name a --run, or --arch and --weights")),
         }
@@ -52,7 +54,7 @@ impl TrainedNetwork {
     /// # Errors
     /// The seed is not trained yet, or its weights do not fit.
     pub fn of_run(config: &Config, folder: &SeedFolder, device: &Device) -> CliResult<Self> {
-        let weights = read_safetensors(&folder.weights()).map_err(|error| {
+        let weights = read_weights(&folder.weights()).map_err(|error| {
             let error = CliError::from(error);
             CliError { message: format!("{} (is the seed trained?)", error.message), ..error }
         })?;
@@ -83,20 +85,43 @@ impl TrainedNetwork {
     fn of_file(
         architecture: Architecture,
         path: &Path,
-        size: ImageSize,
-        normalization: Normalization,
+        args: &NetworkArgs,
         device: &Device,
     ) -> CliResult<Self> {
-        let weights = read_safetensors(path)?;
+        let (size, normalization) = (args.size, normalization(&args.normalization)?);
+        let weights = weight_files::read(path)?;
         let config = config_of_weights(architecture, size, &weights).ok_or_else(|| {
             let message = format!("there is no matrix `{}`", head_matrix(architecture));
             CliError::bad_data(path, message)
         })?;
-        let network = import_weights(config.init(device), &weights)
-            .map_err(|error| CliError::bad_data(path, error))?;
+        let network = match args.allow_partial {
+            true => import_what_fits(config.init(device), path, &weights)?,
+            false => import_weights(config.init(device), &weights)
+                .map_err(|error| CliError::bad_data(path, error))?,
+        };
         let classes = (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();
         Ok(Self { network, config, classes, size, normalization })
     }
+}
+
+/// The network with random weights as of seed 0, and those of `weights` that fit; says which do not.
+fn import_what_fits(
+    network: Network,
+    path: &Path,
+    weights: &BTreeMap<String, NamedTensor>,
+) -> CliResult<Network> {
+    let start = initial_weights(&network, 0);
+    let (network, misfit) = import_partial(import_weights(network, &start)?, weights);
+    if !misfit.is_empty() {
+        let num_fitting = start.len() - misfit.missing.len() - misfit.misshapen.len();
+        let num_needed = start.len();
+        tracing::warn!(
+            "{}: {num_fitting} of {num_needed} tensors fit; {}: {misfit}",
+            path.display(),
+            misfit.counts()
+        );
+    }
+    Ok(network)
 }
 
 /// The network that a configuration describes.

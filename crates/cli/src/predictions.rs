@@ -1,6 +1,7 @@
 //! `predictions.csv`: one line for each image.
 
 use crate::error::{CliError, CliResult};
+use crate::text_table;
 use dermx_train::argmax;
 use std::path::Path;
 
@@ -42,14 +43,12 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 /// # Errors
 /// A row that does not have one logit for each class.
 pub fn to_csv(rows: &[Logits], classes: &[String], with_logits: bool) -> CliResult<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let internal = |error: String| CliError::new(crate::error::ExitKind::Internal, error);
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
     header.extend(classes.iter().map(|class| format!("p_{class}")));
     if with_logits {
         header.extend(classes.iter().map(|class| format!("logit_{class}")));
     }
-    writer.write_record(&header).map_err(|error| internal(error.to_string()))?;
+    let mut records = vec![header];
     for row in rows {
         let predicted = classes.get(argmax(&row.values)).cloned().unwrap_or_default();
         let gold = row.gold.clone().unwrap_or_default();
@@ -58,9 +57,9 @@ pub fn to_csv(rows: &[Logits], classes: &[String], with_logits: bool) -> CliResu
         if with_logits {
             record.extend(row.values.iter().map(ToString::to_string));
         }
-        writer.write_record(&record).map_err(|error| internal(error.to_string()))?;
+        records.push(record);
     }
-    writer.into_inner().map_err(|error| internal(error.to_string()))
+    text_table::to_csv(&records)
 }
 
 /// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.

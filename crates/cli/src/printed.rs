@@ -5,15 +5,16 @@ use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
 
-/// Printed table and ours. The second part of ours, if any, is one row of the printed table.
-const TABLES: [(&str, &str, Option<&str>); 7] = [
-    ("1", "table_1", None),
-    ("2a", "table_2a", None),
-    ("2b", "table_2b", None),
-    ("3a", "table_3a", None),
-    ("3b", "table_3b", None),
-    ("4", "table_4_dermx", Some("DermX")),
-    ("A1", "table_3a", None),
+/// Printed table, ours, and the name of their comparison. The third part, if any, is the one row of
+/// the printed table that we have.
+const TABLES: [(&str, &str, Option<&str>, &str); 7] = [
+    ("1", "table_1", None, "table_1"),
+    ("2a", "table_2a", None, "table_2a"),
+    ("2b", "table_2b", None, "table_2b"),
+    ("3a", "table_3a", None, "table_3a"),
+    ("3b", "table_3b", None, "table_3b"),
+    ("4", "table_4_dermx", Some("DermX"), "table_4_dermx"),
+    ("A1", "table_3a", None, "appendix_1"),
 ];
 
 /// Number in the text and where it is in our tables.
@@ -36,6 +37,7 @@ const TEXT_NUMBERS: [(&str, &str); 12] = [
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// The printed table.
+    #[serde(skip)]
     pub table: String,
     /// Number of cells that equal ours when rounded as printed.
     pub matching: usize,
@@ -70,19 +72,19 @@ pub fn read(path: &Path) -> CliResult<Value> {
     Ok(printed)
 }
 
-/// Compares `ours` ([`crate::dataset_tables::DatasetTables`] as JSON) with `printed`; tables that
+/// Compares `ours` ([`dermx_agreement::DatasetTables`] as JSON) with `printed`; tables that
 /// were not printed are left out.
 pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
     let mut comparisons = Vec::new();
-    let mut text = Comparison::new("text");
+    let mut text = Comparison::new("text_counts");
     for (name, place) in TEXT_NUMBERS {
         if let Some(value) = printed["text_numbers"][name].as_f64() {
             text.cell(name, value, ours.pointer(place));
         }
     }
     comparisons.push(text);
-    for (name, table, row) in TABLES {
-        let rows = &printed["tables"][name]["rows"];
+    for (printed_name, table, row, name) in TABLES {
+        let rows = &printed["tables"][printed_name]["rows"];
         let rows = row.map_or(rows, |row| &rows[row]);
         comparisons.push(compare_rows(name, &ours[table], rows));
     }
@@ -154,7 +156,7 @@ mod tests {
         let found = compare(&ours, &printed);
         let numbers: Vec<(&str, usize, usize)> =
             found.iter().map(|one| (one.table.as_str(), one.matching, one.cells)).collect();
-        assert_eq!(numbers, [("text", 1, 1), ("2a", 1, 2), ("4", 0, 1)]);
+        assert_eq!(numbers, [("text_counts", 1, 1), ("table_2a", 1, 2), ("table_4_dermx", 0, 1)]);
         let std = Difference { cell: "Acne.f1.std".into(), printed: 0.01, found: Some(0.0151) };
         assert_eq!(found[1].different, [std]);
         assert_eq!(found[2].different[0].found, None);

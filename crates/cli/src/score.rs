@@ -3,10 +3,13 @@
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
-use dermx_data::{Cohort, DermxDataset, Mask, Random};
+use crate::text_table;
+use dermx_agreement::Bootstrap;
+use dermx_data::{Cohort, DermxDataset, Mask, Random, Selection};
 use dermx_eval::{
-    ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, MapTable, NOTICE, Normalize, PreparedMap,
-    UNION, centre_gaussian, diagnosis_table, map_table, prepare,
+    Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, NOTICE, Normalize,
+    PreparedMap, UNION, binary_scores, centre_gaussian, diagnosis_table, map_table, prepare,
+    relative_scores, uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -18,6 +21,12 @@ const RANDOM: &str = "random";
 
 /// Name of the baseline that always looks at the middle.
 const CENTRE_GAUSSIAN: &str = "centre_gaussian";
+
+/// Name of the baseline that looks everywhere.
+const UNIFORM_ONES: &str = "uniform_ones";
+
+/// Resamples of the images for intervals.
+const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
@@ -31,6 +40,29 @@ pub struct Scorer<'a> {
     dataset: &'a DermxDataset,
     scoring: HeatmapScoring,
     images: Vec<ImageMasks>,
+}
+
+/// Reads the evaluations that are scored: first rounds, of images with a gold class. Warns of the
+/// others.
+///
+/// # Errors
+/// A data set that cannot be read.
+pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
+    let dataset = DermxDataset::read(root)?;
+    let unknown = dataset.images_without_metadata();
+    if let Some(first) = unknown.first() {
+        tracing::warn!(
+            "{} images have annotations but no row in metadata.csv, so no gold class; they are \
+             not scored: `{first}`{}",
+            unknown.len(),
+            if unknown.len() > 1 { ", ..." } else { "" }
+        );
+    }
+    let num_repeated = dataset.evaluations().iter().filter(|one| one.round() > 1).count();
+    if num_repeated > 0 {
+        tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
+    }
+    Ok(dataset.select(Selection::default()))
 }
 
 /// The masks of one image at scoring size.
@@ -58,17 +90,8 @@ pub struct Scored {
 }
 
 impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset`; warns of images that have no gold class.
+    /// Rasterizes and resizes the masks of `dataset`.
     pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring) -> Self {
-        let unknown = dataset.images_without_metadata();
-        if let Some(first) = unknown.first() {
-            tracing::warn!(
-                "{} images have annotations but no row in metadata.csv, so no gold class; they are \
-                 not scored: `{first}`{}",
-                unknown.len(),
-                if unknown.len() > 1 { ", ..." } else { "" }
-            );
-        }
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
         let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
         let images = image_ids
@@ -141,14 +164,7 @@ impl<'a> Scorer<'a> {
             return Err(CliError::bad_data(folder, message));
         }
         let scored_ids: Vec<&str> = self.image_ids().filter(|id| files.contains_key(*id)).collect();
-        let mut record = EvalRecord {
-            notice: NOTICE.to_string(),
-            classes: classes.to_vec(),
-            table_6: map_table(&rows),
-            baselines: self.baselines(&scored_ids)?,
-            scoring: self.description(scored_ids.len(), &rows),
-            ..EvalRecord::default()
-        };
+        let mut record = self.record_of(&rows, &scored_ids, classes)?;
         if let Some((path, predictions)) = predictions {
             let matrix = self.confusion(path, predictions, classes, partial)?;
             let table = diagnosis_table(&matrix, classes)?;
@@ -158,6 +174,44 @@ impl<'a> Scorer<'a> {
             record.confusion_matrices = vec![matrix.rows().to_vec()];
         }
         Ok(Scored { rows, record })
+    }
+
+    /// What maps score that never saw a network, and raters among themselves, on all images.
+    ///
+    /// # Errors
+    /// None that a user can cause.
+    pub fn score_baselines(&self) -> CliResult<EvalRecord> {
+        let image_ids: Vec<&str> = self.image_ids().collect();
+        self.record_of(&[], &image_ids, &[])
+    }
+
+    /// The record of `rows`, with what they have to be compared with on the same images.
+    fn record_of(
+        &self,
+        rows: &[MapRow],
+        image_ids: &[&str],
+        classes: &[String],
+    ) -> CliResult<EvalRecord> {
+        let baselines = self.baselines(image_ids)?;
+        let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
+        let experts: Vec<MapRow> =
+            self.images.iter().filter(is_scored).flat_map(ImageMasks::expert_rows).collect();
+        let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
+        let resamples = BOOTSTRAP.resamples(&every_image);
+        let comparands = Comparands { network: rows, experts: &experts, baselines: &baselines };
+        Ok(EvalRecord {
+            notice: NOTICE.to_string(),
+            classes: classes.to_vec(),
+            table_6: map_table(rows),
+            relative: relative_scores(comparands, image_ids, &resamples),
+            baselines: baselines
+                .iter()
+                .map(|(name, rows)| (name.clone(), map_table(rows)))
+                .collect(),
+            ceiling: map_table(&experts),
+            scoring: self.description(image_ids),
+            ..EvalRecord::default()
+        })
     }
 
     /// Rows of all images whose map `map_of` gives, in the order of the images.
@@ -177,15 +231,16 @@ impl<'a> Scorer<'a> {
         Ok(rows?.into_iter().flatten().collect())
     }
 
-    /// Table 6 of maps that never saw a network, on the same images.
-    fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, MapTable>> {
+    /// Rows of maps that never saw a network, on the same images.
+    fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, Vec<MapRow>>> {
         let size = self.scoring.size;
         let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
-        let centre = prepare(&centre_gaussian(size), size, &as_is)?;
-        let is_scored = |image_id: &str| image_ids.binary_search(&image_id).is_ok();
-        let centre_rows = self.rows(|id| Ok(is_scored(id).then(|| centre.clone())))?;
-        let random_rows = self.rows(|image_id| {
-            if !is_scored(image_id) {
+        let constant = |map: Vec<f32>| -> CliResult<Vec<MapRow>> {
+            let map = prepare(&map, size, &as_is)?;
+            self.rows(|id| Ok(image_ids.binary_search(&id).is_ok().then(|| map.clone())))
+        };
+        let random = self.rows(|image_id| {
+            if image_ids.binary_search(&image_id).is_err() {
                 return Ok(None);
             }
             let mut random = Random::new(0, "random map", 0, image_id);
@@ -193,8 +248,9 @@ impl<'a> Scorer<'a> {
             Ok(Some(prepare(&noise, size, &as_is)?))
         })?;
         Ok(BTreeMap::from([
-            (RANDOM.to_string(), map_table(&random_rows)),
-            (CENTRE_GAUSSIAN.to_string(), map_table(&centre_rows)),
+            (RANDOM.to_string(), random),
+            (CENTRE_GAUSSIAN.to_string(), constant(centre_gaussian(size))?),
+            (UNIFORM_ONES.to_string(), constant(uniform_ones(size))?),
         ]))
     }
 
@@ -245,12 +301,10 @@ impl<'a> Scorer<'a> {
         Ok(matrix)
     }
 
-    fn description(
-        &self,
-        num_images: usize,
-        rows: &[MapRow],
-    ) -> BTreeMap<String, serde_json::Value> {
-        let num_unions = rows.iter().filter(|row| row.characteristic == UNION).count();
+    fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {
+        let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
+        let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
+        let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
         [
             ("size", json!(size)),
@@ -258,9 +312,10 @@ impl<'a> Scorer<'a> {
             ("quantize", json!(quantize)),
             ("border", json!(border)),
             ("images", json!("those with at least one evaluation of a single diagnosis")),
-            ("num_images", json!(num_images)),
-            ("num_mask_rows", json!(rows.len() - num_unions)),
+            ("num_images", json!(image_ids.len())),
+            ("num_mask_rows", json!(masks().count() - num_unions)),
             ("num_union_rows", json!(num_unions)),
+            ("bootstrap", json!(BOOTSTRAP)),
         ]
         .map(|(key, value)| (key.to_string(), value))
         .into()
@@ -281,6 +336,27 @@ impl ImageMasks {
         };
         self.masks.iter().map(score).collect()
     }
+
+    /// Each rater's mask as the map against the mask of each other rater who outlined the same.
+    fn expert_rows(&self) -> Vec<MapRow> {
+        let mut rows = Vec::new();
+        for reference in &self.masks {
+            let same = |other: &&RaterMask| {
+                other.rater != reference.rater && other.characteristic == reference.characteristic
+            };
+            for other in self.masks.iter().filter(same) {
+                let (map, mask) = (&other.mask, &reference.mask);
+                let both = map.intersection_area(mask);
+                rows.push(MapRow {
+                    image_id: self.image_id.clone(),
+                    rater: reference.rater.clone(),
+                    characteristic: reference.characteristic.clone(),
+                    scores: binary_scores(both, map.area(), mask.area(), mask.size().num_pixels()),
+                });
+            }
+        }
+        rows
+    }
 }
 
 /// The text of `per_image.csv`: one line for each scored mask; an undefined score is empty.
@@ -288,15 +364,12 @@ impl ImageMasks {
 /// # Errors
 /// None that a user can cause.
 pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
-    let internal = |error: String| CliError::new(ExitKind::Internal, error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let header =
         ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
-    writer.write_record(header).map_err(|error| internal(error.to_string()))?;
-    for row in rows {
+    let record = |row: &MapRow| {
         let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
         let scores = &row.scores;
-        let record = [
+        vec![
             row.image_id.clone(),
             row.rater.clone(),
             row.characteristic.clone(),
@@ -304,8 +377,10 @@ pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
             text(scores.sensitivity),
             text(scores.specificity),
             text(scores.mass),
-        ];
-        writer.write_record(&record).map_err(|error| internal(error.to_string()))?;
-    }
-    writer.into_inner().map_err(|error| internal(error.to_string()))
+        ]
+    };
+    let header = header.map(str::to_string).to_vec();
+    let records: Vec<Vec<String>> =
+        std::iter::once(header).chain(rows.iter().map(record)).collect();
+    text_table::to_csv(&records)
 }

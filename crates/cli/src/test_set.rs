@@ -2,7 +2,7 @@
 
 use crate::config::DataSection;
 use crate::error::{CliError, CliResult, ExitKind};
-use dermx_data::{DermxDataset, list_photos};
+use dermx_data::{DermxDataset, Selection, list_photos};
 use std::path::PathBuf;
 
 /// An annotated test set with a photo for every image of its metadata.
@@ -23,7 +23,7 @@ impl TestSet {
     /// A data set that cannot be read, an image without a photo, or a gold class that is not one of
     /// the configuration's.
     pub fn read(data: &DataSection) -> CliResult<Self> {
-        let dataset = DermxDataset::read(&data.test)?;
+        let dataset = DermxDataset::read(&data.test)?.select(Selection::default());
         let files = list_photos(&data.test_images)?;
         let images = dataset.images();
         let missing = images.iter().filter(|image| !files.contains_key(&image.image_id));

@@ -4,7 +4,7 @@
 //! Darwin (V7) exports as found in the 2021 release of DermX: a list of annotations, each with
 //! exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several).
 
-use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file};
+use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -22,16 +22,16 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 
 /// The evaluation in `bytes`, the content of the file `path`.
 ///
-/// The file name is split at its first `_`. Keys that are not needed are skipped. A label that the
-/// ontology does not have is kept, see [`Evaluation::unknown_labels`].
+/// The file name is split at its first `_`. Keys that are not needed are skipped. Labels get their
+/// usual spelling; one that the ontology does not have is kept, see [`Evaluation::unknown_labels`].
 ///
 /// # Errors
-/// With the place as a JSON path: text that is not JSON in UTF-8, a key that is missing or of
+/// With the place as a JSON path, or as line and column where there is none: text that is not JSON in UTF-8, a key that is missing or of
 /// another type, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
 /// of tag, polygon and complex polygon, or a ring without a vertex.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
     let (rater, image_id) = names(path)?;
-    let file = parse_json(path, bytes)?;
+    let file: File = json::parse(path, bytes)?;
     let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
     let mut evaluation = Evaluation {
         image_id,
@@ -42,15 +42,23 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
         tags: Vec::new(),
         instances: Vec::new(),
         unknown: Vec::new(),
+        respelled: Vec::new(),
     };
     for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
         let place = format!("annotations[{annotation_idx}]");
         match annotation.into_content().map_err(|message| invalid((place, message)))? {
-            Content::Tag(name) => evaluation.push_tag(name),
-            Content::Instance(instance) => evaluation.instances.push(instance),
+            Content::Tag(name) => {
+                let name = evaluation.spell(name);
+                evaluation.push_tag(name);
+            }
+            Content::Instance(Instance { characteristic, attributes, rings }) => {
+                let characteristic = evaluation.spell(characteristic);
+                let attributes = attributes.into_iter().map(|one| evaluation.spell(one)).collect();
+                evaluation.instances.push(Instance { characteristic, attributes, rings });
+            }
         }
     }
-    evaluation.sort_tags();
+    evaluation.sort_labels();
     Ok(evaluation)
 }
 
@@ -94,39 +102,9 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
     }
 }
 
-fn parse_json(path: &Path, bytes: &[u8]) -> Result<File, DataError> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        let message = "found a byte order mark; expected JSON in UTF-8 without one";
-        return Err(DataError::invalid(path, "", message));
-    }
-    let text = str::from_utf8(bytes).map_err(|error| {
-        let place = format!("byte {}", error.valid_up_to());
-        DataError::invalid(path, place, "found bytes that are not UTF-8; expected JSON in UTF-8")
-    })?;
-    serde_json::from_str(text).map_err(|error| locate(path, text, error))
-}
-
-/// The error with its JSON path, for which the text is parsed again (slower, so only now).
-fn locate(path: &Path, text: &str, error: serde_json::Error) -> DataError {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let (place, error) = match serde_path_to_error::deserialize::<_, File>(&mut json) {
-        Err(located) => (located.path().to_string(), located.into_inner()),
-        Ok(_) => (String::new(), error), // a complete value, and something after it
-    };
-    let place = if place == "." { String::new() } else { place };
-    let mut message = error.to_string();
-    if error.is_syntax() {
-        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let before = line.as_bytes().get(..error.column().saturating_sub(1)).unwrap_or_default();
-        let found: String =
-            String::from_utf8_lossy(&line.as_bytes()[before.len()..]).chars().take(16).collect();
-        message.push_str(&format!("; found `{found}`"));
-    }
-    DataError::invalid(path, place, message)
-}
-
 /// The file; keys in the order in which the release has them.
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `image` and `annotations`")]
 struct File {
     #[serde(skip_deserializing)]
     dataset: &'static str,
@@ -135,6 +113,7 @@ struct File {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `width` and `height`")]
 struct Image {
     width: u32,
     height: u32,
@@ -147,6 +126,7 @@ struct Image {
 }
 
 #[derive(Default, Serialize, Deserialize)]
+#[serde(expecting = "an object with `name`")]
 struct Annotation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<String>,
@@ -162,17 +142,20 @@ struct Annotation {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `path`")]
 struct Polygon<T> {
     path: Vec<T>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with `x` and `y`")]
 struct Vertex {
     x: f64,
     y: f64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an empty object")]
 struct Tag {}
 
 /// The extent of all vertices, not clipped to the image.

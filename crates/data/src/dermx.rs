@@ -1,62 +1,132 @@
 //! The DermX data set: all evaluations and all images of one folder.
 
-use crate::{DataError, Evaluation, ImageRecord, darwin, file, mask_files, metadata};
+use crate::mask_files::{self, MaskFiles};
+use crate::{
+    Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Rounds, Selection, darwin, file,
+    metadata,
+};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Which evaluations take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cohort {
-    /// Every evaluation.
-    All,
-    /// A discard tag, even beside a diagnosis, or no diagnosis.
-    Discarded,
-    /// At least one diagnosis and no discard tag.
-    Accepted,
-    /// Accepted, with exactly one diagnosis.
-    Single,
+/// Where the masks of outlined characteristics come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskSource {
+    /// The outlines in the annotation files.
+    #[default]
+    Outlines,
+    /// The published PNG files.
+    Files,
 }
 
-impl Cohort {
-    /// Whether `evaluation` takes part.
-    pub fn contains(self, evaluation: &Evaluation) -> bool {
-        match self {
-            Self::All => true,
-            Self::Discarded => evaluation.is_discarded(),
-            Self::Accepted => evaluation.is_accepted(),
-            Self::Single => evaluation.is_single(),
-        }
-    }
-}
-
-/// The annotations of the DermX study, checked.
+/// The annotations of a release of DermX, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DermxDataset {
+    root: PathBuf,
     evaluations: Vec<Evaluation>,
     images: Vec<ImageRecord>,
-    has_mask_files: bool,
+    mask_files: Option<MaskFiles>,
+    mask_source: MaskSource,
+    selection: Selection,
+    num_left_out: usize,
 }
 
 impl DermxDataset {
-    /// Reads `root/annotations/*.json` and `root/metadata.csv`.
+    /// Reads all of `root/annotations/*.json` and `root/metadata.csv`.
     ///
-    /// Where there is a folder `root/masks/masks`, it has to hold a file for every outlined
-    /// annotation; the masks themselves come from the polygons, which give the same pixels.
+    /// Where there is a folder `root/masks/masks` with a file per instance, every outlined
+    /// annotation has to have one; the masks themselves come from the outlines, which give the
+    /// same pixels, unless [`with_mask_source`](Self::with_mask_source) says otherwise.
     ///
     /// # Errors
     /// The first thing that is missing or wrong, by file name: see [`metadata::read`] and
     /// [`darwin::parse_evaluation`]; also raters who saw one image in different sizes.
     pub fn read(root: &Path) -> Result<Self, DataError> {
-        check_layout(root)?;
-        let images = metadata::read(&root.join("metadata.csv"))?;
-        let evaluations = read_evaluations(&root.join("annotations"))?;
+        let files = annotation_files(root)?;
+        let images = metadata::read(&metadata_file(root)?)?;
+        let evaluations = read_all(&files).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let evaluations = sorted(evaluations);
         check_sizes(root, &evaluations)?;
-        let has_mask_files = mask_files::folder(root).is_dir();
-        if has_mask_files {
-            mask_files::check(root, &evaluations)?;
+        let mask_files = MaskFiles::list(root, &evaluations)?;
+        if let Some(files) = &mask_files {
+            files.check(&evaluations)?;
         }
-        Ok(Self { evaluations, images, has_mask_files })
+        Ok(Self {
+            root: root.to_path_buf(),
+            evaluations,
+            images,
+            mask_files,
+            mask_source: MaskSource::default(),
+            selection: Selection { images: ImageScope::All, rounds: Rounds::All },
+            num_left_out: 0,
+        })
+    }
+
+    /// Keeps the evaluations of `selection`, and every row of the metadata.
+    pub fn select(mut self, selection: Selection) -> Self {
+        let num_before = self.evaluations.len();
+        let mut evaluations = std::mem::take(&mut self.evaluations);
+        evaluations.retain(|one| {
+            let has_metadata = self.image(&one.image_id).is_some();
+            (has_metadata || selection.images == ImageScope::All) && selection.rounds.contains(one)
+        });
+        self.num_left_out += num_before - evaluations.len();
+        self.evaluations = evaluations;
+        self.selection = selection;
+        self
+    }
+
+    /// What was [selected](Self::select); everything before that.
+    pub fn selection(&self) -> Selection {
+        self.selection
+    }
+
+    /// How many evaluations [`select`](Self::select) left out.
+    pub fn num_left_out(&self) -> usize {
+        self.num_left_out
+    }
+
+    /// Takes the masks of [`mask`](Self::mask) and [`union_mask`](Self::union_mask) from `source`.
+    ///
+    /// # Errors
+    /// When the published mask files are wanted and their folder is not there.
+    pub fn with_mask_source(self, source: MaskSource) -> Result<Self, DataError> {
+        if source == MaskSource::Files && self.mask_files.is_none() {
+            let message = "found no such folder; expected the published masks, one PNG per \
+                           instance or per class (or take the masks from the outlines)";
+            return Err(DataError::missing(&mask_files::folder(&self.root), message));
+        }
+        Ok(Self { mask_source: source, ..self })
+    }
+
+    /// The pixels of `characteristic` in one of these evaluations; `None` when it is not outlined.
+    ///
+    /// # Errors
+    /// Never with outlines; with files, when one is missing, cannot be read, holds a value other
+    /// than 0 and 255, or is not as large as the image.
+    pub fn mask(
+        &self,
+        evaluation: &Evaluation,
+        characteristic: &str,
+    ) -> Result<Option<Mask>, DataError> {
+        match (self.mask_source, &self.mask_files) {
+            (MaskSource::Files, Some(files)) => files.mask(evaluation, characteristic),
+            _ => Ok(evaluation.mask(characteristic)),
+        }
+    }
+
+    /// The pixels of any characteristic in one of these evaluations; `None` when none is outlined.
+    ///
+    /// # Errors
+    /// See [`mask`](Self::mask).
+    pub fn union_mask(&self, evaluation: &Evaluation) -> Result<Option<Mask>, DataError> {
+        let mut masks = Vec::new();
+        for characteristic in evaluation.characteristics() {
+            masks.extend(self.mask(evaluation, characteristic)?);
+        }
+        Ok(Mask::union_all(masks))
     }
 
     /// Every evaluation, sorted by image and rater.
@@ -71,7 +141,7 @@ impl DermxDataset {
 
     /// Whether the published mask files are there.
     pub fn has_mask_files(&self) -> bool {
-        self.has_mask_files
+        self.mask_files.is_some()
     }
 
     /// The metadata of an image.
@@ -110,9 +180,11 @@ impl DermxDataset {
     }
 }
 
-fn check_layout(root: &Path) -> Result<(), DataError> {
-    const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, \
-        `metadata.csv` and, if wanted, `masks/masks/RATER_IMAGE_NNNNN.png`";
+const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, `metadata.csv` \
+    and, if wanted, `masks/masks/RATER_IMAGE_NNNNN.png`";
+
+/// The annotation files of a data set, sorted; a data set without any is an error.
+pub(crate) fn annotation_files(root: &Path) -> Result<Vec<PathBuf>, DataError> {
     if !root.is_dir() {
         let message = format!(
             "found no such folder; {LAYOUT} (its authors published DermX under CC0 1.0; \
@@ -120,47 +192,65 @@ fn check_layout(root: &Path) -> Result<(), DataError> {
         );
         return Err(DataError::missing(root, message));
     }
-    if !root.join("annotations").is_dir() {
-        let message = format!("found no such folder; {LAYOUT}");
-        return Err(DataError::missing(&root.join("annotations"), message));
+    let folder = root.join("annotations");
+    if !folder.is_dir() {
+        return Err(DataError::missing(&folder, format!("found no such folder; {LAYOUT}")));
     }
-    if !root.join("metadata.csv").is_file() {
-        let message = format!("found no such file; {LAYOUT}");
-        return Err(DataError::missing(&root.join("metadata.csv"), message));
-    }
-    Ok(())
-}
-
-/// All evaluations, read in parallel; the first error in the order of the file names wins.
-fn read_evaluations(folder: &Path) -> Result<Vec<Evaluation>, DataError> {
-    let names = file::list(folder)?;
-    let names: Vec<&String> =
-        names.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')).collect();
+    let mut names = file::list(&folder)?;
+    names.retain(|name| name.ends_with(".json") && !name.starts_with('.'));
     if names.is_empty() {
         let message = "found no `*.json` in it; expected RATER_IMAGE.json, one per evaluation";
-        return Err(DataError::missing(folder, message));
+        return Err(DataError::missing(&folder, message));
     }
-    let read: Vec<_> =
-        names.into_par_iter().map(|name| darwin::read_evaluation(&folder.join(name))).collect();
-    let mut evaluations = read.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// The metadata file of a data set; without it an error.
+pub(crate) fn metadata_file(root: &Path) -> Result<PathBuf, DataError> {
+    let path = root.join("metadata.csv");
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(DataError::missing(&path, format!("found no such file; {LAYOUT}"))),
+    }
+}
+
+/// Every evaluation or its error, read in parallel, in the order of the files.
+pub(crate) fn read_all(files: &[PathBuf]) -> Vec<Result<Evaluation, DataError>> {
+    files.par_iter().map(|path| darwin::read_evaluation(path)).collect()
+}
+
+/// By image and rater.
+pub(crate) fn sorted(mut evaluations: Vec<Evaluation>) -> Vec<Evaluation> {
     evaluations.sort_unstable_by(|a, b| (&a.image_id, &a.rater).cmp(&(&b.image_id, &b.rater)));
-    Ok(evaluations)
+    evaluations
 }
 
 /// Masks of one image are compared pixel by pixel, so its raters must have seen one size.
 fn check_sizes(root: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
-    for pair in evaluations.windows(2) {
-        let [first, second] = pair else { continue };
-        if first.image_id == second.image_id && first.size != second.size {
-            let path = root.join("annotations").join(second.stem() + ".json");
+    match size_differences(root, evaluations).next() {
+        Some((path, message)) => Err(DataError::invalid(&path, "image", message)),
+        None => Ok(()),
+    }
+}
+
+/// The files in which an image has another size than in its first, with what to say of it;
+/// `evaluations` are sorted.
+pub(crate) fn size_differences(
+    root: &Path,
+    evaluations: &[Evaluation],
+) -> impl Iterator<Item = (PathBuf, String)> {
+    let of_images = evaluations.chunk_by(|a, b| a.image_id == b.image_id);
+    of_images.flat_map(move |of_image| {
+        let first = &of_image[0]; // a chunk is not empty
+        of_image.iter().filter(|one| one.size != first.size).map(move |one| {
+            let path = root.join("annotations").join(one.stem() + ".json");
             let message = format!(
                 "found {} (height x width), but {} in {}.json; expected one size per image",
-                second.size,
+                one.size,
                 first.size,
                 first.stem()
             );
-            return Err(DataError::invalid(&path, "image", message));
-        }
-    }
-    Ok(())
+            (path, message)
+        })
+    })
 }

@@ -27,12 +27,18 @@ pub struct Description {
     pub metadata_images_per_class: Tally,
     /// How many evaluated images have no row in the metadata.
     pub images_without_metadata: usize,
+    /// Evaluations of images that have no row in the metadata.
+    pub evaluations_without_metadata: usize,
+    /// Evaluations by round of annotation, see [`Evaluation::round`].
+    pub evaluations_per_round: BTreeMap<u32, usize>,
     /// Whether the published mask files are there.
     pub has_mask_files: bool,
     /// Uses of each label by kind (`diagnosis`, `discard`, `non_localisable`, `basic`,
-    /// `additional`, `attributes`, `unknown`): tags per evaluation, outlines and attributes per
-    /// instance.
+    /// `additional`, `later`, `attributes`, `unknown`): tags per evaluation, outlines and
+    /// attributes per instance.
     pub ontology: BTreeMap<&'static str, Tally>,
+    /// Uses of other spellings of a label, see [`Evaluation::respelled`].
+    pub respelled: Tally,
 }
 
 /// Evaluations and images by cohort.
@@ -95,33 +101,57 @@ pub struct SharedImages {
 /// # Source
 /// The counts in the text, Table 1 and the DermX row of Table 4 of the DermX paper (2021).
 pub fn describe(dataset: &DermxDataset) -> Description {
-    let images = dataset.images();
+    let (images, evaluations) = (dataset.images(), dataset.evaluations());
     let single = dataset.cohort_images(Cohort::Single);
     let single: Vec<&ImageRecord> =
         images.iter().filter(|image| single.contains(image.image_id.as_str())).collect();
-    let sources: BTreeSet<&str> = images.iter().map(|image| image.dataset.as_str()).collect();
-    let row =
-        |source: &str| tally_diagnoses(single.iter().filter(|one| one.dataset == source).copied());
+    let (table_1, table_4_dermx) = images_by_source(dataset, &single);
     Description {
         raters: dataset.raters().into_iter().map(str::to_owned).collect(),
         counts: counts(dataset),
-        table_1: sources.into_iter().map(|source| (source.to_owned(), row(source))).collect(),
-        table_4_dermx: tally_diagnoses(single.iter().copied()),
+        table_1,
+        table_4_dermx,
         skin_tone: tally(images.iter().map(|image| image.skin_tone.as_str())),
         age: tally(images.iter().map(|image| image.age.as_str())),
         metadata_images_per_class: tally_diagnoses(images),
         images_without_metadata: dataset.images_without_metadata().len(),
+        evaluations_without_metadata: evaluations
+            .iter()
+            .filter(|one| dataset.image(&one.image_id).is_none())
+            .count(),
+        evaluations_per_round: count_by(evaluations.iter().map(Evaluation::round)),
         has_mask_files: dataset.has_mask_files(),
-        ontology: ontology(dataset.evaluations()),
+        ontology: ontology(evaluations),
+        respelled: tally(evaluations.iter().flat_map(|one| &one.respelled).map(String::as_str)),
     }
 }
 
-fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> Tally {
-    let mut tally = Tally::new();
-    for name in names {
-        *tally.entry(name.to_owned()).or_default() += 1;
+/// `images` by source data set and gold-standard diagnosis, zeros included, and the column sums.
+///
+/// # Source
+/// Table 1 and the DermX row of Table 4 of the DermX paper (2021).
+pub fn images_by_source(
+    dataset: &DermxDataset,
+    images: &[&ImageRecord],
+) -> (BTreeMap<String, Tally>, Tally) {
+    let sources: BTreeSet<&str> =
+        dataset.images().iter().map(|image| image.dataset.as_str()).collect();
+    let row =
+        |source: &str| tally_diagnoses(images.iter().filter(|one| one.dataset == source).copied());
+    let rows = sources.into_iter().map(|source| (source.to_owned(), row(source))).collect();
+    (rows, tally_diagnoses(images.iter().copied()))
+}
+
+pub(crate) fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> Tally {
+    count_by(names.into_iter().map(str::to_owned))
+}
+
+fn count_by<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
     }
-    tally
+    counts
 }
 
 /// Images per diagnosis, zeros included.
@@ -147,14 +177,11 @@ fn counts(dataset: &DermxDataset) -> Counts {
         .filter(|one| !unresolved(one))
         .map(|one| one.image_id.as_str())
         .collect();
-    let mut evaluations_per_image = BTreeMap::new();
-    for image in evaluations.chunk_by(|a, b| a.image_id == b.image_id) {
-        *evaluations_per_image.entry(image.len()).or_default() += 1;
-    }
+    let of_images = evaluations.chunk_by(|a, b| a.image_id == b.image_id);
     Counts {
         evaluations: evaluations.len(),
         images: dataset.cohort_images(Cohort::All).len(),
-        evaluations_per_image,
+        evaluations_per_image: count_by(of_images.map(<[Evaluation]>::len)),
         with_discard_tag: count(&|one| !one.discards.is_empty()),
         other_disease_tag: has_tag("Other-disease"),
         low_quality_tag: has_tag("Low-quality"),
@@ -174,10 +201,12 @@ fn counts(dataset: &DermxDataset) -> Counts {
     }
 }
 
-/// Whether exactly one diagnosis of `evaluation` is also named by another rater of the image.
-fn is_settled(evaluation: &Evaluation, of_image: &[Evaluation]) -> bool {
-    let others =
-        of_image.iter().filter(|other| other.is_accepted() && other.rater != evaluation.rater);
+/// Whether exactly one diagnosis of `evaluation` is also named by another rater of the image, in an
+/// accepted evaluation of `of_image`; a rater's other rounds do not count.
+pub fn is_settled(evaluation: &Evaluation, of_image: &[Evaluation]) -> bool {
+    let is_other =
+        |other: &&Evaluation| other.is_accepted() && other.person() != evaluation.person();
+    let others = of_image.iter().filter(is_other);
     let named: BTreeSet<&String> = others.flat_map(|other| &other.diagnoses).collect();
     evaluation.diagnoses.iter().filter(|diagnosis| named.contains(diagnosis)).count() == 1
 }
@@ -224,6 +253,7 @@ fn block(kind: Option<TermKind>) -> &'static str {
         Some(TermKind::NonLocalisable) => "non_localisable",
         Some(TermKind::Basic) => "basic",
         Some(TermKind::Additional) => "additional",
+        Some(TermKind::Later) => "later",
         Some(TermKind::Attribute) => "attributes",
         None => "unknown",
     }

@@ -1,6 +1,6 @@
 //! What one rater said about one image.
 
-use crate::ontology::{TermKind, kind_of};
+use crate::ontology::{TermKind, kind_of, usual_spelling};
 use crate::{ImageSize, Mask, polygon};
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ pub type Ring = Vec<[f64; 2]>;
 pub struct Evaluation {
     /// The image.
     pub image_id: String,
-    /// The rater.
+    /// The rater as the file name has it; a repeated round has a name of its own, see
+    /// [`person`](Self::person) and [`round`](Self::round).
     pub rater: String,
     /// The size of the image.
     pub size: ImageSize,
@@ -27,6 +28,9 @@ pub struct Evaluation {
     pub instances: Vec<Instance>,
     /// Tags that the ontology does not have, sorted, each once.
     pub unknown: Vec<String>,
+    /// Labels that the file spells in another way, as they stand in it; sorted, one for each use.
+    /// Everywhere else they have their [`usual_spelling`].
+    pub respelled: Vec<String>,
 }
 
 /// One outlined lesion.
@@ -48,6 +52,19 @@ impl Instance {
 }
 
 impl Evaluation {
+    /// The round of annotation, from 1.
+    ///
+    /// In the release of 2023 `labeller32` is the second round of `labeller3`; every other name is
+    /// a first round.
+    pub fn round(&self) -> u32 {
+        repeated(&self.rater).map_or(1, |(_, round)| round)
+    }
+
+    /// The rater without the round: `labeller3` for `labeller32`.
+    pub fn person(&self) -> &str {
+        repeated(&self.rater).map_or(&self.rater, |(person, _)| person)
+    }
+
     /// Whether the evaluation counts in no table: a discard tag, or no diagnosis.
     pub fn is_discarded(&self) -> bool {
         !self.discards.is_empty() || self.diagnoses.is_empty()
@@ -109,6 +126,17 @@ impl Evaluation {
         format!("{}_{}", self.rater, self.image_id)
     }
 
+    /// The usual spelling of `label`; if that is another one, `label` is noted in `respelled`.
+    pub(crate) fn spell(&mut self, label: String) -> String {
+        match usual_spelling(&label) {
+            None => label,
+            Some(usual) => {
+                self.respelled.push(label);
+                usual.to_owned()
+            }
+        }
+    }
+
     /// Files a tag under the kind that the ontology gives it.
     pub(crate) fn push_tag(&mut self, name: String) {
         match kind_of(&name) {
@@ -119,10 +147,36 @@ impl Evaluation {
         }
     }
 
-    pub(crate) fn sort_tags(&mut self) {
+    pub(crate) fn sort_labels(&mut self) {
         for tags in [&mut self.diagnoses, &mut self.discards, &mut self.tags, &mut self.unknown] {
             tags.sort_unstable();
             tags.dedup();
+        }
+        self.respelled.sort_unstable();
+    }
+}
+
+/// The person and the round in the name of a repeated round, `labeller` and two digits.
+fn repeated(rater: &str) -> Option<(&str, u32)> {
+    match rater.strip_prefix("labeller")?.as_bytes() {
+        [person, round @ b'2'..=b'9'] if person.is_ascii_digit() => {
+            Some((&rater[..rater.len() - 1], u32::from(round - b'0')))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeated;
+
+    #[test]
+    fn a_repeated_round_is_a_second_digit_from_two() {
+        assert_eq!(repeated("labeller12"), Some(("labeller1", 2)));
+        assert_eq!(repeated("labeller83"), Some(("labeller8", 3)));
+        for first_round in ["labeller1", "labeller10", "labeller11", "labeller123", "derm12", "ö"]
+        {
+            assert_eq!(repeated(first_round), None, "{first_round}");
         }
     }
 }

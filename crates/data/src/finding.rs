@@ -1,5 +1,6 @@
 //! What a check of a data set finds.
 
+use crate::{DataError, ErrorKind};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// A file that has to be there is not.
+    /// A file, or a row of a table, that has to be there is not.
     Missing,
     /// A file that cannot be read or is not what it has to be.
     Unreadable,
@@ -26,16 +27,20 @@ pub enum FindingKind {
     SizeMismatch,
     /// A mask file that is not its outline.
     MaskDiffers,
+    /// A row of a table that contradicts the rest of the data set.
+    WrongRow,
     /// One photo, or one patient, on both sides of a split.
     Leakage,
     /// A file that is not as the manifest says.
     Changed,
     /// A file that nothing needs.
     Extra,
-    /// A row of a table about a file that is not there.
+    /// A row of a table about something that is not there.
     StaleRow,
     /// A label that the ontology does not have.
     UnknownLabel,
+    /// A label in another spelling than the usual one, which is understood.
+    OtherSpelling,
     /// Two files with the same content.
     Duplicate,
     /// Two photos that look the same.
@@ -51,11 +56,13 @@ impl FindingKind {
             | Self::Unreadable
             | Self::SizeMismatch
             | Self::MaskDiffers
+            | Self::WrongRow
             | Self::Leakage
             | Self::Changed => true,
             Self::Extra
             | Self::StaleRow
             | Self::UnknownLabel
+            | Self::OtherSpelling
             | Self::Duplicate
             | Self::NearDuplicate => false,
         }
@@ -66,5 +73,18 @@ impl Finding {
     /// A finding about `path`.
     pub fn new(kind: FindingKind, path: &Path, message: impl Into<String>) -> Self {
         Self { kind, path: path.to_path_buf(), message: message.into() }
+    }
+}
+
+impl From<DataError> for Finding {
+    /// A file that is not there is missing; any other error makes it unreadable.
+    fn from(error: DataError) -> Self {
+        let DataError { kind, path, place, message } = error;
+        let kind = match kind {
+            ErrorKind::Missing => FindingKind::Missing,
+            ErrorKind::Invalid | ErrorKind::Io => FindingKind::Unreadable,
+        };
+        let message = if place.is_empty() { message } else { format!("{place}: {message}") };
+        Self { kind, path, message }
     }
 }

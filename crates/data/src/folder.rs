@@ -61,7 +61,7 @@ pub fn read_labelled_folder(
     check_class_names(root, classes, class_names, &folders)?;
     let mut found = BTreeMap::new();
     for (name, class_idx) in bind_classes(root, classes, class_names, &folders)? {
-        for path in photos_below(&folders[&name], 1)? {
+        for path in photos_below(&folders[&name])? {
             let id = id_below(root, &path)?;
             insert_unique(&mut found, id, path, class_idx)?;
         }
@@ -83,7 +83,7 @@ pub fn read_labelled_folder(
 /// A file that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id.
 pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut found = BTreeMap::new();
-    for path in photos_below(dir, 0)? {
+    for path in photos_below(dir)? {
         let id = name_of(&path.with_extension(""))?.to_owned();
         insert_unique(&mut found, id, path, ())?;
     }
@@ -199,23 +199,36 @@ fn expected(classes: &[String]) -> String {
 }
 
 /// The photos in `dir` and below, sorted.
-fn photos_below(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, DataError> {
+fn photos_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let files = files_below(dir)?;
+    match files.iter().find(|path| !is_photo(path)) {
+        None => Ok(files),
+        Some(path) => {
+            let message = "is no photo (.jpg, .jpeg or .png); convert it or move it elsewhere";
+            Err(DataError::invalid(path, "", message))
+        }
+    }
+}
+
+/// The files in `dir` and below, sorted; hidden ones and `Thumbs.db` are passed over.
+pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut files = Vec::new();
+    add_files_below(dir, 0, &mut files)?;
+    Ok(files)
+}
+
+fn add_files_below(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
         let message = format!("is more than {MAX_DEPTH} folders deep; does a link lead back?");
         return Err(DataError::invalid(dir, "", message));
     }
-    let mut photos = Vec::new();
     for path in entries(dir)? {
-        if path.is_dir() {
-            photos.extend(photos_below(&path, depth + 1)?);
-        } else if is_photo(&path) {
-            photos.push(path);
-        } else {
-            let message = "is no photo (.jpg, .jpeg or .png); convert it or move it elsewhere";
-            return Err(DataError::invalid(&path, "", message));
+        match path.is_dir() {
+            true => add_files_below(&path, depth + 1, files)?,
+            false => files.push(path),
         }
     }
-    Ok(photos)
+    Ok(())
 }
 
 /// The sorted entries of `dir` without hidden ones and `Thumbs.db`.
@@ -233,7 +246,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-fn is_photo(path: &Path) -> bool {
+pub(crate) fn is_photo(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)
 }
@@ -246,7 +259,12 @@ fn name_of(path: &Path) -> Result<&str, DataError> {
 
 /// The path below `root` with `/` and without extension.
 fn id_below(root: &Path, path: &Path) -> Result<String, DataError> {
-    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    name_below(root, &path.with_extension(""))
+}
+
+/// The path below `root` with `/`.
+pub(crate) fn name_below(root: &Path, path: &Path) -> Result<String, DataError> {
+    let below = path.strip_prefix(root).unwrap_or(path);
     let parts: Result<Vec<&str>, DataError> =
         below.components().map(|part| name_of(Path::new(part.as_os_str()))).collect();
     Ok(parts?.join("/"))

@@ -112,6 +112,33 @@ impl Mask {
         masks.into_iter().reduce(|union, mask| union.union(&mask))
     }
 
+    /// The pixels that are in at least `num` of `masks`, none of them twice; `None` without a mask.
+    pub fn in_at_least(num: usize, masks: &[&Self]) -> Option<Self> {
+        let size = masks.first()?.size;
+        let mut borders: Vec<(u32, bool)> = Vec::new();
+        for mask in masks {
+            assert_eq!(mask.size, size, "masks of one image");
+            borders
+                .extend(mask.runs.iter().flat_map(|&[start, end]| [(start, true), (end, false)]));
+        }
+        // Stable: this sort merges what is sorted already, and each mask's borders are.
+        borders.sort();
+        let (mut num_inside, mut start, mut runs) = (0, 0, Vec::new());
+        // Where one mask ends and another starts, the end comes first: the runs then touch and join.
+        for (pixel, is_start) in borders {
+            if is_start {
+                num_inside += 1;
+                start = if num_inside == num { pixel } else { start };
+            } else {
+                if num_inside == num {
+                    runs.push([start, pixel]);
+                }
+                num_inside -= 1;
+            }
+        }
+        Some(Self::from_sorted_runs(size, runs))
+    }
+
     /// The number of pixels in both masks.
     pub fn intersection_area(&self, other: &Self) -> usize {
         assert_eq!(self.size, other.size, "masks of one image");
@@ -163,11 +190,11 @@ impl Mask {
         if u32::try_from(size.num_pixels()).is_err() {
             return Err(invalid(format!("found a mask of {size}; expected at most 65535x65535")));
         }
-        if let Some((x, y, pixel)) =
-            gray.enumerate_pixels().find(|(.., p)| !matches!(p.0, [0 | 255]))
-        {
-            let place = format!("row {y}, column {x}");
-            let message = format!("found the value {}; expected 0 or 255", pixel.0[0]);
+        if let Some(position) = gray.as_raw().iter().position(|value| !matches!(value, 0 | 255)) {
+            let (row, column) =
+                (position / gray.width() as usize, position % gray.width() as usize);
+            let message = format!("found the value {}; expected 0 or 255", gray.as_raw()[position]);
+            let place = format!("row {row}, column {column}");
             return Err(DataError::invalid(path, place, message));
         }
         Ok(Self::from_dense(gray.as_raw(), size))

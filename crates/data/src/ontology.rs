@@ -1,8 +1,8 @@
 //! The words of the DermX study, in the spelling of its data.
 //!
 //! # Source
-//! The labels found in the 2021 release. The paper spells a few of them differently (for example
-//! "Seborrhoeic" for `Seborrheic`) and counts 23 descriptive attributes where the data have 24.
+//! The labels found in the 2021 release; [`LATER_TERMS`] came with the release of 2023. The paper
+//! counts 23 descriptive attributes where the data have 24. Other spellings: [`usual_spelling`].
 
 use serde::Serialize;
 
@@ -49,6 +49,9 @@ pub const ADDITIONAL_TERMS: [&str; 9] = [
     "Thrombosed capillaries",
 ];
 
+/// Outlined characteristics that are not among the study's own; found in the release of 2023.
+pub const LATER_TERMS: [&str; 1] = ["Hyperkeratosis"];
+
 /// Adjectives of basic terms.
 pub const DESCRIPTIVE_ATTRIBUTES: [&str; 24] = [
     "Convex-margins",
@@ -77,6 +80,26 @@ pub const DESCRIPTIVE_ATTRIBUTES: [&str; 24] = [
     "Yellow",
 ];
 
+/// Other spellings of labels, each before the one that is used here.
+///
+/// The first two stand in the release of 2023 beside the usual ones, the next five in the paper;
+/// the last is `Köbnerization` with the two dots as a character of their own.
+const OTHER_SPELLINGS: [[&str; 2]; 8] = [
+    ["Hyperpigmented", "Hyper-pigmented"],
+    ["Hypopigmented", "Hypo-pigmented"],
+    ["Dermatoglyph-disruption", "Dermatoglyph disruption"],
+    ["Palmo-plantar", "Palmo-plantar distribution"],
+    ["Seborrhoeic dermatitis", "Seborrheic dermatitis"],
+    ["Seborrhoeic region", "Seborrheic region"],
+    ["Thrombosed capillary", "Thrombosed capillaries"],
+    ["Ko\u{308}bnerization", "Köbnerization"],
+];
+
+/// The usual spelling of `name`, or `None` when `name` is no known other spelling of a label.
+pub fn usual_spelling(name: &str) -> Option<&'static str> {
+    OTHER_SPELLINGS.iter().find(|[other, _]| *other == name).map(|&[_, usual]| usual)
+}
+
 /// What a label of the ontology says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,18 +114,21 @@ pub enum TermKind {
     Basic,
     /// One of [`ADDITIONAL_TERMS`].
     Additional,
+    /// One of [`LATER_TERMS`].
+    Later,
     /// One of [`DESCRIPTIVE_ATTRIBUTES`].
     Attribute,
 }
 
 impl TermKind {
-    /// Every kind, in the order in which the study introduces them.
-    pub const ALL: [Self; 6] = [
+    /// Every kind, in the order in which the study introduces them, the later one before attributes.
+    pub const ALL: [Self; 7] = [
         Self::Diagnosis,
         Self::Discard,
         Self::NonLocalisable,
         Self::Basic,
         Self::Additional,
+        Self::Later,
         Self::Attribute,
     ];
 
@@ -114,13 +140,14 @@ impl TermKind {
             Self::NonLocalisable => &NON_LOCALISABLE,
             Self::Basic => &BASIC_TERMS,
             Self::Additional => &ADDITIONAL_TERMS,
+            Self::Later => &LATER_TERMS,
             Self::Attribute => &DESCRIPTIVE_ATTRIBUTES,
         }
     }
 
     /// Whether labels of this kind are outlined in the image.
     pub fn is_localisable(self) -> bool {
-        matches!(self, Self::Basic | Self::Additional)
+        matches!(self, Self::Basic | Self::Additional | Self::Later)
     }
 }
 
@@ -142,5 +169,14 @@ mod tests {
             }
         }
         assert_eq!(kind_of("psoriasis"), None);
+    }
+
+    #[test]
+    fn other_spellings_lead_to_labels_and_are_none_themselves() {
+        for [other, usual] in OTHER_SPELLINGS {
+            assert!(kind_of(usual).is_some() && kind_of(other).is_none(), "{other}");
+            assert_eq!(usual_spelling(other), Some(usual));
+            assert_eq!(usual_spelling(usual), None);
+        }
     }
 }

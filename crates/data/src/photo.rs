@@ -90,7 +90,8 @@ struct Decoded {
     exif: Option<Vec<u8>>,
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+/// The bytes of a photo's file; larger ones than any photo's are refused.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let file = std::fs::File::open(path).map_err(|e| DataError::io(path, &e))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| DataError::io(path, &e))?;

@@ -1,26 +1,19 @@
 //! The real data set against the numbers of the paper; `DERMX_DATA` names its root.
 
-use dermx_data::{Cohort, DermxDataset, Evaluation, Mask, describe, mask_files};
-use rayon::prelude::*;
+mod fixture;
+
+use dermx_data::{Cohort, DermxDataset, MaskLayout, Selection, check_annotations, describe};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::PathBuf;
 
 /// The data set, or `None` with a loud note when `DERMX_DATA` is not set.
-fn real() -> Option<(PathBuf, DermxDataset)> {
-    let Some(root) = std::env::var_os("DERMX_DATA").map(PathBuf::from) else {
-        // Not `eprintln`: the test harness would keep it to itself.
-        let note = "SKIPPED: set DERMX_DATA to the root of the DermX data set to run this test";
-        let _ = writeln!(std::io::stderr(), "{note}");
-        return None;
-    };
-    let dataset = DermxDataset::read(&root).unwrap_or_else(|error| panic!("{error}"));
-    Some((root, dataset))
+fn real() -> Option<DermxDataset> {
+    let root = fixture::real_root()?;
+    Some(DermxDataset::read(&root).unwrap_or_else(|error| panic!("{error}")))
 }
 
 #[test]
 fn real_cohorts_have_the_published_sizes() {
-    let Some((_, dataset)) = real() else { return };
+    let Some(dataset) = real() else { return };
     let sizes = [Cohort::All, Cohort::Discarded, Cohort::Accepted, Cohort::Single]
         .map(|cohort| (dataset.cohort(cohort).count(), dataset.cohort_images(cohort).len()));
     assert_eq!(sizes[0], (1698, 566));
@@ -33,7 +26,7 @@ fn real_cohorts_have_the_published_sizes() {
 
 #[test]
 fn real_description_has_the_published_counts_and_tables() {
-    let Some((_, dataset)) = real() else { return };
+    let Some(dataset) = real() else { return };
     let found = serde_json::to_value(describe(&dataset)).unwrap();
     let expected: Value = serde_json::from_str(include_str!("dermx_conformance.json")).unwrap();
     for (key, expected) in expected.as_object().unwrap() {
@@ -43,7 +36,7 @@ fn real_description_has_the_published_counts_and_tables() {
 
 #[test]
 fn real_labels_have_the_published_counts() {
-    let Some((_, dataset)) = real() else { return };
+    let Some(dataset) = real() else { return };
     let found = serde_json::to_value(describe(&dataset).ontology).unwrap();
     assert_eq!(
         found["diagnosis"],
@@ -91,18 +84,23 @@ fn real_labels_have_the_published_counts() {
     assert_eq!(found["unknown"], json!({}));
 }
 
+/// Raster against PNG for every mask, and nothing else to find.
 #[test]
-fn real_polygons_give_every_published_mask_bit_for_bit() {
-    let Some((root, dataset)) = real() else { return };
-    let folder = root.join("masks").join("masks");
-    let check = |evaluation: &Evaluation| {
-        for (instance_idx, instance) in evaluation.instances.iter().enumerate() {
-            let name = mask_files::name(evaluation, instance_idx);
-            let published = Mask::read_png(&folder.join(&name)).unwrap();
-            assert!(instance.mask(evaluation.size) == published, "{name}");
-        }
-        evaluation.instances.len()
-    };
-    let num_masks: usize = dataset.evaluations().par_iter().map(check).sum();
-    assert_eq!(num_masks, 3562);
+fn real_annotations_pass_the_check_with_every_mask_bit_for_bit() {
+    let Some(root) = fixture::real_root() else { return };
+    let check = check_annotations(&root).unwrap();
+    assert_eq!(check.findings, []);
+    assert_eq!((check.masks_compared, check.masks_equal), (3562, 3562));
+    assert_eq!((check.num_mask_files, check.num_mask_rows), (3562, 3562));
+    assert_eq!((check.num_annotation_files, check.num_evaluations), (1698, 1698));
+    assert_eq!((check.num_evaluated_images, check.num_metadata_images), (566, 566));
+    assert_eq!(check.mask_layout, Some(MaskLayout::ByInstance));
+}
+
+#[test]
+fn real_selection_of_the_study_is_everything() {
+    let Some(dataset) = real() else { return };
+    let selected = dataset.clone().select(Selection::default());
+    assert_eq!(selected.num_left_out(), 0);
+    assert!(selected.evaluations() == dataset.evaluations());
 }

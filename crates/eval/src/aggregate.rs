@@ -1,6 +1,8 @@
 //! From the records of single networks to one record over seeds.
 
-use crate::{ClassScores, EvalError, EvalRecord, MapScores, MapTable, NOTICE, Score};
+use crate::{
+    ClassScores, EvalError, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -35,6 +37,8 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         table_6: join.map_table("table_6", &each(records, |record| &record.table_6))?,
         baselines: join
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
+        ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
+        relative: join.relative_table(&each(records, |record| &record.relative))?,
         confusion_matrices: records
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
@@ -139,6 +143,25 @@ impl Join<'_> {
         })
     }
 
+    fn relative_table(
+        &self,
+        tables: &[&BTreeMap<String, RelativeScores>],
+    ) -> Result<BTreeMap<String, RelativeScores>, EvalError> {
+        self.rows("relative", tables, |place, rows| {
+            let best = rows[0].best_baseline.clone();
+            let is_same = rows.iter().all(|row| row.best_baseline == best);
+            Ok(RelativeScores {
+                f1_share: self.cell(place, "f1_share", rows, |row| &row.f1_share)?,
+                sensitivity_share: self
+                    .cell(place, "sensitivity_share", rows, |row| &row.sensitivity_share)?,
+                specificity_share: self
+                    .cell(place, "specificity_share", rows, |row| &row.specificity_share)?,
+                skill: self.cell(place, "skill", rows, |row| &row.skill)?,
+                best_baseline: best.filter(|_| is_same),
+            })
+        })
+    }
+
     fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
         self.rows(place, tables, |place, rows| {
             Ok(MapScores {
@@ -156,6 +179,14 @@ mod tests {
     use super::*;
     use crate::UNION;
     use serde_json::json;
+
+    fn relative(f1: f64) -> RelativeScores {
+        RelativeScores {
+            skill: score(f1),
+            best_baseline: Some("random".into()),
+            ..RelativeScores::default()
+        }
+    }
 
     fn score(mean: f64) -> Score {
         Score { mean: Some(mean), n: 4, ..Score::default() }
@@ -176,6 +207,8 @@ mod tests {
             table_5: [("Acne".to_string(), classes)].into(),
             baselines: [("random".to_string(), table_6.clone())].into(),
             table_6,
+            ceiling: BTreeMap::new(),
+            relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             confusion_matrices: vec![vec![vec![seed]]],
             scoring: [("quantize".to_string(), json!(true))].into(),
         }
@@ -191,6 +224,7 @@ mod tests {
             n: 2,
             undefined: 0,
             seeds: vec![Some(0.25), Some(0.75)],
+            interval: None,
         };
         let (classes, maps) = (&joined.table_5["Acne"], &joined.table_6[UNION]);
         let baseline = &joined.baselines["random"][UNION];

@@ -75,6 +75,12 @@ pub fn fuzzy_scores_runs(
     Ok(from_sums(true_positive, total, num_inside as f64, num_pixels as f64))
 }
 
+/// Scores one mask, taken as the map, against another, from pixel counts: those in both, in the
+/// map, in the mask, and all.
+pub fn binary_scores(both: usize, map: usize, mask: usize, num_pixels: usize) -> FuzzyScores {
+    from_sums(both as f64, map as f64, mask as f64, num_pixels as f64)
+}
+
 /// The sum of the first i values, for i from 0 to all of them.
 pub fn prefix_sums(values: &[f64]) -> Vec<f64> {
     let mut sums = Vec::with_capacity(values.len() + 1);
@@ -133,6 +139,14 @@ mod tests {
         assert_eq!(scores.sensitivity, Some(0.75));
         assert_eq!(scores.specificity, Some(0.875));
         assert_eq!(scores.mass, Some(1.5 / 1.75));
+    }
+
+    #[test]
+    fn a_binary_map_scores_as_its_pixels() {
+        // Map 1 1 0 0, mask 0 1 1 1: F1 2/5, sensitivity 1/3, specificity 0/1, mass 1/2.
+        let scores = binary_scores(1, 2, 3, 4);
+        assert_eq!(scores, fuzzy_scores(&[1.0, 1.0, 0.0, 0.0], &[0, 1, 1, 1]).unwrap());
+        assert_eq!((scores.f1, scores.mass), (Some(0.4), Some(0.5)));
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Score {
     /// The mean of each seed, when this score is over seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Option<f64>>,
+    /// The 95 % bootstrap interval of the mean, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
 }
 
 /// F1, sensitivity and specificity of one class, one against the rest.
@@ -51,6 +54,22 @@ pub struct MapScores {
 /// Table 6: map scores by characteristic, and under [`UNION`] for each rater's union.
 pub type MapTable = BTreeMap<String, MapScores>;
 
+/// Maps of a network beside what experts reach among themselves and what a map reaches that never
+/// saw a network; see [`crate::relative_scores`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelativeScores {
+    /// F1 divided by the experts'.
+    pub f1_share: Score,
+    /// Sensitivity divided by the experts'.
+    pub sensitivity_share: Score,
+    /// Specificity divided by the experts'.
+    pub specificity_share: Score,
+    /// `(F1 - baseline) / (experts' F1 - baseline)`: 0 is the best baseline, 1 the experts.
+    pub skill: Score,
+    /// The baseline with the best F1; over seeds none where they differ.
+    pub best_baseline: Option<String>,
+}
+
 /// What every result file and report says about itself.
 pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
 
@@ -77,8 +96,16 @@ pub struct EvalRecord {
     pub table_5: BTreeMap<String, ClassScores>,
     /// Explanation scores by characteristic.
     pub table_6: MapTable,
-    /// The same table for maps that never saw a network (`random`, `centre_gaussian`).
+    /// The same table for maps that never saw a network (`random`, `centre_gaussian`,
+    /// `uniform_ones`).
     pub baselines: BTreeMap<String, MapTable>,
+    /// The experts among themselves, in the units of Table 6: each rater's mask as the map against
+    /// the mask of each other rater who outlined the same characteristic in the image.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub ceiling: MapTable,
+    /// Table 6 in relation to `ceiling` and the best of `baselines`, by characteristic.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub relative: BTreeMap<String, RelativeScores>,
     /// One matrix per network: `matrix[gold][predicted]` counts images.
     pub confusion_matrices: Vec<Vec<Vec<u64>>>,
     /// How the maps were prepared and which rows were counted.

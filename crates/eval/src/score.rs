@@ -15,7 +15,7 @@ impl Score {
             std: sample_std(&defined),
             n: defined.len(),
             undefined: values.len() - defined.len(),
-            seeds: Vec::new(),
+            ..Self::default()
         }
     }
 

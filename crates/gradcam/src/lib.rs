@@ -1,9 +1,15 @@
-//! Class activation maps and overlays.
+//! Heat maps of what a network's output depends on, and overlays.
 //!
 //! This crate sees tensors and plain slices; it knows nothing of data sets, masks or file names.
 
-mod grad_cam;
+mod attribution;
+mod cam;
+mod eigen;
+mod explainer;
+mod method;
 mod overlay;
+mod perturbation;
 
-pub use grad_cam::{Explanation, GradCam, GradCamError, Heatmap};
+pub use explainer::{ExplainError, Explainer, Explanation, Heatmap, Noise};
+pub use method::{Method, Output, Settings};
 pub use overlay::{blend_heatmap, outline_mask};

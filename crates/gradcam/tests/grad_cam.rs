@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use dermx_gradcam::{GradCam, GradCamError, Heatmap};
+use dermx_gradcam::{ExplainError, Explainer, Heatmap, Method, Settings};
 use dermx_model::{
     Architecture, Head, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
 };
@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 
 const NUM_CLASSES: usize = 3;
 const SIZE: [usize; 2] = [64, 96];
+
+fn grad_cam(network: &Network, layer: Option<&str>) -> Result<Explainer, ExplainError> {
+    Explainer::new(network, Method::GradCam, Settings::default(), layer)
+}
 
 /// A fraction in [0, 1): the top 24 bits of a multiplicative hash.
 fn fraction(seed: u32, idx: usize) -> f32 {
@@ -92,9 +96,10 @@ fn assert_close(found: &Heatmap, expected: &[f64]) {
 
 /// A class whose map is not zero everywhere.
 fn explained(network: &Network, layer: Option<&str>, image: Tensor<4>) -> (usize, Heatmap) {
-    let explainer = GradCam::new(network, layer).expect("a layer");
+    let explainer = grad_cam(network, layer).expect("a layer");
     for target in 0..NUM_CLASSES {
-        let explanation = explainer.explain(image.clone(), &[target]).expect("explains");
+        let explanation =
+            explainer.explain(image.clone(), &[target], &mut |_| 0.0).expect("explains");
         let map = explanation.heatmaps[0].clone();
         if map.values.iter().any(|&value| value > 0.0) {
             return (target, map);
@@ -193,12 +198,12 @@ fn in_the_middle_gradients_are_those_of_finite_differences() {
 #[test]
 fn a_batch_gives_each_image_the_map_that_it_gets_alone() {
     let network = network(Head::Gap);
-    let explainer = GradCam::new(&network, None).expect("a layer");
+    let explainer = grad_cam(&network, None).expect("a layer");
     let targets = [2, 0, 1];
-    let together = explainer.explain(images(3), &targets).expect("explains");
+    let together = explainer.explain(images(3), &targets, &mut |_| 0.0).expect("explains");
     for (idx, &target) in targets.iter().enumerate() {
         let image = images(3).narrow(0, idx, 1);
-        let alone = explainer.explain(image, &[target]).expect("explains");
+        let alone = explainer.explain(image, &[target], &mut |_| 0.0).expect("explains");
         let pairs = together.heatmaps[idx].values.iter().zip(&alone.heatmaps[0].values);
         for (together, alone) in pairs {
             assert!((together - alone).abs() <= 1e-5 * alone.abs().max(1e-3));
@@ -214,16 +219,16 @@ fn explaining_changes_neither_weights_nor_statistics() {
         weights.values().flat_map(|tensor| tensor.values.iter().map(|v| v.to_bits())).collect()
     };
     let before = export_weights(&network);
-    let explainer = GradCam::new(&network, None).expect("a layer");
-    explainer.explain(images(2), &[0, 1]).expect("explains");
+    let explainer = grad_cam(&network, None).expect("a layer");
+    explainer.explain(images(2), &[0, 1], &mut |_| 0.0).expect("explains");
     assert_eq!(bits(&export_weights(&network)), bits(&before));
 }
 
 #[test]
 fn logits_are_those_of_the_network() {
     let network = network(Head::Gap);
-    let explainer = GradCam::new(&network, Some("layer2")).expect("a layer");
-    let explanation = explainer.explain(images(2), &[0, 1]).expect("explains");
+    let explainer = grad_cam(&network, Some("layer2")).expect("a layer");
+    let explanation = explainer.explain(images(2), &[0, 1], &mut |_| 0.0).expect("explains");
     assert_eq!(explanation.logits.concat(), values(network.forward(images(2))));
     let Heatmap { height, width, .. } = explanation.heatmaps[0];
     assert_eq!([height, width], [8, 12]);
@@ -231,7 +236,7 @@ fn logits_are_those_of_the_network() {
 
 #[test]
 fn an_unknown_layer_lists_those_there_are() {
-    let error = GradCam::new(&network(Head::Gap), Some("layer5")).expect_err("refused");
+    let error = grad_cam(&network(Head::Gap), Some("layer5")).expect_err("refused");
     let message = error.to_string();
     assert!(message.contains("layer5") && message.contains("stem, layer1.0.conv2, layer1.0, "));
 }
@@ -239,9 +244,9 @@ fn an_unknown_layer_lists_those_there_are() {
 #[test]
 fn targets_that_do_not_fit_are_errors() {
     let network = network(Head::Gap);
-    let explainer = GradCam::new(&network, None).expect("a layer");
+    let explainer = grad_cam(&network, None).expect("a layer");
     for targets in [&[0][..], &[0, NUM_CLASSES]] {
-        let error = explainer.explain(images(2), targets).expect_err("refused");
-        assert!(matches!(error, GradCamError::Targets(_)), "{error}");
+        let error = explainer.explain(images(2), targets, &mut |_| 0.0).expect_err("refused");
+        assert!(matches!(error, ExplainError::Targets(_)), "{error}");
     }
 }

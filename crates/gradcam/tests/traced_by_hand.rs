@@ -5,12 +5,16 @@ mod networks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use dermx_gradcam::{Explanation, GradCam};
+use dermx_gradcam::{ExplainError, Explainer, Explanation, Method, Settings};
 use dermx_model::{Architecture, Head, Network, NetworkConfig, export_weights};
 use networks::{
     Weights, assert_close, bits, gap, network_with, quadrants, seeded, seeded_images,
     traceable_weights, values,
 };
+
+fn grad_cam(network: &Network, layer: Option<&str>) -> Result<Explainer, ExplainError> {
+    Explainer::new(network, Method::GradCam, Settings::default(), layer)
+}
 
 /// Red 1, 2, 3, 4 and green 1/4, 1/4, 1, 3 in the quadrants; blue stays below zero.
 fn hand_image() -> Tensor<4> {
@@ -33,8 +37,8 @@ fn two_classes(config: &NetworkConfig) -> Network {
 }
 
 fn explain(network: &Network, layer: Option<&str>, target: usize) -> Explanation {
-    let explainer = GradCam::new(network, layer).expect("a layer");
-    explainer.explain(hand_image(), &[target]).expect("explains")
+    let explainer = grad_cam(network, layer).expect("a layer");
+    explainer.explain(hand_image(), &[target], &mut |_| 0.0).expect("explains")
 }
 
 /// Bits of all weights and statistics.
@@ -107,9 +111,9 @@ fn a_flattened_head_counts_by_its_mean_wherever_its_weights_are() {
 #[test]
 fn each_image_of_a_batch_is_explained_for_its_own_target() {
     let network = two_classes(&gap(Architecture::Resnet18, 2));
-    let explainer = GradCam::new(&network, None).expect("a layer");
+    let explainer = grad_cam(&network, None).expect("a layer");
     let batch = Tensor::cat(vec![hand_image(), hand_image(), hand_image() * 2.0], 0);
-    let maps = explainer.explain(batch, &[1, 0, 0]).expect("explains").heatmaps;
+    let maps = explainer.explain(batch, &[1, 0, 0], &mut |_| 0.0).expect("explains").heatmaps;
     assert_close(&maps[0].values, &[0.0, 0.0, 0.0, 1.0], 1e-5);
     assert_close(&maps[1].values, &[0.25, 0.75, 0.5, 0.0], 1e-5);
     assert_close(&maps[2].values, &[0.5, 1.5, 1.0, 0.0], 1e-5);
@@ -125,8 +129,8 @@ fn explaining_an_early_layer_of_a_training_network_moves_no_statistic() {
     let images = seeded_images([1, 3, 64, 64], 3, &device);
     let in_inference_mode = network.valid().forward(images.clone());
     let before = all_bits(&export_weights(&network));
-    let explainer = GradCam::new(&network, Some("stem")).expect("a layer");
-    let explanation = explainer.explain(images, &[0]).expect("explains");
+    let explainer = grad_cam(&network, Some("stem")).expect("a layer");
+    let explanation = explainer.explain(images, &[0], &mut |_| 0.0).expect("explains");
     assert_close(&explanation.logits[0], &values(in_inference_mode), 1e-5);
     assert_eq!(all_bits(&export_weights(&network)), before);
 }
@@ -135,13 +139,13 @@ fn explaining_an_early_layer_of_a_training_network_moves_no_statistic() {
 fn an_explainer_keeps_to_the_network_as_it_was() {
     let device = Device::flex();
     let network = seeded(&gap(Architecture::Resnet18, 2), 1).train();
-    let explainer = GradCam::new(&network, Some("layer2")).expect("a layer");
+    let explainer = grad_cam(&network, Some("layer2")).expect("a layer");
     let images = seeded_images([1, 3, 64, 64], 3, &device);
-    let before = explainer.explain(images.clone(), &[0]).expect("explains");
+    let before = explainer.explain(images.clone(), &[0], &mut |_| 0.0).expect("explains");
     for seed in 0..2 {
         network.forward(seeded_images([2, 3, 32, 32], seed, &device.clone().autodiff()));
     }
-    let after = explainer.explain(images, &[0]).expect("explains");
+    let after = explainer.explain(images, &[0], &mut |_| 0.0).expect("explains");
     assert_eq!(before.logits, after.logits);
     assert_eq!(before.heatmaps, after.heatmaps);
 }
@@ -154,19 +158,19 @@ fn an_unknown_layer_is_refused_with_all_names() {
         let stage = |name: &str| {
             format!("{}, {}, {name}", block(&format!("{name}.0")), block(&format!("{name}.1")))
         };
-        let error = GradCam::new(&network, Some(unknown)).expect_err("refused").to_string();
+        let error = grad_cam(&network, Some(unknown)).expect_err("refused").to_string();
         let stages = ["layer1", "layer2", "layer3", "layer4"].map(stage).join(", ");
         let known = format!("stem, {stages}");
         let expected = format!("the network has no layer `{unknown}`; there are: {known}");
         assert_eq!(error, expected);
     }
-    assert_eq!(GradCam::new(&network, None).expect("a layer").layer(), "layer4");
+    assert_eq!(grad_cam(&network, None).expect("a layer").layer(), Some("layer4"));
 }
 
 #[test]
 fn targets_that_do_not_fit_are_named() {
     let network = seeded(&gap(Architecture::Resnet18, 2), 1);
-    let explainer = GradCam::new(&network, None).expect("a layer");
+    let explainer = grad_cam(&network, None).expect("a layer");
     let images = seeded_images([2, 3, 32, 32], 1, &Device::flex());
     for (targets, expected) in [
         (&[0, 2][..], "class 2 of 2"),
@@ -175,7 +179,10 @@ fn targets_that_do_not_fit_are_named() {
         (&[], "0 targets for 2 images"),
         (&[0, 0, 0], "3 targets for 2 images"),
     ] {
-        let error = explainer.explain(images.clone(), targets).expect_err("refused").to_string();
+        let error = explainer
+            .explain(images.clone(), targets, &mut |_| 0.0)
+            .expect_err("refused")
+            .to_string();
         assert_eq!(error, format!("targets do not fit the batch: {expected}"));
     }
 }

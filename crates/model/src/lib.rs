@@ -8,25 +8,33 @@ mod architecture;
 mod block;
 mod drop;
 mod efficientnet;
+mod file;
 mod head;
 mod layers;
 mod mbconv;
+mod misfit;
 mod network;
 mod parameter;
 mod resnet;
 mod trainable;
+mod weight_names;
 mod weights;
 
 pub use architecture::Architecture;
 pub use block::Block;
 pub use drop::{DropSite, DropUnit};
 pub use efficientnet::EfficientNet;
+pub use file::{
+    ElementType, TensorInfo, WeightsFile, WeightsFormat, read_weights, write_safetensors,
+};
 pub use head::{Head, is_head};
 pub use layers::SqueezeExcitation;
+pub use misfit::{Misfit, Misshapen};
 pub use network::{Network, NetworkConfig, Padding, Variant};
 pub use parameter::ParameterPath;
 pub use resnet::ResNet;
 pub use trainable::{BatchNormMode, PRESETS, set_trainable};
+pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_weights, read_safetensors, write_safetensors,
+    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,
 };

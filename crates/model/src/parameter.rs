@@ -54,6 +54,14 @@ impl ParameterPath {
         self.containers.last().is_some_and(|container| container == "Struct:BatchNorm")
     }
 
+    /// Torchvision's shape of the parameter here, whose shape in Burn is `shape`.
+    pub(crate) fn torchvision_shape(&self, mut shape: Vec<usize>) -> Vec<usize> {
+        if self.is_linear_weight() {
+            shape.reverse();
+        }
+        shape
+    }
+
     /// Whether the tensor here is a statistic of batch normalization, which no optimizer moves.
     pub fn is_running_statistic(&self) -> bool {
         self.parts.last().is_some_and(|part| part == "running_mean" || part == "running_var")

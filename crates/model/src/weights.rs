@@ -1,12 +1,13 @@
-//! Weights in and out, in torchvision's names and layouts.
+//! Weights out of networks and into them, in torchvision's names and layouts.
 
+use crate::misfit::Misfit;
 use crate::network::Network;
 use crate::parameter::ParameterPath;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
-use std::path::Path;
+
+const COUNTER: &str = "num_batches_tracked";
 
 /// A tensor on the host, named and laid out as in torchvision.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,14 @@ pub struct NamedTensor {
     pub shape: Vec<usize>,
     /// Values in row-major order.
     pub values: Vec<f32>,
+}
+
+impl NamedTensor {
+    /// The shape, or the number of values if they do not fill it.
+    fn value_shape(&self) -> Vec<usize> {
+        let is_filled = self.shape.iter().product::<usize>() == self.values.len();
+        if is_filled { self.shape.clone() } else { vec![self.values.len()] }
+    }
 }
 
 /// Why weights could not be read, written or put into a network.
@@ -28,7 +37,7 @@ pub enum WeightsError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The file is not a valid safetensors file with 32-bit floats.
+    /// The file is damaged, of an unknown format, or asks for more than tensors.
     #[error("{path}: {message}")]
     Format {
         /// The file.
@@ -37,6 +46,9 @@ pub enum WeightsError {
         message: String,
     },
     /// Names or shapes of the weights do not fit the network.
+    #[error("the weights do not fit the network: {0}")]
+    Misfit(Misfit),
+    /// Tensors that go with weights do not fit them, or themselves.
     #[error("the weights do not fit the network: {0}")]
     Mismatch(String),
 }
@@ -52,94 +64,48 @@ pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
 
 /// `network` in inference mode with `tensors` in it; names and shapes must fit exactly.
 ///
-/// `num_batches_tracked` of PyTorch's batch normalization is accepted and not used.
+/// Counters (see [`with_counters`]) are accepted and not used.
 ///
 /// # Errors
-/// Lists every missing, unexpected and misshapen tensor.
+/// Every missing, unexpected and misshapen tensor.
 pub fn import_weights(
     network: Network,
     tensors: &BTreeMap<String, NamedTensor>,
 ) -> Result<Network, WeightsError> {
-    let mut importer = Importer {
-        path: ParameterPath::default(),
-        tensors,
-        used: Vec::new(),
-        problems: Vec::new(),
-    };
+    let (network, misfit) = import_partial(network, tensors);
+    if misfit.is_empty() { Ok(network) } else { Err(WeightsError::Misfit(misfit)) }
+}
+
+/// `network` in inference mode with those of `tensors` in it that fit, and those that do not.
+///
+/// What is missing or misshapen keeps the value that it has in `network`.
+pub fn import_partial(
+    network: Network,
+    tensors: &BTreeMap<String, NamedTensor>,
+) -> (Network, Misfit) {
+    let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.value_shape()));
+    let misfit = Misfit::of(&network, &shapes.collect());
+    let mut importer = Importer { path: ParameterPath::default(), tensors };
     // Clones share the state of running statistics, and a pending update would be averaged in
     // later: `valid` gives the statistics a state of their own.
-    let network = network.valid().map(&mut importer);
-    let mut problems = importer.problems;
-    for name in tensors.keys() {
-        if !importer.used.contains(name) && !name.ends_with("num_batches_tracked") {
-            problems.push(format!("`{name}` is not in the network"));
-        }
-    }
-    if problems.is_empty() {
-        return Ok(network);
-    }
-    let num_problems = problems.len();
-    let shown = problems.into_iter().take(8).collect::<Vec<_>>().join("; ");
-    Err(WeightsError::Mismatch(match num_problems {
-        ..=8 => shown,
-        _ => format!("{shown}; and {} more", num_problems - 8),
-    }))
+    (network.valid().map(&mut importer), misfit)
 }
 
-/// Reads all 32-bit float tensors of a safetensors file.
-///
-/// # Errors
-/// A file that cannot be read, is damaged, or holds a type other than 32-bit floats (64-bit
-/// integers are skipped: PyTorch's `num_batches_tracked`).
-pub fn read_safetensors(path: &Path) -> Result<BTreeMap<String, NamedTensor>, WeightsError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| WeightsError::Io { path: path.display().to_string(), source })?;
-    let format_error =
-        |message: String| WeightsError::Format { path: path.display().to_string(), message };
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| format_error(format!("not a valid safetensors file: {error}")))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        match view.dtype() {
-            Dtype::F32 => {
-                tensors.insert(name.to_string(), to_named_tensor(&view));
-            }
-            Dtype::I64 => {}
-            other => {
-                return Err(format_error(format!("`{name}` is {other:?}; expected F32")));
-            }
-        }
-    }
-    Ok(tensors)
+/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
+/// normalization. Nothing reads it unless the statistics are plain averages.
+pub(crate) fn is_counter(name: &str) -> bool {
+    name.ends_with(COUNTER)
 }
 
-/// Serializes `tensors` as a safetensors file: the same tensors give the same bytes.
-///
-/// # Errors
-/// A tensor whose shape and number of values disagree.
-pub fn write_safetensors(tensors: &BTreeMap<String, NamedTensor>) -> Result<Vec<u8>, WeightsError> {
-    let bytes: BTreeMap<&String, Vec<u8>> = tensors
-        .iter()
-        .map(|(name, tensor)| {
-            (name, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        })
-        .collect();
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name])
-            .map_err(|error| WeightsError::Mismatch(format!("`{name}`: {error}")))?;
-        views.push((name.as_str(), view));
+/// `tensors` and, where batch normalization has none, a counter of 0: PyTorch's
+/// `load_state_dict(strict=True)` asks for it.
+pub fn with_counters(mut tensors: BTreeMap<String, NamedTensor>) -> BTreeMap<String, NamedTensor> {
+    let layers = tensors.keys().filter_map(|name| name.strip_suffix("running_mean"));
+    let counters: Vec<String> = layers.map(|layer| format!("{layer}{COUNTER}")).collect();
+    for name in counters {
+        tensors.entry(name).or_insert_with(|| NamedTensor { shape: Vec::new(), values: vec![0.0] });
     }
-    safetensors::serialize(views, None).map_err(|error| WeightsError::Mismatch(error.to_string()))
-}
-
-fn to_named_tensor(view: &TensorView<'_>) -> NamedTensor {
-    let values = view
-        .data()
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
-    NamedTensor { shape: view.shape().to_vec(), values }
+    tensors
 }
 
 #[derive(Default)]
@@ -169,8 +135,6 @@ impl ModuleVisitor for Exporter {
 struct Importer<'a> {
     path: ParameterPath,
     tensors: &'a BTreeMap<String, NamedTensor>,
-    used: Vec<String>,
-    problems: Vec<String>,
 }
 
 impl ModuleMapper for Importer<'_> {
@@ -183,22 +147,12 @@ impl ModuleMapper for Importer<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
-        let Some(tensor) = self.tensors.get(&name) else {
-            self.problems.push(format!("`{name}` is missing"));
+        let transpose = self.path.is_linear_weight();
+        let expected = self.path.torchvision_shape(param.lazy_shape().to_vec());
+        let tensor = self.tensors.get(&self.path.name());
+        let Some(tensor) = tensor.filter(|tensor| tensor.value_shape() == expected) else {
             return param;
         };
-        let mut expected = param.lazy_shape().to_vec();
-        let transpose = self.path.is_linear_weight();
-        if transpose {
-            expected.reverse();
-        }
-        self.used.push(name.clone());
-        if tensor.shape != expected || tensor.values.len() != expected.iter().product::<usize>() {
-            let found = &tensor.shape;
-            self.problems.push(format!("`{name}` is {found:?}, expected {expected:?}"));
-            return param;
-        }
         let data = TensorData::new(tensor.values.clone(), expected);
         param.map(|old| {
             let device = old.device();

@@ -69,7 +69,14 @@ fn score(mean: f64, n: usize, seeds: &[u64]) -> Score {
     }
     let of_seed = |seed: &u64| Some(mean + 0.04 * wobble(*seed as usize, n) - 0.02);
     let seeds: Vec<Option<f64>> = seeds.iter().map(of_seed).collect();
-    Score { mean: Some(mean), std: Some(0.021), n: seeds.len(), undefined: 0, seeds }
+    Score {
+        mean: Some(mean),
+        std: Some(0.021),
+        n: seeds.len(),
+        undefined: 0,
+        seeds,
+        interval: None,
+    }
 }
 
 fn record(seeds: &[u64]) -> EvalRecord {

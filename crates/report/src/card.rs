@@ -1,5 +1,6 @@
-//! The cards at the top: the main scores, heat maps beside their baselines.
+//! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
+use crate::comparison::RATERS;
 use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, readable};
 use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
 use serde::Serialize;
@@ -69,6 +70,7 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
     let baselines = record.baselines.iter();
     let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
+    bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
     let detail = match &text {
         None => "No heat maps were scored.".to_owned(),
         Some(_) => format!("Union of each rater's masks, {}", over(record)),

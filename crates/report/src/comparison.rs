@@ -1,7 +1,10 @@
 //! Whether the network's maps beat maps that never saw a network.
 
-use crate::score_text::{decimal, defined, readable};
+use crate::score_text::{ScoreText, decimal, defined, interval, join, readable};
 use dermx_eval::{EvalRecord, MapScores, Score, UNION};
+
+/// What the raters among themselves are called beside the network.
+pub const RATERS: &str = "Raters among themselves";
 
 /// What has to be said beside every Table 6.
 pub const CAVEAT: &str = "Table 6 read alone cannot say that a network explains anything: \
@@ -105,7 +108,23 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
         return unknown("No baseline was scored beside the heat maps, so they cannot be judged.");
     }
     let (level, headline) = headline(&comparable);
-    Verdict { level, headline, details: comparisons.iter().map(Comparison::sentence).collect() }
+    let mut details: Vec<String> = comparisons.iter().map(Comparison::sentence).collect();
+    details.extend(skill(record));
+    Verdict { level, headline, details }
+}
+
+/// How far the network has come from the best baseline to the raters.
+fn skill(record: &EvalRecord) -> Option<String> {
+    let skill = &record.relative.get(UNION)?.skill;
+    let raters = defined(&record.ceiling.get(UNION)?.f1)?;
+    let text = ScoreText::new(skill);
+    defined(skill)?;
+    Some(format!(
+        "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
+         F1 of {}) the network stands at {}.",
+        decimal(raters),
+        join(&text.line(), &interval(skill)),
+    ))
 }
 
 fn unknown(headline: &str) -> Verdict {
@@ -144,6 +163,7 @@ fn rivals(comparisons: &[&Comparison]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dermx_eval::RelativeScores;
     use std::collections::BTreeMap;
 
     fn table(f1: f64, mass: f64) -> BTreeMap<String, MapScores> {
@@ -189,6 +209,24 @@ mod tests {
             verdict.details[1],
             "In mass inside the experts' union the network (0.150) is 0.150 below the strongest \
              baseline, Center Gaussian."
+        );
+    }
+
+    #[test]
+    fn the_scale_from_the_baseline_to_the_raters_is_told() {
+        let skill = Score { mean: Some(0.1), interval: Some([0.05, 0.2]), ..Score::default() };
+        let relative = RelativeScores { skill, ..RelativeScores::default() };
+        let record = EvalRecord {
+            table_6: table(0.25, 0.35),
+            baselines: BTreeMap::from([("random".to_owned(), table(0.20, 0.12))]),
+            ceiling: table(0.70, 0.70),
+            relative: BTreeMap::from([(UNION.to_owned(), relative)]),
+            ..EvalRecord::default()
+        };
+        assert_eq!(
+            verdict(&record).details[2],
+            "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a \
+             fuzzy F1 of 0.700) the network stands at 0.100 95 %: 0.050 to 0.200."
         );
     }
 

@@ -100,10 +100,12 @@ fn summary(input: &ReportInput) -> Csv {
     csv
 }
 
-/// The network's table and each baseline's.
+/// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    std::iter::once((NETWORK, &record.table_6)).chain(baselines)
+    std::iter::once((NETWORK, &record.table_6))
+        .chain(baselines)
+        .chain([("raters", &record.ceiling)])
 }
 
 fn curves(input: &ReportInput) -> Csv {

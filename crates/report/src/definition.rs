@@ -25,7 +25,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 9] = [
+pub const DEFINITIONS: [Definition; 10] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -60,10 +60,19 @@ pub const DEFINITIONS: [Definition; 9] = [
         "the map is empty",
         "energy-based pointing game, Wang et al. 2020 (Score-CAM)",
     ),
+    Definition {
+        name: "Skill",
+        equation: "(N − B) / (R − B), with the fuzzy F1 of the network, of the best baseline and of \
+                   raters among themselves",
+        range: "up to 1 and beyond; negative below the baseline",
+        better: "higher",
+        undefined: "raters do no better than the baseline",
+        source: "skill score, as in forecast verification (Murphy 1988)",
+    },
 ];
 
 /// Words and signs of the page, and what they mean.
-pub const READING: [(&str, &str); 7] = [
+pub const READING: [(&str, &str); 8] = [
     (
         "±",
         "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
@@ -97,8 +106,13 @@ pub const READING: [(&str, &str); 7] = [
     ),
     (
         "Baselines",
-        "are maps that never saw a network: random values, and a Gaussian in the middle of the \
-         image. Lesions tend to be in the middle of a photo, so a network has to beat the \
-         Gaussian before its maps say anything.",
+        "are maps that never saw a network: random values, a Gaussian in the middle of the image, \
+         and ones everywhere. Lesions tend to be in the middle of a photo, so a network has to beat \
+         the Gaussian before its maps say anything.",
+    ),
+    (
+        "Raters among themselves",
+        "is what experts reach: one rater's mask in the place of the map, against the mask of each \
+         other rater who outlined the same characteristic in the image.",
     ),
 ];

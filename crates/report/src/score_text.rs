@@ -39,6 +39,12 @@ impl ScoreText {
     }
 }
 
+/// The bootstrap interval in words; empty where there is none.
+pub fn interval(score: &Score) -> String {
+    let text = |[low, high]: [f64; 2]| format!("95 %: {} to {}", decimal(low), decimal(high));
+    score.interval.map(text).unwrap_or_default()
+}
+
 /// The mean, if it is a number.
 pub fn defined(score: &Score) -> Option<f64> {
     score.mean.filter(|mean| mean.is_finite())
@@ -81,6 +87,7 @@ pub fn readable(name: &str) -> String {
     match name {
         "random" => "Random".to_owned(),
         "centre_gaussian" => "Center Gaussian".to_owned(),
+        "uniform_ones" => "All ones".to_owned(),
         other => other.replace(|c: char| c == '_' || c.is_control(), " "),
     }
 }

@@ -1,8 +1,11 @@
 //! The tables of the page; HTML and Markdown are drawn from the same cells.
 
+use crate::comparison::RATERS;
 use crate::input::ReportInput;
-use crate::score_text::{ABSENT, ScoreText, count_range, defined, readable, spread_meaning};
-use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use crate::score_text::{
+    ABSENT, ScoreText, count_range, defined, interval, readable, spread_meaning,
+};
+use dermx_eval::{EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
 use serde::Serialize;
 
 /// A table with one heading cell in each row.
@@ -135,6 +138,10 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
         ("Network", &["F1", "Sensitivity", "Specificity", "Mass"]),
     ];
     groups.extend(names.iter().map(|name| (name.as_str(), &["F1", "Mass"][..])));
+    if !record.ceiling.is_empty() {
+        groups.push((RATERS, &["F1", "Mass"]));
+        groups.push(("", &["Skill"]));
+    }
     let mut table = Table::new(caption, &groups);
     let names = record.table_6.keys().filter(|name| *name != UNION);
     for name in names {
@@ -170,7 +177,22 @@ fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     for rival in &rivals {
         cells.extend([cell(*rival, |s| &s.f1, best_f1), cell(*rival, |s| &s.mass, best_mass)]);
     }
+    if !record.ceiling.is_empty() {
+        let raters = record.ceiling.get(name);
+        cells.extend([cell(raters, |s| &s.f1, None), cell(raters, |s| &s.mass, None)]);
+        cells.push(skill_cell(record.relative.get(name)));
+    }
     cells
+}
+
+/// The skill, with its interval where there is no spread over seeds.
+fn skill_cell(relative: Option<&RelativeScores>) -> Cell {
+    let Some(RelativeScores { skill, .. }) = relative else { return Cell::text(ABSENT) };
+    let cell = Cell::score(Some(skill));
+    match cell.spread.is_empty() {
+        true => Cell { spread: interval(skill), ..cell },
+        false => cell,
+    }
 }
 
 /// The largest mean, if there are two to choose from.

@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use crate::file::sync_folder;
-use dermx_model::{NamedTensor, read_safetensors, write_safetensors};
+use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -208,8 +208,8 @@ fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
     Ok(Checkpoint {
         state: serde_json::from_slice(&read(STATE)?)
             .map_err(|error| damaged(STATE, error.to_string()))?,
-        weights: read_safetensors(&folder.join(WEIGHTS))?,
-        optimizer: read_safetensors(&folder.join(OPTIMIZER))?,
+        weights: read_weights(&folder.join(WEIGHTS))?,
+        optimizer: read_weights(&folder.join(OPTIMIZER))?,
     })
 }
 

@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Package, and what it must not depend on, directly or not. `burn*` stands for all of Burn,
 /// `dermx-*` for all crates of the workspace.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("dermx-eval", &["burn*", "dermx-*"]),
+    (
+        "dermx-agreement",
+        &["burn*", "dermx-cli", "dermx-model", "dermx-train", "dermx-gradcam", "dermx-report"],
+    ),
     ("dermx-report", &["burn*", "dermx-cli", "dermx-data", "dermx-model", "dermx-train"]),
     ("xtask", &["burn*", "dermx-*"]),
     ("dermx-data", &["burn*", "dermx-*"]),

@@ -53,9 +53,18 @@ fn text(description: &Description) -> String {
     for (kind, labels) in &description.ontology {
         line(format!("{kind}: {}", if labels.is_empty() { "none".into() } else { tally(labels) }));
     }
+    if !description.respelled.is_empty() {
+        line(format!("\nother spellings: {}", tally(&description.respelled)));
+    }
+    for (round, number) in description.evaluations_per_round.iter().filter(|(round, _)| **round > 1)
+    {
+        line(format!("\n{number} evaluations are of round {round}"));
+    }
     if description.images_without_metadata > 0 {
-        let number = description.images_without_metadata;
-        line(format!("\n{number} annotated images are not in metadata.csv"));
+        line(format!(
+            "\n{} annotated images, with {} evaluations, are not in metadata.csv",
+            description.images_without_metadata, description.evaluations_without_metadata
+        ));
     }
     if !description.has_mask_files {
         line("\nThere are no mask files; masks come from the polygons.".to_string());

@@ -5,9 +5,9 @@ use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
-use crate::score::{Scored, Scorer, rows_to_csv};
+use crate::score::{Scored, Scorer, read_annotations, rows_to_csv};
 use crate::terminal::print;
-use dermx_data::{DermxDataset, ontology};
+use dermx_data::ontology;
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
 };
@@ -23,6 +23,7 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
     let record = match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => evaluate_run(&RunFolder::resume(run, None)?)?,
         (None, Some(data), Some(heatmaps)) => evaluate_files(args, data, heatmaps)?,
+        (None, Some(data), None) if args.baselines => evaluate_baselines(args, data)?,
         _ => {
             let message = "name a --run, or --heatmaps and --data";
             return Err(CliError::new(ExitKind::Usage, message));
@@ -40,7 +41,7 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
 /// A seed that is not explained yet, or a data set that cannot be read.
 pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     let config = config::load_run(folder.path())?;
-    let dataset = DermxDataset::read(&config.data.test)?;
+    let dataset = read_annotations(&config.data.test)?;
     let scorer = Scorer::new(&dataset, scoring(&config));
     let mut records = Vec::new();
     for &seed in &config.run.seeds {
@@ -79,21 +80,35 @@ fn scoring(config: &Config) -> HeatmapScoring {
     }
 }
 
-fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
-    let dataset = DermxDataset::read(data)?;
-    let scoring = HeatmapScoring {
+/// How the arguments have maps prepared.
+fn scoring_of(args: &EvaluateArgs) -> HeatmapScoring {
+    HeatmapScoring {
         size: [args.size.height as usize, args.size.width as usize],
         normalize: if args.no_normalize { Normalize::None } else { Normalize::Max },
         quantize: !args.no_quantize,
         border: if args.clamp_border { Border::Clamp } else { Border::Mirror },
-    };
+    }
+}
+
+fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord> {
+    let dataset = read_annotations(data)?;
+    let record = Scorer::new(&dataset, scoring_of(args)).score_baselines()?;
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
+        write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
+    }
+    Ok(record)
+}
+
+fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
+    let dataset = read_annotations(data)?;
     let predictions = match &args.predictions {
         Some(path) => Some((path.as_path(), read_csv(path)?)),
         None => None,
     };
     let predictions = predictions.as_ref().map(|(path, rows)| (*path, rows.as_slice()));
     let classes = ontology::DIAGNOSES.map(str::to_string);
-    let scorer = Scorer::new(&dataset, scoring);
+    let scorer = Scorer::new(&dataset, scoring_of(args));
     let scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
@@ -132,7 +147,27 @@ pub fn summary(record: &EvalRecord) -> String {
             out.push_str(&map_line(&format!("{UNION}, {baseline} map"), scores));
         }
     }
+    if let Some(scores) = record.ceiling.get(UNION) {
+        out.push_str(&map_line(&format!("{UNION}, raters"), scores));
+    }
+    out.push_str(&relative_text(record));
     out
+}
+
+/// Where the maps stand between what a map without a network and what raters reach.
+fn relative_text(record: &EvalRecord) -> String {
+    let Some(union) = record.relative.get(UNION) else { return String::new() };
+    let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
+    format!(
+        "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
+         themselves)\n",
+        with_interval(&union.skill),
+    )
+}
+
+fn with_interval(score: &Score) -> String {
+    let interval = score.interval.map(|[low, high]| format!(" [{low:.3}, {high:.3}]"));
+    text(score) + &interval.unwrap_or_default()
 }
 
 fn map_line(name: &str, scores: &MapScores) -> String {

@@ -1,7 +1,6 @@
 //! `dermx explain`.
 
 use crate::args::ExplainArgs;
-use crate::config::ExplainMethod;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps::{self, Description};
 use crate::images::Images;
@@ -10,7 +9,8 @@ use crate::progress::Progress;
 use crate::stop;
 use crate::terminal::print;
 use burn::tensor::Device;
-use dermx_gradcam::GradCam;
+use dermx_data::Random;
+use dermx_gradcam::Explainer;
 use dermx_train::argmax;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,8 +28,8 @@ pub fn run(args: &ExplainArgs) -> CliResult<()> {
     let device = Device::flex();
     let trained = TrainedNetwork::open(&args.network, &device)?;
     let images = Images::open(&args.images, &trained)?;
-    let ExplainMethod::GradCam = args.method;
-    let explainer = GradCam::new(&trained.network, args.layer.as_deref())?;
+    let layer = args.layer.as_deref();
+    let explainer = Explainer::new(&trained.network, args.method, args.settings(), layer)?;
     let targets = match &args.targets {
         Some(path) => Some(read_targets(path, &images, &trained.classes)?),
         None => None,
@@ -47,7 +47,7 @@ pub fn run(args: &ExplainArgs) -> CliResult<()> {
 /// # Errors
 /// A photo that cannot be read, a failed write, or a request to stop.
 pub fn explain(
-    explainer: &GradCam,
+    explainer: &Explainer,
     trained: &TrainedNetwork,
     images: &Images,
     targets: Option<&[usize]>,
@@ -66,7 +66,12 @@ pub fn explain(
             Some(targets) => targets[range.clone()].to_vec(),
             None => predicted(trained, batch.clone()),
         };
-        let explanation = explainer.explain(batch, &targets)?;
+        // Each image has a stream of its own, so that the batch makes no difference.
+        let ids = &images.ids()[range.clone()];
+        let mut streams: Vec<Random> =
+            ids.iter().map(|id| Random::new(0, "explanation noise", 0, id)).collect();
+        let mut noise = |idx: usize| streams[idx].normal(0.0, 1.0) as f32;
+        let explanation = explainer.explain(batch, &targets, &mut noise)?;
         for (idx, heatmap) in range.clone().zip(&explanation.heatmaps) {
             heatmaps::write_npy(folder, &images.ids()[idx], heatmap)?;
         }
@@ -82,13 +87,13 @@ pub fn explain(
 /// # Errors
 /// A failed write.
 pub fn describe(
-    explainer: &GradCam,
+    explainer: &Explainer,
     images: &Images,
     target: &str,
     folder: &Path,
 ) -> CliResult<()> {
     let description = Description {
-        method: "grad_cam",
+        method: explainer.method().name(),
         layer: explainer.layer(),
         target,
         input_size: images.size().into(),

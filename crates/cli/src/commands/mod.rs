@@ -1,11 +1,14 @@
 //! One file for each command.
 
 pub mod audit;
+pub mod check;
 pub mod describe;
 pub mod evaluate;
 pub mod explain;
+pub mod fetch;
 pub mod predict;
 pub mod report;
 pub mod synth;
 pub mod tables;
 pub mod train;
+pub mod weights;

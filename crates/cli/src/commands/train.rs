@@ -7,16 +7,18 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
 use crate::predictions::{Logits, to_csv};
+use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
+use crate::weight_files;
 use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
-use dermx_gradcam::GradCam;
+use dermx_gradcam::Explainer;
 use dermx_model::{
-    Network, export_weights, import_weights, is_head, read_safetensors, set_trainable,
+    Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
@@ -174,7 +176,7 @@ fn train_seed(
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
-            let weights = write_safetensors(&export_weights(&network))?;
+            let weights = write_safetensors(&with_counters(export_weights(&network)))?;
             Ok(write_atomic(&folder.weights(), &weights)?)
         }
     }
@@ -201,7 +203,7 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
-        let path = Path::new(&config.model.weights);
+        let path = pretrained::resolve(Path::new(&config.model.weights))?;
         if !path.exists() {
             let message = format!(
                 "{}: there are no such weights; datasets/README.md says where to get them, and \
@@ -211,7 +213,7 @@ fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Ne
             return Err(CliError::new(ExitKind::MissingInput, message));
         }
         weights.retain(|name, _| is_head(name));
-        weights.extend(read_safetensors(path)?.into_iter().filter(|(name, _)| !is_head(name)));
+        weights.extend(weight_files::read(&path)?.into_iter().filter(|(name, _)| !is_head(name)));
     }
     let network = import_weights(network, &weights)
         .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;
@@ -240,7 +242,8 @@ fn predict_and_explain(
         .collect();
     write_atomic(&folder.predictions(), &to_csv(&rows, &trained.classes, true)?)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
-    let explainer = GradCam::new(&trained.network, layer)?;
+    let method = config.explain.method;
+    let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
     let (targets, target) = match config.explain.target {
         Target::Gold => (Some(test.gold_idx.as_slice()), "gold"),
         Target::Predicted => (None, "predicted"),

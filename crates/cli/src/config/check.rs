@@ -129,7 +129,15 @@ impl TrainSection {
 
 impl ExplainSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
-        checks.require(self.batch_size > 0, "explain.batch_size", "has to be at least 1");
+        for (key, value) in [
+            ("explain.num_steps", self.num_steps),
+            ("explain.num_samples", self.num_samples),
+            ("explain.patch_px", self.patch_px),
+            ("explain.stride_px", self.stride_px),
+            ("explain.batch_size", self.batch_size),
+        ] {
+            checks.require(value > 0, key, "has to be at least 1");
+        }
     }
 }
 

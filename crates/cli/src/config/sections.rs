@@ -4,6 +4,7 @@ use super::check::Checks;
 use super::document::Document;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
+use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use dermx_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
@@ -158,15 +159,6 @@ impl TrainSection {
     }
 }
 
-/// Name of an explanation method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum ExplainMethod {
-    /// Grad-CAM.
-    GradCam,
-}
-
 /// Whose logit is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,13 +173,39 @@ section! {
     /// `[explain]`: heat maps.
     ExplainSection {
         /// Which method.
-        method: ExplainMethod,
+        method: Method,
         /// `"last"`, or the name of a tap.
         layer: String,
-        /// Whose logit is explained.
+        /// Which class is explained.
         target: Target,
+        /// Whether its logit or its probability.
+        output: Output,
+        /// Integrated gradients: number of steps.
+        num_steps: usize,
+        /// SmoothGrad: number of noisy images.
+        num_samples: usize,
+        /// SmoothGrad: standard deviation of the noise in percent of the range of an image's values.
+        noise_percent: usize,
+        /// Occlusion: side of the square, in pixels.
+        patch_px: usize,
+        /// Occlusion: distance from one square to the next, in pixels.
+        stride_px: usize,
         /// Images a step.
         batch_size: usize,
+    }
+}
+
+impl ExplainSection {
+    /// What the method needs to know.
+    pub const fn settings(&self) -> Settings {
+        Settings {
+            output: self.output,
+            num_steps: self.num_steps,
+            num_samples: self.num_samples,
+            noise_percent: self.noise_percent,
+            patch_px: self.patch_px,
+            stride_px: self.stride_px,
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod audit;
 mod broken_input;
+mod check;
 mod conformance;
 mod dermx;
 mod determinism;
 mod foreign_heatmaps;
 mod resume;
 mod stages;
+mod table_6;
+mod weights;

@@ -114,6 +114,7 @@ impl Rater {
             tags: tags(photo, random),
             instances,
             unknown: Vec::new(),
+            respelled: Vec::new(),
         }
     }
 

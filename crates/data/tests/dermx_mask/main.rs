@@ -219,6 +219,11 @@ proptest! {
         prop_assert_eq!(left.union(&right), Mask::from_dense(&union, size));
         let both = a.iter().zip(&b).filter(|&(a, b)| a & b == 1).count();
         prop_assert_eq!(left.intersection_area(&right), both);
+        let (one, two) = (Mask::in_at_least(1, &[&left, &right]), Mask::in_at_least(2, &[&left, &right]));
+        prop_assert_eq!(one, Some(Mask::from_dense(&union, size)));
+        prop_assert_eq!(two.map(|mask| mask.area()), Some(both));
+        let majority = Mask::in_at_least(2, &[&left, &right, &left]);
+        prop_assert_eq!(majority, Some(left.clone()));
         let all = Mask::union_all([left.clone(), right, left]).unwrap();
         prop_assert_eq!(all, Mask::from_dense(&union, size));
     }

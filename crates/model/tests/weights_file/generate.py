@@ -35,3 +35,20 @@ save_file(counted, HERE / "counted.safetensors", metadata={"format": "pt"})
 for dtype in [np.float16, np.float64]:
     name = np.dtype(dtype).name
     save_file({"fc.bias": np.ones(2, dtype=dtype)}, HERE / f"{name}.safetensors")
+
+# NumPy has no 16-bit floats of the other kind; PyTorch 2.15.0 wrote this one.
+try:
+    import torch
+    from safetensors.torch import save_file as save_torch
+except ImportError:
+    print("without PyTorch, bfloat16.safetensors stays as it is")
+else:
+    save_torch({"fc.bias": torch.ones(2, dtype=torch.bfloat16)}, HERE / "bfloat16.safetensors")
+
+# Torchvision 0.29.2's names, in its order.
+try:
+    from torchvision.models import resnet18
+except ImportError:
+    print("without torchvision, resnet18_names.txt stays as it is")
+else:
+    (HERE / "resnet18_names.txt").write_text("\n".join(resnet18().state_dict()) + "\n")

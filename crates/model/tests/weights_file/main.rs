@@ -5,8 +5,8 @@ mod networks;
 
 use burn::tensor::Device;
 use dermx_model::{
-    Architecture, NamedTensor, Network, WeightsError, export_weights, import_weights,
-    read_safetensors, write_safetensors,
+    Architecture, Misshapen, NamedTensor, Network, WeightsError, export_weights, import_partial,
+    import_weights, read_weights, with_counters, write_safetensors,
 };
 use networks::{Weights, bits, gap, seeded, seeded_images, seeded_weights, values};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,9 @@ fn plain() -> Weights {
     ])
 }
 
+/// Names of the weights of torchvision's ResNet-18, in its order; `generate.py` writes them.
+const RESNET18_NAMES: &str = include_str!("resnet18_names.txt");
+
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights_file").join(name)
 }
@@ -52,7 +55,7 @@ fn read_error(bytes: &[u8]) -> WeightsError {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("broken.safetensors");
     std::fs::write(&path, bytes).expect("writes");
-    let error = read_safetensors(&path).expect_err("refused");
+    let error = read_weights(&path).expect_err("refused");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     error
 }
@@ -78,7 +81,7 @@ fn import_error(alter: impl Fn(&mut Weights)) -> String {
 
 #[test]
 fn a_file_of_pythons_safetensors_is_read_bit_for_bit() {
-    let found = read_safetensors(&golden("plain.safetensors")).expect("reads");
+    let found = read_weights(&golden("plain.safetensors")).expect("reads");
     assert_same_bits(&found, &plain());
 }
 
@@ -89,18 +92,63 @@ fn a_written_file_has_the_bytes_of_pythons() {
 }
 
 #[test]
-fn metadata_and_counters_of_pytorch_are_passed_over() {
-    let found = read_safetensors(&golden("counted.safetensors")).expect("reads");
-    assert_same_bits(&found, &Weights::from([("fc.bias".into(), tensor(&[1], &[0.3]))]));
+fn metadata_are_passed_over_and_counters_read() {
+    let found = read_weights(&golden("counted.safetensors")).expect("reads");
+    let counter = ("bn1.num_batches_tracked".into(), tensor(&[], &[7.0]));
+    assert_same_bits(&found, &Weights::from([("fc.bias".into(), tensor(&[1], &[0.3])), counter]));
 }
 
 #[test]
-fn other_types_are_refused_by_name() {
-    for (file, dtype) in [("float16.safetensors", "F16"), ("float64.safetensors", "F64")] {
-        let path = golden(file);
-        let error = read_safetensors(&path).expect_err("refused").to_string();
-        assert_eq!(error, format!("{}: `fc.bias` is {dtype}; expected F32", path.display()));
+fn counters_are_written_as_pytorch_has_them() {
+    let found = read_weights(&golden("counted.safetensors")).expect("reads");
+    let written = write_safetensors(&found).expect("writes");
+    let header = String::from_utf8_lossy(&written);
+    assert!(header.contains(r#""bn1.num_batches_tracked":{"dtype":"I64","shape":[]"#), "{header}");
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("counted.safetensors");
+    std::fs::write(&path, written).expect("writes");
+    assert_same_bits(&read_weights(&path).expect("reads"), &found);
+}
+
+#[test]
+fn other_types_of_floats_are_converted() {
+    for dtype in ["float16", "bfloat16", "float64"] {
+        let found = read_weights(&golden(&format!("{dtype}.safetensors"))).expect("reads");
+        assert_same_bits(&found, &Weights::from([("fc.bias".into(), tensor(&[2], &[1.0, 1.0]))]));
     }
+}
+
+#[test]
+fn a_file_with_names_of_timms_is_read_by_torchvisions() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("timm.safetensors");
+    let read = |names: &[&str]| {
+        let tensors: Weights =
+            names.iter().map(|name| (name.to_string(), tensor(&[1], &[1.0]))).collect();
+        std::fs::write(&path, write_safetensors(&tensors).expect("writes")).expect("writes");
+        read_weights(&path)
+    };
+    let timm = ["conv_stem.weight", "blocks.0.0.conv_dw.weight", "classifier.bias"];
+    let found = read(&timm).expect("reads");
+    let expected = ["classifier.1.bias", "features.0.0.weight", "features.1.0.block.0.0.weight"];
+    assert!(found.keys().eq(expected), "{:?}", found.keys());
+    let error = read(&[&timm[..], &["features.0.0.weight"]].concat()).expect_err("refused");
+    assert!(error.to_string().contains("both torchvision's `features.0.0.weight`"), "{error}");
+}
+
+#[test]
+fn every_batch_normalization_gets_a_counter() {
+    let weights = with_counters(export_weights(&resnet18(1)));
+    let names: Vec<&str> = RESNET18_NAMES.lines().collect();
+    let mut found: Vec<&str> = weights.keys().map(String::as_str).collect();
+    found.sort_unstable_by_key(|name| names.iter().position(|other| other == name));
+    assert_eq!(found, names);
+    assert_eq!(weights["bn1.num_batches_tracked"], tensor(&[], &[0.0]));
+    let kept = Weights::from([
+        ("bn1.running_mean".into(), tensor(&[1], &[0.5])),
+        ("bn1.num_batches_tracked".into(), tensor(&[], &[7.0])),
+    ]);
+    assert_same_bits(&with_counters(kept.clone()), &kept);
 }
 
 #[test]
@@ -111,7 +159,7 @@ fn a_network_comes_back_from_a_file_bit_for_bit() {
     let weights = export_weights(&network);
     let written = write_safetensors(&weights).expect("writes");
     std::fs::write(&path, &written).expect("writes");
-    let read = read_safetensors(&path).expect("reads");
+    let read = read_weights(&path).expect("reads");
     assert_same_bits(&read, &weights);
 
     let other = resnet18(2);
@@ -203,6 +251,47 @@ fn all_problems_are_counted_and_the_first_eight_named() {
 }
 
 #[test]
+fn every_difference_is_listed_in_the_error() {
+    let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+    let mut weights = seeded_weights(&network, 1);
+    weights.retain(|name, _| name.starts_with("fc."));
+    weights.insert("fc.weight".into(), tensor(&[512, 2], &[0.0; 1024]));
+    weights.insert("head".into(), tensor(&[1], &[0.0]));
+    let error = import_weights(network, &weights).expect_err("refused");
+    let WeightsError::Misfit(misfit) = error else { panic!("{error}") };
+    assert_eq!(misfit.missing.len(), 100);
+    assert_eq!(misfit.unexpected, ["head"]);
+    let [Misshapen { name, found, expected }] = misfit.misshapen.as_slice() else { panic!() };
+    assert_eq!(
+        (name.as_str(), &found[..], &expected[..]),
+        ("fc.weight", &[512, 2][..], &[2, 512][..])
+    );
+    assert_eq!(misfit.num_differences(), 102);
+}
+
+#[test]
+fn a_partial_import_takes_what_fits_and_tells_the_rest() {
+    let network = resnet18(1);
+    let before = export_weights(&network);
+    let mut weights = seeded_weights(&network, 2);
+    weights.remove("bn1.weight");
+    weights.insert("fc.weight".into(), tensor(&[3, 512], &[0.0; 1536]));
+    weights.insert("head".into(), tensor(&[1], &[0.0]));
+    let (network, misfit) = import_partial(network, &weights);
+    assert_eq!(
+        (&misfit.missing[..], &misfit.unexpected[..]),
+        (&["bn1.weight".into()][..], &["head".into()][..])
+    );
+    assert_eq!(misfit.misshapen[0].name, "fc.weight");
+    let mut expected = weights.clone();
+    expected.remove("head");
+    for name in ["bn1.weight", "fc.weight"] {
+        expected.insert(name.into(), before[name].clone());
+    }
+    assert_same_bits(&export_weights(&network), &expected);
+}
+
+#[test]
 fn weights_of_another_depth_do_not_fit() {
     let deep = gap(Architecture::Resnet50, 2).init(&Device::flex());
     let error = import_weights(deep, &export_weights(&resnet18(1))).expect_err("refused");
@@ -233,7 +322,6 @@ fn what_is_not_safetensors_is_refused() {
     assert!(write_safetensors(&Weights::new()).is_ok());
     for (what, bytes) in [
         ("text", b"model = resnet18\nclasses = 2\n".to_vec()),
-        ("a zip archive, as PyTorch saves", [b"PK\x03\x04".to_vec(), vec![0; 60]].concat()),
         ("a header of 2^64 - 1 bytes", [vec![0xFF; 8], vec![0; 60]].concat()),
         ("a header that is no JSON", file_of("not JSON", &[])),
         ("offsets that end before they start", of("[2]", "[8,0]")),
@@ -241,6 +329,13 @@ fn what_is_not_safetensors_is_refused() {
         ("a shape that does not fill its offsets", of("[1]", "[0,8]")),
         ("a shape beyond all numbers", of("[4294967296,4294967296,4294967296]", "[0,8]")),
         ("a negative size", of("[-2]", "[0,8]")),
+        ("a header over 100 MB", [&100_000_001_u64.to_le_bytes()[..], &[b'{'; 60]].concat()),
+        ("a shape of too many axes", of(&format!("{:?}", [1; 100]), "[0,8]")),
+        (
+            "an unknown key",
+            file_of(r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"b":1}}"#, &[]),
+        ),
+        ("deep nesting", file_of(&"[".repeat(100_000), &[])),
     ] {
         let error = read_error(&bytes).to_string();
         assert!(error.contains("not a valid safetensors file"), "{what}: {error}");
@@ -249,16 +344,51 @@ fn what_is_not_safetensors_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("right.safetensors");
     std::fs::write(&path, of("[2]", "[0,8]")).expect("writes");
-    assert_eq!(read_safetensors(&path).expect("reads")["a"], tensor(&[2], &[0.0; 2]));
+    assert_eq!(read_weights(&path).expect("reads")["a"], tensor(&[2], &[0.0; 2]));
+}
+
+/// A file with these entries (name, type, shape, offsets) and `num_bytes` bytes of values.
+fn file_with(entries: &[(&str, &str, &str, &str)], num_bytes: usize) -> Vec<u8> {
+    let entries = entries.iter().map(|(name, dtype, shape, offsets)| {
+        format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}"#)
+    });
+    let header = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
+    file_of(&header, &vec![0; num_bytes])
+}
+
+#[test]
+fn a_tensor_that_is_not_where_it_should_be_is_named() {
+    let first = ("first", "F32", "[1]", "[0,4]");
+    for (what, entries, num_bytes) in [
+        ("twice", [first, first], 4),
+        ("twice, apart", [first, ("first", "F32", "[1]", "[4,8]")], 8),
+        ("overlap", [first, ("b", "F32", "[1]", "[2,6]")], 6),
+        ("the same bytes", [first, ("b", "F32", "[1]", "[0,4]")], 4),
+        ("a gap", [first, ("b", "F32", "[1]", "[5,9]")], 9),
+        ("the last number", [first, ("b", "F32", "[1]", "[4,18446744073709551615]")], 8),
+        ("two bytes a value", [first, ("b", "F16", "[2]", "[4,12]")], 12),
+        ("eight bytes a value", [first, ("b", "I64", "[1]", "[4,8]")], 8),
+        ("no such type", [first, ("b", "F8", "[4]", "[4,8]")], 8),
+    ] {
+        let error = read_error(&file_with(&entries, num_bytes)).to_string();
+        let name = if what.starts_with("twice") { "`first`" } else { "`b`" };
+        let name = if what == "the same bytes" { "`" } else { name };
+        assert!(error.contains(name), "{what}: {error}");
+    }
+    let good = file_with(&[("b", "F32", "[1]", "[4,8]"), first, ("c", "F32", "[0]", "[4,4]")], 8);
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("right.safetensors");
+    std::fs::write(&path, good).expect("writes");
+    assert_eq!(read_weights(&path).expect("reads").len(), 3);
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let path = golden("none.safetensors");
-    let error = read_safetensors(&path).expect_err("refused");
+    let error = read_weights(&path).expect_err("refused");
     assert!(matches!(error, WeightsError::Io { .. }));
     assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
     let folder = golden("");
-    let error = read_safetensors(&folder).expect_err("refused");
+    let error = read_weights(&folder).expect_err("refused");
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
 }

@@ -1,6 +1,6 @@
 //! A small report whose numbers are easy to check by eye.
 
-use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub fn sample() -> ReportInput {
 
 fn over(mean: f64, std: f64) -> Score {
     let seeds = vec![Some(mean - std), Some(mean + std)];
-    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds }
+    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds, interval: None }
 }
 
 fn of_rows(mean: f64, n: usize) -> Score {
@@ -73,6 +73,11 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
             ("random".to_owned(), maps(0.19, 0.202, score)),
             ("centre_gaussian".to_owned(), maps(0.26, 0.24, score)),
         ]),
+        ceiling: maps(0.6, 0.67, score),
+        relative: BTreeMap::from([(
+            UNION.to_owned(),
+            RelativeScores { skill: score(0.03), ..RelativeScores::default() },
+        )]),
         confusion_matrices: vec![vec![vec![1, 1], vec![0, 2]]; seeds.len()],
         scoring: BTreeMap::from([("grid".to_owned(), "300x400".into())]),
         ..EvalRecord::default()

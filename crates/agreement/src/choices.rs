@@ -1,0 +1,138 @@
+//! What a table counts and how, and what the study chose for each of its tables.
+
+use dermx_data::ImageSize;
+use dermx_eval::{Pairs, Spread, ZeroDivision};
+use serde::{Deserialize, Serialize};
+
+/// Which evaluations take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evaluations {
+    /// Every evaluation, discarded ones too.
+    All,
+    /// At least one diagnosis and no discard tag.
+    Accepted,
+    /// Accepted, without those whose several diagnoses the other raters of the image do not settle.
+    Settled,
+    /// Accepted, with exactly one diagnosis.
+    Single,
+}
+
+/// What an evaluation with several diagnoses says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeveralDiagnoses {
+    /// The alphabetically first.
+    First,
+    /// Yes to each of them.
+    Any,
+    /// Nothing: it is left out.
+    Drop,
+}
+
+/// What becomes of two outlines of which one is empty, since only one rater saw the characteristic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OneEmpty {
+    /// They are compared: F1 is 0.
+    Include,
+    /// They are left out.
+    Exclude,
+}
+
+/// Everything that can be chosen for a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Choices {
+    /// Which evaluations take part.
+    pub evaluations: Evaluations,
+    /// What an evaluation with several diagnoses says.
+    pub several_diagnoses: SeveralDiagnoses,
+    /// Which pairs of raters are compared.
+    pub pairs: Pairs,
+    /// Pairs of outlines of which one is empty.
+    pub one_empty: OneEmpty,
+    /// What an F1 or a sensitivity of 0/0 counts as.
+    pub zero_division: ZeroDivision,
+    /// Which standard deviation.
+    pub std: Spread,
+    /// The size that outlines are brought to before they are compared; their own without it.
+    pub resolution: Option<ImageSize>,
+}
+
+/// The tables of the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Table 1 and the DermX row of Table 4: images by source and gold standard.
+    Images,
+    /// Table 2a: raters against the gold standard.
+    Gold,
+    /// Table 2b: raters against each other, diagnosis.
+    Diagnosis,
+    /// Table 3a and appendix Table 1: raters against each other, presence of characteristics.
+    Presence,
+    /// Table 3b: raters against each other, outlines of characteristics.
+    Outlines,
+}
+
+impl Table {
+    /// What the study chose.
+    ///
+    /// # Source
+    /// Found on the data: these choices give every printed cell.
+    pub fn choices(self) -> Choices {
+        let presence = Choices {
+            evaluations: Evaluations::Accepted,
+            several_diagnoses: SeveralDiagnoses::First,
+            pairs: Pairs::Ordered,
+            one_empty: OneEmpty::Include,
+            zero_division: ZeroDivision::Zero,
+            std: Spread::Population,
+            resolution: None,
+        };
+        match self {
+            Self::Gold | Self::Diagnosis | Self::Presence => presence,
+            Self::Images => Choices { evaluations: Evaluations::Single, ..presence },
+            Self::Outlines => Choices {
+                evaluations: Evaluations::Single,
+                zero_division: ZeroDivision::Undefined,
+                std: Spread::Sample,
+                ..presence
+            },
+        }
+    }
+}
+
+/// Choices that replace the study's in every table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Replaces [`Choices::evaluations`].
+    pub evaluations: Option<Evaluations>,
+    /// Replaces [`Choices::several_diagnoses`].
+    pub several_diagnoses: Option<SeveralDiagnoses>,
+    /// Replaces [`Choices::pairs`].
+    pub pairs: Option<Pairs>,
+    /// Replaces [`Choices::one_empty`].
+    pub one_empty: Option<OneEmpty>,
+    /// Replaces [`Choices::zero_division`].
+    pub zero_division: Option<ZeroDivision>,
+    /// Replaces [`Choices::std`].
+    pub std: Option<Spread>,
+    /// Replaces [`Choices::resolution`].
+    pub resolution: Option<ImageSize>,
+}
+
+impl Overrides {
+    /// The choices for `table`.
+    pub fn choices(&self, table: Table) -> Choices {
+        let study = table.choices();
+        Choices {
+            evaluations: self.evaluations.unwrap_or(study.evaluations),
+            several_diagnoses: self.several_diagnoses.unwrap_or(study.several_diagnoses),
+            pairs: self.pairs.unwrap_or(study.pairs),
+            one_empty: self.one_empty.unwrap_or(study.one_empty),
+            zero_division: self.zero_division.unwrap_or(study.zero_division),
+            std: self.std.unwrap_or(study.std),
+            resolution: self.resolution.or(study.resolution),
+        }
+    }
+}

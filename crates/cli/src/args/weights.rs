@@ -1,0 +1,71 @@
+//! Arguments of `dermx weights`.
+
+use clap::{Args, Subcommand};
+use dermx_model::Architecture;
+use std::path::PathBuf;
+
+/// What `dermx weights` can do.
+#[derive(Debug, Subcommand)]
+pub enum WeightsCommand {
+    /// Tell what a file of weights holds, and which network it fits.
+    Inspect(InspectArgs),
+    /// Write weights as safetensors with torchvision's names, which PyTorch loads strictly.
+    Convert(ConvertArgs),
+    /// Download torchvision's ImageNet weights, and check them.
+    Fetch(FetchArgs),
+}
+
+/// Arguments of `dermx weights inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx weights inspect resnet50-0676ba61.pth")]
+pub struct InspectArgs {
+    /// A .pth or safetensors file, or the name of fetched weights. Nothing in it is executed.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `dermx weights convert`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx weights convert efficientnet_b0_of_timm.pth weights.safetensors"
+)]
+pub struct ConvertArgs {
+    /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The safetensors file to write: 32-bit floats, and counters for batch normalization.
+    #[arg(value_name = "OUT.safetensors")]
+    pub output: PathBuf,
+    /// Refuse weights that do not fit this architecture.
+    #[arg(long)]
+    pub arch: Option<Architecture>,
+}
+
+/// Arguments of `dermx weights fetch`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. `--weights resnet50` then means the fetched file."
+)]
+pub struct FetchArgs {
+    /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7; newer
+    /// weights are resnet50_v2, resnet101_v2, resnet152_v2, efficientnet_b1_v2. Or a file of
+    /// torchvision's by name, with the hash that it ends in.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The folder for the file; without it, `dermx` in the folder of the system for caches, where
+    /// `--weights` looks for names.
+    #[arg(long, value_name = "DIR", env = "DERMX_CACHE")]
+    pub dir: Option<PathBuf>,
+    /// Where the files are.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DERMX_WEIGHTS_URL",
+        default_value = "https://download.pytorch.org/models/",
+        hide = true
+    )]
+    pub base_url: String,
+}

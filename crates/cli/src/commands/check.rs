@@ -1,0 +1,259 @@
+//! `dermx dataset check`.
+
+use crate::args::CheckArgs;
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::progress::Progress;
+use crate::run_folder::to_json;
+use crate::terminal::print;
+use dermx_data::{
+    AnnotationCheck, DermxDataset, Evaluation, Finding, FindingKind, ImageSize, Manifest, PhotoSet,
+    check_annotated_photos, check_annotations, check_patients, check_photos, read_patients,
+};
+use dermx_train::write_atomic;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Name of the photos of `--images`.
+const IMAGES: &str = "images";
+/// Findings of one kind that the text shows.
+const MAX_SHOWN: usize = 20;
+
+/// Prints what a data set's user should know about it.
+///
+/// # Errors
+/// A file or folder of the arguments that cannot be read; after all was printed, findings with which
+/// results would be wrong or could not be computed.
+pub fn run(args: &CheckArgs) -> CliResult<()> {
+    let check = Check::of(args)?;
+    match args.json {
+        true => print(to_json(&check)?)?,
+        false => print(check.text())?,
+    }
+    check.result()
+}
+
+/// What was checked and found; a count is absent where there was nothing to count.
+#[derive(Debug, Default, Serialize)]
+struct Check {
+    /// Counts of annotations, masks and rows; their findings stand in `findings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<AnnotationCheck>,
+    /// Of each folder of photos.
+    num_photos: BTreeMap<String, usize>,
+    num_pairs: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patients: Option<PatientSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<ManifestSummary>,
+    num_errors: usize,
+    num_findings: BTreeMap<FindingKind, usize>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct PatientSummary {
+    num_patients: usize,
+    num_photos_without_patient: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ManifestSummary {
+    num_files: usize,
+    num_bytes: u64,
+    hash: String,
+}
+
+impl Check {
+    fn of(args: &CheckArgs) -> CliResult<Self> {
+        let sets = photo_sets(args)?;
+        let mut check = Self::default();
+        let annotated = match &args.data {
+            Some(root) => check.add_annotations(root)?,
+            None => None,
+        };
+        check.add_photos(&sets, annotated.as_ref());
+        if let Some(table) = &args.patients {
+            check.add_patients(table, &sets)?;
+        }
+        if args.manifest.is_some() || args.write_manifest.is_some() {
+            check.add_manifest(args)?;
+        }
+        check.findings.sort();
+        for finding in &check.findings {
+            *check.num_findings.entry(finding.kind).or_default() += 1;
+            check.num_errors += usize::from(finding.kind.is_error());
+        }
+        Ok(check)
+    }
+
+    /// Checks annotations. Returns the size of each image where they can be read.
+    fn add_annotations(&mut self, root: &Path) -> CliResult<Option<BTreeMap<String, ImageSize>>> {
+        let mut annotations = check_annotations(root)?;
+        self.findings.append(&mut annotations.findings);
+        self.annotations = Some(annotations);
+        let size = |one: &Evaluation| (one.image_id.clone(), one.size);
+        let dataset = DermxDataset::read(root).ok();
+        Ok(dataset.map(|dataset| dataset.evaluations().iter().map(size).collect()))
+    }
+
+    /// Checks photos, and those of `--images` against the sizes of annotated images.
+    fn add_photos(&mut self, sets: &[PhotoSet], annotated: Option<&BTreeMap<String, ImageSize>>) {
+        let total = sets.iter().map(|set| set.photos.len()).sum();
+        let progress = Mutex::new(Progress::new("photos", total, "img"));
+        let photos = check_photos(sets, &|done, _| {
+            // A poisoned lock would only cost a progress line.
+            if let Ok(mut progress) = progress.lock() {
+                progress.set(done, String::new());
+            }
+        });
+        if let (Ok(progress), true) = (progress.into_inner(), total > 0) {
+            progress.finish(&format!("{total} checked"));
+        }
+        let images = sets.iter().find(|set| set.name == IMAGES);
+        if let (Some(images), Some(annotated)) = (images, annotated) {
+            self.findings.extend(check_annotated_photos(annotated, images, &photos));
+        }
+        self.findings.extend(photos.findings);
+        (self.num_photos, self.num_pairs) = (photos.num_photos, photos.num_pairs);
+    }
+
+    fn add_patients(&mut self, table: &Path, sets: &[PhotoSet]) -> CliResult<()> {
+        if sets.len() < 2 {
+            return Err(usage("--patients needs two folders of photos: --split or --images"));
+        }
+        let patients = check_patients(table, &read_patients(table)?, sets);
+        self.findings.extend(patients.findings);
+        self.patients = Some(PatientSummary {
+            num_patients: patients.num_patients,
+            num_photos_without_patient: patients.num_photos_without_patient,
+        });
+        Ok(())
+    }
+
+    fn add_manifest(&mut self, args: &CheckArgs) -> CliResult<()> {
+        let folder = args.folder.as_ref().or(args.data.as_ref());
+        let folder = folder.ok_or_else(|| usage("a manifest needs --folder or --data"))?;
+        let file = args.manifest.as_deref().or(args.write_manifest.as_deref());
+        let found = Manifest::of_folder(folder, file)?;
+        if let Some(path) = &args.manifest {
+            self.findings.extend(Manifest::read(path)?.compare(&found, folder));
+        }
+        if let Some(path) = &args.write_manifest {
+            write_atomic(path, found.to_text().as_bytes())?;
+        }
+        self.manifest = Some(ManifestSummary {
+            num_files: found.num_files(),
+            num_bytes: found.num_bytes(),
+            hash: found.hash().to_string(),
+        });
+        Ok(())
+    }
+
+    /// The counts, then the findings of each kind, errors first.
+    fn text(&self) -> String {
+        let mut lines = self.summary();
+        for group in self.findings.chunk_by(|one, other| one.kind == other.kind) {
+            let kind = group[0].kind;
+            let errors = if kind.is_error() { " (error)" } else { "" };
+            lines.push(format!("\n{}{errors}: {}", name(kind), group.len()));
+            let shown = group.iter().take(MAX_SHOWN);
+            lines.extend(shown.map(|one| format!("  {}: {}", one.path.display(), one.message)));
+            if group.len() > MAX_SHOWN {
+                lines.push(format!("  and {} more; --json lists all", group.len() - MAX_SHOWN));
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(found) = &self.annotations {
+            lines.push(format!(
+                "annotations: {} of {} files read, {} images, {} rows of metadata, {} folds",
+                found.num_evaluations,
+                found.num_annotation_files,
+                found.num_evaluated_images,
+                found.num_metadata_images,
+                found.num_folds
+            ));
+            lines.push(format!(
+                "masks: {} of {} equal their outlines; {} files, {} rows",
+                found.masks_equal, found.masks_compared, found.num_mask_files, found.num_mask_rows
+            ));
+        }
+        if !self.num_photos.is_empty() {
+            let sets = self.num_photos.iter().map(|(name, number)| format!("{name} {number}"));
+            let sets = sets.collect::<Vec<_>>().join(", ");
+            lines.push(format!("photos: {sets}; {} pairs compared", self.num_pairs));
+        }
+        if let Some(PatientSummary { num_patients, num_photos_without_patient }) = &self.patients {
+            lines.push(format!(
+                "patients: {num_patients}; {num_photos_without_patient} photos without a patient"
+            ));
+        }
+        if let Some(ManifestSummary { num_files, num_bytes, hash }) = &self.manifest {
+            lines.push(format!("manifest: {num_files} files, {num_bytes} bytes, BLAKE3 {hash}"));
+        }
+        let num_others = self.findings.len() - self.num_errors;
+        lines.push(format!("findings: {} errors, {num_others} others", self.num_errors));
+        lines
+    }
+
+    /// Exit code 65 if there are errors.
+    fn result(&self) -> CliResult<()> {
+        let errors = self.num_findings.iter().filter(|(kind, _)| kind.is_error());
+        let errors: Vec<String> =
+            errors.map(|(kind, number)| format!("{number} {}", name(*kind))).collect();
+        match errors.is_empty() {
+            true => Ok(()),
+            false => {
+                let message = format!(
+                    "results on these data would be wrong or cannot be computed: {}",
+                    errors.join(", ")
+                );
+                Err(CliError::new(ExitKind::BadData, message))
+            }
+        }
+    }
+}
+
+/// The folders of photos that the arguments name.
+fn photo_sets(args: &CheckArgs) -> CliResult<Vec<PhotoSet>> {
+    let images = args.images.iter().map(|folder| (IMAGES, folder));
+    let splits = args.splits.iter().map(|split| (split.name.as_str(), &split.folder));
+    let mut sets: Vec<PhotoSet> = Vec::new();
+    for (name, folder) in images.chain(splits) {
+        if sets.iter().any(|set| set.name == name) {
+            return Err(usage(format!(
+                "two folders of photos are called `{name}`; rename a --split"
+            )));
+        }
+        sets.push(PhotoSet::read(name, folder)?);
+    }
+    Ok(sets)
+}
+
+fn usage(message: impl Into<String>) -> CliError {
+    CliError::new(ExitKind::Usage, message)
+}
+
+/// A kind in words.
+fn name(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Missing => "missing",
+        FindingKind::Unreadable => "unreadable",
+        FindingKind::SizeMismatch => "of another size",
+        FindingKind::MaskDiffers => "mask unlike its outline",
+        FindingKind::Leakage => "leakage",
+        FindingKind::Changed => "changed",
+        FindingKind::WrongRow => "wrong row",
+        FindingKind::OtherSpelling => "other spelling",
+        FindingKind::Extra => "not needed",
+        FindingKind::StaleRow => "row about no file",
+        FindingKind::UnknownLabel => "unknown label",
+        FindingKind::Duplicate => "duplicate",
+        FindingKind::NearDuplicate => "near duplicate",
+    }
+}

@@ -1,0 +1,183 @@
+"""Table 6 of heat maps on the DermX masks, with NumPy, Pillow and scikit-image.
+
+    python generate.py ROOT > golden.json          rule-made maps; the golden file of the test
+    python generate.py ROOT --maps DIR             Table 6 of the .npy files in DIR
+    python generate.py ROOT --write-maps DIR       only writes the rule-made maps
+
+ROOT holds annotations/, masks/ and metadata.csv. Made with NumPy 2.4.6, Pillow 12.1.0 (13 gives the
+same here) and scikit-image 0.26; wall time goes to standard error.
+
+The rule: images in the order of their ids, number i; a map has 10 rows and 13 columns. By i mod 5:
+0 noise, 1 a blob, 2 one cell of 3.5, 3 zeros, 4 the constant 0.25. Noise and the blob's middle come
+from SplitMix64; the blob is 1 / (1 + squared distance in cells).
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.transform import resize
+
+SIZE = (300, 400)
+MAP = (10, 13)
+DIAGNOSES = {"Acne", "Actinic keratosis", "Psoriasis", "Seborrheic dermatitis", "Viral warts",
+             "Vitiligo"}
+DISCARD = {"Other-disease", "Low-quality"}
+U64 = np.uint64
+
+
+def mix(seed):
+    with np.errstate(over="ignore"):
+        z = np.asarray(seed, dtype=U64) + U64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> U64(30))) * U64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> U64(27))) * U64(0x94D049BB133111EB)
+        return z ^ (z >> U64(31))
+
+
+def fractions(number, count):
+    """`count` numbers in [0, 1) for the image of that number."""
+    values = mix(U64(1000 * number) + np.arange(count, dtype=U64))
+    return (values >> U64(40)).astype(np.float64) / (1 << 24)
+
+
+def rule_map(number):
+    kind = number % 5
+    if kind == 0:
+        return fractions(number, MAP[0] * MAP[1]).reshape(MAP)
+    if kind == 1:
+        row, column = fractions(number, 2) * MAP
+        distance = (np.arange(MAP[0])[:, None] - row) ** 2 + (np.arange(MAP[1]) - column) ** 2
+        return 1 / (1 + distance)
+    values = np.zeros(MAP)
+    if kind == 2:
+        values.flat[number % values.size] = 3.5
+    if kind == 4:
+        values[:] = 0.25
+    return values
+
+
+def prepare(values):
+    """Divided by its maximum, cut to 256 levels, brought to the size of the masks."""
+    values = np.maximum(values, 0)
+    largest = values.max()
+    values = values / largest if largest > 0 else values
+    levels = np.floor(255 * values).astype(np.uint8)
+    return resize(levels, SIZE, order=1)
+
+
+def evaluations(root):
+    """(image, rater) with its tags, and its characteristics with the files of their instances."""
+    found = []
+    for path in sorted((root / "annotations").glob("*.json")):
+        rater, image = path.stem.split("_", 1)
+        data = json.loads(path.read_text(encoding="utf-8"))
+        tags, outlined = set(), defaultdict(list)
+        instance = 0
+        for annotation in data["annotations"]:
+            if "tag" in annotation:
+                tags.add(annotation["name"])
+            else:
+                outlined[annotation["name"]].append(f"{path.stem}_{instance:05}.png")
+                instance += 1
+        found.append((image, rater, tags, outlined))
+    return found
+
+
+def is_single(tags):
+    return len(tags & DIAGNOSES) == 1 and not tags & DISCARD
+
+
+def read_mask(root, names):
+    masks = [np.asarray(Image.open(root / "masks/masks" / name)) > 0 for name in names]
+    return np.logical_or.reduce(masks)
+
+
+def shrink(mask):
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(image.resize((SIZE[1], SIZE[0]), Image.NEAREST)) > 0
+
+
+def scores(values, mask):
+    """F1, sensitivity, specificity, mass; None where 0/0."""
+    inside = values[mask].sum()
+    total, size = values.sum(), mask.sum()
+    outside = (1 - values)[~mask].sum()
+
+    def ratio(part, whole):
+        return float(part / whole) if whole > 0 else None
+
+    return (ratio(2 * inside, total + size), ratio(inside, size), ratio(outside, (~mask).sum()),
+            ratio(inside, total))
+
+
+def table(root, map_of):
+    with open(root / "metadata.csv", encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter=";")
+        images = sorted(row["current_filename"].rsplit(".", 1)[0] for row in rows)
+    number = {image: index for index, image in enumerate(images)}
+    all_evaluations = evaluations(root)
+    scored = {image for image, _, tags, _ in all_evaluations if is_single(tags)}
+    rows = defaultdict(list)
+    counts = {"masks": 0, "unions": 0, "all_masks": 0, "all_unions": 0}
+    prepared = {}
+    for image, _, _, outlined in all_evaluations:
+        if not outlined:
+            continue
+        counts["all_unions"] += 1
+        counts["all_masks"] += len(outlined)
+        if image not in scored:
+            continue
+        if image not in prepared:
+            prepared = {image: prepare(map_of(image, number[image]))}
+        masks = {name: read_mask(root, files) for name, files in outlined.items()}
+        for name, mask in masks.items():
+            rows[name].append(scores(prepared[image], shrink(mask)))
+        union = np.logical_or.reduce(list(masks.values()))
+        rows["Union"].append(scores(prepared[image], shrink(union)))
+        counts["masks"] += len(masks)
+        counts["unions"] += 1
+    table_6 = {}
+    for name, values in sorted(rows.items()):
+        table_6[name] = {}
+        for place, score in enumerate(["f1", "sensitivity", "specificity", "mass"]):
+            defined = [row[place] for row in values if row[place] is not None]
+            table_6[name][score] = {
+                "mean": float(np.mean(defined)),
+                "std": float(np.std(defined, ddof=1)),
+                "n": len(defined),
+                "undefined": len(values) - len(defined),
+            }
+    return {"counts": counts, "table_6": table_6}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--maps", type=Path)
+    parser.add_argument("--write-maps", type=Path)
+    args = parser.parse_args()
+    start = time.perf_counter()
+    if args.write_maps:
+        names = (args.root / "metadata.csv").read_text(encoding="utf-8").splitlines()[1:]
+        images = sorted(line.split(";")[3].rsplit(".", 1)[0] for line in names)
+        args.write_maps.mkdir(exist_ok=True)
+        for number, image in enumerate(images):
+            np.save(args.write_maps / f"{image}.npy", rule_map(number).astype(np.float32))
+        return
+    if args.maps:
+        result = table(args.root, lambda image, _: np.load(args.maps / f"{image}.npy"))
+    else:
+        result = table(args.root, lambda _, number: rule_map(number).astype(np.float32))
+    json.dump(result, sys.stdout, indent=1)
+    print()
+    print(f"{time.perf_counter() - start:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Checks with PyTorch what tests cannot: that `dermx` and PyTorch read each other's files.
+
+    pip install torch==2.15.0 torchvision==0.29.2 safetensors==0.8.0
+    cargo build --release --workspace
+    python check_with_torch.py target/release/dermx
+
+For each network: PyTorch saves random weights, `dermx` predicts from the file and converts it, and
+PyTorch loads the converted file strictly, finds the same tensors, and computes the same logits.
+"""
+
+import csv
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import torchvision
+from safetensors.torch import load_file, save_file
+
+ARCHITECTURES = ["resnet18", "resnet50"]
+
+
+def trained(arch):
+    """A network with statistics and counters that are not those of a new one."""
+    network = getattr(torchvision.models, arch)(num_classes=7)
+    network.train()
+    for _ in range(2):
+        network(torch.randn(4, 3, 64, 64))
+    return network.eval()
+
+
+def logits_of_dermx(dermx, folder, arch, weights):
+    """Logits by `dermx predict` for the images in `folder`."""
+    out = folder / "predictions.csv"
+    subprocess.run(
+        [dermx, "--quiet", "predict", "--arch", arch, "--weights", weights, "--logits"]
+        + ["--tensor", folder / "images.safetensors", "--out", out],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    with open(out) as file:
+        rows = list(csv.DictReader(file))
+    return torch.tensor([[float(row[f"logit_class_{k}"]) for k in range(7)] for row in rows])
+
+
+def check(dermx, folder, arch, options):
+    """The whole way there and back of one network."""
+    torch.manual_seed(1)
+    network = trained(arch)
+    images = torch.randn(3, 3, 96, 128)
+    save_file({"images": images}, folder / "images.safetensors")
+    pth, converted = folder / "weights.pth", folder / "weights.safetensors"
+    torch.save(network.state_dict(), pth, **options)
+    with torch.no_grad():
+        expected = network(images)
+    of_pth = logits_of_dermx(dermx, folder, arch, pth)
+    subprocess.run(
+        [dermx, "weights", "convert", pth, converted, "--arch", arch],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    loaded = load_file(converted)
+    for name, tensor in network.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype and torch.equal(loaded[name], tensor), name
+    again = getattr(torchvision.models, arch)(num_classes=7).eval()
+    again.load_state_dict(loaded, strict=True)
+    with torch.no_grad():
+        assert torch.equal(again(images), expected)
+    difference = (of_pth - expected).abs().max().item()
+    assert difference < 1e-3, difference
+    assert torch.equal(logits_of_dermx(dermx, folder, arch, converted), of_pth)
+    print(f"{arch} {options or 'zip'}: the largest difference of logits is {difference:.1e}")
+
+
+for arch in ARCHITECTURES:
+    for options in [{}, {"_use_new_zipfile_serialization": False}]:
+        with tempfile.TemporaryDirectory() as folder:
+            check(Path(sys.argv[1]).resolve(), Path(folder), arch, options)

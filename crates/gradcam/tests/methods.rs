@@ -1,0 +1,193 @@
+//! What holds for every method, and methods that look at the image itself.
+
+#[path = "../../model/tests/networks/mod.rs"]
+mod networks;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dermx_gradcam::{Explainer, Explanation, Method, Output, Settings};
+use dermx_model::{Architecture, Network, export_weights};
+use networks::{
+    assert_close, bits, gap, network_with, quadrants, seeded, seeded_images, traceable_weights,
+    values,
+};
+
+const SMALL: Settings = Settings {
+    output: Output::Logit,
+    num_steps: 4,
+    num_samples: 3,
+    noise_percent: 15,
+    patch_px: 24,
+    stride_px: 16,
+};
+
+fn network() -> Network {
+    seeded(&gap(Architecture::Resnet18, 3), 1)
+}
+
+fn images(batch: usize) -> Tensor<4> {
+    seeded_images([batch, 3, 48, 64], 2, &Device::flex())
+}
+
+fn explainer(network: &Network, method: Method, settings: Settings) -> Explainer {
+    Explainer::new(network, method, settings, None).expect("a layer")
+}
+
+/// Noise that depends on the image and on how often was asked.
+fn noise(first_image: usize) -> impl FnMut(usize) -> f32 {
+    let mut counts = [0_u32; 16];
+    move |image| {
+        counts[image] += 1;
+        let phase = counts[image] as f32 * 12.9898 + (first_image + image) as f32 * 78.233;
+        (phase.sin() * 43_758.547).fract() * 2.0
+    }
+}
+
+/// Logit 0 is `2 red - 4 green` of the means, logit 1 is `-2 red + 4 green + 1/4`.
+fn two_classes() -> Network {
+    network_with(&gap(Architecture::Resnet18, 2), |network| {
+        let mut weights = traceable_weights(network);
+        let head = &mut weights.get_mut("fc.weight").expect("a head").values;
+        head[..2].copy_from_slice(&[2.0, -4.0]);
+        head[512..514].copy_from_slice(&[-2.0, 4.0]);
+        weights.get_mut("fc.bias").expect("a bias").values = vec![0.0, 0.25];
+        weights
+    })
+}
+
+/// Red 1, 2, 3, 4 and green 1/4, 1/4, 1, 3 in the quadrants of 64x64 pixels; blue -1.
+fn hand_image() -> Tensor<4> {
+    let red = [[1.0, 2.0], [3.0, 4.0]];
+    let green = [[0.25, 0.25], [1.0, 3.0]];
+    quadrants([red, green, [[-1.0; 2]; 2]], &Device::flex())
+}
+
+#[test]
+fn every_method_gives_an_image_the_same_map_alone_and_in_a_batch() {
+    let network = network();
+    let targets = [2, 0, 1];
+    for method in Method::ALL {
+        let explainer = explainer(&network, method, SMALL);
+        let together = explainer.explain(images(3), &targets, &mut noise(0)).expect("explains");
+        for (idx, &target) in targets.iter().enumerate() {
+            let image = images(3).narrow(0, idx, 1);
+            let alone: Explanation =
+                explainer.explain(image, &[target], &mut noise(idx)).expect("explains");
+            let (together, alone) = (&together.heatmaps[idx], &alone.heatmaps[0]);
+            assert_eq!([together.height, together.width], [alone.height, alone.width]);
+            let scale = alone.values.iter().copied().fold(0.0, f32::max);
+            assert_close(&together.values, &alone.values, 1e-5 * scale.max(1e-6));
+            assert!(alone.values.iter().all(|&value| value >= 0.0), "{method}");
+        }
+        let has_layer = explainer.layer() == Some("layer4");
+        assert_eq!(has_layer, method.uses_layer(), "{method}");
+    }
+}
+
+#[test]
+fn no_method_moves_weights_or_statistics() {
+    let network = network();
+    let all_bits = || -> Vec<u32> {
+        export_weights(&network).values().flat_map(|tensor| bits(&tensor.values)).collect()
+    };
+    let before = all_bits();
+    for method in Method::ALL {
+        let explainer = explainer(&network, method, SMALL);
+        explainer.explain(images(1), &[1], &mut noise(0)).expect("explains");
+    }
+    assert_eq!(all_bits(), before);
+}
+
+#[test]
+fn integrated_gradients_account_for_the_whole_difference() {
+    let network = network();
+    let settings = Settings { num_steps: 200, ..SMALL };
+    let explainer = explainer(&network, Method::IntegratedGradients, settings);
+    let (logits, attributions) = explainer.attributions(images(1), &[2]).expect("explains");
+    let nothing = values(network.forward(images(1).zeros_like()))[2];
+    let difference = values(logits)[2] - nothing;
+    let sum: f32 = values(attributions).iter().sum();
+    assert!(difference.abs() > 0.1, "{difference}");
+    assert!((sum - difference).abs() < 0.01 * difference.abs(), "{sum} {difference}");
+}
+
+#[test]
+fn without_noise_smooth_grad_is_the_gradient() {
+    let network = network();
+    let settings = Settings { num_samples: 1, ..SMALL };
+    let explainer = explainer(&network, Method::SmoothGrad, settings);
+    let map = &explainer.explain(images(1), &[0], &mut |_| 0.0).expect("explains").heatmaps[0];
+    assert_eq!([map.height, map.width], [48, 64]);
+    let (largest, _) =
+        map.values.iter().enumerate().max_by(|one, other| one.1.total_cmp(other.1)).expect("cells");
+    // Slopes of the logit at that pixel, one color after the other.
+    let num_pixels = 48 * 64;
+    let step = 5e-3_f32;
+    let slope = |color: usize| {
+        let logit = |step: f32| {
+            let mut moved = values(images(1));
+            moved[color * num_pixels + largest] += step;
+            let data = TensorData::new(moved, [1, 3, 48, 64]);
+            values(network.forward(Tensor::<4>::from_data(data, &Device::flex())))[0]
+        };
+        ((logit(step) - logit(-step)) / (2.0 * step)).abs()
+    };
+    let expected = (0..3).map(slope).fold(0.0, f32::max);
+    let found = map.values[largest];
+    assert!((found - expected).abs() < 0.02 * expected, "{found} {expected}");
+}
+
+#[test]
+fn occlusion_is_how_far_the_logit_falls() {
+    // A cell is the largest value within two pixels of (0 or 32, 0 or 32), so it sees all quadrants
+    // that meet there. Logit 0 is 2 * 2.5 - 4 * 1.125 = 0.5. Covered with zeros,
+    // - top left: red 0 2 3 4, green 0 .25 1 3: 4.5 - 4.25 = .25, falls by .25;
+    // - top right: red 1 1 3 4, green .25 .25 1 3: 4.5 - 4.5 = 0, falls by .5;
+    // - bottom left: red 1 2 1 4, green .25 .25 .25 3: 4 - 3.75 = .25, falls by .25;
+    // - bottom right: red 1 2 3 3, green .25 .25 1 1: 4.5 - 2.5 = 2, rises.
+    let network = two_classes();
+    let settings = Settings { patch_px: 32, stride_px: 32, ..SMALL };
+    let explainer = explainer(&network, Method::Occlusion, settings);
+    let explanation = explainer.explain(hand_image(), &[0], &mut |_| 0.0).expect("explains");
+    let map = &explanation.heatmaps[0];
+    let quadrant = |pixel: usize| 2 * (pixel / 64 / 32) + pixel % 64 / 32;
+    let expected: Vec<f32> =
+        (0..64 * 64).map(|pixel| [0.25, 0.5, 0.25, 0.0][quadrant(pixel)]).collect();
+    assert_close(&map.values, &expected, 1e-5);
+}
+
+#[test]
+fn a_probability_is_explained_when_asked_for() {
+    // Of two classes, d p_0 = p_0 p_1 (d y_0 - d y_1), and here y_1 = 1/4 - y_0: so the map is that
+    // of the logit times 2 p_0 p_1, with p_0 = 1 / (1 + exp(-(0.5 + 0.25))).
+    let network = two_classes();
+    let settings = Settings { output: Output::Probability, ..SMALL };
+    let explainer = explainer(&network, Method::GradCam, settings);
+    let explanation = explainer.explain(hand_image(), &[0], &mut |_| 0.0).expect("explains");
+    let probability = 1.0 / (1.0 + (-0.75_f32).exp());
+    let scale = 2.0 * probability * (1.0 - probability);
+    let expected = [0.25, 0.75, 0.5, 0.0].map(|value| value * scale);
+    assert_close(&explanation.heatmaps[0].values, &expected, 1e-5);
+}
+
+#[test]
+fn settings_of_zero_are_refused() {
+    let network = network();
+    let zero = |change: fn(&mut Settings)| {
+        let mut settings = SMALL;
+        change(&mut settings);
+        Explainer::new(&network, Method::Occlusion, settings, None).is_err()
+    };
+    assert!(zero(|settings| settings.num_steps = 0));
+    assert!(zero(|settings| settings.num_samples = 0));
+    assert!(zero(|settings| settings.patch_px = 0));
+    assert!(zero(|settings| settings.stride_px = 0));
+}
+
+#[test]
+fn a_method_is_known_by_its_name() {
+    for method in Method::ALL {
+        assert_eq!(method.name().parse(), Ok(method));
+    }
+    let error = "gradcam".parse::<Method>().expect_err("refused");
+    assert!(error.contains("grad_cam, grad_cam_plus_plus"), "{error}");
+}

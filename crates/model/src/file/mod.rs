@@ -1,0 +1,230 @@
+//! Files of weights: which format, what is in them, and their values.
+
+mod pth;
+mod safetensors;
+mod stored;
+
+pub use safetensors::write_safetensors;
+pub use stored::ElementType;
+
+use crate::weight_names::{Naming, to_torchvision};
+use crate::weights::{NamedTensor, WeightsError};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use stored::StoredTensor;
+
+/// Reading may take this many bytes of memory for each byte of the file ...
+const MAX_BYTES_PER_BYTE: u64 = 4;
+/// ... or of a file of this size, when it is smaller.
+const SMALL_FILE_BYTES: u64 = 1 << 20;
+const MAX_NAME_BYTES: usize = 300;
+
+/// How a file keeps weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightsFormat {
+    /// A JSON header and raw values.
+    Safetensors,
+    /// PyTorch since 1.6: a zip archive with a pickle and raw values.
+    PthZip,
+    /// PyTorch before 1.6: pickles followed by raw values.
+    PthLegacy,
+}
+
+impl WeightsFormat {
+    /// The name in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::PthZip => "pth (zip)",
+            Self::PthLegacy => "pth (legacy)",
+        }
+    }
+}
+
+/// What a file says about one of its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TensorInfo<'a> {
+    /// The name in the file.
+    pub name: &'a str,
+    /// Sizes of the axes.
+    pub shape: &'a [usize],
+    /// The type of the values in the file.
+    pub element: ElementType,
+}
+
+/// A file of weights whose values are not read yet.
+///
+/// Nothing that a file holds is executed: a `.pth` file is a pickle, which is interpreted without
+/// making any object, and whatever it asks for beyond tensors is refused by name.
+#[derive(Debug)]
+pub struct WeightsFile {
+    path: String,
+    input: Input,
+    format: WeightsFormat,
+    tensors: BTreeMap<String, StoredTensor>,
+}
+
+impl WeightsFile {
+    /// Opens `path`. The content decides the format, not the name.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, is of no known format, or asks for more than tensors.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let name = path.display().to_string();
+        let opened = Input::open(path).and_then(|mut input| {
+            let (format, tensors) = tensors_of(&mut input)?;
+            check_names(&tensors)?;
+            check_cost(&tensors, input.num_bytes)?;
+            Ok((input, format, tensors))
+        });
+        let (input, format, tensors) = opened.map_err(|fault| fault.in_file(&name))?;
+        Ok(Self { path: name, input, format, tensors })
+    }
+
+    /// The format.
+    pub fn format(&self) -> WeightsFormat {
+        self.format
+    }
+
+    /// Whose names the tensors have.
+    pub fn naming(&self) -> Naming {
+        Naming::of(self.tensors.keys().map(String::as_str))
+    }
+
+    /// What the file holds, in the order of the names.
+    pub fn tensors(&self) -> impl Iterator<Item = TensorInfo<'_>> {
+        self.tensors.iter().map(|(name, tensor)| TensorInfo {
+            name,
+            shape: &tensor.shape,
+            element: tensor.element,
+        })
+    }
+
+    /// All tensors by torchvision's names, as 32-bit floats.
+    ///
+    /// Memory: the values, and one tensor more.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or two tensors with one name.
+    pub fn read(&mut self) -> Result<BTreeMap<String, NamedTensor>, WeightsError> {
+        let mut tensors = BTreeMap::new();
+        for (name, stored) in &self.tensors {
+            let values = stored.read(&mut self.input).map_err(|fault| fault.in_file(&self.path))?;
+            tensors.insert(name.clone(), NamedTensor { shape: stored.shape.clone(), values });
+        }
+        to_torchvision(tensors)
+            .map_err(|message| WeightsError::Format { path: self.path.clone(), message })
+    }
+}
+
+/// All tensors of a safetensors or `.pth` file by torchvision's names, as 32-bit floats.
+///
+/// # Errors
+/// See [`WeightsFile::open`] and [`WeightsFile::read`].
+pub fn read_weights(path: &Path) -> Result<BTreeMap<String, NamedTensor>, WeightsError> {
+    WeightsFile::open(path)?.read()
+}
+
+type Tensors = BTreeMap<String, StoredTensor>;
+
+fn tensors_of(input: &mut Input) -> Result<(WeightsFormat, Tensors), Fault> {
+    let start = input.read(0..input.num_bytes.min(9))?;
+    // A safetensors file starts with the size of its header, which can be any 8 bytes, so its brace
+    // is looked at before the first byte of a pickle.
+    if start.starts_with(b"PK\x03\x04") {
+        Ok((WeightsFormat::PthZip, pth::zip_tensors(input)?))
+    } else if start.first() == Some(&0x80) && start.last() != Some(&b'{') {
+        Ok((WeightsFormat::PthLegacy, pth::legacy_tensors(input)?))
+    } else {
+        Ok((WeightsFormat::Safetensors, safetensors::tensors(input)?))
+    }
+}
+
+/// Refuses names that would garble a terminal or fill it.
+fn check_names(tensors: &Tensors) -> Result<(), Fault> {
+    let is_odd = |name: &&String| name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control);
+    match tensors.keys().find(is_odd) {
+        Some(name) => {
+            let start: String = name.chars().take(60).collect();
+            Err(Fault::Format(format!("`{}` is no name of a tensor", start.escape_debug())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses files of few bytes that stand for many: strides let tensors share and repeat values.
+fn check_cost(tensors: &Tensors, num_bytes: u64) -> Result<(), Fault> {
+    let limit = num_bytes.max(SMALL_FILE_BYTES).saturating_mul(MAX_BYTES_PER_BYTE);
+    let mut cost = 0_u64;
+    for (name, tensor) in tensors {
+        cost = cost.saturating_add(tensor.cost());
+        if cost > limit {
+            let message = format!(
+                "the tensors up to `{name}` repeat values of the file until they take over {limit} \
+                 bytes"
+            );
+            return Err(Fault::Format(message));
+        }
+    }
+    Ok(())
+}
+
+/// A file open for reading, and its size.
+#[derive(Debug)]
+struct Input {
+    file: File,
+    num_bytes: u64,
+}
+
+impl Input {
+    fn open(path: &Path) -> Result<Self, Fault> {
+        let file = File::open(path)?;
+        let num_bytes = file.metadata()?.len();
+        Ok(Self { file, num_bytes })
+    }
+
+    /// The bytes `range`, which has to lie in the file: no more memory is taken than the file has.
+    fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, Fault> {
+        let num_bytes = usize::try_from(range.end.saturating_sub(range.start))
+            .map_err(|_| Fault::Format("the file is too large for this machine".to_string()))?;
+        if range.end > self.num_bytes {
+            return Err(Fault::Format("the file is cut off".to_string()));
+        }
+        let mut bytes = vec![0; num_bytes];
+        self.file.seek(SeekFrom::Start(range.start))?;
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// Why a file cannot be read; the reader of the file adds its name.
+#[derive(Debug)]
+enum Fault {
+    Io(std::io::Error),
+    Format(String),
+}
+
+impl Fault {
+    fn in_file(self, path: &str) -> WeightsError {
+        let path = path.to_string();
+        match self {
+            Self::Io(source) => WeightsError::Io { path, source },
+            Self::Format(message) => WeightsError::Format { path, message },
+        }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self::Format(message)
+    }
+}

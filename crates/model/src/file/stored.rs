@@ -1,0 +1,227 @@
+//! Tensors as they lie in a file, checked before any memory is taken for them.
+
+use super::{Fault, Input};
+use half::{bf16, f16};
+use std::ops::Range;
+
+/// More axes than any tensor has, here or in PyTorch.
+const MAX_AXES: usize = 64;
+
+/// The type of a tensor's values in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ElementType {
+    /// 64-bit floats.
+    F64,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats of IEEE 754.
+    F16,
+    /// 16-bit floats with the exponent of 32-bit ones.
+    Bf16,
+    /// 64-bit integers.
+    I64,
+    /// 32-bit integers.
+    I32,
+    /// 16-bit integers.
+    I16,
+    /// 8-bit integers.
+    I8,
+    /// 8-bit integers without a sign.
+    U8,
+    /// Truth values, a byte each.
+    Bool,
+}
+
+impl ElementType {
+    /// Every type.
+    pub const ALL: [Self; 10] = [
+        Self::F64,
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::I64,
+        Self::I32,
+        Self::I16,
+        Self::I8,
+        Self::U8,
+        Self::Bool,
+    ];
+
+    /// The name in safetensors files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "F64",
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::I64 => "I64",
+            Self::I32 => "I32",
+            Self::I16 => "I16",
+            Self::I8 => "I8",
+            Self::U8 => "U8",
+            Self::Bool => "BOOL",
+        }
+    }
+
+    /// Bytes of one value.
+    pub const fn num_bytes(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 | Self::Bf16 | Self::I16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+
+    /// Little-endian values as the nearest 32-bit floats.
+    fn decode(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::F64 => decode(bytes, |value| f64::from_le_bytes(value) as f32),
+            Self::F32 => decode(bytes, f32::from_le_bytes),
+            Self::F16 => decode(bytes, |value| f16::from_le_bytes(value).to_f32()),
+            Self::Bf16 => decode(bytes, |value| bf16::from_le_bytes(value).to_f32()),
+            Self::I64 => decode(bytes, |value| i64::from_le_bytes(value) as f32),
+            Self::I32 => decode(bytes, |value| i32::from_le_bytes(value) as f32),
+            Self::I16 => decode(bytes, |value| f32::from(i16::from_le_bytes(value))),
+            Self::I8 => decode(bytes, |value| f32::from(i8::from_le_bytes(value))),
+            Self::U8 | Self::Bool => decode(bytes, |[value]| f32::from(value)),
+        }
+    }
+}
+
+fn decode<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|&chunk| value(chunk)).collect()
+}
+
+/// A view of a part of a file: cell `index` is the value number `sum(index * strides)` from `start`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredTensor {
+    pub element: ElementType,
+    pub shape: Vec<usize>,
+    strides: Vec<usize>,
+    /// Byte of the first value in the file.
+    start: u64,
+    pub num_values: usize,
+    /// Values from the first to the last that the view reaches, both included.
+    num_spanned: usize,
+}
+
+impl StoredTensor {
+    /// A view of the bytes `storage` of the file; `offset` and `strides` count values.
+    ///
+    /// # Errors
+    /// A view that reaches beyond the storage.
+    pub fn new(
+        element: ElementType,
+        shape: Vec<usize>,
+        mut strides: Vec<usize>,
+        offset: usize,
+        storage: Range<u64>,
+    ) -> Result<Self, String> {
+        if shape.len() != strides.len() || shape.len() > MAX_AXES {
+            return Err(format!("{} sizes and {} strides", shape.len(), strides.len()));
+        }
+        // The stride of an axis with one index moves nothing, and may be any number.
+        for (stride, _) in strides.iter_mut().zip(&shape).filter(|(_, size)| **size <= 1) {
+            *stride = 0;
+        }
+        let available = storage.end.saturating_sub(storage.start);
+        let beyond = || {
+            format!(
+                "sizes {shape:?}, strides {strides:?} and offset {offset} reach beyond its storage \
+                 of {available} bytes"
+            )
+        };
+        let num_values = num_values(&shape).ok_or_else(beyond)?;
+        let num_spanned = num_spanned(&shape, &strides).ok_or_else(beyond)?;
+        let num_bytes = element.num_bytes() as u64;
+        let end = offset.checked_add(num_spanned).and_then(|end| num_bytes.checked_mul(end as u64));
+        if end.is_none_or(|end| end > available) {
+            return Err(beyond());
+        }
+        let start = storage.start + num_bytes * offset as u64;
+        Ok(Self { element, shape, strides, start, num_values, num_spanned })
+    }
+
+    /// A tensor whose values fill the bytes `storage` of the file in row-major order.
+    ///
+    /// # Errors
+    /// A shape that needs more or fewer bytes.
+    pub fn row_major(
+        element: ElementType,
+        shape: Vec<usize>,
+        storage: Range<u64>,
+    ) -> Result<Self, String> {
+        let num_bytes = storage.end.saturating_sub(storage.start);
+        let needed = num_values(&shape)
+            .and_then(|num_values| num_values.checked_mul(element.num_bytes()))
+            .ok_or_else(|| format!("{shape:?} are too many values"))?;
+        if needed as u64 != num_bytes {
+            let name = element.name();
+            return Err(format!("{shape:?} of {name} takes {needed} bytes, but has {num_bytes}"));
+        }
+        let strides = row_major_strides(&shape);
+        Self::new(element, shape, strides, 0, storage)
+    }
+
+    /// Bytes of memory for the values, or for the part of the file that they are picked from.
+    pub fn cost(&self) -> u64 {
+        let spanned = self.num_spanned as u64 * self.element.num_bytes().max(4) as u64;
+        spanned.max((self.num_values as u64).saturating_mul(4))
+    }
+
+    /// The values in row-major order.
+    pub fn read(&self, input: &mut Input) -> Result<Vec<f32>, Fault> {
+        let num_bytes = self.num_spanned as u64 * self.element.num_bytes() as u64;
+        let values = self.element.decode(&input.read(self.start..self.start + num_bytes)?);
+        let expected = row_major_strides(&self.shape);
+        let mut axes = self.shape.iter().zip(self.strides.iter().zip(&expected));
+        let is_row_major = axes.all(|(&size, (stride, expected))| size <= 1 || stride == expected);
+        if is_row_major { Ok(values) } else { Ok(self.gather(&values)) }
+    }
+
+    fn gather(&self, values: &[f32]) -> Vec<f32> {
+        let mut result = Vec::with_capacity(self.num_values);
+        let mut index = vec![0; self.shape.len()];
+        let mut position = 0;
+        for _ in 0..self.num_values {
+            result.push(values[position]);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                position += self.strides[axis];
+                if index[axis] < self.shape[axis] {
+                    break;
+                }
+                position -= self.strides[axis] * self.shape[axis];
+                index[axis] = 0;
+            }
+        }
+        result
+    }
+}
+
+fn num_values(shape: &[usize]) -> Option<usize> {
+    // The others have to be in bounds even beside an axis of size 0: callers may multiply in order.
+    let mut sizes = shape.iter().filter(|&&size| size > 0);
+    let product = sizes.try_fold(1_usize, |product, &size| product.checked_mul(size))?;
+    Some(if shape.contains(&0) { 0 } else { product })
+}
+
+/// Values from the first to the last that a view reaches, both included.
+fn num_spanned(shape: &[usize], strides: &[usize]) -> Option<usize> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    let mut axes = shape.iter().zip(strides);
+    axes.try_fold(1_usize, |num_spanned, (size, stride)| {
+        num_spanned.checked_add(stride.checked_mul(size - 1)?)
+    })
+}
+
+fn row_major_strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1_usize; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
+    }
+    strides
+}
