@@ -79,9 +79,7 @@ pub enum Backend {
 
 /// Arguments of `dermx train`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: dermx train --config quickstart.toml --set train.epochs=5 --seed 1"
-)]
+#[command(after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1")]
 pub struct TrainArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]

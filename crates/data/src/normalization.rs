@@ -21,18 +21,21 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Normalization {
     /// The names that [`Self::preset`] knows.
-    pub const PRESETS: [&str; 3] = ["imagenet", "keras-caffe", "keras-tf23"];
+    pub const PRESETS: [&str; 3] = ["imagenet", "keras-caffe", "keras-tf23-efficientnet"];
 
     /// A named normalization.
     ///
-    /// - `imagenet`: `(x / 255 - mean) / std` with mean 0.485, 0.456, 0.406 and std 0.229, 0.224,
-    ///   0.225 of red, green, blue: torchvision's weights, and what Keras's EfficientNet is meant
+    /// - `imagenet`: `(x / 255 - mean) / std` of red, green, blue, with mean 0.485, 0.456, 0.406 and
+    ///   std 0.229, 0.224, 0.225. What torchvision's weights were trained with
+    ///   (<https://pytorch.org/vision/stable/models.html>), and what Keras's EfficientNet is meant
     ///   to do.
-    /// - `keras-caffe`: blue, green, red minus 103.939, 116.779, 123.68:
-    ///   `keras.applications.resnet.preprocess_input`.
-    /// - `keras-tf23`: as `imagenet`, but divided by `sqrt(std)`: what Keras's EfficientNet did in
-    ///   TensorFlow 2.3 to 2.5, whose weights keep the standard deviations where variances belong
-    ///   (tensorflow issue 49930).
+    /// - `keras-caffe`: blue, green, red, each `x - mean` with mean 103.939, 116.779, 123.68: mode
+    ///   `caffe` of `keras.applications.imagenet_utils.preprocess_input`, which Keras's ResNets
+    ///   take (<https://keras.io/api/applications/resnet/>).
+    /// - `keras-tf23-efficientnet`: `(x / 255 - mean) / sqrt(std)` with `imagenet`'s numbers: what
+    ///   Keras's EfficientNet did in TensorFlow 2.3 to 2.5, whose weights hold the standard
+    ///   deviations where variances belong
+    ///   (<https://github.com/tensorflow/tensorflow/issues/49930>).
     pub fn preset(name: &str) -> Option<Self> {
         let imagenet =
             Self { mean: IMAGENET_MEAN, std: IMAGENET_STD, scale: 1.0 / 255.0, bgr: false };
@@ -42,7 +45,9 @@ impl Normalization {
                 let mean = [103.939, 116.779, 123.68];
                 Some(Self { mean, std: [1.0; 3], scale: 1.0, bgr: true })
             }
-            "keras-tf23" => Some(Self { std: IMAGENET_STD.map(f32::sqrt), ..imagenet }),
+            "keras-tf23-efficientnet" => {
+                Some(Self { std: IMAGENET_STD.map(f32::sqrt), ..imagenet })
+            }
             _ => None,
         }
     }
@@ -104,7 +109,7 @@ mod tests {
     #[test]
     fn keras_tf23_divides_by_the_root_of_the_deviation() {
         // -0.485 / sqrt(0.229) = -1.013495
-        assert!((planes("keras-tf23")[0] + 1.013_495).abs() < 1e-5);
+        assert!((planes("keras-tf23-efficientnet")[0] + 1.013_495).abs() < 1e-5);
     }
 
     #[test]

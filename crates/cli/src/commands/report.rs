@@ -113,7 +113,7 @@ fn run_facts(config: &Config, run: &Path) -> CliResult<Vec<(String, String)>> {
         ("Weights before training", config.model.weights.clone()),
         ("Image size", format!("{} (height x width)", config.input.size)),
         ("Seeds", seeds.join(", ")),
-        ("Epochs", config.train.epochs.to_string()),
+        ("Epochs", config.run.epochs.to_string()),
         ("Training images", config.data.train.display().to_string()),
         ("Test images", config.data.test.display().to_string()),
         ("Backend", text("backend")),

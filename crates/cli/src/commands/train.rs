@@ -155,7 +155,7 @@ fn train_seed(
     let counts = training.num_per_class();
     let fit_config = FitConfig {
         seed,
-        epochs: config.train.epochs,
+        epochs: config.run.epochs,
         batch_size: config.train.batch_size,
         learning_rate: config.train.learning_rate,
         schedule: config.train.schedule,

@@ -47,6 +47,7 @@ impl<'a> Checks<'a> {
 
 impl RunSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        checks.require(self.epochs > 0, "run.epochs", "has to be at least 1");
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         checks.require(!seeds.is_empty(), "run.seeds", "has to name at least one seed");
         checks.require(seeds.len() == self.seeds.len(), "run.seeds", "names a seed twice");
@@ -115,7 +116,6 @@ impl AugmentSection {
 impl TrainSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
         let is_positive = |value: f64| value > 0.0 && value.is_finite();
-        checks.require(self.epochs > 0, "train.epochs", "has to be at least 1");
         checks.require(self.batch_size > 0, "train.batch_size", "has to be at least 1");
         let learning_rate = self.learning_rate;
         checks.require(is_positive(learning_rate), "train.learning_rate", "has to be positive");

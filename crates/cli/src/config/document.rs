@@ -32,7 +32,7 @@ impl Document {
     /// An override without `=`, or through something that is not a section.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (path, text) = assignment.split_once('=').ok_or_else(|| {
-            format!("--set {assignment}: write section.key=value, for example train.epochs=5")
+            format!("--set {assignment}: write section.key=value, for example run.epochs=5")
         })?;
         let (path, text) = (path.trim(), text.trim());
         let value = format!("value = {text}")

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const BUILT_IN: [(&str, &str); 3] = [
     ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
     ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
-    ("efficientnet_b4.toml", include_str!("../../../../configs/efficientnet_b4.toml")),
+    ("efficientnet-b4.toml", include_str!("../../../../configs/efficientnet-b4.toml")),
 ];
 
 /// Loads `name`: a path, a file in `configs/`, or a configuration that is part of the binary; then
@@ -104,11 +104,11 @@ mod tests {
         let found = complaints(&text, &[]);
         assert!(
             found.contains(&format!(
-                "test.toml:{line}: `train.epocs` is not known; did you mean `epochs`?"
+                "test.toml:{line}: `run.epocs` is not known; did you mean `epochs`?"
             )),
             "{found}"
         );
-        assert!(found.contains("`train.epochs` is missing"), "{found}");
+        assert!(found.contains("`run.epochs` is missing"), "{found}");
     }
 
     #[test]
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn all_problems_are_reported_at_once() {
         let overrides =
-            ["train.epochs=\"ten\"", "input.size=[0, 128]", "model.architecture=resnet19"];
+            ["run.epochs=\"ten\"", "input.size=[0, 128]", "model.architecture=resnet19"];
         let found = complaints(QUICKSTART, &overrides);
-        for part in ["--set train.epochs", "--set input.size", "--set model.architecture"] {
+        for part in ["--set run.epochs", "--set input.size", "--set model.architecture"] {
             assert!(found.contains(part), "{part} not in: {found}");
         }
     }
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn an_override_wins() {
-        let config = load("quickstart.toml", &["train.epochs=3".to_string()]).unwrap();
-        assert_eq!(config.train.epochs, 3);
+        let config = load("quickstart.toml", &["run.epochs=3".to_string()]).unwrap();
+        assert_eq!(config.run.epochs, 3);
         let seeds = load("quickstart.toml", &["run.seeds=[7]".to_string()]).unwrap().run.seeds;
         assert_eq!(seeds, [7]);
     }

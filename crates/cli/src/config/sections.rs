@@ -36,10 +36,12 @@ macro_rules! section {
 }
 
 section! {
-    /// `[run]`: which seeds, and where results go.
+    /// `[run]`: which seeds, for how long, and where results go.
     RunSection {
         /// One network is trained for each seed.
         seeds: Vec<u64>,
+        /// Number of passes over the training images.
+        epochs: u32,
         /// Run folders are made here, named after the configuration and numbered.
         output: PathBuf,
     }
@@ -131,8 +133,6 @@ pub enum OptimizerName {
 section! {
     /// `[train]`: the loop.
     TrainSection {
-        /// Number of passes over the images.
-        epochs: u32,
         /// Images a step.
         batch_size: usize,
         /// Which optimizer.

@@ -41,7 +41,7 @@ fn a_test_photo_that_is_no_photo_is_named() -> TestResult {
     let workplace = Workplace::new()?;
     let photo = first_file(&workplace.join("data/dermx/images"))?;
     fs::write(&photo, "not a photo")?;
-    fail_to_train(&workplace, &["--set", "train.epochs=1"], 65, &[name_of(&photo)])?;
+    fail_to_train(&workplace, &["--set", "run.epochs=1"], 65, &[name_of(&photo)])?;
     fs::remove_file(&photo)?;
     let stem = name_of(&photo).trim_end_matches(".jpg");
     fail(workplace.path(), &["train", "--resume", "--run", "run"], 66, &[stem])
@@ -68,7 +68,7 @@ fn a_misspelt_key_gets_a_suggestion() -> TestResult {
     let broken = text.replace("\nbatch_size", "\nbatchsize").replace("\nepochs", "\nepoch");
     fs::write(folder.path().join("mine.toml"), broken)?;
     let parts =
-        ["mine.toml:", "`train.epoch`", "did you mean `epochs`?", "did you mean `batch_size`?"];
+        ["mine.toml:", "`run.epoch`", "did you mean `epochs`?", "did you mean `batch_size`?"];
     fail(folder.path(), &["train", "--config", "mine.toml"], 78, &parts)
 }
 
@@ -115,7 +115,7 @@ fn an_image_without_metadata_is_named_and_not_scored() -> TestResult {
     let text = fs::read_to_string(&path)?;
     let line = text.lines().nth(1).unwrap_or_default();
     fs::write(&path, text.replace(&format!("{line}\r\n"), ""))?;
-    let settings = ["--set", "run.seeds=[0]", "--set", "train.epochs=1"];
+    let settings = ["--set", "run.seeds=[0]", "--set", "run.epochs=1"];
     let output = workplace.train("run", &settings).output()?;
     let message = stderr(&output);
     assert!(output.status.success(), "{message}");
@@ -131,7 +131,7 @@ fn an_image_without_metadata_is_named_and_not_scored() -> TestResult {
 #[test]
 fn a_photo_of_a_prediction_that_cannot_be_read_is_named() -> TestResult {
     let workplace = Workplace::new()?;
-    let settings = ["--set", "run.seeds=[0]", "--set", "train.epochs=1", "--no-eval"];
+    let settings = ["--set", "run.seeds=[0]", "--set", "run.epochs=1", "--no-eval"];
     assert!(workplace.train("run", &settings).output()?.status.success());
     fs::create_dir(workplace.join("photos"))?;
     fs::write(workplace.join("photos/broken.png"), [0x89, b'P', b'N', b'G'])?;

@@ -91,7 +91,7 @@ impl Workplace {
             &format!("synthetic.num_train_images={NUM_TRAIN}"),
             "input.size=[32, 40]",
             "evaluate.size=[60, 80]",
-            "train.epochs=2",
+            "run.epochs=2",
             "train.batch_size=4",
             "report.num_gallery_images=3",
         ];

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Long enough epochs that a signal arrives in the middle of one.
-const SETTINGS: [&str; 4] = ["--set", "train.epochs=4", "--set", "train.batch_size=2"];
+const SETTINGS: [&str; 4] = ["--set", "run.epochs=4", "--set", "train.batch_size=2"];
 
 /// Starts a run and waits for the first checkpoint of its first seed: the second epoch is under way.
 fn start(workplace: &Workplace, run: &str) -> Result<Child, Box<dyn Error>> {

@@ -89,7 +89,7 @@ fn a_run_is_never_overwritten() -> TestResult {
 #[test]
 fn a_layer_that_does_not_exist_lists_those_that_do() -> TestResult {
     let workplace = Workplace::new()?;
-    let settings = ["--set", "run.seeds=[0]", "--set", "train.epochs=1", "--no-eval"];
+    let settings = ["--set", "run.seeds=[0]", "--set", "run.epochs=1", "--no-eval"];
     assert!(workplace.train("run", &settings).output()?.status.success());
     let args = ["explain", "--run", "run", "--images", "data/dermx/images", "--out", "maps"];
     let args = [&args[..], &["--layer", "layer5"]].concat();
