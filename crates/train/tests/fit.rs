@@ -4,11 +4,12 @@ use burn::tensor::Device;
 use dermx_data::{AugmentConfig, ImageSize, Normalization};
 use dermx_model::{
     Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, export_weights,
-    import_weights, set_trainable,
+    import_weights, set_trainable, write_safetensors,
 };
 use dermx_train::{
-    AdamConfig, CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, Schedule,
-    StepReport, TrainError, TrainingSet, fit, initial_weights,
+    AdamConfig, CheckpointStore, EarlyStopping, EpochMetrics, FitConfig, LabelledPhotos, Monitor,
+    Observer, Outcome, Photos, Schedule, Select, Sets, StepReport, TrainError, fit,
+    initial_weights,
 };
 use image::{Rgb, RgbImage};
 use std::collections::BTreeMap;
@@ -48,6 +49,9 @@ fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         schedule: Schedule::Cosine,
         adam: AdamConfig { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 },
         class_weights: vec![1.0, 2.0],
+        monitor: None,
+        select: Select::Last,
+        early_stopping: None,
         augment: AugmentConfig {
             rotation_degrees: 10.0,
             zoom: 0.1,
@@ -111,10 +115,11 @@ fn train(
     network: Network,
 ) -> Result<(Option<Weights>, Vec<EpochMetrics>), Box<dyn Error>> {
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
-    let set = TrainingSet { photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos { photos, class_idx: &class_idx };
+    let sets = Sets { training: labelled, validation: config.monitor.map(|_| labelled) };
     let store = CheckpointStore::new(folder);
     let mut observer = StopAfter::new(num_steps);
-    let outcome = fit(config, set, network, &Device::flex(), &store, &mut observer)?;
+    let outcome = fit(config, sets, network, &Device::flex(), &store, &mut observer)?;
     let weights = match outcome {
         Outcome::Finished(network) => Some(export_weights(&network)),
         Outcome::Stopped => None,
@@ -236,5 +241,71 @@ fn an_image_is_augmented_alike_in_every_batch() -> TestResult {
     assert_eq!(&batch[alone.len()..2 * alone.len()], alone);
     assert_ne!(photos.augmented_batch(&[1], &augment, 3, 3)?, alone, "another epoch");
     assert_ne!(photos.augmented_batch(&[1], &augment, 4, 2)?, alone, "another seed");
+    Ok(())
+}
+
+/// As [`config`], watched by the loss, which at this learning rate rises after a few epochs.
+fn watched(epochs: u32) -> FitConfig {
+    FitConfig {
+        schedule: Schedule::Constant,
+        monitor: Some(Monitor::Loss),
+        select: Select::Best,
+        early_stopping: Some(EarlyStopping { patience: 2, min_delta: 0.0 }),
+        ..config(epochs, 0.02)
+    }
+}
+
+#[test]
+fn a_run_that_gets_no_better_ends_with_the_weights_of_its_best_epoch() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let run = |config: &FitConfig, name: &str, num_steps| {
+        train(config, &photos, &folder.path().join(name), num_steps, resnet18("*")?)
+    };
+    let (weights, history) = run(&watched(12), "undisturbed", StopAfter::NEVER)?;
+    let weights = weights.ok_or("the run was stopped")?;
+    let losses: Vec<f64> =
+        history.iter().filter_map(|epoch| Some(epoch.validation?.loss)).collect();
+    assert_eq!(losses.len(), history.len());
+    let best =
+        (0..losses.len()).fold(0, |best, idx| if losses[idx] < losses[best] { idx } else { best });
+    assert_eq!(losses.len(), best + 1 + 2, "{losses:?}");
+    let hash = blake3::hash(&write_safetensors(&weights)?).to_string();
+    assert_eq!(hash, history[best].weights_hash);
+
+    // Stopped after the best epoch and in the middle of the next, it ends alike.
+    let num_steps = 3 * (best + 1) + 1;
+    assert!(run(&watched(12), "stopped", num_steps)?.0.is_none());
+    assert_eq!(run(&watched(12), "stopped", StopAfter::NEVER)?, (Some(weights), history));
+    Ok(())
+}
+
+#[test]
+fn scoring_validation_photos_leaves_training_alone() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let scored = FitConfig { monitor: Some(Monitor::MacroF1), ..config(2, 1e-3) };
+    let mut results = Vec::new();
+    for (config, name) in [(config(2, 1e-3), "plain"), (scored, "scored")] {
+        let checkpoints = folder.path().join(name);
+        let (weights, history) =
+            train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+        let is_scored = history.iter().all(|epoch| epoch.validation.is_some());
+        assert_eq!(is_scored, name == "scored");
+        results.push(weights);
+    }
+    assert_eq!(results[0], results[1]);
+    Ok(())
+}
+
+#[test]
+fn going_by_scores_without_validation_photos_is_refused() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let config = FitConfig { monitor: None, ..watched(1) };
+    let checkpoints = folder.path().join("checkpoints");
+    let result = train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("fc.*")?);
+    let message = result.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("early_stopping") && message.contains("train.monitor"), "{message}");
     Ok(())
 }

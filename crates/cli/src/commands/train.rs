@@ -2,7 +2,9 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
-use crate::config::{self, ClassWeighting, Config, OptimizerName, SyntheticSection, Target};
+use crate::config::{
+    self, ClassWeighting, Config, EarlyStoppingSection, OptimizerName, SyntheticSection, Target,
+};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
@@ -22,8 +24,8 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
-    TrainingSet, class_weights, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, FitConfig, LabelledPhotos, Observer, Outcome, Photos, Select,
+    Sets, StepReport, TrainError, class_weights, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -164,15 +166,19 @@ fn train_seed(
             ClassWeighting::MaxOverCount => class_weights(&counts),
             ClassWeighting::None => vec![1.0; counts.len()],
         },
+        monitor: config.train.monitor,
+        select: config.train.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         fingerprint: fingerprint(config, seed, training)?,
     };
     let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let set = TrainingSet { photos, class_idx: &class_idx };
+    let sets =
+        Sets { training: LabelledPhotos { photos, class_idx: &class_idx }, validation: None };
     let network = starting_network(config, seed, device)?;
     let store = CheckpointStore::new(folder.checkpoints());
     let mut observer = Watcher::new(seed, &fit_config, photos.len(), folder.clone());
-    match fit(&fit_config, set, network, device, &store, &mut observer)? {
+    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();

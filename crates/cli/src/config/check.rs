@@ -2,11 +2,12 @@
 
 use super::document::Document;
 use super::sections::{
-    AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
-    ModelSection, RunSection, TrainSection,
+    AugmentSection, Config, DataSection, EarlyStoppingSection, EvaluateSection, ExplainSection,
+    InputSection, ModelSection, RunSection, TrainSection,
 };
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{Padding, Variant};
+use dermx_train::Select;
 use std::collections::BTreeSet;
 
 /// The smallest side whose last feature maps of a network still have a cell, in pixels.
@@ -127,6 +128,14 @@ impl TrainSection {
     }
 }
 
+impl EarlyStoppingSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let (path, delta) = ("early_stopping.min_delta", self.min_delta);
+        checks.require(delta >= 0.0 && delta.is_finite(), path, "has to be 0 or more");
+        checks.require(self.patience > 0, "early_stopping.patience", "has to be at least 1");
+    }
+}
+
 impl ExplainSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
         for (key, value) in [
@@ -156,5 +165,8 @@ impl Config {
         });
         let message = "needs at least one test and one training image for each class";
         checks.require(is_enough, "synthetic", message);
+        let is_needed = self.early_stopping.is_some() || self.train.select == Some(Select::Best);
+        let message = "is missing; `train.select = \"best\"` and `[early_stopping]` go by it";
+        checks.require(self.train.monitor.is_some() || !is_needed, "train.monitor", message);
     }
 }

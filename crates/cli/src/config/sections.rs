@@ -6,7 +6,7 @@ use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
-use dermx_train::{AdamConfig, Schedule};
+use dermx_train::{AdamConfig, EarlyStopping, Monitor, Schedule, Select};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -149,6 +149,28 @@ section! {
         epsilon: f32,
         /// Weight of each class in the loss.
         class_weights: ClassWeighting,
+        /// Score on the validation photos that `select` and `[early_stopping]` go by; without this
+        /// key none does.
+        monitor: Option<Monitor>,
+        /// Which weights are the result: `"last"`, also without this key, or `"best"`.
+        select: Option<Select>,
+    }
+}
+
+section! {
+    /// `[early_stopping]`: ends a run that no longer gets better by `train.monitor`.
+    EarlyStoppingSection {
+        /// Number of epochs without a better one after which the run ends.
+        patience: u32,
+        /// An epoch is better if its score is better by more than this.
+        min_delta: f64,
+    }
+}
+
+impl EarlyStoppingSection {
+    /// When to stop.
+    pub const fn stopping(&self) -> EarlyStopping {
+        EarlyStopping { patience: self.patience, min_delta: self.min_delta }
     }
 }
 
@@ -288,6 +310,9 @@ pub struct Config {
     pub augment: AugmentSection,
     /// The loop.
     pub train: TrainSection,
+    /// When to stop early, if at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingSection>,
     /// Heat maps.
     pub explain: ExplainSection,
     /// Scoring.
@@ -297,7 +322,7 @@ pub struct Config {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "run",
     "data",
     "synthetic",
@@ -305,6 +330,7 @@ const SECTIONS: [&str; 10] = [
     "input",
     "augment",
     "train",
+    "early_stopping",
     "explain",
     "evaluate",
     "report",
@@ -324,6 +350,10 @@ impl Config {
         let input = InputSection::read(document, "input", problems);
         let augment = AugmentSection::read(document, "augment", problems);
         let train = TrainSection::read(document, "train", problems);
+        let early_stopping = match document.has("early_stopping") {
+            true => Some(EarlyStoppingSection::read(document, "early_stopping", problems)),
+            false => None,
+        };
         let explain = ExplainSection::read(document, "explain", problems);
         let evaluate = EvaluateSection::read(document, "evaluate", problems);
         let report = ReportSection::read(document, "report", problems);
@@ -336,6 +366,7 @@ impl Config {
         input.iter().for_each(|section| section.check(&mut checks));
         augment.iter().for_each(|section| section.check(&mut checks));
         train.iter().for_each(|section| section.check(&mut checks));
+        early_stopping.iter().flatten().for_each(|section| section.check(&mut checks));
         explain.iter().for_each(|section| section.check(&mut checks));
         evaluate.iter().for_each(|section| section.check(&mut checks));
 
@@ -350,6 +381,10 @@ impl Config {
             input: input?,
             augment: augment?,
             train: train?,
+            early_stopping: match early_stopping {
+                Some(section) => Some(section?),
+                None => None,
+            },
             explain: explain?,
             evaluate: evaluate?,
             report: report?,
