@@ -134,6 +134,16 @@ impl SeedFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// The same as a table.
+    pub fn metrics_csv(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// The same for TensorBoard, in a folder of its own; the name has no hour and no machine in it.
+    pub fn event_file(&self) -> PathBuf {
+        self.path.join("tensorboard").join("events.out.tfevents.0000000000.dermx")
+    }
+
     /// One line for each epoch: how long it took. Not part of the results.
     pub fn timings(&self) -> PathBuf {
         self.path.join("timings.jsonl")

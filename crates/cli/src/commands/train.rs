@@ -15,6 +15,7 @@ use crate::run_folder::{RunFolder, SeedFolder};
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
+use crate::training_log;
 use crate::weight_files;
 use burn::tensor::Device;
 use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
@@ -297,17 +298,6 @@ impl Watcher {
         });
     }
 
-    fn write_metrics(&self, history: &[EpochMetrics]) -> Result<(), TrainError> {
-        let mut lines = Vec::new();
-        for metrics in history {
-            let path = self.folder.metrics();
-            serde_json::to_writer(&mut lines, metrics)
-                .map_err(|error| TrainError::Io { path, source: error.into() })?;
-            lines.push(b'\n');
-        }
-        write_atomic(&self.folder.metrics(), &lines)
-    }
-
     /// Times are for the reader: they may repeat after a resume, and never enter a result.
     fn write_timing(&mut self, epoch: u32) -> Result<(), TrainError> {
         let seconds = self.epoch_start.elapsed().as_secs_f64();
@@ -345,7 +335,7 @@ impl Observer for Watcher {
             Some(last) if self.images_now > 0 => self.write_timing(last.epoch)?,
             _ => self.progress.skip(self.images_done),
         }
-        self.write_metrics(history)
+        training_log::write(&self.folder, history)
     }
 
     fn should_stop(&self) -> bool {
