@@ -26,7 +26,7 @@ const CENTRE_GAUSSIAN: &str = "centre_gaussian";
 const UNIFORM_ONES: &str = "uniform_ones";
 
 /// Resamples of the images for intervals.
-const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
+pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
@@ -87,6 +87,8 @@ pub struct Scored {
     pub rows: Vec<MapRow>,
     /// The shape of `eval.json`.
     pub record: EvalRecord,
+    /// Gold and predicted class of each scored image, in order; empty without predictions.
+    pub diagnoses: Vec<(usize, usize)>,
 }
 
 impl<'a> Scorer<'a> {
@@ -165,15 +167,20 @@ impl<'a> Scorer<'a> {
         }
         let scored_ids: Vec<&str> = self.image_ids().filter(|id| files.contains_key(*id)).collect();
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
+        let mut diagnoses = Vec::new();
         if let Some((path, predictions)) = predictions {
-            let matrix = self.confusion(path, predictions, classes, partial)?;
+            diagnoses = self.diagnoses(path, predictions, classes, partial)?;
+            let mut matrix = ConfusionMatrix::new(classes.len());
+            for &(gold_idx, predicted_idx) in &diagnoses {
+                matrix.add(gold_idx, predicted_idx)?;
+            }
             let table = diagnosis_table(&matrix, classes)?;
             record.accuracy = Some(table.accuracy);
             record.macro_f1 = Some(table.macro_f1);
             record.table_5 = table.table_5;
             record.confusion_matrices = vec![matrix.rows().to_vec()];
         }
-        Ok(Scored { rows, record })
+        Ok(Scored { rows, record, diagnoses })
     }
 
     /// What maps score that never saw a network, and raters among themselves, on all images.
@@ -254,13 +261,14 @@ impl<'a> Scorer<'a> {
         ]))
     }
 
-    fn confusion(
+    /// Gold and predicted class of each image that has a prediction.
+    fn diagnoses(
         &self,
         path: &Path,
         predictions: &[Prediction],
         classes: &[String],
         partial: bool,
-    ) -> CliResult<ConfusionMatrix> {
+    ) -> CliResult<Vec<(usize, usize)>> {
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -285,11 +293,11 @@ impl<'a> Scorer<'a> {
             }
             by_image.insert(image_id.as_str(), predicted_idx);
         }
-        let mut matrix = ConfusionMatrix::new(classes.len());
+        let mut diagnoses = Vec::new();
         for image in &self.images {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => {
-                    matrix.add(class_idx(&image.gold, &image.image_id)?, predicted_idx)?;
+                    diagnoses.push((class_idx(&image.gold, &image.image_id)?, predicted_idx));
                 }
                 None if partial => {}
                 None => {
@@ -298,7 +306,7 @@ impl<'a> Scorer<'a> {
                 }
             }
         }
-        Ok(matrix)
+        Ok(diagnoses)
     }
 
     fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {

@@ -17,6 +17,7 @@ mod input;
 mod matrix;
 mod page;
 mod score_text;
+mod seeds;
 mod table;
 mod template;
 
