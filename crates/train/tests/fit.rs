@@ -361,7 +361,7 @@ fn a_stopped_run_goes_on_with_every_state() -> TestResult {
     let undisturbed = run("undisturbed", StopAfter::NEVER)?;
     assert!(undisturbed.0.is_some());
     // Steps of 4, 4 and 2 images.
-    for num_steps in [2, 3, 7, 10] {
+    for num_steps in [2, 7] {
         let name = format!("stopped-{num_steps}");
         assert!(run(&name, num_steps)?.0.is_none(), "after {num_steps} steps");
         assert_eq!(run(&name, StopAfter::NEVER)?, undisturbed, "after {num_steps} steps");

@@ -54,10 +54,11 @@ def schedules():
 
 
 def scores(random):
-    """A score that rises, with noise, on a grid so that equal values occur."""
+    """A score that rises, with noise; on a grid, so that equal values occur and Keras' 32-bit
+    comparison is exact."""
     rise = 1 - np.exp(-np.arange(40) / random.uniform(2, 20))
     noise = random.normal(0, random.uniform(0.01, 0.2), 40)
-    return (np.round(np.clip(rise + noise, 0, 1) * 50) / 50).tolist()
+    return (np.round(np.clip(rise + noise, 0, 1) * 64) / 64).tolist()
 
 
 def plateau(values, mode, factor, patience):
