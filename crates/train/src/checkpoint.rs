@@ -3,6 +3,7 @@
 use crate::error::TrainError;
 use crate::file::sync_folder;
 use crate::monitor::Best;
+use crate::schedule::PlateauState;
 use crate::validation::ValidationMetrics;
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,15 @@ pub struct EpochSums {
     pub num_images: usize,
 }
 
+impl EpochSums {
+    /// Takes in the sums over other images.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.num_correct += other.num_correct;
+        self.num_images += other.num_images;
+    }
+}
+
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
@@ -67,6 +77,9 @@ pub struct TrainState {
     /// The best epoch so far, where a score is monitored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,
+    /// What a schedule that waits for a plateau has come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<PlateauState>,
     /// The finished epochs.
     pub history: Vec<EpochMetrics>,
 }
@@ -78,9 +91,10 @@ pub struct Checkpoint {
     pub state: TrainState,
     /// Weights and running statistics by torchvision name.
     pub weights: BTreeMap<String, NamedTensor>,
-    /// Moments of the optimizer.
+    /// What the optimizer keeps of each parameter.
     pub optimizer: BTreeMap<String, NamedTensor>,
-    /// Other weights that are kept: `best.<name>`, those after the best epoch. Mostly none.
+    /// Other weights that are kept: `best.<name>`, the result of the best epoch, and `ema.<name>`, the
+    /// moving average. Mostly none.
     pub kept: BTreeMap<String, NamedTensor>,
 }
 

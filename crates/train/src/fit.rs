@@ -1,34 +1,54 @@
 //! The training loop.
 
-use crate::adam::AdamConfig;
 use crate::checkpoint::{CheckpointStore, EpochMetrics};
 use crate::error::TrainError;
+use crate::mix::MixConfig;
 use crate::monitor::{EarlyStopping, Monitor, Select};
+use crate::optimizer::OptimizerConfig;
 use crate::photos::Photos;
 use crate::run::Run;
+use crate::sampling::Sampling;
+use crate::schedule::{Schedule, Span};
 use burn::tensor::Device;
 use dermx_data::AugmentConfig;
 use dermx_model::Network;
-use serde::{Deserialize, Serialize};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitConfig {
-    /// Seed of the order of images, of their augmentation, and of what the network drops.
+    /// Seed of all that chance decides: which images an epoch sees, their order, augmentation and
+    /// mixing, and what the network drops.
     pub seed: u64,
     /// Number of passes over the images.
     pub epochs: u32,
-    /// Images a step; the last step of an epoch takes what is left.
+    /// How the images of an epoch are drawn.
+    pub sampling: Sampling,
+    /// Images a batch; the last batch of an epoch takes what is left. Batch normalization sees one
+    /// batch at a time.
     pub batch_size: usize,
+    /// Number of batches whose gradients make one step of the optimizer, as one batch of all their
+    /// images would; the last step of an epoch takes what is left. 0 is as 1.
+    pub accumulation_steps: usize,
     /// Learning rate that the schedule starts from.
     pub learning_rate: f64,
     /// How the learning rate goes on.
     pub schedule: Schedule,
+    /// Number of epochs in which the learning rate rises before that.
+    pub warmup_epochs: u32,
     /// The optimizer.
-    pub adam: AdamConfig,
+    pub optimizer: OptimizerConfig,
+    /// The largest norm of all gradients together.
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average of the weights, which then is what is scored and what results.
+    pub ema_decay: Option<f64>,
     /// Weight of each class in the loss.
     pub class_weights: Vec<f32>,
-    /// The score on the validation photos that `select` and `early_stopping` go by.
+    /// Share of the targets that is spread over all classes.
+    pub label_smoothing: f32,
+    /// How images are mixed.
+    pub mix: MixConfig,
+    /// The score on the validation photos that `select`, `early_stopping` and a schedule that waits
+    /// for a plateau go by.
     pub monitor: Option<Monitor>,
     /// Which weights are the result.
     pub select: Select,
@@ -41,37 +61,28 @@ pub struct FitConfig {
 }
 
 impl FitConfig {
+    /// Images a step of the optimizer.
+    pub(crate) fn images_per_step(&self) -> usize {
+        self.batch_size.max(1) * self.accumulation_steps.max(1)
+    }
+
+    /// The steps of a run on `num_images`.
+    pub(crate) fn span(&self, num_images: usize) -> Span {
+        Span {
+            steps_per_epoch: num_images.div_ceil(self.images_per_step()) as u32,
+            epochs: self.epochs,
+            warmup_epochs: self.warmup_epochs,
+        }
+    }
+
     /// What goes by the scores on the validation photos, if anything does.
     fn needs_scores(&self) -> Option<&'static str> {
         let needs = [
             (self.early_stopping.is_some(), "early_stopping"),
+            (matches!(self.schedule, Schedule::Plateau { .. }), "train.schedule = \"plateau\""),
             (self.select == Select::Best, "train.select = \"best\""),
         ];
         needs.into_iter().find(|(is_set, _)| *is_set).map(|(_, what)| what)
-    }
-}
-
-/// How the learning rate changes over a run of `T` steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// The same at every step.
-    Constant,
-    /// `lr_t = lr (1 + cos(pi t / T)) / 2`, without warm-up or restarts (Loshchilov and Hutter,
-    /// 2017, <https://arxiv.org/abs/1608.03983>).
-    Cosine,
-}
-
-impl Schedule {
-    /// The factor on the learning rate at `step` (from 0) of `num_steps`.
-    pub fn factor(self, step: u32, num_steps: u32) -> f64 {
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => {
-                let done = f64::from(step) / f64::from(num_steps.max(1));
-                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
-        }
     }
 }
 
