@@ -1,5 +1,6 @@
 //! Photos at the size of the network, ready to be batched.
 
+use crate::sampling::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
@@ -125,42 +126,42 @@ impl Photos {
     /// # Errors
     /// The first photo that cannot be read.
     pub fn batch(&self, indices: &[usize]) -> Result<Vec<f32>, DataError> {
-        self.planes(indices, |idx| {
+        self.planes(indices, |&idx| {
             Ok(self.photo(idx)?.as_raw().iter().map(|&value| f32::from(value)).collect())
         })
     }
 
-    /// As [`Self::batch`], each photo augmented as (`seed`, `epoch`, its id) says.
+    /// As [`Self::batch`], each photo augmented as (`seed`, `epoch`, name of the draw) says.
     ///
     /// # Errors
     /// The first photo that cannot be read.
     pub fn augmented_batch(
         &self,
-        indices: &[usize],
+        draws: &[Draw],
         config: &AugmentConfig,
         seed: u64,
         epoch: u32,
     ) -> Result<Vec<f32>, DataError> {
-        self.planes(indices, |idx| {
-            let mut random = Random::new(seed, "augment", u64::from(epoch), self.id(idx));
+        self.planes(draws, |draw| {
+            let mut random = Random::new(seed, "augment", u64::from(epoch), &draw.name);
             let params: AugmentParams = config.draw(&mut random);
-            Ok(augment(self.photo(idx)?.as_ref(), &params, config))
+            Ok(augment(self.photo(draw.idx)?.as_ref(), &params, config))
         })
     }
 
-    /// The standardized planes of the values that `make` gives for each index, one after the other.
-    fn planes(
+    /// The standardized planes of the values that `make` gives for each item, one after the other.
+    fn planes<I: Sync>(
         &self,
-        indices: &[usize],
-        make: impl Fn(usize) -> Result<Vec<f32>, DataError> + Sync,
+        items: &[I],
+        make: impl Fn(&I) -> Result<Vec<f32>, DataError> + Sync,
     ) -> Result<Vec<f32>, DataError> {
         let num_values = 3 * self.size.num_pixels();
-        let mut planes = vec![0.0; indices.len() * num_values];
+        let mut planes = vec![0.0; items.len() * num_values];
         let places = planes.par_chunks_mut(num_values.max(1));
         let results: Vec<Result<(), DataError>> = places
-            .zip(indices)
-            .map(|(place, &idx)| {
-                place.copy_from_slice(&to_planes(&make(idx)?, self.size, &self.normalization));
+            .zip(items)
+            .map(|(place, item)| {
+                place.copy_from_slice(&to_planes(&make(item)?, self.size, &self.normalization));
                 Ok(())
             })
             .collect();

@@ -6,4 +6,4 @@ mod load;
 mod sections;
 
 pub use load::{config_name, load, load_run};
-pub use sections::{ClassWeighting, Config, DataSection, OptimizerName, SyntheticSection, Target};
+pub use sections::{Config, DataSection, EarlyStoppingSection, SyntheticSection, Target};
