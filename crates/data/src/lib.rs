@@ -6,6 +6,7 @@ mod augment;
 mod check;
 mod csv_table;
 pub mod darwin;
+mod decoded_cache;
 mod dermx;
 mod describe;
 mod duplicates;
@@ -37,6 +38,7 @@ mod synth;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
 pub use check::{AnnotationCheck, check_annotations};
+pub use decoded_cache::{DecodedCache, DecodedKey};
 pub use dermx::{DermxDataset, MaskSource};
 pub use describe::{Counts, Description, SharedImages, describe, images_by_source, is_settled};
 pub use error::{DataError, ErrorKind};
