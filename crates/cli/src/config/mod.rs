@@ -3,7 +3,11 @@
 mod check;
 mod document;
 mod load;
+mod search;
 mod sections;
 
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, EarlyStoppingSection, SyntheticSection, Target};
+pub use search::{Objective, SearchConfig, load_search};
+pub use sections::{
+    Config, DataSection, EarlyStoppingSection, Leaks, SplitMethod, SplitSection, Target,
+};

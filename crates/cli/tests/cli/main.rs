@@ -8,6 +8,8 @@ mod dermx;
 mod determinism;
 mod foreign_heatmaps;
 mod resume;
+mod search;
+mod split;
 mod stages;
 mod table_6;
 mod weights;
