@@ -21,6 +21,7 @@ mod tables_text;
 mod terminal;
 mod test_set;
 mod text_table;
+mod training_data;
 mod weight_files;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};

@@ -4,7 +4,7 @@ use crate::sampling::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
-    Random, augment, read_photo, resize, to_planes,
+    PhotoLook, Random, augment, read_photo, resize, to_planes,
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -119,6 +119,21 @@ impl Photos {
             Some(photo) => Ok(Cow::Borrowed(photo)),
             None => self.read(idx).map(Cow::Owned),
         }
+    }
+
+    /// What each photo looks like, to find copies of it.
+    ///
+    /// # Errors
+    /// The first photo that cannot be read.
+    pub fn looks(&self) -> Result<Vec<PhotoLook>, DataError> {
+        let is_enough = self.size.height.min(self.size.width) >= PhotoLook::MIN_SIDE_PX;
+        self.for_each(&self.indices(), |idx| {
+            let path = &self.items[idx].1;
+            Ok(match is_enough {
+                true => PhotoLook::new(path, self.photo(idx)?.as_ref()),
+                false => PhotoLook::new(path, &read_photo(path)?),
+            })
+        })
     }
 
     /// The standardized photos of `indices`, `[indices.len(), 3, height, width]` in row-major order.

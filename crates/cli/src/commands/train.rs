@@ -5,7 +5,7 @@ use crate::args::{Backend, TrainArgs};
 use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
-use crate::network::{TrainedNetwork, network_config, normalization};
+use crate::network::{TrainedNetwork, network_config};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
@@ -13,17 +13,18 @@ use crate::run_folder::{RunFolder, SeedFolder};
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
+use crate::training_data::{TrainingData, open_photos};
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
+use dermx_data::SynthConfig;
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, LabelledPhotos, Observer, Outcome, Photos, Sampling,
-    Select, Sets, StepReport, TrainError, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Sampling, Select, StepReport,
+    TrainError, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -45,14 +46,17 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
         prepare_synthetic(synthetic)?;
     }
     // Before the folder is made: missing data leave nothing behind.
-    let training = read_training_images(&config)?;
+    let data = TrainingData::read(&config)?;
     let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    if !args.resume {
+        data.check_leaks(&config, test.as_ref())?;
+    }
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
-    let photos = training_photos(&config, &training)?;
+    folder.write("split.csv", &data.split_csv()?)?;
     for &seed in &config.run.seeds {
         let seed_folder = folder.seed(seed)?;
-        train_seed(&config, seed, &training, &photos, &seed_folder, &device)?;
+        train_seed(&config, seed, &data, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(&config, test, &seed_folder, &device)?;
@@ -123,31 +127,11 @@ fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
     Ok(())
 }
 
-fn read_training_images(config: &Config) -> CliResult<LabelledFolder> {
-    let data = &config.data;
-    if !data.train.is_dir() {
-        let message = format!(
-            "{}: there are no training images; datasets/README.md says where to get them, and \
-             `--config quickstart.toml` runs on synthetic ones",
-            data.train.display()
-        );
-        return Err(CliError::new(ExitKind::MissingInput, message));
-    }
-    Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
-}
-
-fn training_photos(config: &Config, training: &LabelledFolder) -> CliResult<Photos> {
-    let items = training.images.iter().map(|image| (image.id.clone(), image.path.clone()));
-    let normalization = normalization(&config.input.normalization)?;
-    Ok(Photos::open(items.collect(), config.input.size, normalization, config.data.cache)?)
-}
-
 /// Trains one seed and writes its weights.
 fn train_seed(
     config: &Config,
     seed: u64,
-    training: &LabelledFolder,
-    photos: &Photos,
+    data: &TrainingData,
     folder: &SeedFolder,
     device: &Device,
 ) -> CliResult<()> {
@@ -164,22 +148,20 @@ fn train_seed(
         optimizer: section.optimizer(),
         clip_norm: section.clip_norm,
         ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&training.num_per_class()),
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
         mix: section.mix(),
         monitor: section.monitor,
         select: section.select.unwrap_or(Select::Last),
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
-        fingerprint: fingerprint(config, seed, training)?,
+        fingerprint: fingerprint(config, seed, data)?,
     };
-    let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let sets =
-        Sets { training: LabelledPhotos { photos, class_idx: &class_idx }, validation: None };
     let network = starting_network(config, seed, device)?;
     let store = CheckpointStore::new(folder.checkpoints());
-    let mut observer = Watcher::new(seed, &fit_config, photos.len(), folder.clone());
-    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
+    let mut observer =
+        Watcher::new(seed, &fit_config, data.training.images.images.len(), folder.clone());
+    match fit(&fit_config, data.sets(), network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
@@ -194,18 +176,17 @@ fn incomplete_schedule() -> CliError {
 }
 
 /// What a run's checkpoints depend on: everything but where results go.
-fn fingerprint(config: &Config, seed: u64, training: &LabelledFolder) -> CliResult<String> {
+fn fingerprint(config: &Config, seed: u64, data: &TrainingData) -> CliResult<String> {
     let mut relevant = config.clone();
     relevant.run.seeds = vec![seed];
     relevant.run.output.clear();
+    relevant.data.cache = false;
+    relevant.data.decoded_cache = None;
     let text = toml::to_string(&relevant)
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(text.as_bytes());
-    for image in &training.images {
-        hasher.update(image.id.as_bytes());
-        hasher.update(&image.class_idx.to_le_bytes());
-    }
+    hasher.update(&data.split_csv()?);
     Ok(hasher.finalize().to_string())
 }
 
@@ -240,7 +221,7 @@ fn predict_and_explain(
     device: &Device,
 ) -> CliResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, device)?;
-    let images = Images::photos(test.photos.clone(), &trained, config.data.cache)?;
+    let images = Images::of(open_photos(config, test.photos.clone())?);
     let batch_size = config.explain.batch_size;
     let logits = predict::predict(&trained, &images, batch_size, device)?;
     let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);

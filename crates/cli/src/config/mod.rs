@@ -6,4 +6,7 @@ mod load;
 mod sections;
 
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, EarlyStoppingSection, SyntheticSection, Target};
+pub use sections::{
+    Config, DataSection, EarlyStoppingSection, Leaks, SplitMethod, SplitSection, SyntheticSection,
+    Target,
+};

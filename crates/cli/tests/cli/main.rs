@@ -8,6 +8,7 @@ mod dermx;
 mod determinism;
 mod foreign_heatmaps;
 mod resume;
+mod split;
 mod stages;
 mod table_6;
 mod weights;
