@@ -25,7 +25,7 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
     let base = config.checked_base()?;
     if base.split.is_none() {
         let message = "search.set: a search goes by scores on validation photos; add \
-                       \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2";
+                       \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2, \"split.seed\" = 0";
         return Err(CliError::new(ExitKind::BadConfig, message));
     }
     train::prepare_synthetic(&base)?;

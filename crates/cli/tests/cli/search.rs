@@ -24,8 +24,7 @@ fn write_search(workplace: &Workplace, more: &str, space: &str) -> std::io::Resu
         text +=
             &format!("\"{key}\" = {}\n", if is_text { format!("{value:?}") } else { value.into() });
     }
-    text +=
-        "\"data.leaks\" = \"ignore\"\n\"split.method\" = \"fraction\"\n\"split.fraction\" = 0.4\n";
+    text += "\"data.leaks\" = \"ignore\"\n\"split.method\" = \"fraction\"\n\"split.fraction\" = 0.4\n\"split.seed\" = 0\n";
     text += &format!("[search.space]\n{space}");
     fs::write(workplace.join("search.toml"), text)
 }
@@ -76,7 +75,7 @@ fn a_search_killed_twice_ends_with_the_table_of_an_undisturbed_one() -> TestResu
     let workplace = Workplace::new()?;
     write_search(
         &workplace,
-        "sampler = \"tpe\"\nmax_trials = 12\npruner = \"median\"\nwarm_up_epochs = 1\nmin_trials = 2\n",
+        "sampler = \"tpe\"\nmax_trials = 12\npruner = \"median\"\nwarm_up_epochs = 0\nmin_trials = 2\n",
         "\"train.learning_rate\" = { low = 1e-4, high = 1e-1, log = true }\n\
          \"augment.horizontal_flip\" = [false, true]\n\
          \"augment.vertical_flip\" = [false, true]\n",
