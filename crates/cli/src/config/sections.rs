@@ -92,7 +92,8 @@ section! {
         padding: Padding,
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize,
-        /// `"random"`, or a safetensors file with torchvision's names whose head is not used.
+        /// `"random"`, the name of fetched weights, or a `.pth` or safetensors file; their head is not
+        /// used.
         weights: String,
         /// Names of the parameters that learn, or a preset; `*` stands for any text, `head` for the
         /// name of the head.
