@@ -10,6 +10,7 @@ use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
@@ -250,8 +251,10 @@ fn predict_and_explain(
     };
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, targets, batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)
+    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    job.write_maps(&explainer, &maps)?;
+    explain::describe(&explainer, &images, target, &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
 }
 
 /// Shows progress, writes the metrics, and passes on requests to stop.

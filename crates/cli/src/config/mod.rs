@@ -6,4 +6,6 @@ mod load;
 mod sections;
 
 pub use load::{config_name, load, load_run};
-pub use sections::{ClassWeighting, Config, DataSection, OptimizerName, SyntheticSection, Target};
+pub use sections::{
+    ClassWeighting, Config, DataSection, OptimizerName, SanityCheck, SyntheticSection, Target,
+};

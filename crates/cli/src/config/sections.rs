@@ -170,6 +170,16 @@ pub enum Target {
     Predicted,
 }
 
+/// What is done to see whether the maps depend on the network and the network on the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SanityCheck {
+    /// Maps of the network with more and more random weights, from the output to the input.
+    Randomization,
+    /// Deletion, insertion and ROAD, for the maps and for two that never saw a network.
+    Faithfulness,
+}
+
 section! {
     /// `[explain]`: heat maps.
     ExplainSection {
@@ -193,6 +203,8 @@ section! {
         stride_px: usize,
         /// Images a step.
         batch_size: usize,
+        /// Sanity checks: `"randomization"`, `"faithfulness"`, both or none.
+        sanity: Vec<SanityCheck>,
     }
 }
 
