@@ -2,7 +2,7 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
-use crate::config::{self, ClassWeighting, Config, OptimizerName, SyntheticSection, Target};
+use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
@@ -23,8 +23,8 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
-    TrainingSet, class_weights, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, FitConfig, LabelledPhotos, Observer, Outcome, Photos, Sampling,
+    Select, Sets, StepReport, TrainError, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -152,28 +152,35 @@ fn train_seed(
     folder: &SeedFolder,
     device: &Device,
 ) -> CliResult<()> {
-    let OptimizerName::Adam = config.train.optimizer;
-    let counts = training.num_per_class();
+    let section = &config.train;
     let fit_config = FitConfig {
         seed,
         epochs: config.run.epochs,
-        batch_size: config.train.batch_size,
-        learning_rate: config.train.learning_rate,
-        schedule: config.train.schedule,
-        adam: config.train.adam(),
-        class_weights: match config.train.class_weights {
-            ClassWeighting::MaxOverCount => class_weights(&counts),
-            ClassWeighting::None => vec![1.0; counts.len()],
-        },
+        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        batch_size: section.batch_size,
+        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        learning_rate: section.learning_rate,
+        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
+        warmup_epochs: section.warmup_epochs.unwrap_or(0),
+        optimizer: section.optimizer(),
+        clip_norm: section.clip_norm,
+        ema_decay: section.ema_decay,
+        class_weights: section.class_weights(&training.num_per_class()),
+        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        mix: section.mix(),
+        monitor: section.monitor,
+        select: section.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         fingerprint: fingerprint(config, seed, training)?,
     };
     let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let set = TrainingSet { photos, class_idx: &class_idx };
+    let sets =
+        Sets { training: LabelledPhotos { photos, class_idx: &class_idx }, validation: None };
     let network = starting_network(config, seed, device)?;
     let store = CheckpointStore::new(folder.checkpoints());
     let mut observer = Watcher::new(seed, &fit_config, photos.len(), folder.clone());
-    match fit(&fit_config, set, network, device, &store, &mut observer)? {
+    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
@@ -181,6 +188,10 @@ fn train_seed(
             Ok(write_atomic(&folder.weights(), &weights)?)
         }
     }
+}
+
+fn incomplete_schedule() -> CliError {
+    CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
 }
 
 /// What a run's checkpoints depend on: everything but where results go.

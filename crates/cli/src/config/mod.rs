@@ -7,5 +7,5 @@ mod sections;
 
 pub use load::{config_name, load, load_run};
 pub use sections::{
-    ClassWeighting, Config, DataSection, OptimizerName, SanityCheck, SyntheticSection, Target,
+    Config, DataSection, EarlyStoppingSection, SanityCheck, SyntheticSection, Target,
 };
