@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod download;
 mod error;
+mod fault;
 mod gallery;
 mod heatmaps;
 mod images;

@@ -4,6 +4,7 @@ use crate::adam::{Adam, AdamConfig};
 use crate::chance::Chance;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
+use crate::fingerprint::Fingerprint;
 use crate::loss::weighted_cross_entropy;
 use crate::photos::{Photos, images_to_tensor};
 use crate::prefetch::prefetch;
@@ -33,8 +34,11 @@ pub struct FitConfig {
     pub class_weights: Vec<f32>,
     /// Augmentation of the training images.
     pub augment: AugmentConfig,
+    /// Number of steps of an epoch after which a checkpoint is saved; without it, and beside it, one
+    /// is saved at the end of each epoch.
+    pub checkpoint_every: Option<usize>,
     /// Describes the run; checkpoints with another fingerprint are refused.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// How the learning rate changes over a run of `T` steps.
@@ -89,6 +93,11 @@ pub struct StepReport {
 pub trait Observer {
     /// Called after every step.
     fn on_step(&mut self, report: &StepReport);
+    /// Called once at the start of a resumed run, with what is wrong with each checkpoint that was
+    /// passed over.
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        let _ = (state, damaged);
+    }
     /// Called after every epoch with all finished epochs, and once at the start of a resumed run.
     ///
     /// # Errors
@@ -110,10 +119,12 @@ pub enum Outcome {
 /// Trains `network`, from its newest checkpoint if there is one.
 ///
 /// `network` comes from a plain device, with its starting weights and with the parameters that may
-/// learn marked. After every epoch, and when the observer stops the run, a checkpoint is saved.
+/// learn marked. After every epoch, every `checkpoint_every` steps, and when the observer stops the
+/// run, a checkpoint is saved.
 ///
 /// # Errors
-/// No images, an unreadable photo or checkpoint, a failed write, or a loss that is not finite.
+/// No images, an unreadable photo, checkpoints none of which is whole, a failed write, or a loss
+/// that is not finite.
 pub fn fit(
     config: &FitConfig,
     set: TrainingSet<'_>,
@@ -125,12 +136,17 @@ pub fn fit(
     if set.photos.is_empty() {
         return Err(TrainError::NoImages("train on"));
     }
-    let mut run = Run::start(config, set, network, device, store)?;
-    if run.state.epochs_done > 0 {
+    let latest = store.latest(&config.fingerprint)?;
+    let mut run =
+        Run::start(config, set, network, device, latest.as_ref().map(|found| &found.checkpoint))?;
+    if let Some(found) = latest {
+        store.clean(&found.folder)?;
+        observer.on_resume(&run.state, &found.damaged);
+        // What was recorded after the checkpoint is forgotten: it happens again.
         observer.on_epoch(&run.state.history)?;
     }
     while run.state.epochs_done < config.epochs {
-        let flow = run.epoch(observer)?;
+        let flow = run.epoch(observer, Some(store))?;
         store.save(&run.checkpoint())?;
         if flow.is_break() {
             return Ok(Outcome::Stopped);
@@ -141,6 +157,35 @@ pub fn fit(
         }
     }
     Ok(Outcome::Finished(Box::new(run.network.valid())))
+}
+
+/// The epochs up to `last_epoch` once more, from `checkpoint` or from the start; saves nothing. `None`
+/// when the observer stopped it.
+///
+/// `network` is as for [`fit`].
+///
+/// # Errors
+/// No images, an unreadable photo, a checkpoint that does not fit, or a loss that is not finite.
+pub fn replay(
+    config: &FitConfig,
+    set: TrainingSet<'_>,
+    network: Network,
+    device: &Device,
+    checkpoint: Option<&Checkpoint>,
+    last_epoch: u32,
+    observer: &mut dyn Observer,
+) -> Result<Option<Vec<EpochMetrics>>, TrainError> {
+    if set.photos.is_empty() {
+        return Err(TrainError::NoImages("train on"));
+    }
+    let mut run = Run::start(config, set, network, device, checkpoint)?;
+    while run.state.epochs_done < last_epoch {
+        if run.epoch(observer, None)?.is_break() {
+            return Ok(None);
+        }
+        observer.on_epoch(&run.state.history)?;
+    }
+    Ok(Some(run.state.history))
 }
 
 struct Run<'a> {
@@ -159,7 +204,7 @@ impl<'a> Run<'a> {
         set: TrainingSet<'a>,
         network: Network,
         device: &Device,
-        store: &CheckpointStore,
+        checkpoint: Option<&Checkpoint>,
     ) -> Result<Self, TrainError> {
         let mut run = Self {
             config,
@@ -170,18 +215,22 @@ impl<'a> Run<'a> {
             adam: Adam::new(config.adam),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
         };
-        if let Some(checkpoint) = store.latest(&config.fingerprint)? {
+        if let Some(checkpoint) = checkpoint {
             run.network = import_weights(network, &checkpoint.weights)?;
             let num_steps = checkpoint.state.optimizer_steps;
             run.adam = Adam::import(config.adam, num_steps, &checkpoint.optimizer)?;
-            run.state = checkpoint.state;
+            run.state = checkpoint.state.clone();
         }
         run.network = run.network.train();
         Ok(run)
     }
 
     /// Goes on to the end of the current epoch, or to where the observer stops it.
-    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<()>, TrainError> {
+    fn epoch(
+        &mut self,
+        observer: &mut dyn Observer,
+        store: Option<&CheckpointStore>,
+    ) -> Result<ControlFlow<()>, TrainError> {
         let epoch = self.state.epochs_done + 1;
         let order = self.order(epoch);
         let batches: Vec<&[usize]> = order.chunks(self.config.batch_size.max(1)).collect();
@@ -202,9 +251,16 @@ impl<'a> Run<'a> {
                     loss,
                     num_images: batch.len(),
                 });
-                // After the last step the epoch is finished first; the caller asks again then.
-                if observer.should_stop() && self.state.steps_done < batches.len() {
+                // After the last step the epoch is finished first; the caller saves and asks then.
+                if self.state.steps_done == batches.len() {
+                    return Ok(flow);
+                }
+                if observer.should_stop() {
                     flow = ControlFlow::Break(());
+                } else if self.is_checkpoint_due()
+                    && let Some(store) = store
+                {
+                    store.save(&self.checkpoint())?;
                 }
                 Ok(flow)
             },
@@ -270,6 +326,12 @@ impl<'a> Run<'a> {
         self.state.epochs_done = epoch;
         self.state.steps_done = 0;
         Ok(())
+    }
+
+    /// Whether a checkpoint inside the epoch is due after the step just made.
+    fn is_checkpoint_due(&self) -> bool {
+        let every = self.config.checkpoint_every;
+        every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
     }
 
     fn checkpoint(&self) -> Checkpoint {

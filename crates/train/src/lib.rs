@@ -9,6 +9,7 @@ mod chance;
 mod checkpoint;
 mod error;
 mod file;
+mod fingerprint;
 mod fit;
 mod initialize;
 mod loss;
@@ -16,10 +17,15 @@ mod photos;
 mod prefetch;
 
 pub use adam::{Adam, AdamConfig};
-pub use checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
+pub use checkpoint::{
+    Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
+};
 pub use error::TrainError;
-pub use file::write_atomic;
-pub use fit::{FitConfig, Observer, Outcome, Schedule, StepReport, TrainingSet, argmax, fit};
+pub use file::{Disk, FileCall, FileSystem, write_atomic};
+pub use fingerprint::{Difference, Fingerprint, differences};
+pub use fit::{
+    FitConfig, Observer, Outcome, Schedule, StepReport, TrainingSet, argmax, fit, replay,
+};
 pub use initialize::initial_weights;
 pub use loss::{class_weights, weighted_cross_entropy};
 pub use photos::{Photos, images_to_tensor};

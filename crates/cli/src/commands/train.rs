@@ -4,6 +4,7 @@ use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::config::{self, ClassWeighting, Config, OptimizerName, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
 use crate::predictions::{Logits, to_csv};
@@ -22,8 +23,8 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
-    TrainingSet, class_weights, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Photos, StepReport,
+    TrainError, TrainState, TrainingSet, class_weights, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -165,12 +166,13 @@ fn train_seed(
             ClassWeighting::None => vec![1.0; counts.len()],
         },
         augment: config.augment.config(),
+        checkpoint_every: config.run.checkpoint_every,
         fingerprint: fingerprint(config, seed, training)?,
     };
     let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
     let set = TrainingSet { photos, class_idx: &class_idx };
     let network = starting_network(config, seed, device)?;
-    let store = CheckpointStore::new(folder.checkpoints());
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
     let mut observer = Watcher::new(seed, &fit_config, photos.len(), folder.clone());
     match fit(&fit_config, set, network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
@@ -182,20 +184,17 @@ fn train_seed(
     }
 }
 
-/// What a run's checkpoints depend on: everything but where results go.
-fn fingerprint(config: &Config, seed: u64, training: &LabelledFolder) -> CliResult<String> {
-    let mut relevant = config.clone();
-    relevant.run.seeds = vec![seed];
-    relevant.run.output.clear();
-    let text = toml::to_string(&relevant)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(config: &Config, seed: u64, training: &LabelledFolder) -> CliResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(text.as_bytes());
     for image in &training.images {
         hasher.update(image.id.as_bytes());
         hasher.update(&image.class_idx.to_le_bytes());
     }
-    Ok(hasher.finalize().to_string())
+    let images = format!("{} with hash {}", training.images.len(), hasher.finalize());
+    fingerprint.insert("training images".to_string(), images);
+    Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
@@ -331,6 +330,13 @@ impl Observer for Watcher {
         let message =
             format!("epoch {} loss {:.3} {images_per_s:.1} img/s", report.epoch, report.loss);
         self.progress.set(self.images_done, message);
+    }
+
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        for message in damaged {
+            tracing::warn!("{message}; going on from the checkpoint before");
+        }
+        tracing::info!("resumed after epoch {}, step {}", state.epochs_done, state.steps_done);
     }
 
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {

@@ -2,8 +2,10 @@
 
 mod check;
 mod document;
+mod flat;
 mod load;
 mod sections;
 
+pub use flat::{flat, flat_training};
 pub use load::{config_name, load, load_run};
 pub use sections::{ClassWeighting, Config, DataSection, OptimizerName, SyntheticSection, Target};
