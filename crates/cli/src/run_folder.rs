@@ -114,6 +114,20 @@ impl RunFolder {
     }
 }
 
+/// Whether no process is at work in `folder`, which may be one that nobody can write into.
+///
+/// # Errors
+/// A process is.
+pub fn check_idle(folder: &Path) -> CliResult<()> {
+    match File::open(folder.join(".lock")).map(|file| file.try_lock_shared()) {
+        Ok(Err(TryLockError::WouldBlock)) => {
+            let message = format!("{}: another process is at work in it", folder.display());
+            Err(CliError::new(ExitKind::Locked, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What lies where for one seed of a run.
 #[derive(Debug, Clone)]
 pub struct SeedFolder {
@@ -161,14 +175,22 @@ impl SeedFolder {
         self.path.join("eval.json")
     }
 
+    /// What the results were made from, and their hashes.
+    pub fn certificate(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
     /// One line for each scored mask.
     pub fn per_image(&self) -> PathBuf {
         self.path.join("per_image.csv")
     }
 }
 
+/// What computes.
+pub const BACKEND: &str = "cpu (burn-flex)";
+
 /// The workspace's Cargo.toml asks for exactly this one.
-const BURN_VERSION: &str = "0.22.1";
+pub const BURN_VERSION: &str = "0.22.1";
 
 /// What a run ran on; for the reader, not part of the results.
 #[derive(Debug, Serialize)]
@@ -193,7 +215,7 @@ impl Environment {
             operating_system: std::env::consts::OS,
             processor: std::env::consts::ARCH,
             num_threads: rayon::current_num_threads(),
-            backend: "cpu (burn-flex)",
+            backend: BACKEND,
             burn_version: BURN_VERSION,
         }
     }

@@ -32,17 +32,24 @@ pub fn flat(config: &Config) -> CliResult<BTreeMap<String, String>> {
     Ok(keys)
 }
 
+/// What of `config` the results of `seed` depend on.
+///
+/// # Errors
+/// A value that TOML cannot hold.
+pub fn flat_results(config: &Config, seed: u64) -> CliResult<BTreeMap<String, String>> {
+    let mut keys = flat(config)?;
+    keys.retain(|key, _| !PLACES.contains(&key.as_str()) && key != "run.seeds");
+    keys.insert("seed".to_string(), seed.to_string());
+    Ok(keys)
+}
+
 /// What of `config` the trained weights of `seed` depend on.
 ///
 /// # Errors
 /// A value that TOML cannot hold.
 pub fn flat_training(config: &Config, seed: u64) -> CliResult<BTreeMap<String, String>> {
-    let mut keys = flat(config)?;
-    keys.retain(|key, _| {
-        let section = key.split('.').next().unwrap_or(key);
-        !PLACES.contains(&key.as_str()) && !LATER.contains(&section) && key != "run.seeds"
-    });
-    keys.insert("seed".to_string(), seed.to_string());
+    let mut keys = flat_results(config, seed)?;
+    keys.retain(|key, _| !LATER.contains(&key.split('.').next().unwrap_or(key)));
     Ok(keys)
 }
 

@@ -6,6 +6,6 @@ mod flat;
 mod load;
 mod sections;
 
-pub use flat::{flat, flat_training};
+pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
 pub use sections::{ClassWeighting, Config, DataSection, OptimizerName, SyntheticSection, Target};
