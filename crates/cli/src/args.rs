@@ -3,6 +3,7 @@
 mod verify;
 mod weights;
 
+use crate::config::SanityCheck;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
@@ -408,6 +409,10 @@ pub struct ExplainArgs {
     /// Occlusion: distance from one square to the next, in pixels.
     #[arg(long, default_value_t = 24, value_name = "PX")]
     pub stride: usize,
+    /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
+    /// and more random weights, `faithfulness` takes pixels away in the order of the map.
+    #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
+    pub sanity: Vec<SanityCheck>,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -230,6 +230,7 @@ mod tests {
             learning_rate: 0.1,
             num_images: 2,
             weights_hash: weights_hash.to_string(),
+            validation: None,
         }
     }
 

@@ -99,7 +99,10 @@ impl From<TrainError> for CliError {
             | TrainError::Version { .. }
             | TrainError::OtherRun { .. }
             | TrainError::NoImages(_) => Self::new(ExitKind::BadData, error.to_string()),
-            TrainError::NonFinite { .. } => Self::new(ExitKind::Internal, error.to_string()),
+            TrainError::NonFinite { .. } | TrainError::NonFiniteValidation { .. } => {
+                Self::new(ExitKind::Internal, error.to_string())
+            }
+            TrainError::NoValidation(_) => Self::new(ExitKind::BadConfig, error.to_string()),
         }
     }
 }

@@ -18,6 +18,7 @@ mod pretrained;
 mod printed;
 mod progress;
 mod run_folder;
+mod sanity;
 mod score;
 mod stop;
 mod tables_text;

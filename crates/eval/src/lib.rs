@@ -10,6 +10,7 @@ mod error;
 mod fuzzy;
 mod heatmap;
 mod kappa;
+mod rank;
 mod record;
 mod relative;
 mod resize;
@@ -30,8 +31,10 @@ pub use fuzzy::{
 };
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
+pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
-    ClassScores, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score, UNION,
+    ClassScores, EvalRecord, FaithfulnessScores, MapScores, MapTable, NOTICE, RandomizedScores,
+    RelativeScores, Score, UNION,
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};

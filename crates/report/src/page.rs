@@ -11,7 +11,7 @@ use crate::matrix::{Matrix, matrices};
 use crate::score_text::readable;
 use crate::table::{Table, by_seed, table_5, table_6};
 use crate::template::Templates;
-use crate::{csv, template};
+use crate::{csv, sanity, template};
 use dermx_eval::{EvalRecord, NOTICE};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -39,6 +39,8 @@ struct Page {
     table_5: Option<Table>,
     matrices: Vec<Figure>,
     table_6: Option<Table>,
+    randomization: Option<Table>,
+    faithfulness: Option<Table>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
     reading: &'static [(&'static str, &'static str)],
@@ -99,6 +101,8 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         table_5: table_5(record),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
         table_6: table_6(input),
+        randomization: sanity::randomization(record),
+        faithfulness: sanity::faithfulness(record),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),
         reading: &READING,

@@ -3,6 +3,9 @@
 use crate::error::TrainError;
 use crate::file::{Disk, FileCall, FileSystem};
 use crate::fingerprint::{Fingerprint, differences};
+use crate::monitor::Best;
+use crate::schedule::PlateauState;
+use crate::validation::ValidationMetrics;
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,6 +15,7 @@ use std::sync::Arc;
 
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const KEPT: &str = "kept.safetensors";
 const STATE: &str = "state.json";
 const MANIFEST: &str = "manifest.json";
 
@@ -28,7 +32,7 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// Mean of the weighted loss over the epoch's images.
     pub train_loss: f64,
-    /// Share of the epoch's images whose largest logit was their class.
+    /// Share of the epoch's images whose largest logit was their class, of mixed images their own.
     pub train_accuracy: f64,
     /// Learning rate after the epoch.
     pub learning_rate: f64,
@@ -36,6 +40,9 @@ pub struct EpochMetrics {
     pub num_images: usize,
     /// BLAKE3 hash of the weights after the epoch.
     pub weights_hash: String,
+    /// Scores on the validation photos, where there are such.
+    #[serde(flatten)]
+    pub validation: Option<ValidationMetrics>,
 }
 
 /// Sums over the images of an epoch so far.
@@ -47,6 +54,15 @@ pub struct EpochSums {
     pub num_correct: usize,
     /// Number of images seen.
     pub num_images: usize,
+}
+
+impl EpochSums {
+    /// Takes in the sums over other images.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.num_correct += other.num_correct;
+        self.num_images += other.num_images;
+    }
 }
 
 /// Where a run stands.
@@ -62,6 +78,12 @@ pub struct TrainState {
     pub optimizer_steps: u32,
     /// Sums over the unfinished epoch.
     pub sums: EpochSums,
+    /// The best epoch so far, where a score is monitored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
+    /// What a schedule that waits for a plateau has come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<PlateauState>,
     /// The finished epochs.
     pub history: Vec<EpochMetrics>,
 }
@@ -73,8 +95,11 @@ pub struct Checkpoint {
     pub state: TrainState,
     /// Weights and running statistics by torchvision name.
     pub weights: BTreeMap<String, NamedTensor>,
-    /// Moments of the optimizer.
+    /// What the optimizer keeps of each parameter.
     pub optimizer: BTreeMap<String, NamedTensor>,
+    /// Other weights that are kept: `best.<name>`, the result of the best epoch, and `ema.<name>`, the
+    /// moving average. Mostly none.
+    pub kept: BTreeMap<String, NamedTensor>,
 }
 
 /// A checkpoint to go on from.
@@ -205,11 +230,14 @@ impl CheckpointStore {
     }
 
     fn write_files(&self, folder: &Path, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        let files = [
+        let mut files = vec![
             (WEIGHTS, write_safetensors(&checkpoint.weights)?),
             (OPTIMIZER, write_safetensors(&checkpoint.optimizer)?),
             (STATE, to_json(folder, &checkpoint.state)?),
         ];
+        if !checkpoint.kept.is_empty() {
+            files.push((KEPT, write_safetensors(&checkpoint.kept)?));
+        }
         let hashes: BTreeMap<&str, String> =
             files.iter().map(|(name, bytes)| (*name, blake3::hash(bytes).to_string())).collect();
         let manifest = to_json(folder, &hashes)?;
@@ -252,7 +280,12 @@ pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
         |name: &str| fs::read(folder.join(name)).map_err(|error| damaged(name, error.to_string()));
     let hashes: BTreeMap<String, String> = serde_json::from_slice(&read(MANIFEST)?)
         .map_err(|error| damaged(MANIFEST, error.to_string()))?;
-    for name in [WEIGHTS, OPTIMIZER, STATE] {
+    let known = [WEIGHTS, OPTIMIZER, STATE, KEPT];
+    if let Some(unknown) = hashes.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(damaged(MANIFEST, format!("it has a file `{unknown}`")));
+    }
+    let has_kept = hashes.contains_key(KEPT);
+    for name in [WEIGHTS, OPTIMIZER, STATE].into_iter().chain(has_kept.then_some(KEPT)) {
         let hash = blake3::hash(&read(name)?).to_string();
         if hashes.get(name) != Some(&hash) {
             return Err(damaged(name, "its hash is not the one in manifest.json".to_string()));
@@ -267,5 +300,9 @@ pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
         state,
         weights: read_weights(&folder.join(WEIGHTS))?,
         optimizer: read_weights(&folder.join(OPTIMIZER))?,
+        kept: match has_kept {
+            true => read_weights(&folder.join(KEPT))?,
+            false => BTreeMap::new(),
+        },
     })
 }

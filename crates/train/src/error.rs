@@ -86,6 +86,20 @@ pub enum TrainError {
         /// Ids of the images of the batch.
         images: String,
     },
+    /// The loss on the validation photos is infinite or not a number.
+    #[error(
+        "the loss on the validation photos became {loss} after epoch {epoch}; \
+         lower train.learning_rate"
+    )]
+    NonFiniteValidation {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: u32,
+    },
+    /// Something goes by scores that there are none of.
+    #[error("{0} goes by scores on validation photos: set train.monitor and set photos aside")]
+    NoValidation(&'static str),
     /// There is nothing to train or predict on.
     #[error("there are no images to {0}")]
     NoImages(&'static str),

@@ -1,7 +1,9 @@
 //! Checkpoints: whole, or not there.
 
 use dermx_model::NamedTensor;
-use dermx_train::{Checkpoint, CheckpointStore, EpochMetrics, Fingerprint, TrainState};
+use dermx_train::{
+    Checkpoint, CheckpointStore, EpochMetrics, Fingerprint, TrainState, ValidationMetrics,
+};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
@@ -29,6 +31,7 @@ fn checkpoint(epochs_done: u32, steps_done: usize) -> Checkpoint {
         learning_rate: 1e-7,
         num_images: 3,
         weights_hash: "hash".into(),
+        validation: Some(ValidationMetrics { loss: 0.7 - 0.1, accuracy: 0.1, macro_f1: 1.0 / 7.0 }),
     };
     Checkpoint {
         state: TrainState {
@@ -40,7 +43,8 @@ fn checkpoint(epochs_done: u32, steps_done: usize) -> Checkpoint {
             ..TrainState::default()
         },
         weights: BTreeMap::from([("fc.weight".to_string(), tensor.clone())]),
-        optimizer: BTreeMap::from([("exp_avg.fc.weight".to_string(), tensor)]),
+        optimizer: BTreeMap::from([("exp_avg.fc.weight".to_string(), tensor.clone())]),
+        kept: BTreeMap::from([("best.fc.weight".to_string(), tensor)]),
     }
 }
 

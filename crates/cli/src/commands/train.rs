@@ -3,7 +3,7 @@
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::certificate::{self, Origin};
-use crate::config::{self, ClassWeighting, Config, OptimizerName, SyntheticSection, Target};
+use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::image_manifests::{self, TEST, TRAIN};
@@ -13,6 +13,7 @@ use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
@@ -25,8 +26,9 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Photos, StepReport,
-    TrainError, TrainState, TrainingSet, class_weights, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, Observer, Outcome,
+    Photos, Sampling, Select, Sets, StepReport, TrainError, TrainState, fit, initial_weights,
+    write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -200,25 +202,34 @@ fn train_seed(
 ) -> CliResult<String> {
     let fit_config = fit_config(config, seed, images.folder, images.manifest)?;
     let class_idx: Vec<usize> = images.folder.images.iter().map(|image| image.class_idx).collect();
-    let set = TrainingSet { photos: images.photos, class_idx: &class_idx };
+    let sets = sets(images.photos, &class_idx);
     let network = starting_network(config, seed, device)?;
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
     let mut observer = Watcher::new(seed, &fit_config, images.photos.len(), folder.clone());
-    match fit(&fit_config, set, network, device, &store, &mut observer)? {
+    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
-            let weights = write_safetensors(&with_counters(export_weights(&network)))?;
-            write_atomic(&folder.weights(), &weights)?;
+            write_atomic(&folder.weights(), &weights_file(&network)?)?;
             Ok(starting_weights_hash)
         }
     }
 }
 
+/// `weights.safetensors` of a trained network.
+pub(super) fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+}
+
 /// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
 pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
     Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// What a run sees.
+pub(super) const fn sets<'a>(photos: &'a Photos, class_idx: &'a [usize]) -> Sets<'a> {
+    Sets { training: LabelledPhotos { photos, class_idx }, validation: None }
 }
 
 /// How one seed is trained.
@@ -228,23 +239,33 @@ pub(super) fn fit_config(
     training: &LabelledFolder,
     manifest: &Manifest,
 ) -> CliResult<FitConfig> {
-    let OptimizerName::Adam = config.train.optimizer;
-    let counts = training.num_per_class();
+    let section = &config.train;
     Ok(FitConfig {
         seed,
         epochs: config.run.epochs,
-        batch_size: config.train.batch_size,
-        learning_rate: config.train.learning_rate,
-        schedule: config.train.schedule,
-        adam: config.train.adam(),
-        class_weights: match config.train.class_weights {
-            ClassWeighting::MaxOverCount => class_weights(&counts),
-            ClassWeighting::None => vec![1.0; counts.len()],
-        },
+        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        batch_size: section.batch_size,
+        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        learning_rate: section.learning_rate,
+        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
+        warmup_epochs: section.warmup_epochs.unwrap_or(0),
+        optimizer: section.optimizer(),
+        clip_norm: section.clip_norm,
+        ema_decay: section.ema_decay,
+        class_weights: section.class_weights(&training.num_per_class()),
+        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        mix: section.mix(),
+        monitor: section.monitor,
+        select: section.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
         fingerprint: fingerprint(config, seed, manifest)?,
     })
+}
+
+fn incomplete_schedule() -> CliError {
+    CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
 }
 
 /// What a run's checkpoints depend on, key by key.
@@ -299,8 +320,10 @@ fn predict_and_explain(
     };
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, targets, batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)
+    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    job.write_maps(&explainer, &maps)?;
+    explain::describe(&explainer, &images, target, &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
 }
 
 /// `predictions.csv` of the test images.

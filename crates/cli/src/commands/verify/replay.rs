@@ -12,8 +12,8 @@ use crate::progress::Progress;
 use crate::stop;
 use burn::tensor::Device;
 use dermx_train::{
-    Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, TrainingSet,
-    read_checkpoint, replay,
+    Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, read_checkpoint,
+    replay,
 };
 
 /// How to go on after a stop.
@@ -36,7 +36,7 @@ pub fn check_epochs(
     let fit_config = train::fit_config(subject.config, subject.seed, training, manifest)?;
     let photos = train::training_photos(subject.config, training)?;
     let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let set = TrainingSet { photos: &photos, class_idx: &class_idx };
+    let sets = train::sets(&photos, &class_idx);
     let start = newest_before(subject, first)?;
     let from = start.as_ref().map_or("the start".to_string(), |checkpoint| {
         let state = &checkpoint.state;
@@ -44,18 +44,23 @@ pub fn check_epochs(
     });
     let num_done = start.as_ref().map_or(0, |checkpoint| checkpoint.state.epochs_done);
     let mut watcher = Watcher::new(subject.seed, (last - num_done) as usize * photos.len());
-    let found = replay(&fit_config, set, network, &device, start.as_ref(), last, &mut watcher)?;
+    let found = replay(&fit_config, sets, network, &device, start.as_ref(), last, &mut watcher)?;
     watcher.progress.finish("trained again");
     let found = found.ok_or_else(|| stop::stopped(AGAIN))?;
     for epoch in chosen {
         let what = format!("epoch {epoch}");
         let idx = epoch as usize - 1;
-        match difference(&found[idx], &log[idx]) {
+        match difference(&found.history[idx], &log[idx]) {
             None => table.equal(&what, format!("trained again from {from}")),
             Some(difference) => {
                 table.differ(&what, format!("trained again from {from}: {difference}"));
             }
         }
+    }
+    if let Some(network) = found.network {
+        let found = blake3::hash(&train::weights_file(&network)?).to_string();
+        let expected = &subject.certificate.result.weights_file_hash;
+        table.compare("weights.safetensors", &found, expected, "trained again");
     }
     Ok(())
 }
