@@ -1,5 +1,6 @@
 //! The command line.
 
+mod verify;
 mod weights;
 
 use crate::config::SanityCheck;
@@ -12,6 +13,7 @@ use dermx_model::Architecture;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use verify::{Epochs, VerifyArgs};
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
@@ -51,6 +53,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Look for exchanged classes in confusion matrices, and recompute the scores.
     Audit(AuditArgs),
+    /// Replay epochs of a finished run and compare hashes of all that it was made from.
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `dermx audit`.

@@ -2,12 +2,15 @@
 //! the clock and the environment.
 
 mod args;
+mod certificate;
 mod commands;
 mod config;
 mod download;
 mod error;
+mod fault;
 mod gallery;
 mod heatmaps;
+mod image_manifests;
 mod images;
 mod network;
 mod predictions;
@@ -66,5 +69,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
     }
 }

@@ -38,5 +38,6 @@ pub use stage::{replace_stages, stages};
 pub use trainable::{BatchNormMode, PRESETS, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,
+    NamedTensor, WeightsError, export_weights, import_partial, import_weights, is_counter,
+    with_counters,
 };

@@ -45,6 +45,9 @@ section! {
         seeds: Vec<u64>,
         /// Number of passes over the training images.
         epochs: u32,
+        /// Number of steps of an epoch after which a checkpoint is saved, beside the one at its end;
+        /// without this key there is only that one.
+        checkpoint_every: Option<usize>,
         /// Run folders are made here, named after the configuration and numbered.
         output: PathBuf,
     }
