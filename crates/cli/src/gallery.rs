@@ -105,7 +105,7 @@ fn item(
             &outline_mask(photo.as_raw(), &experts.to_dense(), WIDTH_PX as usize),
             size,
         )?,
-        heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), map.values()), size)?,
+        heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), &map.values()), size)?,
     })
 }
 

@@ -1,7 +1,9 @@
 //! From the records of single networks to one record over seeds.
 
+use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score,
+    ClassScores, EvalError, EvalRecord, LocalizationTable, MapScores, MapTable, NOTICE,
+    RelativeScores, Score,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -39,6 +41,19 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
         ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
         relative: join.relative_table(&each(records, |record| &record.relative))?,
+        localization: join
+            .localization_table("localization", &each(records, |record| &record.localization))?,
+        localization_baselines: join.rows(
+            "localization_baselines",
+            &each(records, |record| &record.localization_baselines),
+            |place, tables| join.localization_table(place, tables),
+        )?,
+        localization_ceiling: join.localization_table(
+            "localization_ceiling",
+            &each(records, |record| &record.localization_ceiling),
+        )?,
+        by: join
+            .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
         confusion_matrices: records
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
@@ -162,6 +177,16 @@ impl Join<'_> {
         })
     }
 
+    fn localization_table(
+        &self,
+        place: &str,
+        tables: &[&LocalizationTable],
+    ) -> Result<LocalizationTable, EvalError> {
+        self.rows(place, tables, |place, rows| {
+            self.rows(place, rows, |place, scores| self.score(place, scores))
+        })
+    }
+
     fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
         self.rows(place, tables, |place, rows| {
             Ok(MapScores {
@@ -209,8 +234,10 @@ mod tests {
             table_6,
             ceiling: BTreeMap::new(),
             relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
+            localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
             confusion_matrices: vec![vec![vec![seed]]],
             scoring: [("quantize".to_string(), json!(true))].into(),
+            ..EvalRecord::default()
         }
     }
 
@@ -240,6 +267,7 @@ mod tests {
             &maps.mass,
             &baseline.f1,
             &baseline.mass,
+            &joined.localization[UNION]["auc"],
         ] {
             assert_eq!(cell, &expected);
         }
