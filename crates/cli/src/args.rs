@@ -476,6 +476,9 @@ pub struct EvaluateArgs {
     /// With --by, say "too few" where fewer images have a mask [default: 20].
     #[arg(long, value_name = "N", requires = "by")]
     pub min_images: Option<usize>,
+    /// Also compare with these scores, image by image: another run, or a folder that --out wrote.
+    #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
+    pub against: Option<PathBuf>,
     /// Write eval.json and per_image.csv (and by.csv) into this folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod compare;
 mod config;
 mod download;
 mod error;
@@ -24,6 +25,7 @@ mod tables_text;
 mod terminal;
 mod test_set;
 mod text_table;
+mod typical;
 mod weight_files;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};

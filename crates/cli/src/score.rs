@@ -4,19 +4,22 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
 use crate::score_parts::{self, Variable};
+use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::{Cohort, DermxDataset, Mask, Random, Selection};
 use dermx_eval::{
-    Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring, MapRow,
-    NOTICE, Normalize, RankedMap, UNION, binary_localization, binary_scores, centre_gaussian,
-    diagnosis_table, fuzzy_scores_runs, localization_table, map_table, prepare, relative_scores,
+    Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
+    Identification, MapRow, MassShares, NOTICE, Normalize, OUTLINED, PreparedMap, RankedMap,
+    TYPICAL, UNION, binary_localization, binary_scores, centre_gaussian, diagnosis_table,
+    fuzzy_scores_runs, localization_table, map_table, mass_shares, prepare, relative_scores,
     uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name of the baseline of uniform noise.
 const RANDOM: &str = "random";
@@ -28,7 +31,7 @@ const CENTRE_GAUSSIAN: &str = "centre_gaussian";
 const UNIFORM_ONES: &str = "uniform_ones";
 
 /// Resamples of the images for intervals.
-const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
+pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
@@ -180,10 +183,9 @@ impl<'a> Scorer<'a> {
         let rows = self.rows(|image, _| match files.get(&image.image_id) {
             None => Ok(Vec::new()),
             Some(path) => {
-                let map = heatmaps::read(path)?.prepare(&self.scoring);
-                let map = map.map_err(|error| CliError::bad_data(path, error))?;
+                let map = self.read_map(path)?;
                 let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
-                image.rows(|runs| map.scores(runs), ranked.as_ref())
+                image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
             }
         })?;
         if rows.is_empty() {
@@ -209,6 +211,9 @@ impl<'a> Scorer<'a> {
             correct: correct.as_ref(),
         };
         record.by = images.parts(&self.extras.by, self.extras.min_images);
+        if self.extras.localization {
+            record.identification = self.identification(&files)?;
+        }
         Ok(Scored { rows, record })
     }
 
@@ -269,6 +274,37 @@ impl<'a> Scorer<'a> {
         Ok(rows?.into_iter().flatten().collect())
     }
 
+    fn read_map(&self, path: &Path) -> CliResult<PreparedMap> {
+        let map = heatmaps::read(path)?.prepare(&self.scoring);
+        map.map_err(|error| CliError::bad_data(path, error))
+    }
+
+    /// On what the maps in `files` lie, and on what baselines do on the same images.
+    fn identification(&self, files: &BTreeMap<String, PathBuf>) -> CliResult<Identification> {
+        let typical = typical(self.dataset);
+        let size = self.scoring.size;
+        let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
+        let [gaussian, ones] = [centre_gaussian(size), uniform_ones(size)];
+        let [gaussian, ones] = [prepare(&gaussian, size, &as_is)?, prepare(&ones, size, &as_is)?];
+        let shares = |baseline: Option<&PreparedMap>| -> CliResult<MassShares> {
+            let rows = self.rows(|image, _| {
+                let Some(path) = files.get(&image.image_id) else { return Ok(Vec::new()) };
+                let outlines = image.outlines(typical.get(image.gold.as_str()));
+                let map = match baseline {
+                    Some(map) => Cow::Borrowed(map),
+                    None => Cow::Owned(self.read_map(path)?),
+                };
+                image.rows(&outlines, |runs| map.scores(runs), None)
+            })?;
+            Ok(mass_shares(&rows))
+        };
+        Ok(BTreeMap::from([
+            ("network".to_string(), shares(None)?),
+            (CENTRE_GAUSSIAN.to_string(), shares(Some(&gaussian))?),
+            (UNIFORM_ONES.to_string(), shares(Some(&ones))?),
+        ]))
+    }
+
     /// Rows of maps that never saw a network, on the same images.
     fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, Vec<MapRow>>> {
         let size = self.scoring.size;
@@ -278,7 +314,7 @@ impl<'a> Scorer<'a> {
             let map = prepare(&map, size, &as_is)?;
             let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
             self.rows(|image, _| match is_scored(image) {
-                true => image.rows(|runs| map.scores(runs), ranked.as_ref()),
+                true => image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref()),
                 false => Ok(Vec::new()),
             })
         };
@@ -311,7 +347,7 @@ impl<'a> Scorer<'a> {
             }
         }
         let ranked = self.extras.localization.then(|| RankedMap::new(&noise));
-        image.rows(|runs| fuzzy_scores_runs(sums, runs), ranked.as_ref())
+        image.rows(&image.masks, |runs| fuzzy_scores_runs(sums, runs), ranked.as_ref())
     }
 
     /// Whether the predicted class of each image is its gold class.
@@ -392,9 +428,11 @@ impl<'a> Scorer<'a> {
 }
 
 impl ImageMasks {
-    /// A row for each mask, by the map that `fuzzy` scores, and that `ranked` is if it is asked for.
+    /// A row for each of `masks`, by the map that `fuzzy` scores, and that `ranked` is if it is asked
+    /// for.
     fn rows(
         &self,
+        masks: &[RaterMask],
         fuzzy: impl Fn(Runs<'_>) -> Result<FuzzyScores, EvalError>,
         ranked: Option<&RankedMap>,
     ) -> CliResult<Vec<MapRow>> {
@@ -407,7 +445,26 @@ impl ImageMasks {
                 localization: ranked.map(|ranked| ranked.scores(runs(mask))).transpose()?,
             })
         };
-        self.masks.iter().map(score).collect()
+        masks.iter().map(score).collect()
+    }
+
+    /// What any rater outlined of the characteristics `typical`, and of all; none without outlines.
+    fn outlines(&self, typical: Option<&BTreeSet<&str>>) -> Vec<RaterMask> {
+        let masks = self.masks.iter().filter(|mask| mask.characteristic != UNION);
+        let is_typical = |one: &&RaterMask| {
+            typical.is_some_and(|typical| typical.contains(one.characteristic.as_str()))
+        };
+        let typical = masks.clone().filter(is_typical).map(|one| one.mask.clone());
+        let Some(all) = Mask::union_all(masks.map(|one| one.mask.clone())) else {
+            return Vec::new();
+        };
+        let typical = Mask::union_all(typical).unwrap_or_else(|| Mask::empty(all.size()));
+        let named = |name: &str, mask: Mask| RaterMask {
+            rater: String::new(),
+            characteristic: name.to_string(),
+            mask,
+        };
+        vec![named(TYPICAL, typical), named(OUTLINED, all)]
     }
 
     /// Each rater's mask as the map against the mask of each other rater who outlined the same.

@@ -47,6 +47,23 @@ fn line(name: &str, cells: &[String]) -> String {
     format!("{name:<30}{cells}\n")
 }
 
+/// On what the maps lie; nothing where it was not asked for.
+pub fn identification(record: &EvalRecord) -> String {
+    if record.identification.is_empty() {
+        return String::new();
+    }
+    let header = ["typical", "other", "outside"].map(str::to_string);
+    let mut lines = vec![line("share of the map's mass on", &header)];
+    for (name, shares) in &record.identification {
+        let cells = [&shares.typical, &shares.other, &shares.outside].map(mean);
+        lines.push(line(name, &cells));
+    }
+    format!(
+        "\n{}(typical: outlines of characteristics typical of the gold disease; other: of others)\n",
+        lines.concat()
+    )
+}
+
 /// The union row of each part of the images; nothing where they were not asked for.
 pub fn parts(record: &EvalRecord) -> String {
     if record.by.is_empty() {

@@ -2,8 +2,8 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, LocalizationTable, MapScores, MapTable, NOTICE,
-    RelativeScores, Score,
+    ClassScores, EvalError, EvalRecord, Identification, LocalizationTable, MapScores, MapTable,
+    MassShares, NOTICE, RelativeScores, Score,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -52,8 +52,10 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             "localization_ceiling",
             &each(records, |record| &record.localization_ceiling),
         )?,
+        identification: join.identification(&each(records, |record| &record.identification))?,
         by: join
             .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
+        comparisons: Vec::new(),
         confusion_matrices: records
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
@@ -173,6 +175,16 @@ impl Join<'_> {
                     .cell(place, "specificity_share", rows, |row| &row.specificity_share)?,
                 skill: self.cell(place, "skill", rows, |row| &row.skill)?,
                 best_baseline: best.filter(|_| is_same),
+            })
+        })
+    }
+
+    fn identification(&self, tables: &[&Identification]) -> Result<Identification, EvalError> {
+        self.rows("identification", tables, |place, rows| {
+            Ok(MassShares {
+                typical: self.cell(place, "typical", rows, |row| &row.typical)?,
+                other: self.cell(place, "other", rows, |row| &row.other)?,
+                outside: self.cell(place, "outside", rows, |row| &row.outside)?,
             })
         })
     }

@@ -10,6 +10,7 @@ mod diagnosis;
 mod error;
 mod fuzzy;
 mod heatmap;
+mod identification;
 mod kappa;
 mod localization;
 mod paired;
@@ -34,6 +35,7 @@ pub use fuzzy::{
     FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums,
 };
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
+pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
 pub use localization::{LocalizationScores, RankedMap, binary_localization};
 pub use paired::{SignedRank, holm, mcnemar, signed_rank};

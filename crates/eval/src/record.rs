@@ -1,5 +1,6 @@
 //! What an evaluation says: the shape of `eval.json`.
 
+use crate::{Comparison, Identification};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -144,9 +145,15 @@ pub struct EvalRecord {
     /// The same for `ceiling`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub localization_ceiling: LocalizationTable,
+    /// On what the maps lie, for the network's and for baselines; where it was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub identification: Identification,
     /// The scores on parts of the images, by variable and value, where they were asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub by: BTreeMap<String, BTreeMap<String, PartRecord>>,
+    /// Beside other scores, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub comparisons: Vec<Comparison>,
     /// One matrix per network: `matrix[gold][predicted]` counts images.
     pub confusion_matrices: Vec<Vec<Vec<u64>>>,
     /// How the maps were prepared and which rows were counted.

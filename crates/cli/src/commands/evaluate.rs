@@ -8,7 +8,7 @@ use crate::run_folder::{RunFolder, SeedFolder, to_json};
 use crate::score::{Extras, Scored, Scorer, read_annotations};
 use crate::score_parts::{MIN_IMAGES, Variable};
 use crate::terminal::print;
-use crate::{per_image, scores_text};
+use crate::{compare, per_image, scores_text};
 use dermx_data::ontology;
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
@@ -22,7 +22,12 @@ use std::path::Path;
 /// # Errors
 /// Anything missing or damaged.
 pub fn run(args: &EvaluateArgs) -> CliResult<()> {
-    let record = match (&args.run, &args.data, &args.heatmaps) {
+    // Only a folder of scores can be compared; known before the work begins.
+    let own = args.run.as_ref().or(args.out.as_ref());
+    if args.against.is_some() && own.is_none() {
+        return Err(CliError::new(ExitKind::Usage, "--against needs --out"));
+    }
+    let mut record = match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => evaluate_run(&RunFolder::resume(run, None)?)?,
         (None, Some(data), Some(heatmaps)) => evaluate_files(args, data, heatmaps)?,
         (None, Some(data), None) if args.baselines => evaluate_baselines(args, data)?,
@@ -31,6 +36,9 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
             return Err(CliError::new(ExitKind::Usage, message));
         }
     };
+    if let (Some(own), Some(against)) = (own, &args.against) {
+        record.comparisons = compare::comparisons(&[own, against])?;
+    }
     match args.json {
         true => print(to_json(&record)?),
         false => print(summary(&record)),
@@ -175,7 +183,9 @@ pub fn summary(record: &EvalRecord) -> String {
     }
     out.push_str(&relative_text(record));
     out.push_str(&scores_text::localization(record));
+    out.push_str(&scores_text::identification(record));
     out.push_str(&scores_text::parts(record));
+    out.push_str(&compare::text(&record.comparisons));
     out
 }
 
