@@ -4,6 +4,7 @@ mod verify;
 mod weights;
 
 use crate::config::SanityCheck;
+use crate::score_parts::Variable;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
@@ -472,7 +473,22 @@ pub struct EvaluateArgs {
     /// Score the images that have a heat map, even when others lack one.
     #[arg(long, conflicts_with = "run")]
     pub partial: bool,
-    /// Write eval.json and per_image.csv into this folder.
+    /// Also score where maps are highest: pointing game, rank accuracy, top-k IoU, AUC (a run always
+    /// has them).
+    #[arg(long, conflicts_with = "run")]
+    pub localization: bool,
+    /// Also score parts of the images, by disease, skin_tone, age, or correct (right or wrong
+    /// diagnosis); may be given several times.
+    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["run", "baselines"],
+          value_parser = choice::<Variable>)]
+    pub by: Vec<Variable>,
+    /// With --by, say "too few" where fewer images have a mask [default: 20].
+    #[arg(long, value_name = "N", requires = "by")]
+    pub min_images: Option<usize>,
+    /// Also compare with these scores, image by image: another run, or a folder that --out wrote.
+    #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
+    pub against: Option<PathBuf>,
+    /// Write eval.json and per_image.csv (and by.csv) into this folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print JSON.

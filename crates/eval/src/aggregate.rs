@@ -1,8 +1,9 @@
 //! From the records of single networks to one record over seeds.
 
+use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, FaithfulnessScores, MapScores, MapTable, NOTICE,
-    RandomizedScores, RelativeScores, Score,
+    ClassScores, EvalError, EvalRecord, FaithfulnessScores, Identification, LocalizationTable,
+    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RelativeScores, Score,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -42,6 +43,21 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         relative: join.relative_table(&each(records, |record| &record.relative))?,
         randomization: join.randomization(&each(records, |record| &record.randomization))?,
         faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
+        localization: join
+            .localization_table("localization", &each(records, |record| &record.localization))?,
+        localization_baselines: join.rows(
+            "localization_baselines",
+            &each(records, |record| &record.localization_baselines),
+            |place, tables| join.localization_table(place, tables),
+        )?,
+        localization_ceiling: join.localization_table(
+            "localization_ceiling",
+            &each(records, |record| &record.localization_ceiling),
+        )?,
+        identification: join.identification(&each(records, |record| &record.identification))?,
+        by: join
+            .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
+        comparisons: Vec::new(),
         confusion_matrices: records
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
@@ -165,6 +181,26 @@ impl Join<'_> {
         })
     }
 
+    fn identification(&self, tables: &[&Identification]) -> Result<Identification, EvalError> {
+        self.rows("identification", tables, |place, rows| {
+            Ok(MassShares {
+                typical: self.cell(place, "typical", rows, |row| &row.typical)?,
+                other: self.cell(place, "other", rows, |row| &row.other)?,
+                outside: self.cell(place, "outside", rows, |row| &row.outside)?,
+            })
+        })
+    }
+
+    fn localization_table(
+        &self,
+        place: &str,
+        tables: &[&LocalizationTable],
+    ) -> Result<LocalizationTable, EvalError> {
+        self.rows(place, tables, |place, rows| {
+            self.rows(place, rows, |place, scores| self.score(place, scores))
+        })
+    }
+
     fn randomization(
         &self,
         tables: &[&BTreeMap<String, RandomizedScores>],
@@ -245,8 +281,10 @@ mod tests {
             relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             randomization: [("01-head".to_string(), randomized)].into(),
             faithfulness: [("network".to_string(), faithful)].into(),
+            localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
             confusion_matrices: vec![vec![vec![seed]]],
             scoring: [("quantize".to_string(), json!(true))].into(),
+            ..EvalRecord::default()
         }
     }
 
@@ -281,6 +319,7 @@ mod tests {
             &joined.faithfulness["network"].deletion,
             &joined.faithfulness["network"].insertion,
             &joined.faithfulness["network"].road,
+            &joined.localization[UNION]["auc"],
         ] {
             assert_eq!(cell, &expected);
         }

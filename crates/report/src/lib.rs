@@ -4,6 +4,7 @@
 //! [`render`] turns a [`ReportInput`] into files in memory; the caller writes them.
 
 mod axis;
+mod beyond;
 mod card;
 mod chart;
 mod comparison;

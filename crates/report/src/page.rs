@@ -1,5 +1,6 @@
 //! From the input to the files of a report.
 
+use crate::beyond;
 use crate::card::{Card, cards};
 use crate::chart::{Chart, charts};
 use crate::comparison::{CAVEAT, Verdict, verdict};
@@ -11,7 +12,7 @@ use crate::matrix::{Matrix, matrices};
 use crate::score_text::readable;
 use crate::table::{Table, by_seed, table_5, table_6};
 use crate::template::Templates;
-use crate::{csv, sanity, template};
+use crate::{csv, template};
 use dermx_eval::{EvalRecord, NOTICE};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -39,8 +40,7 @@ struct Page {
     table_5: Option<Table>,
     matrices: Vec<Figure>,
     table_6: Option<Table>,
-    randomization: Option<Table>,
-    faithfulness: Option<Table>,
+    beyond: Vec<Table>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
     reading: &'static [(&'static str, &'static str)],
@@ -60,7 +60,7 @@ struct Figure {
 
 /// Renders a report; the same input gives the same bytes.
 ///
-/// Files: `index.html` (self-contained, fetches nothing, needs no script), `report.md`,
+/// Files: `index.html` (self-contained, fetches nothing; a script sorts the gallery), `report.md`,
 /// `tables/*.csv`, and what the Markdown shows: `figures/*.svg`, `gallery/*.jpg`.
 ///
 /// # Errors
@@ -101,8 +101,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         table_5: table_5(record),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
         table_6: table_6(input),
-        randomization: sanity::randomization(record),
-        faithfulness: sanity::faithfulness(record),
+        beyond: beyond::tables(record),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),
         reading: &READING,

@@ -40,7 +40,7 @@ struct Row {
     is_summary: bool,
 }
 
-/// One number or word.
+/// What a table shows in one place.
 #[derive(Debug, Default, Serialize)]
 pub struct Cell {
     text: String,
@@ -70,6 +70,7 @@ impl Table {
         table
     }
 
+    /// Adds a row.
     pub fn push(&mut self, heading: &str, mut cells: Vec<Cell>, is_summary: bool) {
         for (cell, column) in cells.iter_mut().zip(self.columns.iter().skip(1)) {
             cell.starts_group = column.starts_group;
@@ -81,6 +82,10 @@ impl Table {
 impl Cell {
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    pub fn with_spread(text: String, spread: String) -> Self {
+        Self { text, spread, ..Self::default() }
     }
 
     pub fn score(score: Option<&Score>) -> Self {

@@ -2,6 +2,7 @@
 
 use super::check::Checks;
 use super::document::Document;
+use crate::score_parts::Variable;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
 use dermx_gradcam::{Method, Output, Settings};
@@ -357,6 +358,8 @@ section! {
         quantize: bool,
         /// What lies beyond a map's border.
         border: Border,
+        /// Score parts of the images, too: by `"disease"`, `"skin_tone"`, `"age"`, `"correct"`.
+        by: Option<Vec<Variable>>,
     }
 }
 
