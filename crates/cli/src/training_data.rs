@@ -95,6 +95,12 @@ impl TrainingData {
         })
     }
 
+    /// The files of all photos.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let parts = std::iter::once(&self.training).chain(&self.validation);
+        parts.flat_map(|part| &part.images.images).map(|image| image.path.clone()).collect()
+    }
+
     /// The photos as `fit` takes them.
     pub fn sets(&self) -> Sets<'_> {
         Sets {

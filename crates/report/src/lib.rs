@@ -5,6 +5,7 @@
 //! the caller writes them.
 
 mod axis;
+mod beyond;
 mod card;
 mod chart;
 mod comparison;
@@ -16,6 +17,7 @@ mod gallery;
 mod input;
 mod matrix;
 mod page;
+mod sanity;
 mod score_text;
 mod seeds;
 mod table;

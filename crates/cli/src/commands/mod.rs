@@ -12,4 +12,5 @@ pub mod search;
 pub mod synth;
 pub mod tables;
 pub mod train;
+pub mod verify;
 pub mod weights;

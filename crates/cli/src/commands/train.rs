@@ -2,14 +2,18 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
+use crate::certificate::{self, Origin};
 use crate::config::{self, Config, EarlyStoppingSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
+use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
@@ -17,19 +21,20 @@ use crate::training_data::{TrainingData, open_photos};
 use crate::training_log;
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::SynthConfig;
+use dermx_data::{Manifest, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Sampling, Select, StepReport,
-    TrainError, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, Observer, Outcome,
+    Photos, Sampling, Select, Sets, StepReport, TrainError, TrainState, fit, initial_weights,
+    write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How to go on with a stopped run.
@@ -53,13 +58,29 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write("split.csv", &data.split_csv()?)?;
+    let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
+    let test_manifest = match &test {
+        Some(test) => {
+            let root = &config.data.test_images;
+            Some(image_manifests::record(&folder, TEST, root, &test.files())?)
+        }
+        None => None,
+    };
+    let images = TrainingImages { data: &data, manifest: &manifest };
     for &seed in &config.run.seeds {
+        stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
-        train_seed(&config, seed, &data, &seed_folder, &device)?;
+        let starting_weights_hash = train_seed(&config, seed, images, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
-            predict_and_explain(&config, test, &seed_folder, &device)?;
+            predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
         }
+        let origin = Origin {
+            train: &manifest,
+            test: test_manifest.as_ref(),
+            starting_weights_hash: &starting_weights_hash,
+        };
+        certificate::write(&seed_folder, &config, seed, &origin)?;
     }
     if test.is_none() {
         return print(format!("{}: trained\n", folder.path().display()));
@@ -67,6 +88,11 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join("report"))?;
     print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
+}
+
+/// A stop after training is one to go on from, too.
+fn resumable(error: CliError) -> CliError {
+    if error.kind == ExitKind::Stopped { stop::stopped(RESUME) } else { error }
 }
 
 /// The configuration that the arguments ask for; that of the run when they only name a run.
@@ -130,48 +156,76 @@ pub fn prepare_synthetic(config: &Config) -> CliResult<()> {
     Ok(())
 }
 
-/// Trains one seed and writes its weights.
+/// What every seed learns from.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingImages<'a> {
+    /// The photos, split.
+    pub data: &'a TrainingData,
+    /// Their hashes.
+    pub manifest: &'a Manifest,
+}
+
+/// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
-    data: &TrainingData,
+    images: TrainingImages<'_>,
     folder: &SeedFolder,
     device: &Device,
-) -> CliResult<()> {
-    let num_images = data.training.images.images.len();
+) -> CliResult<String> {
+    let network = starting_network(config, seed, device)?;
+    let starting_weights_hash = weights_hash(&network)?;
+    let num_images = images.data.training.images.images.len();
     let mut watcher = Watcher::new(seed, config.run.epochs, num_images, folder.clone());
-    match fit_seed(config, seed, data, folder, device, &mut watcher)? {
+    match fit_seed(config, seed, images, network, folder, device, &mut watcher)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             watcher.finish();
-            write_weights(&network, folder)
+            write_atomic(&folder.weights(), &weights_file(&network)?)?;
+            Ok(starting_weights_hash)
         }
     }
-}
-
-/// Writes the weights of a trained network.
-///
-/// # Errors
-/// A full disk.
-pub fn write_weights(network: &Network, folder: &SeedFolder) -> CliResult<()> {
-    let weights = write_safetensors(&with_counters(export_weights(network)))?;
-    Ok(write_atomic(&folder.weights(), &weights)?)
 }
 
 /// Trains the network of one seed, from its checkpoint if it has one, as `observer` watches.
 ///
 /// # Errors
-/// Weights or photos that cannot be read, a full disk, or training that is not finite.
+/// Photos that cannot be read, a full disk, or training that is not finite.
 pub fn fit_seed(
     config: &Config,
     seed: u64,
-    data: &TrainingData,
+    images: TrainingImages<'_>,
+    network: Network,
     folder: &SeedFolder,
     device: &Device,
     observer: &mut dyn Observer,
 ) -> CliResult<Outcome> {
+    let fit_config = fit_config(config, seed, images)?;
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    Ok(fit(&fit_config, images.data.sets(), network, device, &store, observer)?)
+}
+
+/// `weights.safetensors` of a trained network.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+}
+
+/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
+pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
+    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// How one seed is trained.
+pub(super) fn fit_config(
+    config: &Config,
+    seed: u64,
+    images: TrainingImages<'_>,
+) -> CliResult<FitConfig> {
     let section = &config.train;
-    let fit_config = FitConfig {
+    Ok(FitConfig {
         seed,
         epochs: config.run.epochs,
         sampling: section.sampling.unwrap_or(Sampling::Shuffle),
@@ -183,41 +237,35 @@ pub fn fit_seed(
         optimizer: section.optimizer(),
         clip_norm: section.clip_norm,
         ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&data.training.images.num_per_class()),
+        class_weights: section.class_weights(&images.data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
         mix: section.mix(),
         monitor: section.monitor,
         select: section.select.unwrap_or(Select::Last),
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
-        fingerprint: fingerprint(config, seed, data)?,
-    };
-    let network = starting_network(config, seed, device)?;
-    let store = CheckpointStore::new(folder.checkpoints());
-    Ok(fit(&fit_config, data.sets(), network, device, &store, observer)?)
+        checkpoint_every: config.run.checkpoint_every,
+        fingerprint: fingerprint(config, seed, images)?,
+    })
 }
 
 fn incomplete_schedule() -> CliError {
     CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
 }
 
-/// What a run's checkpoints depend on: everything but where results go.
-fn fingerprint(config: &Config, seed: u64, data: &TrainingData) -> CliResult<String> {
-    let mut relevant = config.clone();
-    relevant.run.seeds = vec![seed];
-    relevant.run.output.clear();
-    relevant.data.cache = false;
-    relevant.data.decoded_cache = None;
-    let text = toml::to_string(&relevant)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(text.as_bytes());
-    hasher.update(&data.split_csv()?);
-    Ok(hasher.finalize().to_string())
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(config: &Config, seed: u64, images: TrainingImages<'_>) -> CliResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
+    let TrainingImages { data, manifest } = images;
+    let files = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), files);
+    let split = blake3::hash(&data.split_csv()?).to_string();
+    fingerprint.insert("split of the training images".to_string(), split);
+    Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
-fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
@@ -249,16 +297,8 @@ fn predict_and_explain(
     let trained = TrainedNetwork::of_run(config, folder, device)?;
     let images = Images::of(open_photos(config, test.photos.clone())?);
     let batch_size = config.explain.batch_size;
-    let logits = predict::predict(&trained, &images, batch_size, device)?;
-    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
-    let rows: Vec<Logits> = rows
-        .map(|((image_id, &gold_idx), values)| Logits {
-            image_id: image_id.clone(),
-            gold: Some(trained.classes[gold_idx].clone()),
-            values,
-        })
-        .collect();
-    write_atomic(&folder.predictions(), &to_csv(&rows, &trained.classes, true)?)?;
+    let predictions = predictions(config, &trained, test, &images, device)?;
+    write_atomic(&folder.predictions(), &predictions)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
     let method = config.explain.method;
     let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
@@ -268,8 +308,30 @@ fn predict_and_explain(
     };
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, targets, batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)
+    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    job.write_maps(&explainer, &maps)?;
+    explain::describe(&explainer, &images, target, &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
+}
+
+/// `predictions.csv` of the test images.
+pub(super) fn predictions(
+    config: &Config,
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    device: &Device,
+) -> CliResult<Vec<u8>> {
+    let logits = predict::predict(trained, images, config.explain.batch_size, device)?;
+    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
+    let rows: Vec<Logits> = rows
+        .map(|((image_id, &gold_idx), values)| Logits {
+            image_id: image_id.clone(),
+            gold: Some(trained.classes[gold_idx].clone()),
+            values,
+        })
+        .collect();
+    to_csv(&rows, &trained.classes, true)
 }
 
 /// Shows progress, writes the metrics, and passes on requests to stop.
@@ -338,6 +400,13 @@ impl Observer for Watcher {
         let message =
             format!("epoch {} loss {:.3} {images_per_s:.1} img/s", report.epoch, report.loss);
         self.progress.set(self.images_done, message);
+    }
+
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        for message in damaged {
+            tracing::warn!("{message}; going on from the checkpoint before");
+        }
+        tracing::info!("resumed after epoch {}, step {}", state.epochs_done, state.steps_done);
     }
 
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {

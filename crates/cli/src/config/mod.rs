@@ -2,12 +2,15 @@
 
 mod check;
 mod document;
+mod flat;
 mod load;
 mod search;
 mod sections;
 
+pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
 pub use search::{Objective, SearchConfig, load_search};
 pub use sections::{
-    Config, DataSection, EarlyStoppingSection, Leaks, SplitMethod, SplitSection, Target,
+    Config, DataSection, EarlyStoppingSection, Leaks, SanityCheck, SplitMethod, SplitSection,
+    Target,
 };

@@ -1,14 +1,15 @@
 //! One trial: an ordinary run without an evaluation, watched by the search.
 
 use super::workers::Work;
-use crate::commands::train::{fit_seed, write_weights};
+use crate::commands::train::{TrainingImages, fit_seed, starting_network, weights_file};
 use crate::config::{Config, Objective};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::image_manifests::{self, TRAIN};
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::{stop, terminal, training_log};
 use burn::tensor::Device;
 use dermx_search::{Outcome, Trial};
-use dermx_train::{EpochMetrics, Observer, Select, StepReport, TrainError};
+use dermx_train::{EpochMetrics, Observer, Select, StepReport, TrainError, write_atomic};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -37,6 +38,7 @@ fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<
     let folder = trial_folder(&work.folder.trial(trial.number), &config)?;
     let seed_folder = folder.seed(seed)?;
     folder.write("split.csv", &data.split_csv()?)?;
+    let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
     let mut watcher = TrialWatcher {
         work,
         number: trial.number,
@@ -45,7 +47,9 @@ fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<
         is_pruned: false,
         failure: None,
     };
-    let result = fit_seed(&config, seed, &data, &seed_folder, device, &mut watcher);
+    let network = starting_network(&config, seed, device)?;
+    let images = TrainingImages { data: &data, manifest: &manifest };
+    let result = fit_seed(&config, seed, images, network, &seed_folder, device, &mut watcher);
     if let Some(failure) = watcher.failure {
         return Err(failure);
     }
@@ -55,7 +59,7 @@ fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<
     };
     match result? {
         dermx_train::Outcome::Finished(network) => {
-            write_weights(&network, &seed_folder)?;
+            write_atomic(&seed_folder.weights(), &weights_file(&network)?)?;
             Ok(Some(Outcome::Finished { epoch, value }))
         }
         dermx_train::Outcome::Stopped if watcher.is_pruned => {
