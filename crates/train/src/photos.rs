@@ -134,7 +134,7 @@ impl Photos {
         items: &[I],
         make: impl Fn(&I) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
-        let results: Vec<_> = items.par_iter().map(make).collect();
+        let results: Vec<_> = items.par_iter().map(&make).collect();
         results.into_iter().collect()
     }
 }
