@@ -4,6 +4,8 @@ mod check;
 mod document;
 mod load;
 mod sections;
+mod training;
 
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, EarlyStoppingSection, SyntheticSection, Target};
+pub use sections::{Config, DataSection, SyntheticSection, Target};
+pub use training::EarlyStoppingSection;
