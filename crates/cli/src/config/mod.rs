@@ -9,5 +9,7 @@ mod training;
 
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, SanityCheck, SyntheticSection, Target};
+pub use sections::{
+    Config, DataSection, Leaks, SanityCheck, SplitMethod, SplitSection, SyntheticSection, Target,
+};
 pub use training::EarlyStoppingSection;
