@@ -28,13 +28,12 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, Observer, Outcome,
-    Photos, Sampling, Select, Sets, StepReport, TrainError, TrainState, fit, initial_weights,
-    write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Sampling, Select,
+    StepReport, TrainError, TrainState, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// How to go on with a stopped run.
@@ -58,19 +57,16 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write("split.csv", &data.split_csv()?)?;
-    let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
+    let manifest = record_training_images(&folder, &config, &data)?;
     let test_manifest = match &test {
-        Some(test) => {
-            let root = &config.data.test_images;
-            Some(image_manifests::record(&folder, TEST, root, &test.files())?)
-        }
+        Some(test) => Some(record_test_images(&folder, &config, test)?),
         None => None,
     };
-    let images = TrainingImages { data: &data, manifest: &manifest };
     for &seed in &config.run.seeds {
         stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
-        let starting_weights_hash = train_seed(&config, seed, images, &seed_folder, &device)?;
+        let starting_weights_hash =
+            train_seed(&config, seed, &data, &manifest, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
@@ -156,53 +152,43 @@ pub fn prepare_synthetic(config: &Config) -> CliResult<()> {
     Ok(())
 }
 
-/// What every seed learns from.
-#[derive(Debug, Clone, Copy)]
-pub struct TrainingImages<'a> {
-    /// The photos, split.
-    pub data: &'a TrainingData,
-    /// Their hashes.
-    pub manifest: &'a Manifest,
+/// The training and validation images on record in the run folder.
+fn record_training_images(
+    folder: &RunFolder,
+    config: &Config,
+    data: &TrainingData,
+) -> CliResult<Manifest> {
+    image_manifests::record(folder, TRAIN, &config.data.train, &data.files())
+}
+
+/// The test images on record in the run folder.
+fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> CliResult<Manifest> {
+    image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
 }
 
 /// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
-    images: TrainingImages<'_>,
+    data: &TrainingData,
+    manifest: &Manifest,
     folder: &SeedFolder,
     device: &Device,
 ) -> CliResult<String> {
+    let fit_config = fit_config(config, seed, data, manifest)?;
     let network = starting_network(config, seed, device)?;
     let starting_weights_hash = weights_hash(&network)?;
-    let num_images = images.data.training.images.images.len();
-    let mut watcher = Watcher::new(seed, config.run.epochs, num_images, folder.clone());
-    match fit_seed(config, seed, images, network, folder, device, &mut watcher)? {
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    let num_images = data.training.images.images.len();
+    let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone());
+    match fit(&fit_config, data.sets(), network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
-            watcher.finish();
+            observer.finish();
             write_atomic(&folder.weights(), &weights_file(&network)?)?;
             Ok(starting_weights_hash)
         }
     }
-}
-
-/// Trains the network of one seed, from its checkpoint if it has one, as `observer` watches.
-///
-/// # Errors
-/// Photos that cannot be read, a full disk, or training that is not finite.
-pub fn fit_seed(
-    config: &Config,
-    seed: u64,
-    images: TrainingImages<'_>,
-    network: Network,
-    folder: &SeedFolder,
-    device: &Device,
-    observer: &mut dyn Observer,
-) -> CliResult<Outcome> {
-    let fit_config = fit_config(config, seed, images)?;
-    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
-    Ok(fit(&fit_config, images.data.sets(), network, device, &store, observer)?)
 }
 
 /// `weights.safetensors` of a trained network.
@@ -219,10 +205,14 @@ pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
 }
 
 /// How one seed is trained.
-pub(super) fn fit_config(
+///
+/// # Errors
+/// A schedule that lacks a key.
+pub fn fit_config(
     config: &Config,
     seed: u64,
-    images: TrainingImages<'_>,
+    data: &TrainingData,
+    manifest: &Manifest,
 ) -> CliResult<FitConfig> {
     let section = &config.train;
     Ok(FitConfig {
@@ -237,7 +227,7 @@ pub(super) fn fit_config(
         optimizer: section.optimizer(),
         clip_norm: section.clip_norm,
         ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&images.data.training.images.num_per_class()),
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
         mix: section.mix(),
         monitor: section.monitor,
@@ -245,7 +235,7 @@ pub(super) fn fit_config(
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
-        fingerprint: fingerprint(config, seed, images)?,
+        fingerprint: fingerprint(config, seed, data, manifest)?,
     })
 }
 
@@ -254,17 +244,24 @@ fn incomplete_schedule() -> CliError {
 }
 
 /// What a run's checkpoints depend on, key by key.
-fn fingerprint(config: &Config, seed: u64, images: TrainingImages<'_>) -> CliResult<Fingerprint> {
+fn fingerprint(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<Fingerprint> {
     let mut fingerprint = config::flat_training(config, seed)?;
-    let TrainingImages { data, manifest } = images;
-    let files = format!("{} with hash {}", manifest.num_files(), manifest.hash());
-    fingerprint.insert("training images".to_string(), files);
+    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), images);
     let split = blake3::hash(&data.split_csv()?).to_string();
-    fingerprint.insert("split of the training images".to_string(), split);
+    fingerprint.insert("split".to_string(), split);
     Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
+///
+/// # Errors
+/// Weights that are missing or do not fit, patterns that name no parameter.
 pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
@@ -347,8 +344,8 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(seed: u64, epochs: u32, num_images: usize, folder: SeedFolder) -> Self {
-        let total = num_images * epochs as usize;
+    fn new(seed: u64, config: &FitConfig, num_images: usize, folder: SeedFolder) -> Self {
+        let total = num_images * config.epochs as usize;
         let now = Instant::now();
         Self {
             folder,

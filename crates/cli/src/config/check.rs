@@ -2,10 +2,10 @@
 
 use super::document::Document;
 use super::sections::{
-    AugmentSection, Config, DataSection, EarlyStoppingSection, EvaluateSection, ExplainSection,
-    InputSection, ModelSection, OptimizerName, RunSection, ScheduleName, SplitMethod, SplitSection,
-    TrainSection,
+    AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
+    ModelSection, RunSection, SplitMethod, SplitSection,
 };
+use super::training::{EarlyStoppingSection, OptimizerName, ScheduleName, TrainSection};
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{Padding, Variant};
 use dermx_train::Select;

@@ -1,15 +1,18 @@
 //! One trial: an ordinary run without an evaluation, watched by the search.
 
 use super::workers::Work;
-use crate::commands::train::{TrainingImages, fit_seed, starting_network, weights_file};
+use crate::commands::train::{fit_config, starting_network, weights_file};
 use crate::config::{Config, Objective};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
 use crate::image_manifests::{self, TRAIN};
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::{stop, terminal, training_log};
 use burn::tensor::Device;
 use dermx_search::{Outcome, Trial};
-use dermx_train::{EpochMetrics, Observer, Select, StepReport, TrainError, write_atomic};
+use dermx_train::{
+    CheckpointStore, EpochMetrics, Observer, Select, StepReport, TrainError, fit, write_atomic,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -48,8 +51,10 @@ fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<
         failure: None,
     };
     let network = starting_network(&config, seed, device)?;
-    let images = TrainingImages { data: &data, manifest: &manifest };
-    let result = fit_seed(&config, seed, images, network, &seed_folder, device, &mut watcher);
+    let fit_config = fit_config(&config, seed, &data, &manifest)?;
+    let files = fault::checkpoint_files()?;
+    let store = CheckpointStore::with_files(seed_folder.checkpoints(), files);
+    let result = fit(&fit_config, data.sets(), network, device, &store, &mut watcher);
     if let Some(failure) = watcher.failure {
         return Err(failure);
     }

@@ -104,13 +104,13 @@ impl RunImages {
     /// Reads the images and compares them with the manifests in the run folder.
     fn check(run: &Path, config: &Config, table: &mut Table) -> Self {
         let training = table.read("training images", || {
-            let data = TrainingData::read(config)?;
-            let files = data.files();
-            Ok((data, files))
+            let training = TrainingData::read(config)?;
+            let files = training.files();
+            Ok((training, files))
         });
-        let training = training.and_then(|(data, files)| {
+        let training = training.and_then(|(training, files)| {
             let found = compare(run, TRAIN, &config.data.train, &files, "training images", table)?;
-            Some((data, found))
+            Some((training, found))
         });
         if !run.join(TEST).exists() {
             table.skip("test images", "the run was trained without a test (--no-eval)");

@@ -4,7 +4,7 @@ use super::Subject;
 use super::table::Table;
 use crate::args::Epochs;
 use crate::certificate::read_metrics;
-use crate::commands::train::{self, TrainingImages};
+use crate::commands::train;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
 use crate::network::TrainedNetwork;
@@ -34,15 +34,14 @@ pub fn check_epochs(
     let network = train::starting_network(subject.config, subject.seed, &device)?;
     let expected = &subject.certificate.result.starting_weights_hash;
     table.compare("starting weights", &train::weights_hash(&network)?, expected, "their hash");
-    let fit_config =
-        train::fit_config(subject.config, subject.seed, TrainingImages { data, manifest })?;
-    let num_images = data.training.images.images.len();
+    let fit_config = train::fit_config(subject.config, subject.seed, data, manifest)?;
     let start = newest_before(subject, first)?;
     let from = start.as_ref().map_or("the start".to_string(), |checkpoint| {
         let state = &checkpoint.state;
         format!("the checkpoint after epoch {}, step {}", state.epochs_done, state.steps_done)
     });
     let num_done = start.as_ref().map_or(0, |checkpoint| checkpoint.state.epochs_done);
+    let num_images = data.training.images.images.len();
     let mut watcher = Watcher::new(subject.seed, (last - num_done) as usize * num_images);
     let found =
         replay(&fit_config, data.sets(), network, &device, start.as_ref(), last, &mut watcher)?;
