@@ -132,9 +132,9 @@ impl Photos {
     fn for_each<I: Sync, T: Send>(
         &self,
         items: &[I],
-        make: impl Fn(&I) -> Result<T, DataError> + Sync,
+        make: impl Fn(&I) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
-        let results: Vec<_> = items.par_iter().map(|item| make(item)).collect();
+        let results: Vec<_> = items.par_iter().map(make).collect();
         results.into_iter().collect()
     }
 }

@@ -2,10 +2,12 @@
 
 mod check;
 mod document;
+mod flat;
 mod load;
 mod sections;
 mod training;
 
+pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, SyntheticSection, Target};
+pub use sections::{Config, DataSection, SanityCheck, SyntheticSection, Target};
 pub use training::EarlyStoppingSection;
