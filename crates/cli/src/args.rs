@@ -1,7 +1,9 @@
 //! The command line.
 
+mod verify;
 mod weights;
 
+use crate::config::SanityCheck;
 use crate::score_parts::Variable;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
@@ -12,6 +14,7 @@ use dermx_model::Architecture;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use verify::{Epochs, VerifyArgs};
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
@@ -51,6 +54,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Look for exchanged classes in confusion matrices, and recompute the scores.
     Audit(AuditArgs),
+    /// Replay epochs of a finished run and compare hashes of all that it was made from.
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `dermx audit`.
@@ -405,6 +410,10 @@ pub struct ExplainArgs {
     /// Occlusion: distance from one square to the next, in pixels.
     #[arg(long, default_value_t = 24, value_name = "PX")]
     pub stride: usize,
+    /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
+    /// and more random weights, `faithfulness` takes pixels away in the order of the map.
+    #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
+    pub sanity: Vec<SanityCheck>,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -2,13 +2,16 @@
 //! the clock and the environment.
 
 mod args;
+mod certificate;
 mod commands;
 mod compare;
 mod config;
 mod download;
 mod error;
+mod fault;
 mod gallery;
 mod heatmaps;
+mod image_manifests;
 mod images;
 mod network;
 mod per_image;
@@ -17,6 +20,7 @@ mod pretrained;
 mod printed;
 mod progress;
 mod run_folder;
+mod sanity;
 mod score;
 mod score_parts;
 mod scores_text;
@@ -70,5 +74,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
     }
 }

@@ -165,6 +165,35 @@ impl<'a> Scorer<'a> {
         classes: &[String],
         partial: bool,
     ) -> CliResult<Scored> {
+        let (rows, scored_ids) = self.map_rows(folder, partial)?;
+        let mut record = self.record_of(&rows, &scored_ids, classes)?;
+        if let Some((path, predictions)) = predictions {
+            let matrix = self.confusion(path, predictions, classes, partial)?;
+            let table = diagnosis_table(&matrix, classes)?;
+            record.accuracy = Some(table.accuracy);
+            record.macro_f1 = Some(table.macro_f1);
+            record.table_5 = table.table_5;
+            record.confusion_matrices = vec![matrix.rows().to_vec()];
+        }
+        let correct = predictions.map(|(_, predictions)| self.correct(predictions));
+        let images = score_parts::Images {
+            dataset: self.dataset,
+            image_ids: &scored_ids,
+            rows: &rows,
+            correct: correct.as_ref(),
+        };
+        record.by = images.parts(&self.extras.by, self.extras.min_images);
+        if self.extras.localization {
+            record.identification = self.identification(&heatmaps::list(folder)?)?;
+        }
+        Ok(Scored { rows, record })
+    }
+
+    /// A row for each mask of the images that have a map in `folder`, and these images' ids.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn map_rows(&self, folder: &Path, partial: bool) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
         let files = heatmaps::list(folder)?;
         let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
         if let (Some(first), false) = (missing.first(), partial) {
@@ -193,28 +222,8 @@ impl<'a> Scorer<'a> {
                            <image_id>.npy";
             return Err(CliError::bad_data(folder, message));
         }
-        let scored_ids: Vec<&str> = self.image_ids().filter(|id| files.contains_key(*id)).collect();
-        let mut record = self.record_of(&rows, &scored_ids, classes)?;
-        if let Some((path, predictions)) = predictions {
-            let matrix = self.confusion(path, predictions, classes, partial)?;
-            let table = diagnosis_table(&matrix, classes)?;
-            record.accuracy = Some(table.accuracy);
-            record.macro_f1 = Some(table.macro_f1);
-            record.table_5 = table.table_5;
-            record.confusion_matrices = vec![matrix.rows().to_vec()];
-        }
-        let correct = predictions.map(|(_, predictions)| self.correct(predictions));
-        let images = score_parts::Images {
-            dataset: self.dataset,
-            image_ids: &scored_ids,
-            rows: &rows,
-            correct: correct.as_ref(),
-        };
-        record.by = images.parts(&self.extras.by, self.extras.min_images);
-        if self.extras.localization {
-            record.identification = self.identification(&files)?;
-        }
-        Ok(Scored { rows, record })
+        let scored_ids = self.image_ids().filter(|id| files.contains_key(*id)).collect();
+        Ok((rows, scored_ids))
     }
 
     /// What maps score that never saw a network, and raters among themselves, on all images.

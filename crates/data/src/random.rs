@@ -57,6 +57,28 @@ impl Random {
         mean + std * radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
+    /// A value of the symmetric beta distribution with both parameters `alpha` (positive):
+    /// `X / (X + Y)` with `X` and `Y` from the gamma distribution of shape `alpha`.
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        // Of logarithms, because small shapes draw values that no float holds.
+        let difference = self.log_gamma(alpha) - self.log_gamma(alpha);
+        1.0 / (1.0 + libm::exp(-difference))
+    }
+
+    /// The logarithm of a gamma value: Marsaglia and Tsang, 2000, of shape `shape + 1`, times
+    /// `U^(1 / shape)`.
+    fn log_gamma(&mut self, shape: f64) -> f64 {
+        let d = shape + 1.0 - 1.0 / 3.0;
+        loop {
+            let x = self.normal(0.0, 1.0);
+            let v = (1.0 + x / libm::sqrt(9.0 * d)).powi(3);
+            let u = 1.0 - self.unit();
+            if v > 0.0 && libm::log(u) < 0.5 * x * x + d * (1.0 - v + libm::log(v)) {
+                return libm::log(d * v) + libm::log(1.0 - self.unit()) / shape;
+            }
+        }
+    }
+
     /// One of `items`, uniformly; `None` when there is none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(self.below(items.len()))
@@ -103,6 +125,21 @@ mod tests {
         let mean = draws.iter().sum::<f64>() / 20_000.0;
         let std = (draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20_000.0).sqrt();
         assert!((mean - 2.0).abs() < 0.1 && (std - 3.0).abs() < 0.1, "{mean} {std}");
+    }
+
+    #[test]
+    fn beta_has_its_mean_and_variance() {
+        for alpha in [0.01, 0.2, 1.0, 4.0] {
+            let mut random = Random::new(5, "test", 0, "");
+            let draws: Vec<f64> = (0..20_000).map(|_| random.beta(alpha)).collect();
+            assert!(draws.iter().all(|value| (0.0..=1.0).contains(value)));
+            let mean = draws.iter().sum::<f64>() / 20_000.0;
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20_000.0;
+            // 1 / (4 (2 alpha + 1)); five standard deviations of the mean are below 0.018.
+            let expected = 0.25 / (2.0 * alpha + 1.0);
+            assert!((mean - 0.5).abs() < 0.018, "{alpha}: {mean}");
+            assert!((variance - expected).abs() < 0.005, "{alpha}: {variance} {expected}");
+        }
     }
 
     #[test]

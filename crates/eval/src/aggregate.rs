@@ -2,8 +2,8 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, Identification, LocalizationTable, MapScores, MapTable,
-    MassShares, NOTICE, RelativeScores, Score,
+    ClassScores, EvalError, EvalRecord, FaithfulnessScores, Identification, LocalizationTable,
+    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RelativeScores, Score,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -41,6 +41,8 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
         ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
         relative: join.relative_table(&each(records, |record| &record.relative))?,
+        randomization: join.randomization(&each(records, |record| &record.randomization))?,
+        faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
         localization: join
             .localization_table("localization", &each(records, |record| &record.localization))?,
         localization_baselines: join.rows(
@@ -199,14 +201,43 @@ impl Join<'_> {
         })
     }
 
-    fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
-        self.rows(place, tables, |place, rows| {
-            Ok(MapScores {
-                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
-                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
-                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
-                mass: self.cell(place, "mass", rows, |row| &row.mass)?,
+    fn randomization(
+        &self,
+        tables: &[&BTreeMap<String, RandomizedScores>],
+    ) -> Result<BTreeMap<String, RandomizedScores>, EvalError> {
+        self.rows("randomization", tables, |place, rows| {
+            let unions: Vec<&MapScores> = rows.iter().map(|row| &row.union).collect();
+            Ok(RandomizedScores {
+                union: self.map_scores(&format!("{place}.union"), &unions)?,
+                rank_correlation: self
+                    .cell(place, "rank_correlation", rows, |row| &row.rank_correlation)?,
             })
+        })
+    }
+
+    fn faithfulness(
+        &self,
+        tables: &[&BTreeMap<String, FaithfulnessScores>],
+    ) -> Result<BTreeMap<String, FaithfulnessScores>, EvalError> {
+        self.rows("faithfulness", tables, |place, rows| {
+            Ok(FaithfulnessScores {
+                deletion: self.cell(place, "deletion", rows, |row| &row.deletion)?,
+                insertion: self.cell(place, "insertion", rows, |row| &row.insertion)?,
+                road: self.cell(place, "road", rows, |row| &row.road)?,
+            })
+        })
+    }
+
+    fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
+        self.rows(place, tables, |place, rows| self.map_scores(place, rows))
+    }
+
+    fn map_scores(&self, place: &str, rows: &[&MapScores]) -> Result<MapScores, EvalError> {
+        Ok(MapScores {
+            f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+            sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+            specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+            mass: self.cell(place, "mass", rows, |row| &row.mass)?,
         })
     }
 }
@@ -234,6 +265,8 @@ mod tests {
         let cell = || score(mean);
         let classes = ClassScores { f1: cell(), sensitivity: cell(), specificity: cell() };
         let maps = MapScores { f1: cell(), sensitivity: cell(), specificity: cell(), mass: cell() };
+        let randomized = RandomizedScores { union: maps.clone(), rank_correlation: cell() };
+        let faithful = FaithfulnessScores { deletion: cell(), insertion: cell(), road: cell() };
         let table_6: MapTable = [(UNION.to_string(), maps)].into();
         EvalRecord {
             notice: NOTICE.into(),
@@ -246,6 +279,8 @@ mod tests {
             table_6,
             ceiling: BTreeMap::new(),
             relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
+            randomization: [("01-head".to_string(), randomized)].into(),
+            faithfulness: [("network".to_string(), faithful)].into(),
             localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
             confusion_matrices: vec![vec![vec![seed]]],
             scoring: [("quantize".to_string(), json!(true))].into(),
@@ -279,6 +314,11 @@ mod tests {
             &maps.mass,
             &baseline.f1,
             &baseline.mass,
+            &joined.randomization["01-head"].union.mass,
+            &joined.randomization["01-head"].rank_correlation,
+            &joined.faithfulness["network"].deletion,
+            &joined.faithfulness["network"].insertion,
+            &joined.faithfulness["network"].road,
             &joined.localization[UNION]["auc"],
         ] {
             assert_eq!(cell, &expected);

@@ -15,6 +15,7 @@ mod kappa;
 mod localization;
 mod paired;
 mod parts;
+mod rank;
 mod record;
 mod relative;
 mod resize;
@@ -41,9 +42,10 @@ pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
 pub use localization::{LocalizationScores, RankedMap, binary_localization};
 pub use paired::{SignedRank, holm, mcnemar, signed_rank};
 pub use parts::part_record;
+pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
-    ClassScores, EvalRecord, LocalizationTable, MapScores, MapTable, NOTICE, PartRecord, PartRow,
-    RelativeScores, Score, UNION,
+    ClassScores, EvalRecord, FaithfulnessScores, LocalizationTable, MapScores, MapTable, NOTICE,
+    PartRecord, PartRow, RandomizedScores, RelativeScores, Score, UNION,
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};

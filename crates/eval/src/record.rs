@@ -100,6 +100,31 @@ pub struct RelativeScores {
     pub best_baseline: Option<String>,
 }
 
+/// Maps of the network with the stages nearest to its output made random.
+///
+/// Maps that the weights have made score less the more of them are random; maps that only follow the
+/// image, or the shape of the network, do not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RandomizedScores {
+    /// Scores against each rater's union.
+    pub union: MapScores,
+    /// Spearman's correlation of the cells of each image's map with those of the trained network's.
+    pub rank_correlation: Score,
+}
+
+/// What the probability of the explained class does when pixels go and come in a map's order; a row
+/// for each image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaithfulnessScores {
+    /// Mean probability while the most relevant pixels go; low is good.
+    pub deletion: Score,
+    /// Mean probability while the most relevant pixels come; high is good.
+    pub insertion: Score,
+    /// Half the difference of the probabilities without the least and without the most relevant
+    /// pixels; high is good.
+    pub road: Score,
+}
+
 /// What every result file and report says about itself.
 pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
 
@@ -136,6 +161,12 @@ pub struct EvalRecord {
     /// Table 6 in relation to `ceiling` and the best of `baselines`, by characteristic.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub relative: BTreeMap<String, RelativeScores>,
+    /// By how many stages are random, counted from the output: `01-head`, `02-layer4`, ...
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub randomization: BTreeMap<String, RandomizedScores>,
+    /// By map: `network`, and `random` and `centre_gaussian` on the same images.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub faithfulness: BTreeMap<String, FaithfulnessScores>,
     /// Scores beyond Table 6 of the network's maps, where they were asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub localization: LocalizationTable,

@@ -1,6 +1,7 @@
 //! The tables beyond the paper's: where maps are highest, parts of the images, other runs.
 
 use crate::comparison::RATERS;
+use crate::sanity;
 use crate::score_text::{ABSENT, decimal, readable};
 use crate::table::{Cell, Table};
 use dermx_eval::{Comparison, EvalRecord, LocalizationTable, Paired, PartRecord, Score, UNION};
@@ -18,10 +19,14 @@ const LOCALIZATION: [(&str, &str); 6] = [
 
 /// All of them that the record has.
 pub fn tables(record: &EvalRecord) -> Vec<Table> {
-    let mut tables: Vec<Table> = [localization(record), identification(record), parts(record)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let tables = [
+        sanity::randomization(record),
+        sanity::faithfulness(record),
+        localization(record),
+        identification(record),
+        parts(record),
+    ];
+    let mut tables: Vec<Table> = tables.into_iter().flatten().collect();
     tables.extend(record.comparisons.iter().map(comparison));
     tables
 }

@@ -1,7 +1,7 @@
 //! Every table as CSV: a row for each number, in full precision.
 
 use crate::input::ReportInput;
-use dermx_eval::{Comparison, EvalRecord, MapTable, Score, UNION};
+use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, Score, UNION};
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
@@ -51,6 +51,8 @@ pub fn files(input: &ReportInput) -> Vec<(String, String)> {
         ("table_5", table_5(input)),
         ("confusion", confusion(input)),
         ("table_6", table_6(input)),
+        ("randomization", randomization(input)),
+        ("faithfulness", faithfulness(input)),
         ("localization", localization(input)),
         ("by", by(input)),
         ("comparisons", comparisons(input)),
@@ -169,11 +171,40 @@ fn table_6(input: &ReportInput) -> Csv {
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
             for (name, scores) in table {
-                csv.score(&[&seed, map, name, "f1"], &scores.f1);
-                csv.score(&[&seed, map, name, "sensitivity"], &scores.sensitivity);
-                csv.score(&[&seed, map, name, "specificity"], &scores.specificity);
-                csv.score(&[&seed, map, name, "mass"], &scores.mass);
+                map_scores(&mut csv, &[&seed, map, name], scores);
             }
+        }
+    }
+    csv
+}
+
+fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
+    let MapScores { f1, sensitivity, specificity, mass } = scores;
+    for (name, score) in
+        [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
+    {
+        csv.score(&[keys, &[name]].concat(), score);
+    }
+}
+
+fn randomization(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "random", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (name, scores) in &record.randomization {
+            map_scores(&mut csv, &[&seed, name], &scores.union);
+            csv.score(&[&seed, name, "rank_correlation"], &scores.rank_correlation);
+        }
+    }
+    csv
+}
+
+fn faithfulness(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (map, scores) in &record.faithfulness {
+            csv.score(&[&seed, map, "deletion"], &scores.deletion);
+            csv.score(&[&seed, map, "insertion"], &scores.insertion);
+            csv.score(&[&seed, map, "road"], &scores.road);
         }
     }
     csv

@@ -25,7 +25,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 16] = [
+pub const DEFINITIONS: [Definition; 19] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -100,6 +100,32 @@ pub const DEFINITIONS: [Definition; 16] = [
         better: "higher",
         undefined: "raters do no better than the baseline",
         source: "skill score, as in forecast verification (Murphy 1988)",
+    },
+    Definition {
+        name: "Correlation",
+        equation: "Spearman's rank correlation of the cells of two maps, mean over images",
+        range: "−1 to 1",
+        better: "near 0 for random weights",
+        undefined: "one of the maps is constant",
+        source: "cascading randomization, Adebayo et al. 2018",
+    },
+    Definition {
+        name: "Deletion, insertion",
+        equation: "area under the probability of the explained class while pixels become the mean \
+                   color, or those of a blurred image become sharp, the most relevant first",
+        range: "0 to 1",
+        better: "deletion lower, insertion higher",
+        undefined: "never",
+        source: "Petsiuk et al. 2018 (RISE)",
+    },
+    Definition {
+        name: "ROAD",
+        equation: "mean over 10 to 90 percent of pixels of (P without the least relevant − P \
+                   without the most relevant) / 2, filled in from around them with noise",
+        range: "−1/2 to 1/2",
+        better: "higher",
+        undefined: "never",
+        source: "Rong et al. 2022",
     },
 ];
 

@@ -15,6 +15,7 @@ mod gallery;
 mod input;
 mod matrix;
 mod page;
+mod sanity;
 mod score_text;
 mod table;
 mod template;

@@ -1,73 +1,111 @@
 //! The training loop.
 
-use crate::adam::{Adam, AdamConfig};
-use crate::chance::Chance;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
-use crate::loss::weighted_cross_entropy;
-use crate::photos::{Photos, images_to_tensor};
-use crate::prefetch::prefetch;
-use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use dermx_data::{AugmentConfig, Random};
-use dermx_model::{Network, export_weights, import_weights, write_safetensors};
-use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
+use crate::fingerprint::Fingerprint;
+use crate::mix::MixConfig;
+use crate::monitor::{EarlyStopping, Monitor, Select};
+use crate::optimizer::OptimizerConfig;
+use crate::photos::Photos;
+use crate::run::Run;
+use crate::sampling::Sampling;
+use crate::schedule::{Schedule, Span};
+use burn::tensor::Device;
+use dermx_data::AugmentConfig;
+use dermx_model::Network;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitConfig {
-    /// Seed of the order of images, of their augmentation, and of what the network drops.
+    /// Seed of all that chance decides: which images an epoch sees, their order, augmentation and
+    /// mixing, and what the network drops.
     pub seed: u64,
     /// Number of passes over the images.
     pub epochs: u32,
-    /// Images a step; the last step of an epoch takes what is left.
+    /// How the images of an epoch are drawn.
+    pub sampling: Sampling,
+    /// Images a batch; the last batch of an epoch takes what is left. Batch normalization sees one
+    /// batch at a time.
     pub batch_size: usize,
+    /// Number of batches whose gradients make one step of the optimizer, as one batch of all their
+    /// images would; the last step of an epoch takes what is left. 0 is as 1.
+    pub accumulation_steps: usize,
     /// Learning rate that the schedule starts from.
     pub learning_rate: f64,
     /// How the learning rate goes on.
     pub schedule: Schedule,
+    /// Number of epochs in which the learning rate rises before that.
+    pub warmup_epochs: u32,
     /// The optimizer.
-    pub adam: AdamConfig,
+    pub optimizer: OptimizerConfig,
+    /// The largest norm of all gradients together.
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average of the weights, which then is what is scored and what results.
+    pub ema_decay: Option<f64>,
     /// Weight of each class in the loss.
     pub class_weights: Vec<f32>,
+    /// Share of the targets that is spread over all classes.
+    pub label_smoothing: f32,
+    /// How images are mixed.
+    pub mix: MixConfig,
+    /// The score on the validation photos that `select`, `early_stopping` and a schedule that waits
+    /// for a plateau go by.
+    pub monitor: Option<Monitor>,
+    /// Which weights are the result.
+    pub select: Select,
+    /// When to end before the last epoch.
+    pub early_stopping: Option<EarlyStopping>,
     /// Augmentation of the training images.
     pub augment: AugmentConfig,
+    /// Number of steps of an epoch after which a checkpoint is saved; without it, and beside it, one
+    /// is saved at the end of each epoch.
+    pub checkpoint_every: Option<usize>,
     /// Describes the run; checkpoints with another fingerprint are refused.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
-/// How the learning rate changes over a run of `T` steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// The same at every step.
-    Constant,
-    /// `lr_t = lr (1 + cos(pi t / T)) / 2`, without warm-up or restarts (Loshchilov and Hutter,
-    /// 2017, <https://arxiv.org/abs/1608.03983>).
-    Cosine,
-}
+impl FitConfig {
+    /// Images a step of the optimizer.
+    pub(crate) fn images_per_step(&self) -> usize {
+        self.batch_size.max(1) * self.accumulation_steps.max(1)
+    }
 
-impl Schedule {
-    /// The factor on the learning rate at `step` (from 0) of `num_steps`.
-    pub fn factor(self, step: u32, num_steps: u32) -> f64 {
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => {
-                let done = f64::from(step) / f64::from(num_steps.max(1));
-                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
+    /// The steps of a run on `num_images`.
+    pub(crate) fn span(&self, num_images: usize) -> Span {
+        Span {
+            steps_per_epoch: num_images.div_ceil(self.images_per_step()) as u32,
+            epochs: self.epochs,
+            warmup_epochs: self.warmup_epochs,
         }
+    }
+
+    /// What goes by the scores on the validation photos, if anything does.
+    fn needs_scores(&self) -> Option<&'static str> {
+        let needs = [
+            (self.early_stopping.is_some(), "early_stopping"),
+            (matches!(self.schedule, Schedule::Plateau { .. }), "train.schedule = \"plateau\""),
+            (self.select == Select::Best, "train.select = \"best\""),
+        ];
+        needs.into_iter().find(|(is_set, _)| *is_set).map(|(_, what)| what)
     }
 }
 
-/// Images with their classes.
+/// Photos with their classes.
 #[derive(Debug, Clone, Copy)]
-pub struct TrainingSet<'a> {
+pub struct LabelledPhotos<'a> {
     /// The photos.
     pub photos: &'a Photos,
     /// The class of each photo.
     pub class_idx: &'a [usize],
+}
+
+/// What a run sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Sets<'a> {
+    /// What the network learns from.
+    pub training: LabelledPhotos<'a>,
+    /// What it is scored on after every epoch: never augmented, and never learned from.
+    pub validation: Option<LabelledPhotos<'a>>,
 }
 
 /// What one step came to.
@@ -89,6 +127,11 @@ pub struct StepReport {
 pub trait Observer {
     /// Called after every step.
     fn on_step(&mut self, report: &StepReport);
+    /// Called once at the start of a resumed run, with what is wrong with each checkpoint that was
+    /// passed over.
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        let _ = (state, damaged);
+    }
     /// Called after every epoch with all finished epochs, and once at the start of a resumed run.
     ///
     /// # Errors
@@ -110,206 +153,92 @@ pub enum Outcome {
 /// Trains `network`, from its newest checkpoint if there is one.
 ///
 /// `network` comes from a plain device, with its starting weights and with the parameters that may
-/// learn marked. After every epoch, and when the observer stops the run, a checkpoint is saved.
+/// learn marked. After every epoch, every `checkpoint_every` steps, and when the observer stops the
+/// run, a checkpoint is saved.
 ///
 /// # Errors
-/// No images, an unreadable photo or checkpoint, a failed write, or a loss that is not finite.
+/// No images, a choice that goes by validation photos without any, an unreadable photo, checkpoints
+/// none of which is whole, a failed write, or a loss that is not finite.
 pub fn fit(
     config: &FitConfig,
-    set: TrainingSet<'_>,
+    sets: Sets<'_>,
     network: Network,
     device: &Device,
     store: &CheckpointStore,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    if set.photos.is_empty() {
-        return Err(TrainError::NoImages("train on"));
+    check(config, &sets)?;
+    let latest = store.latest(&config.fingerprint)?;
+    let checkpoint = latest.as_ref().map(|found| &found.checkpoint);
+    let mut run = Run::start(config, sets, network, device, checkpoint)?;
+    if let Some(found) = latest {
+        store.clean(&found.folder)?;
+        observer.on_resume(&found.checkpoint.state, &found.damaged);
+        // What was recorded after the checkpoint is forgotten: it happens again.
+        observer.on_epoch(run.history())?;
     }
-    let mut run = Run::start(config, set, network, device, store)?;
-    if run.state.epochs_done > 0 {
-        observer.on_epoch(&run.state.history)?;
-    }
-    while run.state.epochs_done < config.epochs {
-        let flow = run.epoch(observer)?;
+    while !run.is_over() {
+        let flow = run.epoch(observer, Some(store))?;
         store.save(&run.checkpoint())?;
         if flow.is_break() {
             return Ok(Outcome::Stopped);
         }
-        observer.on_epoch(&run.state.history)?;
-        if observer.should_stop() && run.state.epochs_done < config.epochs {
+        observer.on_epoch(run.history())?;
+        if observer.should_stop() && !run.is_over() {
             return Ok(Outcome::Stopped);
         }
     }
-    Ok(Outcome::Finished(Box::new(run.network.valid())))
+    Ok(Outcome::Finished(Box::new(run.finish()?)))
 }
 
-struct Run<'a> {
-    config: &'a FitConfig,
-    set: TrainingSet<'a>,
-    device: Device,
+/// What [`replay`] came to.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The finished epochs, those before the checkpoint too.
+    pub history: Vec<EpochMetrics>,
+    /// The result of the run in inference mode, if it is over.
+    pub network: Option<Box<Network>>,
+}
+
+/// The epochs up to `last_epoch` once more, from `checkpoint` or from the start; saves nothing. `None`
+/// when the observer stopped it.
+///
+/// `network` is as for [`fit`].
+///
+/// # Errors
+/// As for [`fit`], and a checkpoint that does not fit.
+pub fn replay(
+    config: &FitConfig,
+    sets: Sets<'_>,
     network: Network,
-    chance: Chance,
-    adam: Adam,
-    state: TrainState,
+    device: &Device,
+    checkpoint: Option<&Checkpoint>,
+    last_epoch: u32,
+    observer: &mut dyn Observer,
+) -> Result<Option<Replayed>, TrainError> {
+    check(config, &sets)?;
+    let mut run = Run::start(config, sets, network, device, checkpoint)?;
+    while run.epochs_done() < last_epoch && !run.is_over() {
+        if run.epoch(observer, None)?.is_break() {
+            return Ok(None);
+        }
+        observer.on_epoch(run.history())?;
+    }
+    let history = run.history().to_vec();
+    let network = if run.is_over() { Some(Box::new(run.finish()?)) } else { None };
+    Ok(Some(Replayed { history, network }))
 }
 
-impl<'a> Run<'a> {
-    fn start(
-        config: &'a FitConfig,
-        set: TrainingSet<'a>,
-        network: Network,
-        device: &Device,
-        store: &CheckpointStore,
-    ) -> Result<Self, TrainError> {
-        let mut run = Self {
-            config,
-            set,
-            device: device.clone().autodiff(),
-            network: network.clone(),
-            chance: Chance::new(&network, config.seed),
-            adam: Adam::new(config.adam),
-            state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
-        };
-        if let Some(checkpoint) = store.latest(&config.fingerprint)? {
-            run.network = import_weights(network, &checkpoint.weights)?;
-            let num_steps = checkpoint.state.optimizer_steps;
-            run.adam = Adam::import(config.adam, num_steps, &checkpoint.optimizer)?;
-            run.state = checkpoint.state;
-        }
-        run.network = run.network.train();
-        Ok(run)
+fn check(config: &FitConfig, sets: &Sets<'_>) -> Result<(), TrainError> {
+    if sets.training.photos.is_empty() {
+        return Err(TrainError::NoImages("train on"));
     }
-
-    /// Goes on to the end of the current epoch, or to where the observer stops it.
-    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<()>, TrainError> {
-        let epoch = self.state.epochs_done + 1;
-        let order = self.order(epoch);
-        let batches: Vec<&[usize]> = order.chunks(self.config.batch_size.max(1)).collect();
-        let (photos, config) = (self.set.photos, self.config);
-        let mut flow = ControlFlow::Continue(());
-        prefetch(
-            &batches[self.state.steps_done..],
-            |batch| {
-                let planes = photos.augmented_batch(batch, &config.augment, config.seed, epoch);
-                planes.map_err(TrainError::from)
-            },
-            |batch, planes| {
-                let loss = self.step(batch, planes)?;
-                observer.on_step(&StepReport {
-                    epoch,
-                    step: self.state.steps_done,
-                    num_steps: batches.len(),
-                    loss,
-                    num_images: batch.len(),
-                });
-                // After the last step the epoch is finished first; the caller asks again then.
-                if observer.should_stop() && self.state.steps_done < batches.len() {
-                    flow = ControlFlow::Break(());
-                }
-                Ok(flow)
-            },
-        )?;
-        if flow.is_continue() {
-            self.finish_epoch(epoch)?;
-        }
-        Ok(flow)
+    if sets.validation.is_some_and(|set| set.photos.is_empty()) {
+        return Err(TrainError::NoImages("validate on"));
     }
-
-    /// One optimizer step; the loss of its batch.
-    fn step(&mut self, batch: &[usize], planes: Vec<f32>) -> Result<f64, TrainError> {
-        let classes: Vec<usize> = batch.iter().map(|&idx| self.set.class_idx[idx]).collect();
-        let images = images_to_tensor(planes, batch.len(), self.set.photos.size(), &self.device);
-        let epoch = self.state.epochs_done + 1;
-        let ids: Vec<&str> = batch.iter().map(|&idx| self.set.photos.id(idx)).collect();
-        let logits = self
-            .network
-            .forward_tapped(images, &mut |name, x| self.chance.apply(name, x, epoch, &ids));
-        let targets: Vec<i32> = classes.iter().map(|&class| class as i32).collect();
-        let weights: Vec<f32> =
-            classes.iter().map(|&class| self.config.class_weights[class]).collect();
-        let loss = weighted_cross_entropy(
-            logits.clone(),
-            Tensor::<1, Int>::from_data(TensorData::new(targets, [batch.len()]), &self.device),
-            Tensor::<1>::from_data(TensorData::new(weights, [batch.len()]), &self.device),
-        );
-        let value = f64::from(first_value(loss.clone()));
-        if !value.is_finite() {
-            return Err(self.non_finite(value, batch));
-        }
-        let gradients = loss.backward();
-        let network = self.network.clone();
-        self.network = self.adam.step(network, &gradients, self.learning_rate());
-        self.state.steps_done += 1;
-        self.state.optimizer_steps = self.adam.num_steps();
-        let sums = &mut self.state.sums;
-        sums.loss += value * batch.len() as f64;
-        sums.num_correct += num_correct(logits, &classes);
-        sums.num_images += batch.len();
-        Ok(value)
+    let has_scores = config.monitor.is_some() && sets.validation.is_some();
+    match config.needs_scores() {
+        Some(what) if !has_scores => Err(TrainError::NoValidation(what)),
+        _ => Ok(()),
     }
-
-    /// Learning rate of the next step.
-    fn learning_rate(&self) -> f64 {
-        let steps_per_epoch = self.set.photos.len().div_ceil(self.config.batch_size.max(1));
-        let num_steps = self.config.epochs * steps_per_epoch as u32;
-        let factor = self.config.schedule.factor(self.adam.num_steps(), num_steps);
-        self.config.learning_rate * factor
-    }
-
-    fn finish_epoch(&mut self, epoch: u32) -> Result<(), TrainError> {
-        let sums = std::mem::take(&mut self.state.sums);
-        let weights = write_safetensors(&export_weights(&self.network))?;
-        self.state.history.push(EpochMetrics {
-            epoch,
-            train_loss: sums.loss / sums.num_images as f64,
-            train_accuracy: sums.num_correct as f64 / sums.num_images as f64,
-            learning_rate: self.learning_rate(),
-            num_images: sums.num_images,
-            weights_hash: blake3::hash(&weights).to_string(),
-        });
-        self.state.epochs_done = epoch;
-        self.state.steps_done = 0;
-        Ok(())
-    }
-
-    fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            state: self.state.clone(),
-            weights: export_weights(&self.network),
-            optimizer: self.adam.export(),
-        }
-    }
-
-    /// The order of the images in `epoch`, a function of (seed, epoch).
-    fn order(&self, epoch: u32) -> Vec<usize> {
-        let mut order = self.set.photos.indices();
-        Random::new(self.config.seed, "order", u64::from(epoch), "").shuffle(&mut order);
-        order
-    }
-
-    fn non_finite(&self, loss: f64, batch: &[usize]) -> TrainError {
-        let ids: Vec<&str> = batch.iter().map(|&idx| self.set.photos.id(idx)).collect();
-        TrainError::NonFinite {
-            loss,
-            epoch: self.state.epochs_done + 1,
-            step: self.state.steps_done + 1,
-            images: ids.join(", "),
-        }
-    }
-}
-
-fn first_value(tensor: Tensor<1>) -> f32 {
-    tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
-}
-
-fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
-    let num_classes = logits.dims()[1];
-    let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
-    let rows = values.chunks(num_classes.max(1));
-    rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
-}
-
-/// Index of the largest value; the first of several.
-pub fn argmax(row: &[f32]) -> usize {
-    (0..row.len()).fold(0, |best, idx| if row[idx] > row[best] { idx } else { best })
 }

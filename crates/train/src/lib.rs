@@ -1,25 +1,44 @@
-//! Class weights, loss, optimizer, the training loop and its checkpoints.
+//! Class weights, loss, optimizers, schedules, the training loop and its checkpoints.
 //!
 //! Every random draw is a function of (seed, epoch, image or parameter name), made on the host, so
 //! a run does not depend on the number of threads and a resumed run is the undisturbed one. This
-//! crate knows nothing of configuration files, scores or explanations.
+//! crate knows nothing of configuration files, test sets or explanations.
 
-mod adam;
+mod batch;
 mod chance;
 mod checkpoint;
+mod ema;
 mod error;
 mod file;
+mod fingerprint;
 mod fit;
 mod initialize;
 mod loss;
+mod mix;
+mod monitor;
+mod optimizer;
 mod photos;
 mod prefetch;
+mod run;
+mod sampling;
+mod schedule;
+mod validation;
 
-pub use adam::{Adam, AdamConfig};
-pub use checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
+pub use checkpoint::{
+    Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
+};
 pub use error::TrainError;
-pub use file::write_atomic;
-pub use fit::{FitConfig, Observer, Outcome, Schedule, StepReport, TrainingSet, argmax, fit};
+pub use file::{Disk, FileCall, FileSystem, write_atomic};
+pub use fingerprint::{Difference, Fingerprint, differences};
+pub use fit::{
+    FitConfig, LabelledPhotos, Observer, Outcome, Replayed, Sets, StepReport, fit, replay,
+};
 pub use initialize::initial_weights;
-pub use loss::{class_weights, weighted_cross_entropy};
+pub use loss::{balanced_class_weights, class_weights, cross_entropy, targets};
+pub use mix::{Mix, MixConfig};
+pub use monitor::{Best, EarlyStopping, Monitor, Select};
+pub use optimizer::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig};
 pub use photos::{Photos, images_to_tensor};
+pub use sampling::{Draw, Sampling};
+pub use schedule::{PlateauState, Schedule, Span};
+pub use validation::{ValidationMetrics, argmax};

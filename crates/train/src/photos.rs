@@ -1,5 +1,6 @@
 //! Photos at the size of the network, ready to be batched.
 
+use crate::sampling::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, ImageSize, Normalization, Random, augment, read_photo,
@@ -48,7 +49,7 @@ impl Photos {
     ) -> Result<Self, DataError> {
         let mut photos = Self { items, size, normalization, cache: None };
         if cache {
-            photos.cache = Some(photos.for_each(&photos.indices(), |idx| photos.read(idx))?);
+            photos.cache = Some(photos.for_each(&photos.indices(), |&idx| photos.read(idx))?);
         }
         Ok(photos)
     }
@@ -94,7 +95,7 @@ impl Photos {
     /// # Errors
     /// The first photo that cannot be read.
     pub fn batch(&self, indices: &[usize]) -> Result<Vec<f32>, DataError> {
-        let planes = self.for_each(indices, |idx| {
+        let planes = self.for_each(indices, |&idx| {
             let photo = self.photo(idx)?;
             let floats: Vec<f32> = photo.as_raw().iter().map(|&value| f32::from(value)).collect();
             Ok(to_planes(&floats, self.size, &self.normalization))
@@ -102,21 +103,21 @@ impl Photos {
         Ok(planes.concat())
     }
 
-    /// As [`Self::batch`], each photo augmented as (`seed`, `epoch`, its id) says.
+    /// As [`Self::batch`], each photo augmented as (`seed`, `epoch`, name of the draw) says.
     ///
     /// # Errors
     /// The first photo that cannot be read.
     pub fn augmented_batch(
         &self,
-        indices: &[usize],
+        draws: &[Draw],
         config: &AugmentConfig,
         seed: u64,
         epoch: u32,
     ) -> Result<Vec<f32>, DataError> {
-        let planes = self.for_each(indices, |idx| {
-            let mut random = Random::new(seed, "augment", u64::from(epoch), self.id(idx));
+        let planes = self.for_each(draws, |draw| {
+            let mut random = Random::new(seed, "augment", u64::from(epoch), &draw.name);
             let params: AugmentParams = config.draw(&mut random);
-            let floats = augment(self.photo(idx)?.as_ref(), &params, config);
+            let floats = augment(self.photo(draw.idx)?.as_ref(), &params, config);
             Ok(to_planes(&floats, self.size, &self.normalization))
         })?;
         Ok(planes.concat())
@@ -127,13 +128,13 @@ impl Photos {
         Ok(resize(&read_photo(path)?, self.size))
     }
 
-    /// Maps `indices` in parallel; results in order, and of several errors always the first.
-    fn for_each<T: Send>(
+    /// Maps `items` in parallel; results in order, and of several errors always the first.
+    fn for_each<I: Sync, T: Send>(
         &self,
-        indices: &[usize],
-        make: impl Fn(usize) -> Result<T, DataError> + Sync,
+        items: &[I],
+        make: impl Fn(&I) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
-        let results: Vec<_> = indices.par_iter().map(|&idx| make(idx)).collect();
+        let results: Vec<_> = items.par_iter().map(make).collect();
         results.into_iter().collect()
     }
 }

@@ -5,6 +5,7 @@ use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
+use crate::sanity;
 use crate::score::{Extras, Scored, Scorer, read_annotations};
 use crate::score_parts::{MIN_IMAGES, Variable};
 use crate::terminal::print;
@@ -80,6 +81,7 @@ fn evaluate_seed(
     let mut scored =
         scorer.score(&folder.heatmaps(), Some((&path, &predictions)), classes, false)?;
     scored.record.seeds = vec![seed];
+    sanity::score(scorer, &folder.heatmaps(), false, &mut scored.record)?;
     write_scored(&scored, &folder.eval(), &folder.per_image())?;
     Ok(scored.record)
 }
@@ -136,7 +138,8 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
     let predictions = predictions.as_ref().map(|(path, rows)| (*path, rows.as_slice()));
     let classes = ontology::DIAGNOSES.map(str::to_string);
     let scorer = Scorer::new(&dataset, scoring_of(args), extras_of(args));
-    let scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
+    let mut scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
+    sanity::score(&scorer, heatmaps, args.partial, &mut scored.record)?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_scored(&scored, &out.join("eval.json"), &out.join("per_image.csv"))?;

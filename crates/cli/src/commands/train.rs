@@ -2,32 +2,37 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
-use crate::config::{self, ClassWeighting, Config, OptimizerName, SyntheticSection, Target};
+use crate::certificate::{self, Origin};
+use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
+use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
 use crate::network::{TrainedNetwork, network_config, normalization};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::{LabelledFolder, SynthConfig, read_labelled_folder};
+use dermx_data::{LabelledFolder, Manifest, SynthConfig, read_labelled_folder};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Photos, StepReport, TrainError,
-    TrainingSet, class_weights, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, Observer, Outcome,
+    Photos, Sampling, Select, Sets, StepReport, TrainError, TrainState, fit, initial_weights,
+    write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How to go on with a stopped run.
@@ -49,14 +54,27 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
+    let manifest = record_training_images(&folder, &config, &training)?;
+    let test_manifest = match &test {
+        Some(test) => Some(record_test_images(&folder, &config, test)?),
+        None => None,
+    };
     let photos = training_photos(&config, &training)?;
     for &seed in &config.run.seeds {
+        stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
-        train_seed(&config, seed, &training, &photos, &seed_folder, &device)?;
+        let images = TrainingImages { folder: &training, photos: &photos, manifest: &manifest };
+        let starting_weights_hash = train_seed(&config, seed, images, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
-            predict_and_explain(&config, test, &seed_folder, &device)?;
+            predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
         }
+        let origin = Origin {
+            train: &manifest,
+            test: test_manifest.as_ref(),
+            starting_weights_hash: &starting_weights_hash,
+        };
+        certificate::write(&seed_folder, &config, seed, &origin)?;
     }
     if test.is_none() {
         return print(format!("{}: trained\n", folder.path().display()));
@@ -64,6 +82,11 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join("report"))?;
     print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
+}
+
+/// A stop after training is one to go on from, too.
+fn resumable(error: CliError) -> CliError {
+    if error.kind == ExitKind::Stopped { stop::stopped(RESUME) } else { error }
 }
 
 /// The configuration that the arguments ask for; that of the run when they only name a run.
@@ -123,7 +146,26 @@ fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
     Ok(())
 }
 
-fn read_training_images(config: &Config) -> CliResult<LabelledFolder> {
+/// The training images on record in the run folder.
+fn record_training_images(
+    folder: &RunFolder,
+    config: &Config,
+    training: &LabelledFolder,
+) -> CliResult<Manifest> {
+    image_manifests::record(folder, TRAIN, &config.data.train, &training_files(training))
+}
+
+/// The test images on record in the run folder.
+fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> CliResult<Manifest> {
+    image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
+}
+
+/// The files of the training images.
+pub(super) fn training_files(training: &LabelledFolder) -> Vec<PathBuf> {
+    training.images.iter().map(|image| image.path.clone()).collect()
+}
+
+pub(super) fn read_training_images(config: &Config) -> CliResult<LabelledFolder> {
     let data = &config.data;
     if !data.train.is_dir() {
         let message = format!(
@@ -136,70 +178,106 @@ fn read_training_images(config: &Config) -> CliResult<LabelledFolder> {
     Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
 }
 
-fn training_photos(config: &Config, training: &LabelledFolder) -> CliResult<Photos> {
+pub(super) fn training_photos(config: &Config, training: &LabelledFolder) -> CliResult<Photos> {
     let items = training.images.iter().map(|image| (image.id.clone(), image.path.clone()));
     let normalization = normalization(&config.input.normalization)?;
     Ok(Photos::open(items.collect(), config.input.size, normalization, config.data.cache)?)
 }
 
-/// Trains one seed and writes its weights.
+/// What every seed learns from.
+#[derive(Clone, Copy)]
+struct TrainingImages<'a> {
+    folder: &'a LabelledFolder,
+    photos: &'a Photos,
+    manifest: &'a Manifest,
+}
+
+/// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
-    training: &LabelledFolder,
-    photos: &Photos,
+    images: TrainingImages<'_>,
     folder: &SeedFolder,
     device: &Device,
-) -> CliResult<()> {
-    let OptimizerName::Adam = config.train.optimizer;
-    let counts = training.num_per_class();
-    let fit_config = FitConfig {
-        seed,
-        epochs: config.run.epochs,
-        batch_size: config.train.batch_size,
-        learning_rate: config.train.learning_rate,
-        schedule: config.train.schedule,
-        adam: config.train.adam(),
-        class_weights: match config.train.class_weights {
-            ClassWeighting::MaxOverCount => class_weights(&counts),
-            ClassWeighting::None => vec![1.0; counts.len()],
-        },
-        augment: config.augment.config(),
-        fingerprint: fingerprint(config, seed, training)?,
-    };
-    let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let set = TrainingSet { photos, class_idx: &class_idx };
+) -> CliResult<String> {
+    let fit_config = fit_config(config, seed, images.folder, images.manifest)?;
+    let class_idx: Vec<usize> = images.folder.images.iter().map(|image| image.class_idx).collect();
+    let sets = sets(images.photos, &class_idx);
     let network = starting_network(config, seed, device)?;
-    let store = CheckpointStore::new(folder.checkpoints());
-    let mut observer = Watcher::new(seed, &fit_config, photos.len(), folder.clone());
-    match fit(&fit_config, set, network, device, &store, &mut observer)? {
+    let starting_weights_hash = weights_hash(&network)?;
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    let mut observer = Watcher::new(seed, &fit_config, images.photos.len(), folder.clone());
+    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
-            let weights = write_safetensors(&with_counters(export_weights(&network)))?;
-            Ok(write_atomic(&folder.weights(), &weights)?)
+            write_atomic(&folder.weights(), &weights_file(&network)?)?;
+            Ok(starting_weights_hash)
         }
     }
 }
 
-/// What a run's checkpoints depend on: everything but where results go.
-fn fingerprint(config: &Config, seed: u64, training: &LabelledFolder) -> CliResult<String> {
-    let mut relevant = config.clone();
-    relevant.run.seeds = vec![seed];
-    relevant.run.output.clear();
-    let text = toml::to_string(&relevant)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(text.as_bytes());
-    for image in &training.images {
-        hasher.update(image.id.as_bytes());
-        hasher.update(&image.class_idx.to_le_bytes());
-    }
-    Ok(hasher.finalize().to_string())
+/// `weights.safetensors` of a trained network.
+pub(super) fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+}
+
+/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
+pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
+    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// What a run sees.
+pub(super) const fn sets<'a>(photos: &'a Photos, class_idx: &'a [usize]) -> Sets<'a> {
+    Sets { training: LabelledPhotos { photos, class_idx }, validation: None }
+}
+
+/// How one seed is trained.
+pub(super) fn fit_config(
+    config: &Config,
+    seed: u64,
+    training: &LabelledFolder,
+    manifest: &Manifest,
+) -> CliResult<FitConfig> {
+    let section = &config.train;
+    Ok(FitConfig {
+        seed,
+        epochs: config.run.epochs,
+        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        batch_size: section.batch_size,
+        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        learning_rate: section.learning_rate,
+        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
+        warmup_epochs: section.warmup_epochs.unwrap_or(0),
+        optimizer: section.optimizer(),
+        clip_norm: section.clip_norm,
+        ema_decay: section.ema_decay,
+        class_weights: section.class_weights(&training.num_per_class()),
+        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        mix: section.mix(),
+        monitor: section.monitor,
+        select: section.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
+        augment: config.augment.config(),
+        checkpoint_every: config.run.checkpoint_every,
+        fingerprint: fingerprint(config, seed, manifest)?,
+    })
+}
+
+fn incomplete_schedule() -> CliError {
+    CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
+}
+
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(config: &Config, seed: u64, manifest: &Manifest) -> CliResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
+    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), images);
+    Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
-fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+pub(super) fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
@@ -231,16 +309,8 @@ fn predict_and_explain(
     let trained = TrainedNetwork::of_run(config, folder, device)?;
     let images = Images::photos(test.photos.clone(), &trained, config.data.cache)?;
     let batch_size = config.explain.batch_size;
-    let logits = predict::predict(&trained, &images, batch_size, device)?;
-    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
-    let rows: Vec<Logits> = rows
-        .map(|((image_id, &gold_idx), values)| Logits {
-            image_id: image_id.clone(),
-            gold: Some(trained.classes[gold_idx].clone()),
-            values,
-        })
-        .collect();
-    write_atomic(&folder.predictions(), &to_csv(&rows, &trained.classes, true)?)?;
+    let predictions = predictions(config, &trained, test, &images, device)?;
+    write_atomic(&folder.predictions(), &predictions)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
     let method = config.explain.method;
     let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
@@ -250,8 +320,30 @@ fn predict_and_explain(
     };
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, targets, batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)
+    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    job.write_maps(&explainer, &maps)?;
+    explain::describe(&explainer, &images, target, &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
+}
+
+/// `predictions.csv` of the test images.
+pub(super) fn predictions(
+    config: &Config,
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    device: &Device,
+) -> CliResult<Vec<u8>> {
+    let logits = predict::predict(trained, images, config.explain.batch_size, device)?;
+    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
+    let rows: Vec<Logits> = rows
+        .map(|((image_id, &gold_idx), values)| Logits {
+            image_id: image_id.clone(),
+            gold: Some(trained.classes[gold_idx].clone()),
+            values,
+        })
+        .collect();
+    to_csv(&rows, &trained.classes, true)
 }
 
 /// Shows progress, writes the metrics, and passes on requests to stop.
@@ -331,6 +423,13 @@ impl Observer for Watcher {
         let message =
             format!("epoch {} loss {:.3} {images_per_s:.1} img/s", report.epoch, report.loss);
         self.progress.set(self.images_done, message);
+    }
+
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        for message in damaged {
+            tracing::warn!("{message}; going on from the checkpoint before");
+        }
+        tracing::info!("resumed after epoch {}, step {}", state.epochs_done, state.steps_done);
     }
 
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {

@@ -2,11 +2,12 @@
 
 use super::document::Document;
 use super::sections::{
-    AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
-    ModelSection, RunSection, TrainSection,
+    AugmentSection, Config, DataSection, EarlyStoppingSection, EvaluateSection, ExplainSection,
+    InputSection, ModelSection, OptimizerName, RunSection, ScheduleName, TrainSection,
 };
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{Padding, Variant};
+use dermx_train::Select;
 use std::collections::BTreeSet;
 
 /// The smallest side whose last feature maps of a network still have a cell, in pixels.
@@ -48,6 +49,8 @@ impl<'a> Checks<'a> {
 impl RunSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
         checks.require(self.epochs > 0, "run.epochs", "has to be at least 1");
+        let every = self.checkpoint_every;
+        checks.require(every != Some(0), "run.checkpoint_every", "has to be at least 1");
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         checks.require(!seeds.is_empty(), "run.seeds", "has to name at least one seed");
         checks.require(seeds.len() == self.seeds.len(), "run.seeds", "names a seed twice");
@@ -124,6 +127,71 @@ impl TrainSection {
         }
         let epsilon = f64::from(self.epsilon);
         checks.require(is_positive(epsilon), "train.epsilon", "has to be positive");
+        self.check_optional(checks);
+        self.check_schedule(checks);
+    }
+
+    fn check_optional(&self, checks: &mut Checks<'_>) {
+        for (path, value) in [
+            ("train.clip_norm", self.clip_norm),
+            ("train.mixup_alpha", self.mixup_alpha),
+            ("train.cutmix_alpha", self.cutmix_alpha),
+            ("train.class_weight_cap", self.class_weight_cap.map(f64::from)),
+            ("train.step_factor", self.step_factor),
+            ("train.plateau_factor", self.plateau_factor),
+        ] {
+            let holds = value.is_none_or(|value| value > 0.0 && value.is_finite());
+            checks.require(holds, path, "has to be positive");
+        }
+        for (path, value) in [
+            ("train.ema_decay", self.ema_decay),
+            ("train.label_smoothing", self.label_smoothing.map(f64::from)),
+            ("train.momentum", self.momentum.map(f64::from)),
+        ] {
+            let holds = value.is_none_or(|value| (0.0..1.0).contains(&value));
+            checks.require(holds, path, "has to lie in [0, 1)");
+        }
+        let holds = self.weight_decay.is_none_or(|value| value >= 0.0 && value.is_finite());
+        checks.require(holds, "train.weight_decay", "has to be 0 or more");
+        let path = "train.accumulation_steps";
+        checks.require(self.accumulation_steps != Some(0), path, "has to be at least 1");
+        checks.require(self.step_epochs != Some(0), "train.step_epochs", "has to be at least 1");
+    }
+
+    /// Keys of an optimizer or a schedule are there with it, and not without.
+    fn check_schedule(&self, checks: &mut Checks<'_>) {
+        let is_sgd = self.optimizer == OptimizerName::Sgd;
+        for (path, is_set) in [
+            ("train.momentum", self.momentum.is_some()),
+            ("train.nesterov", self.nesterov.is_some()),
+        ] {
+            let message = "is for `train.optimizer = \"sgd\"`; remove it";
+            checks.require(is_sgd || !is_set, path, message);
+        }
+        let has_momentum = self.momentum.is_some_and(|momentum| momentum > 0.0);
+        let holds = self.nesterov != Some(true) || has_momentum;
+        checks.require(holds, "train.nesterov", "needs a train.momentum above 0");
+        for (path, is_set, name) in [
+            ("train.step_epochs", self.step_epochs.is_some(), ScheduleName::Step),
+            ("train.step_factor", self.step_factor.is_some(), ScheduleName::Step),
+            ("train.plateau_patience", self.plateau_patience.is_some(), ScheduleName::Plateau),
+            ("train.plateau_factor", self.plateau_factor.is_some(), ScheduleName::Plateau),
+        ] {
+            let schedule = if name == ScheduleName::Step { "step" } else { "plateau" };
+            let message = match is_set {
+                true => format!("is for `train.schedule = \"{schedule}\"`; remove it"),
+                false => format!("is missing; `train.schedule = \"{schedule}\"` needs it"),
+            };
+            checks.require(is_set == (self.schedule == name), path, message);
+        }
+    }
+}
+
+impl EarlyStoppingSection {
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        let (path, delta) = ("early_stopping.min_delta", self.min_delta);
+        checks.require(delta >= 0.0 && delta.is_finite(), path, "has to be 0 or more");
+        checks.require(self.patience > 0, "early_stopping.patience", "has to be at least 1");
     }
 }
 
@@ -156,5 +224,11 @@ impl Config {
         });
         let message = "needs at least one test and one training image for each class";
         checks.require(is_enough, "synthetic", message);
+        let is_needed = self.early_stopping.is_some()
+            || self.train.select == Some(Select::Best)
+            || self.train.schedule == ScheduleName::Plateau;
+        let message = "is missing; `train.select = \"best\"`, `[early_stopping]` and \
+                       `train.schedule = \"plateau\"` go by it";
+        checks.require(self.train.monitor.is_some() || !is_needed, "train.monitor", message);
     }
 }

@@ -149,6 +149,64 @@ mod tests {
         assert_eq!(complaints(QUICKSTART, &[b0, "model.padding=tf", "model.head=gap_bn"]), "");
     }
 
+    /// A value for each key that may be left out, but for those of other optimizers and schedules.
+    const OPTIONAL: [&str; 21] = [
+        "train.accumulation_steps=2",
+        "train.sampling=balanced",
+        "train.optimizer=sgd",
+        "train.momentum=0.9",
+        "train.nesterov=true",
+        "train.weight_decay=1e-4",
+        "train.schedule=plateau",
+        "train.plateau_patience=3",
+        "train.plateau_factor=0.1",
+        "train.warmup_epochs=2",
+        "train.clip_norm=1.0",
+        "train.ema_decay=0.99",
+        "train.class_weights=balanced",
+        "train.class_weight_cap=10.0",
+        "train.label_smoothing=0.1",
+        "train.mixup_alpha=0.2",
+        "train.cutmix_alpha=1.0",
+        "train.monitor=macro_f1",
+        "train.select=best",
+        "early_stopping.patience=5",
+        "early_stopping.min_delta=0.5",
+    ];
+
+    #[test]
+    fn optional_keys_are_read_and_written() {
+        assert_eq!(complaints(QUICKSTART, &OPTIONAL), "");
+        let overrides = OPTIONAL.map(str::to_string);
+        let config = parse("test.toml", QUICKSTART, &overrides).unwrap();
+        let written = toml::to_string_pretty(&config).unwrap();
+        assert_eq!(parse("written", &written, &[]).unwrap(), config);
+        for key in OPTIONAL.map(|text| text.split(['.', '=']).nth(1).unwrap()) {
+            assert!(written.contains(&format!("{key} = ")), "{key} is not in: {written}");
+        }
+    }
+
+    #[test]
+    fn keys_of_another_optimizer_or_schedule_and_missing_ones_are_refused() {
+        for (overrides, expected) in [
+            (vec!["train.momentum=0.9"], "`train.momentum` is for `train.optimizer = \"sgd\"`"),
+            (vec!["train.step_epochs=3"], "`train.step_epochs` is for `train.schedule = \"step\"`"),
+            (
+                vec!["train.schedule=step", "train.step_epochs=3"],
+                "`train.step_factor` is missing; `train.schedule = \"step\"` needs it",
+            ),
+            (vec!["train.select=best"], "`train.monitor` is missing"),
+            (vec!["early_stopping.patience=3"], "`early_stopping.min_delta` is missing"),
+            (vec!["train.optimizer=sgd", "train.nesterov=true"], "needs a train.momentum above 0"),
+            (vec!["train.ema_decay=1.0"], "`train.ema_decay` has to lie in [0, 1)"),
+            (vec!["train.mixup_alpha=0"], "`train.mixup_alpha`"),
+            (vec!["train.accumulation_steps=0"], "`train.accumulation_steps` has to be at least 1"),
+        ] {
+            let found = complaints(QUICKSTART, &overrides);
+            assert!(found.contains(expected), "{overrides:?}: {found}");
+        }
+    }
+
     #[test]
     fn an_override_wins() {
         let config = load("quickstart.toml", &["run.epochs=3".to_string()]).unwrap();

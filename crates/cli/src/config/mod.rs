@@ -2,8 +2,12 @@
 
 mod check;
 mod document;
+mod flat;
 mod load;
 mod sections;
 
+pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
-pub use sections::{ClassWeighting, Config, DataSection, OptimizerName, SyntheticSection, Target};
+pub use sections::{
+    Config, DataSection, EarlyStoppingSection, SanityCheck, SyntheticSection, Target,
+};

@@ -7,7 +7,10 @@ use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Border, Normalize};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
-use dermx_train::{AdamConfig, Schedule};
+use dermx_train::{
+    AdamConfig, EarlyStopping, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule, Select,
+    SgdConfig, balanced_class_weights, class_weights,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,6 +46,9 @@ section! {
         seeds: Vec<u64>,
         /// Number of passes over the training images.
         epochs: u32,
+        /// Number of steps of an epoch after which a checkpoint is saved, beside the one at its end;
+        /// without this key there is only that one.
+        checkpoint_every: Option<usize>,
         /// Run folders are made here, named after the configuration and numbered.
         output: PathBuf,
     }
@@ -120,6 +126,8 @@ section! {
 pub enum ClassWeighting {
     /// `max_k(count_k) / count_c`.
     MaxOverCount,
+    /// `n / (k count_c)` of `n` images and `k` classes.
+    Balanced,
     /// 1 for every class.
     None,
 }
@@ -130,34 +138,150 @@ pub enum ClassWeighting {
 pub enum OptimizerName {
     /// Adam.
     Adam,
+    /// Adam with decoupled weight decay.
+    #[serde(rename = "adamw")]
+    AdamW,
+    /// Stochastic gradient descent.
+    Sgd,
+}
+
+/// Name of a schedule of the learning rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleName {
+    /// The same at every step.
+    Constant,
+    /// Half a cosine, down to 0.
+    Cosine,
+    /// Times a factor every few epochs.
+    Step,
+    /// Times a factor when the monitored score gets no better.
+    Plateau,
 }
 
 section! {
     /// `[train]`: the loop.
     TrainSection {
-        /// Images a step.
+        /// Images a batch, which is what batch normalization sees.
         batch_size: usize,
+        /// Number of batches whose gradients make one step of the optimizer; 1 without this key.
+        accumulation_steps: Option<usize>,
+        /// Which images an epoch sees: `"shuffle"`, also without this key, every image once;
+        /// `"balanced"` every class equally often.
+        sampling: Option<Sampling>,
         /// Which optimizer.
         optimizer: OptimizerName,
         /// Learning rate that the schedule starts from.
         learning_rate: f64,
-        /// How the learning rate goes on.
-        schedule: Schedule,
+        /// Which schedule of the learning rate.
+        schedule: ScheduleName,
+        /// Number of epochs in which the learning rate rises before that, step by step.
+        warmup_epochs: Option<u32>,
+        /// Schedule `"step"`: number of epochs from one change to the next.
+        step_epochs: Option<u32>,
+        /// Schedule `"step"`: the factor of each change.
+        step_factor: Option<f64>,
+        /// Schedule `"plateau"`: number of epochs that may pass without a better score.
+        plateau_patience: Option<u32>,
+        /// Schedule `"plateau"`: the factor of each change.
+        plateau_factor: Option<f64>,
         /// Decay of Adam's first moment.
         beta_1: f32,
         /// Decay of Adam's second moment.
         beta_2: f32,
         /// Adam's epsilon.
         epsilon: f32,
+        /// SGD: share of the last movement that is kept.
+        momentum: Option<f32>,
+        /// SGD: whether the gradient is looked up ahead of the movement.
+        nesterov: Option<bool>,
+        /// How much weights decay: `"adamw"` takes it off the weights, the others add it to the
+        /// gradient. Frozen weights stay.
+        weight_decay: Option<f32>,
+        /// The largest norm of all gradients together.
+        clip_norm: Option<f64>,
+        /// Decay of a moving average of the weights, which is then scored and written instead.
+        ema_decay: Option<f64>,
         /// Weight of each class in the loss.
         class_weights: ClassWeighting,
+        /// The largest weight of a class.
+        class_weight_cap: Option<f32>,
+        /// Share of the targets that is spread over all classes.
+        label_smoothing: Option<f32>,
+        /// Mixes images pixel by pixel, with a share from the beta distribution (alpha, alpha).
+        mixup_alpha: Option<f64>,
+        /// Mixes rectangles of images, likewise; with both, each batch by one of the two.
+        cutmix_alpha: Option<f64>,
+        /// Score on the validation photos that `select`, `[early_stopping]` and the schedule
+        /// `"plateau"` go by: `"loss"`, `"accuracy"`, `"macro_f1"`.
+        monitor: Option<Monitor>,
+        /// Which weights are the result: `"last"`, also without this key, or `"best"`.
+        select: Option<Select>,
+    }
+}
+
+section! {
+    /// `[early_stopping]`: ends a run that no longer gets better by `train.monitor`.
+    EarlyStoppingSection {
+        /// Number of epochs without a better one after which the run ends.
+        patience: u32,
+        /// An epoch is better if its score is better by more than this.
+        min_delta: f64,
+    }
+}
+
+impl EarlyStoppingSection {
+    /// When to stop.
+    pub const fn stopping(&self) -> EarlyStopping {
+        EarlyStopping { patience: self.patience, min_delta: self.min_delta }
     }
 }
 
 impl TrainSection {
     /// The optimizer.
-    pub const fn adam(&self) -> AdamConfig {
-        AdamConfig { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }
+    pub fn optimizer(&self) -> OptimizerConfig {
+        let Self { beta_1, beta_2, epsilon, .. } = *self;
+        let weight_decay = self.weight_decay.unwrap_or(0.0);
+        let adam = AdamConfig { beta_1, beta_2, epsilon, weight_decay };
+        let momentum = self.momentum.unwrap_or(0.0);
+        let nesterov = self.nesterov.unwrap_or(false);
+        match self.optimizer {
+            OptimizerName::Adam => OptimizerConfig::Adam(adam),
+            OptimizerName::AdamW => OptimizerConfig::AdamW(adam),
+            OptimizerName::Sgd => {
+                OptimizerConfig::Sgd(SgdConfig { momentum, nesterov, weight_decay })
+            }
+        }
+    }
+
+    /// The schedule; `None` if it lacks a key.
+    pub fn schedule(&self) -> Option<Schedule> {
+        Some(match self.schedule {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::Cosine => Schedule::Cosine,
+            ScheduleName::Step => {
+                Schedule::Step { epochs: self.step_epochs?, factor: self.step_factor? }
+            }
+            ScheduleName::Plateau => {
+                Schedule::Plateau { factor: self.plateau_factor?, patience: self.plateau_patience? }
+            }
+        })
+    }
+
+    /// Weight of each class in the loss, for classes of these numbers of images.
+    pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
+        let weights = match self.class_weights {
+            ClassWeighting::MaxOverCount => class_weights(counts),
+            ClassWeighting::Balanced => balanced_class_weights(counts),
+            ClassWeighting::None => vec![1.0; counts.len()],
+        };
+        let cap = self.class_weight_cap.unwrap_or(f32::INFINITY);
+        weights.into_iter().map(|weight| weight.min(cap)).collect()
+    }
+
+    /// How images are mixed.
+    pub const fn mix(&self) -> MixConfig {
+        MixConfig { mixup_alpha: self.mixup_alpha, cutmix_alpha: self.cutmix_alpha }
     }
 }
 
@@ -169,6 +293,16 @@ pub enum Target {
     Gold,
     /// The class with the largest logit.
     Predicted,
+}
+
+/// What is done to see whether the maps depend on the network and the network on the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SanityCheck {
+    /// Maps of the network with more and more random weights, from the output to the input.
+    Randomization,
+    /// Deletion, insertion and ROAD, for the maps and for two that never saw a network.
+    Faithfulness,
 }
 
 section! {
@@ -194,6 +328,8 @@ section! {
         stride_px: usize,
         /// Images a step.
         batch_size: usize,
+        /// Sanity checks: `"randomization"`, `"faithfulness"`, both or none.
+        sanity: Vec<SanityCheck>,
     }
 }
 
@@ -292,6 +428,9 @@ pub struct Config {
     pub augment: AugmentSection,
     /// The loop.
     pub train: TrainSection,
+    /// When to stop early, if at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingSection>,
     /// Heat maps.
     pub explain: ExplainSection,
     /// Scoring.
@@ -301,7 +440,7 @@ pub struct Config {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "run",
     "data",
     "synthetic",
@@ -309,6 +448,7 @@ const SECTIONS: [&str; 10] = [
     "input",
     "augment",
     "train",
+    "early_stopping",
     "explain",
     "evaluate",
     "report",
@@ -328,6 +468,10 @@ impl Config {
         let input = InputSection::read(document, "input", problems);
         let augment = AugmentSection::read(document, "augment", problems);
         let train = TrainSection::read(document, "train", problems);
+        let early_stopping = match document.has("early_stopping") {
+            true => Some(EarlyStoppingSection::read(document, "early_stopping", problems)),
+            false => None,
+        };
         let explain = ExplainSection::read(document, "explain", problems);
         let evaluate = EvaluateSection::read(document, "evaluate", problems);
         let report = ReportSection::read(document, "report", problems);
@@ -340,6 +484,7 @@ impl Config {
         input.iter().for_each(|section| section.check(&mut checks));
         augment.iter().for_each(|section| section.check(&mut checks));
         train.iter().for_each(|section| section.check(&mut checks));
+        early_stopping.iter().flatten().for_each(|section| section.check(&mut checks));
         explain.iter().for_each(|section| section.check(&mut checks));
         evaluate.iter().for_each(|section| section.check(&mut checks));
 
@@ -354,6 +499,10 @@ impl Config {
             input: input?,
             augment: augment?,
             train: train?,
+            early_stopping: match early_stopping {
+                Some(section) => Some(section?),
+                None => None,
+            },
             explain: explain?,
             evaluate: evaluate?,
             report: report?,

@@ -1,0 +1,140 @@
+//! The batches of an epoch, and one batch on its way to gradients.
+
+use crate::chance::Chance;
+use crate::checkpoint::EpochSums;
+use crate::error::TrainError;
+use crate::fit::{FitConfig, LabelledPhotos};
+use crate::loss::{cross_entropy, targets};
+use crate::optimizer::NamedGradients;
+use crate::photos::{Photos, images_to_tensor};
+use crate::sampling::Draw;
+use crate::validation::argmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use dermx_model::Network;
+
+/// Images that go through the network together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub draws: &'a [Draw],
+    /// Number of images of the optimizer step that the batch is a part of.
+    pub num_step_images: usize,
+    /// Whether the optimizer makes its step after this batch.
+    pub ends_step: bool,
+}
+
+/// The batches of the steps from `steps_done` on.
+pub(crate) fn batches<'a>(
+    draws: &'a [Draw],
+    config: &FitConfig,
+    steps_done: usize,
+) -> Vec<Batch<'a>> {
+    let steps = draws.chunks(config.images_per_step()).skip(steps_done);
+    let batches = steps.flat_map(|step| {
+        let parts = step.chunks(config.batch_size.max(1));
+        let num_parts = parts.len();
+        parts.enumerate().map(move |(idx, draws)| Batch {
+            draws,
+            num_step_images: step.len(),
+            ends_step: idx + 1 == num_parts,
+        })
+    });
+    batches.collect()
+}
+
+/// The images of a batch, ready for the network.
+#[derive(Debug)]
+pub(crate) struct Images {
+    planes: Vec<f32>,
+    /// What share of each image is its own, where they are mixed.
+    share: f32,
+}
+
+impl Batch<'_> {
+    fn names(&self) -> Vec<&str> {
+        self.draws.iter().map(|draw| draw.name.as_str()).collect()
+    }
+
+    /// Reads, augments and mixes the images.
+    pub fn images(
+        &self,
+        photos: &Photos,
+        config: &FitConfig,
+        epoch: u32,
+    ) -> Result<Images, TrainError> {
+        let FitConfig { seed, augment, mix, .. } = config;
+        let mut planes = photos.augmented_batch(self.draws, augment, *seed, epoch)?;
+        let mix = mix.draw(photos.size(), *seed, epoch, &self.names());
+        let share = mix.apply(&mut planes, self.draws.len(), photos.size());
+        Ok(Images { planes, share })
+    }
+}
+
+/// Sums and gradients of the batches of an optimizer step.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    pub sums: EpochSums,
+    pub gradients: NamedGradients,
+}
+
+impl Learned {
+    pub fn add(&mut self, other: Self) {
+        self.sums.add(&other.sums);
+        self.gradients.add(other.gradients);
+    }
+}
+
+/// What turns batches into gradients.
+pub(crate) struct Teacher<'a> {
+    pub config: &'a FitConfig,
+    pub set: LabelledPhotos<'a>,
+    pub chance: &'a Chance,
+    pub device: &'a Device,
+}
+
+impl Teacher<'_> {
+    /// Loss and gradients of one batch in `epoch`; the loss is not checked.
+    ///
+    /// The gradients are those of the mean over the images of the optimizer step, as far as they
+    /// come from this batch.
+    pub fn learn(
+        &self,
+        network: &Network,
+        batch: &Batch<'_>,
+        images: Images,
+        epoch: u32,
+    ) -> Learned {
+        let Self { config, set, chance, device } = *self;
+        let num_images = batch.draws.len();
+        let classes: Vec<usize> = batch.draws.iter().map(|draw| set.class_idx[draw.idx]).collect();
+        let names = batch.names();
+        let planes = images_to_tensor(images.planes, num_images, set.photos.size(), device);
+        let logits =
+            network.forward_tapped(planes, &mut |name, x| chance.apply(name, x, epoch, &names));
+        let weights = &config.class_weights;
+        let targets = targets(&classes, images.share, weights, config.label_smoothing);
+        let targets = TensorData::new(targets, [num_images, weights.len()]);
+        let loss = cross_entropy(logits.clone(), Tensor::from_data(targets, device));
+        let value = f64::from(first_value(loss.clone()));
+        let loss = match num_images == batch.num_step_images {
+            true => loss,
+            false => loss * (num_images as f64 / batch.num_step_images as f64),
+        };
+        let sums = EpochSums {
+            loss: value * num_images as f64,
+            num_correct: num_correct(logits, &classes),
+            num_images,
+        };
+        Learned { sums, gradients: NamedGradients::take(network, loss.backward()) }
+    }
+}
+
+fn first_value(tensor: Tensor<1>) -> f32 {
+    tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
+}
+
+fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
+    let num_classes = logits.dims()[1];
+    let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
+    let rows = values.chunks(num_classes.max(1));
+    rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
+}

@@ -1,0 +1,82 @@
+//! The arithmetic of Adam and AdamW.
+
+use super::{CHUNK, Decay};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What Adam and AdamW are built from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AdamConfig {
+    /// Decay of the first moment, `beta_1`.
+    pub beta_1: f32,
+    /// Decay of the second moment, `beta_2`.
+    pub beta_2: f32,
+    /// Added to the root of the second moment after bias correction.
+    pub epsilon: f32,
+    /// Weight decay `d`: Adam adds `d w` to the gradient, AdamW takes `lr d w` off the weight.
+    pub weight_decay: f32,
+}
+
+/// The arithmetic of one step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AdamRule {
+    config: AdamConfig,
+    decay: Decay,
+    /// `lr / (1 - beta_1^t)`.
+    step_size: f32,
+    /// `sqrt(1 - beta_2^t)`.
+    second_root: f32,
+}
+
+impl AdamRule {
+    /// Step `num_steps`, counted from 1.
+    pub fn new(config: AdamConfig, decay: Decay, learning_rate: f64, num_steps: u32) -> Self {
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(num_steps as i32);
+        Self {
+            config,
+            decay,
+            step_size: (learning_rate / correction(config.beta_1)) as f32,
+            second_root: correction(config.beta_2).sqrt() as f32,
+        }
+    }
+
+    pub fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) {
+        match self.decay {
+            Decay::None => self.pass(weights, gradient, moments, |_, gradient| gradient),
+            Decay::InGradient(decay) => {
+                self.pass(weights, gradient, moments, |weight, gradient| {
+                    gradient + decay * *weight
+                });
+            }
+            Decay::OfWeight(kept) => self.pass(weights, gradient, moments, |weight, gradient| {
+                *weight *= kept;
+                gradient
+            }),
+        }
+    }
+
+    /// One pass over a parameter; `decayed` is what the gradient of a weight becomes.
+    fn pass(
+        &self,
+        weights: &mut [f32],
+        gradient: &[f32],
+        [first, second]: [&mut [f32]; 2],
+        decayed: impl Fn(&mut f32, f32) -> f32 + Sync,
+    ) {
+        let Self { config, step_size, second_root, .. } = *self;
+        let AdamConfig { beta_1, beta_2, epsilon, .. } = config;
+        let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
+        let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        chunks.zip(moments).for_each(|((weights, gradient), (first, second))| {
+            let moments = first.iter_mut().zip(second);
+            for ((weight, &gradient), (first, second)) in
+                weights.iter_mut().zip(gradient).zip(moments)
+            {
+                let gradient = decayed(weight, gradient);
+                *first = *first * beta_1 + gradient * (1.0 - beta_1);
+                *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
+                *weight -= *first / (second.sqrt() / second_root + epsilon) * step_size;
+            }
+        });
+    }
+}

@@ -1,0 +1,86 @@
+//! Gradients in main memory.
+
+use super::{CHUNK, values};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+use dermx_model::{Network, ParameterPath};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// The gradient of each parameter that has one, by torchvision's name, in Burn's layout.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NamedGradients(pub(super) BTreeMap<String, Vec<f32>>);
+
+impl NamedGradients {
+    /// Takes the gradients of `network` out of `gradients`.
+    pub fn take(network: &Network, gradients: Gradients) -> Self {
+        let mut visitor =
+            Taker { path: ParameterPath::default(), gradients, taken: BTreeMap::new() };
+        network.visit(&mut visitor);
+        Self(visitor.taken)
+    }
+
+    /// Adds `other` parameter by parameter.
+    pub fn add(&mut self, other: Self) {
+        for (name, gradient) in other.0 {
+            match self.0.get_mut(&name) {
+                Some(sum) => {
+                    sum.par_iter_mut().zip(gradient).for_each(|(sum, value)| *sum += value)
+                }
+                None => {
+                    self.0.insert(name, gradient);
+                }
+            }
+        }
+    }
+
+    /// The Euclidean norm of all gradients together.
+    pub fn norm(&self) -> f64 {
+        // Chunks of a fixed size, added in order: the same sum for any number of threads.
+        let square = |value: &f32| f64::from(*value) * f64::from(*value);
+        let sums = self.0.values().map(|gradient| {
+            let chunks = gradient.par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum());
+            chunks.collect::<Vec<f64>>().iter().sum::<f64>()
+        });
+        sums.sum::<f64>().sqrt()
+    }
+
+    /// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`; returns the norm before.
+    ///
+    /// # Source
+    /// Pascanu et al., 2013, <https://arxiv.org/abs/1211.5063>; as `torch.nn.utils.clip_grad_norm_`.
+    pub fn clip(&mut self, max_norm: f64) -> f64 {
+        let norm = self.norm();
+        let factor = (max_norm / (norm + 1e-6)) as f32;
+        if factor < 1.0 {
+            let values = self.0.values_mut();
+            values.for_each(|gradient| gradient.par_iter_mut().for_each(|value| *value *= factor));
+        }
+        norm
+    }
+}
+
+struct Taker {
+    path: ParameterPath,
+    gradients: Gradients,
+    taken: BTreeMap<String, Vec<f32>>,
+}
+
+impl ModuleVisitor for Taker {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.path.is_running_statistic() {
+            return;
+        }
+        if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
+            self.taken.insert(self.path.name(), values(gradient));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Optimizers.
+
+mod adam;
+mod gradients;
+mod sgd;
+
+pub use adam::AdamConfig;
+pub use gradients::NamedGradients;
+pub use sgd::SgdConfig;
+
+use adam::AdamRule;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
+use serde::{Deserialize, Serialize};
+use sgd::SgdRule;
+use std::collections::BTreeMap;
+
+/// Number of values that one thread moves at a time.
+const CHUNK: usize = 1 << 14;
+
+/// Which optimizer, and what it is built from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerConfig {
+    /// Adam with bias correction; weight decay goes through the moments (`torch.optim.Adam`).
+    ///
+    /// `m = beta_1 m + (1 - beta_1) g`, `v = beta_2 v + (1 - beta_2) g^2`,
+    /// `w = w - lr * (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)`.
+    ///
+    /// Kingma and Ba, 2015, <https://arxiv.org/abs/1412.6980>, algorithm 1.
+    Adam(AdamConfig),
+    /// Adam whose weight decay leaves the moments alone: `w = w - lr d w` before each step
+    /// (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>; `torch.optim.AdamW`).
+    AdamW(AdamConfig),
+    /// Stochastic gradient descent: `b = momentum b + g`, `w = w - lr b`, after Nesterov
+    /// `w = w - lr (g + momentum b)` (`torch.optim.SGD` without dampening).
+    Sgd(SgdConfig),
+}
+
+impl OptimizerConfig {
+    /// PyTorch's names of what is kept of each parameter.
+    const fn state_names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Adam(_) | Self::AdamW(_) => &["exp_avg", "exp_avg_sq"],
+            Self::Sgd(SgdConfig { momentum: 0.0, .. }) => &[],
+            Self::Sgd(_) => &["momentum_buffer"],
+        }
+    }
+
+    /// The arithmetic of step `num_steps`, counted from 1.
+    fn rule(self, learning_rate: f64, num_steps: u32) -> Rule {
+        match self {
+            Self::Adam(config) => {
+                let decay = Decay::in_gradient(config.weight_decay);
+                Rule::Adam(AdamRule::new(config, decay, learning_rate, num_steps))
+            }
+            Self::AdamW(config) => {
+                let kept = 1.0 - learning_rate * f64::from(config.weight_decay);
+                let decay = Decay::OfWeight(kept as f32);
+                Rule::Adam(AdamRule::new(config, decay, learning_rate, num_steps))
+            }
+            Self::Sgd(config) => Rule::Sgd(SgdRule { config, step_size: learning_rate as f32 }),
+        }
+    }
+}
+
+/// How weights decay in a step.
+#[derive(Debug, Clone, Copy)]
+enum Decay {
+    None,
+    /// The gradient gets this times the weight added.
+    InGradient(f32),
+    /// The weight is multiplied by this.
+    OfWeight(f32),
+}
+
+impl Decay {
+    const fn in_gradient(weight_decay: f32) -> Self {
+        if weight_decay == 0.0 { Self::None } else { Self::InGradient(weight_decay) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    Adam(AdamRule),
+    Sgd(SgdRule),
+}
+
+impl Rule {
+    fn apply(&self, weights: &mut [f32], gradient: &[f32], state: &mut [Vec<f32>]) {
+        match (self, state) {
+            (Self::Adam(rule), [first, second]) => rule.apply(weights, gradient, [first, second]),
+            (Self::Sgd(rule), [movement]) => rule.apply(weights, gradient, movement),
+            (Self::Sgd(rule), _) => rule.apply_plain(weights, gradient),
+            // `state_names` says that Adam has two.
+            (Self::Adam(_), _) => {}
+        }
+    }
+}
+
+/// An optimizer on its way.
+///
+/// What it keeps of each parameter lies in main memory, and a parameter, its gradient and its state
+/// are passed over once; on a processor the tensors hand their memory over. States are kept by
+/// parameter name, so that a checkpoint of them has the same bytes in every process. Parameters
+/// without a gradient stay as they are, whatever the weight decay.
+#[derive(Debug, Clone)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    num_steps: u32,
+    states: BTreeMap<String, State>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    shape: Vec<usize>,
+    /// One for each of [`OptimizerConfig::state_names`].
+    values: Vec<Vec<f32>>,
+}
+
+impl Optimizer {
+    /// An optimizer that has made no step.
+    pub const fn new(config: OptimizerConfig) -> Self {
+        Self { config, num_steps: 0, states: BTreeMap::new() }
+    }
+
+    /// Number of steps made, `t`.
+    pub const fn num_steps(&self) -> u32 {
+        self.num_steps
+    }
+
+    /// Moves every parameter that has a gradient by one step.
+    pub fn step(
+        &mut self,
+        network: Network,
+        gradients: &NamedGradients,
+        learning_rate: f64,
+    ) -> Network {
+        self.num_steps += 1;
+        let mut mapper = StepMapper {
+            path: ParameterPath::default(),
+            rule: self.config.rule(learning_rate, self.num_steps),
+            num_values: self.config.state_names().len(),
+            gradients,
+            states: &mut self.states,
+        };
+        network.map(&mut mapper)
+    }
+
+    /// What is kept, as `exp_avg.<name>`, `exp_avg_sq.<name>` or `momentum_buffer.<name>`, PyTorch's
+    /// words, in the layout that Burn gives the parameter: that of a linear layer is
+    /// `[inputs, outputs]`.
+    pub fn export(&self) -> BTreeMap<String, NamedTensor> {
+        let mut tensors = BTreeMap::new();
+        for (name, State { shape, values }) in &self.states {
+            for (kind, values) in self.config.state_names().iter().zip(values) {
+                let tensor = NamedTensor { shape: shape.clone(), values: values.clone() };
+                tensors.insert(format!("{kind}.{name}"), tensor);
+            }
+        }
+        tensors
+    }
+
+    /// The optimizer that [`Self::export`] described, after `num_steps` steps.
+    ///
+    /// # Errors
+    /// A state without its partner, or of another size.
+    pub fn import(
+        config: OptimizerConfig,
+        num_steps: u32,
+        tensors: &BTreeMap<String, NamedTensor>,
+    ) -> Result<Self, WeightsError> {
+        let mut states = BTreeMap::new();
+        let kinds = config.state_names();
+        for (key, first) in tensors {
+            let name = kinds.first().and_then(|kind| key.strip_prefix(&format!("{kind}.")));
+            let Some(name) = name else { continue };
+            let mut values = Vec::with_capacity(kinds.len());
+            for kind in kinds {
+                let partner = format!("{kind}.{name}");
+                let tensor = tensors.get(&partner).filter(|tensor| tensor.shape == first.shape);
+                let tensor = tensor.ok_or_else(|| {
+                    let message = format!("the optimizer has no `{partner}` to go with `{key}`");
+                    WeightsError::Mismatch(message)
+                })?;
+                values.push(tensor.values.clone());
+            }
+            states.insert(name.to_string(), State { shape: first.shape.clone(), values });
+        }
+        Ok(Self { config, num_steps, states })
+    }
+}
+
+struct StepMapper<'a> {
+    path: ParameterPath,
+    rule: Rule,
+    num_values: usize,
+    gradients: &'a NamedGradients,
+    states: &'a mut BTreeMap<String, State>,
+}
+
+impl ModuleMapper for StepMapper<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let Some(gradient) = self.gradients.0.get(&name) else { return param };
+        param.map(|value| {
+            let value = value.without_autodiff();
+            let (device, shape) = (value.device(), value.dims());
+            let mut weights = values(value);
+            let state = self.states.entry(name).or_insert_with(|| State {
+                shape: shape.to_vec(),
+                values: vec![vec![0.0; weights.len()]; self.num_values],
+            });
+            self.rule.apply(&mut weights, gradient, &mut state.values);
+            let moved = Tensor::from_data(TensorData::new(weights, shape), &device);
+            Tensor::from_inner(moved).require_grad()
+        })
+    }
+}
+
+/// The values in row-major order; the tensor's own memory where it can be had. There is nothing to
+/// fall back to: networks are made of 32-bit floats.
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}

@@ -1,0 +1,287 @@
+//! A run under way.
+
+use crate::batch::{Batch, Learned, Teacher, batches};
+use crate::chance::Chance;
+use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
+use crate::ema::Ema;
+use crate::error::TrainError;
+use crate::fit::{FitConfig, Observer, Sets, StepReport};
+use crate::monitor::{Best, Select};
+use crate::optimizer::Optimizer;
+use crate::prefetch::prefetch;
+use crate::schedule::Schedule;
+use crate::validation::{ValidationMetrics, validate};
+use burn::module::Module;
+use burn::tensor::Device;
+use dermx_model::{NamedTensor, Network, export_weights, import_weights, write_safetensors};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+type Weights = BTreeMap<String, NamedTensor>;
+
+/// What the names of weights start with in a checkpoint: those of the best epoch, and the average.
+const BEST: &str = "best.";
+const EMA: &str = "ema.";
+
+/// A network on its way through the epochs.
+pub(crate) struct Run<'a> {
+    config: &'a FitConfig,
+    sets: Sets<'a>,
+    device: Device,
+    network: Network,
+    chance: Chance,
+    optimizer: Optimizer,
+    state: TrainState,
+    ema: Option<Ema>,
+    /// The result of the best epoch, where that is to be the result.
+    best_weights: Option<Weights>,
+}
+
+impl<'a> Run<'a> {
+    /// The run as `checkpoint` left it, or at its beginning.
+    pub fn start(
+        config: &'a FitConfig,
+        sets: Sets<'a>,
+        network: Network,
+        device: &Device,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Self, TrainError> {
+        let mut run = Self {
+            config,
+            sets,
+            device: device.clone().autodiff(),
+            chance: Chance::new(&network, config.seed),
+            optimizer: Optimizer::new(config.optimizer),
+            state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
+            ema: config.ema_decay.map(|decay| Ema::new(decay, export_weights(&network))),
+            best_weights: None,
+            network: network.clone(),
+        };
+        if let Some(checkpoint) = checkpoint {
+            run.network = import_weights(network, &checkpoint.weights)?;
+            let num_steps = checkpoint.state.optimizer_steps;
+            run.optimizer = Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
+            run.state = checkpoint.state.clone();
+            run.ema =
+                config.ema_decay.map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
+            run.best_weights =
+                Some(unprefixed(&checkpoint.kept, BEST)).filter(|weights| !weights.is_empty());
+        }
+        run.network = run.network.train();
+        Ok(run)
+    }
+
+    /// Number of finished epochs.
+    pub const fn epochs_done(&self) -> u32 {
+        self.state.epochs_done
+    }
+
+    /// The finished epochs.
+    pub fn history(&self) -> &[EpochMetrics] {
+        &self.state.history
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn is_over(&self) -> bool {
+        let epochs_done = self.state.epochs_done;
+        let is_stopped = match (&self.config.early_stopping, &self.state.best) {
+            (Some(stopping), Some(best)) => stopping.is_over(best, epochs_done),
+            _ => false,
+        };
+        epochs_done >= self.config.epochs || is_stopped
+    }
+
+    /// The result, in inference mode.
+    pub fn finish(self) -> Result<Network, TrainError> {
+        match &self.best_weights {
+            Some(weights) => Ok(import_weights(self.network.valid(), weights)?),
+            None => self.averaged(),
+        }
+    }
+
+    /// Goes on to the end of the current epoch, or to where the observer stops it; saves inside the
+    /// epoch if there is a `store`.
+    pub fn epoch(
+        &mut self,
+        observer: &mut dyn Observer,
+        store: Option<&CheckpointStore>,
+    ) -> Result<ControlFlow<()>, TrainError> {
+        let (config, set, epoch) = (self.config, self.sets.training, self.state.epochs_done + 1);
+        let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
+        let num_steps = draws.len().div_ceil(config.images_per_step());
+        let mut flow = ControlFlow::Continue(());
+        let mut learned = Learned::default();
+        prefetch(
+            &batches(&draws, config, self.state.steps_done),
+            |batch| batch.images(set.photos, config, epoch),
+            |batch, images| {
+                let teacher = Teacher { config, set, chance: &self.chance, device: &self.device };
+                let found = teacher.learn(&self.network, batch, images, epoch);
+                if !found.sums.loss.is_finite() {
+                    return Err(self.non_finite(found.sums.loss, batch));
+                }
+                learned.add(found);
+                if !batch.ends_step {
+                    return Ok(flow);
+                }
+                let report = self.step(std::mem::take(&mut learned), epoch, num_steps);
+                observer.on_step(&report);
+                // After the last step the epoch is finished first; the caller saves and asks then.
+                if self.state.steps_done == num_steps {
+                    return Ok(flow);
+                }
+                if observer.should_stop() {
+                    flow = ControlFlow::Break(());
+                } else if self.is_checkpoint_due()
+                    && let Some(store) = store
+                {
+                    store.save(&self.checkpoint())?;
+                }
+                Ok(flow)
+            },
+        )?;
+        if flow.is_continue() {
+            self.finish_epoch(epoch)?;
+        }
+        Ok(flow)
+    }
+
+    /// Whether a checkpoint inside the epoch is due after the step just made.
+    fn is_checkpoint_due(&self) -> bool {
+        let every = self.config.checkpoint_every;
+        every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
+    }
+
+    /// One step of the optimizer.
+    fn step(&mut self, mut learned: Learned, epoch: u32, num_steps: usize) -> StepReport {
+        if let Some(max_norm) = self.config.clip_norm {
+            learned.gradients.clip(max_norm);
+        }
+        let rate = self.learning_rate();
+        self.network = self.optimizer.step(self.network.clone(), &learned.gradients, rate);
+        if let Some(ema) = &mut self.ema {
+            ema.update(&export_weights(&self.network));
+        }
+        self.state.steps_done += 1;
+        self.state.optimizer_steps = self.optimizer.num_steps();
+        self.state.sums.add(&learned.sums);
+        let num_images = learned.sums.num_images;
+        StepReport {
+            epoch,
+            step: self.state.steps_done,
+            num_steps,
+            loss: learned.sums.loss / num_images as f64,
+            num_images,
+        }
+    }
+
+    /// Learning rate of the next step.
+    fn learning_rate(&self) -> f64 {
+        let FitConfig { learning_rate, schedule, .. } = self.config;
+        let span = self.config.span(self.sets.training.photos.len());
+        let factor = schedule.factor(self.optimizer.num_steps(), span);
+        learning_rate * factor * self.state.plateau.map_or(1.0, |plateau| plateau.factor)
+    }
+
+    fn finish_epoch(&mut self, epoch: u32) -> Result<(), TrainError> {
+        let sums = std::mem::take(&mut self.state.sums);
+        let validation = self.validate(epoch)?;
+        if let Some(metrics) = &validation {
+            self.compare(epoch, metrics);
+        }
+        let weights = write_safetensors(&export_weights(&self.network))?;
+        self.state.history.push(EpochMetrics {
+            epoch,
+            train_loss: sums.loss / sums.num_images as f64,
+            train_accuracy: sums.num_correct as f64 / sums.num_images as f64,
+            learning_rate: self.learning_rate(),
+            num_images: sums.num_images,
+            weights_hash: blake3::hash(&weights).to_string(),
+            validation,
+        });
+        self.state.epochs_done = epoch;
+        self.state.steps_done = 0;
+        Ok(())
+    }
+
+    /// The network in inference mode, with the average of the weights where there is one.
+    fn averaged(&self) -> Result<Network, TrainError> {
+        match &self.ema {
+            Some(ema) => Ok(import_weights(self.network.valid(), ema.weights())?),
+            None => Ok(self.network.valid()),
+        }
+    }
+
+    fn validate(&self, epoch: u32) -> Result<Option<ValidationMetrics>, TrainError> {
+        let Some(set) = self.sets.validation else { return Ok(None) };
+        let FitConfig { batch_size, class_weights, .. } = self.config;
+        let device = self.device.clone().without_autodiff();
+        let metrics = validate(&self.averaged()?, set, *batch_size, class_weights.len(), &device)?;
+        match metrics.loss {
+            loss if loss.is_finite() => Ok(Some(metrics)),
+            loss => Err(TrainError::NonFiniteValidation { loss, epoch }),
+        }
+    }
+
+    /// Keeps the epoch in mind if it is the best so far, and lowers the learning rate on a plateau.
+    fn compare(&mut self, epoch: u32, metrics: &ValidationMetrics) {
+        let Some(monitor) = self.config.monitor else { return };
+        let value = monitor.value(metrics);
+        let min_delta = self.config.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
+        if self.state.best.is_none_or(|best| monitor.is_better(value, best.value, min_delta)) {
+            self.state.best = Some(Best { epoch, value });
+            self.best_weights = (self.config.select == Select::Best).then(|| self.result());
+        }
+        match self.config.schedule {
+            Schedule::Plateau { factor, patience } if epoch > self.config.warmup_epochs => {
+                let plateau = self.state.plateau.get_or_insert_default();
+                plateau.update(value, monitor, factor, patience);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the run would end with now.
+    fn result(&self) -> Weights {
+        let ema = self.ema.as_ref().map(|ema| ema.weights().clone());
+        ema.unwrap_or_else(|| export_weights(&self.network))
+    }
+
+    /// Everything that the run needs to go on.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let best = self.best_weights.iter().flat_map(|weights| prefixed(weights, BEST));
+        let ema = self.ema.iter().flat_map(|ema| prefixed(ema.weights(), EMA));
+        Checkpoint {
+            state: self.state.clone(),
+            weights: export_weights(&self.network),
+            optimizer: self.optimizer.export(),
+            kept: best.chain(ema).collect(),
+        }
+    }
+
+    fn non_finite(&self, loss: f64, batch: &Batch<'_>) -> TrainError {
+        let photos = self.sets.training.photos;
+        let ids: Vec<&str> = batch.draws.iter().map(|draw| photos.id(draw.idx)).collect();
+        TrainError::NonFinite {
+            loss,
+            epoch: self.state.epochs_done + 1,
+            step: self.state.steps_done + 1,
+            images: ids.join(", "),
+        }
+    }
+}
+
+fn prefixed<'a>(
+    tensors: &'a Weights,
+    prefix: &'a str,
+) -> impl Iterator<Item = (String, NamedTensor)> + 'a {
+    tensors.iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor.clone()))
+}
+
+/// Those of `tensors` whose names start with `prefix`, without it.
+fn unprefixed(tensors: &Weights, prefix: &str) -> Weights {
+    let named = tensors.iter().filter_map(|(name, tensor)| {
+        Some((name.strip_prefix(prefix)?.to_string(), tensor.clone()))
+    });
+    named.collect()
+}

@@ -1,0 +1,99 @@
+//! How the learning rate changes over a run.
+
+use crate::monitor::Monitor;
+use serde::{Deserialize, Serialize};
+
+/// How the learning rate changes after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The same at every step.
+    Constant,
+    /// `lr_t = lr (1 + cos(pi t / T)) / 2` at step `t` of `T`, without restarts (Loshchilov and
+    /// Hutter, 2017, <https://arxiv.org/abs/1608.03983>; `torch.optim.lr_scheduler.CosineAnnealingLR`
+    /// asked at every step).
+    Cosine,
+    /// `lr_e = lr factor^floor(e / epochs)` in epoch `e`, from 0 (`StepLR`).
+    Step {
+        /// Number of epochs from one change to the next.
+        epochs: u32,
+        /// The factor of each change.
+        factor: f64,
+    },
+    /// Times `factor` whenever the monitored score has not become better for more than `patience`
+    /// epochs (`ReduceLROnPlateau` with `threshold=0`).
+    Plateau {
+        /// The factor of each change.
+        factor: f64,
+        /// Number of epochs that may pass without a better score.
+        patience: u32,
+    },
+}
+
+/// The steps of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Number of optimizer steps in an epoch.
+    pub steps_per_epoch: u32,
+    /// Number of epochs.
+    pub epochs: u32,
+    /// Number of epochs in which the learning rate rises: at step `t` of those `W` steps, from 0, it
+    /// is `lr (t + 1) / W`, and the schedule starts after them.
+    pub warmup_epochs: u32,
+}
+
+impl Schedule {
+    /// The factor on the learning rate at `step` (from 0), without what a plateau has come to.
+    pub fn factor(self, step: u32, span: Span) -> f64 {
+        let num_warmup = span.warmup_epochs * span.steps_per_epoch;
+        if step < num_warmup {
+            return f64::from(step + 1) / f64::from(num_warmup);
+        }
+        let step = step - num_warmup;
+        match self {
+            Self::Constant | Self::Plateau { .. } => 1.0,
+            Self::Cosine => {
+                let num_steps = (span.epochs * span.steps_per_epoch).saturating_sub(num_warmup);
+                let done = f64::from(step) / f64::from(num_steps.max(1));
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+            Self::Step { epochs, factor } => {
+                let num_changes = step / (epochs * span.steps_per_epoch).max(1);
+                factor.powi(num_changes as i32)
+            }
+        }
+    }
+}
+
+/// What [`Schedule::Plateau`] has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PlateauState {
+    /// The best score so far.
+    best: Option<f64>,
+    /// Number of epochs since it, or since the last change.
+    num_bad: u32,
+    /// Product of all changes so far.
+    pub factor: f64,
+}
+
+impl Default for PlateauState {
+    fn default() -> Self {
+        Self { best: None, num_bad: 0, factor: 1.0 }
+    }
+}
+
+impl PlateauState {
+    /// Takes in the score of an epoch.
+    pub fn update(&mut self, value: f64, monitor: Monitor, factor: f64, patience: u32) {
+        if self.best.is_none_or(|best| monitor.is_better(value, best, 0.0)) {
+            self.best = Some(value);
+            self.num_bad = 0;
+        } else {
+            self.num_bad += 1;
+        }
+        if self.num_bad > patience {
+            self.factor *= factor;
+            self.num_bad = 0;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+"""Writes golden.json: 100 steps of a linear softmax classifier with the optimizers of PyTorch.
+
+    pip install torch numpy && python generate.py
+
+Every image has the same features, so that the network of the test (all convolutions zero, features
+set by the last batch normalization's shift) gives the same gradients.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+FEATURES = [0.5, 1.5, 0.0, 2.0]
+LABELS = [0, 2, 1, 2]
+CLASS_WEIGHTS = [1.0, 3.0, 0.5]
+NUM_STEPS, KEPT_EVERY = 100, 5
+ADAM = {"betas": (0.9, 0.999), "eps": 1e-7}
+OPTIMIZERS = {
+    "adam": lambda p: torch.optim.Adam(p, **ADAM),
+    "adam with weight decay": lambda p: torch.optim.Adam(p, weight_decay=0.05, **ADAM),
+    "adamw": lambda p: torch.optim.AdamW(p, weight_decay=0.05, **ADAM),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "sgd with momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "sgd with all": lambda p: torch.optim.SGD(
+        p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.05
+    ),
+    "clipped sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+}
+MAX_NORM = 0.2
+
+
+def rate(step):
+    return 0.1 / (1 + step // 20)
+
+
+def run(name):
+    features = torch.tensor([FEATURES] * len(LABELS), dtype=torch.float64)
+    labels = torch.tensor(LABELS)
+    image_weights = torch.tensor([CLASS_WEIGHTS[label] for label in LABELS], dtype=torch.float64)
+    fc = torch.nn.Linear(len(FEATURES), len(CLASS_WEIGHTS)).double()
+    with torch.no_grad():
+        fc.weight.copy_(torch.arange(12).reshape(3, 4) / 10 - 0.5)
+        fc.bias.copy_(torch.tensor([0.1, 0.0, -0.1]))
+    start = {"weight": fc.weight.flatten().tolist(), "bias": fc.bias.tolist()}
+    optimizer = OPTIMIZERS[name](fc.parameters())
+    steps = []
+    for step in range(NUM_STEPS):
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        losses = torch.nn.functional.cross_entropy(fc(features), labels, reduction="none")
+        loss = (losses * image_weights).mean()
+        loss.backward()
+        norm = None
+        if name == "clipped sgd":
+            norm = torch.nn.utils.clip_grad_norm_(fc.parameters(), MAX_NORM).item()
+        optimizer.step()
+        found = {"learning_rate": rate(step), "loss": loss.item(), "norm": norm}
+        if step % KEPT_EVERY == KEPT_EVERY - 1:
+            found["after"] = {"weight": fc.weight.flatten().tolist(), "bias": fc.bias.tolist()}
+        steps.append(found)
+    return start, steps
+
+
+def main():
+    runs = {name: run(name) for name in OPTIMIZERS}
+    golden = {
+        "torch": torch.__version__.split("+")[0],
+        "features": FEATURES,
+        "labels": LABELS,
+        "class_weights": CLASS_WEIGHTS,
+        "max_norm": MAX_NORM,
+        "start": runs["adam"][0],
+        "runs": {name: steps for name, (_, steps) in runs.items()},
+    }
+    path = Path(__file__).with_name("golden.json")
+    path.write_text(json.dumps(golden, indent=0) + "\n")
+
+
+if __name__ == "__main__":
+    main()
