@@ -29,6 +29,7 @@ mod tables_text;
 mod terminal;
 mod test_set;
 mod text_table;
+mod training_data;
 mod typical;
 mod weight_files;
 

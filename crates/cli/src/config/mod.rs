@@ -5,9 +5,11 @@ mod document;
 mod flat;
 mod load;
 mod sections;
+mod training;
 
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
 pub use sections::{
-    Config, DataSection, EarlyStoppingSection, SanityCheck, SyntheticSection, Target,
+    Config, DataSection, Leaks, SanityCheck, SplitMethod, SplitSection, SyntheticSection, Target,
 };
+pub use training::EarlyStoppingSection;
