@@ -507,7 +507,7 @@ pub struct ReportArgs {
     /// Finished run folders.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// The folder to make; several runs get a sub-folder each.
+    /// The folder to make; several runs get a sub-folder each, and are compared with each other.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

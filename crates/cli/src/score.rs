@@ -11,7 +11,7 @@ use dermx_eval::{
     Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
     Identification, MapRow, MassShares, NOTICE, Normalize, OUTLINED, PreparedMap, RankedMap,
     TYPICAL, UNION, binary_localization, binary_scores, centre_gaussian, diagnosis_table,
-    fuzzy_scores_runs, localization_table, map_table, mass_shares, prepare, relative_scores,
+    fuzzy_scores_by_sums, localization_table, map_table, mass_shares, prepare, relative_scores,
     uniform_ones,
 };
 use rayon::prelude::*;
@@ -282,7 +282,7 @@ impl<'a> Scorer<'a> {
     /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
     fn rows(
         &self,
-        rows_of: impl Fn(&ImageMasks, &mut Vec<f64>) -> CliResult<Vec<MapRow>> + Sync,
+        rows_of: impl Fn(&ImageMasks, &mut Vec<u64>) -> CliResult<Vec<MapRow>> + Sync,
     ) -> CliResult<Vec<MapRow>> {
         let rows: Vec<CliResult<Vec<MapRow>>> =
             self.images.par_iter().map_init(Vec::new, |lent, image| rows_of(image, lent)).collect();
@@ -345,25 +345,24 @@ impl<'a> Scorer<'a> {
         ]))
     }
 
-    /// Rows of uniform noise, whose sums go into `sums`: memory that is used again costs less than
-    /// the noise itself.
-    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<f64>) -> CliResult<Vec<MapRow>> {
+    /// Rows of uniform noise in steps of 2^-32, so that sums are whole numbers and exact. They go into
+    /// `sums`: memory that is used again costs less than the noise itself.
+    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<u64>) -> CliResult<Vec<MapRow>> {
+        const STEP: f64 = 1.0 / 4_294_967_296.0;
         let [height, width] = self.scoring.size;
         let mut random = Random::new(0, "random map", 0, &image.image_id);
-        let mut noise = Vec::new();
-        let mut sum = 0.0;
+        let mut sum = 0;
         sums.clear();
         sums.push(sum);
-        for _ in 0..height * width {
-            let value = random.unit();
-            sum += value;
-            sums.push(sum);
-            if self.extras.localization {
-                noise.push(value);
-            }
-        }
-        let ranked = self.extras.localization.then(|| RankedMap::new(&noise));
-        image.rows(&image.masks, |runs| fuzzy_scores_runs(sums, runs), ranked.as_ref())
+        sums.extend((0..height * width).map(|_| {
+            sum += u64::from(random.bits());
+            sum
+        }));
+        let noise = || sums.windows(2).map(|pair| (pair[1] - pair[0]) as f64 * STEP);
+        let ranked = self.extras.localization.then(|| RankedMap::new(&noise().collect::<Vec<_>>()));
+        let sum_before = |pixel: usize| sums[pixel] as f64 * STEP;
+        let fuzzy = |runs: Runs<'_>| fuzzy_scores_by_sums(height * width, sum_before, runs);
+        image.rows(&image.masks, fuzzy, ranked.as_ref())
     }
 
     /// Whether the predicted class of each image is its gold class.

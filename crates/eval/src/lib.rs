@@ -36,7 +36,8 @@ pub use comparison::{Comparison, Paired, Side, compare, correct_for_number};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{
-    FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums,
+    FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_by_sums, fuzzy_scores_runs, mask_runs,
+    prefix_sums,
 };
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
