@@ -111,6 +111,8 @@ pub struct Scored {
     pub rows: Vec<MapRow>,
     /// The shape of `eval.json`.
     pub record: EvalRecord,
+    /// Gold and predicted class of each scored image, in order; empty without predictions.
+    pub diagnoses: Vec<(usize, usize)>,
 }
 
 impl<'a> Scorer<'a> {
@@ -167,8 +169,13 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<Scored> {
         let (rows, scored_ids) = self.map_rows(folder, partial)?;
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
+        let mut diagnoses = Vec::new();
         if let Some((path, predictions)) = predictions {
-            let matrix = self.confusion(path, predictions, classes, partial)?;
+            diagnoses = self.diagnoses(path, predictions, classes, partial)?;
+            let mut matrix = ConfusionMatrix::new(classes.len());
+            for &(gold_idx, predicted_idx) in &diagnoses {
+                matrix.add(gold_idx, predicted_idx)?;
+            }
             let table = diagnosis_table(&matrix, classes)?;
             record.accuracy = Some(table.accuracy);
             record.macro_f1 = Some(table.macro_f1);
@@ -186,7 +193,7 @@ impl<'a> Scorer<'a> {
         if self.extras.localization {
             record.identification = self.identification(&heatmaps::list(folder)?)?;
         }
-        Ok(Scored { rows, record })
+        Ok(Scored { rows, record, diagnoses })
     }
 
     /// A row for each mask of the images that have a map in `folder`, and these images' ids.
@@ -367,13 +374,14 @@ impl<'a> Scorer<'a> {
         predictions.iter().filter_map(is_correct).collect()
     }
 
-    fn confusion(
+    /// Gold and predicted class of each image that has a prediction.
+    fn diagnoses(
         &self,
         path: &Path,
         predictions: &[Prediction],
         classes: &[String],
         partial: bool,
-    ) -> CliResult<ConfusionMatrix> {
+    ) -> CliResult<Vec<(usize, usize)>> {
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -398,11 +406,11 @@ impl<'a> Scorer<'a> {
             }
             by_image.insert(image_id.as_str(), predicted_idx);
         }
-        let mut matrix = ConfusionMatrix::new(classes.len());
+        let mut diagnoses = Vec::new();
         for image in &self.images {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => {
-                    matrix.add(class_idx(&image.gold, &image.image_id)?, predicted_idx)?;
+                    diagnoses.push((class_idx(&image.gold, &image.image_id)?, predicted_idx));
                 }
                 None if partial => {}
                 None => {
@@ -411,7 +419,7 @@ impl<'a> Scorer<'a> {
                 }
             }
         }
-        Ok(matrix)
+        Ok(diagnoses)
     }
 
     fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {

@@ -5,6 +5,7 @@ mod agreement;
 mod audit;
 mod baseline;
 mod bootstrap;
+mod collapse;
 mod comparison;
 mod diagnosis;
 mod error;
@@ -20,6 +21,7 @@ mod record;
 mod relative;
 mod resize;
 mod score;
+mod seeds;
 mod table;
 
 pub use aggregate::aggregate;
@@ -29,6 +31,7 @@ pub use agreement::{
 pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
+pub use collapse::{Collapse, collapse};
 pub use comparison::{Comparison, Paired, Side, compare, correct_for_number};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
@@ -49,4 +52,5 @@ pub use record::{
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
+pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};

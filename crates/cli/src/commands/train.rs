@@ -3,7 +3,7 @@
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::certificate::{self, Origin};
-use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
+use crate::config::{self, Config, EarlyStoppingSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::image_manifests::{self, TEST, TRAIN};
@@ -18,6 +18,7 @@ use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos};
+use crate::training_log;
 use crate::weight_files;
 use burn::tensor::Device;
 use dermx_data::{Manifest, SynthConfig};
@@ -46,9 +47,7 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let Backend::Cpu = args.backend;
     let device = Device::flex();
     let config = requested_config(args)?;
-    if let Some(synthetic) = &config.synthetic {
-        prepare_synthetic(synthetic)?;
-    }
+    prepare_synthetic(&config)?;
     // Before the folder is made: missing data leave nothing behind.
     let data = TrainingData::read(&config)?;
     let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
@@ -120,8 +119,12 @@ fn run_folder(args: &TrainArgs, config: &Config) -> CliResult<RunFolder> {
     }
 }
 
-/// Makes the synthetic data set unless it is there already.
-fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
+/// Makes the synthetic data set, if it is one, unless it is there already.
+///
+/// # Errors
+/// Another data set in its place, a full disk.
+pub fn prepare_synthetic(config: &Config) -> CliResult<()> {
+    let Some(section) = &config.synthetic else { return Ok(()) };
     let config = SynthConfig {
         num_images: section.num_images,
         num_train_images: section.num_train_images,
@@ -189,7 +192,10 @@ fn train_seed(
 }
 
 /// `weights.safetensors` of a trained network.
-pub(super) fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
     Ok(write_safetensors(&with_counters(export_weights(network)))?)
 }
 
@@ -199,7 +205,10 @@ pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
 }
 
 /// How one seed is trained.
-pub(super) fn fit_config(
+///
+/// # Errors
+/// A schedule that lacks a key.
+pub fn fit_config(
     config: &Config,
     seed: u64,
     data: &TrainingData,
@@ -250,7 +259,10 @@ fn fingerprint(
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
-pub(super) fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+///
+/// # Errors
+/// Weights that are missing or do not fit, patterns that name no parameter.
+pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
@@ -356,17 +368,6 @@ impl Watcher {
         });
     }
 
-    fn write_metrics(&self, history: &[EpochMetrics]) -> Result<(), TrainError> {
-        let mut lines = Vec::new();
-        for metrics in history {
-            let path = self.folder.metrics();
-            serde_json::to_writer(&mut lines, metrics)
-                .map_err(|error| TrainError::Io { path, source: error.into() })?;
-            lines.push(b'\n');
-        }
-        write_atomic(&self.folder.metrics(), &lines)
-    }
-
     /// Times are for the reader: they may repeat after a resume, and never enter a result.
     fn write_timing(&mut self, epoch: u32) -> Result<(), TrainError> {
         let seconds = self.epoch_start.elapsed().as_secs_f64();
@@ -411,7 +412,7 @@ impl Observer for Watcher {
             Some(last) if self.images_now > 0 => self.write_timing(last.epoch)?,
             _ => self.progress.skip(self.images_done),
         }
-        self.write_metrics(history)
+        training_log::write(&self.folder, history)
     }
 
     fn should_stop(&self) -> bool {
