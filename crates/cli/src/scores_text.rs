@@ -76,9 +76,7 @@ pub fn parts(record: &EvalRecord) -> String {
             let mut cells = vec![part.images.to_string(), accuracy(part)];
             let scores = part.table_6.get(UNION).and_then(|row| row.scores.as_ref());
             cells.extend(match scores {
-                Some(of) => {
-                    [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(|score| mean(score))
-                }
+                Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(mean),
                 None => [(); 4].map(|()| "too few".to_string()),
             });
             lines.push(part_line(&format!("{variable}: {value}"), &cells));
