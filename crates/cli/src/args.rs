@@ -1,5 +1,6 @@
 //! The command line.
 
+mod search;
 mod verify;
 mod weights;
 
@@ -11,6 +12,7 @@ use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
 use dermx_eval::{Pairs, Spread, ZeroDivision};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::Architecture;
+pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub struct Cli {
 pub enum Command {
     /// Train each seed, predict, explain, score, and write the report.
     Train(TrainArgs),
+    /// Try configurations, and find the best by scores on validation photos.
+    Search(SearchArgs),
     /// Make a synthetic data set in DermX's format.
     Synth(SynthArgs),
     /// Look into a DermX data set.
@@ -503,7 +507,7 @@ pub struct ReportArgs {
     /// Finished run folders.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// The folder to make; several runs get a sub-folder each.
+    /// The folder to make; several runs get a sub-folder each, and are compared with each other.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

@@ -39,25 +39,18 @@ impl Images {
                 if items.is_empty() {
                     return Err(CliError::bad_data(folder, "there is no .jpg or .png photo in it"));
                 }
-                Self::photos(items, trained, false)
+                let (size, normalization) = (trained.size, trained.normalization);
+                Ok(Self::of(Photos::open(items, size, normalization, false)?))
             }
             (None, Some(file)) => Self::tensor(file),
             (None, None) => Err(CliError::new(ExitKind::Usage, "name --images or --tensor")),
         }
     }
 
-    /// Photos by id.
-    ///
-    /// # Errors
-    /// With `cache`, a photo that cannot be read.
-    pub fn photos(
-        items: Vec<(String, PathBuf)>,
-        trained: &TrainedNetwork,
-        cache: bool,
-    ) -> CliResult<Self> {
-        let ids = items.iter().map(|(id, _)| id.clone()).collect();
-        let photos = Photos::open(items, trained.size, trained.normalization, cache)?;
-        Ok(Self { ids, size: trained.size, source: Source::Photos(photos) })
+    /// Photos that are open.
+    pub fn of(photos: Photos) -> Self {
+        let ids = (0..photos.len()).map(|idx| photos.id(idx).to_string()).collect();
+        Self { ids, size: photos.size(), source: Source::Photos(photos) }
     }
 
     /// Ids in order.

@@ -24,11 +24,14 @@ mod sanity;
 mod score;
 mod score_parts;
 mod scores_text;
+mod search;
 mod stop;
 mod tables_text;
 mod terminal;
 mod test_set;
 mod text_table;
+mod training_data;
+mod training_log;
 mod typical;
 mod weight_files;
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> CliResult<()> {
     match cli.command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Search(args) => commands::search::run(&args),
         Command::Synth(args) => commands::synth::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),

@@ -36,7 +36,8 @@ impl RunFolder {
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.write("environment.json", &to_json(&Environment::now())?)?;
-        folder.write("config.toml", resolved(config)?.as_bytes())?;
+        let comment = "The resolved configuration of this run.";
+        folder.write("config.toml", resolved(config, comment)?.as_bytes())?;
         Ok(folder)
     }
 
@@ -148,6 +149,16 @@ impl SeedFolder {
     /// One line for each epoch.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// The same as a table.
+    pub fn metrics_csv(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// The same for TensorBoard, in a folder of its own; the name has no hour and no machine in it.
+    pub fn event_file(&self) -> PathBuf {
+        self.path.join("tensorboard").join("events.out.tfevents.0000000000.dermx")
     }
 
     /// One line for each epoch: how long it took. Not part of the results.
@@ -303,9 +314,13 @@ fn numbered(output: &Path, name: &str) -> CliResult<Vec<(u32, PathBuf)>> {
     Ok(folders)
 }
 
-fn resolved(config: &Config) -> CliResult<String> {
+/// The configuration as TOML, under a comment.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn resolved(config: &Config, comment: &str) -> CliResult<String> {
     toml::to_string_pretty(config)
-        .map(|text| format!("# The resolved configuration of this run.\n\n{text}"))
+        .map(|text| format!("# {comment}\n\n{text}"))
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))
 }
 

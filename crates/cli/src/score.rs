@@ -11,7 +11,7 @@ use dermx_eval::{
     Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
     Identification, MapRow, MassShares, NOTICE, Normalize, OUTLINED, PreparedMap, RankedMap,
     TYPICAL, UNION, binary_localization, binary_scores, centre_gaussian, diagnosis_table,
-    fuzzy_scores_runs, localization_table, map_table, mass_shares, prepare, relative_scores,
+    fuzzy_scores_by_sums, localization_table, map_table, mass_shares, prepare, relative_scores,
     uniform_ones,
 };
 use rayon::prelude::*;
@@ -111,6 +111,8 @@ pub struct Scored {
     pub rows: Vec<MapRow>,
     /// The shape of `eval.json`.
     pub record: EvalRecord,
+    /// Gold and predicted class of each scored image, in order; empty without predictions.
+    pub diagnoses: Vec<(usize, usize)>,
 }
 
 impl<'a> Scorer<'a> {
@@ -167,8 +169,13 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<Scored> {
         let (rows, scored_ids) = self.map_rows(folder, partial)?;
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
+        let mut diagnoses = Vec::new();
         if let Some((path, predictions)) = predictions {
-            let matrix = self.confusion(path, predictions, classes, partial)?;
+            diagnoses = self.diagnoses(path, predictions, classes, partial)?;
+            let mut matrix = ConfusionMatrix::new(classes.len());
+            for &(gold_idx, predicted_idx) in &diagnoses {
+                matrix.add(gold_idx, predicted_idx)?;
+            }
             let table = diagnosis_table(&matrix, classes)?;
             record.accuracy = Some(table.accuracy);
             record.macro_f1 = Some(table.macro_f1);
@@ -186,7 +193,7 @@ impl<'a> Scorer<'a> {
         if self.extras.localization {
             record.identification = self.identification(&heatmaps::list(folder)?)?;
         }
-        Ok(Scored { rows, record })
+        Ok(Scored { rows, record, diagnoses })
     }
 
     /// A row for each mask of the images that have a map in `folder`, and these images' ids.
@@ -275,7 +282,7 @@ impl<'a> Scorer<'a> {
     /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
     fn rows(
         &self,
-        rows_of: impl Fn(&ImageMasks, &mut Vec<f64>) -> CliResult<Vec<MapRow>> + Sync,
+        rows_of: impl Fn(&ImageMasks, &mut Vec<u64>) -> CliResult<Vec<MapRow>> + Sync,
     ) -> CliResult<Vec<MapRow>> {
         let rows: Vec<CliResult<Vec<MapRow>>> =
             self.images.par_iter().map_init(Vec::new, |lent, image| rows_of(image, lent)).collect();
@@ -338,25 +345,24 @@ impl<'a> Scorer<'a> {
         ]))
     }
 
-    /// Rows of uniform noise, whose sums go into `sums`: memory that is used again costs less than
-    /// the noise itself.
-    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<f64>) -> CliResult<Vec<MapRow>> {
+    /// Rows of uniform noise in steps of 2^-32, so that sums are whole numbers and exact. They go into
+    /// `sums`: memory that is used again costs less than the noise itself.
+    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<u64>) -> CliResult<Vec<MapRow>> {
+        const STEP: f64 = 1.0 / 4_294_967_296.0;
         let [height, width] = self.scoring.size;
         let mut random = Random::new(0, "random map", 0, &image.image_id);
-        let mut noise = Vec::new();
-        let mut sum = 0.0;
+        let mut sum = 0;
         sums.clear();
         sums.push(sum);
-        for _ in 0..height * width {
-            let value = random.unit();
-            sum += value;
-            sums.push(sum);
-            if self.extras.localization {
-                noise.push(value);
-            }
-        }
-        let ranked = self.extras.localization.then(|| RankedMap::new(&noise));
-        image.rows(&image.masks, |runs| fuzzy_scores_runs(sums, runs), ranked.as_ref())
+        sums.extend((0..height * width).map(|_| {
+            sum += u64::from(random.bits());
+            sum
+        }));
+        let noise = || sums.windows(2).map(|pair| (pair[1] - pair[0]) as f64 * STEP);
+        let ranked = self.extras.localization.then(|| RankedMap::new(&noise().collect::<Vec<_>>()));
+        let sum_before = |pixel: usize| sums[pixel] as f64 * STEP;
+        let fuzzy = |runs: Runs<'_>| fuzzy_scores_by_sums(height * width, sum_before, runs);
+        image.rows(&image.masks, fuzzy, ranked.as_ref())
     }
 
     /// Whether the predicted class of each image is its gold class.
@@ -368,13 +374,14 @@ impl<'a> Scorer<'a> {
         predictions.iter().filter_map(is_correct).collect()
     }
 
-    fn confusion(
+    /// Gold and predicted class of each image that has a prediction.
+    fn diagnoses(
         &self,
         path: &Path,
         predictions: &[Prediction],
         classes: &[String],
         partial: bool,
-    ) -> CliResult<ConfusionMatrix> {
+    ) -> CliResult<Vec<(usize, usize)>> {
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -399,11 +406,11 @@ impl<'a> Scorer<'a> {
             }
             by_image.insert(image_id.as_str(), predicted_idx);
         }
-        let mut matrix = ConfusionMatrix::new(classes.len());
+        let mut diagnoses = Vec::new();
         for image in &self.images {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => {
-                    matrix.add(class_idx(&image.gold, &image.image_id)?, predicted_idx)?;
+                    diagnoses.push((class_idx(&image.gold, &image.image_id)?, predicted_idx));
                 }
                 None if partial => {}
                 None => {
@@ -412,7 +419,7 @@ impl<'a> Scorer<'a> {
                 }
             }
         }
-        Ok(matrix)
+        Ok(diagnoses)
     }
 
     fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {

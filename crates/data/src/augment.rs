@@ -1,8 +1,13 @@
 //! Random changes of a training image: turn, shear, zoom, mirror, darken.
 
+mod light;
+mod warp;
+
 use crate::Random;
 use image::RgbImage;
+use light::{dim, stretch};
 use serde::{Deserialize, Serialize};
+use warp::warp;
 
 /// How far images are changed at random; the default changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,98 +169,4 @@ pub fn augment(image: &RgbImage, params: &AugmentParams, config: &AugmentConfig)
         dim(&mut values, brightness as f32);
     }
     values
-}
-
-/// A map from output to input coordinates (row, column): `matrix * p + offset`.
-struct Affine {
-    matrix: [[f64; 2]; 2],
-    offset: [f64; 2],
-}
-
-impl Affine {
-    fn new(params: &AugmentParams, center: [f64; 2]) -> Self {
-        let (sin, cos) = libm::sincos(params.rotation_radians);
-        let (shear_sin, shear_cos) = libm::sincos(params.shear_radians);
-        let zoomed =
-            |[row, column]: [f64; 2]| [row * params.zoom_rows, column * params.zoom_columns];
-        let matrix = [
-            zoomed([cos, cos * -shear_sin - sin * shear_cos]),
-            zoomed([sin, sin * -shear_sin + cos * shear_cos]),
-        ];
-        let offset =
-            [0, 1].map(|i| center[i] - (matrix[i][0] * center[0] + matrix[i][1] * center[1]));
-        Self { matrix, offset }
-    }
-}
-
-/// Two neighboring places on one axis and the weight of the second.
-struct Between {
-    low: usize,
-    high: usize,
-    weight: f64,
-}
-
-impl Between {
-    fn new(coordinate: f64, last: usize) -> Self {
-        let clamped = coordinate.clamp(0.0, last as f64);
-        let low = clamped as usize;
-        Self { low, high: (low + 1).min(last), weight: clamped - low as f64 }
-    }
-}
-
-/// The affine map and the flips in one pass: a flip reads the same place for the mirrored pixel.
-fn warp(image: &RgbImage, params: &AugmentParams, center_offset: f64) -> Vec<f32> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let center = [height as f64 / 2.0 + center_offset, width as f64 / 2.0 + center_offset];
-    let Affine { matrix, offset } = Affine::new(params, center);
-    let (pixels, _) = image.as_raw().as_chunks::<3>();
-    let mut values = Vec::with_capacity(height * width * 3);
-    for row in 0..height {
-        let row = if params.flip_vertical { height - 1 - row } else { row } as f64;
-        let start = [offset[0] + row * matrix[0][0], offset[1] + row * matrix[1][0]];
-        for column in 0..width {
-            let column = if params.flip_horizontal { width - 1 - column } else { column } as f64;
-            let rows = Between::new(start[0] + column * matrix[0][1], height - 1);
-            let columns = Between::new(start[1] + column * matrix[1][1], width - 1);
-            values.extend_from_slice(&bilinear(pixels, width, &rows, &columns));
-        }
-    }
-    values
-}
-
-#[inline]
-fn bilinear(pixels: &[[u8; 3]], width: usize, rows: &Between, columns: &Between) -> [f32; 3] {
-    let corners = [
-        (rows.low, columns.low, (1.0 - rows.weight) * (1.0 - columns.weight)),
-        (rows.low, columns.high, (1.0 - rows.weight) * columns.weight),
-        (rows.high, columns.low, rows.weight * (1.0 - columns.weight)),
-        (rows.high, columns.high, rows.weight * columns.weight),
-    ];
-    let mut sum = [0.0; 3];
-    for (row, column, weight) in corners {
-        let pixel = pixels[row * width + column];
-        for channel in 0..3 {
-            sum[channel] += weight * f64::from(pixel[channel]);
-        }
-    }
-    sum.map(|value| value as f32)
-}
-
-/// Stretches the values so that they span 0 to 255.
-fn stretch(values: &mut [f32]) {
-    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max) - min;
-    let divisor = if max > 0.0 { max } else { 1.0 };
-    for value in values {
-        *value = (*value - min) / divisor * 255.0;
-    }
-}
-
-/// Multiplies by `brightness` as 8-bit image editors do: both factors and product are cut to bytes.
-fn dim(values: &mut [f32], brightness: f32) {
-    let dimmed: [f32; 256] =
-        std::array::from_fn(|byte| f32::from((brightness * byte as f32) as u8));
-    for value in values {
-        *value = dimmed[usize::from(*value as u8)];
-    }
 }

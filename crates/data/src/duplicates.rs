@@ -18,7 +18,7 @@ enum Relation {
 impl Relation {
     /// The relation of two photos, if one may be a copy of the other.
     fn of(one: &SeenPhoto, other: &SeenPhoto) -> Option<Self> {
-        if one.file == other.file {
+        if one.file.is_some() && one.file == other.file {
             return Some(Self::File);
         }
         if one.pixels == other.pixels {
@@ -53,10 +53,18 @@ struct Originals {
     num: usize,
 }
 
+/// Which photos are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pairs {
+    All,
+    /// Those of different sets.
+    AcrossSets,
+}
+
 /// One finding for each photo and each set in which an earlier photo is alike.
-pub(crate) fn find_copies(sets: &[PhotoSet], photos: &[SeenPhoto]) -> Vec<Finding> {
+pub(crate) fn find_copies(sets: &[PhotoSet], photos: &[SeenPhoto], pairs: Pairs) -> Vec<Finding> {
     let of_one = |(photo_idx, photo): (usize, &SeenPhoto)| -> Vec<Finding> {
-        originals(photo, &photos[..photo_idx])
+        originals(photo, &photos[..photo_idx], pairs)
             .into_iter()
             .map(|(set_idx, originals)| {
                 finding(sets, photo, set_idx, &photos[originals.best_idx], &originals)
@@ -67,9 +75,12 @@ pub(crate) fn find_copies(sets: &[PhotoSet], photos: &[SeenPhoto]) -> Vec<Findin
 }
 
 /// What `photo` is a copy of, by set.
-fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto]) -> BTreeMap<usize, Originals> {
+fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto], pairs: Pairs) -> BTreeMap<usize, Originals> {
     let mut found: BTreeMap<usize, Originals> = BTreeMap::new();
     for (idx, other) in earlier.iter().enumerate() {
+        if pairs == Pairs::AcrossSets && other.set_idx == photo.set_idx {
+            continue;
+        }
         let Some(relation) = Relation::of(photo, other) else { continue };
         let originals = found.entry(other.set_idx).or_insert(Originals {
             best_idx: idx,

@@ -19,6 +19,13 @@ pub struct LabelledImage {
     pub class_idx: usize,
 }
 
+impl LabelledImage {
+    /// The file name without folders and extension: what patients and folds call the image.
+    pub fn file_stem(&self) -> &str {
+        self.id.rsplit_once('/').map_or(self.id.as_str(), |(_, name)| name)
+    }
+}
+
 /// Photos with their classes, sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelledFolder {

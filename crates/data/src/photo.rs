@@ -165,7 +165,7 @@ fn check_jpeg_ends(bytes: &[u8]) -> Result<(), String> {
     let truncated = || TRUNCATED_JPEG.to_owned();
     let mut rest = bytes.get(2..).unwrap_or_default();
     loop {
-        let marker = rest.iter().position(|&b| b == 0xFF).ok_or_else(truncated)?;
+        let marker = memchr::memchr(0xFF, rest).ok_or_else(truncated)?;
         rest = &rest[marker + 1..];
         match rest {
             // Filler; a stuffed zero, a restart or another marker without content.

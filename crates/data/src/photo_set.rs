@@ -1,6 +1,6 @@
 //! Named folders of photos, and whether their photos can be trusted.
 
-use crate::duplicates::find_copies;
+use crate::duplicates::{Pairs, find_copies};
 use crate::folder::{files_below, is_photo};
 use crate::photo::read_bytes;
 use crate::signature::Signature;
@@ -58,9 +58,8 @@ pub(crate) struct SeenPhoto {
     /// Its place in the list of sets.
     pub set_idx: usize,
     pub path: PathBuf,
-    pub size: ImageSize,
-    /// Hash of the file.
-    pub file: blake3::Hash,
+    /// Hash of the file, if it was read.
+    pub file: Option<blake3::Hash>,
     /// Hash of size and pixels.
     pub pixels: blake3::Hash,
     pub signature: Signature,
@@ -88,9 +87,13 @@ pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync))
     };
     let mut findings = Vec::new();
     let mut photos = Vec::new();
+    let mut sizes = BTreeMap::new();
     for seen in jobs.par_iter().map(read).collect::<Vec<_>>() {
         match seen {
-            Ok(photo) => photos.push(photo),
+            Ok((size, photo)) => {
+                sizes.insert(photo.path.clone(), size);
+                photos.push(photo);
+            }
             Err(error) => {
                 findings.push(Finding::new(FindingKind::Unreadable, &error.path, error.message));
             }
@@ -99,30 +102,30 @@ pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync))
     for path in sets.iter().flat_map(|set| &set.others) {
         findings.push(Finding::new(FindingKind::Extra, path, "is no photo (.jpg, .jpeg or .png)"));
     }
-    findings.extend(find_copies(sets, &photos));
+    findings.extend(find_copies(sets, &photos, Pairs::All));
     findings.sort();
     PhotoCheck {
         num_photos: sets.iter().map(|set| (set.name.clone(), set.photos.len())).collect(),
         num_pairs: photos.len() * photos.len().saturating_sub(1) / 2,
-        sizes: photos.into_iter().map(|photo| (photo.path, photo.size)).collect(),
+        sizes,
         findings,
     }
 }
 
-fn look_at(set_idx: usize, path: &Path) -> Result<SeenPhoto, DataError> {
+fn look_at(set_idx: usize, path: &Path) -> Result<(ImageSize, SeenPhoto), DataError> {
     let bytes = read_bytes(path)?;
     let photo = decode_photo(&bytes, path, Orientation::Apply)?;
-    Ok(SeenPhoto {
+    let seen = SeenPhoto {
         set_idx,
         path: path.to_path_buf(),
-        size: ImageSize::new(photo.height(), photo.width()),
-        file: blake3::hash(&bytes),
+        file: Some(blake3::hash(&bytes)),
         pixels: hash_of_pixels(&photo),
         signature: Signature::new(&photo),
-    })
+    };
+    Ok((ImageSize::new(photo.height(), photo.width()), seen))
 }
 
-fn hash_of_pixels(photo: &RgbImage) -> blake3::Hash {
+pub(crate) fn hash_of_pixels(photo: &RgbImage) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&photo.width().to_le_bytes());
     hasher.update(&photo.height().to_le_bytes());

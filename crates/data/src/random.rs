@@ -29,6 +29,11 @@ impl Random {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// 32 uniform bits.
+    pub fn bits(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
     /// A uniform value in `[low, high)`; `low` when the interval is empty.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()

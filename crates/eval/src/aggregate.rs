@@ -2,8 +2,9 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, FaithfulnessScores, Identification, LocalizationTable,
-    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RelativeScores, Score,
+    ClassScores, Collapse, ConfusionMatrix, EvalError, EvalRecord, FaithfulnessScores,
+    Identification, LocalizationTable, MapScores, MapTable, MassShares, NOTICE, RandomizedScores,
+    RelativeScores, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -29,6 +30,8 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             &each(records, |record| record.scoring.get(key)),
         )?;
     }
+    let has_matrices = records.iter().all(|record| record.confusion_matrices.len() == 1);
+    let collapsed = if has_matrices { Some(collapsed(records)?) } else { None };
     let baselines = each(records, |record| &record.baselines);
     Ok(EvalRecord {
         notice: NOTICE.into(),
@@ -62,9 +65,26 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
             .collect(),
+        collapsed,
+        // Needs single images: `SeedPredictions::describe` adds it.
+        seed_agreement: None,
         scoring: first.scoring.clone(),
         seeds,
     })
+}
+
+/// The seeds whose networks show signs of collapse.
+fn collapsed(records: &[EvalRecord]) -> Result<BTreeMap<u64, Vec<Collapse>>, EvalError> {
+    let mut collapsed = BTreeMap::new();
+    for record in records {
+        for (&seed, rows) in record.seeds.iter().zip(&record.confusion_matrices) {
+            let signs = collapse(&ConfusionMatrix::from_rows(rows.clone())?);
+            if !signs.is_empty() {
+                collapsed.insert(seed, signs);
+            }
+        }
+    }
+    Ok(collapsed)
 }
 
 fn each<'a, T>(records: &'a [EvalRecord], part: impl Fn(&'a EvalRecord) -> T) -> Vec<T> {
@@ -283,6 +303,8 @@ mod tests {
             faithfulness: [("network".to_string(), faithful)].into(),
             localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
             confusion_matrices: vec![vec![vec![seed]]],
+            collapsed: None,
+            seed_agreement: None,
             scoring: [("quantize".to_string(), json!(true))].into(),
             ..EvalRecord::default()
         }
@@ -298,6 +320,7 @@ mod tests {
             n: 2,
             undefined: 0,
             seeds: vec![Some(0.25), Some(0.75)],
+            population_std: Some(0.25),
             interval: None,
         };
         let (classes, maps) = (&joined.table_5["Acne"], &joined.table_6[UNION]);
@@ -327,6 +350,19 @@ mod tests {
         assert_eq!(joined.confusion_matrices, [[[3]], [[1]]]);
         assert_eq!(joined.scoring["quantize"], json!(true));
         assert_eq!(joined.notice, NOTICE);
+    }
+
+    #[test]
+    fn collapsed_seeds_are_named() {
+        let with = |seed, rows: [[u64; 2]; 2]| EvalRecord {
+            confusion_matrices: vec![rows.map(Vec::from).into()],
+            ..record(seed, 0.5)
+        };
+        let joined = aggregate(&[with(3, [[9, 0], [1, 9]]), with(1, [[9, 0], [10, 0]])]).unwrap();
+        let seeds: Vec<u64> = joined.collapsed.unwrap().into_keys().collect();
+        assert_eq!(seeds, [1]);
+        let outside = |seed| EvalRecord { confusion_matrices: Vec::new(), ..record(seed, 0.5) };
+        assert_eq!(aggregate(&[outside(0), outside(1)]).unwrap().collapsed, None);
     }
 
     #[test]

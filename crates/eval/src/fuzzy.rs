@@ -67,12 +67,15 @@ pub fn fuzzy_scores_runs(
     let Some(num_pixels) = prefix.len().checked_sub(1) else {
         return Err(EvalError::new("map", "found no prefix sums, expected one more than pixels"));
     };
-    scores_of_runs(num_pixels, |pixel| prefix[pixel], runs)
+    fuzzy_scores_by_sums(num_pixels, |pixel| prefix[pixel], runs)
 }
 
 /// As [`fuzzy_scores_runs`], for a map of `num_pixels` pixels of which `sum_before` tells the sum of
 /// the first ones, from none to all.
-pub(crate) fn scores_of_runs(
+///
+/// # Errors
+/// As [`fuzzy_scores_runs`].
+pub fn fuzzy_scores_by_sums(
     num_pixels: usize,
     sum_before: impl Fn(usize) -> f64,
     runs: impl IntoIterator<Item = Range<usize>>,

@@ -1,7 +1,7 @@
 //! From a raw heat map to one that can be laid over a mask.
 
 use crate::EvalError;
-use crate::fuzzy::{FuzzyScores, prefix_sums, scores_of_runs};
+use crate::fuzzy::{FuzzyScores, fuzzy_scores_by_sums, prefix_sums};
 use crate::resize::{self, Taps};
 use serde::{Deserialize, Serialize};
 use std::ops::{Div, Mul, Range};
@@ -121,7 +121,7 @@ impl PreparedMap {
             let (row, column) = (pixel / width, pixel % width);
             self.sums_above[row] + if column == 0 { 0.0 } else { self.sum_left_of(row, column) }
         };
-        scores_of_runs(height * width, sum_before, runs)
+        fuzzy_scores_by_sums(height * width, sum_before, runs)
     }
 
     /// The sum of the first `column` values of a row.

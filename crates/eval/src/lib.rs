@@ -5,6 +5,7 @@ mod agreement;
 mod audit;
 mod baseline;
 mod bootstrap;
+mod collapse;
 mod comparison;
 mod diagnosis;
 mod error;
@@ -20,6 +21,7 @@ mod record;
 mod relative;
 mod resize;
 mod score;
+mod seeds;
 mod table;
 
 pub use aggregate::aggregate;
@@ -29,11 +31,13 @@ pub use agreement::{
 pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
+pub use collapse::{Collapse, collapse};
 pub use comparison::{Comparison, Paired, Side, compare, correct_for_number};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{
-    FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums,
+    FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_by_sums, fuzzy_scores_runs, mask_runs,
+    prefix_sums,
 };
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
@@ -48,4 +52,5 @@ pub use record::{
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
+pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};

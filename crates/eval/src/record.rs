@@ -1,6 +1,6 @@
 //! What an evaluation says: the shape of `eval.json`.
 
-use crate::{Comparison, Identification};
+use crate::{Collapse, Comparison, Identification, SeedAgreement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,14 +8,18 @@ use std::collections::BTreeMap;
 ///
 /// For one network `n` counts the rows (images, or masks) whose score is defined, `undefined`
 /// those whose score is not, and `std` is the sample standard deviation over the rows.
-/// Over several seeds `mean` and `std` (sample) are over the seeds' means, which `seeds` lists,
-/// and `n` and `undefined` count seeds.
+/// Over several seeds `mean`, `std` (sample) and `population_std` are over the seeds' means, which
+/// `seeds` lists, and `n` and `undefined` count seeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Mean of the defined values; `None` when there is none.
     pub mean: Option<f64>,
     /// Sample standard deviation (n - 1); `None` below two values.
     pub std: Option<f64>,
+    /// Population standard deviation (n), when this score is over seeds; the study prints it for the
+    /// accuracy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population_std: Option<f64>,
     /// Number of defined values.
     pub n: usize,
     /// Number of undefined values.
@@ -187,6 +191,13 @@ pub struct EvalRecord {
     pub comparisons: Vec<Comparison>,
     /// One matrix per network: `matrix[gold][predicted]` counts images.
     pub confusion_matrices: Vec<Vec<Vec<u64>>>,
+    /// By seed, why its network counts as collapsed: those that do, among the seeds of this record.
+    /// Absent without predictions, and for one network.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub collapsed: Option<BTreeMap<u64, Vec<Collapse>>>,
+    /// How far the seeds agree on single images; absent below two seeds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seed_agreement: Option<SeedAgreement>,
     /// How the maps were prepared and which rows were counted.
     pub scoring: BTreeMap<String, serde_json::Value>,
 }

@@ -28,10 +28,12 @@ impl Score {
 
     /// Summarizes one score over the seeds of a study.
     ///
-    /// As [`Score::over`] with the seeds' means as values, which are kept in `seeds`.
+    /// As [`Score::over`] with the seeds' means as values, which are kept in `seeds`, and with
+    /// [`population_std`] beside the sample's.
     pub fn over_seeds(scores: &[Self]) -> Self {
         let seeds: Vec<Option<f64>> = scores.iter().map(|score| score.mean).collect();
-        Self { seeds: seeds.clone(), ..Self::over(&seeds) }
+        let population_std = Self::over_population(&seeds).std;
+        Self { population_std, seeds: seeds.clone(), ..Self::over(&seeds) }
     }
 }
 
@@ -97,6 +99,7 @@ mod tests {
         let score = Score::over_seeds(&[first, second, Score::over(&[None])]);
         assert_eq!(score.mean, Some(0.5));
         assert_eq!(score.std, Some(0.125f64.sqrt()));
+        assert_eq!(score.population_std, Some(0.25));
         assert_eq!((score.n, score.undefined), (2, 1));
         assert_eq!(score.seeds, vec![Some(0.25), Some(0.75), None]);
     }

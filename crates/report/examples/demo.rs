@@ -75,7 +75,7 @@ fn score(mean: f64, n: usize, seeds: &[u64]) -> Score {
         n: seeds.len(),
         undefined: 0,
         seeds,
-        interval: None,
+        ..Score::default()
     }
 }
 

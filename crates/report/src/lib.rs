@@ -1,7 +1,8 @@
 //! The report that a person reads: one self-contained HTML page, the same in Markdown, every
-//! table as CSV and every figure as SVG.
+//! table as CSV and every figure as SVG; and training curves for TensorBoard.
 //!
-//! [`render`] turns a [`ReportInput`] into files in memory; the caller writes them.
+//! [`render`] turns a [`ReportInput`] into files in memory, [`event_file`] the [`LoggedStep`]s of a run;
+//! the caller writes them.
 
 mod axis;
 mod beyond;
@@ -11,15 +12,18 @@ mod comparison;
 mod csv;
 mod definition;
 mod error;
+mod event_file;
 mod gallery;
 mod input;
 mod matrix;
 mod page;
 mod sanity;
 mod score_text;
+mod seeds;
 mod table;
 mod template;
 
 pub use error::ReportError;
+pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 pub use page::{RenderedReport, render};

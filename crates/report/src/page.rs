@@ -10,7 +10,8 @@ use crate::gallery::{self, Item};
 use crate::input::ReportInput;
 use crate::matrix::{Matrix, matrices};
 use crate::score_text::readable;
-use crate::table::{Table, by_seed, table_5, table_6};
+use crate::seeds::remarks;
+use crate::table::{Table, by_seed, over_seeds, table_5, table_6};
 use crate::template::Templates;
 use crate::{csv, template};
 use dermx_eval::{EvalRecord, NOTICE};
@@ -35,6 +36,8 @@ struct Page {
     facts: Vec<(String, String)>,
     scoring: Vec<(String, String)>,
     by_seed: Option<Table>,
+    over_seeds: Option<Table>,
+    seed_remarks: Vec<String>,
     charts: Vec<Figure>,
     learning_rate: String,
     table_5: Option<Table>,
@@ -96,6 +99,8 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         facts: input.run_facts.clone(),
         scoring: scoring(record),
         by_seed: by_seed(input),
+        over_seeds: over_seeds(record),
+        seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
         table_5: table_5(record),

@@ -3,7 +3,7 @@
 use crate::comparison::RATERS;
 use crate::input::ReportInput;
 use crate::score_text::{
-    ABSENT, ScoreText, count_range, defined, interval, readable, spread_meaning,
+    ABSENT, ScoreText, count_range, decimal, defined, interval, readable, spread_meaning,
 };
 use dermx_eval::{EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
 use serde::Serialize;
@@ -239,6 +239,33 @@ fn row_counts(input: &ReportInput, name: &str) -> (String, String) {
         (false, true) => (rows, "0".to_owned()),
         (false, false) => (rows, some.join(", ")),
     }
+}
+
+/// Diagnosis over the seeds, with each measure of its spread; `None` below two seeds.
+pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
+    let main = [("Accuracy", &record.accuracy), ("Macro F1", &record.macro_f1)];
+    let main =
+        main.into_iter().filter_map(|(name, score)| Some((name.to_owned(), score.as_ref()?)));
+    let classes = record.classes.iter().filter_map(|class| {
+        Some((format!("F1 of {}", readable(class)), &record.table_5.get(class)?.f1))
+    });
+    let rows: Vec<(String, &Score)> = main.chain(classes).collect();
+    if record.seeds.len() < 2 || rows.is_empty() {
+        return None;
+    }
+    let labels = ["Score", "Mean", "Sample std", "Population std", "95 % over images"];
+    let caption = "Spread over seeds, by n − 1 and by n, and the bootstrap interval of the mean \
+                   when the test images are drawn again.";
+    let mut table = Table::new(caption.to_owned(), &[("", &labels)]);
+    for (name, score) in rows {
+        let number = |value: Option<f64>| Cell::text(value.map_or(ABSENT.to_owned(), decimal));
+        let range =
+            score.interval.map(|[low, high]| format!("{} to {}", decimal(low), decimal(high)));
+        let range = Cell::text(range.unwrap_or_else(|| ABSENT.to_owned()));
+        let [sample, population] = [score.std, score.population_std].map(number);
+        table.push(&name, vec![number(defined(score)), sample, population, range], false);
+    }
+    Some(table)
 }
 
 /// The main scores of each seed; `None` below two seeds.

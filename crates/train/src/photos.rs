@@ -3,13 +3,13 @@
 use crate::sampling::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
-    AugmentConfig, AugmentParams, DataError, ImageSize, Normalization, Random, augment, read_photo,
-    resize, to_planes,
+    AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
+    PhotoLook, Random, augment, read_photo, resize, to_planes,
 };
 use image::RgbImage;
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A batch of standardized images as a tensor.
 ///
@@ -32,7 +32,16 @@ pub struct Photos {
     items: Vec<(String, PathBuf)>,
     size: ImageSize,
     normalization: Normalization,
+    decoded: Option<Decoded>,
     cache: Option<Vec<RgbImage>>,
+}
+
+/// Decoded photos on disk.
+#[derive(Debug)]
+struct Decoded {
+    cache: DecodedCache,
+    /// Of each photo.
+    keys: Vec<DecodedKey>,
 }
 
 impl Photos {
@@ -47,11 +56,33 @@ impl Photos {
         normalization: Normalization,
         cache: bool,
     ) -> Result<Self, DataError> {
-        let mut photos = Self { items, size, normalization, cache: None };
+        Self { items, size, normalization, decoded: None, cache: None }.kept(cache)
+    }
+
+    /// As [`Self::open`], with decoded photos kept in `folder` for the next run, too: see
+    /// [`DecodedCache`]. Every photo's file is hashed now.
+    ///
+    /// # Errors
+    /// A photo that cannot be read, or a folder that cannot be written.
+    pub fn open_decoded(
+        items: Vec<(String, PathBuf)>,
+        size: ImageSize,
+        normalization: Normalization,
+        cache: bool,
+        folder: &Path,
+    ) -> Result<Self, DataError> {
+        let mut photos = Self::open(items, size, normalization, false)?;
+        let decoded = DecodedCache::open(folder, size)?;
+        let keys = photos.for_each(&photos.indices(), |idx| decoded.key(&photos.items[idx].1))?;
+        photos.decoded = Some(Decoded { cache: decoded, keys });
+        photos.kept(cache)
+    }
+
+    fn kept(mut self, cache: bool) -> Result<Self, DataError> {
         if cache {
-            photos.cache = Some(photos.for_each(&photos.indices(), |&idx| photos.read(idx))?);
+            self.cache = Some(self.for_each(&self.indices(), |idx| self.read(idx))?);
         }
-        Ok(photos)
+        Ok(self)
     }
 
     /// Number of photos.
@@ -90,17 +121,29 @@ impl Photos {
         }
     }
 
+    /// What each photo looks like, to find copies of it.
+    ///
+    /// # Errors
+    /// The first photo that cannot be read.
+    pub fn looks(&self) -> Result<Vec<PhotoLook>, DataError> {
+        let is_enough = self.size.height.min(self.size.width) >= PhotoLook::MIN_SIDE_PX;
+        self.for_each(&self.indices(), |idx| {
+            let path = &self.items[idx].1;
+            Ok(match is_enough {
+                true => PhotoLook::new(path, self.photo(idx)?.as_ref()),
+                false => PhotoLook::new(path, &read_photo(path)?),
+            })
+        })
+    }
+
     /// The standardized photos of `indices`, `[indices.len(), 3, height, width]` in row-major order.
     ///
     /// # Errors
     /// The first photo that cannot be read.
     pub fn batch(&self, indices: &[usize]) -> Result<Vec<f32>, DataError> {
-        let planes = self.for_each(indices, |&idx| {
-            let photo = self.photo(idx)?;
-            let floats: Vec<f32> = photo.as_raw().iter().map(|&value| f32::from(value)).collect();
-            Ok(to_planes(&floats, self.size, &self.normalization))
-        })?;
-        Ok(planes.concat())
+        self.planes(indices, |&idx| {
+            Ok(self.photo(idx)?.as_raw().iter().map(|&value| f32::from(value)).collect())
+        })
     }
 
     /// As [`Self::batch`], each photo augmented as (`seed`, `epoch`, name of the draw) says.
@@ -114,27 +157,48 @@ impl Photos {
         seed: u64,
         epoch: u32,
     ) -> Result<Vec<f32>, DataError> {
-        let planes = self.for_each(draws, |draw| {
+        self.planes(draws, |draw| {
             let mut random = Random::new(seed, "augment", u64::from(epoch), &draw.name);
             let params: AugmentParams = config.draw(&mut random);
-            let floats = augment(self.photo(draw.idx)?.as_ref(), &params, config);
-            Ok(to_planes(&floats, self.size, &self.normalization))
-        })?;
-        Ok(planes.concat())
+            Ok(augment(self.photo(draw.idx)?.as_ref(), &params, config))
+        })
+    }
+
+    /// The standardized planes of the values that `make` gives for each item, one after the other.
+    fn planes<I: Sync>(
+        &self,
+        items: &[I],
+        make: impl Fn(&I) -> Result<Vec<f32>, DataError> + Sync,
+    ) -> Result<Vec<f32>, DataError> {
+        let num_values = 3 * self.size.num_pixels();
+        let mut planes = vec![0.0; items.len() * num_values];
+        let places = planes.par_chunks_mut(num_values.max(1));
+        let results: Vec<Result<(), DataError>> = places
+            .zip(items)
+            .map(|(place, item)| {
+                place.copy_from_slice(&to_planes(&make(item)?, self.size, &self.normalization));
+                Ok(())
+            })
+            .collect();
+        results.into_iter().collect::<Result<(), _>>()?;
+        Ok(planes)
     }
 
     fn read(&self, idx: usize) -> Result<RgbImage, DataError> {
         let (_, path) = &self.items[idx];
-        Ok(resize(&read_photo(path)?, self.size))
+        match &self.decoded {
+            Some(Decoded { cache, keys }) => cache.photo(path, keys[idx]),
+            None => Ok(resize(&read_photo(path)?, self.size)),
+        }
     }
 
-    /// Maps `items` in parallel; results in order, and of several errors always the first.
-    fn for_each<I: Sync, T: Send>(
+    /// Maps `indices` in parallel; results in order, and of several errors always the first.
+    fn for_each<T: Send>(
         &self,
-        items: &[I],
-        make: impl Fn(&I) -> Result<T, DataError> + Send + Sync,
+        indices: &[usize],
+        make: impl Fn(usize) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
-        let results: Vec<_> = items.par_iter().map(make).collect();
+        let results: Vec<_> = indices.par_iter().map(|&idx| make(idx)).collect();
         results.into_iter().collect()
     }
 }

@@ -120,14 +120,17 @@ fn whatever_call_fails_the_checkpoint_before_loads_and_the_error_says_so() -> Te
     let num_calls = num_calls()?;
     let mut num_cases = 0;
     for (name, code) in ERRORS {
-        for (number, stays) in (1..=num_calls).flat_map(|number| [(number, false), (number, true)])
+        // A disk that stays broken is tried with one error: which one makes no difference to it.
+        let stays = if name == "ENOSPC" { &[false, true][..] } else { &[false] };
+        for (number, &stays) in
+            (1..=num_calls).flat_map(|number| stays.iter().map(move |stays| (number, stays)))
         {
             let problem = problem_of(number, code, stays)?;
             assert_eq!(problem, None, "{name} at call {number} of {num_calls}, stays: {stays}");
             num_cases += 1;
         }
     }
-    assert!(num_cases >= 480, "{num_cases} cases");
+    assert!(num_cases >= 240, "{num_cases} cases");
     Ok(())
 }
 

@@ -5,13 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Package, and what it must not depend on, directly or not. `burn*` stands for all of Burn,
 /// `dermx-*` for all crates of the workspace.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("dermx-eval", &["burn*", "dermx-*"]),
     (
         "dermx-agreement",
         &["burn*", "dermx-cli", "dermx-model", "dermx-train", "dermx-gradcam", "dermx-report"],
     ),
     ("dermx-report", &["burn*", "dermx-cli", "dermx-data", "dermx-model", "dermx-train"]),
+    (
+        "dermx-search",
+        &[
+            "burn*",
+            "dermx-cli",
+            "dermx-model",
+            "dermx-train",
+            "dermx-gradcam",
+            "dermx-eval",
+            "dermx-agreement",
+            "dermx-report",
+        ],
+    ),
     ("xtask", &["burn*", "dermx-*"]),
     ("dermx-data", &["burn*", "dermx-*"]),
     ("dermx-model", &["dermx-*"]),

@@ -6,13 +6,14 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
 use crate::sanity;
-use crate::score::{Extras, Scored, Scorer, read_annotations};
+use crate::score::{BOOTSTRAP, Extras, Scored, Scorer, read_annotations};
 use crate::score_parts::{MIN_IMAGES, Variable};
 use crate::terminal::print;
 use crate::{compare, per_image, scores_text};
 use dermx_data::ontology;
 use dermx_eval::{
-    Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
+    Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, SeedAgreement,
+    SeedPredictions, UNION, aggregate,
 };
 use dermx_train::write_atomic;
 use std::fmt::Write;
@@ -60,13 +61,41 @@ pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     };
     let scorer = Scorer::new(&dataset, scoring(&config), extras);
     let mut records = Vec::new();
+    let mut diagnoses = Vec::new();
     for &seed in &config.run.seeds {
         let seed_folder = SeedFolder::of(folder.path(), seed);
-        records.push(evaluate_seed(&scorer, &config, seed, &seed_folder)?);
+        let scored = evaluate_seed(&scorer, &config, seed, &seed_folder)?;
+        records.push(scored.record);
+        diagnoses.push(scored.diagnoses);
     }
-    let record = aggregate(&records)?;
+    let mut record = aggregate(&records)?;
+    describe_images(&mut record, &diagnoses)?;
     folder.write("eval.json", &to_json(&record)?)?;
+    warn_of_collapse(&record);
     Ok(record)
+}
+
+/// Adds to the record over seeds what only single images tell; `diagnoses` are gold and predicted
+/// class of each image, for each seed.
+fn describe_images(record: &mut EvalRecord, diagnoses: &[Vec<(usize, usize)>]) -> CliResult<()> {
+    let gold: Vec<usize> = diagnoses.iter().take(1).flatten().map(|(gold, _)| *gold).collect();
+    let predicted: Vec<Vec<usize>> = diagnoses
+        .iter()
+        .map(|seed| seed.iter().map(|(_, predicted)| *predicted).collect())
+        .collect();
+    let every_image: Vec<u32> = (0..gold.len() as u32).collect();
+    let num_classes = record.classes.len();
+    let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
+    Ok(predictions.describe(record, &BOOTSTRAP.resamples(&every_image))?)
+}
+
+fn warn_of_collapse(record: &EvalRecord) {
+    for seed in record.collapsed.iter().flatten().map(|(seed, _)| seed) {
+        tracing::warn!(
+            "seed {seed} collapsed: its network names few classes, or is right no more often than \
+             by chance; eval.json says which, and means over the seeds include it"
+        );
+    }
 }
 
 fn evaluate_seed(
@@ -74,7 +103,7 @@ fn evaluate_seed(
     config: &Config,
     seed: u64,
     folder: &SeedFolder,
-) -> CliResult<EvalRecord> {
+) -> CliResult<Scored> {
     let path = folder.predictions();
     let predictions = read_csv(&path)?;
     let classes = &config.data.classes;
@@ -83,7 +112,7 @@ fn evaluate_seed(
     scored.record.seeds = vec![seed];
     sanity::score(scorer, &folder.heatmaps(), false, &mut scored.record)?;
     write_scored(&scored, &folder.eval(), &folder.per_image())?;
-    Ok(scored.record)
+    Ok(scored)
 }
 
 /// How the configuration has maps prepared.
@@ -162,7 +191,9 @@ pub fn summary(record: &EvalRecord) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(out, "{}", record.notice);
     if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
-        let _ = writeln!(out, "\naccuracy {}   macro-F1 {}", text(accuracy), text(macro_f1));
+        let [accuracy, macro_f1] = [accuracy, macro_f1].map(with_interval);
+        let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");
+        out.push_str(&seeds_text(record));
         let _ = writeln!(out, "{:<26}{:>16}{:>16}{:>16}", "", "F1", "sensitivity", "specificity");
         for (class, scores) in &record.table_5 {
             let cells = [&scores.f1, &scores.sensitivity, &scores.specificity].map(text);
@@ -190,6 +221,23 @@ pub fn summary(record: &EvalRecord) -> String {
     out.push_str(&scores_text::parts(record));
     out.push_str(&compare::text(&record.comparisons));
     out
+}
+
+/// Which seeds collapsed, and how far the seeds agree.
+fn seeds_text(record: &EvalRecord) -> String {
+    let collapsed: Vec<String> =
+        record.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
+    let mut text = match collapsed.is_empty() {
+        true => String::new(),
+        false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
+    };
+    if let Some(SeedAgreement { unanimous: Some(unanimous), fleiss_kappa, .. }) =
+        record.seed_agreement
+    {
+        let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
+        text += &format!("all seeds say the same of {unanimous:.3} of the images, kappa {kappa}\n");
+    }
+    text
 }
 
 /// Where the maps stand between what a map without a network and what raters reach.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fetch;
 pub mod predict;
 pub mod report;
+pub mod search;
 pub mod synth;
 pub mod tables;
 pub mod train;

@@ -171,8 +171,8 @@ fn curves(path: &Path) -> CliResult<Vec<EpochPoint>> {
             epoch: metrics.epoch as usize,
             train_loss: metrics.train_loss,
             train_accuracy: metrics.train_accuracy,
-            validation_loss: None,
-            validation_accuracy: None,
+            validation_loss: metrics.validation.map(|validation| validation.loss),
+            validation_accuracy: metrics.validation.map(|validation| validation.accuracy),
             learning_rate: metrics.learning_rate,
         })
     };

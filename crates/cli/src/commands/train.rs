@@ -3,12 +3,12 @@
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::certificate::{self, Origin};
-use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
+use crate::config::{self, Config, EarlyStoppingSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
-use crate::network::{TrainedNetwork, network_config, normalization};
+use crate::network::{TrainedNetwork, network_config};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
@@ -17,22 +17,23 @@ use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
+use crate::training_data::{TrainingData, open_photos};
+use crate::training_log;
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::{LabelledFolder, Manifest, SynthConfig, read_labelled_folder};
+use dermx_data::{Manifest, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, Observer, Outcome,
-    Photos, Sampling, Select, Sets, StepReport, TrainError, TrainState, fit, initial_weights,
-    write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Sampling, Select,
+    StepReport, TrainError, TrainState, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// How to go on with a stopped run.
@@ -46,25 +47,26 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let Backend::Cpu = args.backend;
     let device = Device::flex();
     let config = requested_config(args)?;
-    if let Some(synthetic) = &config.synthetic {
-        prepare_synthetic(synthetic)?;
-    }
+    prepare_synthetic(&config)?;
     // Before the folder is made: missing data leave nothing behind.
-    let training = read_training_images(&config)?;
+    let data = TrainingData::read(&config)?;
     let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    if !args.resume {
+        data.check_leaks(&config, test.as_ref())?;
+    }
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
-    let manifest = record_training_images(&folder, &config, &training)?;
+    folder.write("split.csv", &data.split_csv()?)?;
+    let manifest = record_training_images(&folder, &config, &data)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, &config, test)?),
         None => None,
     };
-    let photos = training_photos(&config, &training)?;
     for &seed in &config.run.seeds {
         stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
-        let images = TrainingImages { folder: &training, photos: &photos, manifest: &manifest };
-        let starting_weights_hash = train_seed(&config, seed, images, &seed_folder, &device)?;
+        let starting_weights_hash =
+            train_seed(&config, seed, &data, &manifest, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
@@ -117,8 +119,12 @@ fn run_folder(args: &TrainArgs, config: &Config) -> CliResult<RunFolder> {
     }
 }
 
-/// Makes the synthetic data set unless it is there already.
-fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
+/// Makes the synthetic data set, if it is one, unless it is there already.
+///
+/// # Errors
+/// Another data set in its place, a full disk.
+pub fn prepare_synthetic(config: &Config) -> CliResult<()> {
+    let Some(section) = &config.synthetic else { return Ok(()) };
     let config = SynthConfig {
         num_images: section.num_images,
         num_train_images: section.num_train_images,
@@ -146,13 +152,13 @@ fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
     Ok(())
 }
 
-/// The training images on record in the run folder.
+/// The training and validation images on record in the run folder.
 fn record_training_images(
     folder: &RunFolder,
     config: &Config,
-    training: &LabelledFolder,
+    data: &TrainingData,
 ) -> CliResult<Manifest> {
-    image_manifests::record(folder, TRAIN, &config.data.train, &training_files(training))
+    image_manifests::record(folder, TRAIN, &config.data.train, &data.files())
 }
 
 /// The test images on record in the run folder.
@@ -160,54 +166,22 @@ fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> Cl
     image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
 }
 
-/// The files of the training images.
-pub(super) fn training_files(training: &LabelledFolder) -> Vec<PathBuf> {
-    training.images.iter().map(|image| image.path.clone()).collect()
-}
-
-pub(super) fn read_training_images(config: &Config) -> CliResult<LabelledFolder> {
-    let data = &config.data;
-    if !data.train.is_dir() {
-        let message = format!(
-            "{}: there are no training images; datasets/README.md says where to get them, and \
-             `--config quickstart.toml` runs on synthetic ones",
-            data.train.display()
-        );
-        return Err(CliError::new(ExitKind::MissingInput, message));
-    }
-    Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
-}
-
-pub(super) fn training_photos(config: &Config, training: &LabelledFolder) -> CliResult<Photos> {
-    let items = training.images.iter().map(|image| (image.id.clone(), image.path.clone()));
-    let normalization = normalization(&config.input.normalization)?;
-    Ok(Photos::open(items.collect(), config.input.size, normalization, config.data.cache)?)
-}
-
-/// What every seed learns from.
-#[derive(Clone, Copy)]
-struct TrainingImages<'a> {
-    folder: &'a LabelledFolder,
-    photos: &'a Photos,
-    manifest: &'a Manifest,
-}
-
 /// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
-    images: TrainingImages<'_>,
+    data: &TrainingData,
+    manifest: &Manifest,
     folder: &SeedFolder,
     device: &Device,
 ) -> CliResult<String> {
-    let fit_config = fit_config(config, seed, images.folder, images.manifest)?;
-    let class_idx: Vec<usize> = images.folder.images.iter().map(|image| image.class_idx).collect();
-    let sets = sets(images.photos, &class_idx);
+    let fit_config = fit_config(config, seed, data, manifest)?;
     let network = starting_network(config, seed, device)?;
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
-    let mut observer = Watcher::new(seed, &fit_config, images.photos.len(), folder.clone());
-    match fit(&fit_config, sets, network, device, &store, &mut observer)? {
+    let num_images = data.training.images.images.len();
+    let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone());
+    match fit(&fit_config, data.sets(), network, device, &store, &mut observer)? {
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
@@ -218,7 +192,10 @@ fn train_seed(
 }
 
 /// `weights.safetensors` of a trained network.
-pub(super) fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
     Ok(write_safetensors(&with_counters(export_weights(network)))?)
 }
 
@@ -227,16 +204,14 @@ pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
     Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
 }
 
-/// What a run sees.
-pub(super) const fn sets<'a>(photos: &'a Photos, class_idx: &'a [usize]) -> Sets<'a> {
-    Sets { training: LabelledPhotos { photos, class_idx }, validation: None }
-}
-
 /// How one seed is trained.
-pub(super) fn fit_config(
+///
+/// # Errors
+/// A schedule that lacks a key.
+pub fn fit_config(
     config: &Config,
     seed: u64,
-    training: &LabelledFolder,
+    data: &TrainingData,
     manifest: &Manifest,
 ) -> CliResult<FitConfig> {
     let section = &config.train;
@@ -252,7 +227,7 @@ pub(super) fn fit_config(
         optimizer: section.optimizer(),
         clip_norm: section.clip_norm,
         ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&training.num_per_class()),
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
         mix: section.mix(),
         monitor: section.monitor,
@@ -260,7 +235,7 @@ pub(super) fn fit_config(
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
-        fingerprint: fingerprint(config, seed, manifest)?,
+        fingerprint: fingerprint(config, seed, data, manifest)?,
     })
 }
 
@@ -269,15 +244,25 @@ fn incomplete_schedule() -> CliError {
 }
 
 /// What a run's checkpoints depend on, key by key.
-fn fingerprint(config: &Config, seed: u64, manifest: &Manifest) -> CliResult<Fingerprint> {
+fn fingerprint(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<Fingerprint> {
     let mut fingerprint = config::flat_training(config, seed)?;
     let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
     fingerprint.insert("training images".to_string(), images);
+    let split = blake3::hash(&data.split_csv()?).to_string();
+    fingerprint.insert("split".to_string(), split);
     Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
-pub(super) fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+///
+/// # Errors
+/// Weights that are missing or do not fit, patterns that name no parameter.
+pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
@@ -307,7 +292,7 @@ fn predict_and_explain(
     device: &Device,
 ) -> CliResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, device)?;
-    let images = Images::photos(test.photos.clone(), &trained, config.data.cache)?;
+    let images = Images::of(open_photos(config, test.photos.clone())?);
     let batch_size = config.explain.batch_size;
     let predictions = predictions(config, &trained, test, &images, device)?;
     write_atomic(&folder.predictions(), &predictions)?;
@@ -383,17 +368,6 @@ impl Watcher {
         });
     }
 
-    fn write_metrics(&self, history: &[EpochMetrics]) -> Result<(), TrainError> {
-        let mut lines = Vec::new();
-        for metrics in history {
-            let path = self.folder.metrics();
-            serde_json::to_writer(&mut lines, metrics)
-                .map_err(|error| TrainError::Io { path, source: error.into() })?;
-            lines.push(b'\n');
-        }
-        write_atomic(&self.folder.metrics(), &lines)
-    }
-
     /// Times are for the reader: they may repeat after a resume, and never enter a result.
     fn write_timing(&mut self, epoch: u32) -> Result<(), TrainError> {
         let seconds = self.epoch_start.elapsed().as_secs_f64();
@@ -438,7 +412,7 @@ impl Observer for Watcher {
             Some(last) if self.images_now > 0 => self.write_timing(last.epoch)?,
             _ => self.progress.skip(self.images_done),
         }
-        self.write_metrics(history)
+        training_log::write(&self.folder, history)
     }
 
     fn should_stop(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::sections::{
     AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
-    ModelSection, RunSection,
+    ModelSection, RunSection, SplitMethod, SplitSection,
 };
 use super::training::{EarlyStoppingSection, OptimizerName, ScheduleName, TrainSection};
 use dermx_data::{ImageSize, Normalization};
@@ -73,6 +73,36 @@ impl DataSection {
                 &format!("data.class_names.{folder}"),
                 format!("is `{class}`, which is not in data.classes"),
             );
+        }
+    }
+}
+
+impl SplitSection {
+    /// Keys of a method are there with it, and not without.
+    pub(super) fn check(&self, checks: &mut Checks<'_>) {
+        use SplitMethod::{Files, Fraction, KFold};
+        let method = self.method;
+        for (path, is_set, methods) in [
+            ("split.seed", self.seed.is_some(), &[Fraction, KFold][..]),
+            ("split.fraction", self.fraction.is_some(), &[Fraction]),
+            ("split.num_folds", self.num_folds.is_some(), &[KFold]),
+            ("split.fold", self.fold.is_some(), &[KFold, Files]),
+            ("split.folds", self.folds.is_some(), &[Files]),
+        ] {
+            let is_needed = methods.contains(&method);
+            let message = match is_needed {
+                true => "is missing; this `split.method` needs it",
+                false => "is not for this `split.method`; remove it",
+            };
+            checks.require(is_set == is_needed, path, message);
+        }
+        let holds = self.fraction.is_none_or(|fraction| 0.0 < fraction && fraction < 1.0);
+        checks.require(holds, "split.fraction", "has to lie between 0 and 1");
+        let holds = self.num_folds.is_none_or(|num_folds| num_folds >= 2);
+        checks.require(holds, "split.num_folds", "has to be at least 2");
+        if let (Some(fold), Some(num_folds)) = (self.fold, self.num_folds) {
+            let message = format!("is {fold}; the folds are 0 to {}", num_folds.saturating_sub(1));
+            checks.require(fold < num_folds, "split.fold", message);
         }
     }
 }

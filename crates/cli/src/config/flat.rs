@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 
 /// Keys that say where something lies or how it is kept, and change no result. What lies there
 /// enters results by its hash.
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 12] = [
     "data.cache",
+    "data.decoded_cache",
+    "data.leaks",
+    "data.patients",
     "data.test",
     "data.test_images",
     "data.train",
     "model.weights",
     "run.checkpoint_every",
     "run.output",
+    "split.folds",
     "synthetic.root",
 ];
 

@@ -18,7 +18,7 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// # Errors
 /// No such configuration, or the list of all that is wrong with it.
 pub fn load(name: &str, overrides: &[String]) -> CliResult<Config> {
-    let (origin, text) = find(name)?;
+    let (origin, text) = find(name, &BUILT_IN)?;
     parse(&origin, &text, overrides)
 }
 
@@ -41,7 +41,8 @@ pub fn config_name(name: &str) -> String {
     stem.unwrap_or("run").to_string()
 }
 
-fn find(name: &str) -> CliResult<(String, String)> {
+/// Where `name` was found, and its text.
+pub(super) fn find(name: &str, built_in: &[(&str, &str)]) -> CliResult<(String, String)> {
     let candidates = [PathBuf::from(name), Path::new("configs").join(name)];
     for path in candidates {
         match std::fs::read_to_string(&path) {
@@ -50,16 +51,15 @@ fn find(name: &str) -> CliResult<(String, String)> {
             Err(error) => return Err(CliError::io(&path, &error)),
         }
     }
-    let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
-    built_in.map(|(known, text)| (format!("built-in {known}"), (*text).to_string())).ok_or_else(
-        || {
-            let known = BUILT_IN.map(|(known, _)| known).join(", ");
-            let message = format!(
-                "there is no configuration `{name}`, here or in configs/; built in are: {known}"
-            );
-            CliError::new(ExitKind::MissingInput, message)
-        },
-    )
+    let found = built_in.iter().find(|(known, _)| *known == name);
+    found.map(|(known, text)| (format!("built-in {known}"), (*text).to_string())).ok_or_else(|| {
+        let known: Vec<&str> = built_in.iter().map(|(known, _)| *known).collect();
+        let known = known.join(", ");
+        let message = format!(
+            "there is no configuration `{name}`, here or in configs/; built in are: {known}"
+        );
+        CliError::new(ExitKind::MissingInput, message)
+    })
 }
 
 fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {

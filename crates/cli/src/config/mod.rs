@@ -4,10 +4,12 @@ mod check;
 mod document;
 mod flat;
 mod load;
+mod search;
 mod sections;
 mod training;
 
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
-pub use sections::{Config, DataSection, SanityCheck, SyntheticSection, Target};
+pub use search::{Objective, SearchConfig, load_search};
+pub use sections::{Config, DataSection, Leaks, SanityCheck, SplitMethod, SplitSection, Target};
 pub use training::EarlyStoppingSection;

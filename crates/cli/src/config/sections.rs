@@ -52,6 +52,18 @@ section! {
     }
 }
 
+/// What happens when photos or patients are in two of training, validation and test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaks {
+    /// The run is refused.
+    Refuse,
+    /// They are named.
+    Warn,
+    /// Nobody looks.
+    Ignore,
+}
+
 section! {
     /// `[data]`: where the images are and what the classes are called.
     DataSection {
@@ -65,8 +77,44 @@ section! {
         classes: Vec<String>,
         /// Whether decoded photos stay in memory (3 bytes a pixel).
         cache: bool,
+        /// A folder that keeps photos decoded and resized for the next run, too.
+        decoded_cache: Option<PathBuf>,
+        /// A CSV file with the columns `image_id` and `patient_id`: their photos stay together.
+        patients: Option<PathBuf>,
+        /// What to do about photos or patients that are in two of training, validation and test.
+        leaks: Leaks,
         /// Class name of each training folder whose name is not already one.
         class_names: BTreeMap<String, String>,
+    }
+}
+
+/// How photos are chosen for validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitMethod {
+    /// A share of each class.
+    Fraction,
+    /// One of several folds of about equal shares of each class.
+    KFold,
+    /// The test side of a fold that is written down.
+    Files,
+}
+
+section! {
+    /// `[split]`: which of the training images are for validation; without this section none.
+    SplitSection {
+        /// How they are chosen; patients are never split.
+        method: SplitMethod,
+        /// `"fraction"`, `"k_fold"`: seed of the choice.
+        seed: Option<u64>,
+        /// `"fraction"`: share of each class.
+        fraction: Option<f64>,
+        /// `"k_fold"`: number of folds.
+        num_folds: Option<usize>,
+        /// `"k_fold"`, `"files"`: the fold that is for validation, from 0.
+        fold: Option<usize>,
+        /// `"files"`: a folder with `folds/metadata_fold_<fold>_{train,test}.csv`.
+        folds: Option<PathBuf>,
     }
 }
 
@@ -250,6 +298,9 @@ pub struct Config {
     pub run: RunSection,
     /// Images and classes.
     pub data: DataSection,
+    /// Which images are for validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitSection>,
     /// The synthetic data set, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<SyntheticSection>,
@@ -273,9 +324,10 @@ pub struct Config {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "run",
     "data",
+    "split",
     "synthetic",
     "model",
     "input",
@@ -293,6 +345,10 @@ impl Config {
         document.report_unknown_sections(&SECTIONS, problems);
         let run = RunSection::read(document, "run", problems);
         let data = DataSection::read(document, "data", problems);
+        let split = match document.has("split") {
+            true => Some(SplitSection::read(document, "split", problems)),
+            false => None,
+        };
         let synthetic = match document.has("synthetic") {
             true => Some(SyntheticSection::read(document, "synthetic", problems)),
             false => None,
@@ -313,6 +369,7 @@ impl Config {
         let mut checks = Checks::new(document, problems);
         run.iter().for_each(|section| section.check(&mut checks));
         data.iter().for_each(|section| section.check(&mut checks));
+        split.iter().flatten().for_each(|section| section.check(&mut checks));
         model.iter().for_each(|section| section.check(&mut checks));
         input.iter().for_each(|section| section.check(&mut checks));
         augment.iter().for_each(|section| section.check(&mut checks));
@@ -324,6 +381,10 @@ impl Config {
         let config = Self {
             run: run?,
             data: data?,
+            split: match split {
+                Some(section) => Some(section?),
+                None => None,
+            },
             synthetic: match synthetic {
                 Some(section) => Some(section?),
                 None => None,

@@ -9,6 +9,8 @@ mod determinism;
 mod faults;
 mod foreign_heatmaps;
 mod resume;
+mod search;
+mod split;
 mod stages;
 mod table_6;
 mod torture;

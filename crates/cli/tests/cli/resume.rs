@@ -85,19 +85,18 @@ fn every_signal_that_asks_to_end_saves_whenever_it_comes() -> TestResult {
         format!("{checkpoints}/epoch-00001-step-000000"),
         format!("{checkpoints}/epoch-00001-step-000004"),
     ];
-    for (idx, moment) in moments.iter().enumerate() {
-        for signal in ["INT", "TERM", "USR1"] {
-            let run = format!("{signal}-{idx}/run");
-            let child = start_until(&workplace, &run, moment)?;
-            send(&child, signal)?;
-            let output = child.wait_with_output()?;
-            let message = stderr(&output);
-            assert_eq!(output.status.code(), Some(75), "{signal} at {moment}: {message}");
-            assert!(message.contains("--resume"), "{message}");
-            let resumed = workplace.train(&run, &QUICK).args(["--resume", "--quiet"]).output()?;
-            assert!(resumed.status.success(), "{}", stderr(&resumed));
-            assert_same_results(&workplace.join("undisturbed/run"), &workplace.join(&run))?;
-        }
+    let signals = ["INT", "TERM", "USR1"].iter().cycle();
+    for (idx, (moment, signal)) in moments.iter().zip(signals).enumerate() {
+        let run = format!("{signal}-{idx}/run");
+        let child = start_until(&workplace, &run, moment)?;
+        send(&child, signal)?;
+        let output = child.wait_with_output()?;
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(75), "{signal} at {moment}: {message}");
+        assert!(message.contains("--resume"), "{message}");
+        let resumed = workplace.train(&run, &QUICK).args(["--resume", "--quiet"]).output()?;
+        assert!(resumed.status.success(), "{}", stderr(&resumed));
+        assert_same_results(&workplace.join("undisturbed/run"), &workplace.join(&run))?;
     }
     Ok(())
 }

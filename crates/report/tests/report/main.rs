@@ -7,6 +7,7 @@ use dermx_eval::Score;
 use dermx_report::{EpochPoint, GalleryItem, RenderedReport, ReportInput, render};
 use proptest::prelude::*;
 use sample::{JPEG, sample};
+use std::collections::BTreeMap;
 
 fn text<'a>(report: &'a RenderedReport, path: &str) -> &'a str {
     let file = report.files.iter().find(|(found, _)| found == path);
@@ -91,7 +92,7 @@ fn sections_stand_in_their_order() {
     let report = rendered(&sample());
     let page = text(&report, "index.html");
     let sections =
-        ["summary", "run", "curves", "diagnosis", "explanation", "gallery", "how-to-read"];
+        ["summary", "seeds", "run", "curves", "diagnosis", "explanation", "gallery", "how-to-read"];
     let places = sections.map(|id| page.find(&format!("<section id=\"{id}\">")).expect(id));
     assert!(places.is_sorted(), "{places:?}");
 }
@@ -113,6 +114,24 @@ fn undefined_scores_show_as_undefined() {
     }
     let csv = text(&report, "tables/table_6.csv");
     assert!(csv.contains("all,network,Plaque,mass,,,0,2"), "{csv}");
+}
+
+#[test]
+fn collapsed_seeds_and_agreement_are_told_in_words() {
+    let markdown = text(&rendered(&sample()), "report.md").to_owned();
+    let shown = [
+        "Seed 4 collapsed: its predictions are as mixed as 1.0 equally frequent classes, the gold \
+         classes as 2.0; its accuracy of 0.500 cannot be told from 0.500 by chance (p = 0.69).",
+        "for a share of 0.750 of 4 images; beyond chance (Fleiss' kappa) they agree by undefined.",
+        "| Accuracy | 0.596 | 0.125 | 0.088 | 0.500 to 0.700 |",
+    ];
+    for shown in shown {
+        assert!(markdown.contains(shown), "{shown}");
+    }
+    let mut input = sample();
+    input.evaluation.collapsed = Some(BTreeMap::new());
+    let markdown = text(&rendered(&input), "report.md").to_owned();
+    assert!(markdown.contains("None of 2 seeds collapsed."), "{markdown}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A small report whose numbers are easy to check by eye.
 
 use dermx_eval::{
-    ClassScores, Comparison, EvalRecord, LocalizationTable, MapScores, MapTable, Paired,
-    PartRecord, PartRow, RelativeScores, Score, UNION,
+    ClassScores, Collapse, Comparison, EvalRecord, LocalizationTable, MapScores, MapTable, Paired,
+    PartRecord, PartRow, RelativeScores, Score, SeedAgreement, UNION,
 };
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub fn sample() -> ReportInput {
 
 fn over(mean: f64, std: f64) -> Score {
     let seeds = vec![Some(mean - std), Some(mean + std)];
-    Score { mean: Some(mean), std: Some(std), n: 2, undefined: 0, seeds, interval: None }
+    Score { mean: Some(mean), std: Some(std), n: 2, seeds, ..Score::default() }
 }
 
 fn of_rows(mean: f64, n: usize) -> Score {
@@ -131,9 +131,20 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
 }
 
 fn over_seeds() -> EvalRecord {
-    let accuracy = Some(over(0.5962, 0.125));
-    let comparisons = vec![comparison()];
-    EvalRecord { accuracy, comparisons, ..record(&[3, 4], |mean| over(mean, 0.02)) }
+    let accuracy =
+        Score { population_std: Some(0.088), interval: Some([0.5, 0.7]), ..over(0.5962, 0.125) };
+    let signs = vec![
+        Collapse::FewClasses { predicted: 1.0, gold: 2.0 },
+        Collapse::Chance { accuracy: 0.5, by_chance: 0.5, p_value: 0.6875 },
+    ];
+    let agreement = SeedAgreement { num_images: 4, unanimous: Some(0.75), fleiss_kappa: None };
+    EvalRecord {
+        accuracy: Some(accuracy),
+        comparisons: vec![comparison()],
+        collapsed: Some(BTreeMap::from([(4, signs)])),
+        seed_agreement: Some(agreement),
+        ..record(&[3, 4], |mean| over(mean, 0.02))
+    }
 }
 
 fn seed(seed: u64) -> SeedInput {

@@ -12,7 +12,8 @@ use crate::image_manifests::{self, TEST, TRAIN};
 use crate::run_folder::{SeedFolder, check_idle, to_json};
 use crate::terminal::print;
 use crate::test_set::TestSet;
-use dermx_data::{LabelledFolder, Manifest};
+use crate::training_data::TrainingData;
+use dermx_data::Manifest;
 use std::path::{Path, PathBuf};
 use table::Table;
 
@@ -95,7 +96,7 @@ impl Subject<'_> {
 
 /// The images of a run as they are now.
 struct RunImages {
-    training: Option<(LabelledFolder, Manifest)>,
+    training: Option<(TrainingData, Manifest)>,
     test: Option<(TestSet, Manifest)>,
 }
 
@@ -103,8 +104,8 @@ impl RunImages {
     /// Reads the images and compares them with the manifests in the run folder.
     fn check(run: &Path, config: &Config, table: &mut Table) -> Self {
         let training = table.read("training images", || {
-            let training = super::train::read_training_images(config)?;
-            let files = super::train::training_files(&training);
+            let training = TrainingData::read(config)?;
+            let files = training.files();
             Ok((training, files))
         });
         let training = training.and_then(|(training, files)| {

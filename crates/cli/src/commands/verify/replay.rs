@@ -10,6 +10,7 @@ use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::progress::Progress;
 use crate::stop;
+use crate::training_data::open_photos;
 use burn::tensor::Device;
 use dermx_train::{
     Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, read_checkpoint,
@@ -28,23 +29,22 @@ pub fn check_epochs(
     let log = read_metrics(&subject.folder.metrics())?;
     let chosen = chosen(epochs, log.len() as u32)?;
     let (Some(&first), Some(&last)) = (chosen.first(), chosen.last()) else { return Ok(()) };
-    let Some((training, manifest)) = &subject.images.training else { return Ok(()) };
+    let Some((data, manifest)) = &subject.images.training else { return Ok(()) };
     let device = Device::flex();
     let network = train::starting_network(subject.config, subject.seed, &device)?;
     let expected = &subject.certificate.result.starting_weights_hash;
     table.compare("starting weights", &train::weights_hash(&network)?, expected, "their hash");
-    let fit_config = train::fit_config(subject.config, subject.seed, training, manifest)?;
-    let photos = train::training_photos(subject.config, training)?;
-    let class_idx: Vec<usize> = training.images.iter().map(|image| image.class_idx).collect();
-    let sets = train::sets(&photos, &class_idx);
+    let fit_config = train::fit_config(subject.config, subject.seed, data, manifest)?;
     let start = newest_before(subject, first)?;
     let from = start.as_ref().map_or("the start".to_string(), |checkpoint| {
         let state = &checkpoint.state;
         format!("the checkpoint after epoch {}, step {}", state.epochs_done, state.steps_done)
     });
     let num_done = start.as_ref().map_or(0, |checkpoint| checkpoint.state.epochs_done);
-    let mut watcher = Watcher::new(subject.seed, (last - num_done) as usize * photos.len());
-    let found = replay(&fit_config, sets, network, &device, start.as_ref(), last, &mut watcher)?;
+    let num_images = data.training.images.images.len();
+    let mut watcher = Watcher::new(subject.seed, (last - num_done) as usize * num_images);
+    let found =
+        replay(&fit_config, data.sets(), network, &device, start.as_ref(), last, &mut watcher)?;
     watcher.progress.finish("trained again");
     let found = found.ok_or_else(|| stop::stopped(AGAIN))?;
     for epoch in chosen {
@@ -82,7 +82,7 @@ pub fn check_predictions(subject: &Subject<'_>, table: &mut Table) -> CliResult<
     let trained =
         table.read(what, || TrainedNetwork::of_run(subject.config, subject.folder, &device));
     let Some(trained) = trained else { return Ok(()) };
-    let images = Images::photos(test.photos.clone(), &trained, false)?;
+    let images = Images::of(open_photos(subject.config, test.photos.clone())?);
     stop::check(AGAIN)?;
     let again = train::predictions(subject.config, &trained, test, &images, &device)?;
     match first_difference(&again, &bytes) {

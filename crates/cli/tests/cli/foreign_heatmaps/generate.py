@@ -172,6 +172,34 @@ def rows(maps):
             yield image, rater, characteristic, scores(heatmap, nearest(mask))
 
 
+def is_typical(characteristic, disease):
+    """Outlined in at least half of the kept evaluations of the disease's images."""
+    kept = [
+        [name for name, _ in outlines]
+        for (_, image), (tags, outlines) in EVALUATIONS.items()
+        if IMAGES[image][0] == disease and not {"Low-quality", "Other"} & set(tags)
+    ]
+    return sum(characteristic in names for names in kept) >= len(kept) / 2
+
+
+def identification(maps):
+    """Mean shares of the maps' mass on typical outlines, on others, and outside."""
+    shares = []
+    for image, values in maps.items():
+        heatmap = prepare(values)
+        typical, outlined = np.zeros(SIZE), np.zeros(SIZE)
+        for (_, of_image), (_, outlines) in EVALUATIONS.items():
+            for characteristic, rings in outlines if of_image == image else []:
+                mask = nearest(draw(rings, IMAGES[image][2]))
+                outlined = np.maximum(outlined, mask)
+                if is_typical(characteristic, IMAGES[image][0]):
+                    typical = np.maximum(typical, mask)
+        if heatmap.sum() > 0:
+            parts = [typical, outlined - typical, 1 - outlined]
+            shares.append([(heatmap * part).sum() / heatmap.sum() for part in parts])
+    return dict(zip(["typical", "other", "outside"], np.mean(shares, axis=0).tolist()))
+
+
 def main():
     for folder in ("data", "maps"):
         shutil.rmtree(HERE / folder, ignore_errors=True)
@@ -203,6 +231,7 @@ def main():
             for image, rater, name, values in all_rows
         ],
         "table_6": table,
+        "identification": identification(maps),
         "accuracy": accuracy_score(gold, predicted),
         "f1": dict(
             zip(

@@ -12,6 +12,7 @@ const TOLERANCE: f64 = 1e-6;
 struct Golden {
     rows: Vec<Row>,
     table_6: BTreeMap<String, BTreeMap<String, Score>>,
+    identification: BTreeMap<String, f64>,
     accuracy: f64,
     f1: BTreeMap<String, f64>,
 }
@@ -125,6 +126,13 @@ fn parts_of_the_images_are_scored_where_there_are_enough() -> TestResult {
     let table = fs::read_to_string(folder.path().join("scores/by.csv"))?;
     assert!(table.starts_with("variable,value,characteristic,images,f1"), "{table}");
     let per_image = fs::read_to_string(folder.path().join("scores/per_image.csv"))?;
+    let golden: Golden = serde_json::from_str(include_str!("golden.json"))?;
+    for (part, expected) in golden.identification {
+        let found = &all["identification"]["network"][&part];
+        assert!(is_close(found["mean"].as_f64(), Some(expected)), "{part}: {found}");
+        // The map of one image is all zero.
+        assert_eq!((found["n"].as_u64(), found["undefined"].as_u64()), (Some(3), Some(1)));
+    }
     assert!(per_image.lines().next().is_some_and(|header| header.ends_with("top_k_iou,auc")));
     let without = ["evaluate", "--data", &data, "--heatmaps", &maps, "--by", "correct"];
     fail(folder.path(), &without, 2, &["--by correct", "--predictions"])?;

@@ -1,4 +1,5 @@
-"""Table 6 of heat maps on the DermX masks, with NumPy, Pillow and scikit-image.
+"""Table 6 of heat maps on the DermX masks and the scores beyond it, with NumPy, Pillow, SciPy and
+scikit-image.
 
     python generate.py ROOT > golden.json          rule-made maps; the golden file of the test
     python generate.py ROOT --maps DIR             Table 6 of the .npy files in DIR
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.stats import rankdata
 from skimage.transform import resize
 
 SIZE = (300, 400)
@@ -103,17 +105,48 @@ def shrink(mask):
     return np.asarray(image.resize((SIZE[1], SIZE[0]), Image.NEAREST)) > 0
 
 
+def ratio(part, whole):
+    return float(part / whole) if whole > 0 else None
+
+
 def scores(values, mask):
-    """F1, sensitivity, specificity, mass; None where 0/0."""
+    """The scores of Table 6 and mass; None where 0/0."""
     inside = values[mask].sum()
     total, size = values.sum(), mask.sum()
     outside = (1 - values)[~mask].sum()
+    return {
+        "f1": ratio(2 * inside, total + size),
+        "sensitivity": ratio(inside, size),
+        "specificity": ratio(outside, (~mask).sum()),
+        "mass": ratio(inside, total),
+    }
 
-    def ratio(part, whole):
-        return float(part / whole) if whole > 0 else None
 
-    return (ratio(2 * inside, total + size), ratio(inside, size), ratio(outside, (~mask).sum()),
-            ratio(inside, total))
+def localization(values, ranks, mask):
+    """Scores beyond Table 6. Pixels that are equal as float32 tie: a tied pixel counts by the share
+    of its like that are in the mask, and for the AUC it has the mean of their ranks."""
+    found = {
+        "iou": ratio(np.minimum(values, mask).sum(), np.maximum(values, mask).sum()),
+        "negative_predictive_value": ratio((1 - values)[~mask].sum(), (1 - values).sum()),
+        "pointing": None, "rank_accuracy": None, "top_k_iou": None, "auc": None,
+    }
+    single, size, outside = values.astype(np.float32), int(mask.sum()), int((~mask).sum())
+    if size == 0 or not single.any():
+        return found
+    top = single == single.max()
+    threshold = np.partition(single.ravel(), single.size - size)[single.size - size]
+    above, tied = single > threshold, single == threshold
+    hits = (above & mask).sum() + (size - above.sum()) * (tied & mask).sum() / tied.sum()
+    wins = ranks[mask].sum() - size * (size + 1) / 2
+    found["pointing"] = float((top & mask).sum() / top.sum())
+    found["rank_accuracy"] = float(hits / size)
+    found["top_k_iou"] = float(hits / (2 * size - hits))
+    found["auc"] = ratio(wins, size * outside)
+    return found
+
+
+def midranks(values):
+    return rankdata(values.astype(np.float32).ravel()).reshape(values.shape)
 
 
 def table(root, map_of):
@@ -123,7 +156,7 @@ def table(root, map_of):
     number = {image: index for index, image in enumerate(images)}
     all_evaluations = evaluations(root)
     scored = {image for image, _, tags, _ in all_evaluations if is_single(tags)}
-    rows = defaultdict(list)
+    rows, beyond = defaultdict(list), defaultdict(list)
     counts = {"masks": 0, "unions": 0, "all_masks": 0, "all_unions": 0}
     prepared = {}
     for image, _, _, outlined in all_evaluations:
@@ -135,25 +168,31 @@ def table(root, map_of):
             continue
         if image not in prepared:
             prepared = {image: prepare(map_of(image, number[image]))}
+            ranks = midranks(prepared[image])
         masks = {name: read_mask(root, files) for name, files in outlined.items()}
-        for name, mask in masks.items():
-            rows[name].append(scores(prepared[image], shrink(mask)))
-        union = np.logical_or.reduce(list(masks.values()))
-        rows["Union"].append(scores(prepared[image], shrink(union)))
         counts["masks"] += len(masks)
+        masks["Union"] = np.logical_or.reduce(list(masks.values()))
+        for name, mask in masks.items():
+            mask = shrink(mask)
+            rows[name].append(scores(prepared[image], mask))
+            beyond[name].append(localization(prepared[image], ranks, mask))
         counts["unions"] += 1
-    table_6 = {}
-    for name, values in sorted(rows.items()):
-        table_6[name] = {}
-        for place, score in enumerate(["f1", "sensitivity", "specificity", "mass"]):
-            defined = [row[place] for row in values if row[place] is not None]
-            table_6[name][score] = {
+    return {"counts": counts, "table_6": means(rows), "localization": means(beyond)}
+
+
+def means(rows):
+    table = {}
+    for name, scored in sorted(rows.items()):
+        table[name] = {}
+        for score in scored[0]:
+            defined = [row[score] for row in scored if row[score] is not None]
+            table[name][score] = {
                 "mean": float(np.mean(defined)),
                 "std": float(np.std(defined, ddof=1)),
                 "n": len(defined),
-                "undefined": len(values) - len(defined),
+                "undefined": len(scored) - len(defined),
             }
-    return {"counts": counts, "table_6": table_6}
+    return table
 
 
 def main():

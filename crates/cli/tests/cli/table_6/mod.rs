@@ -70,23 +70,25 @@ fn every_score_of_rule_made_maps_is_that_of_numpy() -> TestResult {
     for (number, image) in images.iter().enumerate() {
         write_npy(&maps.join(format!("{image}.npy")), &rule_map(number))?;
     }
-    let args = ["evaluate", "--data", &root, "--heatmaps", "maps", "--json"];
+    let args = ["evaluate", "--data", &root, "--heatmaps", "maps", "--localization", "--json"];
     let found: serde_json::Value = serde_json::from_slice(&succeed(folder.path(), &args)?.stdout)?;
     let golden: serde_json::Value = serde_json::from_str(include_str!("golden.json"))?;
     assert_eq!(found["scoring"]["num_mask_rows"], golden["counts"]["masks"]);
     assert_eq!(found["scoring"]["num_union_rows"], golden["counts"]["unions"]);
     let mut num_numbers = 0;
-    for (name, scores) in golden["table_6"].as_object().ok_or("no table")? {
-        for (score, parts) in scores.as_object().ok_or("no scores")? {
-            for (part, expected) in parts.as_object().ok_or("no parts")? {
-                let found = found["table_6"][name][score][part].as_f64().unwrap_or(f64::NAN);
-                let expected = expected.as_f64().unwrap_or(f64::NAN);
-                let what = format!("{name} {score} {part}: {found}, expected {expected}");
-                assert!((found - expected).abs() < 1e-6, "{what}");
-                num_numbers += 1;
+    for table in ["table_6", "localization"] {
+        for (name, scores) in golden[table].as_object().ok_or("no table")? {
+            for (score, parts) in scores.as_object().ok_or("no scores")? {
+                for (part, expected) in parts.as_object().ok_or("no parts")? {
+                    let found = found[table][name][score][part].as_f64().unwrap_or(f64::NAN);
+                    let expected = expected.as_f64().unwrap_or(f64::NAN);
+                    let what = format!("{name} {score} {part}: {found}, expected {expected}");
+                    assert!((found - expected).abs() < 1e-6, "{what}");
+                    num_numbers += 1;
+                }
             }
         }
     }
-    assert_eq!(num_numbers, 17 * 4 * 4);
+    assert_eq!(num_numbers, 17 * (4 + 6) * 4);
     Ok(())
 }

@@ -1,0 +1,172 @@
+//! Search folders: the journal, the trials, and what came out.
+
+use crate::config::{Config, SearchConfig};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::run_folder::RunFolder;
+use dermx_search::{Event, Search, Settings, read_journal, to_line};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const SEARCH: &str = "search.toml";
+const JOURNAL: &str = "journal.jsonl";
+
+/// The folder of a search, which this process alone writes into: a run folder whose `config.toml` is
+/// the configuration that is varied.
+#[derive(Debug)]
+pub struct SearchFolder {
+    run: RunFolder,
+}
+
+/// The journal, open to be appended to.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl SearchFolder {
+    /// The folder of a new search, or of one to go on with: in `path`, or numbered after `name`.
+    ///
+    /// # Errors
+    /// A folder in use, or of another search.
+    pub fn open(
+        path: Option<&Path>,
+        name: &str,
+        resume: bool,
+        base: &Config,
+        search: &SearchConfig,
+    ) -> CliResult<Self> {
+        let run = match (path, resume) {
+            (Some(path), true) => RunFolder::resume(path, Some(base))?,
+            (None, true) => {
+                RunFolder::resume(&RunFolder::newest(&base.run.output, name)?, Some(base))?
+            }
+            (Some(path), false) => RunFolder::create(path, base)?,
+            (None, false) => RunFolder::create_numbered(&base.run.output, name, base)?,
+        };
+        let folder = Self { run };
+        folder.expect_search(search)?;
+        Ok(folder)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// The run folder of a trial.
+    pub fn trial(&self, number: usize) -> PathBuf {
+        self.path().join("trials").join(format!("{number:04}"))
+    }
+
+    /// Removes the checkpoints of a trial that has ended: nobody goes on from them, and those of a
+    /// hundred trials fill a disk.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn forget_checkpoints(&self, number: usize) -> CliResult<()> {
+        let trial = self.trial(number);
+        let Ok(seeds) = std::fs::read_dir(&trial) else { return Ok(()) };
+        for seed in seeds.filter_map(Result::ok) {
+            let checkpoints = seed.path().join("checkpoints");
+            match std::fs::remove_dir_all(&checkpoints) {
+                Err(error) if checkpoints.is_dir() => {
+                    return Err(CliError::io(&checkpoints, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file of the search.
+    ///
+    /// # Errors
+    /// A full disk, a folder that cannot be written to.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> CliResult<()> {
+        self.run.write(name, bytes)
+    }
+
+    /// The search as its journal tells it, and the journal to go on with; a new one allows `jobs`
+    /// trials at once.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or tells what cannot be.
+    pub fn search(&self, settings: Settings, jobs: usize) -> CliResult<(Search, Journal)> {
+        let path = self.path().join(JOURNAL);
+        let error = |error| CliError::io(&path, &error);
+        let bytes = match std::fs::read(&path) {
+            Err(found) if found.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            result => result.map_err(error)?,
+        };
+        let (mut events, num_bytes) =
+            read_journal(&bytes).map_err(|error| CliError::bad_data(&path, error))?;
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(&path).map_err(error)?;
+        // What was being written when the process was killed.
+        file.set_len(num_bytes as u64).map_err(error)?;
+        let mut journal = Journal { path: path.clone(), file };
+        if events.is_empty() {
+            let event = Event::Began { window: jobs };
+            journal.append(&event)?;
+            events.push(event);
+        }
+        let search = Search::new(settings, &events).map_err(|error| {
+            let kind = match error.place.starts_with("line") {
+                true => ExitKind::BadData,
+                false => ExitKind::BadConfig,
+            };
+            CliError::new(kind, format!("{}: {error}", path.display()))
+        })?;
+        Ok((search, journal))
+    }
+
+    /// Writes `search.toml`, or compares what it says.
+    fn expect_search(&self, search: &SearchConfig) -> CliResult<()> {
+        let path = self.path().join(SEARCH);
+        let expected = described(search)?;
+        match std::fs::read_to_string(&path) {
+            Ok(found) if found == expected => Ok(()),
+            Ok(found) => {
+                let line = |text: &str, other: &str| -> Vec<String> {
+                    let lines = text.lines().filter(|line| !other.lines().any(|one| one == *line));
+                    lines.map(str::to_string).collect()
+                };
+                let message = format!(
+                    "{}: the folder is of another search; there: {}; now: {}",
+                    path.display(),
+                    line(&found, &expected).join(", "),
+                    line(&expected, &found).join(", ")
+                );
+                Err(CliError::new(ExitKind::BadConfig, message))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.write(SEARCH, expected.as_bytes())
+            }
+            Err(error) => Err(CliError::io(&path, &error)),
+        }
+    }
+}
+
+impl Journal {
+    /// Appends an event, which is on the disk when this returns.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn append(&mut self, event: &Event) -> CliResult<()> {
+        let line = to_line(event).map_err(|error| CliError::bad_data(&self.path, error))?;
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|error| CliError::io(&self.path, &error))
+    }
+}
+
+/// What a search depends on beside its base: not on how many trials there are to be.
+fn described(search: &SearchConfig) -> CliResult<String> {
+    let search = SearchConfig { max_trials: None, ..search.clone() };
+    let text = toml::to_string(&search)
+        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+    Ok(format!(
+        "# The resolved search of this folder; config.toml is the base that it varies.\n\n{text}"
+    ))
+}

@@ -1,0 +1,154 @@
+//! One trial: an ordinary run without an evaluation, watched by the search.
+
+use super::workers::Work;
+use crate::commands::train::{fit_config, starting_network, weights_file};
+use crate::config::{Config, Objective};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
+use crate::image_manifests::{self, TRAIN};
+use crate::run_folder::{RunFolder, SeedFolder};
+use crate::{stop, terminal, training_log};
+use burn::tensor::Device;
+use dermx_search::{Outcome, Trial};
+use dermx_train::{
+    CheckpointStore, EpochMetrics, Observer, Select, StepReport, TrainError, fit, write_atomic,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Runs a trial to its end, from its checkpoint if it has one; `None` when it was stopped on request.
+///
+/// A training that is not finite, and a fault of the program, are a failure of the trial: others may
+/// do better. Everything else ends the search.
+///
+/// # Errors
+/// Missing data, a full disk.
+pub fn run_trial(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<Outcome>> {
+    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(work, trial, device)));
+    match attempt {
+        Ok(Err(error)) if error.kind == ExitKind::Internal => {
+            Ok(Some(Outcome::Failed { reason: error.message }))
+        }
+        Ok(result) => result,
+        Err(panic) => Ok(Some(Outcome::Failed { reason: terminal::panic_message(panic.as_ref()) })),
+    }
+}
+
+fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<Outcome>> {
+    let config = work.config.trial(&trial.params)?;
+    let Some(&seed) = config.run.seeds.first() else { return Ok(None) };
+    let data = work.data(&config)?;
+    let folder = trial_folder(&work.folder.trial(trial.number), &config)?;
+    let seed_folder = folder.seed(seed)?;
+    folder.write("split.csv", &data.split_csv()?)?;
+    let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
+    let mut watcher = TrialWatcher {
+        work,
+        number: trial.number,
+        folder: seed_folder.clone(),
+        history: Vec::new(),
+        is_pruned: false,
+        failure: None,
+    };
+    let network = starting_network(&config, seed, device)?;
+    let fit_config = fit_config(&config, seed, &data, &manifest)?;
+    let files = fault::checkpoint_files()?;
+    let store = CheckpointStore::with_files(seed_folder.checkpoints(), files);
+    let result = fit(&fit_config, data.sets(), network, device, &store, &mut watcher);
+    if let Some(failure) = watcher.failure {
+        return Err(failure);
+    }
+    let (epoch, value) = match kept(&config, &watcher.history) {
+        Some(metrics) => (metrics.epoch, score(work.config.objective, metrics)?),
+        None => (0, 0.0),
+    };
+    match result? {
+        dermx_train::Outcome::Finished(network) => {
+            write_atomic(&seed_folder.weights(), &weights_file(&network)?)?;
+            Ok(Some(Outcome::Finished { epoch, value }))
+        }
+        dermx_train::Outcome::Stopped if watcher.is_pruned => {
+            Ok(Some(Outcome::Pruned { epoch, value }))
+        }
+        dermx_train::Outcome::Stopped => Ok(None),
+    }
+}
+
+/// The run folder of a trial, new or to go on with.
+fn trial_folder(path: &Path, config: &Config) -> CliResult<RunFolder> {
+    if path.join("config.toml").exists() {
+        return RunFolder::resume(path, Some(config));
+    }
+    // The process was killed before the folder was a run folder.
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::io(path, &error))
+        }
+        _ => RunFolder::create(path, config),
+    }
+}
+
+/// The epoch whose weights are the result: the best by the monitored score, or the last.
+fn kept<'a>(config: &Config, history: &'a [EpochMetrics]) -> Option<&'a EpochMetrics> {
+    let monitor = config.train.monitor.filter(|_| config.train.select == Some(Select::Best));
+    let Some(monitor) = monitor else { return history.last() };
+    let min_delta = config.early_stopping.as_ref().map_or(0.0, |stopping| stopping.min_delta);
+    let mut best: Option<(&EpochMetrics, f64)> = None;
+    for metrics in history {
+        let Some(value) = metrics.validation.as_ref().map(|scores| monitor.value(scores)) else {
+            continue;
+        };
+        if best.is_none_or(|(_, best)| monitor.is_better(value, best, min_delta)) {
+            best = Some((metrics, value));
+        }
+    }
+    best.map(|(metrics, _)| metrics)
+}
+
+fn score(objective: Objective, metrics: &EpochMetrics) -> CliResult<f64> {
+    let Some(scores) = &metrics.validation else {
+        let message =
+            "a search goes by scores on validation photos, and there are none; add [split]";
+        return Err(CliError::new(ExitKind::BadConfig, message));
+    };
+    Ok(match objective {
+        Objective::MacroF1 => scores.macro_f1,
+        Objective::Accuracy => scores.accuracy,
+    })
+}
+
+/// Writes the training curves, reports each epoch to the search, and asks whether to go on.
+struct TrialWatcher<'a> {
+    work: &'a Work<'a>,
+    number: usize,
+    folder: SeedFolder,
+    history: Vec<EpochMetrics>,
+    is_pruned: bool,
+    failure: Option<CliError>,
+}
+
+impl TrialWatcher<'_> {
+    fn report(&mut self, history: &[EpochMetrics]) -> CliResult<()> {
+        for metrics in history {
+            let value = score(self.work.config.objective, metrics)?;
+            self.work.report(self.number, metrics.epoch, value)?;
+        }
+        self.is_pruned = self.work.is_pruned(self.number);
+        Ok(())
+    }
+}
+
+impl Observer for TrialWatcher<'_> {
+    fn on_step(&mut self, _: &StepReport) {}
+
+    fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {
+        self.history = history.to_vec();
+        training_log::write(&self.folder, history)?;
+        self.failure = self.report(history).err();
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        self.is_pruned || self.failure.is_some() || stop::requested()
+    }
+}

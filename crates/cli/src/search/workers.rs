@@ -1,0 +1,179 @@
+//! Several trials at once, on threads: when the process ends, however it ends, all of them do.
+
+use super::folder::{Journal, SearchFolder};
+use super::results::results;
+use super::trial::run_trial;
+use crate::config::{Config, SearchConfig};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::progress::Progress;
+use crate::stop;
+use crate::training_data::TrainingData;
+use burn::tensor::Device;
+use dermx_search::{Next, Outcome, Search, SearchError, Trial};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What the trials of a search share.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// What is varied.
+    pub config: &'a SearchConfig,
+    /// Where it is written.
+    pub folder: &'a SearchFolder,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The photos of the last trial, and its configuration.
+    photos: Mutex<Option<(Config, Arc<TrainingData>)>>,
+}
+
+#[derive(Debug)]
+struct State {
+    search: Search,
+    journal: Journal,
+    progress: Progress,
+    num_ended: usize,
+    failure: Option<CliError>,
+}
+
+/// Runs all trials, up to `jobs` at once, and returns them.
+///
+/// # Errors
+/// What ends a search: missing data, a full disk, a request to stop.
+pub fn run(
+    config: &SearchConfig,
+    folder: &SearchFolder,
+    (search, journal): (Search, Journal),
+    jobs: usize,
+    device: &Device,
+) -> CliResult<Vec<Trial>> {
+    let jobs = jobs.min(search.window());
+    let ended = search.trials().iter().filter(|trial| trial.outcome.is_some());
+    let ended: Vec<usize> = ended.map(|trial| trial.number).collect();
+    for &number in &ended {
+        folder.forget_checkpoints(number)?;
+    }
+    let num_ended = ended.len();
+    let progress = Progress::new("search", search.num_trials(), "trials");
+    progress.skip(num_ended);
+    let state = State { search, journal, progress, num_ended, failure: None };
+    let work = Work {
+        config,
+        folder,
+        state: Mutex::new(state),
+        changed: Condvar::new(),
+        photos: Mutex::default(),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| work.work(device));
+        }
+    });
+    let state = work.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let State { search, progress, num_ended, failure, .. } = state;
+    progress.finish(&format!("{num_ended} of {} trials ended", search.num_trials()));
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(search.trials().to_vec()),
+    }
+}
+
+impl Work<'_> {
+    /// Runs one trial after another until none is left, or one failure ends the search.
+    fn work(&self, device: &Device) {
+        while let Some(trial) = self.next() {
+            let result = run_trial(self, &trial, device);
+            let result = result.and_then(|outcome| self.end(&trial, outcome));
+            if let Err(failure) = result {
+                self.lock().failure.get_or_insert(failure);
+            }
+            self.changed.notify_all();
+        }
+        self.changed.notify_all();
+    }
+
+    /// The next trial, in the journal; waits while others have to end first.
+    fn next(&self) -> Option<Trial> {
+        let mut state = self.lock();
+        loop {
+            if state.failure.is_some() || stop::requested() {
+                return None;
+            }
+            match state.begin() {
+                Ok(Next::Run { trial, .. }) => return Some(trial),
+                Ok(Next::Done) => return None,
+                Ok(Next::Wait) => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Err(failure) => {
+                    state.failure.get_or_insert(failure);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The photos of a trial: those of the last one, if it reads and splits them alike.
+    ///
+    /// # Errors
+    /// Missing data, or a split that cannot be made.
+    pub fn data(&self, config: &Config) -> CliResult<Arc<TrainingData>> {
+        let mut last = self.photos.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, data)) = last.as_ref()
+            && (&known.data, &known.split, &known.input)
+                == (&config.data, &config.split, &config.input)
+        {
+            return Ok(Arc::clone(data));
+        }
+        let data = Arc::new(TrainingData::read(config)?);
+        *last = Some((config.clone(), Arc::clone(&data)));
+        Ok(data)
+    }
+
+    /// Notes the score of an epoch.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn report(&self, number: usize, epoch: u32, value: f64) -> CliResult<()> {
+        let mut state = self.lock();
+        if let Some(event) = state.search.report(number, epoch, value).map_err(internal)? {
+            state.journal.append(&event)?;
+            let num_ended = state.num_ended;
+            state.progress.set(num_ended, format!("trial {number} epoch {epoch}: {value:.3}"));
+        }
+        Ok(())
+    }
+
+    /// Whether the trial ends because others did better.
+    pub fn is_pruned(&self, number: usize) -> bool {
+        self.lock().search.is_pruned(number)
+    }
+
+    /// Notes how a trial ended, and brings the table up to date.
+    fn end(&self, trial: &Trial, outcome: Option<Outcome>) -> CliResult<()> {
+        let Some(outcome) = outcome else { return Ok(()) };
+        let mut state = self.lock();
+        let event = state.search.end(trial.number, outcome).map_err(internal)?;
+        state.journal.append(&event)?;
+        state.num_ended += 1;
+        self.folder.forget_checkpoints(trial.number)?;
+        results(self.config, state.search.trials())?.write(self.folder)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of another thread is caught before it can hold the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin(&mut self) -> CliResult<Next> {
+        let next = self.search.next().map_err(internal)?;
+        if let Next::Run { event: Some(event), .. } = &next {
+            self.journal.append(event)?;
+        }
+        Ok(next)
+    }
+}
+
+fn internal(error: SearchError) -> CliError {
+    CliError::new(ExitKind::Internal, error.to_string())
+}

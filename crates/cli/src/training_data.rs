@@ -1,0 +1,234 @@
+//! What a run learns from and is validated on.
+
+use crate::config::{Config, Leaks, SplitMethod, SplitSection};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::network::normalization;
+use crate::test_set::TestSet;
+use crate::text_table;
+use dermx_data::{
+    Finding, Fold, LabelledFolder, Patients, Split, find_leaks, read_folds, read_labelled_folder,
+    read_patients, split_by_list, split_fold, split_fraction,
+};
+use dermx_train::{LabelledPhotos, Photos, Sets};
+use std::path::{Path, PathBuf};
+
+/// Leaks that an error names.
+const MAX_SHOWN: usize = 20;
+
+/// Photos with their classes.
+#[derive(Debug)]
+pub struct Part {
+    /// Ids and classes.
+    pub images: LabelledFolder,
+    photos: Photos,
+    class_idx: Vec<usize>,
+}
+
+impl Part {
+    fn open(config: &Config, images: LabelledFolder) -> CliResult<Self> {
+        let items = images.images.iter().map(|image| (image.id.clone(), image.path.clone()));
+        let photos = open_photos(config, items.collect())?;
+        let class_idx = images.images.iter().map(|image| image.class_idx).collect();
+        Ok(Self { images, photos, class_idx })
+    }
+
+    fn labelled(&self) -> LabelledPhotos<'_> {
+        LabelledPhotos { photos: &self.photos, class_idx: &self.class_idx }
+    }
+}
+
+/// Photos at the size of the network, kept as the configuration says.
+///
+/// # Errors
+/// A photo that cannot be read, or a folder of decoded ones that cannot be written.
+pub fn open_photos(config: &Config, items: Vec<(String, PathBuf)>) -> CliResult<Photos> {
+    let (data, size) = (&config.data, config.input.size);
+    let normalization = normalization(&config.input.normalization)?;
+    Ok(match &data.decoded_cache {
+        Some(folder) => Photos::open_decoded(items, size, normalization, data.cache, folder)?,
+        None => Photos::open(items, size, normalization, data.cache)?,
+    })
+}
+
+/// The photos of a run.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// What is learned from.
+    pub training: Part,
+    /// What is scored after every epoch, if there is a split.
+    pub validation: Option<Part>,
+    /// Whom each photo shows, and the file that says so.
+    patients: Option<(PathBuf, Patients)>,
+}
+
+impl TrainingData {
+    /// Lists the training photos and splits them; decodes them where they are kept.
+    ///
+    /// # Errors
+    /// No photos, one that cannot be read, or a split that cannot be made.
+    pub fn read(config: &Config) -> CliResult<Self> {
+        let folder = read_images(config)?;
+        let mut patients = match &config.data.patients {
+            Some(path) => Some((path.clone(), read_patients(path)?)),
+            None => None,
+        };
+        let Some(section) = &config.split else {
+            let training = Part::open(config, folder)?;
+            return Ok(Self { training, validation: None, patients });
+        };
+        let split = match (section.method, &section.folds) {
+            (SplitMethod::Files, Some(root)) => {
+                let fold = read_fold(root, section.fold.unwrap_or(0))?;
+                let of_fold = patients_of(&fold);
+                if patients.is_none() && !of_fold.is_empty() {
+                    patients = Some((root.clone(), of_fold));
+                }
+                split_by_list(&folder, &fold, root)?
+            }
+            _ => generated(&folder, patients.as_ref().map(|(_, patients)| patients), section),
+        };
+        check_split(&split)?;
+        Ok(Self {
+            training: Part::open(config, split.training)?,
+            validation: Some(Part::open(config, split.validation)?),
+            patients,
+        })
+    }
+
+    /// The files of all photos.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let parts = std::iter::once(&self.training).chain(&self.validation);
+        parts.flat_map(|part| &part.images.images).map(|image| image.path.clone()).collect()
+    }
+
+    /// The photos as `fit` takes them.
+    pub fn sets(&self) -> Sets<'_> {
+        Sets {
+            training: self.training.labelled(),
+            validation: self.validation.as_ref().map(Part::labelled),
+        }
+    }
+
+    /// Looks for photos and patients that are in two of training, validation and test.
+    ///
+    /// # Errors
+    /// A photo that cannot be read; leaks, where the configuration refuses them.
+    pub fn check_leaks(&self, config: &Config, test: Option<&TestSet>) -> CliResult<()> {
+        if config.data.leaks == Leaks::Ignore {
+            return Ok(());
+        }
+        let mut sets = vec![("training".to_string(), self.training.photos.looks()?)];
+        if let Some(validation) = &self.validation {
+            sets.push(("validation".to_string(), validation.photos.looks()?));
+        }
+        if let Some(test) = test {
+            sets.push(("test".to_string(), open_photos(config, test.photos.clone())?.looks()?));
+        }
+        let patients = self.patients.as_ref().map(|(path, patients)| (path.as_path(), patients));
+        let leaks = find_leaks(sets, patients);
+        if leaks.is_empty() {
+            return Ok(());
+        }
+        let message = leaks_text(&leaks);
+        if config.data.leaks == Leaks::Refuse {
+            return Err(CliError::new(ExitKind::BadData, message));
+        }
+        tracing::warn!("{message}");
+        Ok(())
+    }
+
+    /// The split as CSV: `image_id,class,part`.
+    ///
+    /// # Errors
+    /// None that a user can cause.
+    pub fn split_csv(&self) -> CliResult<Vec<u8>> {
+        let mut records = vec![["image_id", "class", "part"].map(str::to_string).to_vec()];
+        let parts = [("training", Some(&self.training)), ("validation", self.validation.as_ref())];
+        for (name, part) in parts {
+            for image in part.iter().flat_map(|part| &part.images.images) {
+                let class = self.training.images.classes.get(image.class_idx);
+                let class = class.cloned().unwrap_or_default();
+                records.push(vec![image.id.clone(), class, name.to_string()]);
+            }
+        }
+        text_table::to_csv(&records)
+    }
+}
+
+fn read_images(config: &Config) -> CliResult<LabelledFolder> {
+    let data = &config.data;
+    if !data.train.is_dir() {
+        let message = format!(
+            "{}: there are no training images; datasets/README.md says where to get them, and \
+             `--config quickstart.toml` runs on synthetic ones",
+            data.train.display()
+        );
+        return Err(CliError::new(ExitKind::MissingInput, message));
+    }
+    Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
+}
+
+/// A split that is drawn at random.
+fn generated(
+    folder: &LabelledFolder,
+    patients: Option<&Patients>,
+    section: &SplitSection,
+) -> Split {
+    let nobody = Patients::new();
+    let patients = patients.unwrap_or(&nobody);
+    let seed = section.seed.unwrap_or(0);
+    match (section.fraction, section.num_folds) {
+        (Some(fraction), _) => split_fraction(folder, patients, fraction, seed),
+        (None, num_folds) => {
+            let fold = section.fold.unwrap_or(0);
+            split_fold(folder, patients, num_folds.unwrap_or(1), fold, seed)
+        }
+    }
+}
+
+fn read_fold(root: &Path, wanted: usize) -> CliResult<Fold> {
+    let folds = read_folds(root)?;
+    let known: Vec<String> = folds.iter().map(|fold| fold.fold_idx.to_string()).collect();
+    folds.into_iter().find(|fold| fold.fold_idx == wanted).ok_or_else(|| {
+        let message = format!("there is no fold {wanted}; found: {}", known.join(", "));
+        CliError::bad_data(&root.join("folds"), message)
+    })
+}
+
+fn patients_of(fold: &Fold) -> Patients {
+    let images = fold.train.iter().chain(&fold.test);
+    let known = images.filter(|image| !image.patient_id.is_empty());
+    known.map(|image| (image.image_id.clone(), image.patient_id.clone())).collect()
+}
+
+/// A class that is not learned, or nothing to validate on, is a slip.
+fn check_split(split: &Split) -> CliResult<()> {
+    let bad = |message: String| Err(CliError::new(ExitKind::BadData, format!("split: {message}")));
+    if split.validation.images.is_empty() {
+        return bad("no photo is left for validation; put more aside".to_string());
+    }
+    let counts = split.training.num_per_class();
+    match std::iter::zip(&split.training.classes, counts).find(|(_, count)| *count == 0) {
+        None => Ok(()),
+        Some((class, _)) => {
+            bad(format!("no photo of `{class}` is left for training; put fewer aside"))
+        }
+    }
+}
+
+fn leaks_text(leaks: &[Finding]) -> String {
+    let shown = leaks.iter().take(MAX_SHOWN);
+    let lines: Vec<String> =
+        shown.map(|leak| format!("\n  {}: {}", leak.path.display(), leak.message)).collect();
+    let more = match leaks.len().saturating_sub(MAX_SHOWN) {
+        0 => String::new(),
+        num => format!("\n  and {num} more"),
+    };
+    format!(
+        "{} photos or patients are in two of training, validation and test, so scores would be too \
+         good; remove one of each, name the patients with data.patients, or say \
+         data.leaks = \"warn\":{}{more}",
+        leaks.len(),
+        lines.concat()
+    )
+}

@@ -1,0 +1,45 @@
+//! What the seeds say together: which collapsed, and how far they agree.
+
+use crate::score_text::{counted, decimal, decimal_or_undefined};
+use dermx_eval::{Collapse, EvalRecord, SeedAgreement};
+
+/// Sentences on the seeds; none for a single one.
+pub fn remarks(record: &EvalRecord) -> Vec<String> {
+    if record.seeds.len() < 2 {
+        return Vec::new();
+    }
+    let collapsed = record.collapsed.iter().flatten();
+    let mut remarks: Vec<String> = collapsed
+        .map(|(seed, signs)| {
+            let signs: Vec<String> = signs.iter().map(sign).collect();
+            format!("Seed {seed} collapsed: {}. Means over the seeds include it.", signs.join("; "))
+        })
+        .collect();
+    if record.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
+        remarks.push(format!("None of {} collapsed.", counted(record.seeds.len(), "seed")));
+    }
+    if let Some(SeedAgreement { num_images, unanimous, fleiss_kappa }) = record.seed_agreement {
+        remarks.push(format!(
+            "All seeds name the same diagnosis, right or wrong, for a share of {} of {}; beyond \
+             chance (Fleiss' kappa) they agree by {}.",
+            decimal_or_undefined(unanimous),
+            counted(num_images, "image"),
+            decimal_or_undefined(fleiss_kappa)
+        ));
+    }
+    remarks
+}
+
+fn sign(sign: &Collapse) -> String {
+    match *sign {
+        Collapse::FewClasses { predicted, gold } => format!(
+            "its predictions are as mixed as {predicted:.1} equally frequent classes, the gold \
+             classes as {gold:.1}"
+        ),
+        Collapse::Chance { accuracy, by_chance, p_value } => format!(
+            "its accuracy of {} cannot be told from {} by chance (p = {p_value:.2})",
+            decimal(accuracy),
+            decimal(by_chance)
+        ),
+    }
+}

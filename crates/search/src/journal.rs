@@ -1,0 +1,74 @@
+//! The journal: one line of JSON for each thing that happened, only ever appended to.
+
+use crate::error::SearchError;
+use crate::search::Outcome;
+use crate::space::Params;
+use serde::{Deserialize, Serialize};
+
+/// Something that happened in a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The search began; the first line.
+    Began {
+        /// Number of trials that may run at once: a trial knows of those that came so many before it.
+        window: usize,
+    },
+    /// A trial got its parameters.
+    Asked {
+        /// Its number, from 0.
+        trial: usize,
+        /// What it tries.
+        params: Params,
+    },
+    /// A trial finished an epoch.
+    Epoch {
+        /// Its number.
+        trial: usize,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// Its score.
+        value: f64,
+    },
+    /// A trial ended.
+    Ended {
+        /// Its number.
+        trial: usize,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// `event` as a line of a journal.
+///
+/// # Errors
+/// A score that is not finite, which JSON cannot hold.
+pub fn to_line(event: &Event) -> Result<String, SearchError> {
+    if let Event::Epoch { trial, epoch, value } = event
+        && !value.is_finite()
+    {
+        let message = format!("epoch {epoch} has the score {value}, expected a finite one");
+        return Err(SearchError::new(format!("trial {trial}"), message));
+    }
+    let line = serde_json::to_string(event);
+    line.map(|line| line + "\n").map_err(|error| SearchError::new("journal", error.to_string()))
+}
+
+/// The events of a journal, and the number of bytes that they take.
+///
+/// What follows the last line break was being written when the program ended; the caller cuts it off
+/// before it goes on.
+///
+/// # Errors
+/// A line that is no event.
+pub fn read_journal(bytes: &[u8]) -> Result<(Vec<Event>, usize), SearchError> {
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+    let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
+    let event = |(line_idx, line): (usize, &[u8])| {
+        serde_json::from_slice(line).map_err(|error| {
+            SearchError::new(format!("line {}", line_idx + 1), format!("is no event: {error}"))
+        })
+    };
+    let events: Result<Vec<Event>, SearchError> = lines.enumerate().map(event).collect();
+    Ok((events?, whole))
+}
