@@ -1,0 +1,141 @@
+//! A handful of tiny photos and a run on them.
+
+use burn::tensor::Device;
+use dermx_data::{AugmentConfig, ImageSize, Normalization};
+use dermx_model::{
+    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, export_weights,
+    import_weights, set_trainable,
+};
+use dermx_train::{
+    AdamConfig, CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, MixConfig,
+    Observer, OptimizerConfig, Outcome, Photos, Sampling, Schedule, Select, Sets, StepReport,
+    TrainError, fit, initial_weights,
+};
+use image::{Rgb, RgbImage};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+pub type TestResult = Result<(), Box<dyn Error>>;
+pub type Weights = BTreeMap<String, NamedTensor>;
+
+pub const NUM_IMAGES: usize = 10;
+pub const BATCH_SIZE: usize = 4;
+pub const SIZE: ImageSize = ImageSize { height: 32, width: 40 };
+
+/// Photos of two classes: bright squares on the left or on the right.
+pub fn photos(folder: &Path) -> Result<Photos, Box<dyn Error>> {
+    let mut items = Vec::new();
+    for idx in 0..NUM_IMAGES {
+        let photo = RgbImage::from_fn(40, 32, |x, y| {
+            let is_square = (x < 20) == (idx % 2 == 0) && (8..24).contains(&y);
+            let noise = ((x * 7 + y * 13 + idx as u32 * 29) % 32) as u8;
+            Rgb([if is_square { 200 + noise } else { 20 + noise }, noise, 90])
+        });
+        let path = folder.join(format!("{idx}.png"));
+        photo.save(&path)?;
+        items.push((format!("photo {idx}"), path));
+    }
+    let normalization = Normalization::preset("imagenet").ok_or("no such preset")?;
+    Ok(Photos::open(items, SIZE, normalization, true)?)
+}
+
+pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
+    FitConfig {
+        seed: 3,
+        epochs,
+        sampling: Sampling::Shuffle,
+        batch_size: BATCH_SIZE,
+        accumulation_steps: 1,
+        learning_rate,
+        schedule: Schedule::Cosine,
+        warmup_epochs: 0,
+        optimizer: OptimizerConfig::Adam(AdamConfig {
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+            weight_decay: 0.0,
+        }),
+        clip_norm: None,
+        ema_decay: None,
+        class_weights: vec![1.0, 2.0],
+        label_smoothing: 0.0,
+        mix: MixConfig::default(),
+        monitor: None,
+        select: Select::Last,
+        early_stopping: None,
+        augment: AugmentConfig {
+            rotation_degrees: 10.0,
+            zoom: 0.1,
+            brightness: Some([0.8, 1.2]),
+            ..AugmentConfig::default()
+        },
+        checkpoint_every: None,
+        fingerprint: Fingerprint::from([("name".to_string(), "test".to_string())]),
+    }
+}
+
+pub fn network(architecture: Architecture, trainable: &str) -> Result<Network, Box<dyn Error>> {
+    let config = NetworkConfig::torchvision(architecture, 2);
+    let network = config.init(&Device::flex());
+    let weights = initial_weights(&network, 3);
+    Ok(set_trainable(
+        import_weights(network, &weights)?,
+        &[trainable.to_string()],
+        BatchNormMode::Train,
+    )?)
+}
+
+pub fn resnet18(trainable: &str) -> Result<Network, Box<dyn Error>> {
+    network(Architecture::Resnet18, trainable)
+}
+
+/// Stops after a number of steps, and keeps the metrics.
+pub struct StopAfter {
+    pub steps_left: usize,
+    pub history: Vec<EpochMetrics>,
+}
+
+impl StopAfter {
+    pub const NEVER: usize = usize::MAX;
+
+    pub fn new(steps_left: usize) -> Self {
+        Self { steps_left, history: Vec::new() }
+    }
+}
+
+impl Observer for StopAfter {
+    fn on_step(&mut self, _: &StepReport) {
+        self.steps_left = self.steps_left.saturating_sub(1);
+    }
+
+    fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {
+        self.history = history.to_vec();
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        self.steps_left == 0
+    }
+}
+
+/// The trained weights, or nothing if the run was stopped, and the metrics.
+pub fn train(
+    config: &FitConfig,
+    photos: &Photos,
+    folder: &Path,
+    num_steps: usize,
+    network: Network,
+) -> Result<(Option<Weights>, Vec<EpochMetrics>), Box<dyn Error>> {
+    let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
+    let labelled = LabelledPhotos { photos, class_idx: &class_idx };
+    let sets = Sets { training: labelled, validation: config.monitor.map(|_| labelled) };
+    let store = CheckpointStore::new(folder);
+    let mut observer = StopAfter::new(num_steps);
+    let outcome = fit(config, sets, network, &Device::flex(), &store, &mut observer)?;
+    let weights = match outcome {
+        Outcome::Finished(network) => Some(export_weights(&network)),
+        Outcome::Stopped => None,
+    };
+    Ok((weights, observer.history))
+}
