@@ -2,6 +2,7 @@
 //! the clock and the environment.
 
 mod args;
+mod choices;
 mod commands;
 mod config;
 mod download;

@@ -1,15 +1,16 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
+use crate::choices::{Choices, ScoredRows};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
 use crate::text_table;
 use dermx_agreement::Bootstrap;
-use dermx_data::{Cohort, DermxDataset, Mask, Random, Selection};
+use dermx_data::{Cohort, DermxDataset, Evaluation, ImageSize, Mask, Random, Selection};
 use dermx_eval::{
-    Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, NOTICE, Normalize,
-    PreparedMap, UNION, binary_scores, centre_gaussian, diagnosis_table, map_table, prepare,
-    relative_scores, uniform_ones,
+    Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, NOTICE, Normalize,
+    PreparedMap, UNION, binary_scores, centre_gaussian, diagnosis_table, prepare, relative_scores,
+    uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -30,8 +31,9 @@ const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
-/// The images are those with at least one evaluation that was kept and names a single diagnosis;
-/// on them every outline counts, also those of other evaluations.
+/// Diagnoses are scored on kept images: those with at least one evaluation that was kept and names a
+/// single diagnosis. Which masks count, [`Choices`] say; by default every outline on those images,
+/// also those of other evaluations.
 ///
 /// # Source
 /// Jalaboi et al., 2021, Table 6; which rows count was found on the data.
@@ -39,7 +41,10 @@ const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 pub struct Scorer<'a> {
     dataset: &'a DermxDataset,
     scoring: HeatmapScoring,
+    choices: Choices,
     images: Vec<ImageMasks>,
+    /// Gold class of each image.
+    gold: BTreeMap<String, String>,
 }
 
 /// Reads the evaluations that are scored: first rounds, of images with a gold class. Warns of the
@@ -70,6 +75,7 @@ pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
 struct ImageMasks {
     image_id: String,
     gold: String,
+    is_kept: bool,
     masks: Vec<RaterMask>,
 }
 
@@ -90,32 +96,25 @@ pub struct Scored {
 }
 
 impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset`.
-    pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring) -> Self {
+    /// Rasterizes and resizes the masks of `dataset` that `choices` take.
+    pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring, choices: Choices) -> Self {
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
-        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
-        let images = image_ids
+        let kept = dataset.cohort_images(Cohort::Single);
+        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
+        let images: Vec<ImageMasks> = image_ids
             .par_iter()
             .filter_map(|&image_id| {
                 let gold = dataset.image(image_id)?.diagnosis.clone();
-                let mut masks = Vec::new();
-                for evaluation in dataset.evaluations_of(image_id) {
-                    let mut add = |characteristic: &str, mask: Option<Mask>| {
-                        masks.extend(mask.map(|mask| RaterMask {
-                            rater: evaluation.rater.clone(),
-                            characteristic: characteristic.to_string(),
-                            mask: mask.resize_nearest(size),
-                        }));
-                    };
-                    for characteristic in evaluation.characteristics() {
-                        add(characteristic, evaluation.mask(characteristic));
-                    }
-                    add(UNION, evaluation.union_mask());
-                }
-                Some(ImageMasks { image_id: image_id.to_string(), gold, masks })
+                let is_kept = kept.contains(image_id);
+                let evaluations = dataset.evaluations_of(image_id).iter();
+                let masks: Vec<RaterMask> =
+                    evaluations.flat_map(|one| masks_of(one, is_kept, &choices, size)).collect();
+                let image = ImageMasks { image_id: image_id.to_string(), gold, is_kept, masks };
+                (is_kept || !image.masks.is_empty()).then_some(image)
             })
             .collect();
-        Self { dataset, scoring, images }
+        let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
+        Self { dataset, scoring, choices, gold: gold.collect(), images }
     }
 
     /// Ids of the scored images, in order.
@@ -202,16 +201,21 @@ impl<'a> Scorer<'a> {
         Ok(EvalRecord {
             notice: NOTICE.to_string(),
             classes: classes.to_vec(),
-            table_6: map_table(rows),
+            table_6: self.averaging().table(rows),
             relative: relative_scores(comparands, image_ids, &resamples),
             baselines: baselines
                 .iter()
-                .map(|(name, rows)| (name.clone(), map_table(rows)))
+                .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
                 .collect(),
-            ceiling: map_table(&experts),
+            ceiling: self.averaging().table(&experts),
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         })
+    }
+
+    fn averaging(&self) -> Averaging<'_> {
+        let Choices { average, union_average, .. } = self.choices;
+        Averaging { average, union_average, gold: &self.gold }
     }
 
     /// Rows of all images whose map `map_of` gives, in the order of the images.
@@ -273,7 +277,7 @@ impl<'a> Scorer<'a> {
         let mut by_image = BTreeMap::new();
         for prediction in predictions {
             let Prediction { image_id, gold, predicted, .. } = prediction;
-            let predicted_idx = class_idx(predicted, image_id)?;
+            let predicted_idx = class_idx(self.choices.exchanged(predicted), image_id)?;
             let in_metadata = self.dataset.image(image_id).map(|image| &image.diagnosis);
             if let (Some(gold), Some(expected)) = (gold, in_metadata)
                 && gold != expected
@@ -286,7 +290,7 @@ impl<'a> Scorer<'a> {
             by_image.insert(image_id.as_str(), predicted_idx);
         }
         let mut matrix = ConfusionMatrix::new(classes.len());
-        for image in &self.images {
+        for image in self.images.iter().filter(|image| image.is_kept) {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => {
                     matrix.add(class_idx(&image.gold, &image.image_id)?, predicted_idx)?;
@@ -306,7 +310,13 @@ impl<'a> Scorer<'a> {
         let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
+        let Choices { rows, union_rows, average, union_average, class_exchange } = &self.choices;
         [
+            ("rows", json!(rows)),
+            ("union_rows", json!(union_rows)),
+            ("average", json!(average)),
+            ("union_average", json!(union_average)),
+            ("class_exchange", json!(class_exchange)),
             ("size", json!(size)),
             ("normalize", json!(normalize)),
             ("quantize", json!(quantize)),
@@ -320,6 +330,33 @@ impl<'a> Scorer<'a> {
         .map(|(key, value)| (key.to_string(), value))
         .into()
     }
+}
+
+/// The masks of an evaluation that count, at scoring size.
+fn masks_of(
+    evaluation: &Evaluation,
+    is_kept_image: bool,
+    choices: &Choices,
+    size: ImageSize,
+) -> Vec<RaterMask> {
+    let is_taken = |rows: ScoredRows| rows.contains(is_kept_image, evaluation.is_single());
+    let mut masks = Vec::new();
+    let mut add = |characteristic: &str, mask: Option<Mask>| {
+        masks.extend(mask.map(|mask| RaterMask {
+            rater: evaluation.rater.clone(),
+            characteristic: characteristic.to_string(),
+            mask: mask.resize_nearest(size),
+        }));
+    };
+    if is_taken(choices.rows) {
+        for characteristic in evaluation.characteristics() {
+            add(characteristic, evaluation.mask(characteristic));
+        }
+    }
+    if is_taken(choices.union_rows) {
+        add(UNION, evaluation.union_mask());
+    }
+    masks
 }
 
 impl ImageMasks {

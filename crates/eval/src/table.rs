@@ -1,7 +1,8 @@
 //! The tables of one network: diagnosis by class, explanation by characteristic.
 
 use crate::{
-    ClassScores, ConfusionMatrix, EvalError, FuzzyScores, MapScores, MapTable, OneVsRest, Score,
+    Average, Averaging, ClassScores, ConfusionMatrix, EvalError, FuzzyScores, MapTable, OneVsRest,
+    Score, UnionAverage,
 };
 use std::collections::BTreeMap;
 
@@ -29,32 +30,10 @@ pub struct DiagnosisTable {
     pub table_5: BTreeMap<String, ClassScores>,
 }
 
-/// Averages rows by characteristic (Table 6).
-///
-/// An image counts once for each rater who outlined the characteristic. Sums run in the order of
-/// image and rater, whatever the order of the rows.
-///
-/// # Source
-/// Jalaboi et al., 2021, Table 6.
+/// The means over rows of each characteristic (Table 6), see [`Averaging::table`].
 pub fn map_table(rows: &[MapRow]) -> MapTable {
-    let mut ordered: Vec<&MapRow> = rows.iter().collect();
-    ordered.sort_by_key(|row| (&row.characteristic, &row.image_id, &row.rater));
-    ordered
-        .chunk_by(|a, b| a.characteristic == b.characteristic)
-        .map(|rows| (rows[0].characteristic.clone(), map_scores(rows)))
-        .collect()
-}
-
-fn map_scores(rows: &[&MapRow]) -> MapScores {
-    let over = |score: fn(&FuzzyScores) -> Option<f64>| {
-        Score::over(&rows.iter().map(|row| score(&row.scores)).collect::<Vec<_>>())
-    };
-    MapScores {
-        f1: over(|scores| scores.f1),
-        sensitivity: over(|scores| scores.sensitivity),
-        specificity: over(|scores| scores.specificity),
-        mass: over(|scores| scores.mass),
-    }
+    let (average, union_average) = (Average::Mean, UnionAverage::Rows);
+    Averaging { average, union_average, gold: &BTreeMap::new() }.table(rows)
 }
 
 /// Scores one network's diagnoses (Table 5).

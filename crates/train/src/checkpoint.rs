@@ -28,7 +28,7 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// Mean of the weighted loss over the epoch's images.
     pub train_loss: f64,
-    /// Share of the epoch's images whose largest logit was their class.
+    /// Share of the epoch's images whose largest logit was their class, of mixed images their own.
     pub train_accuracy: f64,
     /// Learning rate after the epoch.
     pub learning_rate: f64,

@@ -1,8 +1,8 @@
-//! Class weights, loss, optimizer, the training loop and its checkpoints.
+//! Class weights, loss, optimizers, schedules, the training loop and its checkpoints.
 //!
 //! Every random draw is a function of (seed, epoch, image or parameter name), made on the host, so
 //! a run does not depend on the number of threads and a resumed run is the undisturbed one. This
-//! crate knows nothing of configuration files, scores or explanations.
+//! crate knows nothing of configuration files, test sets or explanations.
 
 mod batch;
 mod chance;

@@ -46,7 +46,6 @@ impl<'a> Run<'a> {
         device: &Device,
         store: &CheckpointStore,
     ) -> Result<Self, TrainError> {
-        let ema = |weights| config.ema_decay.map(|decay| Ema::new(decay, weights));
         let mut run = Self {
             config,
             sets,
@@ -54,7 +53,7 @@ impl<'a> Run<'a> {
             chance: Chance::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
-            ema: ema(export_weights(&network)),
+            ema: config.ema_decay.map(|decay| Ema::new(decay, export_weights(&network))),
             best_weights: None,
             network: network.clone(),
         };
@@ -63,7 +62,8 @@ impl<'a> Run<'a> {
             let num_steps = checkpoint.state.optimizer_steps;
             run.optimizer = Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
             run.state = checkpoint.state;
-            run.ema = ema(unprefixed(&checkpoint.kept, EMA));
+            run.ema =
+                config.ema_decay.map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
             run.best_weights =
                 Some(unprefixed(&checkpoint.kept, BEST)).filter(|weights| !weights.is_empty());
         }

@@ -184,19 +184,21 @@ fn a_stopped_run_goes_on_with_what_chance_would_have_dropped() -> TestResult {
 fn the_number_of_threads_changes_no_bit() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
-    let config = config(1, 1e-3);
-    let mut results = Vec::new();
-    for num_threads in [1, 3] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build()?;
-        let checkpoints = folder.path().join(format!("{num_threads}"));
-        // Only strings cross the pool's border: errors of the loop are not `Send`.
-        let network = resnet18("*")?;
-        results.push(pool.install(|| {
-            train(&config, &photos, &checkpoints, StopAfter::NEVER, network)
-                .map_err(|error| error.to_string())
-        })?);
+    let full = FitConfig { epochs: 1, ..everything() };
+    for (name, config) in [("plain", config(1, 1e-3)), ("full", full)] {
+        let mut results = Vec::new();
+        for num_threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build()?;
+            let checkpoints = folder.path().join(format!("{name}-{num_threads}"));
+            // Only strings cross the pool's border: errors of the loop are not `Send`.
+            let network = resnet18("*")?;
+            results.push(pool.install(|| {
+                train(&config, &photos, &checkpoints, StopAfter::NEVER, network)
+                    .map_err(|error| error.to_string())
+            })?);
+        }
+        assert_eq!(results[0], results[1], "{name}");
     }
-    assert_eq!(results[0], results[1]);
     Ok(())
 }
 

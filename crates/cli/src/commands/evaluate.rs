@@ -1,6 +1,7 @@
 //! `dermx evaluate`.
 
 use crate::args::EvaluateArgs;
+use crate::choices::Choices;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
@@ -42,7 +43,7 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
 pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     let config = config::load_run(folder.path())?;
     let dataset = read_annotations(&config.data.test)?;
-    let scorer = Scorer::new(&dataset, scoring(&config));
+    let scorer = Scorer::new(&dataset, scoring(&config), Choices::of(&config));
     let mut records = Vec::new();
     for &seed in &config.run.seeds {
         let seed_folder = SeedFolder::of(folder.path(), seed);
@@ -92,7 +93,8 @@ fn scoring_of(args: &EvaluateArgs) -> HeatmapScoring {
 
 fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord> {
     let dataset = read_annotations(data)?;
-    let record = Scorer::new(&dataset, scoring_of(args)).score_baselines()?;
+    let record =
+        Scorer::new(&dataset, scoring_of(args), args.scored.choices()).score_baselines()?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
@@ -108,7 +110,12 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
     };
     let predictions = predictions.as_ref().map(|(path, rows)| (*path, rows.as_slice()));
     let classes = ontology::DIAGNOSES.map(str::to_string);
-    let scorer = Scorer::new(&dataset, scoring_of(args));
+    let exchanged = args.scored.class_exchange.iter().flatten();
+    if let Some(unknown) = exchanged.into_iter().find(|class| !classes.contains(class)) {
+        let message = format!("`{unknown}` is not a class; there are: {}", classes.join(", "));
+        return Err(CliError::new(ExitKind::Usage, message));
+    }
+    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices());
     let scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;

@@ -2,10 +2,11 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
-use crate::config::{self, Config, EarlyStoppingSection, SyntheticSection, Target};
+use crate::choices::exchanged;
+use crate::config::{self, Config, EarlyStoppingSection, ExplainInput, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::images::Images;
-use crate::network::{TrainedNetwork, network_config};
+use crate::network::{TrainedNetwork, network_config, normalization};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos};
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::SynthConfig;
+use dermx_data::{Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
@@ -24,7 +25,7 @@ use dermx_model::{
 };
 use dermx_train::{
     CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Sampling, Select, StepReport,
-    TrainError, fit, initial_weights, write_atomic,
+    TrainError, argmax, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -221,9 +222,11 @@ fn predict_and_explain(
     device: &Device,
 ) -> CliResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, device)?;
-    let images = Images::of(open_photos(config, test.photos.clone())?);
+    let input = normalization(&config.input.normalization)?;
+    let mut images = Images::of(open_photos(config, test.photos.clone(), input)?);
     let batch_size = config.explain.batch_size;
     let logits = predict::predict(&trained, &images, batch_size, device)?;
+    let targets = targets(config, &trained.classes, test, &logits);
     let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
     let rows: Vec<Logits> = rows
         .map(|((image_id, &gold_idx), values)| Logits {
@@ -236,14 +239,39 @@ fn predict_and_explain(
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
     let method = config.explain.method;
     let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
-    let (targets, target) = match config.explain.target {
-        Target::Gold => (Some(test.gold_idx.as_slice()), "gold"),
-        Target::Predicted => (None, "predicted"),
-    };
+    if config.explain.input == Some(ExplainInput::RawRgb) {
+        images = Images::of(open_photos(config, test.photos.clone(), Normalization::RAW_RGB)?);
+    }
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, targets, batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)
+    explain::explain(&explainer, &trained, &images, Some(&targets), batch_size, device, &maps)?;
+    explain::describe(&explainer, &images, &target_text(config), &maps)
+}
+
+/// Index of the class that each test image is explained for.
+fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f32>]) -> Vec<usize> {
+    let pair = config.data.class_exchange.as_ref();
+    let target_of_gold = |&gold_idx: &usize| {
+        let target = exchanged(pair, &classes[gold_idx]);
+        classes.iter().position(|class| class == target).unwrap_or(gold_idx)
+    };
+    match config.explain.target {
+        Target::Gold => test.gold_idx.iter().map(target_of_gold).collect(),
+        Target::Predicted => logits.iter().map(|values| argmax(values)).collect(),
+    }
+}
+
+/// Whose logit is explained, and on which values, in words.
+fn target_text(config: &Config) -> String {
+    let target = match (config.explain.target, &config.data.class_exchange) {
+        (Target::Predicted, _) => "predicted".to_string(),
+        (Target::Gold, None) => "gold".to_string(),
+        (Target::Gold, Some([one, other])) => format!("gold, with {one} and {other} exchanged"),
+    };
+    match config.explain.input {
+        Some(ExplainInput::RawRgb) => format!("{target}; on red, green, blue from 0 to 255"),
+        _ => target,
+    }
 }
 
 /// Shows progress, writes the metrics, and passes on requests to stop.

@@ -2,10 +2,10 @@
 
 use super::document::Document;
 use super::sections::{
-    AugmentSection, Config, DataSection, EarlyStoppingSection, EvaluateSection, ExplainSection,
-    InputSection, ModelSection, OptimizerName, RunSection, ScheduleName, SplitMethod, SplitSection,
-    TrainSection,
+    AugmentSection, Config, DataSection, EvaluateSection, ExplainSection, InputSection,
+    ModelSection, RunSection, SplitMethod, SplitSection,
 };
+use super::training::{EarlyStoppingSection, OptimizerName, ScheduleName, TrainSection};
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{Padding, Variant};
 use dermx_train::Select;
@@ -65,6 +65,10 @@ impl DataSection {
         checks.require(classes.len() >= 2, "data.classes", "has to name at least two classes");
         let is_unique = classes.len() == self.classes.len();
         checks.require(is_unique, "data.classes", "names a class twice");
+        for class in self.class_exchange.iter().flatten() {
+            let message = format!("names `{class}`, which is not in data.classes");
+            checks.require(classes.contains(class), "data.class_exchange", message);
+        }
         for (folder, class) in &self.class_names {
             checks.require(
                 classes.contains(class) || class.is_empty(),

@@ -6,11 +6,19 @@ use crate::error::{CliError, CliResult, ExitKind};
 use std::path::{Path, PathBuf};
 
 /// Configurations that are part of the binary, so that it works in an empty folder.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
     ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
     ("efficientnet-b4.toml", include_str!("../../../../configs/efficientnet-b4.toml")),
+    ("as-published/resnet50.toml", include_str!("../../../../configs/as-published/resnet50.toml")),
+    (
+        "as-published/efficientnet-b4.toml",
+        include_str!("../../../../configs/as-published/efficientnet-b4.toml"),
+    ),
 ];
+
+/// The folder of configurations that do what the study's code did.
+const AS_PUBLISHED: &str = "as-published/";
 
 /// Loads `name`: a path, a file in `configs/`, or a configuration that is part of the binary; then
 /// applies `overrides` (`section.key=value`) and checks everything.
@@ -35,8 +43,12 @@ pub fn load_run(folder: &Path) -> CliResult<Config> {
     parse(&path.display().to_string(), &text, &[])
 }
 
-/// The name of a configuration: its file name without the extension.
+/// The name of a configuration: its file name without the extension, after the folder's of one that
+/// is part of the binary.
 pub fn config_name(name: &str) -> String {
+    if let Some(nested) = name.strip_suffix(".toml").filter(|_| name.starts_with(AS_PUBLISHED)) {
+        return nested.replace('/', "-");
+    }
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     stem.unwrap_or("run").to_string()
 }
@@ -78,7 +90,8 @@ fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, load, parse};
+    use super::{BUILT_IN, config_name, load, parse};
+    use crate::config::ExplainInput;
 
     const QUICKSTART: &str = BUILT_IN[0].1;
 
@@ -147,6 +160,85 @@ mod tests {
         assert!(found.contains("`model.variant` is `v1`, which is for a ResNet"), "{found}");
         assert_eq!(complaints(QUICKSTART, &["model.variant=v1"]), "");
         assert_eq!(complaints(QUICKSTART, &[b0, "model.padding=tf", "model.head=gap_bn"]), "");
+    }
+
+    /// A value for each key that may be left out, but for those of other optimizers and schedules.
+    const OPTIONAL: [&str; 21] = [
+        "train.accumulation_steps=2",
+        "train.sampling=balanced",
+        "train.optimizer=sgd",
+        "train.momentum=0.9",
+        "train.nesterov=true",
+        "train.weight_decay=1e-4",
+        "train.schedule=plateau",
+        "train.plateau_patience=3",
+        "train.plateau_factor=0.1",
+        "train.warmup_epochs=2",
+        "train.clip_norm=1.0",
+        "train.ema_decay=0.99",
+        "train.class_weights=balanced",
+        "train.class_weight_cap=10.0",
+        "train.label_smoothing=0.1",
+        "train.mixup_alpha=0.2",
+        "train.cutmix_alpha=1.0",
+        "train.monitor=macro_f1",
+        "train.select=best",
+        "early_stopping.patience=5",
+        "early_stopping.min_delta=0.5",
+    ];
+
+    #[test]
+    fn optional_keys_are_read_and_written() {
+        assert_eq!(complaints(QUICKSTART, &OPTIONAL), "");
+        let overrides = OPTIONAL.map(str::to_string);
+        let config = parse("test.toml", QUICKSTART, &overrides).unwrap();
+        let written = toml::to_string_pretty(&config).unwrap();
+        assert_eq!(parse("written", &written, &[]).unwrap(), config);
+        for key in OPTIONAL.map(|text| text.split(['.', '=']).nth(1).unwrap()) {
+            assert!(written.contains(&format!("{key} = ")), "{key} is not in: {written}");
+        }
+    }
+
+    #[test]
+    fn keys_of_another_optimizer_or_schedule_and_missing_ones_are_refused() {
+        for (overrides, expected) in [
+            (vec!["train.momentum=0.9"], "`train.momentum` is for `train.optimizer = \"sgd\"`"),
+            (vec!["train.step_epochs=3"], "`train.step_epochs` is for `train.schedule = \"step\"`"),
+            (
+                vec!["train.schedule=step", "train.step_epochs=3"],
+                "`train.step_factor` is missing; `train.schedule = \"step\"` needs it",
+            ),
+            (vec!["train.select=best"], "`train.monitor` is missing"),
+            (vec!["early_stopping.patience=3"], "`early_stopping.min_delta` is missing"),
+            (vec!["train.optimizer=sgd", "train.nesterov=true"], "needs a train.momentum above 0"),
+            (vec!["train.ema_decay=1.0"], "`train.ema_decay` has to lie in [0, 1)"),
+            (vec!["train.mixup_alpha=0"], "`train.mixup_alpha`"),
+            (vec!["train.accumulation_steps=0"], "`train.accumulation_steps` has to be at least 1"),
+        ] {
+            let found = complaints(QUICKSTART, &overrides);
+            assert!(found.contains(expected), "{overrides:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_in_a_folder_has_a_name_of_its_own() {
+        assert_eq!(config_name("as-published/resnet50.toml"), "as-published-resnet50");
+        assert_eq!(config_name("/home/me/resnet50.toml"), "resnet50");
+    }
+
+    #[test]
+    fn the_published_recipes_turn_on_what_the_code_did() {
+        let resnet = load("as-published/resnet50.toml", &[]).unwrap();
+        let b4 = load("as-published/efficientnet-b4.toml", &[]).unwrap();
+        let pair = Some(["Viral warts".to_string(), "Vitiligo".to_string()]);
+        for config in [&resnet, &b4] {
+            assert_eq!(config.data.class_exchange, pair);
+            assert!(config.augment.minmax_stretch && config.evaluate.quantize);
+        }
+        assert_eq!(resnet.explain.input, Some(ExplainInput::RawRgb));
+        assert_eq!(resnet.input.normalization, "keras-caffe");
+        assert_eq!((b4.run.epochs, b4.augment.rotation_degrees), (20, 15.0));
+        assert_eq!(b4.input.normalization, "keras-tf23-efficientnet");
     }
 
     #[test]

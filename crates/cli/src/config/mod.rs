@@ -4,9 +4,10 @@ mod check;
 mod document;
 mod load;
 mod sections;
+mod training;
 
 pub use load::{config_name, load, load_run};
 pub use sections::{
-    Config, DataSection, EarlyStoppingSection, Leaks, SplitMethod, SplitSection, SyntheticSection,
-    Target,
+    Config, DataSection, ExplainInput, Leaks, SplitMethod, SplitSection, SyntheticSection, Target,
 };
+pub use training::EarlyStoppingSection;

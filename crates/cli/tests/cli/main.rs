@@ -10,5 +10,6 @@ mod foreign_heatmaps;
 mod resume;
 mod split;
 mod stages;
+mod switches;
 mod table_6;
 mod weights;
