@@ -5,6 +5,7 @@ mod check;
 mod readme;
 mod stage;
 mod tidy;
+mod torture;
 
 use anyhow::Result;
 use cargo::exit_code;
@@ -43,6 +44,16 @@ enum Task {
     },
     /// Check the rules of the house that need no compiler.
     Tidy,
+    /// Kill runs at random moments and at every call that writes a checkpoint, resume them, and
+    /// compare every byte with an undisturbed run.
+    Torture {
+        /// Number of random moments.
+        #[arg(long, default_value_t = 50)]
+        kills: u32,
+        /// What the moments are drawn from.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
     /// A stage of dermx.
     #[command(external_subcommand)]
     Stage(Vec<OsString>),
@@ -63,6 +74,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { args } => check::test(&args).map(|end| ExitCode::from(exit_code(end))),
         Task::Check { skip } => check::run(&skip).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Task::Torture { kills, seed } => torture::run(kills, seed),
         Task::Stage(args) => stage::run(&args),
     }
 }

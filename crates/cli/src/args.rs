@@ -1,8 +1,11 @@
 //! The command line.
 
+mod verify;
 mod weights;
 
 use crate::choices::{Choices, ScoredRows};
+use crate::config::SanityCheck;
+use crate::score_parts::Variable;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
@@ -12,6 +15,7 @@ use dermx_model::Architecture;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use verify::{Epochs, VerifyArgs};
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
@@ -51,6 +55,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Look for exchanged classes in confusion matrices, and recompute the scores.
     Audit(AuditArgs),
+    /// Replay epochs of a finished run and compare hashes of all that it was made from.
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `dermx audit`.
@@ -405,6 +411,10 @@ pub struct ExplainArgs {
     /// Occlusion: distance from one square to the next, in pixels.
     #[arg(long, default_value_t = 24, value_name = "PX")]
     pub stride: usize,
+    /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
+    /// and more random weights, `faithfulness` takes pixels away in the order of the map.
+    #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
+    pub sanity: Vec<SanityCheck>,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -466,7 +476,22 @@ pub struct EvaluateArgs {
     /// Score the images that have a heat map, even when others lack one.
     #[arg(long, conflicts_with = "run")]
     pub partial: bool,
-    /// Write eval.json and per_image.csv into this folder.
+    /// Also score where maps are highest: pointing game, rank accuracy, top-k IoU, AUC (a run always
+    /// has them).
+    #[arg(long, conflicts_with = "run")]
+    pub localization: bool,
+    /// Also score parts of the images, by disease, skin_tone, age, or correct (right or wrong
+    /// diagnosis); may be given several times.
+    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["run", "baselines"],
+          value_parser = choice::<Variable>)]
+    pub by: Vec<Variable>,
+    /// With --by, say "too few" where fewer images have a mask [default: 20].
+    #[arg(long, value_name = "N", requires = "by")]
+    pub min_images: Option<usize>,
+    /// Also compare with these scores, image by image: another run, or a folder that --out wrote.
+    #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
+    pub against: Option<PathBuf>,
+    /// Write eval.json and per_image.csv (and by.csv) into this folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print JSON.

@@ -91,10 +91,14 @@ impl From<TrainError> for CliError {
         match error {
             TrainError::Data(error) => error.into(),
             TrainError::Weights(error) => error.into(),
-            TrainError::Io { path, source } => Self::io(&path, &source),
-            TrainError::Checkpoint { .. } | TrainError::NoImages(_) => {
-                Self::new(ExitKind::BadData, error.to_string())
+            TrainError::Io { .. } | TrainError::Save { .. } => {
+                Self::new(ExitKind::Io, error.to_string())
             }
+            TrainError::Checkpoint { .. }
+            | TrainError::NoCheckpoint { .. }
+            | TrainError::Version { .. }
+            | TrainError::OtherRun { .. }
+            | TrainError::NoImages(_) => Self::new(ExitKind::BadData, error.to_string()),
             TrainError::NonFinite { .. } | TrainError::NonFiniteValidation { .. } => {
                 Self::new(ExitKind::Internal, error.to_string())
             }

@@ -7,14 +7,14 @@ use crate::predictions::{Prediction, read_csv};
 use crate::run_folder::SeedFolder;
 use crate::test_set::TestSet;
 use dermx_data::{Evaluation, ImageSize, Mask, read_photo, resize};
-use dermx_eval::{FuzzyScores, HeatmapScoring};
+use dermx_eval::{FuzzyScores, HeatmapScoring, PreparedMap, binary_scores};
 use dermx_gradcam::{blend_heatmap, outline_mask};
 use dermx_report::GalleryItem;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Width of the pictures in pixels.
 const WIDTH_PX: u32 = 320;
@@ -22,11 +22,16 @@ const WIDTH_PX: u32 = 320;
 /// JPEG quality of the pictures, 1 to 100.
 const QUALITY: u8 = 80;
 
-/// Pictures of the first seed: the same number of each class, in the order of the image ids.
+/// Pictures of the first seed: the same number of each class, in the order of the image ids, each with
+/// the heat maps of `others`, which are named.
 ///
 /// # Errors
 /// Photos or heat maps that are missing or damaged.
-pub fn items(config: &Config, run: &Path) -> CliResult<Vec<GalleryItem>> {
+pub fn items(
+    config: &Config,
+    run: &Path,
+    others: &[(String, SeedFolder)],
+) -> CliResult<Vec<GalleryItem>> {
     let Some(&seed) = config.run.seeds.first() else { return Ok(Vec::new()) };
     let folder = SeedFolder::of(run, seed);
     let test = TestSet::read(&config.data)?;
@@ -37,7 +42,7 @@ pub fn items(config: &Config, run: &Path) -> CliResult<Vec<GalleryItem>> {
     let chosen = choose(&test, config.data.classes.len(), config.report.num_gallery_images);
     let items: Vec<CliResult<GalleryItem>> = chosen
         .par_iter()
-        .map(|&idx| item(config, &test, idx, seed, &folder, &predictions))
+        .map(|&idx| item(config, &test, idx, seed, &folder, others, &predictions))
         .collect();
     items.into_iter().collect()
 }
@@ -66,6 +71,7 @@ fn item(
     idx: usize,
     seed: u64,
     folder: &SeedFolder,
+    others: &[(String, SeedFolder)],
     predictions: &BTreeMap<String, Prediction>,
 ) -> CliResult<GalleryItem> {
     let (image_id, file) = &test.photos[idx];
@@ -77,16 +83,16 @@ fn item(
     let outlines = test.dataset.evaluations_of(image_id).iter().filter_map(Evaluation::union_mask);
     let masks: Vec<Mask> = outlines.map(|mask| mask.resize_nearest(size)).collect();
     let num_raters = masks.len();
+    let agreement = agreement(&masks);
     let experts = Mask::union_all(masks).unwrap_or_else(|| Mask::empty(size));
 
-    let map_file = folder.heatmaps().join(format!("{image_id}.npy"));
     let scoring = HeatmapScoring {
         size: [height_px as usize, WIDTH_PX as usize],
         normalize: config.evaluate.normalize,
         quantize: config.evaluate.quantize,
         border: config.evaluate.border,
     };
-    let map = heatmaps::read(&map_file)?.prepare(&scoring)?;
+    let map = read_map(folder, image_id, &scoring)?;
     let runs = experts.runs().iter().map(|&[start, end]| start as usize..end as usize);
     let FuzzyScores { f1, mass, .. } = map.scores(runs)?;
 
@@ -105,8 +111,42 @@ fn item(
             &outline_mask(photo.as_raw(), &experts.to_dense(), WIDTH_PX as usize),
             size,
         )?,
-        heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), map.values()), size)?,
+        heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), &map.values()), size)?,
+        agreement,
+        other_heatmaps: others
+            .iter()
+            .filter(|(_, folder)| map_file(folder, image_id).exists())
+            .map(|(name, folder)| {
+                let map = read_map(folder, image_id, &scoring)?;
+                let blended = blend_heatmap(photo.as_raw(), &map.values());
+                Ok((name.clone(), jpeg_of(&blended, size)?))
+            })
+            .collect::<CliResult<_>>()?,
     })
+}
+
+fn map_file(folder: &SeedFolder, image_id: &str) -> PathBuf {
+    folder.heatmaps().join(format!("{image_id}.npy"))
+}
+
+fn read_map(
+    folder: &SeedFolder,
+    image_id: &str,
+    scoring: &HeatmapScoring,
+) -> CliResult<PreparedMap> {
+    Ok(heatmaps::read(&map_file(folder, image_id))?.prepare(scoring)?)
+}
+
+/// Mean F1 of the masks, two by two.
+fn agreement(masks: &[Mask]) -> Option<f64> {
+    let pairs = masks.iter().enumerate().flat_map(|(idx, one)| {
+        masks[idx + 1..].iter().map(move |other| {
+            let both = one.intersection_area(other);
+            binary_scores(both, one.area(), other.area(), one.size().num_pixels()).f1
+        })
+    });
+    let defined: Vec<f64> = pairs.flatten().collect();
+    dermx_eval::mean(&defined)
 }
 
 fn jpeg(photo: &RgbImage) -> CliResult<Vec<u8>> {

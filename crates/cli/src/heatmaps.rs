@@ -32,6 +32,14 @@ pub enum RawMap {
 }
 
 impl RawMap {
+    /// The values in row-major order.
+    pub fn values(&self) -> Vec<f64> {
+        match self {
+            Self::Single(map) => map.values.iter().copied().map(f64::from).collect(),
+            Self::Double { values, .. } => values.clone(),
+        }
+    }
+
     /// Brings the map to the size of the masks; see [`dermx_eval::prepare`].
     ///
     /// # Errors

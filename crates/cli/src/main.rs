@@ -2,27 +2,36 @@
 //! the clock and the environment.
 
 mod args;
+mod certificate;
 mod choices;
 mod commands;
+mod compare;
 mod config;
 mod download;
 mod error;
+mod fault;
 mod gallery;
 mod heatmaps;
+mod image_manifests;
 mod images;
 mod network;
+mod per_image;
 mod predictions;
 mod pretrained;
 mod printed;
 mod progress;
 mod run_folder;
+mod sanity;
 mod score;
+mod score_parts;
+mod scores_text;
 mod stop;
 mod tables_text;
 mod terminal;
 mod test_set;
 mod text_table;
 mod training_data;
+mod typical;
 mod weight_files;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};
@@ -67,5 +76,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
     }
 }

@@ -90,10 +90,14 @@ impl TrainedNetwork {
     ) -> CliResult<Self> {
         let (size, normalization) = (args.size, normalization(&args.normalization)?);
         let weights = weight_files::read(path)?;
-        let config = config_of_weights(architecture, size, &weights).ok_or_else(|| {
-            let message = format!("there is no matrix `{}`", head_matrix(architecture));
+        let shapes = weights.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
+        let config = NetworkConfig::of_shapes(architecture, &shapes.collect());
+        let config = config.ok_or_else(|| {
+            let message = format!("there is no matrix `{}`", architecture.head_matrix());
             CliError::bad_data(path, message)
         })?;
+        let input_size = [size.height as usize, size.width as usize];
+        let config = NetworkConfig { input_size, ..config };
         let network = match args.allow_partial {
             true => import_what_fits(config.init(device), path, &weights)?,
             false => import_weights(config.init(device), &weights)
@@ -160,72 +164,6 @@ fn seed_of(config: &Config, seed: Option<u64>, run: &Path) -> CliResult<u64> {
         _ => {
             let message = format!("{}: the run has the seeds {seeds:?}", run.display());
             Err(CliError::new(ExitKind::MissingInput, message))
-        }
-    }
-}
-
-/// Name of the matrix of the linear layer.
-fn head_matrix(architecture: Architecture) -> &'static str {
-    if architecture.is_resnet() { "fc.weight" } else { "classifier.1.weight" }
-}
-
-/// The network of torchvision's kind that has weights of these shapes.
-fn config_of_weights(
-    architecture: Architecture,
-    size: ImageSize,
-    weights: &BTreeMap<String, NamedTensor>,
-) -> Option<NetworkConfig> {
-    let &[num_classes, num_inputs] = weights.get(head_matrix(architecture))?.shape.as_slice()
-    else {
-        return None;
-    };
-    let has_norm =
-        ["fc_bn.weight", "classifier.0.weight"].iter().any(|name| weights.contains_key(*name));
-    let head = match num_inputs == architecture.num_features() {
-        true if has_norm => Head::GapBn,
-        true => Head::Gap,
-        false => Head::Flatten,
-    };
-    let input_size = [size.height as usize, size.width as usize];
-    Some(NetworkConfig {
-        head,
-        input_size,
-        ..NetworkConfig::torchvision(architecture, num_classes)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::config_of_weights;
-    use dermx_data::ImageSize;
-    use dermx_model::{Architecture, Head, NamedTensor};
-
-    /// Number of classes and head of the network with these matrices and vectors.
-    fn found(architecture: Architecture, shapes: &[(&str, &[usize])]) -> Option<(usize, Head)> {
-        let tensor = |shape: &[usize]| NamedTensor { shape: shape.to_vec(), values: Vec::new() };
-        let weights = shapes.iter().map(|(name, shape)| (name.to_string(), tensor(shape)));
-        let size = ImageSize::new(64, 64);
-        let config = config_of_weights(architecture, size, &weights.collect())?;
-        Some((config.num_classes, config.head))
-    }
-
-    #[test]
-    fn the_matrix_of_the_head_says_how_many_classes_there_are_and_which_head() {
-        let (resnet, b0) = (Architecture::Resnet34, Architecture::EfficientnetB0);
-        let cases = [
-            (resnet, &[("fc.weight", &[7, 512][..])][..], Some((7, Head::Gap))),
-            (resnet, &[("fc.weight", &[7, 2048])], Some((7, Head::Flatten))),
-            (b0, &[("classifier.1.weight", &[9, 1280])], Some((9, Head::Gap))),
-            (
-                b0,
-                &[("classifier.0.weight", &[1280]), ("classifier.1.weight", &[9, 1280])],
-                Some((9, Head::GapBn)),
-            ),
-            (b0, &[("fc.weight", &[9, 1280])], None),
-            (resnet, &[("fc.weight", &[512])], None),
-        ];
-        for (architecture, shapes, expected) in cases {
-            assert_eq!(found(architecture, shapes), expected, "{architecture} {shapes:?}");
         }
     }
 }

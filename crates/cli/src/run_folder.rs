@@ -1,8 +1,8 @@
 //! Run folders: who may write into one, and what lies where.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
-use dermx_train::write_atomic;
+use dermx_train::{differences, write_atomic};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -61,14 +61,16 @@ impl RunFolder {
     /// # Errors
     /// No run, another process at work on it, or one of another configuration than `config`.
     pub fn resume(path: &Path, config: Option<&Config>) -> CliResult<Self> {
-        let found = crate::config::load_run(path)?;
+        let found = config::load_run(path)?;
         if let Some(expected) = config {
-            let differences = differences(&found, expected)?;
+            let differences = differences(&config::flat(&found)?, &config::flat(expected)?);
             if !differences.is_empty() {
+                let lines: Vec<String> =
+                    differences.iter().map(|line| format!("\n  {line}")).collect();
                 let message = format!(
-                    "{}: the run has another configuration:\n{}",
+                    "{}: the run has another configuration:{}",
                     path.display(),
-                    differences.join("\n")
+                    lines.concat()
                 );
                 return Err(CliError::new(ExitKind::BadConfig, message));
             }
@@ -109,6 +111,20 @@ impl RunFolder {
     /// A full disk, a folder that cannot be written to.
     pub fn write(&self, name: &str, bytes: &[u8]) -> CliResult<()> {
         Ok(write_atomic(&self.path.join(name), bytes)?)
+    }
+}
+
+/// Whether no process is at work in `folder`, which may be one that nobody can write into.
+///
+/// # Errors
+/// A process is.
+pub fn check_idle(folder: &Path) -> CliResult<()> {
+    match File::open(folder.join(".lock")).map(|file| file.try_lock_shared()) {
+        Ok(Err(TryLockError::WouldBlock)) => {
+            let message = format!("{}: another process is at work in it", folder.display());
+            Err(CliError::new(ExitKind::Locked, message))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -159,14 +175,22 @@ impl SeedFolder {
         self.path.join("eval.json")
     }
 
+    /// What the results were made from, and their hashes.
+    pub fn certificate(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
     /// One line for each scored mask.
     pub fn per_image(&self) -> PathBuf {
         self.path.join("per_image.csv")
     }
 }
 
+/// What computes.
+pub const BACKEND: &str = "cpu (burn-flex)";
+
 /// The workspace's Cargo.toml asks for exactly this one.
-const BURN_VERSION: &str = "0.22.1";
+pub const BURN_VERSION: &str = "0.22.1";
 
 /// What a run ran on; for the reader, not part of the results.
 #[derive(Debug, Serialize)]
@@ -191,7 +215,7 @@ impl Environment {
             operating_system: std::env::consts::OS,
             processor: std::env::consts::ARCH,
             num_threads: rayon::current_num_threads(),
-            backend: "cpu (burn-flex)",
+            backend: BACKEND,
             burn_version: BURN_VERSION,
         }
     }
@@ -224,7 +248,8 @@ fn lock(folder: &Path) -> CliResult<File> {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
             let message = format!(
-                "{}: the run folder is locked by another process ({})",
+                "{}: the run folder is locked by another process ({}); wait for it, or stop it and \
+                 go on with --resume",
                 folder.display(),
                 holder.trim()
             );
@@ -232,14 +257,31 @@ fn lock(folder: &Path) -> CliResult<File> {
         }
         Err(TryLockError::Error(failure)) => return Err(error(failure)),
     }
+    // The system has released the lock of a process that is gone; its name gives way to this one's.
     file.set_len(0).map_err(error)?;
-    writeln!(file, "process {}", std::process::id()).map_err(error)?;
+    let holder = format!("process {} on {}", std::process::id(), host_name());
+    writeln!(file, "{holder}").and_then(|()| file.flush()).map_err(error)?;
     Ok(file)
 }
 
+/// The name of this machine, for people who look for the holder of a lock.
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = nix::unistd::gethostname().ok();
+    #[cfg(not(unix))]
+    let name = std::env::var_os("COMPUTERNAME");
+    name.map_or("an unknown host".to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Whether `folder` holds nothing but what a process leaves that was killed before it wrote the
+/// configuration, the last file of [`RunFolder::create`].
 fn is_unused(folder: &Path) -> CliResult<bool> {
     let entries = fs::read_dir(folder).map_err(|error| CliError::io(folder, &error))?;
-    Ok(entries.filter_map(Result::ok).all(|entry| entry.file_name() == ".lock"))
+    let is_leftover = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        name == ".lock" || name == "environment.json" || name.ends_with(".partial")
+    };
+    Ok(entries.filter_map(Result::ok).all(|entry| is_leftover(&entry.file_name())))
 }
 
 /// The numbered folders of `name` in `output` in the order of their numbers.
@@ -265,28 +307,6 @@ fn resolved(config: &Config) -> CliResult<String> {
     toml::to_string_pretty(config)
         .map(|text| format!("# The resolved configuration of this run.\n\n{text}"))
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))
-}
-
-/// The keys in which two configurations differ, with both values.
-fn differences(found: &Config, expected: &Config) -> CliResult<Vec<String>> {
-    let internal = |error: toml::ser::Error| CliError::new(ExitKind::Internal, error.to_string());
-    let found = toml::Table::try_from(found).map_err(internal)?;
-    let expected = toml::Table::try_from(expected).map_err(internal)?;
-    let mut lines = Vec::new();
-    for (section, content) in &expected {
-        let other = found.get(section).and_then(toml::Value::as_table);
-        for (key, value) in content.as_table().into_iter().flatten() {
-            let before = other.and_then(|table| table.get(key));
-            if before != Some(value) {
-                let before = before.map_or("nothing".to_string(), ToString::to_string);
-                lines.push(format!("  {section}.{key}: the run has {before}, now {value}"));
-            }
-        }
-    }
-    for section in found.keys().filter(|section| !expected.contains_key(*section)) {
-        lines.push(format!("  [{section}]: the run has it, now there is none"));
-    }
-    Ok(lines)
 }
 
 #[cfg(test)]

@@ -4,18 +4,22 @@ use crate::choices::{Choices, ScoredRows};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
-use crate::text_table;
+use crate::score_parts::{self, Variable};
+use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::{Cohort, DermxDataset, Evaluation, ImageSize, Mask, Random, Selection};
 use dermx_eval::{
-    Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, MapRow, NOTICE, Normalize,
-    PreparedMap, UNION, binary_scores, centre_gaussian, diagnosis_table, prepare, relative_scores,
-    uniform_ones,
+    Averaging, Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
+    Identification, MapRow, MassShares, NOTICE, Normalize, OUTLINED, PreparedMap, RankedMap,
+    TYPICAL, UNION, binary_localization, binary_scores, centre_gaussian, diagnosis_table,
+    fuzzy_scores_runs, localization_table, mass_shares, prepare, relative_scores, uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// Name of the baseline of uniform noise.
 const RANDOM: &str = "random";
@@ -27,7 +31,7 @@ const CENTRE_GAUSSIAN: &str = "centre_gaussian";
 const UNIFORM_ONES: &str = "uniform_ones";
 
 /// Resamples of the images for intervals.
-const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
+pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
@@ -42,9 +46,21 @@ pub struct Scorer<'a> {
     dataset: &'a DermxDataset,
     scoring: HeatmapScoring,
     choices: Choices,
+    extras: Extras,
     images: Vec<ImageMasks>,
     /// Gold class of each image.
     gold: BTreeMap<String, String>,
+}
+
+/// What is scored beyond Table 6.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// Whether the scores of where maps are highest are wanted; they take sorting every map.
+    pub localization: bool,
+    /// By what the images are parted.
+    pub by: Vec<Variable>,
+    /// In a part, rows of fewer images have no score.
+    pub min_images: usize,
 }
 
 /// Reads the evaluations that are scored: first rounds, of images with a gold class. Warns of the
@@ -79,6 +95,13 @@ struct ImageMasks {
     masks: Vec<RaterMask>,
 }
 
+/// Runs of flat indices.
+type Runs<'a> = std::iter::Map<std::slice::Iter<'a, [u32; 2]>, fn(&[u32; 2]) -> Range<usize>>;
+
+fn runs(mask: &Mask) -> Runs<'_> {
+    mask.runs().iter().map(|&[start, end]| start as usize..end as usize)
+}
+
 #[derive(Debug)]
 struct RaterMask {
     rater: String,
@@ -97,7 +120,12 @@ pub struct Scored {
 
 impl<'a> Scorer<'a> {
     /// Rasterizes and resizes the masks of `dataset` that `choices` take.
-    pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring, choices: Choices) -> Self {
+    pub fn new(
+        dataset: &'a DermxDataset,
+        scoring: HeatmapScoring,
+        choices: Choices,
+        extras: Extras,
+    ) -> Self {
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
         let kept = dataset.cohort_images(Cohort::Single);
         let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
@@ -114,7 +142,7 @@ impl<'a> Scorer<'a> {
             })
             .collect();
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
-        Self { dataset, scoring, choices, gold: gold.collect(), images }
+        Self { dataset, scoring, choices, extras, gold: gold.collect(), images }
     }
 
     /// Ids of the scored images, in order.
@@ -135,6 +163,35 @@ impl<'a> Scorer<'a> {
         classes: &[String],
         partial: bool,
     ) -> CliResult<Scored> {
+        let (rows, scored_ids) = self.map_rows(folder, partial)?;
+        let mut record = self.record_of(&rows, &scored_ids, classes)?;
+        if let Some((path, predictions)) = predictions {
+            let matrix = self.confusion(path, predictions, classes, partial)?;
+            let table = diagnosis_table(&matrix, classes)?;
+            record.accuracy = Some(table.accuracy);
+            record.macro_f1 = Some(table.macro_f1);
+            record.table_5 = table.table_5;
+            record.confusion_matrices = vec![matrix.rows().to_vec()];
+        }
+        let correct = predictions.map(|(_, predictions)| self.correct(predictions));
+        let images = score_parts::Images {
+            dataset: self.dataset,
+            image_ids: &scored_ids,
+            rows: &rows,
+            correct: correct.as_ref(),
+        };
+        record.by = images.parts(&self.extras.by, self.extras.min_images);
+        if self.extras.localization {
+            record.identification = self.identification(&heatmaps::list(folder)?)?;
+        }
+        Ok(Scored { rows, record })
+    }
+
+    /// A row for each mask of the images that have a map in `folder`, and these images' ids.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn map_rows(&self, folder: &Path, partial: bool) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
         let files = heatmaps::list(folder)?;
         let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
         if let (Some(first), false) = (missing.first(), partial) {
@@ -150,11 +207,12 @@ impl<'a> Scorer<'a> {
                 format!("{}: {message}", folder.display()),
             ));
         }
-        let rows = self.rows(|image_id| match files.get(image_id) {
-            None => Ok(None),
+        let rows = self.rows(|image, _| match files.get(&image.image_id) {
+            None => Ok(Vec::new()),
             Some(path) => {
-                let map = heatmaps::read(path)?.prepare(&self.scoring);
-                map.map(Some).map_err(|error| CliError::bad_data(path, error))
+                let map = self.read_map(path)?;
+                let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
+                image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
             }
         })?;
         if rows.is_empty() {
@@ -162,17 +220,8 @@ impl<'a> Scorer<'a> {
                            <image_id>.npy";
             return Err(CliError::bad_data(folder, message));
         }
-        let scored_ids: Vec<&str> = self.image_ids().filter(|id| files.contains_key(*id)).collect();
-        let mut record = self.record_of(&rows, &scored_ids, classes)?;
-        if let Some((path, predictions)) = predictions {
-            let matrix = self.confusion(path, predictions, classes, partial)?;
-            let table = diagnosis_table(&matrix, classes)?;
-            record.accuracy = Some(table.accuracy);
-            record.macro_f1 = Some(table.macro_f1);
-            record.table_5 = table.table_5;
-            record.confusion_matrices = vec![matrix.rows().to_vec()];
-        }
-        Ok(Scored { rows, record })
+        let scored_ids = self.image_ids().filter(|id| files.contains_key(*id)).collect();
+        Ok((rows, scored_ids))
     }
 
     /// What maps score that never saw a network, and raters among themselves, on all images.
@@ -193,8 +242,9 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<EvalRecord> {
         let baselines = self.baselines(image_ids)?;
         let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
+        let scored = self.images.iter().filter(is_scored);
         let experts: Vec<MapRow> =
-            self.images.iter().filter(is_scored).flat_map(ImageMasks::expert_rows).collect();
+            scored.flat_map(|image| image.expert_rows(self.extras.localization)).collect();
         let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
         let resamples = BOOTSTRAP.resamples(&every_image);
         let comparands = Comparands { network: rows, experts: &experts, baselines: &baselines };
@@ -208,6 +258,13 @@ impl<'a> Scorer<'a> {
                 .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
                 .collect(),
             ceiling: self.averaging().table(&experts),
+            localization: localization_table(rows),
+            localization_baselines: baselines
+                .iter()
+                .map(|(name, rows)| (name.clone(), localization_table(rows)))
+                .filter(|(_, table)| !table.is_empty())
+                .collect(),
+            localization_ceiling: localization_table(&experts),
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         })
@@ -218,44 +275,100 @@ impl<'a> Scorer<'a> {
         Averaging { average, union_average, gold: &self.gold }
     }
 
-    /// Rows of all images whose map `map_of` gives, in the order of the images.
+    /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
     fn rows(
         &self,
-        map_of: impl Fn(&str) -> CliResult<Option<PreparedMap>> + Sync,
+        rows_of: impl Fn(&ImageMasks, &mut Vec<f64>) -> CliResult<Vec<MapRow>> + Sync,
     ) -> CliResult<Vec<MapRow>> {
-        let rows: Vec<CliResult<Vec<MapRow>>> = self
-            .images
-            .par_iter()
-            .map(|image| match map_of(&image.image_id)? {
-                Some(map) => image.rows(&map),
-                None => Ok(Vec::new()),
-            })
-            .collect();
+        let rows: Vec<CliResult<Vec<MapRow>>> =
+            self.images.par_iter().map_init(Vec::new, |lent, image| rows_of(image, lent)).collect();
         let rows: CliResult<Vec<Vec<MapRow>>> = rows.into_iter().collect();
         Ok(rows?.into_iter().flatten().collect())
+    }
+
+    fn read_map(&self, path: &Path) -> CliResult<PreparedMap> {
+        let map = heatmaps::read(path)?.prepare(&self.scoring);
+        map.map_err(|error| CliError::bad_data(path, error))
+    }
+
+    /// On what the maps in `files` lie, and on what baselines do on the same images.
+    fn identification(&self, files: &BTreeMap<String, PathBuf>) -> CliResult<Identification> {
+        let typical = typical(self.dataset);
+        let size = self.scoring.size;
+        let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
+        let [gaussian, ones] = [centre_gaussian(size), uniform_ones(size)];
+        let [gaussian, ones] = [prepare(&gaussian, size, &as_is)?, prepare(&ones, size, &as_is)?];
+        let shares = |baseline: Option<&PreparedMap>| -> CliResult<MassShares> {
+            let rows = self.rows(|image, _| {
+                let Some(path) = files.get(&image.image_id) else { return Ok(Vec::new()) };
+                let outlines = image.outlines(typical.get(image.gold.as_str()));
+                let map = match baseline {
+                    Some(map) => Cow::Borrowed(map),
+                    None => Cow::Owned(self.read_map(path)?),
+                };
+                image.rows(&outlines, |runs| map.scores(runs), None)
+            })?;
+            Ok(mass_shares(&rows))
+        };
+        Ok(BTreeMap::from([
+            ("network".to_string(), shares(None)?),
+            (CENTRE_GAUSSIAN.to_string(), shares(Some(&gaussian))?),
+            (UNIFORM_ONES.to_string(), shares(Some(&ones))?),
+        ]))
     }
 
     /// Rows of maps that never saw a network, on the same images.
     fn baselines(&self, image_ids: &[&str]) -> CliResult<BTreeMap<String, Vec<MapRow>>> {
         let size = self.scoring.size;
         let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
+        let is_scored = |image: &ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
         let constant = |map: Vec<f32>| -> CliResult<Vec<MapRow>> {
             let map = prepare(&map, size, &as_is)?;
-            self.rows(|id| Ok(image_ids.binary_search(&id).is_ok().then(|| map.clone())))
+            let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
+            self.rows(|image, _| match is_scored(image) {
+                true => image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref()),
+                false => Ok(Vec::new()),
+            })
         };
-        let random = self.rows(|image_id| {
-            if image_ids.binary_search(&image_id).is_err() {
-                return Ok(None);
-            }
-            let mut random = Random::new(0, "random map", 0, image_id);
-            let noise: Vec<f64> = (0..size[0] * size[1]).map(|_| random.unit()).collect();
-            Ok(Some(prepare(&noise, size, &as_is)?))
+        let random = self.rows(|image, sums| match is_scored(image) {
+            true => self.random_rows(image, sums),
+            false => Ok(Vec::new()),
         })?;
         Ok(BTreeMap::from([
             (RANDOM.to_string(), random),
             (CENTRE_GAUSSIAN.to_string(), constant(centre_gaussian(size))?),
             (UNIFORM_ONES.to_string(), constant(uniform_ones(size))?),
         ]))
+    }
+
+    /// Rows of uniform noise, whose sums go into `sums`: memory that is used again costs less than
+    /// the noise itself.
+    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<f64>) -> CliResult<Vec<MapRow>> {
+        let [height, width] = self.scoring.size;
+        let mut random = Random::new(0, "random map", 0, &image.image_id);
+        let mut noise = Vec::new();
+        let mut sum = 0.0;
+        sums.clear();
+        sums.push(sum);
+        for _ in 0..height * width {
+            let value = random.unit();
+            sum += value;
+            sums.push(sum);
+            if self.extras.localization {
+                noise.push(value);
+            }
+        }
+        let ranked = self.extras.localization.then(|| RankedMap::new(&noise));
+        image.rows(&image.masks, |runs| fuzzy_scores_runs(sums, runs), ranked.as_ref())
+    }
+
+    /// Whether the predicted class of each image is its gold class.
+    fn correct<'p>(&self, predictions: &'p [Prediction]) -> BTreeMap<&'p str, bool> {
+        let is_correct = |one: &'p Prediction| {
+            let gold = &self.dataset.image(&one.image_id)?.diagnosis;
+            Some((one.image_id.as_str(), one.predicted == *gold))
+        };
+        predictions.iter().filter_map(is_correct).collect()
     }
 
     fn confusion(
@@ -340,42 +453,67 @@ fn masks_of(
     size: ImageSize,
 ) -> Vec<RaterMask> {
     let is_taken = |rows: ScoredRows| rows.contains(is_kept_image, evaluation.is_single());
-    let mut masks = Vec::new();
-    let mut add = |characteristic: &str, mask: Option<Mask>| {
-        masks.extend(mask.map(|mask| RaterMask {
-            rater: evaluation.rater.clone(),
-            characteristic: characteristic.to_string(),
-            mask: mask.resize_nearest(size),
-        }));
+    let named = |(characteristic, mask): (&str, Mask)| RaterMask {
+        rater: evaluation.rater.clone(),
+        characteristic: characteristic.to_string(),
+        mask,
     };
-    if is_taken(choices.rows) {
-        for characteristic in evaluation.characteristics() {
-            add(characteristic, evaluation.mask(characteristic));
-        }
+    if !is_taken(choices.rows) && !is_taken(choices.union_rows) {
+        return Vec::new();
     }
-    if is_taken(choices.union_rows) {
-        add(UNION, evaluation.union_mask());
-    }
-    masks
+    let characteristics = evaluation.characteristics().into_iter();
+    let outlined: Vec<(&str, Mask)> = characteristics
+        .filter_map(|name| Some((name, evaluation.mask(name)?.resize_nearest(size))))
+        .collect();
+    // To pick pixels and to join masks is the same in either order.
+    let union = Mask::union_all(outlined.iter().map(|(_, mask)| mask.clone()));
+    let union = union.filter(|_| is_taken(choices.union_rows)).map(|mask| (UNION, mask));
+    let outlined = outlined.into_iter().filter(|_| is_taken(choices.rows));
+    outlined.chain(union).map(named).collect()
 }
 
 impl ImageMasks {
-    fn rows(&self, map: &PreparedMap) -> CliResult<Vec<MapRow>> {
-        let score = |rater_mask: &RaterMask| {
-            let runs = rater_mask.mask.runs().iter();
-            let scores = map.scores(runs.map(|&[start, end]| start as usize..end as usize))?;
+    /// A row for each of `masks`, by the map that `fuzzy` scores, and that `ranked` is if it is asked
+    /// for.
+    fn rows(
+        &self,
+        masks: &[RaterMask],
+        fuzzy: impl Fn(Runs<'_>) -> Result<FuzzyScores, EvalError>,
+        ranked: Option<&RankedMap>,
+    ) -> CliResult<Vec<MapRow>> {
+        let score = |RaterMask { rater, characteristic, mask }: &RaterMask| {
             Ok(MapRow {
                 image_id: self.image_id.clone(),
-                rater: rater_mask.rater.clone(),
-                characteristic: rater_mask.characteristic.clone(),
-                scores,
+                rater: rater.clone(),
+                characteristic: characteristic.clone(),
+                scores: fuzzy(runs(mask))?,
+                localization: ranked.map(|ranked| ranked.scores(runs(mask))).transpose()?,
             })
         };
-        self.masks.iter().map(score).collect()
+        masks.iter().map(score).collect()
+    }
+
+    /// What any rater outlined of the characteristics `typical`, and of all; none without outlines.
+    fn outlines(&self, typical: Option<&BTreeSet<&str>>) -> Vec<RaterMask> {
+        let masks = self.masks.iter().filter(|mask| mask.characteristic != UNION);
+        let is_typical = |one: &&RaterMask| {
+            typical.is_some_and(|typical| typical.contains(one.characteristic.as_str()))
+        };
+        let typical = masks.clone().filter(is_typical).map(|one| one.mask.clone());
+        let Some(all) = Mask::union_all(masks.map(|one| one.mask.clone())) else {
+            return Vec::new();
+        };
+        let typical = Mask::union_all(typical).unwrap_or_else(|| Mask::empty(all.size()));
+        let named = |name: &str, mask: Mask| RaterMask {
+            rater: String::new(),
+            characteristic: name.to_string(),
+            mask,
+        };
+        vec![named(TYPICAL, typical), named(OUTLINED, all)]
     }
 
     /// Each rater's mask as the map against the mask of each other rater who outlined the same.
-    fn expert_rows(&self) -> Vec<MapRow> {
+    fn expert_rows(&self, localization: bool) -> Vec<MapRow> {
         let mut rows = Vec::new();
         for reference in &self.masks {
             let same = |other: &&RaterMask| {
@@ -383,41 +521,18 @@ impl ImageMasks {
             };
             for other in self.masks.iter().filter(same) {
                 let (map, mask) = (&other.mask, &reference.mask);
-                let both = map.intersection_area(mask);
+                let num_pixels = mask.size().num_pixels();
+                let (both, map, mask) = (map.intersection_area(mask), map.area(), mask.area());
                 rows.push(MapRow {
                     image_id: self.image_id.clone(),
                     rater: reference.rater.clone(),
                     characteristic: reference.characteristic.clone(),
-                    scores: binary_scores(both, map.area(), mask.area(), mask.size().num_pixels()),
+                    scores: binary_scores(both, map, mask, num_pixels),
+                    localization: localization
+                        .then(|| binary_localization(both, map, mask, num_pixels)),
                 });
             }
         }
         rows
     }
-}
-
-/// The text of `per_image.csv`: one line for each scored mask; an undefined score is empty.
-///
-/// # Errors
-/// None that a user can cause.
-pub fn rows_to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
-    let header =
-        ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
-    let record = |row: &MapRow| {
-        let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
-        let scores = &row.scores;
-        vec![
-            row.image_id.clone(),
-            row.rater.clone(),
-            row.characteristic.clone(),
-            text(scores.f1),
-            text(scores.sensitivity),
-            text(scores.specificity),
-            text(scores.mass),
-        ]
-    };
-    let header = header.map(str::to_string).to_vec();
-    let records: Vec<Vec<String>> =
-        std::iter::once(header).chain(rows.iter().map(record)).collect();
-    text_table::to_csv(&records)
 }

@@ -59,4 +59,9 @@ impl TestSet {
         let gold_idx = gold_idx?;
         Ok(Self { dataset, photos, gold_idx })
     }
+
+    /// The files of the photos.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.photos.iter().map(|(_, path)| path.clone()).collect()
+    }
 }

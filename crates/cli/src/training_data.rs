@@ -27,8 +27,7 @@ pub struct Part {
 impl Part {
     fn open(config: &Config, images: LabelledFolder) -> CliResult<Self> {
         let items = images.images.iter().map(|image| (image.id.clone(), image.path.clone()));
-        let photos =
-            open_photos(config, items.collect(), normalization(&config.input.normalization)?)?;
+        let photos = open_photos(config, items.collect())?;
         let class_idx = images.images.iter().map(|image| image.class_idx).collect();
         Ok(Self { images, photos, class_idx })
     }
@@ -38,11 +37,19 @@ impl Part {
     }
 }
 
-/// Photos at the size of the network, kept as the configuration says.
+/// Photos as the network takes them, kept as the configuration says.
 ///
 /// # Errors
 /// A photo that cannot be read, or a folder of decoded ones that cannot be written.
-pub fn open_photos(
+pub fn open_photos(config: &Config, items: Vec<(String, PathBuf)>) -> CliResult<Photos> {
+    open_photos_with(config, items, normalization(&config.input.normalization)?)
+}
+
+/// As [`open_photos`], with another standardization.
+///
+/// # Errors
+/// As of [`open_photos`].
+pub fn open_photos_with(
     config: &Config,
     items: Vec<(String, PathBuf)>,
     normalization: Normalization,
@@ -99,6 +106,12 @@ impl TrainingData {
         })
     }
 
+    /// The files of all photos.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let parts = std::iter::once(&self.training).chain(&self.validation);
+        parts.flat_map(|part| &part.images.images).map(|image| image.path.clone()).collect()
+    }
+
     /// The photos as `fit` takes them.
     pub fn sets(&self) -> Sets<'_> {
         Sets {
@@ -120,7 +133,7 @@ impl TrainingData {
             sets.push(("validation".to_string(), validation.photos.looks()?));
         }
         if let Some(test) = test {
-            let photos = open_photos(config, test.photos.clone(), Normalization::RAW_RGB)?;
+            let photos = open_photos(config, test.photos.clone())?;
             sets.push(("test".to_string(), photos.looks()?));
         }
         let patients = self.patients.as_ref().map(|(path, patients)| (path.as_path(), patients));

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How the first line starts; the hash of all other lines follows.
 const HEADER: &str = "dermx manifest 1, BLAKE3 of the lines below: ";
@@ -38,7 +38,15 @@ impl Manifest {
         if let Some(leave_out) = leave_out.and_then(|path| path.canonicalize().ok()) {
             paths.retain(|path| path.canonicalize().ok().as_ref() != Some(&leave_out));
         }
-        let record = |path: &std::path::PathBuf| {
+        Self::of_files(root, &paths)
+    }
+
+    /// Hashes `paths`, which lie in `root` or below.
+    ///
+    /// # Errors
+    /// As [`Self::of_folder`].
+    pub fn of_files(root: &Path, paths: &[PathBuf]) -> Result<Self, DataError> {
+        let record = |path: &PathBuf| {
             let name = name_below(root, path)?;
             check_name(&name).map_err(|message| DataError::invalid(path, "", message))?;
             Ok((name, FileRecord::of(path)?))

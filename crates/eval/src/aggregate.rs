@@ -1,7 +1,9 @@
 //! From the records of single networks to one record over seeds.
 
+use crate::parts::join_parts;
 use crate::{
-    ClassScores, EvalError, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score,
+    ClassScores, EvalError, EvalRecord, FaithfulnessScores, Identification, LocalizationTable,
+    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RelativeScores, Score,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -39,6 +41,23 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
         ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
         relative: join.relative_table(&each(records, |record| &record.relative))?,
+        randomization: join.randomization(&each(records, |record| &record.randomization))?,
+        faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
+        localization: join
+            .localization_table("localization", &each(records, |record| &record.localization))?,
+        localization_baselines: join.rows(
+            "localization_baselines",
+            &each(records, |record| &record.localization_baselines),
+            |place, tables| join.localization_table(place, tables),
+        )?,
+        localization_ceiling: join.localization_table(
+            "localization_ceiling",
+            &each(records, |record| &record.localization_ceiling),
+        )?,
+        identification: join.identification(&each(records, |record| &record.identification))?,
+        by: join
+            .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
+        comparisons: Vec::new(),
         confusion_matrices: records
             .iter()
             .flat_map(|record| record.confusion_matrices.clone())
@@ -162,14 +181,63 @@ impl Join<'_> {
         })
     }
 
-    fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
-        self.rows(place, tables, |place, rows| {
-            Ok(MapScores {
-                f1: self.cell(place, "f1", rows, |row| &row.f1)?,
-                sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
-                specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
-                mass: self.cell(place, "mass", rows, |row| &row.mass)?,
+    fn identification(&self, tables: &[&Identification]) -> Result<Identification, EvalError> {
+        self.rows("identification", tables, |place, rows| {
+            Ok(MassShares {
+                typical: self.cell(place, "typical", rows, |row| &row.typical)?,
+                other: self.cell(place, "other", rows, |row| &row.other)?,
+                outside: self.cell(place, "outside", rows, |row| &row.outside)?,
             })
+        })
+    }
+
+    fn localization_table(
+        &self,
+        place: &str,
+        tables: &[&LocalizationTable],
+    ) -> Result<LocalizationTable, EvalError> {
+        self.rows(place, tables, |place, rows| {
+            self.rows(place, rows, |place, scores| self.score(place, scores))
+        })
+    }
+
+    fn randomization(
+        &self,
+        tables: &[&BTreeMap<String, RandomizedScores>],
+    ) -> Result<BTreeMap<String, RandomizedScores>, EvalError> {
+        self.rows("randomization", tables, |place, rows| {
+            let unions: Vec<&MapScores> = rows.iter().map(|row| &row.union).collect();
+            Ok(RandomizedScores {
+                union: self.map_scores(&format!("{place}.union"), &unions)?,
+                rank_correlation: self
+                    .cell(place, "rank_correlation", rows, |row| &row.rank_correlation)?,
+            })
+        })
+    }
+
+    fn faithfulness(
+        &self,
+        tables: &[&BTreeMap<String, FaithfulnessScores>],
+    ) -> Result<BTreeMap<String, FaithfulnessScores>, EvalError> {
+        self.rows("faithfulness", tables, |place, rows| {
+            Ok(FaithfulnessScores {
+                deletion: self.cell(place, "deletion", rows, |row| &row.deletion)?,
+                insertion: self.cell(place, "insertion", rows, |row| &row.insertion)?,
+                road: self.cell(place, "road", rows, |row| &row.road)?,
+            })
+        })
+    }
+
+    fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
+        self.rows(place, tables, |place, rows| self.map_scores(place, rows))
+    }
+
+    fn map_scores(&self, place: &str, rows: &[&MapScores]) -> Result<MapScores, EvalError> {
+        Ok(MapScores {
+            f1: self.cell(place, "f1", rows, |row| &row.f1)?,
+            sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
+            specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+            mass: self.cell(place, "mass", rows, |row| &row.mass)?,
         })
     }
 }
@@ -197,6 +265,8 @@ mod tests {
         let cell = || score(mean);
         let classes = ClassScores { f1: cell(), sensitivity: cell(), specificity: cell() };
         let maps = MapScores { f1: cell(), sensitivity: cell(), specificity: cell(), mass: cell() };
+        let randomized = RandomizedScores { union: maps.clone(), rank_correlation: cell() };
+        let faithful = FaithfulnessScores { deletion: cell(), insertion: cell(), road: cell() };
         let table_6: MapTable = [(UNION.to_string(), maps)].into();
         EvalRecord {
             notice: NOTICE.into(),
@@ -209,8 +279,12 @@ mod tests {
             table_6,
             ceiling: BTreeMap::new(),
             relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
+            randomization: [("01-head".to_string(), randomized)].into(),
+            faithfulness: [("network".to_string(), faithful)].into(),
+            localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
             confusion_matrices: vec![vec![vec![seed]]],
             scoring: [("quantize".to_string(), json!(true))].into(),
+            ..EvalRecord::default()
         }
     }
 
@@ -240,6 +314,12 @@ mod tests {
             &maps.mass,
             &baseline.f1,
             &baseline.mass,
+            &joined.randomization["01-head"].union.mass,
+            &joined.randomization["01-head"].rank_correlation,
+            &joined.faithfulness["network"].deletion,
+            &joined.faithfulness["network"].insertion,
+            &joined.faithfulness["network"].road,
+            &joined.localization[UNION]["auc"],
         ] {
             assert_eq!(cell, &expected);
         }

@@ -1,5 +1,6 @@
 //! Other averages of Table 6 than the mean over rows.
 
+use crate::table::by_characteristic;
 use crate::{FuzzyScores, MapRow, MapScores, MapTable, Score, UNION, mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,10 +50,7 @@ impl Averaging<'_> {
     /// # Source
     /// Jalaboi et al., 2021, Table 6; which average is behind its last row is not said.
     pub fn table(&self, rows: &[MapRow]) -> MapTable {
-        let mut ordered: Vec<&MapRow> = rows.iter().collect();
-        ordered.sort_by_key(|row| (&row.characteristic, &row.image_id, &row.rater));
-        let groups = ordered.chunk_by(|a, b| a.characteristic == b.characteristic);
-        groups.map(|rows| (rows[0].characteristic.clone(), self.scores(rows))).collect()
+        by_characteristic(rows, |rows| self.scores(rows))
     }
 
     fn scores(&self, rows: &[&MapRow]) -> MapScores {
@@ -115,6 +113,7 @@ mod tests {
             rater: "derm1".into(),
             characteristic: characteristic.into(),
             scores: FuzzyScores { f1, ..FuzzyScores::default() },
+            localization: None,
         }
     }
 

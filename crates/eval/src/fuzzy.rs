@@ -13,8 +13,9 @@ use std::ops::Range;
 /// sensitivity 0 and specificity 1.)
 ///
 /// # Source
-/// Jalaboi et al., 2021, appendix Table 3. `mass` is what it calls precision, for a binary mask
-/// the same as the energy-based pointing game of Wang et al., 2020 (Score-CAM).
+/// Jalaboi et al., 2021, appendix Table 3, and their public code. `mass` is what it calls precision,
+/// for a binary mask the same as the energy-based pointing game of Wang et al., 2020 (Score-CAM)
+/// and the relevance mass accuracy of Arras et al., 2022.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct FuzzyScores {
     /// `2 TP / (sum A + sum S)`, the soft Dice coefficient.
@@ -25,6 +26,11 @@ pub struct FuzzyScores {
     pub specificity: Option<f64>,
     /// `sum (A S) / sum A`, the share of the map's mass inside the mask.
     pub mass: Option<f64>,
+    /// `TP / sum max(A, S)`, the soft Jaccard index: `f1 / (2 - f1)`.
+    pub iou: Option<f64>,
+    /// `TN / sum (1 - A)`, the share outside the mask of what the map leaves dark; `None` for a map
+    /// of ones.
+    pub negative_predictive_value: Option<f64>,
 }
 
 /// Scores a map against a mask of the same shape; any value but 0 is inside.
@@ -58,21 +64,29 @@ pub fn fuzzy_scores_runs(
     prefix: &[f64],
     runs: impl IntoIterator<Item = Range<usize>>,
 ) -> Result<FuzzyScores, EvalError> {
-    let num_pixels = prefix.len().saturating_sub(1);
+    let Some(num_pixels) = prefix.len().checked_sub(1) else {
+        return Err(EvalError::new("map", "found no prefix sums, expected one more than pixels"));
+    };
+    scores_of_runs(num_pixels, |pixel| prefix[pixel], runs)
+}
+
+/// As [`fuzzy_scores_runs`], for a map of `num_pixels` pixels of which `sum_before` tells the sum of
+/// the first ones, from none to all.
+pub(crate) fn scores_of_runs(
+    num_pixels: usize,
+    sum_before: impl Fn(usize) -> f64,
+    runs: impl IntoIterator<Item = Range<usize>>,
+) -> Result<FuzzyScores, EvalError> {
     let (mut true_positive, mut num_inside, mut last_end) = (0.0, 0, 0);
     for run in runs {
-        let (Some(before), Some(after)) = (prefix.get(run.start), prefix.get(run.end)) else {
-            return Err(wrong_run(&run, last_end, num_pixels));
-        };
-        if run.start < last_end || run.end < run.start {
+        if run.start < last_end || run.end < run.start || run.end > num_pixels {
             return Err(wrong_run(&run, last_end, num_pixels));
         }
-        true_positive += after - before;
+        true_positive += sum_before(run.end) - sum_before(run.start);
         num_inside += run.end - run.start;
         last_end = run.end;
     }
-    let total = prefix.last().copied().unwrap_or(0.0);
-    Ok(from_sums(true_positive, total, num_inside as f64, num_pixels as f64))
+    Ok(from_sums(true_positive, sum_before(num_pixels), num_inside as f64, num_pixels as f64))
 }
 
 /// Scores one mask, taken as the map, against another, from pixel counts: those in both, in the
@@ -111,6 +125,8 @@ fn from_sums(true_positive: f64, map_sum: f64, mask_sum: f64, num_pixels: f64) -
         sensitivity: ratio(true_positive, mask_sum),
         specificity: ratio(true_negative, num_outside),
         mass: ratio(true_positive, map_sum),
+        iou: ratio(true_positive, map_sum + mask_sum - true_positive),
+        negative_predictive_value: ratio(true_negative, num_pixels - map_sum),
     }
 }
 
@@ -119,7 +135,7 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| (part / whole).clamp(0.0, 1.0))
 }
 
-fn wrong_run(run: &Range<usize>, last_end: usize, num_pixels: usize) -> EvalError {
+pub(crate) fn wrong_run(run: &Range<usize>, last_end: usize, num_pixels: usize) -> EvalError {
     EvalError::new(
         format!("mask run {}..{}", run.start, run.end),
         format!("expected ascending runs inside {last_end}..{num_pixels}"),
@@ -139,6 +155,9 @@ mod tests {
         assert_eq!(scores.sensitivity, Some(0.75));
         assert_eq!(scores.specificity, Some(0.875));
         assert_eq!(scores.mass, Some(1.5 / 1.75));
+        // sum max(A, S) = 2.25, sum (1 - A) = 2.25
+        assert_eq!(scores.iou, Some(1.5 / 2.25));
+        assert_eq!(scores.negative_predictive_value, Some(1.75 / 2.25));
     }
 
     #[test]
@@ -204,6 +223,5 @@ mod tests {
         let error = fuzzy_scores(&[0.0, f64::NAN], &[0; 2]).unwrap_err();
         assert_eq!(error.to_string(), "map, pixel 1: found NaN, expected a value from 0 to 1");
         assert!(fuzzy_scores(&[1.5], &[1]).is_err());
-        assert!(fuzzy_scores_runs(&[], std::iter::once(0..0)).is_err());
     }
 }

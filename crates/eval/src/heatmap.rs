@@ -1,7 +1,8 @@
 //! From a raw heat map to one that can be laid over a mask.
 
-use crate::fuzzy::{FuzzyScores, fuzzy_scores_runs, prefix_sums};
-use crate::{EvalError, resize};
+use crate::EvalError;
+use crate::fuzzy::{FuzzyScores, prefix_sums, scores_of_runs};
+use crate::resize::{self, Taps};
 use serde::{Deserialize, Serialize};
 use std::ops::{Div, Mul, Range};
 
@@ -54,43 +55,80 @@ impl MapValue for f32 {}
 impl MapValue for f64 {}
 
 /// A map with values in \[0, 1\] at the size of the masks, ready to be scored many times.
+///
+/// Resizing is linear, and first along the width, then along the height. So every row of the map is
+/// the same few weights times rows of a map that is as wide as the masks but as high as the raw
+/// map, and so are its sums from the left: those are kept, and a mask costs what its runs cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedMap {
     size: [usize; 2],
-    values: Vec<f64>,
-    prefix: Vec<f64>,
+    /// As wide as the masks, as high as the raw map.
+    wide: Vec<f64>,
+    /// [`prefix_sums`] of each row of `wide`.
+    wide_sums: Vec<f64>,
+    /// The rows of `wide` that each row of the map is made of.
+    rows: Taps,
+    /// The sum of all rows above each row, and of all.
+    sums_above: Vec<f64>,
 }
 
 impl PreparedMap {
+    fn new(unit: &[f64], map_size: [usize; 2], scoring: &HeatmapScoring) -> Self {
+        let HeatmapScoring { size: [height, width], border, .. } = *scoring;
+        let rows = resize::axis_taps(map_size[0], height, border);
+        let columns = resize::axis_taps(map_size[1], width, border);
+        let wide = resize::along_width(unit, map_size[1], &columns);
+        let wide_sums: Vec<f64> = wide.chunks_exact(width).flat_map(prefix_sums).collect();
+        let mut map = Self { size: scoring.size, wide, wide_sums, rows, sums_above: Vec::new() };
+        let row_sums: Vec<f64> = (0..height).map(|row| map.sum_left_of(row, width)).collect();
+        map.sums_above = prefix_sums(&row_sums);
+        map
+    }
+
     /// \[height, width\].
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
     /// The values row by row.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    pub fn values(&self) -> Vec<f64> {
+        let mut values = resize::along_height(&self.wide, self.size[1], &self.rows);
+        // What rounding adds is taken off.
+        values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+        values
     }
 
-    /// [`prefix_sums`] of the values.
-    pub fn prefix(&self) -> &[f64] {
-        &self.prefix
+    /// The sum of all values.
+    pub fn sum(&self) -> f64 {
+        self.sums_above.last().copied().unwrap_or(0.0)
     }
 
     /// Whether the map points nowhere.
     pub fn is_all_zero(&self) -> bool {
-        self.prefix.last().is_none_or(|&sum| sum == 0.0)
+        self.sum() == 0.0
     }
 
     /// Scores this map against a mask, given as ascending runs of flat indices.
     ///
     /// # Errors
-    /// As [`fuzzy_scores_runs`].
+    /// As [`crate::fuzzy_scores_runs`].
     pub fn scores(
         &self,
         runs: impl IntoIterator<Item = Range<usize>>,
     ) -> Result<FuzzyScores, EvalError> {
-        fuzzy_scores_runs(&self.prefix, runs)
+        let [height, width] = self.size;
+        let sum_before = |pixel: usize| {
+            let (row, column) = (pixel / width, pixel % width);
+            self.sums_above[row] + if column == 0 { 0.0 } else { self.sum_left_of(row, column) }
+        };
+        scores_of_runs(height * width, sum_before, runs)
+    }
+
+    /// The sum of the first `column` values of a row.
+    fn sum_left_of(&self, row: usize, column: usize) -> f64 {
+        let stride = self.size[1] + 1;
+        let taps = self.rows.of(row).iter();
+        taps.map(|&(idx, weight)| weight * self.wide_sums[idx * stride + column]).sum()
     }
 }
 
@@ -117,11 +155,7 @@ pub fn prepare<T: MapValue>(
     scoring: &HeatmapScoring,
 ) -> Result<PreparedMap, EvalError> {
     check(raw, map_size, scoring.size)?;
-    let mut values = resize::resize(&unit(raw, scoring), map_size, scoring.size, scoring.border);
-    for value in &mut values {
-        *value = value.clamp(0.0, 1.0);
-    }
-    Ok(PreparedMap { size: scoring.size, prefix: prefix_sums(&values), values })
+    Ok(PreparedMap::new(&unit(raw, scoring), map_size, scoring))
 }
 
 fn unit<T: MapValue>(raw: &[T], scoring: &HeatmapScoring) -> Vec<f64> {
@@ -190,7 +224,7 @@ mod tests {
         let unquantized = HeatmapScoring { quantize: false, ..at_size([2, 2]) };
         let map = prepare(&[-8.0, 1.0, 2.0, 4.0], [2, 2], &unquantized).unwrap();
         assert_eq!(map.values(), [0.0, 0.25, 0.5, 1.0]);
-        assert_eq!(map.prefix(), [0.0, 0.0, 0.25, 0.75, 1.75]);
+        assert_eq!(map.sum(), 1.75);
     }
 
     #[test]

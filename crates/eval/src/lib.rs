@@ -6,11 +6,17 @@ mod audit;
 mod averaging;
 mod baseline;
 mod bootstrap;
+mod comparison;
 mod diagnosis;
 mod error;
 mod fuzzy;
 mod heatmap;
+mod identification;
 mod kappa;
+mod localization;
+mod paired;
+mod parts;
+mod rank;
 mod record;
 mod relative;
 mod resize;
@@ -25,16 +31,23 @@ pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
+pub use comparison::{Comparison, Paired, Side, compare, correct_for_number};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{
     FuzzyScores, binary_scores, fuzzy_scores, fuzzy_scores_runs, mask_runs, prefix_sums,
 };
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
+pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
+pub use localization::{LocalizationScores, RankedMap, binary_localization};
+pub use paired::{SignedRank, holm, mcnemar, signed_rank};
+pub use parts::part_record;
+pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
-    ClassScores, EvalRecord, MapScores, MapTable, NOTICE, RelativeScores, Score, UNION,
+    ClassScores, EvalRecord, FaithfulnessScores, LocalizationTable, MapScores, MapTable, NOTICE,
+    PartRecord, PartRow, RandomizedScores, RelativeScores, Score, UNION,
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
-pub use table::{DiagnosisTable, MapRow, diagnosis_table, map_table};
+pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};

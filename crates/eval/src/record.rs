@@ -1,5 +1,6 @@
 //! What an evaluation says: the shape of `eval.json`.
 
+use crate::{Comparison, Identification};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -54,6 +55,35 @@ pub struct MapScores {
 /// Table 6: map scores by characteristic, and under [`UNION`] for each rater's union.
 pub type MapTable = BTreeMap<String, MapScores>;
 
+/// Scores beyond Table 6 by characteristic and name; see [`crate::MapRow::localization`].
+pub type LocalizationTable = BTreeMap<String, BTreeMap<String, Score>>;
+
+/// The scores on a part of the images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// Number of images; over seeds the smallest.
+    pub images: usize,
+    /// Share of images whose predicted class is the gold class; absent without predictions, and
+    /// where there are too few images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub accuracy: Option<Score>,
+    /// Table 6 on these images.
+    pub table_6: BTreeMap<String, PartRow>,
+}
+
+/// A row of Table 6 on a part of the images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartRow {
+    /// None where too few images have a mask.
+    #[serde(flatten)]
+    pub scores: Option<MapScores>,
+    /// Whether too few images have a mask for a score.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub too_few: bool,
+    /// Number of images that have a mask; over seeds the smallest.
+    pub images: usize,
+}
+
 /// Maps of a network beside what experts reach among themselves and what a map reaches that never
 /// saw a network; see [`crate::relative_scores`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -68,6 +98,31 @@ pub struct RelativeScores {
     pub skill: Score,
     /// The baseline with the best F1; over seeds none where they differ.
     pub best_baseline: Option<String>,
+}
+
+/// Maps of the network with the stages nearest to its output made random.
+///
+/// Maps that the weights have made score less the more of them are random; maps that only follow the
+/// image, or the shape of the network, do not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RandomizedScores {
+    /// Scores against each rater's union.
+    pub union: MapScores,
+    /// Spearman's correlation of the cells of each image's map with those of the trained network's.
+    pub rank_correlation: Score,
+}
+
+/// What the probability of the explained class does when pixels go and come in a map's order; a row
+/// for each image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaithfulnessScores {
+    /// Mean probability while the most relevant pixels go; low is good.
+    pub deletion: Score,
+    /// Mean probability while the most relevant pixels come; high is good.
+    pub insertion: Score,
+    /// Half the difference of the probabilities without the least and without the most relevant
+    /// pixels; high is good.
+    pub road: Score,
 }
 
 /// What every result file and report says about itself.
@@ -106,6 +161,30 @@ pub struct EvalRecord {
     /// Table 6 in relation to `ceiling` and the best of `baselines`, by characteristic.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub relative: BTreeMap<String, RelativeScores>,
+    /// By how many stages are random, counted from the output: `01-head`, `02-layer4`, ...
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub randomization: BTreeMap<String, RandomizedScores>,
+    /// By map: `network`, and `random` and `centre_gaussian` on the same images.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub faithfulness: BTreeMap<String, FaithfulnessScores>,
+    /// Scores beyond Table 6 of the network's maps, where they were asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub localization: LocalizationTable,
+    /// The same for `baselines`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub localization_baselines: BTreeMap<String, LocalizationTable>,
+    /// The same for `ceiling`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub localization_ceiling: LocalizationTable,
+    /// On what the maps lie, for the network's and for baselines; where it was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub identification: Identification,
+    /// The scores on parts of the images, by variable and value, where they were asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub by: BTreeMap<String, BTreeMap<String, PartRecord>>,
+    /// Beside other scores, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub comparisons: Vec<Comparison>,
     /// One matrix per network: `matrix[gold][predicted]` counts images.
     pub confusion_matrices: Vec<Vec<Vec<u64>>>,
     /// How the maps were prepared and which rows were counted.

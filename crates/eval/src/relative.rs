@@ -36,55 +36,63 @@ pub fn relative_scores(
         .iter()
         .map(|(name, rows)| (name, Sums::by_characteristic(rows, image_ids)))
         .collect();
-    let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
+    let once = vec![1.0; image_ids.len()];
+    let resamples: Vec<Vec<f64>> =
+        resamples.iter().map(|resample| multiplicities(resample, image_ids.len())).collect();
     let related = network.iter().filter_map(|(characteristic, network)| {
         let experts = experts.get(characteristic)?;
         let baselines: Vec<(&String, &Sums)> = baselines
             .iter()
             .filter_map(|(name, sums)| Some((*name, sums.get(characteristic)?)))
             .collect();
-        let related = relate(network, experts, &baselines, &every_image, resamples);
+        let related = relate(network, experts, &baselines, &once, &resamples);
         Some(((*characteristic).to_owned(), related))
     });
     related.collect()
+}
+
+/// How often each of `num_images` images was drawn.
+fn multiplicities(resample: &[u32], num_images: usize) -> Vec<f64> {
+    let mut times = vec![0.0; num_images];
+    for &image in resample {
+        times[image as usize] += 1.0;
+    }
+    times
 }
 
 fn relate(
     network: &Sums,
     experts: &Sums,
     baselines: &[(&String, &Sums)],
-    every_image: &[u32],
-    resamples: &[Vec<u32>],
+    once: &[f64],
+    resamples: &[Vec<f64>],
 ) -> RelativeScores {
-    let over = |statistic: &dyn Fn(&[u32]) -> Option<f64>| {
-        let mean = statistic(every_image);
-        let resampled: Vec<Option<f64>> =
-            resamples.iter().map(|resample| statistic(resample)).collect();
-        Score {
-            n: usize::from(mean.is_some()),
-            undefined: usize::from(mean.is_none()),
-            mean,
-            interval: percentile_interval(&resampled),
-            ..Score::default()
-        }
+    let statistics = |times: &[f64]| -> [Option<f64>; 4] {
+        let (network, experts) = (network.means(times), experts.means(times));
+        let share = |score_idx: usize| ratio(network[score_idx]?, experts[score_idx]?);
+        let skill = || {
+            let means = baselines.iter().filter_map(|(_, sums)| sums.mean(F1, times));
+            let baseline = means.max_by(f64::total_cmp)?;
+            ratio(network[F1]? - baseline, experts[F1]? - baseline)
+        };
+        [share(F1), share(1), share(2), skill()]
     };
-    let share = |score_idx: usize| {
-        over(&|images| ratio(network.mean(score_idx, images)?, experts.mean(score_idx, images)?))
+    let whole = statistics(once);
+    let resampled: Vec<[Option<f64>; 4]> =
+        resamples.iter().map(|times| statistics(times)).collect();
+    let over = |place: usize| Score {
+        n: usize::from(whole[place].is_some()),
+        undefined: usize::from(whole[place].is_none()),
+        mean: whole[place],
+        interval: percentile_interval(&resampled.iter().map(|one| one[place]).collect::<Vec<_>>()),
+        ..Score::default()
     };
-    let best = |images: &[u32]| {
-        let means = baselines.iter().filter_map(|(_, sums)| sums.mean(F1, images));
-        means.max_by(f64::total_cmp)
-    };
-    let skill = over(&|images| {
-        let (baseline, experts) = (best(images)?, experts.mean(F1, images)?);
-        ratio(network.mean(F1, images)? - baseline, experts - baseline)
-    });
     let best_baseline = baselines
         .iter()
-        .filter_map(|(name, sums)| Some((sums.mean(F1, every_image)?, *name)))
+        .filter_map(|(name, sums)| Some((sums.mean(F1, once)?, *name)))
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name.clone());
-    let [f1_share, sensitivity_share, specificity_share] = [F1, 1, 2].map(share);
+    let [f1_share, sensitivity_share, specificity_share, skill] = [0, 1, 2, 3].map(over);
     RelativeScores { f1_share, sensitivity_share, specificity_share, skill, best_baseline }
 }
 
@@ -101,9 +109,10 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
 }
 
 /// Sums and numbers of the defined scores, by image.
+#[derive(Default)]
 struct Sums {
-    /// `images[image][score]`.
-    images: Vec<[(f64, f64); 3]>,
+    /// The images with rows, in order, and `[score]` of each; most characteristics are on few images.
+    images: Vec<(usize, [(f64, f64); 3])>,
 }
 
 impl Sums {
@@ -113,10 +122,15 @@ impl Sums {
         let mut sums: BTreeMap<&str, Self> = BTreeMap::new();
         for row in rows {
             let Some(&place) = places.get(row.image_id.as_str()) else { continue };
-            let of_row = sums
-                .entry(row.characteristic.as_str())
-                .or_insert_with(|| Self { images: vec![[(0.0, 0.0); 3]; image_ids.len()] });
-            for (sum, score) in of_row.images[place].iter_mut().zip(scores(row)) {
+            let of_row = sums.entry(row.characteristic.as_str()).or_default();
+            let at = match of_row.images.binary_search_by_key(&place, |(image, _)| *image) {
+                Ok(at) => at,
+                Err(at) => {
+                    of_row.images.insert(at, (place, [(0.0, 0.0); 3]));
+                    at
+                }
+            };
+            for (sum, score) in of_row.images[at].1.iter_mut().zip(scores(row)) {
                 if let Some(score) = score {
                     *sum = (sum.0 + score, sum.1 + 1.0);
                 }
@@ -125,15 +139,18 @@ impl Sums {
         sums
     }
 
-    /// The mean over all rows of `images`.
-    fn mean(&self, score_idx: usize, images: &[u32]) -> Option<f64> {
+    /// The mean over all rows of the images, each taken so many times.
+    fn mean(&self, score_idx: usize, times: &[f64]) -> Option<f64> {
         let (mut sum, mut num) = (0.0, 0.0);
-        for &image in images {
-            let of_image = self.images[image as usize][score_idx];
-            sum += of_image.0;
-            num += of_image.1;
+        for &(image, of_image) in &self.images {
+            sum += times[image] * of_image[score_idx].0;
+            num += times[image] * of_image[score_idx].1;
         }
         ratio(sum, num)
+    }
+
+    fn means(&self, times: &[f64]) -> [Option<f64>; 3] {
+        [0, 1, 2].map(|score_idx| self.mean(score_idx, times))
     }
 }
 
@@ -148,6 +165,7 @@ mod tests {
             rater: "r".into(),
             characteristic: "Plaque".into(),
             scores,
+            ..MapRow::default()
         }
     }
 

@@ -2,40 +2,70 @@
 
 use crate::Border;
 
-/// For one output position: the input positions that it is made of, and their weights.
-type Taps = Vec<(usize, f64)>;
+/// For each output position of a side: the input positions that it is made of, and their weights.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Taps {
+    /// The taps of position i are `taps[starts[i]..starts[i + 1]]`.
+    starts: Vec<usize>,
+    taps: Vec<(usize, f64)>,
+}
 
 /// Standard deviations after which the antialiasing Gaussian is cut off.
 const TRUNCATE: f64 = 4.0;
 
-/// Resizes bilinearly with half-pixel centers, blurring first along a side that shrinks.
+/// How a side of `from` pixels is brought to `to` pixels, both above zero: bilinearly with half-pixel
+/// centers, blurred first when the side shrinks.
 ///
 /// Output i samples the input at `(i + 0.5) * from / to - 0.5`. A side that shrinks by the factor
 /// f is blurred with a Gaussian of `sigma = (f - 1) / 2`, cut at 4 sigma and normalized.
 ///
-/// # Shapes
-/// `from` and `to` are \[height, width\] above zero, `values` has `from` values row by row.
-///
 /// # Source
 /// Parity with scikit-image `resize(image, to, order=1)` on float images.
-pub(crate) fn resize(values: &[f64], from: [usize; 2], to: [usize; 2], border: Border) -> Vec<f64> {
-    let columns = axis_taps(from[1], to[1], border);
-    let rows = axis_taps(from[0], to[0], border);
-    along_height(&along_width(values, from[1], &columns), to[1], &rows)
+pub(crate) fn axis_taps(from: usize, to: usize, border: Border) -> Taps {
+    let factor = from as f64 / to as f64;
+    let kernel = gaussian_kernel((factor - 1.0) / 2.0);
+    let mut taps = Taps { starts: Vec::with_capacity(to + 1), taps: Vec::with_capacity(2 * to) };
+    taps.starts.push(0);
+    for idx in 0..to {
+        let position = (idx as f64 + 0.5) * factor - 0.5;
+        let low = position.floor();
+        let high_weight = position - low;
+        let ends = [(low as isize, 1.0 - high_weight), (low as isize + 1, high_weight)];
+        for (center, weight) in ends.into_iter().filter(|&(_, weight)| weight > 0.0) {
+            taps.taps.extend(blurred(center, weight, &kernel, from, border));
+        }
+        taps.starts.push(taps.taps.len());
+    }
+    taps
 }
 
-fn along_width(values: &[f64], width: usize, columns: &[Taps]) -> Vec<f64> {
-    let at = |row: &[f64], taps: &Taps| taps.iter().map(|&(idx, weight)| weight * row[idx]).sum();
-    values
-        .chunks_exact(width)
-        .flat_map(|row| columns.iter().map(move |taps| at(row, taps)))
-        .collect()
+impl Taps {
+    /// Number of output positions.
+    fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The taps of the output position `idx`.
+    pub fn of(&self, idx: usize) -> &[(usize, f64)] {
+        &self.taps[self.starts[idx]..self.starts[idx + 1]]
+    }
 }
 
-fn along_height(values: &[f64], width: usize, rows: &[Taps]) -> Vec<f64> {
+/// Resizes each row of `width` values.
+pub(crate) fn along_width(values: &[f64], width: usize, columns: &Taps) -> Vec<f64> {
+    let mut resized = Vec::with_capacity(values.len() / width * columns.len());
+    for row in values.chunks_exact(width) {
+        let at = |idx| columns.of(idx).iter().map(|&(idx, weight)| weight * row[idx]).sum::<f64>();
+        resized.extend((0..columns.len()).map(at));
+    }
+    resized
+}
+
+/// Resizes each column of `values`, which holds rows of `width` values.
+pub(crate) fn along_height(values: &[f64], width: usize, rows: &Taps) -> Vec<f64> {
     let mut resized = vec![0.0; rows.len() * width];
-    for (row, taps) in resized.chunks_exact_mut(width).zip(rows) {
-        for &(idx, weight) in taps {
+    for (row_idx, row) in resized.chunks_exact_mut(width).enumerate() {
+        for &(idx, weight) in rows.of(row_idx) {
             for (sum, value) in row.iter_mut().zip(&values[idx * width..]) {
                 *sum += weight * value;
             }
@@ -44,30 +74,19 @@ fn along_height(values: &[f64], width: usize, rows: &[Taps]) -> Vec<f64> {
     resized
 }
 
-fn axis_taps(from: usize, to: usize, border: Border) -> Vec<Taps> {
-    let factor = from as f64 / to as f64;
-    let kernel = gaussian_kernel((factor - 1.0) / 2.0);
-    (0..to)
-        .map(|idx| {
-            let position = (idx as f64 + 0.5) * factor - 0.5;
-            let low = position.floor();
-            let high_weight = position - low;
-            let ends = [(low as isize, 1.0 - high_weight), (low as isize + 1, high_weight)];
-            let ends = ends.into_iter().filter(|&(_, weight)| weight > 0.0);
-            ends.flat_map(|(center, weight)| blurred(center, weight, &kernel, from, border))
-                .collect()
-        })
-        .collect()
-}
-
 /// Taps of the blurred input at `center`, each times `weight`.
-fn blurred(center: isize, weight: f64, kernel: &[f64], len: usize, border: Border) -> Taps {
+fn blurred(
+    center: isize,
+    weight: f64,
+    kernel: &[f64],
+    len: usize,
+    border: Border,
+) -> impl Iterator<Item = (usize, f64)> {
     let center = inside(center, len, border) as isize;
     let radius = (kernel.len() / 2) as isize;
     (-radius..=radius)
         .zip(kernel)
-        .map(|(offset, tap)| (inside(center + offset, len, border), weight * tap))
-        .collect()
+        .map(move |(offset, tap)| (inside(center + offset, len, border), weight * tap))
 }
 
 /// A Gaussian that sums to one; a single 1 where there is nothing to blur.
@@ -97,6 +116,11 @@ fn inside(idx: isize, len: usize, border: Border) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn resize(values: &[f64], from: [usize; 2], to: [usize; 2], border: Border) -> Vec<f64> {
+        let [rows, columns] = [0, 1].map(|side| axis_taps(from[side], to[side], border));
+        along_height(&along_width(values, from[1], &columns), to[1], &rows)
+    }
 
     #[test]
     fn doubling_two_values_mirrors_at_the_border() {

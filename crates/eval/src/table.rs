@@ -1,13 +1,13 @@
 //! The tables of one network: diagnosis by class, explanation by characteristic.
 
 use crate::{
-    Average, Averaging, ClassScores, ConfusionMatrix, EvalError, FuzzyScores, MapTable, OneVsRest,
-    Score, UnionAverage,
+    Average, Averaging, ClassScores, ConfusionMatrix, EvalError, FuzzyScores, LocalizationScores,
+    LocalizationTable, MapTable, OneVsRest, Score, UnionAverage,
 };
 use std::collections::BTreeMap;
 
 /// One map against one mask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MapRow {
     /// The image that both belong to.
     pub image_id: String,
@@ -17,6 +17,24 @@ pub struct MapRow {
     pub characteristic: String,
     /// How well they agree.
     pub scores: FuzzyScores,
+    /// How well the order of the map's pixels agrees with the mask, where that was asked for.
+    pub localization: Option<LocalizationScores>,
+}
+
+impl MapRow {
+    /// The scores beyond Table 6, by name; none where they were not asked for.
+    pub fn localization(&self) -> Option<[(&'static str, Option<f64>); 6]> {
+        let FuzzyScores { iou, negative_predictive_value, .. } = self.scores;
+        let LocalizationScores { pointing, rank_accuracy, top_k_iou, auc } = self.localization?;
+        Some([
+            ("iou", iou),
+            ("negative_predictive_value", negative_predictive_value),
+            ("pointing", pointing),
+            ("rank_accuracy", rank_accuracy),
+            ("top_k_iou", top_k_iou),
+            ("auc", auc),
+        ])
+    }
 }
 
 /// Diagnosis scores of one network.
@@ -34,6 +52,34 @@ pub struct DiagnosisTable {
 pub fn map_table(rows: &[MapRow]) -> MapTable {
     let (average, union_average) = (Average::Mean, UnionAverage::Rows);
     Averaging { average, union_average, gold: &BTreeMap::new() }.table(rows)
+}
+
+/// Averages the scores beyond Table 6 by characteristic, as [`map_table`]; empty where no row has
+/// them.
+pub fn localization_table(rows: &[MapRow]) -> LocalizationTable {
+    if rows.iter().all(|row| row.localization.is_none()) {
+        return LocalizationTable::new();
+    }
+    by_characteristic(rows, |rows| {
+        let mut values: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
+        for (name, value) in rows.iter().filter_map(|row| row.localization()).flatten() {
+            values.entry(name.to_string()).or_default().push(value);
+        }
+        values.into_iter().map(|(name, values)| (name, Score::over(&values))).collect()
+    })
+}
+
+/// What `average` makes of the rows of each characteristic, in the order of image and rater.
+pub(crate) fn by_characteristic<T>(
+    rows: &[MapRow],
+    average: impl Fn(&[&MapRow]) -> T,
+) -> BTreeMap<String, T> {
+    let mut ordered: Vec<&MapRow> = rows.iter().collect();
+    ordered.sort_by_key(|row| (&row.characteristic, &row.image_id, &row.rater));
+    ordered
+        .chunk_by(|a, b| a.characteristic == b.characteristic)
+        .map(|rows| (rows[0].characteristic.clone(), average(rows)))
+        .collect()
 }
 
 /// Scores one network's diagnoses (Table 5).
@@ -96,6 +142,7 @@ mod tests {
             rater: rater.into(),
             characteristic: characteristic.into(),
             scores,
+            ..MapRow::default()
         }
     }
 
@@ -115,6 +162,20 @@ mod tests {
         assert_eq!((table["Plaque"].mass.n, table["Plaque"].mass.mean), (4, Some(0.5)));
         assert_eq!((table["Plaque"].sensitivity.n, table["Plaque"].sensitivity.undefined), (0, 4));
         assert_eq!((table[UNION].f1.mean, table[UNION].f1.std), (Some(0.75), None));
+    }
+
+    #[test]
+    fn scores_beyond_table_6_are_averaged_where_there_are_some() {
+        let mut rows = [row("a", "derm1", "Plaque", None), row("b", "derm1", "Plaque", None)];
+        assert!(localization_table(&rows).is_empty());
+        for (row, auc) in rows.iter_mut().zip([Some(0.5), None]) {
+            row.localization = Some(LocalizationScores { auc, ..LocalizationScores::default() });
+            row.scores.iou = Some(0.25);
+        }
+        let table = localization_table(&rows);
+        let (auc, iou) = (&table["Plaque"]["auc"], &table["Plaque"]["iou"]);
+        assert_eq!((auc.mean, auc.n, auc.undefined), (Some(0.5), 1, 1));
+        assert_eq!((iou.mean, iou.n, table["Plaque"]["pointing"].undefined), (Some(0.25), 2, 2));
     }
 
     #[test]

@@ -94,6 +94,13 @@ impl Explainer {
         Ok(Self { network: network.valid(), method, settings, layer: layer.to_string() })
     }
 
+    /// The same method and layer for another network of the same kind, for example with other
+    /// weights.
+    pub fn with_network(&self, network: &Network) -> Self {
+        let Self { method, settings, ref layer, .. } = *self;
+        Self { network: network.valid(), method, settings, layer: layer.clone() }
+    }
+
     /// The method.
     pub fn method(&self) -> Method {
         self.method

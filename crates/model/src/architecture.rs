@@ -77,6 +77,11 @@ impl Architecture {
         }
     }
 
+    /// torchvision's name of the matrix of the linear layer.
+    pub fn head_matrix(self) -> &'static str {
+        if self.is_resnet() { "fc.weight" } else { "classifier.1.weight" }
+    }
+
     /// Whether it is a ResNet; else it is an EfficientNet.
     pub fn is_resnet(self) -> bool {
         matches!(self.plan(), Plan::ResNet(_))

@@ -16,6 +16,7 @@ mod misfit;
 mod network;
 mod parameter;
 mod resnet;
+mod stage;
 mod trainable;
 mod weight_names;
 mod weights;
@@ -33,8 +34,10 @@ pub use misfit::{Misfit, Misshapen};
 pub use network::{Network, NetworkConfig, Padding, Variant};
 pub use parameter::ParameterPath;
 pub use resnet::ResNet;
+pub use stage::{replace_stages, stages};
 pub use trainable::{BatchNormMode, PRESETS, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,
+    NamedTensor, WeightsError, export_weights, import_partial, import_weights, is_counter,
+    with_counters,
 };

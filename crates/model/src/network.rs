@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a ResNet strides, and its batch normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,7 @@ pub enum Padding {
     Torchvision,
     /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
     /// above and left and the rest below and right. Differs for even sizes where there is a stride.
+    /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
     Tf,
 }
 
@@ -55,6 +57,9 @@ pub struct NetworkConfig {
     pub input_size: [usize; 2],
 }
 
+/// Names of the scale of a head's batch normalization.
+const HEAD_NORMS: [&str; 2] = ["fc_bn.weight", "classifier.0.weight"];
+
 impl NetworkConfig {
     /// The network as torchvision builds it.
     pub const fn torchvision(architecture: Architecture, num_classes: usize) -> Self {
@@ -67,6 +72,34 @@ impl NetworkConfig {
             last_stride: 2,
             input_size: [224, 224],
         }
+    }
+
+    /// The network of torchvision's kind whose head has the shapes that `shapes` gives for
+    /// torchvision's names; `None` without the matrix [`Architecture::head_matrix`].
+    ///
+    /// A head on all cells of the last feature maps does not tell how high and wide they are:
+    /// `input_size` is then that of an image whose cells make one column.
+    pub fn of_shapes(
+        architecture: Architecture,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Option<Self> {
+        let &[num_classes, num_inputs] = shapes.get(architecture.head_matrix())?.as_slice() else {
+            return None;
+        };
+        if num_classes == 0 {
+            return None;
+        }
+        let has_norm = HEAD_NORMS.iter().any(|name| shapes.contains_key(*name));
+        let torchvision = Self::torchvision(architecture, num_classes);
+        let num_features = architecture.num_features();
+        Some(match num_inputs == num_features {
+            true if has_norm => Self { head: Head::GapBn, ..torchvision },
+            true => torchvision,
+            false => {
+                let num_cells = (num_inputs / num_features).max(1);
+                Self { head: Head::Flatten, input_size: [32 * num_cells, 32], ..torchvision }
+            }
+        })
     }
 
     /// `[height, width]` of the last feature maps for images of `size` pixels.

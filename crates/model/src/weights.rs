@@ -93,7 +93,7 @@ pub fn import_partial(
 
 /// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
 /// normalization. Nothing reads it unless the statistics are plain averages.
-pub(crate) fn is_counter(name: &str) -> bool {
+pub fn is_counter(name: &str) -> bool {
     name.ends_with(COUNTER)
 }
 

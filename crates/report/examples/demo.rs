@@ -175,6 +175,8 @@ fn gallery_item(idx: usize) -> GalleryItem {
             let inside = if blob(col, row, 0.0, 64.0) > 0.0 { 0.55 } else { 0.0 };
             mix(skin(col, row), [0.0, 158.0, 255.0], inside)
         }),
+        agreement: Some(0.5),
+        other_heatmaps: Vec::new(),
         heatmap_overlay_jpeg: jpeg(|col, row| {
             let heat = blob(col, row, 30.0, 110.0);
             mix(skin(col, row), [255.0, 220.0 - 160.0 * heat, 0.0], 0.75 * heat)

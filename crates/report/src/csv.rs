@@ -1,7 +1,7 @@
 //! Every table as CSV: a row for each number, in full precision.
 
 use crate::input::ReportInput;
-use dermx_eval::{EvalRecord, MapTable, Score, UNION};
+use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, Score, UNION};
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
@@ -51,6 +51,11 @@ pub fn files(input: &ReportInput) -> Vec<(String, String)> {
         ("table_5", table_5(input)),
         ("confusion", confusion(input)),
         ("table_6", table_6(input)),
+        ("randomization", randomization(input)),
+        ("faithfulness", faithfulness(input)),
+        ("localization", localization(input)),
+        ("by", by(input)),
+        ("comparisons", comparisons(input)),
         ("gallery", gallery(input)),
     ];
     let with_rows = files.into_iter().filter(|(_, csv)| csv.0.lines().count() > 1);
@@ -166,11 +171,119 @@ fn table_6(input: &ReportInput) -> Csv {
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
             for (name, scores) in table {
-                csv.score(&[&seed, map, name, "f1"], &scores.f1);
-                csv.score(&[&seed, map, name, "sensitivity"], &scores.sensitivity);
-                csv.score(&[&seed, map, name, "specificity"], &scores.specificity);
-                csv.score(&[&seed, map, name, "mass"], &scores.mass);
+                map_scores(&mut csv, &[&seed, map, name], scores);
             }
+        }
+    }
+    csv
+}
+
+fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
+    let MapScores { f1, sensitivity, specificity, mass } = scores;
+    for (name, score) in
+        [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
+    {
+        csv.score(&[keys, &[name]].concat(), score);
+    }
+}
+
+fn randomization(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "random", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (name, scores) in &record.randomization {
+            map_scores(&mut csv, &[&seed, name], &scores.union);
+            csv.score(&[&seed, name, "rank_correlation"], &scores.rank_correlation);
+        }
+    }
+    csv
+}
+
+fn faithfulness(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        for (map, scores) in &record.faithfulness {
+            csv.score(&[&seed, map, "deletion"], &scores.deletion);
+            csv.score(&[&seed, map, "insertion"], &scores.insertion);
+            csv.score(&[&seed, map, "road"], &scores.road);
+        }
+    }
+    csv
+}
+
+fn localization(input: &ReportInput) -> Csv {
+    let mut csv =
+        Csv::new(&["seed", "map", "characteristic", "score", "mean", "std", "n", "undefined"]);
+    for (seed, record) in records(input) {
+        let baselines = record.localization_baselines.iter();
+        let tables = std::iter::once((NETWORK, &record.localization))
+            .chain(baselines.map(|(name, table)| (name.as_str(), table)))
+            .chain([("raters", &record.localization_ceiling)]);
+        for (map, table) in tables {
+            for (name, scores) in table {
+                for (score_name, score) in scores {
+                    csv.score(&[&seed, map, name, score_name], score);
+                }
+            }
+        }
+    }
+    csv
+}
+
+/// Rows with too few images have their number of images and no score.
+fn by(input: &ReportInput) -> Csv {
+    let keys = ["seed", "variable", "value", "characteristic", "images", "score"];
+    let mut csv = Csv::new(&[&keys[..], &["mean", "std", "n", "undefined"]].concat());
+    for (seed, record) in records(input) {
+        for (variable, parts) in &record.by {
+            for (value, part) in parts {
+                for (name, row) in &part.table_6 {
+                    let images = row.images.to_string();
+                    let keys: [&str; 5] = [&seed, variable, value, name, &images];
+                    let Some(scores) = &row.scores else {
+                        csv.row(&[&keys[..], &["too few", "", "", "", ""]].concat());
+                        continue;
+                    };
+                    for (score_name, score) in [
+                        ("f1", &scores.f1),
+                        ("sensitivity", &scores.sensitivity),
+                        ("specificity", &scores.specificity),
+                        ("mass", &scores.mass),
+                    ] {
+                        csv.score(&[&keys[..], &[score_name]].concat(), score);
+                    }
+                }
+            }
+        }
+    }
+    csv
+}
+
+fn comparisons(input: &ReportInput) -> Csv {
+    let mut csv = Csv::new(&[
+        "first",
+        "second",
+        "score",
+        "characteristic",
+        "images",
+        "unpaired",
+        "mean_first",
+        "mean_second",
+        "difference",
+        "low",
+        "high",
+        "effect",
+        "p",
+        "p_holm",
+    ]);
+    for Comparison { sides: [first, second], f1, accuracy } in &input.evaluation.comparisons {
+        let rows = f1.iter().map(|(name, paired)| ("f1", name.as_str(), paired));
+        for (score, name, of) in rows.chain(accuracy.iter().map(|of| ("accuracy", "", of))) {
+            let names = [first, second, score, name].map(str::to_owned);
+            let counts = [of.images, of.unpaired].map(|count| count.to_string());
+            let [low, high] = of.interval.map_or([None; 2], |bounds| bounds.map(Some));
+            let numbers =
+                [of.first, of.second, of.difference, low, high, of.effect, of.p, of.p_holm];
+            csv.row(&[&names[..], &counts, &numbers.map(number)].concat());
         }
     }
     csv
@@ -186,6 +299,7 @@ fn gallery(input: &ReportInput) -> Csv {
         "num_raters",
         "union_f1",
         "union_mass",
+        "agreement",
     ]);
     for item in &input.gallery {
         csv.row(&[
@@ -197,6 +311,7 @@ fn gallery(input: &ReportInput) -> Csv {
             item.num_raters.to_string(),
             number(item.union_f1),
             number(item.union_mass),
+            number(item.agreement),
         ]);
     }
     csv

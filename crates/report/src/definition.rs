@@ -25,7 +25,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 10] = [
+pub const DEFINITIONS: [Definition; 19] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -58,7 +58,39 @@ pub const DEFINITIONS: [Definition; 10] = [
         "Mass (share inside the mask)",
         "Σ A S / Σ A",
         "the map is empty",
-        "energy-based pointing game, Wang et al. 2020 (Score-CAM)",
+        "precision; energy-based pointing game, Wang et al. 2020 (Score-CAM); relevance mass \
+         accuracy, Arras et al. 2022",
+    ),
+    share(
+        "Pointing game",
+        "1 if the highest pixel lies in the mask, else 0; the share of the highest ones where they tie",
+        "map or mask is empty",
+        "Zhang et al. 2018",
+    ),
+    share(
+        "Rank accuracy",
+        "share of the |S| highest pixels that lies in the mask",
+        "map or mask is empty",
+        "Arras et al. 2022",
+    ),
+    share(
+        "Top-k IoU",
+        "i / (2 |S| − i), with i of the |S| highest pixels in the mask",
+        "map or mask is empty",
+        "as the top-k intersection of Quantus",
+    ),
+    share(
+        "AUC",
+        "probability that a pixel inside is higher than one outside, ties half; chance is 0.5",
+        "the map is empty, or the mask is empty or full",
+        "Fawcett 2006",
+    ),
+    share("Fuzzy IoU", "Σ min(A, S) / Σ max(A, S)", "map and mask are both empty", APPENDIX),
+    share(
+        "NPV (negative predictive value)",
+        "Σ min(1 − A, 1 − S) / Σ (1 − A)",
+        "the map is 1 everywhere",
+        APPENDIX,
     ),
     Definition {
         name: "Skill",
@@ -68,6 +100,32 @@ pub const DEFINITIONS: [Definition; 10] = [
         better: "higher",
         undefined: "raters do no better than the baseline",
         source: "skill score, as in forecast verification (Murphy 1988)",
+    },
+    Definition {
+        name: "Correlation",
+        equation: "Spearman's rank correlation of the cells of two maps, mean over images",
+        range: "−1 to 1",
+        better: "near 0 for random weights",
+        undefined: "one of the maps is constant",
+        source: "cascading randomization, Adebayo et al. 2018",
+    },
+    Definition {
+        name: "Deletion, insertion",
+        equation: "area under the probability of the explained class while pixels become the mean \
+                   color, or those of a blurred image become sharp, the most relevant first",
+        range: "0 to 1",
+        better: "deletion lower, insertion higher",
+        undefined: "never",
+        source: "Petsiuk et al. 2018 (RISE)",
+    },
+    Definition {
+        name: "ROAD",
+        equation: "mean over 10 to 90 percent of pixels of (P without the least relevant − P \
+                   without the most relevant) / 2, filled in from around them with noise",
+        range: "−1/2 to 1/2",
+        better: "higher",
+        undefined: "never",
+        source: "Rong et al. 2022",
     },
 ];
 

@@ -22,12 +22,15 @@ pub struct Item {
     union_mass: String,
     /// Key to sort by; undefined sorts last.
     sort_f1: String,
+    agreement: String,
+    /// Key to sort by; undefined sorts last.
+    sort_agreement: String,
     pictures: Vec<Picture>,
 }
 
 #[derive(Debug, Serialize)]
 struct Picture {
-    label: &'static str,
+    label: String,
     alt: String,
     path: String,
     base64: String,
@@ -53,7 +56,7 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
     items
         .flat_map(|(idx, item)| {
             let pictures = pictures(item).into_iter();
-            pictures.map(move |(name, .., jpeg)| (path(idx, item, name), jpeg.to_vec()))
+            pictures.map(move |(name, .., jpeg)| (path(idx, item, &name), jpeg.to_vec()))
         })
         .collect()
 }
@@ -69,9 +72,9 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
             });
         }
         Ok(Picture {
-            label,
             alt: format!("{label}, image {}", item.image_id),
-            path: path(idx, item, name),
+            label,
+            path: path(idx, item, &name),
             base64: STANDARD.encode(jpeg),
         })
     });
@@ -90,17 +93,28 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
         union_f1: decimal_or_undefined(item.union_f1),
         union_mass: decimal_or_undefined(item.union_mass),
         sort_f1: item.union_f1.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
+        agreement: decimal_or_undefined(item.agreement),
+        sort_agreement: item.agreement.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
         pictures: pictures.collect::<Result<_, _>>()?,
     })
 }
 
-/// File name part, label, input field and bytes of the three pictures.
-fn pictures(item: &GalleryItem) -> [(&'static str, &'static str, &'static str, &[u8]); 3] {
-    [
+/// File name part, label, input field and bytes of the pictures: three, and one more for each other
+/// network.
+fn pictures(item: &GalleryItem) -> Vec<(String, String, &'static str, &[u8])> {
+    let own = [
         ("photo", "Photo", "photo_jpeg", &item.photo_jpeg),
         ("masks", "Experts' union", "mask_overlay_jpeg", &item.mask_overlay_jpeg),
         ("heatmap", "Heat map", "heatmap_overlay_jpeg", &item.heatmap_overlay_jpeg),
-    ]
+    ];
+    let own = own.map(|(name, label, field, jpeg)| {
+        (name.to_owned(), label.to_owned(), field, jpeg.as_slice())
+    });
+    let others = item.other_heatmaps.iter().enumerate().map(|(idx, (network, jpeg))| {
+        let name = format!("heatmap_{}", idx + 2);
+        (name, format!("Heat map of {network}"), "other_heatmaps", jpeg.as_slice())
+    });
+    own.into_iter().chain(others).collect()
 }
 
 /// A path that any file system and any Markdown reader takes; the number keeps it unique.

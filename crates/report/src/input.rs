@@ -67,10 +67,14 @@ pub struct GalleryItem {
     pub union_f1: Option<f64>,
     /// Share of the heat map's mass inside that union; `None` where undefined.
     pub union_mass: Option<f64>,
+    /// Mean F1 of the raters' outlines, two by two; `None` below two raters.
+    pub agreement: Option<f64>,
     /// The photo, as a JPEG file.
     pub photo_jpeg: Vec<u8>,
     /// The photo under the union of the raters' masks, as a JPEG file.
     pub mask_overlay_jpeg: Vec<u8>,
     /// The photo under the heat map, as a JPEG file.
     pub heatmap_overlay_jpeg: Vec<u8>,
+    /// The same for other networks, each with its name.
+    pub other_heatmaps: Vec<(String, Vec<u8>)>,
 }

@@ -4,6 +4,7 @@
 //! [`render`] turns a [`ReportInput`] into files in memory; the caller writes them.
 
 mod axis;
+mod beyond;
 mod card;
 mod chart;
 mod comparison;
@@ -14,6 +15,7 @@ mod gallery;
 mod input;
 mod matrix;
 mod page;
+mod sanity;
 mod score_text;
 mod table;
 mod template;

@@ -1,5 +1,6 @@
 //! From the input to the files of a report.
 
+use crate::beyond;
 use crate::card::{Card, cards};
 use crate::chart::{Chart, charts};
 use crate::comparison::{CAVEAT, Verdict, verdict};
@@ -39,6 +40,7 @@ struct Page {
     table_5: Option<Table>,
     matrices: Vec<Figure>,
     table_6: Option<Table>,
+    beyond: Vec<Table>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
     reading: &'static [(&'static str, &'static str)],
@@ -58,7 +60,7 @@ struct Figure {
 
 /// Renders a report; the same input gives the same bytes.
 ///
-/// Files: `index.html` (self-contained, fetches nothing, needs no script), `report.md`,
+/// Files: `index.html` (self-contained, fetches nothing; a script sorts the gallery), `report.md`,
 /// `tables/*.csv`, and what the Markdown shows: `figures/*.svg`, `gallery/*.jpg`.
 ///
 /// # Errors
@@ -99,6 +101,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         table_5: table_5(record),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
         table_6: table_6(input),
+        beyond: beyond::tables(record),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),
         reading: &READING,

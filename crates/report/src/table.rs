@@ -40,8 +40,9 @@ struct Row {
     is_summary: bool,
 }
 
+/// What a table shows in one place.
 #[derive(Debug, Default, Serialize)]
-struct Cell {
+pub struct Cell {
     text: String,
     spread: String,
     note: String,
@@ -51,7 +52,7 @@ struct Cell {
 
 impl Table {
     /// Columns from (group, labels); the first holds the headings of the rows.
-    fn new(caption: String, groups: &[(&str, &[&str])]) -> Self {
+    pub fn new(caption: String, groups: &[(&str, &[&str])]) -> Self {
         let mut table = Self { caption, groups: vec![], columns: vec![], rows: vec![] };
         for (group, labels) in groups {
             table.groups.push(Group { label: (*group).to_owned(), span: labels.len() });
@@ -69,7 +70,8 @@ impl Table {
         table
     }
 
-    fn push(&mut self, heading: &str, mut cells: Vec<Cell>, is_summary: bool) {
+    /// Adds a row.
+    pub fn push(&mut self, heading: &str, mut cells: Vec<Cell>, is_summary: bool) {
         for (cell, column) in cells.iter_mut().zip(self.columns.iter().skip(1)) {
             cell.starts_group = column.starts_group;
         }
@@ -78,11 +80,15 @@ impl Table {
 }
 
 impl Cell {
-    fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    fn score(score: Option<&Score>) -> Self {
+    pub fn with_spread(text: String, spread: String) -> Self {
+        Self { text, spread, ..Self::default() }
+    }
+
+    pub fn score(score: Option<&Score>) -> Self {
         let Some(score) = score else { return Self::text(ABSENT) };
         let ScoreText { mean, spread, note } = ScoreText::new(score);
         Self { text: mean, spread, note, ..Self::default() }

@@ -3,20 +3,22 @@
   const list = document.getElementById("gallery-items");
   const count = document.getElementById("gallery-count");
   const items = [...list.children];
-  const byF1 = (sign) => (a, b) => {
-    const [x, y] = [a.dataset.f1, b.dataset.f1];
+  const by = (key, sign) => (a, b) => {
+    const [x, y] = [a.dataset[key], b.dataset[key]];
     if (x === "" || y === "") return (x === "") - (y === "");
     return sign * (x - y);
   };
   const update = () => {
-    const { gold, result, order } = controls.elements;
+    const { gold, result, agreement, order } = controls.elements;
+    const [key, way] = order.value.split(" ");
     const shown = items.filter((item) => {
       const hit = (!gold.value || item.dataset.gold === gold.value)
-        && (!result.value || item.dataset.result === result.value);
+        && (!result.value || item.dataset.result === result.value)
+        && (!agreement.value || Number(item.dataset.agreement) >= agreement.value);
       item.hidden = !hit;
       return hit;
     });
-    const sorted = order.value ? [...items].sort(byF1(order.value === "up" ? 1 : -1)) : items;
+    const sorted = key ? [...items].sort(by(key, way === "up" ? 1 : -1)) : items;
     list.append(...sorted);
     count.textContent = `${shown.length} of ${items.length} shown`;
   };

@@ -1,22 +1,26 @@
 //! Checkpoints that are whole or not there.
 
 use crate::error::TrainError;
-use crate::file::sync_folder;
+use crate::file::{Disk, FileCall, FileSystem};
+use crate::fingerprint::{Fingerprint, differences};
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
 use crate::validation::ValidationMetrics;
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const KEPT: &str = "kept.safetensors";
 const STATE: &str = "state.json";
 const MANIFEST: &str = "manifest.json";
+
+/// The name of a checkpoint that is not whole yet.
+const UNFINISHED: &str = ".saving";
 
 /// Number of checkpoints that are kept: the newest, and one to fall back to.
 const NUM_KEPT: usize = 2;
@@ -65,7 +69,7 @@ impl EpochSums {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
     /// What was trained, as the caller describes it; a run goes on only from its own checkpoints.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// Number of finished epochs.
     pub epochs_done: u32,
     /// Number of finished steps in the epoch after those.
@@ -98,19 +102,36 @@ pub struct Checkpoint {
     pub kept: BTreeMap<String, NamedTensor>,
 }
 
+/// A checkpoint to go on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// The newest checkpoint that is whole.
+    pub checkpoint: Checkpoint,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What is wrong with each newer one.
+    pub damaged: Vec<String>,
+}
+
 /// The checkpoints of one run: folders whose manifest holds a BLAKE3 hash of every file.
 ///
 /// A checkpoint is written under another name, synced, and renamed; a reader takes the newest whose
-/// hashes are right and falls back to the one before it.
+/// hashes are right and falls back to the one before it. One process at a time may save.
 #[derive(Debug, Clone)]
 pub struct CheckpointStore {
     folder: PathBuf,
+    files: Arc<dyn FileSystem>,
 }
 
 impl CheckpointStore {
     /// The checkpoints in `folder`, which is made with the first of them.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self::with_files(folder, Arc::new(Disk))
+    }
+
+    /// As [`Self::new`]; everything that changes a file goes through `files`.
+    pub fn with_files(folder: impl Into<PathBuf>, files: Arc<dyn FileSystem>) -> Self {
+        Self { folder: folder.into(), files }
     }
 
     /// Saves `checkpoint` and then removes all but the newest two.
@@ -122,46 +143,56 @@ impl CheckpointStore {
         let name = format!("epoch-{:05}-step-{:06}", state.epochs_done, state.steps_done);
         let target = self.folder.join(name);
         if read_checkpoint(&target).is_ok_and(|saved| saved == *checkpoint) {
-            return Ok(());
+            return self.prune(&target);
         }
-        let unfinished = self.folder.join(format!(".saving-{}", std::process::id()));
-        remove_folder(&unfinished)?;
-        fs::create_dir_all(&unfinished).map_err(|error| TrainError::io(&unfinished, error))?;
-        write_files(&unfinished, checkpoint)?;
-        remove_folder(&target)?;
-        fs::rename(&unfinished, &target).map_err(|error| TrainError::io(&target, error))?;
-        sync_folder(&self.folder)?;
-        self.prune()
+        if !self.folder.exists() {
+            self.call(FileCall::CreateFolder(&self.folder))?;
+            self.call(FileCall::SyncFolder(self.folder.parent().unwrap_or(Path::new("."))))?;
+        }
+        let unfinished = self.folder.join(UNFINISHED);
+        self.remove(&unfinished)?;
+        self.call(FileCall::CreateFolder(&unfinished))?;
+        self.write_files(&unfinished, checkpoint)?;
+        self.remove(&target)?;
+        self.call(FileCall::Rename(&unfinished, &target))?;
+        self.call(FileCall::SyncFolder(&self.folder))?;
+        self.prune(&target)
     }
 
     /// The newest checkpoint that is whole; `None` when there is none at all.
     ///
     /// # Errors
-    /// There are checkpoints and none is whole, or the newest whole one is of another run.
-    pub fn latest(&self, fingerprint: &str) -> Result<Option<Checkpoint>, TrainError> {
-        let mut first_failure = None;
-        for path in self.list()?.into_iter().rev() {
-            match read_checkpoint(&path) {
-                Ok(found) if found.state.fingerprint == fingerprint => return Ok(Some(found)),
-                Ok(found) => {
-                    return Err(TrainError::Checkpoint {
-                        path,
-                        message: format!(
-                            "belongs to another run (fingerprint {}, expected {fingerprint})",
-                            found.state.fingerprint
-                        ),
-                    });
+    /// There are checkpoints and none is whole, or the newest whole one is of another run, of which
+    /// the error says in what it differs from `fingerprint`.
+    pub fn latest(&self, fingerprint: &Fingerprint) -> Result<Option<Latest>, TrainError> {
+        let folders = self.list()?;
+        let mut damaged = Vec::new();
+        for folder in folders.into_iter().rev() {
+            match read_checkpoint(&folder) {
+                Ok(checkpoint) => {
+                    let differences = differences(&checkpoint.state.fingerprint, fingerprint);
+                    if !differences.is_empty() {
+                        return Err(TrainError::OtherRun { path: folder, differences });
+                    }
+                    return Ok(Some(Latest { checkpoint, folder, damaged }));
                 }
-                Err(failure) => {
-                    first_failure.get_or_insert(failure);
+                Err(TrainError::Checkpoint { path, message }) => {
+                    damaged.push(format!("{}: {message}", path.display()));
                 }
+                Err(error) => return Err(error),
             }
         }
-        first_failure.map_or(Ok(None), Err)
+        match damaged.is_empty() {
+            true => Ok(None),
+            false => Err(TrainError::NoCheckpoint { path: self.folder.clone(), damaged }),
+        }
     }
 
-    /// Checkpoint folders from oldest to newest.
-    fn list(&self) -> Result<Vec<PathBuf>, TrainError> {
+    /// The folders of all checkpoints, whole or not, from oldest to newest.
+    ///
+    /// # Errors
+    /// The folder of the checkpoints cannot be read; that it is not there is no error.
+    pub fn list(&self) -> Result<Vec<PathBuf>, TrainError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -179,54 +210,80 @@ impl CheckpointStore {
         Ok(folders)
     }
 
-    fn prune(&self) -> Result<(), TrainError> {
-        let folders = self.list()?;
-        folders.iter().rev().skip(NUM_KEPT).try_for_each(|folder| remove_folder(folder))
+    /// Removes what an interrupted save has left: the run now stands at the checkpoint in `newest`.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn clean(&self, newest: &Path) -> Result<(), TrainError> {
+        self.remove(&self.folder.join(UNFINISHED))?;
+        self.prune(newest)
+    }
+
+    /// Removes what is older than the two checkpoints up to `newest`, and what claims to be newer:
+    /// the run has found that damaged, and stands at `newest`.
+    fn prune(&self, newest: &Path) -> Result<(), TrainError> {
+        let (mut kept, newer): (Vec<_>, Vec<_>) =
+            self.list()?.into_iter().partition(|folder| folder.as_path() <= newest);
+        let num_old = kept.len().saturating_sub(NUM_KEPT);
+        let unwanted = kept.drain(..num_old).chain(newer);
+        unwanted.into_iter().try_for_each(|folder| self.remove(&folder))
+    }
+
+    fn write_files(&self, folder: &Path, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let mut files = vec![
+            (WEIGHTS, write_safetensors(&checkpoint.weights)?),
+            (OPTIMIZER, write_safetensors(&checkpoint.optimizer)?),
+            (STATE, to_json(folder, &checkpoint.state)?),
+        ];
+        if !checkpoint.kept.is_empty() {
+            files.push((KEPT, write_safetensors(&checkpoint.kept)?));
+        }
+        let hashes: BTreeMap<&str, String> =
+            files.iter().map(|(name, bytes)| (*name, blake3::hash(bytes).to_string())).collect();
+        let manifest = to_json(folder, &hashes)?;
+        for (name, bytes) in
+            files.iter().map(|(name, bytes)| (*name, bytes)).chain([(MANIFEST, &manifest)])
+        {
+            let path = folder.join(name);
+            self.call(FileCall::Write(&path, bytes))?;
+            self.call(FileCall::SyncFile(&path))?;
+        }
+        self.call(FileCall::SyncFolder(folder))
+    }
+
+    fn remove(&self, folder: &Path) -> Result<(), TrainError> {
+        if folder.exists() { self.call(FileCall::RemoveFolder(folder)) } else { Ok(()) }
+    }
+
+    fn call(&self, call: FileCall<'_>) -> Result<(), TrainError> {
+        let path = call.path();
+        self.files
+            .call(call)
+            .map_err(|source| TrainError::Save { path: path.to_path_buf(), source })
     }
 }
 
-fn write_files(folder: &Path, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-    let state = serde_json::to_vec_pretty(&checkpoint.state)
-        .map_err(|error| TrainError::io(folder, error.into()))?;
-    let mut files = vec![
-        (WEIGHTS, write_safetensors(&checkpoint.weights)?),
-        (OPTIMIZER, write_safetensors(&checkpoint.optimizer)?),
-        (STATE, state),
-    ];
-    if !checkpoint.kept.is_empty() {
-        files.push((KEPT, write_safetensors(&checkpoint.kept)?));
-    }
-    let mut hashes = BTreeMap::new();
-    for (name, bytes) in &files {
-        write_synced(&folder.join(name), bytes)?;
-        hashes.insert(*name, blake3::hash(bytes).to_string());
-    }
-    let manifest =
-        serde_json::to_vec_pretty(&hashes).map_err(|error| TrainError::io(folder, error.into()))?;
-    write_synced(&folder.join(MANIFEST), &manifest)?;
-    sync_folder(folder)
+fn to_json(folder: &Path, value: &impl Serialize) -> Result<Vec<u8>, TrainError> {
+    serde_json::to_vec_pretty(value).map_err(|error| TrainError::io(folder, error.into()))
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|error| TrainError::io(path, error))
-}
-
-fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
+/// The checkpoint in `folder`.
+///
+/// # Errors
+/// A file that is missing, or not the one that was written.
+pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
     let damaged = |name: &str, message: String| TrainError::Checkpoint {
         path: folder.join(name),
         message: format!("damaged checkpoint: {message}"),
     };
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read(&path).map_err(|error| TrainError::io(&path, error))
-    };
+    let read =
+        |name: &str| fs::read(folder.join(name)).map_err(|error| damaged(name, error.to_string()));
     let hashes: BTreeMap<String, String> = serde_json::from_slice(&read(MANIFEST)?)
         .map_err(|error| damaged(MANIFEST, error.to_string()))?;
+    let known = [WEIGHTS, OPTIMIZER, STATE, KEPT];
+    if let Some(unknown) = hashes.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(damaged(MANIFEST, format!("it has a file `{unknown}`")));
+    }
     let has_kept = hashes.contains_key(KEPT);
     for name in [WEIGHTS, OPTIMIZER, STATE].into_iter().chain(has_kept.then_some(KEPT)) {
         let hash = blake3::hash(&read(name)?).to_string();
@@ -234,9 +291,13 @@ fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
             return Err(damaged(name, "its hash is not the one in manifest.json".to_string()));
         }
     }
+    // What is whole and still not understood is of another kind: there is nothing to fall back to.
+    let state = serde_json::from_slice(&read(STATE)?).map_err(|error| TrainError::Version {
+        path: folder.join(STATE),
+        message: error.to_string(),
+    })?;
     Ok(Checkpoint {
-        state: serde_json::from_slice(&read(STATE)?)
-            .map_err(|error| damaged(STATE, error.to_string()))?,
+        state,
         weights: read_weights(&folder.join(WEIGHTS))?,
         optimizer: read_weights(&folder.join(OPTIMIZER))?,
         kept: match has_kept {
@@ -244,13 +305,4 @@ fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
             false => BTreeMap::new(),
         },
     })
-}
-
-fn remove_folder(folder: &Path) -> Result<(), TrainError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::io(folder, error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in training.
 
+use crate::fingerprint::Difference;
 use dermx_data::DataError;
 use dermx_model::WeightsError;
 use std::path::{Path, PathBuf};
@@ -21,13 +22,54 @@ pub enum TrainError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// No checkpoint of the run can be used.
+    /// A checkpoint cannot be saved; those before it stay as they are.
+    #[error(
+        "{path}: the checkpoint could not be saved: {source}; the one before it is whole: make room \
+         or see who may write there, then go on from it"
+    )]
+    Save {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A checkpoint is not what was written.
     #[error("{path}: {message}")]
     Checkpoint {
-        /// The checkpoint or its folder.
+        /// The file in it that is not.
         path: PathBuf,
         /// What is wrong with it.
         message: String,
+    },
+    /// There are checkpoints, and none can be used.
+    #[error(
+        "{path}: no checkpoint is whole; put one back from a backup, or remove the folder to train \
+         from the start\n  {}", damaged.join("\n  ")
+    )]
+    NoCheckpoint {
+        /// The folder of the checkpoints.
+        path: PathBuf,
+        /// What is wrong with each.
+        damaged: Vec<String>,
+    },
+    /// A checkpoint is whole, and of another version of this program.
+    #[error("{path}: written by another version of dermx, finish the run with that one: {message}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What was not understood.
+        message: String,
+    },
+    /// A checkpoint is of another run.
+    #[error(
+        "{path}: the checkpoint belongs to another run:\n  {}",
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+    )]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What was so when it was saved, and what is now.
+        differences: Vec<Difference>,
     },
     /// The loss is infinite or not a number.
     #[error(

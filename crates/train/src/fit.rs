@@ -1,7 +1,8 @@
 //! The training loop.
 
-use crate::checkpoint::{CheckpointStore, EpochMetrics};
+use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
+use crate::fingerprint::Fingerprint;
 use crate::mix::MixConfig;
 use crate::monitor::{EarlyStopping, Monitor, Select};
 use crate::optimizer::OptimizerConfig;
@@ -56,8 +57,11 @@ pub struct FitConfig {
     pub early_stopping: Option<EarlyStopping>,
     /// Augmentation of the training images.
     pub augment: AugmentConfig,
+    /// Number of steps of an epoch after which a checkpoint is saved; without it, and beside it, one
+    /// is saved at the end of each epoch.
+    pub checkpoint_every: Option<usize>,
     /// Describes the run; checkpoints with another fingerprint are refused.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 impl FitConfig {
@@ -123,6 +127,11 @@ pub struct StepReport {
 pub trait Observer {
     /// Called after every step.
     fn on_step(&mut self, report: &StepReport);
+    /// Called once at the start of a resumed run, with what is wrong with each checkpoint that was
+    /// passed over.
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        let _ = (state, damaged);
+    }
     /// Called after every epoch with all finished epochs, and once at the start of a resumed run.
     ///
     /// # Errors
@@ -144,11 +153,12 @@ pub enum Outcome {
 /// Trains `network`, from its newest checkpoint if there is one.
 ///
 /// `network` comes from a plain device, with its starting weights and with the parameters that may
-/// learn marked. After every epoch, and when the observer stops the run, a checkpoint is saved.
+/// learn marked. After every epoch, every `checkpoint_every` steps, and when the observer stops the
+/// run, a checkpoint is saved.
 ///
 /// # Errors
-/// No images, a choice that goes by validation photos without any, an unreadable photo or
-/// checkpoint, a failed write, or a loss that is not finite.
+/// No images, a choice that goes by validation photos without any, an unreadable photo, checkpoints
+/// none of which is whole, a failed write, or a loss that is not finite.
 pub fn fit(
     config: &FitConfig,
     sets: Sets<'_>,
@@ -158,12 +168,17 @@ pub fn fit(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
     check(config, &sets)?;
-    let mut run = Run::start(config, sets, network, device, store)?;
-    if run.epochs_done() > 0 {
+    let latest = store.latest(&config.fingerprint)?;
+    let checkpoint = latest.as_ref().map(|found| &found.checkpoint);
+    let mut run = Run::start(config, sets, network, device, checkpoint)?;
+    if let Some(found) = latest {
+        store.clean(&found.folder)?;
+        observer.on_resume(&found.checkpoint.state, &found.damaged);
+        // What was recorded after the checkpoint is forgotten: it happens again.
         observer.on_epoch(run.history())?;
     }
     while !run.is_over() {
-        let flow = run.epoch(observer)?;
+        let flow = run.epoch(observer, Some(store))?;
         store.save(&run.checkpoint())?;
         if flow.is_break() {
             return Ok(Outcome::Stopped);
@@ -174,6 +189,44 @@ pub fn fit(
         }
     }
     Ok(Outcome::Finished(Box::new(run.finish()?)))
+}
+
+/// What [`replay`] came to.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The finished epochs, those before the checkpoint too.
+    pub history: Vec<EpochMetrics>,
+    /// The result of the run in inference mode, if it is over.
+    pub network: Option<Box<Network>>,
+}
+
+/// The epochs up to `last_epoch` once more, from `checkpoint` or from the start; saves nothing. `None`
+/// when the observer stopped it.
+///
+/// `network` is as for [`fit`].
+///
+/// # Errors
+/// As for [`fit`], and a checkpoint that does not fit.
+pub fn replay(
+    config: &FitConfig,
+    sets: Sets<'_>,
+    network: Network,
+    device: &Device,
+    checkpoint: Option<&Checkpoint>,
+    last_epoch: u32,
+    observer: &mut dyn Observer,
+) -> Result<Option<Replayed>, TrainError> {
+    check(config, &sets)?;
+    let mut run = Run::start(config, sets, network, device, checkpoint)?;
+    while run.epochs_done() < last_epoch && !run.is_over() {
+        if run.epoch(observer, None)?.is_break() {
+            return Ok(None);
+        }
+        observer.on_epoch(run.history())?;
+    }
+    let history = run.history().to_vec();
+    let network = if run.is_over() { Some(Box::new(run.finish()?)) } else { None };
+    Ok(Some(Replayed { history, network }))
 }
 
 fn check(config: &FitConfig, sets: &Sets<'_>) -> Result<(), TrainError> {

@@ -10,6 +10,7 @@ mod checkpoint;
 mod ema;
 mod error;
 mod file;
+mod fingerprint;
 mod fit;
 mod initialize;
 mod loss;
@@ -23,10 +24,15 @@ mod sampling;
 mod schedule;
 mod validation;
 
-pub use checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, EpochSums, TrainState};
+pub use checkpoint::{
+    Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
+};
 pub use error::TrainError;
-pub use file::write_atomic;
-pub use fit::{FitConfig, LabelledPhotos, Observer, Outcome, Sets, StepReport, fit};
+pub use file::{Disk, FileCall, FileSystem, write_atomic};
+pub use fingerprint::{Difference, Fingerprint, differences};
+pub use fit::{
+    FitConfig, LabelledPhotos, Observer, Outcome, Replayed, Sets, StepReport, fit, replay,
+};
 pub use initialize::initial_weights;
 pub use loss::{balanced_class_weights, class_weights, cross_entropy, targets};
 pub use mix::{Mix, MixConfig};

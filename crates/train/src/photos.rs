@@ -196,7 +196,7 @@ impl Photos {
     fn for_each<T: Send>(
         &self,
         indices: &[usize],
-        make: impl Fn(usize) -> Result<T, DataError> + Sync,
+        make: impl Fn(usize) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
         let results: Vec<_> = indices.par_iter().map(|&idx| make(idx)).collect();
         results.into_iter().collect()

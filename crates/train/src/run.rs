@@ -38,13 +38,13 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// The run as its newest checkpoint left it, or at its beginning.
+    /// The run as `checkpoint` left it, or at its beginning.
     pub fn start(
         config: &'a FitConfig,
         sets: Sets<'a>,
         network: Network,
         device: &Device,
-        store: &CheckpointStore,
+        checkpoint: Option<&Checkpoint>,
     ) -> Result<Self, TrainError> {
         let mut run = Self {
             config,
@@ -57,11 +57,11 @@ impl<'a> Run<'a> {
             best_weights: None,
             network: network.clone(),
         };
-        if let Some(checkpoint) = store.latest(&config.fingerprint)? {
+        if let Some(checkpoint) = checkpoint {
             run.network = import_weights(network, &checkpoint.weights)?;
             let num_steps = checkpoint.state.optimizer_steps;
             run.optimizer = Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
-            run.state = checkpoint.state;
+            run.state = checkpoint.state.clone();
             run.ema =
                 config.ema_decay.map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
             run.best_weights =
@@ -99,8 +99,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on to the end of the current epoch, or to where the observer stops it.
-    pub fn epoch(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<()>, TrainError> {
+    /// Goes on to the end of the current epoch, or to where the observer stops it; saves inside the
+    /// epoch if there is a `store`.
+    pub fn epoch(
+        &mut self,
+        observer: &mut dyn Observer,
+        store: Option<&CheckpointStore>,
+    ) -> Result<ControlFlow<()>, TrainError> {
         let (config, set, epoch) = (self.config, self.sets.training, self.state.epochs_done + 1);
         let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
         let num_steps = draws.len().div_ceil(config.images_per_step());
@@ -121,9 +126,16 @@ impl<'a> Run<'a> {
                 }
                 let report = self.step(std::mem::take(&mut learned), epoch, num_steps);
                 observer.on_step(&report);
-                // After the last step the epoch is finished first; the caller asks again then.
-                if observer.should_stop() && self.state.steps_done < num_steps {
+                // After the last step the epoch is finished first; the caller saves and asks then.
+                if self.state.steps_done == num_steps {
+                    return Ok(flow);
+                }
+                if observer.should_stop() {
                     flow = ControlFlow::Break(());
+                } else if self.is_checkpoint_due()
+                    && let Some(store) = store
+                {
+                    store.save(&self.checkpoint())?;
                 }
                 Ok(flow)
             },
@@ -132,6 +144,12 @@ impl<'a> Run<'a> {
             self.finish_epoch(epoch)?;
         }
         Ok(flow)
+    }
+
+    /// Whether a checkpoint inside the epoch is due after the step just made.
+    fn is_checkpoint_due(&self) -> bool {
+        let every = self.config.checkpoint_every;
+        every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
     }
 
     /// One step of the optimizer.

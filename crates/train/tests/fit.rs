@@ -7,14 +7,15 @@ use dermx_model::{
     import_weights, set_trainable, write_safetensors,
 };
 use dermx_train::{
-    AdamConfig, CheckpointStore, Draw, EarlyStopping, EpochMetrics, FitConfig, LabelledPhotos,
-    MixConfig, Monitor, Observer, OptimizerConfig, Outcome, Photos, Sampling, Schedule, Select,
-    Sets, SgdConfig, StepReport, TrainError, fit, initial_weights,
+    AdamConfig, Checkpoint, CheckpointStore, Draw, EarlyStopping, EpochMetrics, Fingerprint,
+    FitConfig, LabelledPhotos, MixConfig, Monitor, Observer, OptimizerConfig, Outcome, Photos,
+    Sampling, Schedule, Select, Sets, SgdConfig, StepReport, TrainError, fit, initial_weights,
+    read_checkpoint, replay,
 };
 use image::{Rgb, RgbImage};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type TestResult = Result<(), Box<dyn Error>>;
 type Weights = BTreeMap<String, NamedTensor>;
@@ -70,7 +71,8 @@ fn config(epochs: u32, learning_rate: f64) -> FitConfig {
             brightness: Some([0.8, 1.2]),
             ..AugmentConfig::default()
         },
-        fingerprint: "test".into(),
+        checkpoint_every: None,
+        fingerprint: Fingerprint::from([("name".to_string(), "test".to_string())]),
     }
 }
 
@@ -161,6 +163,60 @@ fn a_run_stopped_anywhere_ends_with_the_bytes_of_an_undisturbed_one() -> TestRes
         let resumed = train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
         assert_eq!(resumed, undisturbed, "after {num_steps} steps");
     }
+    Ok(())
+}
+
+#[test]
+fn checkpoints_inside_an_epoch_change_no_bit_and_a_run_goes_on_from_them() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let rare = config(2, 1e-3);
+    let often = FitConfig { checkpoint_every: Some(1), ..rare.clone() };
+    let run = |config: &FitConfig, name: &str| {
+        train(config, &photos, &folder.path().join(name), StopAfter::NEVER, resnet18("*")?)
+    };
+    let undisturbed = run(&rare, "rare")?;
+    assert_eq!(run(&often, "often")?, undisturbed);
+    let names = |name: &str| -> Result<Vec<PathBuf>, TrainError> {
+        let store = CheckpointStore::new(folder.path().join(name));
+        let found = store.list()?;
+        Ok(found.iter().filter_map(|path| Some(PathBuf::from(path.file_name()?))).collect())
+    };
+    let expected = ["epoch-00001-step-000002", "epoch-00002-step-000000"].map(PathBuf::from);
+    assert_eq!(names("often")?, expected);
+    // As after a fault in the last epoch's checkpoint: back to the one inside the epoch.
+    std::fs::write(folder.path().join("often").join(&expected[1]).join("state.json"), b"torn")?;
+    assert_eq!(run(&often, "often")?, undisturbed);
+    assert_eq!(names("often")?, expected);
+    Ok(())
+}
+
+#[test]
+fn epochs_can_be_replayed_from_the_start_and_from_a_checkpoint() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let config = FitConfig { checkpoint_every: Some(2), ..config(3, 1e-3) };
+    let checkpoints = folder.path().join("checkpoints");
+    let (weights, history) =
+        train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+    let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
+    let labelled = LabelledPhotos { photos: &photos, class_idx: &class_idx };
+    let sets = Sets { training: labelled, validation: None };
+    let again = |from: Option<&Checkpoint>, last_epoch: u32, num_steps: usize| {
+        let mut observer = StopAfter::new(num_steps);
+        let network = resnet18("*")?;
+        replay(&config, sets, network, &Device::flex(), from, last_epoch, &mut observer)
+            .map_err(Box::<dyn Error>::from)
+    };
+    let start = again(None, 2, StopAfter::NEVER)?.ok_or("stopped")?;
+    assert_eq!(start.history, history[..2]);
+    assert!(start.network.is_none());
+    let inside = read_checkpoint(&checkpoints.join("epoch-00002-step-000002"))?;
+    let end = again(Some(&inside), 3, StopAfter::NEVER)?.ok_or("stopped")?;
+    assert_eq!(end.history, history);
+    let network = end.network.ok_or("the run is over")?;
+    assert_eq!(Some(export_weights(&network)), weights);
+    assert!(again(None, 3, 4)?.is_none());
     Ok(())
 }
 

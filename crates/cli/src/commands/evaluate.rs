@@ -6,8 +6,11 @@ use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, to_json};
-use crate::score::{Scored, Scorer, read_annotations, rows_to_csv};
+use crate::sanity;
+use crate::score::{Extras, Scored, Scorer, read_annotations};
+use crate::score_parts::{MIN_IMAGES, Variable};
 use crate::terminal::print;
+use crate::{compare, per_image, scores_text};
 use dermx_data::ontology;
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, UNION, aggregate,
@@ -21,7 +24,12 @@ use std::path::Path;
 /// # Errors
 /// Anything missing or damaged.
 pub fn run(args: &EvaluateArgs) -> CliResult<()> {
-    let record = match (&args.run, &args.data, &args.heatmaps) {
+    // Only a folder of scores can be compared; known before the work begins.
+    let own = args.run.as_ref().or(args.out.as_ref());
+    if args.against.is_some() && own.is_none() {
+        return Err(CliError::new(ExitKind::Usage, "--against needs --out"));
+    }
+    let mut record = match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => evaluate_run(&RunFolder::resume(run, None)?)?,
         (None, Some(data), Some(heatmaps)) => evaluate_files(args, data, heatmaps)?,
         (None, Some(data), None) if args.baselines => evaluate_baselines(args, data)?,
@@ -30,6 +38,9 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
             return Err(CliError::new(ExitKind::Usage, message));
         }
     };
+    if let (Some(own), Some(against)) = (own, &args.against) {
+        record.comparisons = compare::comparisons(&[own, against])?;
+    }
     match args.json {
         true => print(to_json(&record)?),
         false => print(summary(&record)),
@@ -43,7 +54,12 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
 pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     let config = config::load_run(folder.path())?;
     let dataset = read_annotations(&config.data.test)?;
-    let scorer = Scorer::new(&dataset, scoring(&config), Choices::of(&config));
+    let extras = Extras {
+        localization: true,
+        by: config.evaluate.by.clone().unwrap_or_default(),
+        min_images: MIN_IMAGES,
+    };
+    let scorer = Scorer::new(&dataset, scoring(&config), Choices::of(&config), extras);
     let mut records = Vec::new();
     for &seed in &config.run.seeds {
         let seed_folder = SeedFolder::of(folder.path(), seed);
@@ -66,6 +82,7 @@ fn evaluate_seed(
     let mut scored =
         scorer.score(&folder.heatmaps(), Some((&path, &predictions)), classes, false)?;
     scored.record.seeds = vec![seed];
+    sanity::score(scorer, &folder.heatmaps(), false, &mut scored.record)?;
     write_scored(&scored, &folder.eval(), &folder.per_image())?;
     Ok(scored.record)
 }
@@ -91,10 +108,18 @@ fn scoring_of(args: &EvaluateArgs) -> HeatmapScoring {
     }
 }
 
+fn extras_of(args: &EvaluateArgs) -> Extras {
+    Extras {
+        localization: args.localization,
+        by: args.by.clone(),
+        min_images: args.min_images.unwrap_or(MIN_IMAGES),
+    }
+}
+
 fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord> {
     let dataset = read_annotations(data)?;
-    let record =
-        Scorer::new(&dataset, scoring_of(args), args.scored.choices()).score_baselines()?;
+    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices(), extras_of(args));
+    let record = scorer.score_baselines()?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
@@ -103,6 +128,10 @@ fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord>
 }
 
 fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
+    if args.by.contains(&Variable::Correct) && args.predictions.is_none() {
+        let message = "--by correct needs --predictions";
+        return Err(CliError::new(ExitKind::Usage, message));
+    }
     let dataset = read_annotations(data)?;
     let predictions = match &args.predictions {
         Some(path) => Some((path.as_path(), read_csv(path)?)),
@@ -115,17 +144,22 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
         let message = format!("`{unknown}` is not a class; there are: {}", classes.join(", "));
         return Err(CliError::new(ExitKind::Usage, message));
     }
-    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices());
-    let scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
+    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices(), extras_of(args));
+    let mut scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
+    sanity::score(&scorer, heatmaps, args.partial, &mut scored.record)?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_scored(&scored, &out.join("eval.json"), &out.join("per_image.csv"))?;
+        if !scored.record.by.is_empty() {
+            let table = scores_text::parts_table(&scored.record);
+            write_atomic(&out.join("by.csv"), &table.csv()?)?;
+        }
     }
     Ok(scored.record)
 }
 
-fn write_scored(scored: &Scored, eval: &Path, per_image: &Path) -> CliResult<()> {
-    write_atomic(per_image, &rows_to_csv(&scored.rows)?)?;
+fn write_scored(scored: &Scored, eval: &Path, rows: &Path) -> CliResult<()> {
+    write_atomic(rows, &per_image::to_csv(&scored.rows)?)?;
     Ok(write_atomic(eval, &to_json(&scored.record)?)?)
 }
 
@@ -158,6 +192,10 @@ pub fn summary(record: &EvalRecord) -> String {
         out.push_str(&map_line(&format!("{UNION}, raters"), scores));
     }
     out.push_str(&relative_text(record));
+    out.push_str(&scores_text::localization(record));
+    out.push_str(&scores_text::identification(record));
+    out.push_str(&scores_text::parts(record));
+    out.push_str(&compare::text(&record.comparisons));
     out
 }
 

@@ -11,4 +11,5 @@ pub mod report;
 pub mod synth;
 pub mod tables;
 pub mod train;
+pub mod verify;
 pub mod weights;

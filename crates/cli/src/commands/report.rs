@@ -3,10 +3,10 @@
 use crate::args::ReportArgs;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::gallery;
-use crate::run_folder::SeedFolder;
+use crate::run_folder::{SeedFolder, to_json};
 use crate::terminal::print;
-use dermx_eval::EvalRecord;
+use crate::{compare, gallery};
+use dermx_eval::{Comparison, EvalRecord};
 use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
 use dermx_train::{EpochMetrics, write_atomic};
 use serde::de::DeserializeOwned;
@@ -17,14 +17,30 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
 pub fn run(args: &ReportArgs) -> CliResult<()> {
-    for run in &args.runs {
-        let out = match args.runs.len() {
-            1 => args.out.clone(),
-            _ => args.out.join(run.file_name().unwrap_or(run.as_os_str())),
-        };
-        print(format!("report: {}\n", write(run, &out)?.display()))?;
+    let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
+    if let [run] = runs[..] {
+        return print(format!("report: {}\n", write(run, &args.out)?.display()));
     }
-    Ok(())
+    let comparisons = compare::comparisons(&runs)?;
+    for &run in &runs {
+        let out = args.out.join(run.file_name().unwrap_or(run.as_os_str()));
+        let others: Vec<&Path> = runs.iter().copied().filter(|other| *other != run).collect();
+        let page = write_beside(run, &others, &comparisons, &out)?;
+        print(format!("report: {}\n", page.display()))?;
+    }
+    write_comparisons(&comparisons, &args.out)
+}
+
+/// Writes `comparison.json`, `.md` and a table for each pair, and prints them.
+fn write_comparisons(comparisons: &[Comparison], out: &Path) -> CliResult<()> {
+    let text = compare::text(comparisons);
+    write_atomic(&out.join("comparison.json"), &to_json(&comparisons)?)?;
+    write_atomic(&out.join("comparison.md"), text.trim_start().as_bytes())?;
+    for (idx, comparison) in comparisons.iter().enumerate() {
+        let table = compare::table(comparison, idx + 1);
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    }
+    print(text)
 }
 
 /// Writes the report of the run in `run` into `out`; the path of the page.
@@ -32,6 +48,16 @@ pub fn run(args: &ReportArgs) -> CliResult<()> {
 /// # Errors
 /// As [`run`].
 pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
+    write_beside(run, &[], &[], out)
+}
+
+/// As [`write`], with comparisons, and heat maps of other runs in the gallery.
+fn write_beside(
+    run: &Path,
+    others: &[&Path],
+    comparisons: &[Comparison],
+    out: &Path,
+) -> CliResult<PathBuf> {
     let config = config::load_run(run)?;
     let scores = run.join("eval.json");
     if !scores.exists() {
@@ -43,7 +69,7 @@ pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
         return Err(CliError::new(ExitKind::MissingInput, message));
     }
     let mut notes = notes(&config);
-    let gallery = match gallery::items(&config, run) {
+    let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
         Ok(items) => items,
         // Scores can be shown without photos; a user may have them on another machine.
         Err(error) if error.kind == ExitKind::MissingInput => {
@@ -64,7 +90,10 @@ pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
     let input = ReportInput {
         title: format!("DermX benchmark: {}", run_name(run)),
         run_facts: run_facts(&config, run)?,
-        evaluation: read_json::<EvalRecord>(&scores)?,
+        evaluation: EvalRecord {
+            comparisons: comparisons.to_vec(),
+            ..read_json::<EvalRecord>(&scores)?
+        },
         per_seed,
         gallery,
         notes,
@@ -77,6 +106,16 @@ pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
         write_atomic(&path, &bytes)?;
     }
     Ok(out.join("index.html"))
+}
+
+/// The first seed of each run, with the run's name.
+fn first_seeds(runs: &[&Path]) -> CliResult<Vec<(String, SeedFolder)>> {
+    let mut folders = Vec::new();
+    for &run in runs {
+        let seed = config::load_run(run)?.run.seeds.first().copied();
+        folders.extend(seed.map(|seed| (run_name(run), SeedFolder::of(run, seed))));
+    }
+    Ok(folders)
 }
 
 fn run_name(run: &Path) -> String {

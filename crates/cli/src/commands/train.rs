@@ -2,30 +2,34 @@
 
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
+use crate::certificate::{self, Origin};
 use crate::choices::exchanged;
 use crate::config::{self, Config, EarlyStoppingSection, ExplainInput, SyntheticSection, Target};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fault;
+use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
-use crate::network::{TrainedNetwork, network_config, normalization};
+use crate::network::{TrainedNetwork, network_config};
 use crate::predictions::{Logits, to_csv};
 use crate::pretrained;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
-use crate::training_data::{TrainingData, open_photos};
+use crate::training_data::{TrainingData, open_photos, open_photos_with};
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::{Normalization, SynthConfig};
+use dermx_data::{Manifest, Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
     write_safetensors,
 };
 use dermx_train::{
-    CheckpointStore, EpochMetrics, FitConfig, Observer, Outcome, Sampling, Select, StepReport,
-    TrainError, argmax, fit, initial_weights, write_atomic,
+    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Sampling, Select,
+    StepReport, TrainError, TrainState, argmax, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -55,13 +59,26 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let folder = run_folder(args, &config)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write("split.csv", &data.split_csv()?)?;
+    let manifest = record_training_images(&folder, &config, &data)?;
+    let test_manifest = match &test {
+        Some(test) => Some(record_test_images(&folder, &config, test)?),
+        None => None,
+    };
     for &seed in &config.run.seeds {
+        stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
-        train_seed(&config, seed, &data, &seed_folder, &device)?;
+        let starting_weights_hash =
+            train_seed(&config, seed, &data, &manifest, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
-            predict_and_explain(&config, test, &seed_folder, &device)?;
+            predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
         }
+        let origin = Origin {
+            train: &manifest,
+            test: test_manifest.as_ref(),
+            starting_weights_hash: &starting_weights_hash,
+        };
+        certificate::write(&seed_folder, &config, seed, &origin)?;
     }
     if test.is_none() {
         return print(format!("{}: trained\n", folder.path().display()));
@@ -69,6 +86,11 @@ pub fn run(args: &TrainArgs) -> CliResult<()> {
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join("report"))?;
     print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
+}
+
+/// A stop after training is one to go on from, too.
+fn resumable(error: CliError) -> CliError {
+    if error.kind == ExitKind::Stopped { stop::stopped(RESUME) } else { error }
 }
 
 /// The configuration that the arguments ask for; that of the run when they only name a run.
@@ -128,16 +150,64 @@ fn prepare_synthetic(section: &SyntheticSection) -> CliResult<()> {
     Ok(())
 }
 
-/// Trains one seed and writes its weights.
+/// The training and validation images on record in the run folder.
+fn record_training_images(
+    folder: &RunFolder,
+    config: &Config,
+    data: &TrainingData,
+) -> CliResult<Manifest> {
+    image_manifests::record(folder, TRAIN, &config.data.train, &data.files())
+}
+
+/// The test images on record in the run folder.
+fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> CliResult<Manifest> {
+    image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
+}
+
+/// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
     data: &TrainingData,
+    manifest: &Manifest,
     folder: &SeedFolder,
     device: &Device,
-) -> CliResult<()> {
+) -> CliResult<String> {
+    let fit_config = fit_config(config, seed, data, manifest)?;
+    let network = starting_network(config, seed, device)?;
+    let starting_weights_hash = weights_hash(&network)?;
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    let num_images = data.training.images.images.len();
+    let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone());
+    match fit(&fit_config, data.sets(), network, device, &store, &mut observer)? {
+        Outcome::Stopped => Err(stop::stopped(RESUME)),
+        Outcome::Finished(network) => {
+            observer.finish();
+            write_atomic(&folder.weights(), &weights_file(&network)?)?;
+            Ok(starting_weights_hash)
+        }
+    }
+}
+
+/// `weights.safetensors` of a trained network.
+pub(super) fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+}
+
+/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
+pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
+    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// How one seed is trained.
+pub(super) fn fit_config(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<FitConfig> {
     let section = &config.train;
-    let fit_config = FitConfig {
+    Ok(FitConfig {
         seed,
         epochs: config.run.epochs,
         sampling: section.sampling.unwrap_or(Sampling::Shuffle),
@@ -156,43 +226,32 @@ fn train_seed(
         select: section.select.unwrap_or(Select::Last),
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
-        fingerprint: fingerprint(config, seed, data)?,
-    };
-    let network = starting_network(config, seed, device)?;
-    let store = CheckpointStore::new(folder.checkpoints());
-    let mut observer =
-        Watcher::new(seed, &fit_config, data.training.images.images.len(), folder.clone());
-    match fit(&fit_config, data.sets(), network, device, &store, &mut observer)? {
-        Outcome::Stopped => Err(stop::stopped(RESUME)),
-        Outcome::Finished(network) => {
-            observer.finish();
-            let weights = write_safetensors(&with_counters(export_weights(&network)))?;
-            Ok(write_atomic(&folder.weights(), &weights)?)
-        }
-    }
+        checkpoint_every: config.run.checkpoint_every,
+        fingerprint: fingerprint(config, seed, data, manifest)?,
+    })
 }
 
 fn incomplete_schedule() -> CliError {
     CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
 }
 
-/// What a run's checkpoints depend on: everything but where results go.
-fn fingerprint(config: &Config, seed: u64, data: &TrainingData) -> CliResult<String> {
-    let mut relevant = config.clone();
-    relevant.run.seeds = vec![seed];
-    relevant.run.output.clear();
-    relevant.data.cache = false;
-    relevant.data.decoded_cache = None;
-    let text = toml::to_string(&relevant)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(text.as_bytes());
-    hasher.update(&data.split_csv()?);
-    Ok(hasher.finalize().to_string())
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
+    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), images);
+    let split = blake3::hash(&data.split_csv()?).to_string();
+    fingerprint.insert("split".to_string(), split);
+    Ok(fingerprint)
 }
 
 /// The network with its starting weights: random, or from a file except for the head.
-fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+pub(super) fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
     let network = network_config(config).init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
@@ -222,30 +281,24 @@ fn predict_and_explain(
     device: &Device,
 ) -> CliResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, device)?;
-    let input = normalization(&config.input.normalization)?;
-    let mut images = Images::of(open_photos(config, test.photos.clone(), input)?);
+    let mut images = Images::of(open_photos(config, test.photos.clone())?);
     let batch_size = config.explain.batch_size;
     let logits = predict::predict(&trained, &images, batch_size, device)?;
-    let targets = targets(config, &trained.classes, test, &logits);
-    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
-    let rows: Vec<Logits> = rows
-        .map(|((image_id, &gold_idx), values)| Logits {
-            image_id: image_id.clone(),
-            gold: Some(trained.classes[gold_idx].clone()),
-            values,
-        })
-        .collect();
-    write_atomic(&folder.predictions(), &to_csv(&rows, &trained.classes, true)?)?;
+    write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
     let method = config.explain.method;
     let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
     if config.explain.input == Some(ExplainInput::RawRgb) {
-        images = Images::of(open_photos(config, test.photos.clone(), Normalization::RAW_RGB)?);
+        images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
     }
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
-    explain::explain(&explainer, &trained, &images, Some(&targets), batch_size, device, &maps)?;
-    explain::describe(&explainer, &images, &target_text(config), &maps)
+    let targets = targets(config, &trained.classes, test, &logits);
+    let targets = Some(targets.as_slice());
+    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    job.write_maps(&explainer, &maps)?;
+    explain::describe(&explainer, &images, &target_text(config), &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
 }
 
 /// Index of the class that each test image is explained for.
@@ -272,6 +325,35 @@ fn target_text(config: &Config) -> String {
         Some(ExplainInput::RawRgb) => format!("{target}; on red, green, blue from 0 to 255"),
         _ => target,
     }
+}
+
+/// `predictions.csv` of the test images.
+pub(super) fn predictions(
+    config: &Config,
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    device: &Device,
+) -> CliResult<Vec<u8>> {
+    let logits = predict::predict(trained, images, config.explain.batch_size, device)?;
+    predictions_of(trained, test, images, &logits)
+}
+
+fn predictions_of(
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    logits: &[Vec<f32>],
+) -> CliResult<Vec<u8>> {
+    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
+    let rows: Vec<Logits> = rows
+        .map(|((image_id, &gold_idx), values)| Logits {
+            image_id: image_id.clone(),
+            gold: Some(trained.classes[gold_idx].clone()),
+            values: values.clone(),
+        })
+        .collect();
+    to_csv(&rows, &trained.classes, true)
 }
 
 /// Shows progress, writes the metrics, and passes on requests to stop.
@@ -351,6 +433,13 @@ impl Observer for Watcher {
         let message =
             format!("epoch {} loss {:.3} {images_per_s:.1} img/s", report.epoch, report.loss);
         self.progress.set(self.images_done, message);
+    }
+
+    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
+        for message in damaged {
+            tracing::warn!("{message}; going on from the checkpoint before");
+        }
+        tracing::info!("resumed after epoch {}, step {}", state.epochs_done, state.steps_done);
     }
 
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {

@@ -6,12 +6,15 @@ use crate::terminal::print;
 use crate::weight_files::{open, read, shapes};
 use burn::tensor::Device;
 use dermx_model::{
-    Architecture, Head, Misfit, NetworkConfig, TensorInfo, WeightsError, WeightsFile,
-    with_counters, write_safetensors,
+    Architecture, Misfit, NetworkConfig, TensorInfo, WeightsError, WeightsFile, with_counters,
+    write_safetensors,
 };
 use dermx_train::write_atomic;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// Logits of the published weights.
+const NUM_IMAGENET_CLASSES: usize = 1000;
 
 type Shapes = BTreeMap<String, Vec<usize>>;
 
@@ -59,20 +62,8 @@ fn fits(shapes: &Shapes) -> Vec<(Architecture, Misfit)> {
 
 /// How weights of these shapes differ from a network with their number of classes.
 fn misfit(architecture: Architecture, shapes: &Shapes) -> Misfit {
-    let head = ["fc.weight", "classifier.1.weight"].iter().find_map(|name| shapes.get(*name));
-    let num_features = architecture.num_features();
-    let (num_classes, num_inputs) = match head.map(Vec::as_slice) {
-        Some(&[num_classes, num_inputs]) if num_classes > 0 => (num_classes, num_inputs),
-        _ => (1000, num_features),
-    };
-    // A head on all cells of the last feature maps; an image of that many cells has them in a column.
-    let num_cells = num_inputs / num_features;
-    let is_flat = num_cells > 1 && num_inputs % num_features == 0;
-    let config = NetworkConfig {
-        head: if is_flat { Head::Flatten } else { Head::Gap },
-        input_size: [32 * num_cells, 32],
-        ..NetworkConfig::torchvision(architecture, num_classes)
-    };
+    let config = NetworkConfig::of_shapes(architecture, shapes)
+        .unwrap_or_else(|| NetworkConfig::torchvision(architecture, NUM_IMAGENET_CLASSES));
     Misfit::of(&config.init(&Device::flex()), shapes)
 }
 

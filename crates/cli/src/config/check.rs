@@ -50,6 +50,8 @@ impl<'a> Checks<'a> {
 impl RunSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
         checks.require(self.epochs > 0, "run.epochs", "has to be at least 1");
+        let every = self.checkpoint_every;
+        checks.require(every != Some(0), "run.checkpoint_every", "has to be at least 1");
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         checks.require(!seeds.is_empty(), "run.seeds", "has to name at least one seed");
         checks.require(seeds.len() == self.seeds.len(), "run.seeds", "names a seed twice");

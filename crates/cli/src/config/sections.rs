@@ -4,6 +4,7 @@ use super::check::Checks;
 use super::document::Document;
 use super::training::{EarlyStoppingSection, TrainSection};
 use crate::choices::ScoredRows;
+use crate::score_parts::Variable;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
@@ -44,6 +45,9 @@ section! {
         seeds: Vec<u64>,
         /// Number of passes over the training images.
         epochs: u32,
+        /// Number of steps of an epoch after which a checkpoint is saved, beside the one at its end;
+        /// without this key there is only that one.
+        checkpoint_every: Option<usize>,
         /// Run folders are made here, named after the configuration and numbered.
         output: PathBuf,
     }
@@ -146,7 +150,8 @@ section! {
         padding: Padding,
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize,
-        /// `"random"`, or a safetensors file with torchvision's names whose head is not used.
+        /// `"random"`, the name of fetched weights, or a `.pth` or safetensors file; their head is not
+        /// used.
         weights: String,
         /// Names of the parameters that learn, or a preset; `*` stands for any text, `head` for the
         /// name of the head.
@@ -187,6 +192,16 @@ pub enum ExplainInput {
     RawRgb,
 }
 
+/// What is done to see whether the maps depend on the network and the network on the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SanityCheck {
+    /// Maps of the network with more and more random weights, from the output to the input.
+    Randomization,
+    /// Deletion, insertion and ROAD, for the maps and for two that never saw a network.
+    Faithfulness,
+}
+
 section! {
     /// `[explain]`: heat maps.
     ExplainSection {
@@ -213,6 +228,8 @@ section! {
         stride_px: usize,
         /// Images a step.
         batch_size: usize,
+        /// Sanity checks: `"randomization"`, `"faithfulness"`, both or none.
+        sanity: Vec<SanityCheck>,
     }
 }
 
@@ -251,6 +268,8 @@ section! {
         /// Over what the union is averaged: `"rows"`, also without this key, or the averages of the
         /// gold `"classes"`.
         union_average: Option<UnionAverage>,
+        /// Score parts of the images, too: by `"disease"`, `"skin_tone"`, `"age"`, `"correct"`.
+        by: Option<Vec<Variable>>,
     }
 }
 

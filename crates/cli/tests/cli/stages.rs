@@ -46,6 +46,25 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
         assert!(!record[key].is_null(), "{key}");
     }
 
+    for map in ["network", "centre_gaussian", "uniform_ones"] {
+        let shares = &record["identification"][map];
+        let shares = ["typical", "other", "outside"].map(|part| shares[part]["mean"].as_f64());
+        assert!((shares.iter().flatten().sum::<f64>() - 1.0).abs() < 1e-9, "{map}: {shares:?}");
+    }
+    assert!(record["localization"]["Union"]["auc"]["mean"].is_number());
+    assert_eq!(record["localization_baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
+
+    // A run does not differ from its copy.
+    let args = ["evaluate", "--run", "run", "--against", "run", "--json"];
+    let compared: serde_json::Value =
+        serde_json::from_slice(&succeed(workplace.path(), &args)?.stdout)?;
+    let comparison = &compared["comparisons"][0];
+    for paired in [&comparison["f1"]["Union"], &comparison["accuracy"]] {
+        assert_eq!((&paired["difference"], &paired["p"]), (&0.0.into(), &().into()), "{paired}");
+        assert!(paired["images"].as_u64() > Some(0), "{paired}");
+    }
+    assert_eq!(fs::read(workplace.join("run/eval.json"))?, before);
+
     succeed(workplace.path(), &["report", "run", "--out", "page"])?;
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
     for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {

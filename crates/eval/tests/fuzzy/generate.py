@@ -19,6 +19,8 @@ def fuzzy_scores(a, s):
             "sensitivity": tp / s.sum(),
             "specificity": tn / (1 - s).sum(),
             "mass": (a * s).sum() / a.sum(),
+            "iou": tp / np.maximum(a, s).sum(),
+            "negative_predictive_value": tn / (1 - a).sum(),
         }
     return {name: None if np.isnan(score) else float(score) for name, score in scores.items()}
 

@@ -11,8 +11,10 @@ struct Case {
     scores: FuzzyScores,
 }
 
-fn listed(scores: &FuzzyScores) -> [Option<f64>; 4] {
-    [scores.f1, scores.sensitivity, scores.specificity, scores.mass]
+fn listed(scores: &FuzzyScores) -> [Option<f64>; 6] {
+    let FuzzyScores { f1, sensitivity, specificity, mass, iou, negative_predictive_value } =
+        *scores;
+    [f1, sensitivity, specificity, mass, iou, negative_predictive_value]
 }
 
 fn close(a: &FuzzyScores, b: &FuzzyScores) -> bool {
@@ -45,6 +47,8 @@ fn by_definition(map: &[f64], mask: &[u8]) -> FuzzyScores {
         sensitivity: ratio(true_positive, sum(|_, s| s)),
         specificity: ratio(sum(|a, s| (1.0 - a).min(1.0 - s)), sum(|_, s| 1.0 - s)),
         mass: ratio(sum(|a, s| a * s), sum(|a, _| a)),
+        iou: ratio(true_positive, sum(f64::max)),
+        negative_predictive_value: ratio(sum(|a, s| (1.0 - a).min(1.0 - s)), sum(|a, _| 1.0 - a)),
     }
 }
 

@@ -10,7 +10,7 @@ fn rows() -> impl Strategy<Value = Vec<MapRow>> {
     let score = || prop::option::weighted(0.8, 0.0..=1.0);
     let scores =
         (score(), score(), score(), score()).prop_map(|(f1, sensitivity, specificity, mass)| {
-            FuzzyScores { f1, sensitivity, specificity, mass }
+            FuzzyScores { f1, sensitivity, specificity, mass, ..FuzzyScores::default() }
         });
     prop::collection::vec((0usize..3, scores), 0..40).prop_map(|rows| {
         let row = |(row_idx, (characteristic_idx, scores)): (usize, (usize, FuzzyScores))| MapRow {
@@ -18,6 +18,7 @@ fn rows() -> impl Strategy<Value = Vec<MapRow>> {
             rater: format!("derm{}", row_idx % 3),
             characteristic: ["Plaque", "Scale", UNION][characteristic_idx].into(),
             scores,
+            localization: None,
         };
         rows.into_iter().enumerate().map(row).collect()
     })

@@ -126,10 +126,13 @@ def main():
     torch.manual_seed(0)
     resnet18 = seeded_network(torchvision.models.resnet18, 1)
     resnet50 = seeded_network(torchvision.models.resnet50, 1)
+    b4 = seeded_network(torchvision.models.efficientnet_b4, 1)
     cases = [
         case("resnet50", resnet50, "layer4", resnet50.layer4, SIZE, METHODS, 2),
         case("resnet50", resnet50, "layer3.2", resnet50.layer3[2], (97, 131), METHODS, 3),
         case("resnet18", resnet18, "layer4", resnet18.layer4, (64, 96), {"score_cam": ScoreCAM}, 4),
+        case("efficientnet_b4", b4, "features.8", b4.features[8], SIZE, METHODS, 5),
+        case("efficientnet_b4", b4, "features.5", b4.features[5], (97, 131), METHODS, 6),
     ]
     json.dump({"weight_seed": 1, "num_classes": NUM_CLASSES, "target": TARGET, "cases": cases},
               sys.stdout, separators=(",", ":"))

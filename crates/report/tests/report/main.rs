@@ -73,6 +73,11 @@ fn page_shows_the_numbers_given() {
         "Center Gaussian",
         "3 of 4 images right",
         "✗ wrong",
+        "Heat map of &lt;b&gt;|other",
+        "too few",
+        "this|run (A) against other (B)",
+        "<td>below 0.001</td>",
+        "0.050 <span class=\"spread\">[0.010, 0.090]</span>",
     ] {
         assert!(page.contains(shown), "{shown}");
     }
@@ -158,8 +163,8 @@ fn every_file_that_markdown_names_is_written_once() {
     let report = rendered(&sample());
     let named = text(&report, "report.md").split("](").skip(1);
     let named: Vec<&str> = named.filter_map(|rest| rest.split(')').next()).collect();
-    // Two charts, two matrices and three pictures of one image.
-    assert_eq!(named.len(), 7, "{named:?}");
+    // Two charts, two matrices and four pictures of one image.
+    assert_eq!(named.len(), 8, "{named:?}");
     for path in named {
         let found = report.files.iter().filter(|(found, _)| found == path);
         assert_eq!(found.count(), 1, "{path}");
@@ -203,6 +208,9 @@ fn named(name: &str) -> ReportInput {
     input.evaluation.baselines.insert(name.to_owned(), random);
     input.evaluation.scoring.insert(name.to_owned(), name.into());
     input.evaluation.classes[0] = name.to_owned();
+    let tones = input.evaluation.by.remove("skin_tone").expect("parts");
+    input.evaluation.by.insert(name.to_owned(), tones);
+    input.evaluation.comparisons[0].sides[1] = name.to_owned();
     input.title = name.to_owned();
     input.run_facts.push((name.to_owned(), name.to_owned()));
     input.notes.push(name.to_owned());
@@ -213,6 +221,8 @@ fn named(name: &str) -> ReportInput {
         photo_jpeg: JPEG.to_vec(),
         mask_overlay_jpeg: JPEG.to_vec(),
         heatmap_overlay_jpeg: JPEG.to_vec(),
+        agreement: Some(0.5),
+        other_heatmaps: vec![(name.to_owned(), JPEG.to_vec())],
         ..GalleryItem::default()
     });
     input
@@ -254,6 +264,6 @@ proptest! {
         assert_figures_are_xml(&report);
         let page = text(&report, "index.html");
         prop_assert_eq!(page.matches("<script").count(), 1);
-        prop_assert_eq!(page.matches("<img").count(), 6);
+        prop_assert_eq!(page.matches("<img").count(), 8);
     }
 }

@@ -1,6 +1,9 @@
 //! A small report whose numbers are easy to check by eye.
 
-use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
+use dermx_eval::{
+    ClassScores, Comparison, EvalRecord, LocalizationTable, MapScores, MapTable, Paired,
+    PartRecord, PartRow, RelativeScores, Score, UNION,
+};
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 use std::collections::BTreeMap;
 
@@ -26,6 +29,8 @@ pub fn sample() -> ReportInput {
             photo_jpeg: JPEG.to_vec(),
             mask_overlay_jpeg: JPEG.to_vec(),
             heatmap_overlay_jpeg: JPEG.to_vec(),
+            agreement: Some(0.5),
+            other_heatmaps: vec![("<b>|other".to_owned(), JPEG.to_vec())],
         }],
         notes: vec!["One limit.".to_owned()],
     }
@@ -62,6 +67,43 @@ fn maps(plaque: f64, union: f64, score: impl Fn(f64) -> Score) -> MapTable {
     BTreeMap::from([("Plaque".to_owned(), scores(plaque)), (UNION.to_owned(), scores(union))])
 }
 
+fn localization(auc: f64, score: impl Fn(f64) -> Score) -> LocalizationTable {
+    let scores = BTreeMap::from([("auc".to_owned(), score(auc))]);
+    BTreeMap::from([("Plaque".to_owned(), scores.clone()), (UNION.to_owned(), scores)])
+}
+
+fn parts(score: impl Fn(f64) -> Score) -> BTreeMap<String, BTreeMap<String, PartRecord>> {
+    let union =
+        |scores| BTreeMap::from([(UNION.to_owned(), PartRow { scores, ..PartRow::default() })]);
+    let light = maps(0.2, 0.26, &score).remove(UNION);
+    let part = |images, scores: Option<MapScores>| PartRecord {
+        images,
+        accuracy: scores.as_ref().map(|_| score(0.6)),
+        table_6: union(scores),
+    };
+    let tones = [("light".to_owned(), part(30, light)), ("dark".to_owned(), part(4, None))];
+    BTreeMap::from([("skin_tone".to_owned(), tones.into())])
+}
+
+fn comparison() -> Comparison {
+    let paired = Paired {
+        first: Some(0.3),
+        second: Some(0.25),
+        difference: Some(0.05),
+        interval: Some([0.01, 0.09]),
+        images: 12,
+        unpaired: 0,
+        effect: Some(0.4),
+        p: Some(0.0004),
+        p_holm: Some(0.012),
+    };
+    Comparison {
+        sides: ["this|run".to_owned(), "other".to_owned()],
+        f1: BTreeMap::from([(UNION.to_owned(), paired.clone())]),
+        accuracy: Some(Paired { p: None, p_holm: None, effect: None, ..paired }),
+    }
+}
+
 fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
     EvalRecord {
         classes: vec!["acne".to_owned(), "viral_warts".to_owned()],
@@ -74,6 +116,10 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
             ("centre_gaussian".to_owned(), maps(0.26, 0.24, score)),
         ]),
         ceiling: maps(0.6, 0.67, score),
+        localization: localization(0.7, score),
+        localization_baselines: BTreeMap::from([("random".to_owned(), localization(0.5, score))]),
+        localization_ceiling: localization(0.8, score),
+        by: parts(score),
         relative: BTreeMap::from([(
             UNION.to_owned(),
             RelativeScores { skill: score(0.03), ..RelativeScores::default() },
@@ -86,7 +132,8 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
 
 fn over_seeds() -> EvalRecord {
     let accuracy = Some(over(0.5962, 0.125));
-    EvalRecord { accuracy, ..record(&[3, 4], |mean| over(mean, 0.02)) }
+    let comparisons = vec![comparison()];
+    EvalRecord { accuracy, comparisons, ..record(&[3, 4], |mean| over(mean, 0.02)) }
 }
 
 fn seed(seed: u64) -> SeedInput {

@@ -100,6 +100,47 @@ fn assert_same_rows(golden: &[Row], per_image: &Path) -> TestResult {
 }
 
 #[test]
+fn parts_of_the_images_are_scored_where_there_are_enough() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let (data, maps, predictions) = (path("data"), path("maps"), path("predictions.csv"));
+    let args = ["evaluate", "--data", &data, "--heatmaps", &maps, "--out", "scores", "--json"];
+    let by = ["--by", "disease", "--by", "correct", "--predictions", &predictions];
+    let record = |more: &[&str]| -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+        let output = succeed(folder.path(), &[&args[..], &by, more].concat())?;
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let few = record(&[])?;
+    for (_, part) in few["by"]["correct"].as_object().ok_or("no parts")? {
+        assert_eq!(part["table_6"]["Union"]["too_few"], true, "{part}");
+        assert!(part["table_6"]["Union"]["f1"].is_null() && part["accuracy"].is_null());
+    }
+    let all = record(&["--min-images", "1", "--localization"])?;
+    let parts = all["by"]["correct"].as_object().ok_or("no parts")?;
+    let images: u64 = parts.values().filter_map(|part| part["images"].as_u64()).sum();
+    assert_eq!(Some(images), all["scoring"]["num_images"].as_u64());
+    assert_eq!(parts["right"]["accuracy"]["mean"], 1.0);
+    let rows = |value: &serde_json::Value| value["table_6"]["Union"]["f1"]["n"].as_u64();
+    let num_rows: Option<u64> = parts.values().map(rows).sum();
+    assert_eq!(num_rows, all["table_6"]["Union"]["f1"]["n"].as_u64());
+    let table = fs::read_to_string(folder.path().join("scores/by.csv"))?;
+    assert!(table.starts_with("variable,value,characteristic,images,f1"), "{table}");
+    let per_image = fs::read_to_string(folder.path().join("scores/per_image.csv"))?;
+    assert!(per_image.lines().next().is_some_and(|header| header.ends_with("top_k_iou,auc")));
+    let without = ["evaluate", "--data", &data, "--heatmaps", &maps, "--by", "correct"];
+    fail(folder.path(), &without, 2, &["--by correct", "--predictions"])?;
+    let without = ["evaluate", "--data", &data, "--heatmaps", &maps, "--against", "scores"];
+    fail(folder.path(), &without, 2, &["--against", "--out"])?;
+
+    // Maps that are scored in another way are not compared.
+    let other = ["evaluate", "--data", &data, "--heatmaps", &maps, "--no-quantize"];
+    let other = [&other[..], &["--out", "others", "--against", "scores"]].concat();
+    fail(folder.path(), &other, 65, &["quantize", "true", "false"])?;
+    let same = [&args[..6], &["again", "--against", "scores"]].concat();
+    succeed(folder.path(), &same)?;
+    fail(folder.path(), &[&args[..6], &["again", "--against", "none"]].concat(), 66, &["eval.json"])
+}
+
+#[test]
 fn damaged_and_missing_maps_are_named() -> TestResult {
     let folder = tempfile::tempdir()?;
     let maps = folder.path().join("maps");

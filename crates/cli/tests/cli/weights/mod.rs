@@ -8,7 +8,7 @@ mod server;
 use crate::dermx::{TestResult, command, fail, stderr, stdout, succeed};
 use burn::tensor::Device;
 use dermx_model::{
-    Architecture, NamedTensor, NetworkConfig, export_weights, read_weights, write_safetensors,
+    Architecture, Head, NamedTensor, NetworkConfig, export_weights, read_weights, write_safetensors,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -159,6 +159,15 @@ fn inspection_tells_the_architecture_and_its_differences() -> TestResult {
     let head = NamedTensor { shape: vec![5, 2048 * 12], values: vec![0.0; 5 * 2048 * 12] };
     tensors.insert("fc.weight".into(), head);
     assert_eq!(inspect(&tensors)?["fits"][0]["misshapen"], serde_json::json!([]));
+
+    // The study's head of an EfficientNet: a batch normalization before the matrix.
+    let config = NetworkConfig {
+        head: Head::GapBn,
+        ..NetworkConfig::torchvision(Architecture::EfficientnetB0, 6)
+    };
+    let report = inspect(&export_weights(&config.init(&Device::flex())))?;
+    assert_eq!(report["fits"][0]["arch"], "efficientnet_b0");
+    assert_eq!(num_differences(&report["fits"][0]), 0);
     Ok(())
 }
 

@@ -1,0 +1,145 @@
+//! `dermx verify`: whether a finished run is what its certificates say.
+
+mod files;
+mod replay;
+mod table;
+
+use crate::args::{Epochs, VerifyArgs};
+use crate::certificate::{self, Certificate, MadeWith};
+use crate::config::{self, Config};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::image_manifests::{self, TEST, TRAIN};
+use crate::run_folder::{SeedFolder, check_idle, to_json};
+use crate::terminal::print;
+use crate::test_set::TestSet;
+use crate::training_data::TrainingData;
+use dermx_data::Manifest;
+use std::path::{Path, PathBuf};
+use table::Table;
+
+/// Compares files, images and configuration of a run with its certificates, trains the epochs of the
+/// arguments once more, and prints what was found.
+///
+/// # Errors
+/// An unfinished run, one that a process is at work on, and, after all was printed, anything that
+/// differs.
+pub fn run(args: &VerifyArgs) -> CliResult<()> {
+    let config = config::load_run(&args.run)?;
+    check_idle(&args.run)?;
+    let seeds = match args.seed {
+        Some(seed) if !SeedFolder::of(&args.run, seed).certificate().exists() => {
+            let message = format!("{}: the run has no finished seed {seed}", args.run.display());
+            return Err(CliError::new(ExitKind::MissingInput, message));
+        }
+        Some(seed) => vec![seed],
+        None => config.run.seeds.clone(),
+    };
+    let mut table = Table::default();
+    let images = RunImages::check(&args.run, &config, &mut table);
+    for seed in seeds {
+        let folder = SeedFolder::of(&args.run, seed);
+        let certificate = certificate::read(&folder)?;
+        let subject = Subject {
+            config: &config,
+            seed,
+            folder: &folder,
+            certificate: &certificate,
+            images: &images,
+        };
+        subject.verify(args.epochs.as_ref(), &mut table)?;
+    }
+    match args.json {
+        true => print(to_json(&table.checks)?)?,
+        false => print(table.text())?,
+    }
+    table.result(&args.run)
+}
+
+/// One seed of a run, and what it is compared with.
+struct Subject<'a> {
+    config: &'a Config,
+    seed: u64,
+    folder: &'a SeedFolder,
+    certificate: &'a Certificate,
+    images: &'a RunImages,
+}
+
+impl Subject<'_> {
+    fn verify(&self, epochs: Option<&Epochs>, table: &mut Table) -> CliResult<()> {
+        table.of_seed(self.seed);
+        files::check_configuration(self, table)?;
+        files::check_images(self, table);
+        files::check_metrics(self, table);
+        files::check_weights(self, table);
+        files::check_checkpoints(self, table)?;
+        // What is trained on other images, or in another way, differs in any case.
+        if table.has_differences() {
+            table.skip("epochs", "not trained again: other things differ");
+        } else {
+            replay::check_epochs(self, epochs, table)?;
+        }
+        replay::check_predictions(self, table)?;
+        self.check_program(table);
+        Ok(())
+    }
+
+    /// Another program may compute the same; if something differs, it may be why.
+    fn check_program(&self, table: &mut Table) {
+        let (then, now) = (&self.certificate.made_with, MadeWith::now());
+        let what = format!("dermx {}, commit {}", then.dermx_version, then.commit);
+        match then.binary_hash == now.binary_hash {
+            true => table.note("program", format!("this one made the run ({what})")),
+            false => table.note("program", format!("another one made the run ({what})")),
+        }
+    }
+}
+
+/// The images of a run as they are now.
+struct RunImages {
+    training: Option<(TrainingData, Manifest)>,
+    test: Option<(TestSet, Manifest)>,
+}
+
+impl RunImages {
+    /// Reads the images and compares them with the manifests in the run folder.
+    fn check(run: &Path, config: &Config, table: &mut Table) -> Self {
+        let training = table.read("training images", || {
+            let training = TrainingData::read(config)?;
+            let files = training.files();
+            Ok((training, files))
+        });
+        let training = training.and_then(|(training, files)| {
+            let found = compare(run, TRAIN, &config.data.train, &files, "training images", table)?;
+            Some((training, found))
+        });
+        if !run.join(TEST).exists() {
+            table.skip("test images", "the run was trained without a test (--no-eval)");
+            return Self { training, test: None };
+        }
+        let test = table.read("test images", || TestSet::read(&config.data)).and_then(|test| {
+            let folder = &config.data.test_images;
+            let found = compare(run, TEST, folder, &test.files(), "test images", table)?;
+            Some((test, found))
+        });
+        Self { training, test }
+    }
+}
+
+/// The manifest of `files`, whose differences from the one in the run folder go into `table`.
+fn compare(
+    run: &Path,
+    name: &str,
+    root: &Path,
+    files: &[PathBuf],
+    what: &str,
+    table: &mut Table,
+) -> Option<Manifest> {
+    let found = table.read(what, || Ok(Manifest::of_files(root, files)?))?;
+    let recorded = table.read(what, || Ok(Manifest::read(&run.join(name))?))?;
+    let findings = recorded.compare(&found, root);
+    match findings.is_empty() {
+        true => table.equal(what, format!("{} files as recorded", found.num_files())),
+        false => table.differ(what, image_manifests::list(&findings).trim().to_string()),
+    }
+    Some(found)
+}

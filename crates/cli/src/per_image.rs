@@ -1,0 +1,120 @@
+//! `per_image.csv`: one line for each scored mask.
+
+use crate::error::{CliError, CliResult};
+use crate::text_table;
+use dermx_eval::{FuzzyScores, MapRow};
+use std::path::Path;
+
+/// The columns that every file has.
+const COLUMNS: [&str; 7] =
+    ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
+
+/// The text of the file; an undefined score is empty. The scores beyond Table 6 follow where they
+/// were asked for.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
+    let mut header = COLUMNS.map(str::to_string).to_vec();
+    let first = rows.first().and_then(MapRow::localization);
+    header.extend(first.iter().flatten().map(|(name, _)| name.to_string()));
+    let record = |row: &MapRow| {
+        let FuzzyScores { f1, sensitivity, specificity, mass, .. } = row.scores;
+        let more = row.localization().into_iter().flatten().map(|(_, score)| score);
+        let scores = [f1, sensitivity, specificity, mass].into_iter().chain(more);
+        let names = [&row.image_id, &row.rater, &row.characteristic].map(String::clone);
+        let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
+        names.into_iter().chain(scores.map(text)).collect::<Vec<String>>()
+    };
+    let records: Vec<Vec<String>> =
+        std::iter::once(header).chain(rows.iter().map(record)).collect();
+    text_table::to_csv(&records)
+}
+
+/// Reads the scores of Table 6 back.
+///
+/// # Errors
+/// No such file, a column that is missing, or a score that is not a number.
+pub fn read_csv(path: &Path) -> CliResult<Vec<MapRow>> {
+    let bad = |message: String| CliError::bad_data(path, message);
+    let bytes = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
+    let mut places = [0; COLUMNS.len()];
+    for (place, column) in places.iter_mut().zip(COLUMNS) {
+        let found = header.iter().position(|name| name == column);
+        *place = found.ok_or_else(|| bad(format!("there is no column `{column}`")))?;
+    }
+    let row = |(row_idx, record): (usize, csv::Result<csv::StringRecord>)| {
+        let record = record.map_err(|error| bad(error.to_string()))?;
+        let text = |column: usize| record.get(places[column]).unwrap_or_default();
+        let score = |column: usize| match text(column) {
+            "" => Ok(None),
+            text => text
+                .parse::<f64>()
+                .ok()
+                .filter(|score| score.is_finite())
+                .map(Some)
+                .ok_or_else(|| {
+                    let (line, name) = (row_idx + 2, COLUMNS[column]);
+                    bad(format!("line {line}: `{name}` is `{text}`, expected a number or nothing"))
+                }),
+        };
+        let [image_id, rater, characteristic] = [0, 1, 2].map(|column| text(column).to_string());
+        let scores = FuzzyScores {
+            f1: score(3)?,
+            sensitivity: score(4)?,
+            specificity: score(5)?,
+            mass: score(6)?,
+            ..FuzzyScores::default()
+        };
+        Ok(MapRow { image_id, rater, characteristic, scores, localization: None })
+    };
+    reader.records().enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dermx_eval::LocalizationScores;
+
+    fn row(f1: Option<f64>) -> MapRow {
+        let [image_id, rater, characteristic] = ["a,b", "derm1", "Plaque"].map(String::from);
+        let scores = FuzzyScores { f1, mass: Some(1.0 / 3.0), ..FuzzyScores::default() };
+        MapRow { image_id, rater, characteristic, scores, localization: None }
+    }
+
+    #[test]
+    fn written_rows_read_back_to_the_last_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("per_image.csv");
+        let mut rows = vec![row(Some(0.1 + 0.2)), row(None)];
+        std::fs::write(&path, to_csv(&rows).unwrap()).unwrap();
+        assert_eq!(read_csv(&path).unwrap(), rows);
+        // The scores beyond Table 6 are for other programs.
+        for row in &mut rows {
+            row.localization =
+                Some(LocalizationScores { auc: Some(0.5), ..LocalizationScores::default() });
+        }
+        let text = String::from_utf8(to_csv(&rows).unwrap()).unwrap();
+        assert!(text.lines().next().unwrap().ends_with("pointing,rank_accuracy,top_k_iou,auc"));
+        assert!(text.lines().nth(1).unwrap().ends_with(",,,,0.5"), "{text}");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(read_csv(&path).unwrap()[1], row(None));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("per_image.csv");
+        let message = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_csv(&path).unwrap_err().message
+        };
+        assert!(message("image_id,rater\n").contains("no column `characteristic`"));
+        let header = COLUMNS.join(",");
+        let found = message(&format!("{header}\na,r,Plaque,0.5,x,,\n"));
+        assert!(found.contains("line 2: `sensitivity` is `x`"), "{found}");
+        assert!(message(&format!("{header}\na,r,Plaque,nan,,,\n")).contains("`nan`"));
+    }
+}

@@ -1,0 +1,237 @@
+//! Whether a network's output rests on the pixels that a map names.
+
+use crate::explainer::{ExplainError, values};
+use crate::imputation::impute;
+use burn::module::Module;
+use burn::tensor::activation::softmax;
+use burn::tensor::{Tensor, TensorData};
+use dermx_model::Network;
+use rayon::prelude::*;
+
+/// Changed images that go through the network together.
+const BATCH: usize = 16;
+
+/// Steps from the whole image to nothing of it.
+const NUM_STEPS: usize = 20;
+
+/// Percent of the pixels that ROAD removes.
+const ROAD_PERCENT: [usize; 9] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
+
+/// Standard deviation of the noise on pixels that ROAD fills in, as in the paper.
+const ROAD_NOISE: f32 = 0.01;
+
+/// Blur of the image that insertion starts from: standard deviation and reach in pixels.
+const BLUR: (f64, usize) = (5.0, 5);
+
+/// What the probability of the target class does when pixels go and come in a map's order.
+///
+/// A number alone says little: compare it with that of a random order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Faithfulness {
+    /// Mean probability while pixels become the mean color, the most relevant first, in 20 equal
+    /// steps (area under the curve, trapezoids). From 0 to 1; low for a faithful map.
+    ///
+    /// # Source
+    /// Petsiuk et al., 2018, <https://arxiv.org/abs/1806.07421>, section 3.3.
+    pub deletion: f64,
+    /// Mean probability while the pixels of a blurred image (Gaussian, standard deviation 5 pixels,
+    /// 11x11, mean color beyond the border) become those of the image, the most relevant first.
+    /// From 0 to 1; high for a faithful map.
+    ///
+    /// # Source
+    /// As [`Self::deletion`].
+    pub insertion: f64,
+    /// Half the difference of probabilities without the least and without the most relevant 10, 20,
+    /// ..., 90 percent of the pixels, on average. What is removed is filled in from around it, with
+    /// a little noise, so that no shape gives it away. From -1/2 to 1/2; high for a faithful map.
+    ///
+    /// # Source
+    /// Rong et al., 2022, <https://arxiv.org/abs/2202.00449>; combined as in pytorch-grad-cam.
+    pub road: f64,
+}
+
+/// Pixels from the most to the least relevant; equal ones in the order of `tie_break`'s numbers.
+///
+/// Random numbers keep a map of many zeros from removing an image from the top down.
+pub fn relevance_order(map: &[f32], tie_break: &mut dyn FnMut() -> u64) -> Vec<usize> {
+    let mut pixels: Vec<(u64, usize)> = (0..map.len()).map(|idx| (tie_break(), idx)).collect();
+    pixels.sort_by(|(tie, idx), (other_tie, other_idx)| {
+        map[*other_idx].total_cmp(&map[*idx]).then(tie.cmp(other_tie)).then(idx.cmp(other_idx))
+    });
+    pixels.into_iter().map(|(_, idx)| idx).collect()
+}
+
+/// Removes and inserts the pixels of `image` in the given order.
+///
+/// # Shapes
+/// - `image`: `[1, 3, height, width]` on a plain device, standardized
+/// - `order`: each of the `height * width` pixels once, the most relevant first; see
+///   [`relevance_order`]
+///
+/// `noise` gives numbers of a standard normal distribution. The network is used in inference mode;
+/// it computes 58 images.
+///
+/// # Errors
+/// A class that does not exist, or an order of another length.
+pub fn faithfulness(
+    network: &Network,
+    image: Tensor<4>,
+    target: usize,
+    order: &[usize],
+    noise: &mut dyn FnMut() -> f32,
+) -> Result<Faithfulness, ExplainError> {
+    let [_, num_planes, height, width] = image.dims();
+    if order.len() != height * width {
+        let message = format!("an order of {} for {} pixels", order.len(), height * width);
+        return Err(ExplainError::Targets(message));
+    }
+    let probe = Probe {
+        network: network.valid(),
+        shape: [num_planes, height, width],
+        target,
+        device: image.device(),
+    };
+    let image = values(image);
+    let nothing = vec![0.0; image.len()];
+    let blurred: Vec<f32> = image
+        .par_chunks(height * width)
+        .flat_map_iter(|plane| blur(plane, [height, width]))
+        .collect();
+    let deletion = probe.curve(&image, &nothing, order)?;
+    let insertion = probe.curve(&blurred, &image, order)?;
+    let road = probe.road(&image, order, noise)?;
+    Ok(Faithfulness { deletion, insertion, road })
+}
+
+/// A network that is asked for the probability of one class.
+struct Probe {
+    network: Network,
+    shape: [usize; 3],
+    target: usize,
+    device: burn::tensor::Device,
+}
+
+impl Probe {
+    /// The area under the probabilities from `start` to `end`.
+    fn curve(&self, start: &[f32], end: &[f32], order: &[usize]) -> Result<f64, ExplainError> {
+        let num_pixels = order.len();
+        let images = (0..=NUM_STEPS).map(|step| {
+            let mut image = start.to_vec();
+            for &pixel in &order[..num_pixels * step / NUM_STEPS] {
+                for plane in 0..self.shape[0] {
+                    let idx = plane * num_pixels + pixel;
+                    image[idx] = end[idx];
+                }
+            }
+            image
+        });
+        let probabilities = self.probabilities(images)?;
+        let pairs = probabilities.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+        Ok(pairs.sum::<f64>() / NUM_STEPS as f64)
+    }
+
+    fn road(
+        &self,
+        image: &[f32],
+        order: &[usize],
+        noise: &mut dyn FnMut() -> f32,
+    ) -> Result<f64, ExplainError> {
+        let [_, height, width] = self.shape;
+        let num_pixels = order.len();
+        let least_first: Vec<usize> = order.iter().rev().copied().collect();
+        let removals: Vec<&[usize]> = [&least_first[..], order]
+            .into_iter()
+            .flat_map(|order| ROAD_PERCENT.map(|percent| &order[..num_pixels * percent / 100]))
+            .collect();
+        let mut images: Vec<Vec<f32>> = removals
+            .par_iter()
+            .map(|removed| {
+                let mut is_removed = vec![false; num_pixels];
+                removed.iter().for_each(|&pixel| is_removed[pixel] = true);
+                let mut image = image.to_vec();
+                for plane in image.chunks_exact_mut(num_pixels) {
+                    impute(plane, [height, width], &is_removed);
+                }
+                image
+            })
+            .collect();
+        for (image, removed) in images.iter_mut().zip(&removals) {
+            for plane in image.chunks_exact_mut(num_pixels) {
+                removed.iter().for_each(|&pixel| plane[pixel] += ROAD_NOISE * noise());
+            }
+        }
+        let probabilities = self.probabilities(images.into_iter())?;
+        let (least, most) = probabilities.split_at(ROAD_PERCENT.len());
+        let differences = least.iter().zip(most).map(|(least, most)| (least - most) / 2.0);
+        Ok(differences.sum::<f64>() / ROAD_PERCENT.len() as f64)
+    }
+
+    fn probabilities(
+        &self,
+        images: impl Iterator<Item = Vec<f32>>,
+    ) -> Result<Vec<f64>, ExplainError> {
+        let mut images = images.peekable();
+        let mut probabilities = Vec::new();
+        while images.peek().is_some() {
+            let batch: Vec<Vec<f32>> = images.by_ref().take(BATCH).collect();
+            let [planes, height, width] = self.shape;
+            let data = TensorData::new(batch.concat(), [batch.len(), planes, height, width]);
+            let output = softmax(self.network.forward(Tensor::from_data(data, &self.device)), 1);
+            let num_classes = output.dims()[1];
+            if self.target >= num_classes {
+                let message = format!("class {} of {num_classes}", self.target);
+                return Err(ExplainError::Targets(message));
+            }
+            let rows = values(output);
+            probabilities
+                .extend(rows.chunks_exact(num_classes).map(|row| f64::from(row[self.target])));
+        }
+        Ok(probabilities)
+    }
+}
+
+/// A Gaussian blur with zeros beyond the border.
+fn blur(plane: &[f32], [height, width]: [usize; 2]) -> Vec<f32> {
+    let (sigma, reach) = BLUR;
+    let weight = |distance: usize| (-0.5 * (distance as f64 / sigma).powi(2)).exp();
+    let total: f64 = weight(0) + 2.0 * (1..=reach).map(weight).sum::<f64>();
+    let weights: Vec<f64> = (0..=reach).map(|distance| weight(distance) / total).collect();
+    let mean = |values: &dyn Fn(usize) -> f64, place: usize, len: usize| -> f64 {
+        let range = place.saturating_sub(reach)..(place + reach + 1).min(len);
+        range.map(|other| weights[other.abs_diff(place)] * values(other)).sum()
+    };
+    let along: Vec<f64> = (0..height * width)
+        .map(|idx| {
+            let row = &plane[idx / width * width..][..width];
+            mean(&|column| f64::from(row[column]), idx % width, width)
+        })
+        .collect();
+    (0..height * width)
+        .map(|idx| mean(&|row| along[row * width + idx % width], idx / width, height) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{blur, relevance_order};
+
+    #[test]
+    fn equal_pixels_follow_the_tie_break() {
+        let mut ties = [5, 9, 3, 4].into_iter();
+        let order = relevance_order(&[0.0, 1.0, 0.0, 0.0], &mut || ties.next().unwrap());
+        assert_eq!(order, [1, 2, 3, 0]);
+    }
+
+    #[test]
+    fn a_blur_keeps_what_is_far_from_the_border() {
+        let blurred = blur(&[2.0; 21 * 15], [21, 15]);
+        assert!((blurred[10 * 15 + 7] - 2.0).abs() < 1e-6);
+        assert!(blurred[0] < 1.0);
+        let mut point = vec![0.0; 21 * 15];
+        point[10 * 15 + 7] = 1.0;
+        let blurred = blur(&point, [21, 15]);
+        assert!((blurred.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        // One row down, the weight is exp(-1 / 50) of that in the middle.
+        assert!((blurred[11 * 15 + 7] / blurred[10 * 15 + 7] - (-0.02_f32).exp()).abs() < 1e-5);
+    }
+}
