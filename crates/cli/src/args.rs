@@ -4,12 +4,13 @@ mod search;
 mod verify;
 mod weights;
 
+use crate::choices::{Choices, ScoredRows};
 use crate::config::SanityCheck;
 use crate::score_parts::Variable;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
-use dermx_eval::{Pairs, Spread, ZeroDivision};
+use dermx_eval::{Average, Pairs, Spread, UnionAverage, ZeroDivision};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::Architecture;
 pub use search::SearchArgs;
@@ -474,6 +475,8 @@ pub struct EvaluateArgs {
     /// Beyond a map's border, repeat its edge instead of mirroring it.
     #[arg(long, conflicts_with = "run")]
     pub clamp_border: bool,
+    #[command(flatten)]
+    pub scored: ScoredArgs,
     /// Score the images that have a heat map, even when others lack one.
     #[arg(long, conflicts_with = "run")]
     pub partial: bool,
@@ -498,6 +501,40 @@ pub struct EvaluateArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which masks are scored, and how their scores are averaged.
+#[derive(Debug, Args)]
+pub struct ScoredArgs {
+    /// Masks that count: all of kept_images, those of kept_evaluations, or all. Kept is an evaluation
+    /// that names one diagnosis, and an image that has one.
+    #[arg(long, conflicts_with = "run", value_name = "WHICH", default_value = "kept_images", value_parser = choice::<ScoredRows>)]
+    pub rows: ScoredRows,
+    /// The same for the union of a rater's masks; as --rows if not given.
+    #[arg(long, conflicts_with = "run", value_name = "WHICH", value_parser = choice::<ScoredRows>)]
+    pub union_rows: Option<ScoredRows>,
+    /// mean or median.
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "mean", value_parser = choice::<Average>)]
+    pub average: Average,
+    /// Average unions over rows, or over the averages of the gold classes.
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "rows", value_parser = choice::<UnionAverage>)]
+    pub union_average: UnionAverage,
+    /// Count the predictions of two classes as each other's, as the study's code does.
+    #[arg(long, conflicts_with = "run", num_args = 2, value_names = ["CLASS", "CLASS"])]
+    pub class_exchange: Option<Vec<String>>,
+}
+
+impl ScoredArgs {
+    /// What they choose.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            rows: self.rows,
+            union_rows: self.union_rows.unwrap_or(self.rows),
+            average: self.average,
+            union_average: self.union_average,
+            class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),
+        }
+    }
 }
 
 /// Arguments of `dermx report`.

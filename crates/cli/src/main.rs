@@ -3,6 +3,7 @@
 
 mod args;
 mod certificate;
+mod choices;
 mod commands;
 mod compare;
 mod config;

@@ -1,18 +1,18 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
+use crate::choices::{Choices, ScoredRows};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::predictions::Prediction;
 use crate::score_parts::{self, Variable};
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
-use dermx_data::{Cohort, DermxDataset, Mask, Random, Selection};
+use dermx_data::{Cohort, DermxDataset, Evaluation, ImageSize, Mask, Random, Selection};
 use dermx_eval::{
-    Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
+    Averaging, Comparands, ConfusionMatrix, EvalError, EvalRecord, FuzzyScores, HeatmapScoring,
     Identification, MapRow, MassShares, NOTICE, Normalize, OUTLINED, PreparedMap, RankedMap,
     TYPICAL, UNION, binary_localization, binary_scores, centre_gaussian, diagnosis_table,
-    fuzzy_scores_by_sums, localization_table, map_table, mass_shares, prepare, relative_scores,
-    uniform_ones,
+    fuzzy_scores_by_sums, localization_table, mass_shares, prepare, relative_scores, uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -35,8 +35,9 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
 /// The experts' masks of a data set, ready to be compared with one set of maps after another.
 ///
-/// The images are those with at least one evaluation that was kept and names a single diagnosis;
-/// on them every outline counts, also those of other evaluations.
+/// Diagnoses are scored on kept images: those with at least one evaluation that was kept and names a
+/// single diagnosis. Which masks count, [`Choices`] say; by default every outline on those images,
+/// also those of other evaluations.
 ///
 /// # Source
 /// Jalaboi et al., 2021, Table 6; which rows count was found on the data.
@@ -44,8 +45,11 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 pub struct Scorer<'a> {
     dataset: &'a DermxDataset,
     scoring: HeatmapScoring,
+    choices: Choices,
     extras: Extras,
     images: Vec<ImageMasks>,
+    /// Gold class of each image.
+    gold: BTreeMap<String, String>,
 }
 
 /// What is scored beyond Table 6.
@@ -87,6 +91,7 @@ pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
 struct ImageMasks {
     image_id: String,
     gold: String,
+    is_kept: bool,
     masks: Vec<RaterMask>,
 }
 
@@ -116,37 +121,30 @@ pub struct Scored {
 }
 
 impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset`.
-    pub fn new(dataset: &'a DermxDataset, scoring: HeatmapScoring, extras: Extras) -> Self {
+    /// Rasterizes and resizes the masks of `dataset` that `choices` take.
+    pub fn new(
+        dataset: &'a DermxDataset,
+        scoring: HeatmapScoring,
+        choices: Choices,
+        extras: Extras,
+    ) -> Self {
         let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
-        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::Single).into_iter().collect();
-        let images = image_ids
+        let kept = dataset.cohort_images(Cohort::Single);
+        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
+        let images: Vec<ImageMasks> = image_ids
             .par_iter()
             .filter_map(|&image_id| {
                 let gold = dataset.image(image_id)?.diagnosis.clone();
-                let mut masks = Vec::new();
-                for evaluation in dataset.evaluations_of(image_id) {
-                    let mut add = |characteristic: &str, mask: Mask| {
-                        let [rater, characteristic] =
-                            [evaluation.rater.as_str(), characteristic].map(str::to_string);
-                        masks.push(RaterMask { rater, characteristic, mask });
-                    };
-                    let outlined: Vec<(&str, Mask)> = evaluation
-                        .characteristics()
-                        .into_iter()
-                        .filter_map(|name| {
-                            Some((name, evaluation.mask(name)?.resize_nearest(size)))
-                        })
-                        .collect();
-                    // To pick pixels and to join masks is the same in either order.
-                    let union = Mask::union_all(outlined.iter().map(|(_, mask)| mask.clone()));
-                    outlined.into_iter().for_each(|(name, mask)| add(name, mask));
-                    union.into_iter().for_each(|mask| add(UNION, mask));
-                }
-                Some(ImageMasks { image_id: image_id.to_string(), gold, masks })
+                let is_kept = kept.contains(image_id);
+                let evaluations = dataset.evaluations_of(image_id).iter();
+                let masks: Vec<RaterMask> =
+                    evaluations.flat_map(|one| masks_of(one, is_kept, &choices, size)).collect();
+                let image = ImageMasks { image_id: image_id.to_string(), gold, is_kept, masks };
+                (is_kept || !image.masks.is_empty()).then_some(image)
             })
             .collect();
-        Self { dataset, scoring, extras, images }
+        let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
+        Self { dataset, scoring, choices, extras, gold: gold.collect(), images }
     }
 
     /// Ids of the scored images, in order.
@@ -260,13 +258,13 @@ impl<'a> Scorer<'a> {
         Ok(EvalRecord {
             notice: NOTICE.to_string(),
             classes: classes.to_vec(),
-            table_6: map_table(rows),
+            table_6: self.averaging().table(rows),
             relative: relative_scores(comparands, image_ids, &resamples),
             baselines: baselines
                 .iter()
-                .map(|(name, rows)| (name.clone(), map_table(rows)))
+                .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
                 .collect(),
-            ceiling: map_table(&experts),
+            ceiling: self.averaging().table(&experts),
             localization: localization_table(rows),
             localization_baselines: baselines
                 .iter()
@@ -277,6 +275,11 @@ impl<'a> Scorer<'a> {
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         })
+    }
+
+    fn averaging(&self) -> Averaging<'_> {
+        let Choices { average, union_average, .. } = self.choices;
+        Averaging { average, union_average, gold: &self.gold }
     }
 
     /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
@@ -394,7 +397,7 @@ impl<'a> Scorer<'a> {
         let mut by_image = BTreeMap::new();
         for prediction in predictions {
             let Prediction { image_id, gold, predicted, .. } = prediction;
-            let predicted_idx = class_idx(predicted, image_id)?;
+            let predicted_idx = class_idx(self.choices.exchanged(predicted), image_id)?;
             let in_metadata = self.dataset.image(image_id).map(|image| &image.diagnosis);
             if let (Some(gold), Some(expected)) = (gold, in_metadata)
                 && gold != expected
@@ -407,7 +410,7 @@ impl<'a> Scorer<'a> {
             by_image.insert(image_id.as_str(), predicted_idx);
         }
         let mut diagnoses = Vec::new();
-        for image in &self.images {
+        for image in self.images.iter().filter(|image| image.is_kept) {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => {
                     diagnoses.push((class_idx(&image.gold, &image.image_id)?, predicted_idx));
@@ -427,7 +430,13 @@ impl<'a> Scorer<'a> {
         let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
+        let Choices { rows, union_rows, average, union_average, class_exchange } = &self.choices;
         [
+            ("rows", json!(rows)),
+            ("union_rows", json!(union_rows)),
+            ("average", json!(average)),
+            ("union_average", json!(union_average)),
+            ("class_exchange", json!(class_exchange)),
             ("size", json!(size)),
             ("normalize", json!(normalize)),
             ("quantize", json!(quantize)),
@@ -441,6 +450,33 @@ impl<'a> Scorer<'a> {
         .map(|(key, value)| (key.to_string(), value))
         .into()
     }
+}
+
+/// The masks of an evaluation that count, at scoring size.
+fn masks_of(
+    evaluation: &Evaluation,
+    is_kept_image: bool,
+    choices: &Choices,
+    size: ImageSize,
+) -> Vec<RaterMask> {
+    let is_taken = |rows: ScoredRows| rows.contains(is_kept_image, evaluation.is_single());
+    let named = |(characteristic, mask): (&str, Mask)| RaterMask {
+        rater: evaluation.rater.clone(),
+        characteristic: characteristic.to_string(),
+        mask,
+    };
+    if !is_taken(choices.rows) && !is_taken(choices.union_rows) {
+        return Vec::new();
+    }
+    let characteristics = evaluation.characteristics().into_iter();
+    let outlined: Vec<(&str, Mask)> = characteristics
+        .filter_map(|name| Some((name, evaluation.mask(name)?.resize_nearest(size))))
+        .collect();
+    // To pick pixels and to join masks is the same in either order.
+    let union = Mask::union_all(outlined.iter().map(|(_, mask)| mask.clone()));
+    let union = union.filter(|_| is_taken(choices.union_rows)).map(|mask| (UNION, mask));
+    let outlined = outlined.into_iter().filter(|_| is_taken(choices.rows));
+    outlined.chain(union).map(named).collect()
 }
 
 impl ImageMasks {

@@ -6,8 +6,8 @@ use crate::network::normalization;
 use crate::test_set::TestSet;
 use crate::text_table;
 use dermx_data::{
-    Finding, Fold, LabelledFolder, Patients, Split, find_leaks, read_folds, read_labelled_folder,
-    read_patients, split_by_list, split_fold, split_fraction,
+    Finding, Fold, LabelledFolder, Normalization, Patients, Split, find_leaks, read_folds,
+    read_labelled_folder, read_patients, split_by_list, split_fold, split_fraction,
 };
 use dermx_train::{LabelledPhotos, Photos, Sets};
 use std::path::{Path, PathBuf};
@@ -37,13 +37,24 @@ impl Part {
     }
 }
 
-/// Photos at the size of the network, kept as the configuration says.
+/// Photos as the network takes them, kept as the configuration says.
 ///
 /// # Errors
 /// A photo that cannot be read, or a folder of decoded ones that cannot be written.
 pub fn open_photos(config: &Config, items: Vec<(String, PathBuf)>) -> CliResult<Photos> {
+    open_photos_with(config, items, normalization(&config.input.normalization)?)
+}
+
+/// As [`open_photos`], with another standardization.
+///
+/// # Errors
+/// As of [`open_photos`].
+pub fn open_photos_with(
+    config: &Config,
+    items: Vec<(String, PathBuf)>,
+    normalization: Normalization,
+) -> CliResult<Photos> {
     let (data, size) = (&config.data, config.input.size);
-    let normalization = normalization(&config.input.normalization)?;
     Ok(match &data.decoded_cache {
         Some(folder) => Photos::open_decoded(items, size, normalization, data.cache, folder)?,
         None => Photos::open(items, size, normalization, data.cache)?,
@@ -122,7 +133,8 @@ impl TrainingData {
             sets.push(("validation".to_string(), validation.photos.looks()?));
         }
         if let Some(test) = test {
-            sets.push(("test".to_string(), open_photos(config, test.photos.clone())?.looks()?));
+            let photos = open_photos(config, test.photos.clone())?;
+            sets.push(("test".to_string(), photos.looks()?));
         }
         let patients = self.patients.as_ref().map(|(path, patients)| (path.as_path(), patients));
         let leaks = find_leaks(sets, patients);

@@ -21,7 +21,11 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Normalization {
     /// The names that [`Self::preset`] knows.
-    pub const PRESETS: [&str; 3] = ["imagenet", "keras-caffe", "keras-tf23-efficientnet"];
+    pub const PRESETS: [&str; 4] =
+        ["imagenet", "keras-caffe", "keras-tf23-efficientnet", "raw-rgb"];
+
+    /// Red, green and blue as they are, from 0 to 255.
+    pub const RAW_RGB: Self = Self { mean: [0.0; 3], std: [1.0; 3], scale: 1.0, bgr: false };
 
     /// A named normalization.
     ///
@@ -36,6 +40,7 @@ impl Normalization {
     ///   Keras's EfficientNet did in TensorFlow 2.3 to 2.5, whose weights hold the standard
     ///   deviations where variances belong
     ///   (<https://github.com/tensorflow/tensorflow/issues/49930>).
+    /// - `raw-rgb`: [`Self::RAW_RGB`].
     pub fn preset(name: &str) -> Option<Self> {
         let imagenet =
             Self { mean: IMAGENET_MEAN, std: IMAGENET_STD, scale: 1.0 / 255.0, bgr: false };
@@ -48,6 +53,7 @@ impl Normalization {
             "keras-tf23-efficientnet" => {
                 Some(Self { std: IMAGENET_STD.map(f32::sqrt), ..imagenet })
             }
+            "raw-rgb" => Some(Self::RAW_RGB),
             _ => None,
         }
     }

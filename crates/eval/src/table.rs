@@ -1,8 +1,8 @@
 //! The tables of one network: diagnosis by class, explanation by characteristic.
 
 use crate::{
-    ClassScores, ConfusionMatrix, EvalError, FuzzyScores, LocalizationScores, LocalizationTable,
-    MapScores, MapTable, OneVsRest, Score,
+    Average, Averaging, ClassScores, ConfusionMatrix, EvalError, FuzzyScores, LocalizationScores,
+    LocalizationTable, MapTable, OneVsRest, Score, UnionAverage,
 };
 use std::collections::BTreeMap;
 
@@ -48,15 +48,10 @@ pub struct DiagnosisTable {
     pub table_5: BTreeMap<String, ClassScores>,
 }
 
-/// Averages rows by characteristic (Table 6).
-///
-/// An image counts once for each rater who outlined the characteristic. Sums run in the order of
-/// image and rater, whatever the order of the rows.
-///
-/// # Source
-/// Jalaboi et al., 2021, Table 6.
+/// The means over rows of each characteristic (Table 6), see [`Averaging::table`].
 pub fn map_table(rows: &[MapRow]) -> MapTable {
-    by_characteristic(rows, map_scores)
+    let (average, union_average) = (Average::Mean, UnionAverage::Rows);
+    Averaging { average, union_average, gold: &BTreeMap::new() }.table(rows)
 }
 
 /// Averages the scores beyond Table 6 by characteristic, as [`map_table`]; empty where no row has
@@ -74,25 +69,17 @@ pub fn localization_table(rows: &[MapRow]) -> LocalizationTable {
     })
 }
 
-fn by_characteristic<T>(rows: &[MapRow], average: impl Fn(&[&MapRow]) -> T) -> BTreeMap<String, T> {
+/// What `average` makes of the rows of each characteristic, in the order of image and rater.
+pub(crate) fn by_characteristic<T>(
+    rows: &[MapRow],
+    average: impl Fn(&[&MapRow]) -> T,
+) -> BTreeMap<String, T> {
     let mut ordered: Vec<&MapRow> = rows.iter().collect();
     ordered.sort_by_key(|row| (&row.characteristic, &row.image_id, &row.rater));
     ordered
         .chunk_by(|a, b| a.characteristic == b.characteristic)
         .map(|rows| (rows[0].characteristic.clone(), average(rows)))
         .collect()
-}
-
-fn map_scores(rows: &[&MapRow]) -> MapScores {
-    let over = |score: fn(&FuzzyScores) -> Option<f64>| {
-        Score::over(&rows.iter().map(|row| score(&row.scores)).collect::<Vec<_>>())
-    };
-    MapScores {
-        f1: over(|scores| scores.f1),
-        sensitivity: over(|scores| scores.sensitivity),
-        specificity: over(|scores| scores.specificity),
-        mass: over(|scores| scores.mass),
-    }
 }
 
 /// Scores one network's diagnoses (Table 5).

@@ -1,6 +1,7 @@
 //! `dermx evaluate`.
 
 use crate::args::EvaluateArgs;
+use crate::choices::Choices;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
@@ -59,7 +60,7 @@ pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
         by: config.evaluate.by.clone().unwrap_or_default(),
         min_images: MIN_IMAGES,
     };
-    let scorer = Scorer::new(&dataset, scoring(&config), extras);
+    let scorer = Scorer::new(&dataset, scoring(&config), Choices::of(&config), extras);
     let mut records = Vec::new();
     let mut diagnoses = Vec::new();
     for &seed in &config.run.seeds {
@@ -146,7 +147,8 @@ fn extras_of(args: &EvaluateArgs) -> Extras {
 
 fn evaluate_baselines(args: &EvaluateArgs, data: &Path) -> CliResult<EvalRecord> {
     let dataset = read_annotations(data)?;
-    let record = Scorer::new(&dataset, scoring_of(args), extras_of(args)).score_baselines()?;
+    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices(), extras_of(args));
+    let record = scorer.score_baselines()?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
@@ -166,7 +168,12 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
     };
     let predictions = predictions.as_ref().map(|(path, rows)| (*path, rows.as_slice()));
     let classes = ontology::DIAGNOSES.map(str::to_string);
-    let scorer = Scorer::new(&dataset, scoring_of(args), extras_of(args));
+    let exchanged = args.scored.class_exchange.iter().flatten();
+    if let Some(unknown) = exchanged.into_iter().find(|class| !classes.contains(class)) {
+        let message = format!("`{unknown}` is not a class; there are: {}", classes.join(", "));
+        return Err(CliError::new(ExitKind::Usage, message));
+    }
+    let scorer = Scorer::new(&dataset, scoring_of(args), args.scored.choices(), extras_of(args));
     let mut scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
     sanity::score(&scorer, heatmaps, args.partial, &mut scored.record)?;
     if let Some(out) = &args.out {

@@ -3,7 +3,8 @@
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::certificate::{self, Origin};
-use crate::config::{self, Config, EarlyStoppingSection, Target};
+use crate::choices::exchanged;
+use crate::config::{self, Config, EarlyStoppingSection, ExplainInput, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::image_manifests::{self, TEST, TRAIN};
@@ -17,11 +18,11 @@ use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
-use crate::training_data::{TrainingData, open_photos};
+use crate::training_data::{TrainingData, open_photos, open_photos_with};
 use crate::training_log;
 use crate::weight_files;
 use burn::tensor::Device;
-use dermx_data::{Manifest, SynthConfig};
+use dermx_data::{Manifest, Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_model::{
     Network, export_weights, import_weights, is_head, set_trainable, with_counters,
@@ -29,7 +30,7 @@ use dermx_model::{
 };
 use dermx_train::{
     CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Sampling, Select,
-    StepReport, TrainError, TrainState, fit, initial_weights, write_atomic,
+    StepReport, TrainError, TrainState, argmax, fit, initial_weights, write_atomic,
 };
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -292,23 +293,50 @@ fn predict_and_explain(
     device: &Device,
 ) -> CliResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, device)?;
-    let images = Images::of(open_photos(config, test.photos.clone())?);
+    let mut images = Images::of(open_photos(config, test.photos.clone())?);
     let batch_size = config.explain.batch_size;
-    let predictions = predictions(config, &trained, test, &images, device)?;
-    write_atomic(&folder.predictions(), &predictions)?;
+    let logits = predict::predict(&trained, &images, batch_size, device)?;
+    write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
     let method = config.explain.method;
     let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
-    let (targets, target) = match config.explain.target {
-        Target::Gold => (Some(test.gold_idx.as_slice()), "gold"),
-        Target::Predicted => (None, "predicted"),
-    };
+    if config.explain.input == Some(ExplainInput::RawRgb) {
+        images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
+    }
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
+    let targets = targets(config, &trained.classes, test, &logits);
+    let targets = Some(targets.as_slice());
     let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
     job.write_maps(&explainer, &maps)?;
-    explain::describe(&explainer, &images, target, &maps)?;
+    explain::describe(&explainer, &images, &target_text(config), &maps)?;
     sanity::run(&config.explain.sanity, &job, &explainer, &maps)
+}
+
+/// Index of the class that each test image is explained for.
+fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f32>]) -> Vec<usize> {
+    let pair = config.data.class_exchange.as_ref();
+    let target_of_gold = |&gold_idx: &usize| {
+        let target = exchanged(pair, &classes[gold_idx]);
+        classes.iter().position(|class| class == target).unwrap_or(gold_idx)
+    };
+    match config.explain.target {
+        Target::Gold => test.gold_idx.iter().map(target_of_gold).collect(),
+        Target::Predicted => logits.iter().map(|values| argmax(values)).collect(),
+    }
+}
+
+/// Whose logit is explained, and on which values, in words.
+fn target_text(config: &Config) -> String {
+    let target = match (config.explain.target, &config.data.class_exchange) {
+        (Target::Predicted, _) => "predicted".to_string(),
+        (Target::Gold, None) => "gold".to_string(),
+        (Target::Gold, Some([one, other])) => format!("gold, with {one} and {other} exchanged"),
+    };
+    match config.explain.input {
+        Some(ExplainInput::RawRgb) => format!("{target}; on red, green, blue from 0 to 255"),
+        _ => target,
+    }
 }
 
 /// `predictions.csv` of the test images.
@@ -320,12 +348,21 @@ pub(super) fn predictions(
     device: &Device,
 ) -> CliResult<Vec<u8>> {
     let logits = predict::predict(trained, images, config.explain.batch_size, device)?;
+    predictions_of(trained, test, images, &logits)
+}
+
+fn predictions_of(
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    logits: &[Vec<f32>],
+) -> CliResult<Vec<u8>> {
     let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
     let rows: Vec<Logits> = rows
         .map(|((image_id, &gold_idx), values)| Logits {
             image_id: image_id.clone(),
             gold: Some(trained.classes[gold_idx].clone()),
-            values,
+            values: values.clone(),
         })
         .collect();
     to_csv(&rows, &trained.classes, true)

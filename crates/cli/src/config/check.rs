@@ -67,6 +67,10 @@ impl DataSection {
         checks.require(classes.len() >= 2, "data.classes", "has to name at least two classes");
         let is_unique = classes.len() == self.classes.len();
         checks.require(is_unique, "data.classes", "names a class twice");
+        for class in self.class_exchange.iter().flatten() {
+            let message = format!("names `{class}`, which is not in data.classes");
+            checks.require(classes.contains(class), "data.class_exchange", message);
+        }
         for (folder, class) in &self.class_names {
             checks.require(
                 classes.contains(class) || class.is_empty(),

@@ -53,7 +53,9 @@ pub fn flat_results(config: &Config, seed: u64) -> CliResult<BTreeMap<String, St
 /// A value that TOML cannot hold.
 pub fn flat_training(config: &Config, seed: u64) -> CliResult<BTreeMap<String, String>> {
     let mut keys = flat_results(config, seed)?;
-    keys.retain(|key, _| !LATER.contains(&key.split('.').next().unwrap_or(key)));
+    let is_later = |key: &str| LATER.contains(&key.split('.').next().unwrap_or(key));
+    // It is about scores and heat maps alone.
+    keys.retain(|key, _| !is_later(key) && key != "data.class_exchange");
     Ok(keys)
 }
 

@@ -6,11 +6,19 @@ use crate::error::{CliError, CliResult, ExitKind};
 use std::path::{Path, PathBuf};
 
 /// Configurations that are part of the binary, so that it works in an empty folder.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
     ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
     ("efficientnet-b4.toml", include_str!("../../../../configs/efficientnet-b4.toml")),
+    ("as-published/resnet50.toml", include_str!("../../../../configs/as-published/resnet50.toml")),
+    (
+        "as-published/efficientnet-b4.toml",
+        include_str!("../../../../configs/as-published/efficientnet-b4.toml"),
+    ),
 ];
+
+/// The folder of configurations that do what the study's code did.
+const AS_PUBLISHED: &str = "as-published/";
 
 /// Loads `name`: a path, a file in `configs/`, or a configuration that is part of the binary; then
 /// applies `overrides` (`section.key=value`) and checks everything.
@@ -35,8 +43,12 @@ pub fn load_run(folder: &Path) -> CliResult<Config> {
     parse(&path.display().to_string(), &text, &[])
 }
 
-/// The name of a configuration: its file name without the extension.
+/// The name of a configuration: its file name without the extension, after the folder's of one that
+/// is part of the binary.
 pub fn config_name(name: &str) -> String {
+    if let Some(nested) = name.strip_suffix(".toml").filter(|_| name.starts_with(AS_PUBLISHED)) {
+        return nested.replace('/', "-");
+    }
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     stem.unwrap_or("run").to_string()
 }
@@ -78,7 +90,8 @@ fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, load, parse};
+    use super::{BUILT_IN, config_name, load, parse};
+    use crate::config::ExplainInput;
 
     const QUICKSTART: &str = BUILT_IN[0].1;
 
@@ -205,6 +218,27 @@ mod tests {
             let found = complaints(QUICKSTART, &overrides);
             assert!(found.contains(expected), "{overrides:?}: {found}");
         }
+    }
+
+    #[test]
+    fn a_configuration_in_a_folder_has_a_name_of_its_own() {
+        assert_eq!(config_name("as-published/resnet50.toml"), "as-published-resnet50");
+        assert_eq!(config_name("/home/me/resnet50.toml"), "resnet50");
+    }
+
+    #[test]
+    fn the_published_recipes_turn_on_what_the_code_did() {
+        let resnet = load("as-published/resnet50.toml", &[]).unwrap();
+        let b4 = load("as-published/efficientnet-b4.toml", &[]).unwrap();
+        let pair = Some(["Viral warts".to_string(), "Vitiligo".to_string()]);
+        for config in [&resnet, &b4] {
+            assert_eq!(config.data.class_exchange, pair);
+            assert!(config.augment.minmax_stretch && config.evaluate.quantize);
+        }
+        assert_eq!(resnet.explain.input, Some(ExplainInput::RawRgb));
+        assert_eq!(resnet.input.normalization, "keras-caffe");
+        assert_eq!((b4.run.epochs, b4.augment.rotation_degrees), (20, 15.0));
+        assert_eq!(b4.input.normalization, "keras-tf23-efficientnet");
     }
 
     #[test]

@@ -11,5 +11,7 @@ mod training;
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run};
 pub use search::{Objective, SearchConfig, load_search};
-pub use sections::{Config, DataSection, Leaks, SanityCheck, SplitMethod, SplitSection, Target};
+pub use sections::{
+    Config, DataSection, ExplainInput, Leaks, SanityCheck, SplitMethod, SplitSection, Target,
+};
 pub use training::EarlyStoppingSection;

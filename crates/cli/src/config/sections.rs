@@ -3,9 +3,10 @@
 use super::check::Checks;
 use super::document::Document;
 use super::training::{EarlyStoppingSection, TrainSection};
+use crate::choices::ScoredRows;
 use crate::score_parts::Variable;
 use dermx_data::{AugmentConfig, ImageSize};
-use dermx_eval::{Border, Normalize};
+use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,10 @@ section! {
         patients: Option<PathBuf>,
         /// What to do about photos or patients that are in two of training, validation and test.
         leaks: Leaks,
+        /// Two classes that change places between training and test, as in the study's code: their
+        /// predictions are counted as each other's, and their images explained with each other's
+        /// logit.
+        class_exchange: Option<[String; 2]>,
         /// Class name of each training folder whose name is not already one.
         class_names: BTreeMap<String, String>,
     }
@@ -176,6 +181,17 @@ pub enum Target {
     Predicted,
 }
 
+/// Which pixel values a network is explained on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExplainInput {
+    /// Those that it was trained on.
+    #[default]
+    Network,
+    /// Red, green, blue from 0 to 255, whatever it was trained on.
+    RawRgb,
+}
+
 /// What is done to see whether the maps depend on the network and the network on the pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,6 +211,9 @@ section! {
         layer: String,
         /// Which class is explained.
         target: Target,
+        /// `"network"`, also without this key, or `"raw_rgb"`: on values that are not standardized,
+        /// as the study's ResNet heat maps were made.
+        input: Option<ExplainInput>,
         /// Whether its logit or its probability.
         output: Output,
         /// Integrated gradients: number of steps.
@@ -239,6 +258,16 @@ section! {
         quantize: bool,
         /// What lies beyond a map's border.
         border: Border,
+        /// Masks that count: of `"kept_images"`, also without this key, of `"kept_evaluations"`, or
+        /// `"all"`. An evaluation is kept that names one diagnosis; an image, that has one.
+        rows: Option<ScoredRows>,
+        /// The same for the union of a rater's masks; as `rows` without this key.
+        union_rows: Option<ScoredRows>,
+        /// `"mean"`, also without this key, or `"median"`.
+        average: Option<Average>,
+        /// Over what the union is averaged: `"rows"`, also without this key, or the averages of the
+        /// gold `"classes"`.
+        union_average: Option<UnionAverage>,
         /// Score parts of the images, too: by `"disease"`, `"skin_tone"`, `"age"`, `"correct"`.
         by: Option<Vec<Variable>>,
     }

@@ -12,6 +12,7 @@ mod resume;
 mod search;
 mod split;
 mod stages;
+mod switches;
 mod table_6;
 mod torture;
 mod verify;
