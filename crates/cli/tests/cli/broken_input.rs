@@ -44,7 +44,7 @@ fn a_test_photo_that_is_no_photo_is_named() -> TestResult {
     fail_to_train(&workplace, &["--set", "run.epochs=1"], 65, &[name_of(&photo)])?;
     fs::remove_file(&photo)?;
     let stem = name_of(&photo).trim_end_matches(".jpg");
-    fail(workplace.path(), &["train", "--resume", "--run", "run"], 66, &[stem])
+    fail_to_train(&workplace, &[], 66, &[stem])
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::dermx::{TestResult, Workplace, fail, stdout, succeed};
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> TestResult {
@@ -69,6 +70,35 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
     for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
         assert!(page.contains(part), "{part}");
+    }
+
+    // Of two runs each shows the other's heat maps, and both are compared.
+    fs::rename(workplace.join("run"), workplace.join("first"))?;
+    copy(&workplace.join("first"), &workplace.join("second"))?;
+    succeed(workplace.path(), &["report", "first", "second", "--out", "pages"])?;
+    let page = fs::read_to_string(workplace.join("pages/first/index.html"))?;
+    for part in ["Heat map of second", "first (A) against second (B)"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let comparisons: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("pages/comparison.json"))?)?;
+    assert_eq!(comparisons[0]["sides"], serde_json::json!(["first", "second"]));
+    assert_eq!(comparisons[0]["f1"]["Union"]["difference"], 0.0);
+    let table = fs::read_to_string(workplace.join("pages/comparison_1.csv"))?;
+    assert!(table.contains("Right diagnosis"), "{table}");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
     }
     Ok(())
 }
