@@ -153,7 +153,7 @@ impl Search {
     ///
     /// # Errors
     /// None that a user can cause.
-    pub fn next(&mut self) -> Result<Next, SearchError> {
+    pub fn next_trial(&mut self) -> Result<Next, SearchError> {
         let num_trials = self.num_trials();
         let is_open = |trial: &&Trial| {
             trial.number < num_trials

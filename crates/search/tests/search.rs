@@ -72,7 +72,7 @@ fn run(
     let mut running: Vec<Trial> = Vec::new();
     loop {
         while running.len() < search.window()
-            && let Next::Run { trial, event } = search.next()?
+            && let Next::Run { trial, event } = search.next_trial()?
         {
             journal.extend(event);
             running.push(trial);

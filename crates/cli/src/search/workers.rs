@@ -166,7 +166,7 @@ impl Work<'_> {
 
 impl State {
     fn begin(&mut self) -> CliResult<Next> {
-        let next = self.search.next().map_err(internal)?;
+        let next = self.search.next_trial().map_err(internal)?;
         if let Next::Run { event: Some(event), .. } = &next {
             self.journal.append(event)?;
         }
