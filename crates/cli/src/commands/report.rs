@@ -51,7 +51,7 @@ pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
     write_beside(run, &[], &[], out)
 }
 
-/// As [`write`], with comparisons, and heat maps of other runs in the gallery.
+/// As [`write()`], with comparisons, and heat maps of other runs in the gallery.
 fn write_beside(
     run: &Path,
     others: &[&Path],

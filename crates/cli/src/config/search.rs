@@ -60,7 +60,7 @@ pub struct SearchConfig {
     pub space: Space,
 }
 
-/// Loads the search `name`, as [`super::load`] does a configuration.
+/// Loads the search `name`, as [`super::load()`] does a configuration.
 ///
 /// # Errors
 /// No such search, or the list of all that is wrong with it.
