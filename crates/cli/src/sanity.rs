@@ -3,9 +3,9 @@
 //! They lie beside the maps: `randomized/<number of stages>-<stage>/<image_id>.npy`, and
 //! `faithfulness.csv`.
 
-use crate::commands::explain::Job;
 use crate::config::SanityCheck;
 use crate::error::{CliError, CliResult};
+use crate::explanation::Job;
 use crate::heatmaps;
 use crate::progress::Progress;
 use crate::score::Scorer;

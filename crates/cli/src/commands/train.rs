@@ -4,38 +4,26 @@ use super::{evaluate, explain, predict, report, synth};
 use crate::args::{Backend, TrainArgs};
 use crate::certificate::{self, Origin};
 use crate::choices::exchanged;
-use crate::config::{self, Config, EarlyStoppingSection, ExplainInput, Target};
+use crate::config::{self, Config, ExplainInput, Target};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::explanation::Job;
 use crate::fault;
+use crate::fitting::{fit_config, starting_network, weights_file, weights_hash};
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
-use crate::network::{TrainedNetwork, network_config};
+use crate::network::TrainedNetwork;
 use crate::predictions::{Logits, to_csv};
-use crate::pretrained;
-use crate::progress::Progress;
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos, open_photos_with};
-use crate::training_log;
-use crate::weight_files;
+use crate::watcher::Watcher;
 use burn::tensor::Device;
 use dermx_data::{Manifest, Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
-use dermx_model::{
-    Network, export_weights, import_weights, is_head, set_trainable, with_counters,
-    write_safetensors,
-};
-use dermx_train::{
-    CheckpointStore, EpochMetrics, Fingerprint, FitConfig, Observer, Outcome, Sampling, Select,
-    StepReport, TrainError, TrainState, argmax, fit, initial_weights, write_atomic,
-};
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::Path;
-use std::time::Instant;
+use dermx_train::{CheckpointStore, Outcome, argmax, fit, write_atomic};
 
 /// How to go on with a stopped run.
 const RESUME: &str = "go on with the same command and --resume";
@@ -192,99 +180,6 @@ fn train_seed(
     }
 }
 
-/// `weights.safetensors` of a trained network.
-///
-/// # Errors
-/// None that a user can cause.
-pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
-    Ok(write_safetensors(&with_counters(export_weights(network)))?)
-}
-
-/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
-pub(super) fn weights_hash(network: &Network) -> CliResult<String> {
-    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
-}
-
-/// How one seed is trained.
-///
-/// # Errors
-/// A schedule that lacks a key.
-pub fn fit_config(
-    config: &Config,
-    seed: u64,
-    data: &TrainingData,
-    manifest: &Manifest,
-) -> CliResult<FitConfig> {
-    let section = &config.train;
-    Ok(FitConfig {
-        seed,
-        epochs: config.run.epochs,
-        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
-        batch_size: section.batch_size,
-        accumulation_steps: section.accumulation_steps.unwrap_or(1),
-        learning_rate: section.learning_rate,
-        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
-        warmup_epochs: section.warmup_epochs.unwrap_or(0),
-        optimizer: section.optimizer(),
-        clip_norm: section.clip_norm,
-        ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&data.training.images.num_per_class()),
-        label_smoothing: section.label_smoothing.unwrap_or(0.0),
-        mix: section.mix(),
-        monitor: section.monitor,
-        select: section.select.unwrap_or(Select::Last),
-        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
-        augment: config.augment.config(),
-        checkpoint_every: config.run.checkpoint_every,
-        fingerprint: fingerprint(config, seed, data, manifest)?,
-    })
-}
-
-fn incomplete_schedule() -> CliError {
-    CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
-}
-
-/// What a run's checkpoints depend on, key by key.
-fn fingerprint(
-    config: &Config,
-    seed: u64,
-    data: &TrainingData,
-    manifest: &Manifest,
-) -> CliResult<Fingerprint> {
-    let mut fingerprint = config::flat_training(config, seed)?;
-    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
-    fingerprint.insert("training images".to_string(), images);
-    let split = blake3::hash(&data.split_csv()?).to_string();
-    fingerprint.insert("split".to_string(), split);
-    Ok(fingerprint)
-}
-
-/// The network with its starting weights: random, or from a file except for the head.
-///
-/// # Errors
-/// Weights that are missing or do not fit, patterns that name no parameter.
-pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
-    let network = network_config(config).init(device);
-    let mut weights = initial_weights(&network, seed);
-    if config.model.weights != "random" {
-        let path = pretrained::resolve(Path::new(&config.model.weights))?;
-        if !path.exists() {
-            let message = format!(
-                "{}: there are no such weights; datasets/README.md says where to get them, and \
-                 `--set model.weights=random` starts without",
-                path.display()
-            );
-            return Err(CliError::new(ExitKind::MissingInput, message));
-        }
-        weights.retain(|name, _| is_head(name));
-        weights.extend(weight_files::read(&path)?.into_iter().filter(|(name, _)| !is_head(name)));
-    }
-    let network = import_weights(network, &weights)
-        .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;
-    set_trainable(network, &config.model.trainable, config.model.batch_norm)
-        .map_err(|error| CliError::new(ExitKind::BadConfig, format!("model.trainable: {error}")))
-}
-
 /// Predicts and explains the test images with the trained network of one seed.
 fn predict_and_explain(
     config: &Config,
@@ -307,7 +202,7 @@ fn predict_and_explain(
     std::fs::create_dir_all(&maps).map_err(|error| CliError::io(&maps, &error))?;
     let targets = targets(config, &trained.classes, test, &logits);
     let targets = Some(targets.as_slice());
-    let job = explain::Job { trained: &trained, images: &images, targets, batch_size, device };
+    let job = Job { trained: &trained, images: &images, targets, batch_size, device };
     job.write_maps(&explainer, &maps)?;
     explain::describe(&explainer, &images, &target_text(config), &maps)?;
     sanity::run(&config.explain.sanity, &job, &explainer, &maps)
@@ -366,93 +261,4 @@ fn predictions_of(
         })
         .collect();
     to_csv(&rows, &trained.classes, true)
-}
-
-/// Shows progress, writes the metrics, and passes on requests to stop.
-struct Watcher {
-    folder: SeedFolder,
-    progress: Progress,
-    images_done: usize,
-    images_per_epoch: usize,
-    images_now: usize,
-    start: Instant,
-    epoch_start: Instant,
-    loss: f64,
-}
-
-impl Watcher {
-    fn new(seed: u64, config: &FitConfig, num_images: usize, folder: SeedFolder) -> Self {
-        let total = num_images * config.epochs as usize;
-        let now = Instant::now();
-        Self {
-            folder,
-            progress: Progress::new(format!("seed {seed}"), total, "img"),
-            images_done: 0,
-            images_per_epoch: num_images,
-            images_now: 0,
-            start: now,
-            epoch_start: now,
-            loss: f64::NAN,
-        }
-    }
-
-    fn finish(self) {
-        let seconds = self.start.elapsed().as_secs_f64();
-        self.progress.finish(&match self.loss.is_nan() {
-            // Resumed after the last step.
-            true => "already trained".to_string(),
-            false => format!("trained in {seconds:.0} s, last loss {:.3}", self.loss),
-        });
-    }
-
-    /// Times are for the reader: they may repeat after a resume, and never enter a result.
-    fn write_timing(&mut self, epoch: u32) -> Result<(), TrainError> {
-        let seconds = self.epoch_start.elapsed().as_secs_f64();
-        let images_per_s = self.images_now as f64 / seconds;
-        self.epoch_start = Instant::now();
-        self.images_now = 0;
-        let path = self.folder.timings();
-        let line = format!(
-            "{{\"epoch\": {epoch}, \"seconds\": {seconds:.3}, \"images_per_s\": {images_per_s:.2}}}\n"
-        );
-        let mut options = OpenOptions::new();
-        let written = options
-            .create(true)
-            .append(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(line.as_bytes()));
-        written.map_err(|source| TrainError::Io { path, source })
-    }
-}
-
-impl Observer for Watcher {
-    fn on_step(&mut self, report: &StepReport) {
-        self.images_now += report.num_images;
-        self.images_done += report.num_images;
-        self.loss = report.loss;
-        let images_per_s = self.images_now as f64 / self.epoch_start.elapsed().as_secs_f64();
-        let message =
-            format!("epoch {} loss {:.3} {images_per_s:.1} img/s", report.epoch, report.loss);
-        self.progress.set(self.images_done, message);
-    }
-
-    fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
-        for message in damaged {
-            tracing::warn!("{message}; going on from the checkpoint before");
-        }
-        tracing::info!("resumed after epoch {}, step {}", state.epochs_done, state.steps_done);
-    }
-
-    fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {
-        self.images_done = history.len() * self.images_per_epoch;
-        match history.last() {
-            Some(last) if self.images_now > 0 => self.write_timing(last.epoch)?,
-            _ => self.progress.skip(self.images_done),
-        }
-        training_log::write(&self.folder, history)
-    }
-
-    fn should_stop(&self) -> bool {
-        stop::requested()
-    }
 }

@@ -1,10 +1,10 @@
 //! One trial: an ordinary run without an evaluation, watched by the search.
 
 use super::workers::Work;
-use crate::commands::train::{fit_config, starting_network, weights_file};
 use crate::config::{Config, Objective};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
+use crate::fitting::{fit_config, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
 use crate::run_folder::{RunFolder, SeedFolder};
 use crate::{stop, terminal, training_log};

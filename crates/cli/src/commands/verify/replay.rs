@@ -6,6 +6,7 @@ use crate::args::Epochs;
 use crate::certificate::read_metrics;
 use crate::commands::train;
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::fitting;
 use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::progress::Progress;
@@ -31,10 +32,10 @@ pub fn check_epochs(
     let (Some(&first), Some(&last)) = (chosen.first(), chosen.last()) else { return Ok(()) };
     let Some((data, manifest)) = &subject.images.training else { return Ok(()) };
     let device = Device::flex();
-    let network = train::starting_network(subject.config, subject.seed, &device)?;
+    let network = fitting::starting_network(subject.config, subject.seed, &device)?;
     let expected = &subject.certificate.result.starting_weights_hash;
-    table.compare("starting weights", &train::weights_hash(&network)?, expected, "their hash");
-    let fit_config = train::fit_config(subject.config, subject.seed, data, manifest)?;
+    table.compare("starting weights", &fitting::weights_hash(&network)?, expected, "their hash");
+    let fit_config = fitting::fit_config(subject.config, subject.seed, data, manifest)?;
     let start = newest_before(subject, first)?;
     let from = start.as_ref().map_or("the start".to_string(), |checkpoint| {
         let state = &checkpoint.state;
@@ -58,7 +59,7 @@ pub fn check_epochs(
         }
     }
     if let Some(network) = found.network {
-        let found = blake3::hash(&train::weights_file(&network)?).to_string();
+        let found = blake3::hash(&fitting::weights_file(&network)?).to_string();
         let expected = &subject.certificate.result.weights_file_hash;
         table.compare("weights.safetensors", &found, expected, "trained again");
     }

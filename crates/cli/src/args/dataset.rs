@@ -1,0 +1,177 @@
+//! Arguments of `dermx dataset`.
+
+use super::choice;
+use clap::{Args, Subcommand};
+use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
+use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
+use dermx_eval::{Pairs, Spread, ZeroDivision};
+use std::path::PathBuf;
+
+/// What `dermx dataset` can do.
+#[derive(Debug, Subcommand)]
+pub enum DatasetCommand {
+    /// Count evaluations, images, classes and labels.
+    Describe(DescribeArgs),
+    /// Compute the tables of the DermX paper that the annotations alone give.
+    Tables(TablesArgs),
+    /// Look for damaged, missing and changed files, copies of photos, and leaks between splits.
+    Check(CheckArgs),
+}
+
+/// Arguments of `dermx dataset check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset check --data datasets/dermx --images datasets/dermx/images --split train=datasets/train\n\nExits with 65 if results on the data would be wrong or cannot be computed."
+)]
+pub struct CheckArgs {
+    /// A DermX data set: annotations/, masks/ and metadata.csv.
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present_any = ["splits", "manifest", "write_manifest"]
+    )]
+    pub data: Option<PathBuf>,
+    /// The photos of `--data`, compared with its annotations and with those of each `--split`.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub images: Option<PathBuf>,
+    /// A folder of photos, and its sub-folders: no photo may be in two splits. May be repeated.
+    #[arg(long = "split", value_name = "NAME=DIR", value_parser = split)]
+    pub splits: Vec<Split>,
+    /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`: no patient
+    /// may be in two splits.
+    #[arg(long, value_name = "CSV")]
+    pub patients: Option<PathBuf>,
+    /// Compare the files of `--folder` with this manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_manifest")]
+    pub manifest: Option<PathBuf>,
+    /// Write a manifest of `--folder`: size and BLAKE3 of every file.
+    #[arg(long, value_name = "FILE")]
+    pub write_manifest: Option<PathBuf>,
+    /// What the manifest is about; without it, `--data`.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Print JSON, with all findings.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A named folder of photos.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// Its name in findings.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+fn split(text: &str) -> Result<Split, String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok(Split { name: name.to_owned(), folder: folder.into() })
+        }
+        _ => Err("write NAME=DIR, for example train=datasets/train".to_owned()),
+    }
+}
+
+/// Arguments of `dermx dataset tables`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset tables --data datasets/dermx --compare datasets/published/paper_tables.json"
+)]
+pub struct TablesArgs {
+    /// The data set: annotations/ and metadata.csv.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Printed tables to compare with: matching cells are counted, the others are listed.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Write tables.json, tables.md and a CSV file for each table into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON, at full precision.
+    #[arg(long)]
+    pub json: bool,
+    /// Which images: metadata (those with a gold standard), all.
+    #[arg(long, value_name = "WHICH", default_value = "metadata", value_parser = choice::<ImageScope>)]
+    pub images: ImageScope,
+    /// Which rounds of annotation: first, repeated, all (a rater's rounds count as raters).
+    #[arg(long, value_name = "WHICH", default_value = "first", value_parser = choice::<Rounds>)]
+    pub rounds: Rounds,
+    /// Where masks come from: outlines, files (the published PNG files).
+    #[arg(long, value_name = "SOURCE", default_value = "outlines", value_parser = choice::<MaskSource>)]
+    pub masks: MaskSource,
+    /// How to count, in all tables, instead of as in the paper.
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// Give the tables also for the images of each skin-tone or each age (skin_tone, age).
+    #[arg(long, value_name = "COLUMN", value_parser = choice::<Attribute>)]
+    pub by: Vec<Attribute>,
+    /// With --by, say "too few" where fewer images carry a label.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub min_images: usize,
+    /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub bootstrap: usize,
+    /// The same seed draws the same resamples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How tables are counted; the paper's choice where an option is left out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choices of the paper")]
+pub struct ChoiceArgs {
+    /// Which evaluations count: all, accepted (a diagnosis and no discard tag), settled (without
+    /// several diagnoses that other raters do not settle), single (one diagnosis). Paper: accepted;
+    /// Tables 1, 3b and 4 single.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Evaluations>)]
+    pub evaluations: Option<Evaluations>,
+    /// What an evaluation with several diagnoses says: first (alphabetically), any (yes to each),
+    /// drop (left out). Paper: first.
+    #[arg(long, value_name = "RULE", value_parser = choice::<SeveralDiagnoses>)]
+    pub several_diagnoses: Option<SeveralDiagnoses>,
+    /// Pairs of raters: ordered (each once as reference), unordered. Paper: ordered.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Pairs>)]
+    pub pairs: Option<Pairs>,
+    /// Two outlines of which one is empty: include, exclude. Paper: include.
+    #[arg(long, value_name = "RULE", value_parser = choice::<OneEmpty>)]
+    pub one_empty: Option<OneEmpty>,
+    /// An F1 or sensitivity of 0/0: zero, undefined (left out and counted). Paper: zero; Table 3b
+    /// undefined.
+    #[arg(long, value_name = "RULE", value_parser = choice::<ZeroDivision>)]
+    pub zero_division: Option<ZeroDivision>,
+    /// Standard deviation: population (divided by n), sample (by n - 1). Paper: population; Table 3b
+    /// sample.
+    #[arg(long, value_name = "WHICH", value_parser = choice::<Spread>)]
+    pub std: Option<Spread>,
+    /// HEIGHTxWIDTH that outlines are brought to before they are compared. Paper: their own size.
+    #[arg(long, value_name = "SIZE")]
+    pub resolution: Option<ImageSize>,
+}
+
+impl ChoiceArgs {
+    /// The choices that were made.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            evaluations: self.evaluations,
+            several_diagnoses: self.several_diagnoses,
+            pairs: self.pairs,
+            one_empty: self.one_empty,
+            zero_division: self.zero_division,
+            std: self.std,
+            resolution: self.resolution,
+        }
+    }
+}
+
+/// Arguments of `dermx dataset describe`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: dermx dataset describe --data datasets/dermx --json")]
+pub struct DescribeArgs {
+    /// The data set: annotations/, masks/ and metadata.csv.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,76 @@
+//! Heat maps of many images.
+
+use crate::error::CliResult;
+use crate::heatmaps;
+use crate::images::Images;
+use crate::network::TrainedNetwork;
+use crate::progress::Progress;
+use crate::stop;
+use burn::tensor::{Device, Tensor};
+use dermx_data::Random;
+use dermx_gradcam::Explainer;
+use dermx_train::argmax;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Instant;
+
+/// Which images are explained for which network and class.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The network, in whose place an explainer may explain another with the same layers.
+    pub trained: &'a TrainedNetwork,
+    /// The images.
+    pub images: &'a Images,
+    /// The class of each image; without, the one that `trained` predicts.
+    pub targets: Option<&'a [usize]>,
+    /// Images a step.
+    pub batch_size: usize,
+    /// Where it is computed.
+    pub device: &'a Device,
+}
+
+impl Job<'_> {
+    /// Writes the heat map of every image into `folder`.
+    ///
+    /// # Errors
+    /// A photo that cannot be read, a failed write, or a request to stop.
+    pub fn write_maps(&self, explainer: &Explainer, folder: &Path) -> CliResult<()> {
+        self.trained.check_size(self.images.size())?;
+        let start = Instant::now();
+        let total = self.images.ids().len();
+        let mut progress = Progress::new("explain", total, "img");
+        for range in self.images.batches(self.batch_size) {
+            stop::check("the heat maps are not complete")?;
+            let batch = self.images.batch(range.clone(), self.device)?;
+            let targets = self.targets_of(range.clone(), &batch);
+            // Each image has a stream of its own, so that the batch makes no difference.
+            let ids = &self.images.ids()[range.clone()];
+            let mut streams: Vec<Random> =
+                ids.iter().map(|id| Random::new(0, "explanation noise", 0, id)).collect();
+            let mut noise = |idx: usize| streams[idx].normal(0.0, 1.0) as f32;
+            let explanation = explainer.explain(batch, &targets, &mut noise)?;
+            for (idx, heatmap) in range.clone().zip(&explanation.heatmaps) {
+                heatmaps::write_npy(folder, &self.images.ids()[idx], heatmap)?;
+            }
+            let images_per_s = range.end as f64 / start.elapsed().as_secs_f64();
+            progress.set(range.end, format!("{images_per_s:.1} img/s"));
+        }
+        progress.finish(&format!("{total} heat maps in {:.1} s", start.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// The explained class of each image of `batch`.
+    pub fn targets_of(&self, range: Range<usize>, batch: &Tensor<4>) -> Vec<usize> {
+        match self.targets {
+            Some(targets) => targets[range].to_vec(),
+            None => predicted(self.trained, batch.clone()),
+        }
+    }
+}
+
+fn predicted(trained: &TrainedNetwork, batch: Tensor<4>) -> Vec<usize> {
+    let output = trained.network.forward(batch);
+    let num_classes = output.dims()[1];
+    let values: Vec<f32> = output.into_data().iter::<f32>().collect();
+    values.chunks(num_classes).map(argmax).collect()
+}

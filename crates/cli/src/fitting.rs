@@ -1,0 +1,112 @@
+//! How one seed is trained: what the configuration says, as `fit` takes it.
+
+use crate::config::{self, Config, EarlyStoppingSection};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::network::network_config;
+use crate::pretrained;
+use crate::training_data::TrainingData;
+use crate::weight_files;
+use burn::tensor::Device;
+use dermx_data::Manifest;
+use dermx_model::{
+    Network, export_weights, import_weights, is_head, set_trainable, with_counters,
+    write_safetensors,
+};
+use dermx_train::{Fingerprint, FitConfig, Sampling, Select, initial_weights};
+use std::path::Path;
+
+/// `weights.safetensors` of a trained network.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
+    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+}
+
+/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_hash(network: &Network) -> CliResult<String> {
+    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// How one seed is trained.
+///
+/// # Errors
+/// A schedule that lacks a key.
+pub fn fit_config(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<FitConfig> {
+    let section = &config.train;
+    Ok(FitConfig {
+        seed,
+        epochs: config.run.epochs,
+        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        batch_size: section.batch_size,
+        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        learning_rate: section.learning_rate,
+        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
+        warmup_epochs: section.warmup_epochs.unwrap_or(0),
+        optimizer: section.optimizer(),
+        clip_norm: section.clip_norm,
+        ema_decay: section.ema_decay,
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
+        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        mix: section.mix(),
+        monitor: section.monitor,
+        select: section.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
+        augment: config.augment.config(),
+        checkpoint_every: config.run.checkpoint_every,
+        fingerprint: fingerprint(config, seed, data, manifest)?,
+    })
+}
+
+fn incomplete_schedule() -> CliError {
+    CliError::new(ExitKind::BadConfig, "train.schedule: a key of the schedule is missing")
+}
+
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+) -> CliResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
+    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), images);
+    let split = blake3::hash(&data.split_csv()?).to_string();
+    fingerprint.insert("split".to_string(), split);
+    Ok(fingerprint)
+}
+
+/// The network with its starting weights: random, or from a file except for the head.
+///
+/// # Errors
+/// Weights that are missing or do not fit, patterns that name no parameter.
+pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
+    let network = network_config(config).init(device);
+    let mut weights = initial_weights(&network, seed);
+    if config.model.weights != "random" {
+        let path = pretrained::resolve(Path::new(&config.model.weights))?;
+        if !path.exists() {
+            let message = format!(
+                "{}: there are no such weights; datasets/README.md says where to get them, and \
+                 `--set model.weights=random` starts without",
+                path.display()
+            );
+            return Err(CliError::new(ExitKind::MissingInput, message));
+        }
+        weights.retain(|name, _| is_head(name));
+        weights.extend(weight_files::read(&path)?.into_iter().filter(|(name, _)| !is_head(name)));
+    }
+    let network = import_weights(network, &weights)
+        .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;
+    set_trainable(network, &config.model.trainable, config.model.batch_norm)
+        .map_err(|error| CliError::new(ExitKind::BadConfig, format!("model.trainable: {error}")))
+}
