@@ -30,15 +30,15 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Writes the heat map of every image into `folder`.
+    /// Writes the heat map of every image into `folder`; `what` names the work in its progress.
     ///
     /// # Errors
     /// A photo that cannot be read, a failed write, or a request to stop.
-    pub fn write_maps(&self, explainer: &Explainer, folder: &Path) -> CliResult<()> {
+    pub fn write_maps(&self, what: &str, explainer: &Explainer, folder: &Path) -> CliResult<()> {
         self.trained.check_size(self.images.size())?;
         let start = Instant::now();
         let total = self.images.ids().len();
-        let mut progress = Progress::new("explain", total, "img");
+        let mut progress = Progress::new(what, total, "img");
         for range in self.images.batches(self.batch_size) {
             stop::check("the heat maps are not complete")?;
             let batch = self.images.batch(range.clone(), self.device)?;

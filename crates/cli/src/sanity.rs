@@ -57,7 +57,8 @@ fn randomize(job: &Job<'_>, explainer: &Explainer, folder: &Path) -> CliResult<(
         std::fs::create_dir_all(&folder).map_err(|error| CliError::io(&folder, &error))?;
         let weights = replace_stages(&weights, &random, idx + 1);
         let network = import_weights(job.trained.config.init(job.device), &weights)?;
-        job.write_maps(&explainer.with_network(&network), &folder)?;
+        let what = format!("explain, random from {stage} on");
+        job.write_maps(&what, &explainer.with_network(&network), &folder)?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn run(args: &ExplainArgs) -> CliResult<()> {
         batch_size: args.batch,
         device: &device,
     };
-    job.write_maps(&explainer, &args.out)?;
+    job.write_maps("explain", &explainer, &args.out)?;
     describe(&explainer, &images, target, &args.out)?;
     sanity::run(&args.sanity, &job, &explainer, &args.out)?;
     print(format!("{}: {} heat maps\n", args.out.display(), images.ids().len()))

@@ -203,7 +203,7 @@ fn predict_and_explain(
     let targets = targets(config, &trained.classes, test, &logits);
     let targets = Some(targets.as_slice());
     let job = Job { trained: &trained, images: &images, targets, batch_size, device };
-    job.write_maps(&explainer, &maps)?;
+    job.write_maps("explain", &explainer, &maps)?;
     explain::describe(&explainer, &images, &target_text(config), &maps)?;
     sanity::run(&config.explain.sanity, &job, &explainer, &maps)
 }
