@@ -113,7 +113,7 @@ impl From<ExplainError> for CliError {
             ExplainError::UnknownLayer { .. } => ExitKind::BadConfig,
             ExplainError::Targets(_) => ExitKind::BadData,
             ExplainError::Setting(_) => ExitKind::Usage,
-            ExplainError::NoGradient(_) => ExitKind::Internal,
+            ExplainError::Order { .. } | ExplainError::NoGradient(_) => ExitKind::Internal,
         };
         Self::new(kind, error.to_string())
     }

@@ -14,7 +14,7 @@ use crate::text_table;
 use dermx_data::Random;
 use dermx_eval::{
     Border, EvalRecord, FaithfulnessScores, HeatmapScoring, Normalize, RandomizedScores, Score,
-    UNION, centre_gaussian, map_table, rank_correlation,
+    UNION, centre_gaussian, rank_correlation,
 };
 use dermx_gradcam::{Explainer, Faithfulness, faithfulness, relevance_order};
 use dermx_model::{export_weights, import_weights, replace_stages, stages};
@@ -24,6 +24,9 @@ use std::path::{Path, PathBuf};
 
 const RANDOMIZED: &str = "randomized";
 const FAITHFULNESS: &str = "faithfulness.csv";
+
+/// Files of maps by image id.
+type MapFiles = BTreeMap<String, PathBuf>;
 
 /// Seed of the random weights; runs are usually counted from 0.
 const RANDOM_WEIGHTS: u64 = u64::MAX;
@@ -128,29 +131,29 @@ fn score_randomized(
     if !root.is_dir() {
         return Ok(BTreeMap::new());
     }
+    let trained = heatmaps::list(folder)?;
     let entries = std::fs::read_dir(&root).map_err(|error| CliError::io(&root, &error))?;
     let mut scores = BTreeMap::new();
     for entry in entries {
         let path = entry.map_err(|error| CliError::io(&root, &error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (rows, image_ids) = scorer.map_rows(&path, partial)?;
-        let union = map_table(&rows).remove(UNION).unwrap_or_default();
-        let rank_correlation = correlation(folder, &path, &image_ids)?;
+        let (rows, image_ids) = scorer.map_rows(&path, partial, false)?;
+        let union = scorer.averaging().table(&rows).remove(UNION).unwrap_or_default();
+        let rank_correlation = correlation(&trained, &heatmaps::list(&path)?, &image_ids)?;
         scores.insert(name, RandomizedScores { union, rank_correlation });
     }
     Ok(scores)
 }
 
-/// How alike the raw maps in two folders are.
-fn correlation(folder: &Path, other: &Path, image_ids: &[&str]) -> CliResult<Score> {
-    let (files, others) = (heatmaps::list(folder)?, heatmaps::list(other)?);
-    let values = |files: &BTreeMap<String, PathBuf>, image_id: &str| match files.get(image_id) {
+/// How alike the raw maps in two lists are.
+fn correlation(files: &MapFiles, others: &MapFiles, image_ids: &[&str]) -> CliResult<Score> {
+    let values = |files: &MapFiles, image_id: &str| match files.get(image_id) {
         Some(file) => heatmaps::read(file).map(|map| map.values()),
         None => Ok(Vec::new()),
     };
     let correlations: CliResult<Vec<Option<f64>>> = image_ids
         .iter()
-        .map(|id| Ok(rank_correlation(&values(&files, id)?, &values(&others, id)?)))
+        .map(|id| Ok(rank_correlation(&values(files, id)?, &values(others, id)?)))
         .collect();
     Ok(Score::over(&correlations?))
 }

@@ -141,7 +141,7 @@ impl<'a> Scorer<'a> {
         classes: &[String],
         partial: bool,
     ) -> CliResult<Scored> {
-        let (rows, scored_ids) = self.map_rows(folder, partial)?;
+        let (rows, scored_ids) = self.map_rows(folder, partial, self.extras.localization)?;
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
         let mut diagnoses = Vec::new();
         if let Some((path, predictions)) = predictions {
@@ -170,11 +170,17 @@ impl<'a> Scorer<'a> {
         Ok(Scored { rows, record, diagnoses })
     }
 
-    /// A row for each mask of the images that have a map in `folder`, and these images' ids.
+    /// A row for each mask of the images that have a map in `folder`, and these images' ids; with
+    /// `localization` also the scores that take sorting every map.
     ///
     /// # Errors
     /// As [`Self::score`].
-    pub fn map_rows(&self, folder: &Path, partial: bool) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
+    pub fn map_rows(
+        &self,
+        folder: &Path,
+        partial: bool,
+        localization: bool,
+    ) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
         let files = heatmaps::list(folder)?;
         let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
         if let (Some(first), false) = (missing.first(), partial) {
@@ -194,7 +200,7 @@ impl<'a> Scorer<'a> {
             None => Ok(Vec::new()),
             Some(path) => {
                 let map = self.read_map(path)?;
-                let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
+                let ranked = localization.then(|| RankedMap::new(&map.values()));
                 image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
             }
         })?;
@@ -253,7 +259,8 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    fn averaging(&self) -> Averaging<'_> {
+    /// How rows are averaged.
+    pub fn averaging(&self) -> Averaging<'_> {
         let Choices { average, union_average, .. } = self.choices;
         Averaging { average, union_average, gold: &self.gold }
     }

@@ -41,6 +41,14 @@ pub enum ExplainError {
     /// There is not one target class for each image, or a class does not exist.
     #[error("targets do not fit the batch: {0}")]
     Targets(String),
+    /// There is not one place in the order for each pixel.
+    #[error("an order of {found} pixels for an image of {expected}")]
+    Order {
+        /// Pixels in the order.
+        found: usize,
+        /// Pixels of the image.
+        expected: usize,
+    },
     /// The logits do not depend on the layer.
     #[error("the logits do not depend on layer `{0}`")]
     NoGradient(String),

@@ -82,8 +82,7 @@ pub fn faithfulness(
 ) -> Result<Faithfulness, ExplainError> {
     let [_, num_planes, height, width] = image.dims();
     if order.len() != height * width {
-        let message = format!("an order of {} for {} pixels", order.len(), height * width);
-        return Err(ExplainError::Targets(message));
+        return Err(ExplainError::Order { found: order.len(), expected: height * width });
     }
     let probe = Probe {
         network: network.valid(),
