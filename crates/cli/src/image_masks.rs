@@ -59,7 +59,7 @@ pub fn masks_of(
     }
     let characteristics = evaluation.characteristics().into_iter();
     let outlined: Vec<(&str, Mask)> = characteristics
-        .filter_map(|name| Some((name, evaluation.mask(name)?.resize_nearest(size))))
+        .filter_map(|name| Some((name, evaluation.mask_nearest(name, size)?)))
         .collect();
     // To pick pixels and to join masks is the same in either order.
     let union = Mask::union_all(outlined.iter().map(|(_, mask)| mask.clone()));

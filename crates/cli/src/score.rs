@@ -231,9 +231,9 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<EvalRecord> {
         let baselines = self.baselines(image_ids)?;
         let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
-        let scored = self.images.iter().filter(is_scored);
+        let scored = self.images.par_iter().filter(is_scored);
         let experts: Vec<MapRow> =
-            scored.flat_map(|image| image.expert_rows(self.extras.localization)).collect();
+            scored.flat_map_iter(|image| image.expert_rows(self.extras.localization)).collect();
         let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
         let resamples = BOOTSTRAP.resamples(&every_image);
         let comparands = Comparands { network: rows, experts: &experts, baselines: &baselines };
@@ -340,10 +340,14 @@ impl<'a> Scorer<'a> {
         let mut sum = 0;
         sums.clear();
         sums.push(sum);
-        sums.extend((0..height * width).map(|_| {
-            sum += u64::from(random.bits());
-            sum
-        }));
+        let mut row = vec![0; width];
+        for _ in 0..height {
+            random.fill(&mut row);
+            sums.extend(row.iter().map(|&bits| {
+                sum += u64::from(bits);
+                sum
+            }));
+        }
         let noise = || sums.windows(2).map(|pair| (pair[1] - pair[0]) as f64 * STEP);
         let ranked = self.extras.localization.then(|| RankedMap::new(&noise().collect::<Vec<_>>()));
         let sum_before = |pixel: usize| sums[pixel] as f64 * STEP;

@@ -93,12 +93,20 @@ impl Evaluation {
 
     /// The pixels in any outline of `characteristic`; `None` when the rater outlined none.
     pub fn mask(&self, characteristic: &str) -> Option<Mask> {
-        let instances = self.instances.iter();
+        Mask::union_all(self.instances_of(characteristic).map(|instance| instance.mask(self.size)))
+    }
+
+    /// The same mask resized by [`Mask::resize_nearest`].
+    pub fn mask_nearest(&self, characteristic: &str, size: ImageSize) -> Option<Mask> {
+        // To pick pixels and to join masks is the same in either order.
         Mask::union_all(
-            instances
-                .filter(|instance| instance.characteristic == characteristic)
-                .map(|instance| instance.mask(self.size)),
+            self.instances_of(characteristic)
+                .map(|instance| polygon::rasterize_nearest(&instance.rings, self.size, size)),
         )
+    }
+
+    fn instances_of(&self, characteristic: &str) -> impl Iterator<Item = &Instance> {
+        self.instances.iter().filter(move |instance| instance.characteristic == characteristic)
     }
 
     /// The pixels in any outline; `None` when the rater outlined nothing.

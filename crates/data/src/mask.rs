@@ -160,18 +160,15 @@ impl Mask {
     /// Pillow's `Image.resize` with `NEAREST`, including its running sum of the step in `f64`.
     pub fn resize_nearest(&self, size: ImageSize) -> Self {
         let rows = nearest_indices(self.size.height, size.height);
-        let columns = nearest_indices(self.size.width, size.width);
+        let columns = NearestColumns::new(self.size.width, size.width);
         let mut runs = Vec::new();
         for (row, &source) in (0u32..).zip(&rows) {
             let first = source * self.size.width;
             let after = first + self.size.width;
             let skipped = self.runs.partition_point(|run| run[1] <= first);
             for run in self.runs[skipped..].iter().take_while(|run| run[0] < after) {
-                let column = |pixel: u32| {
-                    let source = pixel.clamp(first, after) - first;
-                    row * size.width + columns.partition_point(|&column| column < source) as u32
-                };
-                runs.push([column(run[0]), column(run[1])]);
+                let span = columns.of(run.map(|pixel| pixel.clamp(first, after) - first));
+                runs.push(span.map(|column| row * size.width + column));
             }
         }
         Self::from_sorted_runs(size, runs)
@@ -218,8 +215,32 @@ impl Mask {
     }
 }
 
+/// Where the columns of a mask are after resizing.
+pub(crate) struct NearestColumns {
+    /// How many columns are picked to the left of each column, and in all.
+    num_before: Vec<u32>,
+}
+
+impl NearestColumns {
+    pub fn new(width: u32, new_width: u32) -> Self {
+        let mut num_before = vec![0; width as usize + 1];
+        for column in nearest_indices(width, new_width) {
+            num_before[column as usize + 1] += 1;
+        }
+        for column in 1..num_before.len() {
+            num_before[column] += num_before[column - 1];
+        }
+        Self { num_before }
+    }
+
+    /// The span `[start, end)` of new columns that are picked from a span of old ones.
+    pub fn of(&self, span: [u32; 2]) -> [u32; 2] {
+        span.map(|column| self.num_before[column as usize])
+    }
+}
+
 /// For each of `new_len` pixels the nearest of `len` pixels, as Pillow computes it.
-fn nearest_indices(len: u32, new_len: u32) -> Vec<u32> {
+pub(crate) fn nearest_indices(len: u32, new_len: u32) -> Vec<u32> {
     let step = f64::from(len) / f64::from(new_len);
     let mut position = 0.5 * step;
     let mut indices = Vec::with_capacity(new_len as usize);

@@ -1,5 +1,6 @@
 //! From a rater's polygons to the published masks, bit for bit.
 
+use crate::mask::{NearestColumns, nearest_indices};
 use crate::{ImageSize, Mask, Ring};
 
 /// The mask of `rings`, each a closed line of `[x, y]` vertices with pixel centers at integers.
@@ -18,21 +19,44 @@ pub fn rasterize(rings: &[Ring], size: ImageSize) -> Mask {
     if size.num_pixels() == 0 {
         return Mask::empty(size);
     }
+    let rows: Vec<u32> = (0..size.height).collect();
+    let spans = spans(rings, size, &rows).into_iter();
+    Mask::from_sorted_runs(size, spans.map(|(row, span)| span.map(|x| row * size.width + x)))
+}
+
+/// The mask of `rings` resized to `new_size`, the same as that of [`rasterize`] resized by
+/// [`Mask::resize_nearest`]; rows that resizing leaves out are not drawn.
+pub fn rasterize_nearest(rings: &[Ring], size: ImageSize, new_size: ImageSize) -> Mask {
+    if size.num_pixels() == 0 {
+        return Mask::empty(new_size);
+    }
+    let rows = nearest_indices(size.height, new_size.height);
+    let columns = NearestColumns::new(size.width, new_size.width);
+    let spans = spans(rings, size, &rows).into_iter();
+    let run = |(row, span): (u32, [u32; 2])| columns.of(span).map(|x| row * new_size.width + x);
+    Mask::from_sorted_runs(new_size, spans.map(run))
+}
+
+/// The spans `[start, end)` of columns in each of `rows`, by the place of the row in `rows`, which
+/// are in order and may repeat; sorted, and not joined.
+fn spans(rings: &[Ring], size: ImageSize, rows: &[u32]) -> Vec<(u32, [u32; 2])> {
+    let mut is_taken = vec![false; size.height as usize];
+    for &row in rows {
+        is_taken[row as usize] = true;
+    }
     let edges = edges(rings, size);
-    let mut cuts = Rows::new(size.height, cuts(&edges));
-    let outline = Rows::new(size.height, outline(&edges));
-    let mut runs = Vec::with_capacity(outline.items.len());
-    let mut spans = Vec::new();
-    for row in 0..size.height {
+    let mut cuts = Rows::new(size.height, cuts(&edges, &is_taken));
+    let outline = Rows::new(size.height, outline(&edges, &is_taken));
+    let mut spans = Vec::with_capacity(outline.items.len() + cuts.items.len() / 2);
+    for (place, &row) in (0..).zip(rows) {
         let cuts = cuts.row_mut(row);
         cuts.sort_unstable_by(f64::total_cmp);
-        spans.clear();
-        spans.extend(cuts.as_chunks().0.iter().map(filled_span));
-        spans.extend_from_slice(outline.row(row));
-        spans.sort_unstable();
-        runs.extend(spans.iter().map(|span: &[u32; 2]| span.map(|x| row * size.width + x)));
+        let first = spans.len();
+        spans.extend(cuts.as_chunks().0.iter().map(|cuts| (place, filled_span(cuts))));
+        spans.extend(outline.row(row).iter().map(|&span| (place, span)));
+        spans[first..].sort_unstable();
     }
-    Mask::from_sorted_runs(size, runs)
+    spans
 }
 
 /// A clipped and rounded vertex, `[x, y]`.
@@ -51,15 +75,15 @@ fn edges(rings: &[Ring], size: ImageSize) -> Vec<[Point; 2]> {
     edges
 }
 
-/// Where each edge cuts each row of its half-open range: `(row, x)`.
+/// Where each edge cuts each row of its half-open range that is taken: `(row, x)`.
 ///
 /// The quotient is exact enough: with sizes below 2^16, different cuts differ by 2^-32 or more.
-fn cuts(edges: &[[Point; 2]]) -> Vec<(u32, f64)> {
+fn cuts(edges: &[[Point; 2]], is_taken: &[bool]) -> Vec<(u32, f64)> {
     let mut cuts = Vec::new();
     for &[a, b] in edges {
         let [[x0, y0], [x1, y1]] = if a[1] <= b[1] { [a, b] } else { [b, a] };
         let height = y1 - y0;
-        for y in y0..y1 {
+        for y in (y0..y1).filter(|&y| is_taken[y as usize]) {
             let numerator = x0 * height + (y - y0) * (x1 - x0);
             cuts.push((y as u32, numerator as f64 / height as f64));
         }
@@ -71,9 +95,15 @@ fn filled_span(&[left, right]: &[f64; 2]) -> [u32; 2] {
     [left.ceil() as u32, right.floor() as u32 + 1]
 }
 
-/// The Bresenham line of each edge, as half-open spans of rows: `(row, [start, end])`.
-fn outline(edges: &[[Point; 2]]) -> Vec<(u32, [u32; 2])> {
+/// The Bresenham line of each edge, as half-open spans of the rows that are taken:
+/// `(row, [start, end])`.
+fn outline(edges: &[[Point; 2]], is_taken: &[bool]) -> Vec<(u32, [u32; 2])> {
     let mut spans = Vec::new();
+    let mut add = |row: i64, span: [i64; 2]| {
+        if is_taken[row as usize] {
+            spans.push((row as u32, span.map(|x| x as u32)));
+        }
+    };
     for &[a, b] in edges {
         let [[left, y], [right, end_y]] = if a[0] <= b[0] { [a, b] } else { [b, a] };
         let (width, height) = (right - left, (end_y - y).abs());
@@ -81,16 +111,16 @@ fn outline(edges: &[[Point; 2]]) -> Vec<(u32, [u32; 2])> {
         let is_slanted = width > 0 && height > 0;
         let num_steps = width.max(height) + i64::from(!is_slanted);
         if height > width {
-            spans.extend((0..num_steps).map(|step| {
-                let x = (left + minor_steps(step, width, height)) as u32;
-                ((y + down * step) as u32, [x, x + 1])
-            }));
+            for step in 0..num_steps {
+                let x = left + minor_steps(step, width, height);
+                add(y + down * step, [x, x + 1]);
+            }
         } else {
             let mut start = 0;
             for row in 0..=height {
                 let is_last = row == height;
                 let end = if is_last { num_steps } else { first_step(row + 1, height, width) };
-                spans.push(((y + down * row) as u32, [start, end].map(|x| (left + x) as u32)));
+                add(y + down * row, [left + start, left + end]);
                 start = end;
             }
         }

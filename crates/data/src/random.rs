@@ -29,9 +29,17 @@ impl Random {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// 32 uniform bits.
-    pub fn bits(&mut self) -> u32 {
-        self.0.next_u32()
+    /// Fills `values` with uniform bits.
+    pub fn fill(&mut self, values: &mut [u32]) {
+        // All bytes of a piece at once: word by word costs as much as drawing.
+        let mut bytes = [0; 1024];
+        for piece in values.chunks_mut(bytes.len() / 4) {
+            let bytes = &mut bytes[..4 * piece.len()];
+            self.0.fill_bytes(bytes);
+            for (value, bytes) in piece.iter_mut().zip(bytes.as_chunks().0) {
+                *value = u32::from_le_bytes(*bytes);
+            }
+        }
     }
 
     /// A uniform value in `[low, high)`; `low` when the interval is empty.
@@ -101,6 +109,20 @@ mod tests {
         let mut random = Random::new(0, "test", 1, "image");
         let first: Vec<usize> = (0..4).map(|_| random.below(1000)).collect();
         assert_eq!(first, [596, 449, 545, 242]);
+    }
+
+    #[test]
+    fn a_piece_of_a_stream_is_the_same_in_one_go_and_in_two() {
+        let mut whole = [0; 700];
+        Random::new(0, "test", 1, "image").fill(&mut whole);
+        let mut parts = [0; 700];
+        let mut random = Random::new(0, "test", 1, "image");
+        let (head, tail) = parts.split_at_mut(301);
+        random.fill(head);
+        random.fill(tail);
+        assert_eq!(whole, parts);
+        // 596 of 1000, as pinned above, is the high half of the first 64 bits.
+        assert_eq!((u64::from(whole[1]) * 1000) >> 32, 596);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! a network.
 
 use crate::{FuzzyScores, MapRow, RelativeScores, Score, percentile_interval};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// The rows of one network, of the experts among themselves, and of the baselines.
@@ -39,7 +40,8 @@ pub fn relative_scores(
     let once = vec![1.0; image_ids.len()];
     let resamples: Vec<Vec<f64>> =
         resamples.iter().map(|resample| multiplicities(resample, image_ids.len())).collect();
-    let related = network.iter().filter_map(|(characteristic, network)| {
+    // Each on its own, so that threads change nothing.
+    let related = network.par_iter().filter_map(|(characteristic, network)| {
         let experts = experts.get(characteristic)?;
         let baselines: Vec<(&String, &Sums)> = baselines
             .iter()

@@ -1,6 +1,7 @@
 //! Masks: drawn by hand, against upolygon and Pillow, and against dense arithmetic.
 
-use dermx_data::{ErrorKind, ImageSize, Mask, Ring, polygon::rasterize};
+use dermx_data::polygon::{rasterize, rasterize_nearest};
+use dermx_data::{ErrorKind, ImageSize, Mask, Ring};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -244,5 +245,15 @@ proptest! {
         }
         let resized = Mask::from_dense(&a, size).resize_nearest(new_size);
         prop_assert_eq!(resized, Mask::from_dense(&dense, new_size));
+    }
+
+    #[test]
+    fn drawing_small_is_drawing_and_resizing(
+        rings in prop::collection::vec(prop::collection::vec([-3f64..40.0, -3f64..40.0], 1..8), 0..4),
+        (height, width, new_height, new_width) in (1u32..40, 1u32..40, 1u32..40, 1u32..40),
+    ) {
+        let (size, new_size) = (ImageSize::new(height, width), ImageSize::new(new_height, new_width));
+        let resized = rasterize(&rings, size).resize_nearest(new_size);
+        prop_assert_eq!(rasterize_nearest(&rings, size, new_size), resized);
     }
 }
