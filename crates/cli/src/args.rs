@@ -2,6 +2,7 @@
 
 mod dataset;
 mod search;
+mod sweep;
 mod verify;
 mod weights;
 
@@ -18,6 +19,7 @@ pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+pub use sweep::{Launcher, PlanArgs, SweepArgs, SweepCommand};
 pub use verify::{Epochs, VerifyArgs};
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
@@ -42,6 +44,9 @@ pub enum Command {
     Train(TrainArgs),
     /// Try configurations, and find the best by scores on validation photos.
     Search(SearchArgs),
+    /// Plan many runs (seeds, folds, values of keys), run them here or on Slurm, and put their
+    /// results together.
+    Sweep(SweepArgs),
     /// Make a synthetic data set in DermX's format.
     Synth(SynthArgs),
     /// Look into a DermX data set.

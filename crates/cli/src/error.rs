@@ -30,6 +30,15 @@ pub enum ExitKind {
     BadConfig = 78,
 }
 
+impl ExitKind {
+    /// The kind with that exit code; an internal error for any other.
+    pub fn of_code(code: i32) -> Self {
+        use ExitKind::{BadConfig, BadData, Internal, Io, Locked, MissingInput, Stopped, Usage};
+        let kinds = [Usage, BadData, MissingInput, Internal, Locked, Io, Stopped, BadConfig];
+        kinds.into_iter().find(|kind| *kind as i32 == code).unwrap_or(Internal)
+    }
+}
+
 /// What went wrong, in words for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -30,6 +30,7 @@ mod score_parts;
 mod scores_text;
 mod search;
 mod stop;
+mod sweep;
 mod tables_text;
 mod terminal;
 mod test_set;
@@ -71,6 +72,7 @@ fn dispatch(cli: Cli) -> CliResult<()> {
     match cli.command {
         Command::Train(args) => commands::train::run(&args),
         Command::Search(args) => commands::search::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Synth(args) => commands::synth::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),

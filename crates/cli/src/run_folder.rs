@@ -276,7 +276,7 @@ fn lock(folder: &Path) -> CliResult<File> {
 }
 
 /// The name of this machine, for people who look for the holder of a lock.
-fn host_name() -> String {
+pub fn host_name() -> String {
     #[cfg(unix)]
     let name = nix::unistd::gethostname().ok();
     #[cfg(not(unix))]

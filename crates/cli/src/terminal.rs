@@ -2,7 +2,7 @@
 
 use crate::error::{CliError, CliResult};
 use std::any::Any;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_subscriber::filter::LevelFilter;
@@ -15,6 +15,7 @@ pub fn start_logging(quiet: bool) {
     let level = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(level)
         .with_target(false)
         .without_time()

@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod predict;
 pub mod report;
 pub mod search;
+pub mod sweep;
 pub mod synth;
 pub mod tables;
 pub mod train;

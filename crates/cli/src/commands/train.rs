@@ -24,9 +24,21 @@ use burn::tensor::Device;
 use dermx_data::{Manifest, Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
 use dermx_train::{CheckpointStore, Outcome, argmax, fit, write_atomic};
+use std::path::Path;
 
 /// How to go on with a stopped run.
 const RESUME: &str = "go on with the same command and --resume";
+
+/// Where a run goes.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The run folder; without it, a numbered one in `run.output`.
+    pub run: Option<&'a Path>,
+    /// What a numbered folder is called after.
+    pub name: &'a str,
+    /// Whether the run is there, to go on with.
+    pub resume: bool,
+}
 
 /// Trains, predicts, explains and scores every seed, aggregates them, and writes the report.
 ///
@@ -34,45 +46,55 @@ const RESUME: &str = "go on with the same command and --resume";
 /// A wrong configuration, missing or damaged data, a run folder in use, or a request to stop.
 pub fn run(args: &TrainArgs) -> CliResult<()> {
     let Backend::Cpu = args.backend;
-    let device = Device::flex();
     let config = requested_config(args)?;
+    let name = args.config.as_deref().map(config::config_name).unwrap_or_default();
+    let place = Place { run: args.run.as_deref(), name: &name, resume: args.resume };
     prepare_synthetic(&config)?;
+    print(train(&config, &place, args.no_eval)?)
+}
+
+/// The same with `config`, whose data are there; what is to be printed.
+///
+/// # Errors
+/// As [`run`].
+pub fn train(config: &Config, place: &Place<'_>, no_eval: bool) -> CliResult<String> {
+    let device = Device::flex();
     // Before the folder is made: missing data leave nothing behind.
-    let data = TrainingData::read(&config)?;
-    let test = if args.no_eval { None } else { Some(TestSet::read(&config.data)?) };
-    if !args.resume {
-        data.check_leaks(&config, test.as_ref())?;
+    let data = TrainingData::read(config)?;
+    let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    if !place.resume {
+        data.check_leaks(config, test.as_ref())?;
     }
-    let folder = run_folder(args, &config)?;
+    let folder = run_folder(place, config)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write("split.csv", &data.split_csv()?)?;
-    let manifest = record_training_images(&folder, &config, &data)?;
+    let manifest = record_training_images(&folder, config, &data)?;
     let test_manifest = match &test {
-        Some(test) => Some(record_test_images(&folder, &config, test)?),
+        Some(test) => Some(record_test_images(&folder, config, test)?),
         None => None,
     };
     for &seed in &config.run.seeds {
         stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
         let starting_weights_hash =
-            train_seed(&config, seed, &data, &manifest, &seed_folder, &device)?;
+            train_seed(config, seed, &data, &manifest, &seed_folder, &device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
-            predict_and_explain(&config, test, &seed_folder, &device).map_err(resumable)?;
+            predict_and_explain(config, test, &seed_folder, &device).map_err(resumable)?;
         }
         let origin = Origin {
             train: &manifest,
             test: test_manifest.as_ref(),
             starting_weights_hash: &starting_weights_hash,
         };
-        certificate::write(&seed_folder, &config, seed, &origin)?;
+        certificate::write(&seed_folder, config, seed, &origin)?;
     }
     if test.is_none() {
-        return print(format!("{}: trained\n", folder.path().display()));
+        return Ok(format!("{}: trained\n", folder.path().display()));
     }
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join("report"))?;
-    print(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
+    Ok(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
 }
 
 /// A stop after training is one to go on from, too.
@@ -96,15 +118,13 @@ fn requested_config(args: &TrainArgs) -> CliResult<Config> {
     config::load(name, &overrides)
 }
 
-fn run_folder(args: &TrainArgs, config: &Config) -> CliResult<RunFolder> {
-    let name = args.config.as_deref().map(config::config_name).unwrap_or_default();
-    match (&args.run, args.resume) {
+fn run_folder(place: &Place<'_>, config: &Config) -> CliResult<RunFolder> {
+    let output = &config.run.output;
+    match (place.run, place.resume) {
         (Some(path), true) => RunFolder::resume(path, Some(config)),
-        (None, true) => {
-            RunFolder::resume(&RunFolder::newest(&config.run.output, &name)?, Some(config))
-        }
+        (None, true) => RunFolder::resume(&RunFolder::newest(output, place.name)?, Some(config)),
         (Some(path), false) => RunFolder::create(path, config),
-        (None, false) => RunFolder::create_numbered(&config.run.output, &name, config),
+        (None, false) => RunFolder::create_numbered(output, place.name, config),
     }
 }
 

@@ -24,13 +24,14 @@ const PLACES: [&str; 12] = [
 /// Sections that say what becomes of a trained network.
 const LATER: [&str; 3] = ["evaluate", "explain", "report"];
 
-/// Every key of `config` with its value as TOML.
+/// Every key of `config` with its value as TOML; what Slurm is asked for is no part of a run.
 ///
 /// # Errors
 /// A value that TOML cannot hold.
 pub fn flat(config: &Config) -> CliResult<BTreeMap<String, String>> {
-    let table = toml::Table::try_from(config)
+    let mut table = toml::Table::try_from(config)
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+    table.remove("slurm");
     let mut keys = BTreeMap::new();
     add(&mut keys, "", &table);
     Ok(keys)

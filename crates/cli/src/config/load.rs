@@ -74,7 +74,11 @@ pub(super) fn find(name: &str, built_in: &[(&str, &str)]) -> CliResult<(String, 
     })
 }
 
-fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
+/// Parses `text`, which is called `origin` in complaints, applies `overrides` and checks everything.
+///
+/// # Errors
+/// The list of all that is wrong with it.
+pub fn parse(origin: &str, text: &str, overrides: &[String]) -> CliResult<Config> {
     let bad = |message: String| CliError::new(ExitKind::BadConfig, message);
     let mut document = Document::parse(origin, text).map_err(bad)?;
     for assignment in overrides {

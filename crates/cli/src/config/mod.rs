@@ -9,7 +9,7 @@ mod sections;
 mod training;
 
 pub use flat::{flat, flat_results, flat_training};
-pub use load::{config_name, load, load_run};
+pub use load::{config_name, load, load_run, parse};
 pub use search::{Objective, SearchConfig, load_search};
 pub use sections::{
     Config, DataSection, ExplainInput, Leaks, SanityCheck, SplitMethod, SplitSection, Target,

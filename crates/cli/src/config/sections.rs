@@ -9,6 +9,7 @@ use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
+use dermx_sweep::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -120,6 +121,51 @@ section! {
         fold: Option<usize>,
         /// `"files"`: a folder with `folds/metadata_fold_<fold>_{train,test}.csv`.
         folds: Option<PathBuf>,
+    }
+}
+
+section! {
+    /// `[slurm]`: what each unit of a sweep asks Slurm for; what is left out is as Slurm has it.
+    SlurmSection {
+        /// `--partition`.
+        partition: Option<String>,
+        /// `--account`.
+        account: Option<String>,
+        /// `--time`, as Slurm writes it: `"08:00:00"`.
+        time: Option<String>,
+        /// `--cpus-per-task`, and the number of threads.
+        cpus: Option<u32>,
+        /// `--mem`, as Slurm writes it: `"16G"`.
+        memory: Option<String>,
+        /// `--gres=gpu:N`.
+        gpus: Option<u32>,
+        /// How many units run at once at most.
+        max_running: Option<u32>,
+        /// Seconds before the time limit at which a checkpoint is written and the job queued again;
+        /// 120 without this key.
+        save_s: Option<u32>,
+        /// Further options of `sbatch`, such as `"--qos=low"`.
+        options: Option<Vec<String>>,
+        /// Commands before the work, such as `"module load cuda"`.
+        setup: Option<Vec<String>>,
+    }
+}
+
+impl From<SlurmSection> for Resources {
+    fn from(section: SlurmSection) -> Self {
+        let SlurmSection {
+            partition,
+            account,
+            time,
+            cpus,
+            memory,
+            gpus,
+            max_running,
+            save_s,
+            options,
+            setup,
+        } = section;
+        Self { partition, account, time, cpus, memory, gpus, max_running, save_s, options, setup }
     }
 }
 
@@ -350,10 +396,13 @@ pub struct Config {
     pub evaluate: EvaluateSection,
     /// The page.
     pub report: ReportSection,
+    /// What a sweep asks Slurm for; nothing to a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slurm: Option<SlurmSection>,
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "run",
     "data",
     "split",
@@ -366,6 +415,7 @@ const SECTIONS: [&str; 12] = [
     "explain",
     "evaluate",
     "report",
+    "slurm",
 ];
 
 impl Config {
@@ -393,6 +443,10 @@ impl Config {
         let explain = ExplainSection::read(document, "explain", problems);
         let evaluate = EvaluateSection::read(document, "evaluate", problems);
         let report = ReportSection::read(document, "report", problems);
+        let slurm = match document.has("slurm") {
+            true => Some(SlurmSection::read(document, "slurm", problems)),
+            false => None,
+        };
 
         // A section that reads is checked even when another does not: all problems at once.
         let mut checks = Checks::new(document, problems);
@@ -429,6 +483,10 @@ impl Config {
             explain: explain?,
             evaluate: evaluate?,
             report: report?,
+            slurm: match slurm {
+                Some(section) => Some(section?),
+                None => None,
+            },
         };
         config.check(&mut checks);
         Some(config)

@@ -1,0 +1,284 @@
+//! The results of a sweep put together.
+
+use super::plan::Sweep;
+use super::status::Status;
+use crate::certificate::{self, Certificate};
+use crate::commands::{evaluate, report};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::run_folder::{RunFolder, SeedFolder, resolved, to_json};
+use crate::text_table::TextTable;
+use dermx_eval::{EvalRecord, Score, UNION, aggregate};
+use dermx_sweep::Unit;
+use dermx_train::write_atomic;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A unit's result.
+struct Done<'a> {
+    unit: &'a Unit,
+    certificate: Certificate,
+    record: EvalRecord,
+}
+
+/// Writes `collected/units.csv` (a row for each unit), `collected/groups.csv` (means over seeds),
+/// both as `collected/tables.md`, and `collected/GROUP/eval.json`. With `report`, the seeds of each
+/// group are also scored together, and get the report of a run of several seeds. What to print.
+///
+/// # Errors
+/// Units without result (unless `partial`), or results of other code or data than the others'.
+pub fn collect(sweep: &Sweep, partial: bool, report: bool) -> CliResult<String> {
+    let status = Status::read(sweep)?;
+    let missing = status.num_units - status.num_done;
+    if missing > 0 && !partial {
+        let message = format!(
+            "{missing} of {} units have no result; --partial collects the rest\n{}",
+            status.num_units,
+            status.text()
+        );
+        return Err(CliError::new(ExitKind::MissingInput, message));
+    }
+    let mut groups: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
+    for unit in sweep.plan().units.iter().filter(|unit| is_accepted(sweep, unit)) {
+        groups.entry(&unit.group).or_default().push(unit);
+    }
+    let out = sweep.path().join("collected");
+    // One group at a time on each thread: ten thousand records are not held at once.
+    let collected: Vec<Group> = groups
+        .par_iter()
+        .map(|(name, units)| Group::collect(sweep, name, units, &out))
+        .collect::<CliResult<_>>()?;
+    let origins: Vec<&Origin> = collected.iter().flat_map(|group| &group.origins).collect();
+    check_origins(&origins)?;
+    let mut tables = [
+        TextTable::new("units", "Units", &UNIT_COLUMNS),
+        TextTable::new("groups", "Means over seeds, ± sample standard deviation", &GROUP_COLUMNS),
+    ];
+    for group in &collected {
+        tables[0].rows.extend(group.unit_rows.iter().cloned());
+        tables[1].rows.push(group.row.clone());
+    }
+    for table in &tables {
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    }
+    let markdown = format!("{}\n{}", tables[1].markdown(), tables[0].markdown());
+    write_atomic(&out.join("tables.md"), markdown.as_bytes())?;
+    let mut text = format!("{}\ncollected: {}\n", tables[1].markdown(), out.display());
+    if report {
+        for (name, units) in &groups {
+            let page = score_together(sweep, units, &out.join(name))?;
+            text += &format!("report: {}\n", page.display());
+        }
+    }
+    Ok(text)
+}
+
+fn is_accepted(sweep: &Sweep, unit: &Unit) -> bool {
+    sweep.path().join("accepted").join(&unit.name).exists()
+}
+
+const UNIT_COLUMNS: [&str; 10] = [
+    "unit",
+    "config",
+    "fold",
+    "set",
+    "seed",
+    "accuracy",
+    "macro_f1",
+    "union_f1",
+    "union_mass",
+    "weights_hash",
+];
+
+const GROUP_COLUMNS: [&str; 13] = [
+    "group",
+    "config",
+    "fold",
+    "set",
+    "seeds",
+    "accuracy",
+    "accuracy_std",
+    "macro_f1",
+    "macro_f1_std",
+    "union_f1",
+    "union_f1_std",
+    "union_mass",
+    "union_mass_std",
+];
+
+struct Group {
+    row: Vec<String>,
+    unit_rows: Vec<Vec<String>>,
+    origins: Vec<Origin>,
+}
+
+/// What results that are compared must have in common.
+struct Origin {
+    unit: String,
+    config: String,
+    program: [(&'static str, String); 3],
+    data: [(&'static str, String); 2],
+}
+
+impl Group {
+    fn collect(sweep: &Sweep, name: &str, units: &[&Unit], out: &Path) -> CliResult<Self> {
+        let mut done: Vec<Done<'_>> =
+            units.iter().map(|unit| Done::read(sweep, unit)).collect::<CliResult<_>>()?;
+        done.sort_by_key(|one| one.unit.seed);
+        let records: Vec<EvalRecord> = done.iter().map(|one| one.record.clone()).collect();
+        let record = aggregate(&records)?;
+        let folder = out.join(name);
+        std::fs::create_dir_all(&folder).map_err(|error| CliError::io(&folder, &error))?;
+        write_atomic(&folder.join("eval.json"), &to_json(&record)?)?;
+        let mut row = vec![name.to_string()];
+        row.extend(setting_cells(units.first().copied()));
+        row.push(done.len().to_string());
+        row.extend(scores(&record).into_iter().flat_map(|score| {
+            [number(score.and_then(|one| one.mean)), number(score.and_then(|one| one.std))]
+        }));
+        Ok(Self {
+            row,
+            unit_rows: done.iter().map(Done::row).collect(),
+            origins: done.iter().map(Done::origin).collect(),
+        })
+    }
+}
+
+impl<'a> Done<'a> {
+    fn read(sweep: &Sweep, unit: &'a Unit) -> CliResult<Self> {
+        let folder = SeedFolder::of(&sweep.run(unit), unit.seed);
+        let path = folder.eval();
+        let bytes = std::fs::read(&path).map_err(|error| CliError::io(&path, &error))?;
+        let record =
+            serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&path, error))?;
+        Ok(Self { unit, certificate: certificate::read(&folder)?, record })
+    }
+
+    fn row(&self) -> Vec<String> {
+        let mut row = vec![self.unit.name.clone()];
+        row.extend(setting_cells(Some(self.unit)));
+        row.push(self.unit.seed.to_string());
+        row.extend(scores(&self.record).map(|score| number(score.and_then(|one| one.mean))));
+        row.push(self.certificate.result.weights_file_hash.clone());
+        row
+    }
+
+    fn origin(&self) -> Origin {
+        let Certificate { result, made_with } = &self.certificate;
+        let test = result.test_images.as_ref().map_or("none", |images| images.hash.as_str());
+        Origin {
+            unit: self.unit.name.clone(),
+            config: self.unit.config.clone(),
+            program: [
+                ("commit", made_with.commit.clone()),
+                ("Cargo.lock", made_with.cargo_lock_hash.clone()),
+                ("backend", made_with.backend.clone()),
+            ],
+            data: [
+                ("training images", result.train_images.hash.clone()),
+                ("test images", test.to_string()),
+            ],
+        }
+    }
+}
+
+/// Refuses results of two programs, or within a configuration of two data sets.
+fn check_origins(origins: &[&Origin]) -> CliResult<()> {
+    let Some(first) = origins.first() else { return Ok(()) };
+    let mut of_config: BTreeMap<&str, &Origin> = BTreeMap::new();
+    for origin in origins {
+        let same_config = *of_config.entry(&origin.config).or_insert(origin);
+        let pairs = first.program.iter().zip(&origin.program).map(|pair| (first, pair));
+        let data = same_config.data.iter().zip(&origin.data).map(|pair| (&same_config, pair));
+        let differing = pairs.chain(data).find(|(_, (one, other))| one.1 != other.1);
+        if let Some((with, ((what, one), (_, other)))) = differing {
+            let message = format!(
+                "results are mixed: {what} of {} is {one}, of {} {other}; run all units with the \
+                 same program and data",
+                with.unit, origin.unit
+            );
+            return Err(CliError::new(ExitKind::BadData, message));
+        }
+    }
+    Ok(())
+}
+
+/// Configuration, fold, and swept keys.
+fn setting_cells(unit: Option<&Unit>) -> [String; 3] {
+    unit.map_or_else(Default::default, |unit| {
+        let fold = unit.fold.map_or(String::new(), |fold| fold.to_string());
+        [unit.config.clone(), fold, unit.set.join(" ")]
+    })
+}
+
+/// Accuracy, macro-F1, F1 and mass of the union.
+fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
+    let union = record.table_6.get(UNION);
+    [
+        record.accuracy.as_ref(),
+        record.macro_f1.as_ref(),
+        union.map(|scores| &scores.f1),
+        union.map(|scores| &scores.mass),
+    ]
+}
+
+/// All digits, so that equal cells are equal results.
+fn number(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+/// Makes of the units' folders a run of several seeds in `folder`, and scores it; its page.
+fn score_together(sweep: &Sweep, units: &[&Unit], folder: &Path) -> CliResult<PathBuf> {
+    let Some(first) = units.first() else { return Ok(folder.to_path_buf()) };
+    let mut config = sweep.config(first)?;
+    config.run.seeds = units.iter().map(|unit| unit.seed).collect();
+    config.run.seeds.sort_unstable();
+    let comment = "The configuration of a group of a sweep.";
+    write_atomic(&folder.join("config.toml"), resolved(&config, comment)?.as_bytes())?;
+    // Of the machine of one of them; it is for the reader.
+    link_file(&sweep.run(first).join("environment.json"), &folder.join("environment.json"))?;
+    for unit in units {
+        let from = SeedFolder::of(&sweep.run(unit), unit.seed);
+        link(&from, &SeedFolder::of(folder, unit.seed))?;
+    }
+    let run = RunFolder::resume(folder, Some(&config))?;
+    evaluate::evaluate_run(&run)?;
+    report::write(folder, &folder.join("report"))
+}
+
+/// The files of a seed that scoring and the report read, under another name: they are not copied.
+fn link(from: &SeedFolder, to: &SeedFolder) -> CliResult<()> {
+    for (from, to) in [
+        (from.predictions(), to.predictions()),
+        (from.metrics(), to.metrics()),
+        (from.certificate(), to.certificate()),
+    ] {
+        link_file(&from, &to)?;
+    }
+    let maps = from.heatmaps();
+    let mut folders = vec![(maps, to.heatmaps())];
+    while let Some((from, to)) = folders.pop() {
+        let error = |error| CliError::io(&from, &error);
+        for entry in std::fs::read_dir(&from).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let name = to.join(entry.file_name());
+            match entry.file_type().map_err(error)?.is_dir() {
+                true => folders.push((entry.path(), name)),
+                false => link_file(&entry.path(), &name)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn link_file(from: &Path, to: &Path) -> CliResult<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, &error))?;
+    }
+    match std::fs::hard_link(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(CliError::io(to, &error))
+        }
+        _ => Ok(()),
+    }
+}

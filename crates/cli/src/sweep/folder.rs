@@ -1,0 +1,105 @@
+//! The shared folder on a disk, which may be a network's.
+
+use dermx_sweep::SharedFolder;
+use dermx_train::write_atomic;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The folder of a sweep.
+///
+/// A claim is a hard link: a file is written under a name of its own and linked to the name that is
+/// wanted, which works once. That holds on NFS, too, whose servers link names one after the other;
+/// and where the answer got lost, the file has two names, which tells that it worked.
+#[derive(Debug, Clone)]
+pub struct DiskFolder {
+    root: PathBuf,
+}
+
+/// Makes names of files different within this process.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+impl DiskFolder {
+    /// The folder `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    fn own_name(&self, name: &str) -> PathBuf {
+        let host = crate::run_folder::host_name();
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let text = format!("{name} {host} {} {number}", std::process::id());
+        let path = self.root.join(name);
+        path.with_file_name(format!(".{}.partial", &blake3::hash(text.as_bytes()).to_hex()[..16]))
+    }
+}
+
+impl SharedFolder for DiskFolder {
+    fn create_new(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let own = self.own_name(name);
+        fs::write(&own, bytes)?;
+        let linked = fs::hard_link(&own, self.root.join(name));
+        let is_mine = match &linked {
+            Ok(()) => true,
+            Err(_) => num_names(&own)? == 2,
+        };
+        fs::remove_file(&own)?;
+        match linked {
+            Err(error) if !is_mine && error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(is_mine),
+        }
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        write_atomic(&self.root.join(name), bytes).map_err(io::Error::other)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.root.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn num_names(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(fs::metadata(path)?.nlink())
+}
+
+/// Elsewhere the answer is taken as it is.
+#[cfg(not(unix))]
+fn num_names(_: &Path) -> io::Result<u64> {
+    Ok(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DiskFolder;
+    use dermx_sweep::SharedFolder;
+
+    #[test]
+    fn of_many_who_make_a_file_one_is_told_so() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = DiskFolder::new(root.path());
+        let winners: usize = std::thread::scope(|scope| {
+            let make = |idx: usize| {
+                let folder = &folder;
+                scope.spawn(move || folder.create_new("file", format!("{idx}").as_bytes()).unwrap())
+            };
+            let threads: Vec<_> = (0..16).map(make).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!(winners, 1);
+        assert!(!folder.create_new("file", b"late").unwrap());
+        assert_ne!(folder.read("file").unwrap().unwrap(), b"late");
+        folder.replace("file", b"new").unwrap();
+        assert_eq!(folder.read("file").unwrap().unwrap(), b"new");
+        assert_eq!(folder.read("other").unwrap(), None);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
+        assert!(folder.create_new("no/such/folder", b"").is_err());
+    }
+}

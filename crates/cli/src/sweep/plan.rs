@@ -1,0 +1,252 @@
+//! The plan of a sweep: its folder, its units, and their configurations.
+
+use super::folder::DiskFolder;
+use crate::args::{Launcher, PlanArgs};
+use crate::commands::train;
+use crate::config::{self, Config};
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::run_folder::{resolved, to_json};
+use dermx_sweep::{Resources, Unit, UnitConfig, choices, units};
+use dermx_train::write_atomic;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+const PLAN: &str = "plan.json";
+
+/// The version of the format.
+const FORMAT: u32 = 1;
+
+/// What `plan.json` holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this file's format.
+    pub format: u32,
+    /// Who runs the units.
+    pub launcher: Launcher,
+    /// Units at once on one machine.
+    pub jobs: usize,
+    /// Seconds without a sign of life after which a unit is given to another process.
+    pub lease_s: u64,
+    /// Where relative paths of the configurations begin.
+    pub working_folder: PathBuf,
+    /// What Slurm is asked for, by configuration.
+    pub resources: BTreeMap<String, Resources>,
+    /// The units.
+    pub units: Vec<Unit>,
+}
+
+/// A sweep in its folder: `plan.json`, `configs/` (one for each that was named), `claims/`,
+/// `accepted/`, `runs/` (a run folder for each unit), `logs/`, and `slurm/`.
+#[derive(Debug)]
+pub struct Sweep {
+    path: PathBuf,
+    plan: Plan,
+}
+
+impl Sweep {
+    /// Reads the plan in `folder`.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn open(folder: &Path) -> CliResult<Self> {
+        let file = folder.join(PLAN);
+        let bytes = std::fs::read(&file).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => CliError::new(
+                ExitKind::MissingInput,
+                format!("{}: not the folder of a sweep (no {PLAN})", folder.display()),
+            ),
+            _ => CliError::io(&file, &error),
+        })?;
+        let plan: Plan =
+            serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&file, error))?;
+        if plan.format != FORMAT {
+            let message = format!("format {}, expected {FORMAT}", plan.format);
+            return Err(CliError::bad_data(&file, message));
+        }
+        let path = std::path::absolute(folder).map_err(|error| CliError::io(folder, &error))?;
+        Ok(Self { path, plan })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder as workers share it.
+    pub fn shared(&self) -> DiskFolder {
+        DiskFolder::new(&self.path)
+    }
+
+    /// The unit called `name`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn unit(&self, name: &str) -> CliResult<&Unit> {
+        self.plan.units.iter().find(|unit| unit.name == name).ok_or_else(|| {
+            let message = format!("{}: the plan has no unit `{name}`", self.path.display());
+            CliError::new(ExitKind::MissingInput, message)
+        })
+    }
+
+    /// The configuration of `unit`, the same as when it was planned.
+    ///
+    /// # Errors
+    /// A file that was changed since then, or keys that this program knows otherwise.
+    pub fn config(&self, unit: &Unit) -> CliResult<Config> {
+        let path = config_path(&self.path, &unit.config);
+        let config = config::load(&path.to_string_lossy(), &unit.overrides())?;
+        let again = units(&unit.config, &[unit.seed], &fold_of(unit), &sets_of(unit), |_| {
+            unit_config(&config)
+        })?;
+        if again.first().is_none_or(|again| again.name != unit.name) {
+            let message = "was changed after the sweep was planned, or by another version of dermx; \
+                           plan a new sweep";
+            return Err(CliError::bad_data(&path, message));
+        }
+        Ok(config)
+    }
+
+    /// The run folder of a unit.
+    pub fn run(&self, unit: &Unit) -> PathBuf {
+        self.path.join("runs").join(&unit.name)
+    }
+
+    /// Where what a unit prints goes.
+    pub fn log(&self, unit: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{unit}.log"))
+    }
+}
+
+fn fold_of(unit: &Unit) -> Vec<u64> {
+    unit.fold.into_iter().collect()
+}
+
+fn sets_of(unit: &Unit) -> Vec<Vec<String>> {
+    unit.set.iter().map(|set| vec![set.clone()]).collect()
+}
+
+fn config_path(sweep: &Path, name: &str) -> PathBuf {
+    sweep.join("configs").join(format!("{name}.toml"))
+}
+
+/// What the names of a unit are made of: every key, also those that say where data lie.
+fn unit_config(config: &Config) -> CliResult<UnitConfig> {
+    let mut keys = config::flat(config)?;
+    let text = |keys: &BTreeMap<String, String>| {
+        keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>()
+    };
+    let content = text(&keys);
+    keys.remove("run.seeds");
+    Ok(UnitConfig { content, content_of_group: text(&keys) })
+}
+
+/// Makes the folder of a sweep, with data that are synthetic, and its plan, last of all.
+///
+/// # Errors
+/// Wrong configurations, a folder in use, two equal units.
+pub fn plan(args: &PlanArgs) -> CliResult<Sweep> {
+    let usage = |message: String| CliError::new(ExitKind::Usage, message);
+    let sets: Vec<Vec<String>> =
+        args.sets.iter().map(|set| choices(set)).collect::<Result<_, _>>().map_err(usage)?;
+    // Keys with one value belong to the configuration; the others tell units apart.
+    let (swept, fixed): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.len() > 1);
+    let fixed = fixed.concat();
+    let mut planned = Planned::default();
+    for name in &args.configs {
+        planned.add(name, &fixed, &swept, args)?;
+    }
+    planned.check()?;
+    if args.launcher == Launcher::Slurm && !args.dry_run {
+        super::slurm::check_present()?;
+    }
+    for config in planned.configs.values() {
+        train::prepare_synthetic(config)?;
+    }
+    let working_folder =
+        std::env::current_dir().map_err(|error| CliError::io(Path::new("."), &error))?;
+    let plan = Plan {
+        format: FORMAT,
+        launcher: args.launcher,
+        jobs: args.jobs.get(),
+        lease_s: args.lease.get(),
+        working_folder,
+        resources: planned.resources,
+        units: planned.units,
+    };
+    make_folder(&args.out)?;
+    for (name, config) in &planned.configs {
+        let comment = "One configuration of a sweep; plan.json says how its units differ from it.";
+        write_atomic(&config_path(&args.out, name), resolved(config, comment)?.as_bytes())?;
+    }
+    write_atomic(&args.out.join(PLAN), &to_json(&plan)?)?;
+    Sweep::open(&args.out)
+}
+
+#[derive(Default)]
+struct Planned {
+    configs: BTreeMap<String, Config>,
+    resources: BTreeMap<String, Resources>,
+    units: Vec<Unit>,
+}
+
+impl Planned {
+    fn add(
+        &mut self,
+        file: &str,
+        fixed: &[String],
+        swept: &[Vec<String>],
+        args: &PlanArgs,
+    ) -> CliResult<()> {
+        let name = config::config_name(file);
+        let mut config = config::load(file, fixed)?;
+        let resources = config.slurm.take().map(Resources::from).unwrap_or_default();
+        if self.resources.insert(name.clone(), resources).is_some() {
+            let message = format!("two configurations are called `{name}`");
+            return Err(CliError::new(ExitKind::Usage, message));
+        }
+        let seeds = args.seeds.as_ref().map_or(&config.run.seeds, |range| &range.0);
+        let folds = args.folds.as_ref().map_or(&[][..], |range| &range.0);
+        // The text that units are read from, so that they are read here as they will be.
+        let text = resolved(&config, "")?;
+        self.units.extend(units(&name, seeds, folds, swept, |unit| {
+            unit_config(&config::parse(file, &text, &unit.overrides())?)
+        })?);
+        self.configs.insert(name, config);
+        Ok(())
+    }
+
+    fn check(&self) -> CliResult<()> {
+        let mut names = BTreeSet::new();
+        match self.units.iter().find(|unit| !names.insert(&unit.name)) {
+            None => Ok(()),
+            Some(unit) => {
+                let message =
+                    format!("two units are the same, {}: a value of --set twice?", unit.name);
+                Err(CliError::new(ExitKind::Usage, message))
+            }
+        }
+    }
+}
+
+/// Makes `folder`, which must be new or empty.
+fn make_folder(folder: &Path) -> CliResult<()> {
+    let error = |error| CliError::io(folder, &error);
+    std::fs::create_dir_all(folder).map_err(error)?;
+    if std::fs::read_dir(folder).map_err(error)?.next().is_some() {
+        let message = format!(
+            "{}: the folder is in use; go on with `dermx sweep run`, or choose another --out",
+            folder.display()
+        );
+        return Err(CliError::new(ExitKind::Locked, message));
+    }
+    for name in ["configs", "claims", "accepted", "runs", "logs", "slurm"] {
+        std::fs::create_dir_all(folder.join(name)).map_err(error)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The units of a sweep: one network each.
+
+use serde::{Deserialize, Serialize};
+
+/// One network to train: a configuration, a seed, perhaps a fold, perhaps changed keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `CONFIG[-fFOLD]-sSEED-HASH`: equal configurations have equal names.
+    pub name: String,
+    /// What it has in common with the other seeds: `CONFIG[-fFOLD]-HASH`.
+    pub group: String,
+    /// The name of the configuration.
+    pub config: String,
+    /// The seed.
+    pub seed: u64,
+    /// The fold that is for validation, if the folds were swept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<u64>,
+    /// The swept keys with the values of this unit, `section.key=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+}
+
+/// What the caller knows of the configuration of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitConfig {
+    /// All keys and values that tell it from others, as text.
+    pub content: String,
+    /// The same without the seed.
+    pub content_of_group: String,
+}
+
+/// The hash of a text that names it: 8 hexadecimal digits of BLAKE3, enough for 10,000 names: two of
+/// them are equal with a probability of 1 %, and then planning says so.
+fn short_hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..8].to_string()
+}
+
+impl Unit {
+    /// The overrides that make the configuration of this unit of the one that it is named after.
+    pub fn overrides(&self) -> Vec<String> {
+        let fold = self.fold.map(|fold| format!("split.fold={fold}"));
+        let seed = format!("run.seeds=[{}]", self.seed);
+        self.set.iter().cloned().chain(fold).chain([seed]).collect()
+    }
+}
+
+/// A unit of `config` for each seed, fold, and combination of the values of `sets`, in this order:
+/// the last of `sets` changes last, seeds change first. `resolve` tells of a unit what its names are
+/// made of.
+///
+/// # Errors
+/// Those of `resolve`.
+pub fn units<E>(
+    config: &str,
+    seeds: &[u64],
+    folds: &[u64],
+    sets: &[Vec<String>],
+    mut resolve: impl FnMut(&Unit) -> Result<UnitConfig, E>,
+) -> Result<Vec<Unit>, E> {
+    let folds: Vec<Option<u64>> = match folds {
+        [] => vec![None],
+        folds => folds.iter().copied().map(Some).collect(),
+    };
+    let mut units = Vec::new();
+    for set in combinations(sets) {
+        for &fold in &folds {
+            for &seed in seeds {
+                let mut unit = Unit {
+                    name: String::new(),
+                    group: String::new(),
+                    config: config.to_string(),
+                    seed,
+                    fold,
+                    set: set.clone(),
+                };
+                let UnitConfig { content, content_of_group } = resolve(&unit)?;
+                let fold = fold.map_or(String::new(), |fold| format!("-f{fold}"));
+                unit.name = format!("{config}{fold}-s{seed}-{}", short_hash(&content));
+                unit.group = format!("{config}{fold}-{}", short_hash(&content_of_group));
+                units.push(unit);
+            }
+        }
+    }
+    Ok(units)
+}
+
+/// One of each list, in all ways.
+fn combinations(lists: &[Vec<String>]) -> Vec<Vec<String>> {
+    lists.iter().fold(vec![Vec::new()], |done, list| {
+        let with = |value: &String| {
+            done.iter().map(|one| one.iter().chain([value]).cloned().collect()).collect()
+        };
+        list.iter().flat_map(|value| -> Vec<Vec<String>> { with(value) }).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unit, UnitConfig, units};
+    use std::collections::BTreeSet;
+
+    fn resolve(unit: &Unit) -> Result<UnitConfig, String> {
+        let content_of_group = format!("{} {:?} {:?}", unit.config, unit.fold, unit.set);
+        Ok(UnitConfig { content: format!("{content_of_group} {}", unit.seed), content_of_group })
+    }
+
+    #[test]
+    fn every_combination_is_a_unit_and_seeds_share_a_group() {
+        let sets = [vec!["a.b=1".into(), "a.b=2".into()], vec!["c.d=x".into(), "c.d=y".into()]];
+        let found = units("net", &[0, 1, 2], &[4, 5], &sets, resolve).unwrap();
+        assert_eq!(found.len(), 3 * 2 * 4);
+        let distinct =
+            |of: fn(&Unit) -> &String| found.iter().map(of).collect::<BTreeSet<_>>().len();
+        assert_eq!((distinct(|unit| &unit.name), distinct(|unit| &unit.group)), (24, 8));
+        assert_eq!(found[0].overrides(), ["a.b=1", "c.d=x", "split.fold=4", "run.seeds=[0]"]);
+        assert_eq!((found[1].seed, found[3].fold, &found[6].set[0]), (1, Some(5), &"a.b=2".into()));
+        assert!(found[0].name.starts_with("net-f4-s0-") && found[0].group.starts_with("net-f4-"));
+    }
+
+    #[test]
+    fn equal_configurations_have_equal_names() {
+        let one = units("net", &[3], &[], &[], resolve).unwrap();
+        assert_eq!(one, units("net", &[3], &[], &[], resolve).unwrap());
+        assert_eq!(one[0].overrides(), ["run.seeds=[3]"]);
+        let error = units("net", &[3], &[], &[], |_| Err::<UnitConfig, _>("no"));
+        assert_eq!(error, Err("no"));
+    }
+}
