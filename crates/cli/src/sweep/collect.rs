@@ -5,13 +5,15 @@ use super::status::Status;
 use crate::certificate::{self, Certificate};
 use crate::commands::{evaluate, report};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::run_folder::{RunFolder, SeedFolder, resolved, to_json};
-use crate::text_table::TextTable;
-use dermx_eval::{EvalRecord, Score, UNION, aggregate};
+use crate::run_folder::{RunFolder, SeedFolder, resolved};
+use crate::text_table::{TextTable, score};
+use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
 use dermx_sweep::Unit;
 use dermx_train::write_atomic;
 use rayon::prelude::*;
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 
 /// A unit's result.
@@ -21,9 +23,21 @@ struct Done<'a> {
     record: EvalRecord,
 }
 
-/// Writes `collected/units.csv` (a row for each unit), `collected/groups.csv` (means over seeds),
-/// both as `collected/tables.md`, and `collected/GROUP/eval.json`. With `report`, the seeds of each
-/// group are also scored together, and get the report of a run of several seeds. What to print.
+/// The part of `eval.json` that is put together; all of it, of ten thousand units, fills memory.
+#[derive(Deserialize)]
+struct Tables {
+    notice: String,
+    classes: Vec<String>,
+    accuracy: Option<Score>,
+    macro_f1: Option<Score>,
+    table_5: BTreeMap<String, ClassScores>,
+    table_6: MapTable,
+}
+
+/// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds), for people
+/// `tables.md`, and Tables 5 and 6 of every group as `table_5.csv` and `table_6.csv`. With `report`, the
+/// seeds of each group are also scored together in `GROUP/`, and get the report of a run of several
+/// seeds. What to print.
 ///
 /// # Errors
 /// Units without result (unless `partial`), or results of other code or data than the others'.
@@ -43,27 +57,36 @@ pub fn collect(sweep: &Sweep, partial: bool, report: bool) -> CliResult<String> 
         groups.entry(&unit.group).or_default().push(unit);
     }
     let out = sweep.path().join("collected");
-    // One group at a time on each thread: ten thousand records are not held at once.
     let collected: Vec<Group> = groups
         .par_iter()
-        .map(|(name, units)| Group::collect(sweep, name, units, &out))
+        .map(|(name, units)| Group::collect(sweep, name, units))
         .collect::<CliResult<_>>()?;
-    let origins: Vec<&Origin> = collected.iter().flat_map(|group| &group.origins).collect();
-    check_origins(&origins)?;
+    check_origins(&collected.iter().flat_map(|group| &group.origins).collect::<Vec<_>>())?;
     let mut tables = [
         TextTable::new("units", "Units", &UNIT_COLUMNS),
-        TextTable::new("groups", "Means over seeds, ± sample standard deviation", &GROUP_COLUMNS),
+        TextTable::new(
+            "groups",
+            "Means over seeds, and sample standard deviations",
+            &GROUP_COLUMNS,
+        ),
+        TextTable::new("table_5", "Table 5", &TABLE_5_COLUMNS),
+        TextTable::new("table_6", "Table 6", &TABLE_6_COLUMNS),
     ];
-    for group in &collected {
-        tables[0].rows.extend(group.unit_rows.iter().cloned());
-        tables[1].rows.push(group.row.clone());
+    let mut for_people =
+        TextTable::new("tables", "Means over seeds ± sample standard deviation", &TEXT_COLUMNS);
+    for group in collected {
+        for_people.rows.push(group.text_row);
+        for (table, rows) in tables.iter_mut().zip(group.rows) {
+            table.rows.extend(rows);
+        }
     }
+    std::fs::create_dir_all(&out).map_err(|error| CliError::io(&out, &error))?;
     for table in &tables {
         write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
     }
-    let markdown = format!("{}\n{}", tables[1].markdown(), tables[0].markdown());
+    let markdown = for_people.markdown();
     write_atomic(&out.join("tables.md"), markdown.as_bytes())?;
-    let mut text = format!("{}\ncollected: {}\n", tables[1].markdown(), out.display());
+    let mut text = format!("{markdown}\ncollected: {}\n", out.display());
     if report {
         for (name, units) in &groups {
             let page = score_together(sweep, units, &out.join(name))?;
@@ -106,9 +129,38 @@ const GROUP_COLUMNS: [&str; 13] = [
     "union_mass_std",
 ];
 
+const TEXT_COLUMNS: [&str; 8] =
+    ["config", "fold", "set", "seeds", "accuracy", "macro-F1", "union F1", "union mass"];
+
+const TABLE_5_COLUMNS: [&str; 8] = [
+    "group",
+    "class",
+    "f1",
+    "f1_std",
+    "sensitivity",
+    "sensitivity_std",
+    "specificity",
+    "specificity_std",
+];
+
+const TABLE_6_COLUMNS: [&str; 10] = [
+    "group",
+    "characteristic",
+    "f1",
+    "f1_std",
+    "sensitivity",
+    "sensitivity_std",
+    "specificity",
+    "specificity_std",
+    "mass",
+    "mass_std",
+];
+
 struct Group {
-    row: Vec<String>,
-    unit_rows: Vec<Vec<String>>,
+    /// Of each table: units, groups, Tables 5 and 6.
+    rows: [Vec<Vec<String>>; 4],
+    /// Its row of the table for people.
+    text_row: Vec<String>,
     origins: Vec<Origin>,
 }
 
@@ -121,26 +173,34 @@ struct Origin {
 }
 
 impl Group {
-    fn collect(sweep: &Sweep, name: &str, units: &[&Unit], out: &Path) -> CliResult<Self> {
+    fn collect(sweep: &Sweep, name: &str, units: &[&Unit]) -> CliResult<Self> {
         let mut done: Vec<Done<'_>> =
             units.iter().map(|unit| Done::read(sweep, unit)).collect::<CliResult<_>>()?;
         done.sort_by_key(|one| one.unit.seed);
-        let records: Vec<EvalRecord> = done.iter().map(|one| one.record.clone()).collect();
+        let unit_rows = done.iter().map(Done::row).collect();
+        let origins = done.iter().map(Done::origin).collect();
+        let records: Vec<EvalRecord> = done.iter_mut().map(|one| take(&mut one.record)).collect();
         let record = aggregate(&records)?;
-        let folder = out.join(name);
-        std::fs::create_dir_all(&folder).map_err(|error| CliError::io(&folder, &error))?;
-        write_atomic(&folder.join("eval.json"), &to_json(&record)?)?;
+        let mut setting = setting_cells(units.first().copied()).to_vec();
+        setting.push(done.len().to_string());
+        let text_scores = scores(&record).map(|one| one.map_or(String::new(), score));
+        let text_row = setting.iter().cloned().chain(text_scores).collect();
         let mut row = vec![name.to_string()];
-        row.extend(setting_cells(units.first().copied()));
-        row.push(done.len().to_string());
-        row.extend(scores(&record).into_iter().flat_map(|score| {
-            [number(score.and_then(|one| one.mean)), number(score.and_then(|one| one.std))]
-        }));
-        Ok(Self {
-            row,
-            unit_rows: done.iter().map(Done::row).collect(),
-            origins: done.iter().map(Done::origin).collect(),
-        })
+        row.extend(setting);
+        row.extend(scores(&record).into_iter().flat_map(mean_and_std));
+        let of_row = |of: &str, scores: &[&Score]| {
+            let cells = scores.iter().flat_map(|score| mean_and_std(Some(*score)));
+            [name, of].map(str::to_string).into_iter().chain(cells).collect()
+        };
+        let class_rows = record.table_5.iter().map(|(class, scores)| {
+            of_row(class, &[&scores.f1, &scores.sensitivity, &scores.specificity])
+        });
+        let map_rows = record.table_6.iter().map(|(characteristic, scores)| {
+            let MapScores { f1, sensitivity, specificity, mass } = scores;
+            of_row(characteristic, &[f1, sensitivity, specificity, mass])
+        });
+        let rows = [unit_rows, vec![row], class_rows.collect(), map_rows.collect()];
+        Ok(Self { rows, text_row, origins })
     }
 }
 
@@ -149,8 +209,12 @@ impl<'a> Done<'a> {
         let folder = SeedFolder::of(&sweep.run(unit), unit.seed);
         let path = folder.eval();
         let bytes = std::fs::read(&path).map_err(|error| CliError::io(&path, &error))?;
-        let record =
+        let Tables { notice, classes, accuracy, macro_f1, table_5, table_6 } =
             serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&path, error))?;
+        let seeds = vec![unit.seed];
+        let others = EvalRecord::default();
+        let record =
+            EvalRecord { notice, classes, seeds, accuracy, macro_f1, table_5, table_6, ..others };
         Ok(Self { unit, certificate: certificate::read(&folder)?, record })
     }
 
@@ -220,6 +284,10 @@ fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
         union.map(|scores| &scores.f1),
         union.map(|scores| &scores.mass),
     ]
+}
+
+fn mean_and_std(score: Option<&Score>) -> [String; 2] {
+    [number(score.and_then(|one| one.mean)), number(score.and_then(|one| one.std))]
 }
 
 /// All digits, so that equal cells are equal results.

@@ -204,14 +204,17 @@ impl Planned {
         args: &PlanArgs,
     ) -> CliResult<()> {
         let name = config::config_name(file);
-        let mut config = config::load(file, fixed)?;
+        // Folds have no value of their own in a configuration that leaves them to the sweep.
+        let folds = args.folds.as_ref().map_or(&[][..], |range| &range.0);
+        let first_fold = folds.first().map(|fold| format!("split.fold={fold}"));
+        let mut config =
+            config::load(file, &fixed.iter().cloned().chain(first_fold).collect::<Vec<_>>())?;
         let resources = config.slurm.take().map(Resources::from).unwrap_or_default();
         if self.resources.insert(name.clone(), resources).is_some() {
             let message = format!("two configurations are called `{name}`");
             return Err(CliError::new(ExitKind::Usage, message));
         }
         let seeds = args.seeds.as_ref().map_or(&config.run.seeds, |range| &range.0);
-        let folds = args.folds.as_ref().map_or(&[][..], |range| &range.0);
         // The text that units are read from, so that they are read here as they will be.
         let text = resolved(&config, "")?;
         self.units.extend(units(&name, seeds, folds, swept, |unit| {

@@ -1,0 +1,117 @@
+//! A sweep on a real Slurm: `.ci/slurm` starts one of two nodes and says how to name it.
+
+use crate::dermx::{TestResult, Workplace, succeed};
+use crate::sweep::{assert_same_tables, num_claims, plan_args, run, status, units};
+use std::error::Error;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Enough epochs for something to happen meanwhile.
+const LONG: [&str; 4] = ["--set", "run.epochs=12", "--set", "slurm.cpus=1"];
+
+/// Whether the test can run.
+fn has_slurm() -> bool {
+    if std::env::var_os("SLURM_CONF").is_some() {
+        return true;
+    }
+    // Straight to the terminal: the test harness shows nothing of a test that passes.
+    eprintln!("SKIPPED: start a Slurm with `.ci/slurm DIR` and set SLURM_CONF to run this test");
+    false
+}
+
+fn slurm(program: &str, args: &[&str]) -> Result<String, Box<dyn Error>> {
+    let output = Command::new(program).args(args).output()?;
+    if !output.status.success() {
+        return Err(
+            format!("{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr)).into()
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A unit that runs: its process, its Slurm job, its node.
+fn running(workplace: &Workplace) -> Result<Option<[String; 3]>, Box<dyn Error>> {
+    let found = status(workplace, "slurm")?;
+    let Some(owner) = found["running"][0]["owner"].as_str() else { return Ok(None) };
+    let after = |word: &str| {
+        let text = owner.split(word).nth(1)?;
+        text.split([' ', ',']).next().map(str::to_string)
+    };
+    Ok(after("process ").zip(after("Slurm job ")).zip(after("node ")).map(|((a, b), c)| [a, b, c]))
+}
+
+/// Waits for `look` to find something.
+fn wait_for<T>(
+    what: &str,
+    mut look: impl FnMut() -> Result<Option<T>, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if start.elapsed() > Duration::from_secs(600) {
+            return Err(format!("no {what} after ten minutes").into());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Slurm lets a requeued job wait for up to two minutes; a test does not.
+fn hurry() {
+    let jobs = slurm("squeue", &["-h", "-r", "-t", "PD", "-o", "%i"]).unwrap_or_default();
+    for job in jobs.lines() {
+        // It may have begun meanwhile.
+        let _ = slurm("scontrol", &["update", &format!("JobId={}", job.trim()), "StartTime=now"]);
+    }
+}
+
+#[test]
+fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResult {
+    if !has_slurm() {
+        return Ok(());
+    }
+    let workplace = Workplace::new()?;
+    let more = [&["--seeds", "0-5", "--lease", "4"], &LONG[..]].concat();
+    let submitted =
+        run(&workplace, &plan_args("slurm", &[&more[..], &["--launcher", "slurm"]].concat()))?;
+    assert!(submitted.contains("6 units"), "{submitted}");
+    // The same array a second time.
+    let script = workplace.join("slurm/slurm/array-1.sh");
+    slurm("sbatch", &[&script.to_string_lossy()])?;
+
+    let [process, _, _] = wait_for("running unit", || running(&workplace))?;
+    slurm("kill", &["-9", &process])?;
+    let [_, _, node] = wait_for("running unit", || running(&workplace))?;
+    let node = format!("NodeName={node}");
+    slurm("scontrol", &["update", &node, "State=DOWN", "Reason=test"])?;
+    let is_other = |job: &[String; 3]| !node.ends_with(&job[2]);
+    let [_, job, _] =
+        wait_for("running unit elsewhere", || Ok(running(&workplace)?.filter(is_other)))?;
+    // It may have ended just now.
+    let _ = slurm("scontrol", &["requeue", &job]);
+    std::thread::sleep(Duration::from_secs(2));
+    slurm("scontrol", &["update", &node, "State=RESUME"])?;
+
+    wait_for("end", || {
+        hurry();
+        if !slurm("squeue", &["-h"])?.trim().is_empty() {
+            return Ok(None);
+        }
+        let is_done = status(&workplace, "slurm")?["num_done"] == 6;
+        if !is_done {
+            succeed(workplace.path(), &["sweep", "run", "slurm", "--quiet"])?;
+        }
+        Ok(is_done.then_some(()))
+    })?;
+    let names = units(&workplace, "slurm")?;
+    let claims: Vec<usize> = names
+        .iter()
+        .map(|unit| num_claims(&workplace.join("slurm"), unit))
+        .collect::<Result<_, _>>()?;
+    assert!(claims.iter().sum::<usize>() > 6, "nothing was disturbed: {claims:?}");
+    assert_eq!(workplace.join("slurm/accepted").read_dir()?.count(), 6);
+
+    run(&workplace, &plan_args("local", &more))?;
+    assert_same_tables(&workplace, "slurm", "local")
+}

@@ -1,0 +1,236 @@
+//! Many runs in one folder: nothing lost, nothing counted twice, and the same tables as one run after
+//! the other.
+
+use crate::dermx::{QUICK, TestResult, Workplace, command, fail, stderr, stdout, succeed};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// What `collect` writes for all units.
+const TABLES: [&str; 5] = ["units.csv", "groups.csv", "table_5.csv", "table_6.csv", "tables.md"];
+
+/// Arguments that plan a sweep of tiny networks into `out`, with `more`.
+pub fn plan_args(out: &str, more: &[&str]) -> Vec<String> {
+    let settings = Workplace::train_args("unused");
+    let settings = settings.iter().map(String::as_str).skip_while(|arg| *arg != "--set");
+    ["sweep", "--config", "quickstart.toml", "--quiet", "--out", out]
+        .into_iter()
+        .chain(settings)
+        .chain(QUICK)
+        .chain(more.iter().copied())
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Runs the command with owned arguments.
+pub fn run(workplace: &Workplace, args: &[String]) -> Result<String, Box<dyn Error>> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Ok(stdout(&succeed(workplace.path(), &args)?))
+}
+
+/// The status of the sweep `name`.
+pub fn status(workplace: &Workplace, name: &str) -> Result<serde_json::Value, Box<dyn Error>> {
+    let output = succeed(workplace.path(), &["sweep", "status", name, "--json"])?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Names of the units of the sweep `name`.
+pub fn units(workplace: &Workplace, name: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let plan: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join(name).join("plan.json"))?)?;
+    let units = plan["units"].as_array().ok_or("no units")?;
+    Ok(units.iter().filter_map(|unit| unit["name"].as_str().map(str::to_string)).collect())
+}
+
+/// Collects both sweeps and compares every table.
+pub fn assert_same_tables(workplace: &Workplace, one: &str, other: &str) -> TestResult {
+    for name in [one, other] {
+        succeed(workplace.path(), &["sweep", "collect", name, "--quiet"])?;
+    }
+    for table in TABLES {
+        let [one, other] = [one, other]
+            .map(|name| fs::read_to_string(workplace.join(name).join("collected").join(table)));
+        let (one, other) = (one?, other?);
+        assert!(one.lines().count() > 1, "{table}: {one}");
+        assert_eq!(one, other, "{table}");
+    }
+    Ok(())
+}
+
+/// How often a unit was claimed, and that its last claim handed in the result.
+pub fn num_claims(sweep: &Path, unit: &str) -> Result<usize, Box<dyn Error>> {
+    let path = |number: usize| sweep.join("claims").join(format!("{unit}.{number}"));
+    let num = (1..).take_while(|&number| path(number).exists()).count();
+    let last: serde_json::Value = serde_json::from_slice(&fs::read(path(num))?)?;
+    assert_eq!(last["state"], "done", "{unit}");
+    assert!(sweep.join("accepted").join(unit).exists(), "{unit}");
+    Ok(num)
+}
+
+#[test]
+fn a_sweep_gives_what_one_run_of_all_seeds_gives() -> TestResult {
+    let workplace = Workplace::new()?;
+    run(&workplace, &plan_args("serial", &["--seeds", "0-1"]))?;
+    run(&workplace, &plan_args("pool", &["--seeds", "0-1", "--jobs", "2"]))?;
+    assert_same_tables(&workplace, "serial", "pool")?;
+    let again = run(&workplace, &["sweep", "run", "pool"].map(str::to_string))?;
+    assert!(again.contains("nothing is left"), "{again}");
+
+    // One run of both seeds has the same scores, once the seeds are scored together.
+    let mut train = Workplace::train_args("run");
+    train.extend(QUICK.map(str::to_string));
+    train.extend(["--set", "run.seeds=[0,1]"].map(str::to_string));
+    run(&workplace, &train)?;
+    succeed(workplace.path(), &["sweep", "collect", "pool", "--report", "--quiet"])?;
+    let units = fs::read_to_string(workplace.join("pool/collected/groups.csv"))?;
+    let group = units.lines().nth(1).and_then(|row| row.split(',').next()).ok_or("no group")?;
+    let collected = workplace.join("pool/collected").join(group);
+    let [one, other] = [collected.join("eval.json"), workplace.join("run/eval.json")].map(fs::read);
+    assert_eq!(String::from_utf8(one?)?, String::from_utf8(other?)?);
+    assert!(collected.join("report/index.html").exists());
+    Ok(())
+}
+
+#[test]
+fn values_folds_and_seeds_are_crossed_without_running() -> TestResult {
+    let workplace = Workplace::new()?;
+    let more = [
+        "--seeds",
+        "0-2",
+        "--folds",
+        "0,1",
+        "--set",
+        "train.learning_rate=0.01,0.001",
+        "--set",
+        "split.method=k_fold",
+        "--set",
+        "split.num_folds=2",
+        "--set",
+        "split.seed=0",
+        "--dry-run",
+    ];
+    let text = run(&workplace, &plan_args("sweep", &more))?;
+    assert!(text.contains("12 units"), "{text}");
+    let names = units(&workplace, "sweep")?;
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 12);
+    assert_eq!(status(&workplace, "sweep")?["waiting"].as_array().map(Vec::len), Some(12));
+    let message = ["12 of 12 units have no result", "--partial"];
+    fail(workplace.path(), &["sweep", "collect", "sweep"], 66, &message)?;
+    // The folder is taken.
+    let args = plan_args("sweep", &["--dry-run"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fail(workplace.path(), &args, 73, &["sweep run"])?;
+    // A changed configuration is another one than was planned.
+    let config = workplace.join("sweep/configs/quickstart.toml");
+    let text = fs::read_to_string(&config)?;
+    fs::write(&config, text.replace("batch_size = 4", "batch_size = 5"))?;
+    fail(
+        workplace.path(),
+        &["sweep", "unit", "sweep", &names[0]],
+        65,
+        &["quickstart.toml", "plan a new"],
+    )
+}
+
+#[test]
+fn a_unit_that_fails_leaves_the_others_alone_and_is_done_after_the_fix() -> TestResult {
+    let workplace = Workplace::new()?;
+    let args = plan_args("sweep", &["--set", "data.patients=absent.csv,present.csv"]);
+    fs::write(workplace.join("present.csv"), "image_id,patient_id\nsomebody,p1\n")?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fail(workplace.path(), &args, 66, &["1 done", "1 failed", "absent.csv", "log: "])?;
+    let found = status(&workplace, "sweep")?;
+    assert_eq!(found["num_done"], 1);
+    let failed = found["failed"][0]["unit"].as_str().ok_or("no unit")?;
+    assert!(found["failed"][0]["message"].as_str().is_some_and(|text| text.contains("absent.csv")));
+
+    fs::write(workplace.join("absent.csv"), "image_id,patient_id\nsomebody,p1\n")?;
+    succeed(workplace.path(), &["sweep", "run", "sweep", "--quiet"])?;
+    for unit in units(&workplace, "sweep")? {
+        let expected = if unit == failed { 2 } else { 1 };
+        assert_eq!(num_claims(&workplace.join("sweep"), &unit)?, expected, "{unit}");
+    }
+    Ok(())
+}
+
+fn start_unit(workplace: &Workplace, unit: &str) -> std::io::Result<Child> {
+    command(workplace.path(), &["sweep", "unit", "sweep", unit, "--quiet"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// Waits until a unit of the sweep has a checkpoint.
+fn wait_for_checkpoint(run: &Path) -> TestResult {
+    let start = Instant::now();
+    while !run.join("seed-0/checkpoints").read_dir().is_ok_and(|mut all| all.next().is_some()) {
+        if start.elapsed() > Duration::from_secs(300) {
+            return Err("no checkpoint after five minutes".into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_killed_unit_is_taken_over_by_one_of_two() -> TestResult {
+    let workplace = Workplace::new()?;
+    run(&workplace, &plan_args("sweep", &["--lease", "2", "--dry-run"]))?;
+    run(&workplace, &plan_args("undisturbed", &[]))?;
+    let unit = units(&workplace, "sweep")?.remove(0);
+    let mut killed = start_unit(&workplace, &unit)?;
+    wait_for_checkpoint(&workplace.join("sweep/runs").join(&unit))?;
+    killed.kill()?;
+    killed.wait()?;
+    // Both find a claim without signs of life; one takes over, the other leaves it alone.
+    let both = [start_unit(&workplace, &unit)?, start_unit(&workplace, &unit)?];
+    let mut printed = String::new();
+    for child in both {
+        let output = child.wait_with_output()?;
+        assert!(output.status.success(), "{}", stderr(&output));
+        printed += &stdout(&output);
+    }
+    assert!(printed.contains("report: "), "{printed}");
+    assert!(
+        printed.contains("another process is at it") || printed.contains("has its result"),
+        "{printed}"
+    );
+    assert_eq!(num_claims(&workplace.join("sweep"), &unit)?, 2);
+    assert_same_tables(&workplace, "sweep", "undisturbed")
+}
+
+#[test]
+fn results_of_another_program_or_other_data_are_refused() -> TestResult {
+    let workplace = Workplace::new()?;
+    run(&workplace, &plan_args("sweep", &["--seeds", "0-1"]))?;
+    let unit = units(&workplace, "sweep")?.remove(1);
+    let path = workplace.join("sweep/runs").join(&unit).join("seed-1/run.json");
+    let original = fs::read_to_string(&path)?;
+    let certificate: serde_json::Value = serde_json::from_str(&original)?;
+    for (place, what) in
+        [("/made_with/commit", "commit"), ("/result/train_images/hash", "training images")]
+    {
+        let mut changed = certificate.clone();
+        *changed.pointer_mut(place).ok_or("no such key")? = "0123".into();
+        fs::write(&path, changed.to_string())?;
+        let parts = ["results are mixed", what, &unit, "0123"];
+        fail(workplace.path(), &["sweep", "collect", "sweep"], 65, &parts)?;
+    }
+    fs::write(&path, original)?;
+    succeed(workplace.path(), &["sweep", "collect", "sweep", "--quiet"]).map(drop)
+}
+
+#[test]
+fn without_slurm_the_error_names_the_other_launcher() -> TestResult {
+    let workplace = Workplace::new()?;
+    let args = plan_args("sweep", &["--launcher", "slurm"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let output = command(workplace.path(), &args).env("PATH", "").output()?;
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(66), "{message}");
+    assert!(message.contains("sbatch") && message.contains("--launcher local"), "{message}");
+    assert!(!workplace.join("sweep").exists());
+    Ok(())
+}
