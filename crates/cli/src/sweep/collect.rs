@@ -301,6 +301,7 @@ fn score_together(sweep: &Sweep, units: &[&Unit], folder: &Path) -> CliResult<Pa
     let mut config = sweep.config(first)?;
     config.run.seeds = units.iter().map(|unit| unit.seed).collect();
     config.run.seeds.sort_unstable();
+    std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, &error))?;
     let comment = "The configuration of a group of a sweep.";
     write_atomic(&folder.join("config.toml"), resolved(&config, comment)?.as_bytes())?;
     // Of the machine of one of them; it is for the reader.
