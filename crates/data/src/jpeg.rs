@@ -1,0 +1,20 @@
+//! The JPEGs of cameras, decoded as libjpeg-turbo decodes them, to the pixel.
+//!
+//! Read here: baseline and extended sequential Huffman coding of 8 bits, gray or three components
+//! (YCbCr or RGB) in one scan, each as large as the photo or halved in width, height or both. What
+//! else there is (progressive, arithmetic coding, 12 bits, CMYK) [`Header::read`] leaves to another
+//! decoder.
+//!
+//! # Source
+//! ITU-T T.81; the rounding is that of libjpeg-turbo's defaults, which Pillow uses.
+
+mod bits;
+mod color;
+mod header;
+mod huffman;
+mod idct;
+mod plane;
+mod scan;
+mod upsample;
+
+pub(crate) use header::Header;

@@ -1,0 +1,234 @@
+//! Huffman codes, and the numbers that follow them.
+
+use super::bits::Bits;
+
+/// Bits that one lookup resolves; the first table then takes 8 kB and stays in the L1 cache.
+const NUM_LOOKUP_BITS: u32 = 11;
+
+pub(super) const BAD_CODE: &str = "a code that its Huffman table does not hold";
+
+/// Whether a table codes differences of DC coefficients or runs and values of AC coefficients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Dc,
+    Ac,
+}
+
+/// What begins with certain [`NUM_LOOKUP_BITS`] bits.
+///
+/// From the lowest bit on: bits to drop (6), kind (2), zeros before the value (4), number of the
+/// value's bits (4), the value (16, signed).
+#[derive(Debug, Clone, Copy)]
+struct Entry(u32);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Kind {
+    /// The code and the bits of its value.
+    Whole = 0,
+    /// The end of the block.
+    EndOfBlock = 1,
+    /// A code whose value's bits are still to be read.
+    Code = 2,
+    /// The beginning of a longer code, or of none.
+    LongCode = 3,
+}
+
+impl Entry {
+    const LONG_CODE: Self = Self((Kind::LongCode as u32) << 6);
+
+    fn new(class: Class, symbol: u8, num_code_bits: u32, next_bits: u32) -> Self {
+        let [run, size] = run_and_size(symbol);
+        let num_bits = num_code_bits + size;
+        let (kind, num_dropped, value) = if class == Class::Ac && size == 0 && run != 15 {
+            (Kind::EndOfBlock, num_code_bits, 0)
+        } else if num_bits <= NUM_LOOKUP_BITS {
+            let value_bits = (next_bits >> (NUM_LOOKUP_BITS - num_bits)) & ((1 << size) - 1);
+            (Kind::Whole, num_bits, value_of(value_bits, size))
+        } else {
+            (Kind::Code, num_code_bits, 0)
+        };
+        let value = u32::from((value as i16).cast_unsigned());
+        Self(num_dropped | (kind as u32) << 6 | run << 8 | size << 12 | value << 16)
+    }
+
+    fn is(self, kind: Kind) -> bool {
+        (self.0 >> 6) & 3 == kind as u32
+    }
+
+    fn run(self) -> usize {
+        ((self.0 >> 8) & 15) as usize
+    }
+
+    fn value(self) -> i32 {
+        self.0.cast_signed() >> 16
+    }
+}
+
+fn run_and_size(symbol: u8) -> [u32; 2] {
+    [u32::from(symbol >> 4), u32::from(symbol & 15)]
+}
+
+/// The number that `size` bits stand for: the upper half is positive (T.81, figure F.12).
+#[inline(always)]
+fn value_of(bits: u32, size: u32) -> i32 {
+    let is_negative = bits < (1 << size) >> 1;
+    bits.cast_signed() - if is_negative { (1 << size) - 1 } else { 0 }
+}
+
+/// A Huffman table.
+#[derive(Clone)]
+pub(super) struct HuffmanTable {
+    lookup: Box<[Entry; 1 << NUM_LOOKUP_BITS]>,
+    /// By length: the smallest 16 bits that begin with no code of up to this length.
+    limit: [u32; 17],
+    /// By length: what is added to a code to get the index of its symbol.
+    offset: [i32; 17],
+    symbols: Vec<u8>,
+}
+
+impl Default for HuffmanTable {
+    /// A table without codes.
+    fn default() -> Self {
+        let lookup = Box::new([Entry::LONG_CODE; 1 << NUM_LOOKUP_BITS]);
+        Self { lookup, limit: [0; 17], offset: [0; 17], symbols: Vec::new() }
+    }
+}
+
+impl HuffmanTable {
+    /// The table with `counts[i]` codes of `i + 1` bits; `None` if there is none.
+    pub(super) fn new(class: Class, counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
+        // More bits of a difference than 15 there are not.
+        if symbols.len() > 256 || (class == Class::Dc && symbols.iter().any(|&size| size > 15)) {
+            return None;
+        }
+        let mut table = Self { symbols: symbols.to_vec(), ..Self::default() };
+        let (mut code, mut idx) = (0_u32, 0_usize);
+        for (length, &count) in (1_u32..).zip(counts) {
+            table.offset[length as usize] = idx as i32 - code.cast_signed();
+            for _ in 0..count {
+                table.fill_lookup(class, code, length, *symbols.get(idx)?);
+                code += 1;
+                idx += 1;
+            }
+            if code > 1 << length {
+                return None;
+            }
+            table.limit[length as usize] = code << (16 - length);
+            code <<= 1;
+        }
+        Some(table)
+    }
+
+    fn fill_lookup(&mut self, class: Class, code: u32, length: u32, symbol: u8) {
+        let Some(num_next_bits) = NUM_LOOKUP_BITS.checked_sub(length) else { return };
+        let first = code << num_next_bits;
+        for bits in first..first + (1 << num_next_bits) {
+            if let Some(entry) = self.lookup.get_mut(bits as usize) {
+                *entry = Entry::new(class, symbol, length, bits);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn entry(&self, bits: &Bits<'_>) -> Entry {
+        self.lookup[bits.peek::<NUM_LOOKUP_BITS>() as usize]
+    }
+
+    /// Zeros and the value after them, of a code that the lookup did not resolve.
+    #[inline(always)]
+    fn read(&self, bits: &mut Bits<'_>, entry: Entry) -> Result<[i32; 2], &'static str> {
+        bits.refill();
+        let (run, size) = if entry.is(Kind::LongCode) {
+            let [run, size] = run_and_size(self.read_long_code(bits)?);
+            (run, size)
+        } else {
+            bits.drop(entry.0 & 63);
+            ((entry.0 >> 8) & 15, (entry.0 >> 12) & 15)
+        };
+        Ok([run.cast_signed(), value_of(bits.read(size), size)])
+    }
+
+    #[cold]
+    fn read_long_code(&self, bits: &mut Bits<'_>) -> Result<u8, &'static str> {
+        let next = bits.peek::<16>();
+        let length = (1..=16).find(|&length| next < self.limit[length]).ok_or(BAD_CODE)?;
+        let code = (next >> (16 - length)).cast_signed();
+        bits.drop(length as u32);
+        let idx = usize::try_from(code + self.offset[length]).map_err(|_| BAD_CODE)?;
+        self.symbols.get(idx).copied().ok_or(BAD_CODE)
+    }
+}
+
+/// Where the coefficients stand in a block, by their order in the file; what lies beyond the last is
+/// led to the last, which spares a comparison for each.
+static POSITIONS: [u8; 128] = {
+    let mut positions = [63; 128];
+    let mut idx = 0;
+    while idx < 64 {
+        positions[idx] = super::idct::ZIGZAG[idx];
+        idx += 1;
+    }
+    positions
+};
+
+/// Reads the coefficients of a block that holds zeros; returns how many were read, zeros among them.
+///
+/// `prediction` is the DC coefficient of the block before.
+///
+/// # Errors
+/// Bits that are no code; more than 64 coefficients.
+#[inline(always)]
+pub(super) fn read_block(
+    bits: &mut Bits<'_>,
+    [dc, ac]: [&HuffmanTable; 2],
+    prediction: &mut i32,
+    block: &mut [i16; 64],
+) -> Result<usize, &'static str> {
+    bits.refill();
+    let entry = dc.entry(bits);
+    let difference = if entry.is(Kind::Whole) {
+        bits.drop(entry.0 & 63);
+        entry.value()
+    } else {
+        dc.read(bits, entry)?[1]
+    };
+    *prediction = prediction.wrapping_add(difference);
+    block[0] = *prediction as i16;
+    read_ac(bits, ac, block)
+}
+
+#[inline(always)]
+fn read_ac(
+    bits: &mut Bits<'_>,
+    ac: &HuffmanTable,
+    block: &mut [i16; 64],
+) -> Result<usize, &'static str> {
+    let mut idx = 1;
+    'block: while idx < 64 {
+        bits.refill();
+        // As many lookups as fit into what a refill leaves.
+        for _ in 0..super::bits::NUM_REFILLED / NUM_LOOKUP_BITS {
+            let entry = ac.entry(bits);
+            if entry.is(Kind::Whole) {
+                bits.drop(entry.0 & 63);
+                idx += entry.run();
+                block[usize::from(POSITIONS[idx & 127])] = entry.value() as i16;
+                idx += 1;
+            } else if entry.is(Kind::EndOfBlock) {
+                bits.drop(entry.0 & 63);
+                break 'block;
+            } else {
+                let [run, value] = ac.read(bits, entry)?;
+                idx += run as usize;
+                block[usize::from(POSITIONS[idx & 127])] = value as i16;
+                idx += 1;
+                continue 'block;
+            }
+            if idx >= 64 {
+                break 'block;
+            }
+        }
+    }
+    if idx > 64 { Err("a block of more than 64 coefficients") } else { Ok(idx) }
+}

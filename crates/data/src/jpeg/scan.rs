@@ -1,0 +1,180 @@
+//! From the bits of the scan to pixels, one row of MCUs after the other.
+
+use super::bits::{Bits, Segments};
+use super::header::{Color, Component, Header};
+use super::plane::Plane;
+use super::upsample::Upsampler;
+use super::{color, huffman, idct};
+use pulp::Arch;
+
+/// Bytes without a meaning that may stand before a marker.
+const MAX_UNUSED_BYTES: i64 = 32;
+
+/// A component and what was decoded of it.
+struct Channel<'a> {
+    component: &'a Component,
+    plane: Plane,
+    upsampler: Upsampler,
+    /// The DC coefficient of the newest block.
+    prediction: i32,
+}
+
+/// A scan of which some rows are decoded.
+struct Scan<'a> {
+    channels: Vec<Channel<'a>>,
+    color: Color,
+    segments: &'a Segments,
+    bits: Bits<'a>,
+    /// Segments that were begun.
+    num_segments: usize,
+    /// MCUs until the next restart marker.
+    num_until_restart: usize,
+    restart_interval: usize,
+    /// `[height, width]` of an MCU, in pixels.
+    mcu: [usize; 2],
+    /// `[height, width]` of the photo.
+    size: [usize; 2],
+    row: Vec<[u8; 3]>,
+}
+
+impl Header<'_> {
+    /// The pixels, `[height, width, 3]`, from a width and a height of at least 1.
+    ///
+    /// # Errors
+    /// What is damaged.
+    pub(crate) fn pixels(&self) -> Result<Vec<u8>, &'static str> {
+        let segments = Segments::new(self.scan)?;
+        let mut scan = Scan::new(self, &segments);
+        let num_rows = scan.size[0].div_ceil(scan.mcu[0]);
+        let mut pixels = Vec::with_capacity(3 * scan.size[0] * scan.size[1]);
+        let arch = Arch::new();
+        for mcu_row in 0..num_rows {
+            arch.dispatch(
+                #[inline(always)]
+                || scan.read_row(mcu_row),
+            )?;
+            arch.dispatch(
+                #[inline(always)]
+                || scan.append_pixels(mcu_row, &mut pixels),
+            );
+        }
+        scan.check_end()?;
+        Ok(pixels)
+    }
+}
+
+impl<'a> Scan<'a> {
+    fn new(header: &'a Header<'_>, segments: &'a Segments) -> Self {
+        let size = [header.height as usize, header.width as usize];
+        let factors = |axis: usize| header.components.iter().map(move |c| c.sampling[axis]);
+        let largest = [0, 1].map(|axis| factors(axis).max().unwrap_or(1));
+        let mcu = [8 * largest[1], 8 * largest[0]];
+        let num_mcus = size[1].div_ceil(mcu[1]);
+        let channel = |component: &'a Component| {
+            let plane = Plane::new(component, size, largest, num_mcus);
+            let halved = [0, 1].map(|axis| component.sampling[axis] < largest[axis]);
+            let upsampler = Upsampler::new(halved, plane.width());
+            Channel { component, plane, upsampler, prediction: 0 }
+        };
+        let restart_interval = match header.restart_interval {
+            0 => usize::MAX,
+            interval => interval,
+        };
+        Self {
+            channels: header.components.iter().map(channel).collect(),
+            color: header.color,
+            segments,
+            bits: segments.bits(0),
+            num_segments: 1,
+            num_until_restart: restart_interval,
+            restart_interval,
+            mcu,
+            size,
+            row: vec![[0; 3]; size[1]],
+        }
+    }
+
+    /// Decodes a row of MCUs into the planes.
+    #[inline(always)]
+    fn read_row(&mut self, mcu_row: usize) -> Result<(), &'static str> {
+        let mut block = [0; 64];
+        for mcu in 0..self.size[1].div_ceil(self.mcu[1]) {
+            if self.num_until_restart == 0 {
+                self.restart()?;
+            }
+            self.num_until_restart -= 1;
+            for channel in &mut self.channels {
+                let Component { sampling: [columns, rows], quantization, dc, ac, .. } =
+                    channel.component;
+                for idx in 0..columns * rows {
+                    let prediction = &mut channel.prediction;
+                    let num =
+                        huffman::read_block(&mut self.bits, [dc, ac], prediction, &mut block)?;
+                    let samples = idct::samples(&block, quantization, num);
+                    block = [0; 64];
+                    let row = 8 * (mcu_row * rows + idx / columns);
+                    channel.plane.put(row, 8 * (mcu * columns + idx % columns), &samples);
+                }
+            }
+        }
+        if self.bits.num_left() < 0 { Err(TOO_FEW_BITS) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn restart(&mut self) -> Result<(), &'static str> {
+        self.check_segment()?;
+        if self.num_segments == self.segments.num() {
+            return Err("fewer restart markers than announced");
+        }
+        self.bits = self.segments.bits(self.num_segments);
+        self.num_segments += 1;
+        self.num_until_restart = self.restart_interval;
+        for channel in &mut self.channels {
+            channel.prediction = 0;
+        }
+        Ok(())
+    }
+
+    fn check_segment(&self) -> Result<(), &'static str> {
+        match self.bits.num_left() {
+            ..0 => Err(TOO_FEW_BITS),
+            num if num >= 8 * (MAX_UNUSED_BYTES + 1) => Err("bits that belong to no block"),
+            _ => Ok(()),
+        }
+    }
+
+    /// After the last row.
+    fn check_end(&self) -> Result<(), &'static str> {
+        self.check_segment()?;
+        // Some programs write a restart marker after the last MCU, too.
+        let num_unread: i64 =
+            (self.num_segments..self.segments.num()).map(|i| self.segments.bits(i).num_left()).sum();
+        if self.segments.num() > self.num_segments + 1 || num_unread > 8 * MAX_UNUSED_BYTES {
+            return Err("more restart markers than announced");
+        }
+        Ok(())
+    }
+
+    /// Appends the rows of the photo for which all samples are there.
+    #[inline(always)]
+    fn append_pixels(&mut self, mcu_row: usize, pixels: &mut Vec<u8>) {
+        let [height, width] = self.size;
+        // The last row waits for the samples below it.
+        let start = (mcu_row * self.mcu[0]).saturating_sub(1);
+        let end = (mcu_row + 1) * self.mcu[0];
+        let end = if end >= height { height } else { end - 1 };
+        for row in start..end {
+            let mut rows: [&[u8]; 3] = [&[]; 3];
+            for (samples, channel) in rows.iter_mut().zip(&mut self.channels) {
+                *samples = channel.upsampler.row(&channel.plane, row);
+            }
+            if self.color == Color::Gray {
+                rows = [rows[0]; 3];
+            }
+            color::write(self.color, rows, &mut self.row[..width]);
+            pixels.extend_from_slice(self.row.as_flattened());
+        }
+    }
+}
+
+const TOO_FEW_BITS: &str = "too few bits";
