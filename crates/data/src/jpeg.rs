@@ -15,6 +15,7 @@ mod huffman;
 mod idct;
 mod plane;
 mod scan;
+mod transpose;
 mod upsample;
 
 pub(crate) use header::Header;

@@ -140,7 +140,9 @@ impl HuffmanTable {
     fn read(&self, bits: &mut Bits<'_>, entry: Entry) -> Result<[i32; 2], &'static str> {
         bits.refill();
         let (run, size) = if entry.is(Kind::LongCode) {
-            let [run, size] = run_and_size(self.read_long_code(bits)?);
+            let (symbol, length) = self.find(bits.peek::<16>())?;
+            bits.drop(length);
+            let [run, size] = run_and_size(symbol);
             (run, size)
         } else {
             bits.drop(entry.0 & 63);
@@ -149,14 +151,13 @@ impl HuffmanTable {
         Ok([run.cast_signed(), value_of(bits.read(size), size)])
     }
 
+    /// The symbol with which `next`, 16 bits, begins, and the length of its code.
     #[cold]
-    fn read_long_code(&self, bits: &mut Bits<'_>) -> Result<u8, &'static str> {
-        let next = bits.peek::<16>();
+    fn find(&self, next: u32) -> Result<(u8, u32), &'static str> {
         let length = (1..=16).find(|&length| next < self.limit[length]).ok_or(BAD_CODE)?;
         let code = (next >> (16 - length)).cast_signed();
-        bits.drop(length as u32);
         let idx = usize::try_from(code + self.offset[length]).map_err(|_| BAD_CODE)?;
-        self.symbols.get(idx).copied().ok_or(BAD_CODE)
+        self.symbols.get(idx).map(|&symbol| (symbol, length as u32)).ok_or(BAD_CODE)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The inverse cosine transform of a block.
 
+use super::transpose;
+
+
 /// Index in a block, row by row, of each coefficient in the order of the file.
 pub(super) const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
@@ -14,8 +17,6 @@ const NUM_IN_CORNER: usize = 10;
 const CONST_BITS: u32 = 13;
 /// Bits of fractions that the columns' values keep.
 const PASS_1_BITS: u32 = 2;
-
-type Rows = [[i32; 8]; 8];
 
 /// The 8 x 8 samples of a block of which only the first `num` coefficients may not be 0.
 ///
@@ -41,17 +42,15 @@ pub(super) fn samples(block: &[i16; 64], quantization: &[i16; 64], num: usize) -
 fn full<const NUM: usize>(block: &[i16; 64], quantization: &[i16; 64]) -> [[u8; 8]; 8] {
     let mut rows = [[0; 8]; 8];
     for idx in 0..8 * NUM {
-        rows[idx / 8][idx % 8] = i32::from(block[idx].wrapping_mul(quantization[idx]));
+        rows.as_flattened_mut()[idx] = block[idx].wrapping_mul(quantization[idx]);
     }
-    let columns_done = transposed(&pass::<NUM, { CONST_BITS - PASS_1_BITS }>(&rows));
-    let done = pass::<NUM, { CONST_BITS + PASS_1_BITS + 3 }>(&columns_done);
-    let mut samples = [[0; 8]; 8];
-    for row in 0..8 {
-        for column in 0..8 {
-            samples[row][column] = sample(done[column][row]);
-        }
-    }
-    samples
+    let columns_done = pass::<NUM, _>(&rows, |value| {
+        (value >> (CONST_BITS - PASS_1_BITS)).clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    }, 1 << (CONST_BITS - PASS_1_BITS - 1));
+    let done = pass::<NUM, _>(&transpose::words(columns_done), |value| {
+        sample(value >> (CONST_BITS + PASS_1_BITS + 3))
+    }, 1 << (CONST_BITS + PASS_1_BITS + 2));
+    transpose::bytes(done)
 }
 
 #[inline(always)]
@@ -59,31 +58,25 @@ fn sample(value: i32) -> u8 {
     (value + 128).clamp(0, 255) as u8
 }
 
-#[inline(always)]
-fn transposed(rows: &Rows) -> Rows {
-    let mut columns = [[0; 8]; 8];
-    for row in 0..8 {
-        for column in 0..8 {
-            columns[column][row] = rows[row][column];
-        }
-    }
-    columns
-}
-
 /// A number as an integer of [`CONST_BITS`] fractional bits.
 const fn fixed(number: f64) -> i32 {
     (number * (1 << CONST_BITS) as f64 + 0.5) as i32
 }
 
-/// Transforms the eight columns side by side and drops `SHIFT` bits, rounding.
+/// Transforms the eight columns side by side.
 #[inline(always)]
-fn pass<const NUM: usize, const SHIFT: u32>(rows: &Rows) -> Rows {
-    let mut done = [[0; 8]; 8];
+fn pass<const NUM: usize, T: Copy + Default>(
+    rows: &[[i16; 8]; 8],
+    finish: impl Fn(i32) -> T,
+    rounding: i32,
+) -> [[T; 8]; 8] {
+    let mut done = [[T::default(); 8]; 8];
     for lane in 0..8 {
-        let column = std::array::from_fn(|row| if row < NUM { rows[row][lane] } else { 0 });
-        let values = transform(column, 1 << (SHIFT - 1));
+        let column =
+            std::array::from_fn(|row| if row < NUM { i32::from(rows[row][lane]) } else { 0 });
+        let values = transform(column, rounding);
         for row in 0..8 {
-            done[row][lane] = values[row] >> SHIFT;
+            done[row][lane] = finish(values[row]);
         }
     }
     done

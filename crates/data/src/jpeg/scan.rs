@@ -5,7 +5,7 @@ use super::header::{Color, Component, Header};
 use super::plane::Plane;
 use super::upsample::Upsampler;
 use super::{color, huffman, idct};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Bytes without a meaning that may stand before a marker.
 const MAX_UNUSED_BYTES: i64 = 32;
@@ -49,17 +49,42 @@ impl Header<'_> {
         let mut pixels = Vec::with_capacity(3 * scan.size[0] * scan.size[1]);
         let arch = Arch::new();
         for mcu_row in 0..num_rows {
-            arch.dispatch(
-                #[inline(always)]
-                || scan.read_row(mcu_row),
-            )?;
-            arch.dispatch(
-                #[inline(always)]
-                || scan.append_pixels(mcu_row, &mut pixels),
-            );
+            arch.dispatch(ReadRow { scan: &mut scan, mcu_row })?;
+            arch.dispatch(AppendPixels { scan: &mut scan, mcu_row, pixels: &mut pixels });
         }
         scan.check_end()?;
         Ok(pixels)
+    }
+}
+
+/// [`Scan::read_row`], compiled for the processor at hand.
+struct ReadRow<'a, 'b> {
+    scan: &'a mut Scan<'b>,
+    mcu_row: usize,
+}
+
+impl WithSimd for ReadRow<'_, '_> {
+    type Output = Result<(), &'static str>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        self.scan.read_row(self.mcu_row)
+    }
+}
+
+/// [`Scan::append_pixels`], compiled for the processor at hand.
+struct AppendPixels<'a, 'b> {
+    scan: &'a mut Scan<'b>,
+    mcu_row: usize,
+    pixels: &'a mut Vec<u8>,
+}
+
+impl WithSimd for AppendPixels<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.scan.append_pixels(self.mcu_row, self.pixels);
     }
 }
 
@@ -98,9 +123,12 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     fn read_row(&mut self, mcu_row: usize) -> Result<(), &'static str> {
         let mut block = [0; 64];
+        let mut bits = self.bits;
         for mcu in 0..self.size[1].div_ceil(self.mcu[1]) {
             if self.num_until_restart == 0 {
+                self.bits = bits;
                 self.restart()?;
+                bits = self.bits;
             }
             self.num_until_restart -= 1;
             for channel in &mut self.channels {
@@ -109,7 +137,7 @@ impl<'a> Scan<'a> {
                 for idx in 0..columns * rows {
                     let prediction = &mut channel.prediction;
                     let num =
-                        huffman::read_block(&mut self.bits, [dc, ac], prediction, &mut block)?;
+                        huffman::read_block(&mut bits, [dc, ac], prediction, &mut block)?;
                     let samples = idct::samples(&block, quantization, num);
                     block = [0; 64];
                     let row = 8 * (mcu_row * rows + idx / columns);
@@ -117,7 +145,8 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        if self.bits.num_left() < 0 { Err(TOO_FEW_BITS) } else { Ok(()) }
+        self.bits = bits;
+        if bits.num_left() < 0 { Err(TOO_FEW_BITS) } else { Ok(()) }
     }
 
     #[cold]
