@@ -13,6 +13,7 @@ mod color;
 mod header;
 mod huffman;
 mod idct;
+mod interleave;
 mod plane;
 mod scan;
 mod transpose;

@@ -2,32 +2,40 @@
 
 use super::header::Color;
 
-/// Appends the pixels of a row.
-///
-/// # Source
-/// `R = Y + 1.402 (Cr - 128)`, `G = Y - 0.344136 (Cb - 128) - 0.714136 (Cr - 128)`,
-/// `B = Y + 1.772 (Cb - 128)`, with libjpeg's constants of 16 fractional bits and its rounding
-/// (`jdcolor.c`).
-#[inline(always)]
-pub(super) fn write(color: Color, rows: [&[u8]; 3], pixels: &mut [[u8; 3]]) {
-    let num = pixels.len();
-    let [a, b, c] = rows.map(|row| &row[..num]);
-    match color {
-        Color::Gray => {
-            for idx in 0..num {
-                pixels[idx] = [a[idx]; 3];
-            }
+/// Red, green and blue of a row.
+pub(super) struct Colors {
+    color: Color,
+    rows: [Vec<u8>; 3],
+}
+
+impl Colors {
+    /// For rows of `width` pixels.
+    pub(super) fn new(color: Color, width: usize) -> Self {
+        Self { color, rows: [(); 3].map(|()| vec![0; width]) }
+    }
+
+    /// Red, green and blue from rows of components, at least as long as the photo's.
+    ///
+    /// # Source
+    /// `R = Y + 1.402 (Cr - 128)`, `G = Y - 0.344136 (Cb - 128) - 0.714136 (Cr - 128)`,
+    /// `B = Y + 1.772 (Cb - 128)`, with libjpeg's constants of 16 fractional bits and its rounding
+    /// (`jdcolor.c`).
+    #[inline(always)]
+    pub(super) fn convert<'a>(&'a mut self, rows: [&'a [u8]; 3]) -> [&'a [u8]; 3] {
+        let [y, cb, cr] = rows;
+        match self.color {
+            Color::Gray => return [y; 3],
+            Color::Rgb => return rows,
+            Color::YCbCr => {}
         }
-        Color::Rgb => {
-            for idx in 0..num {
-                pixels[idx] = [a[idx], b[idx], c[idx]];
-            }
+        let [red, green, blue] = &mut self.rows;
+        let width = red.len();
+        let (green, blue) = (&mut green[..width], &mut blue[..width]);
+        let (y, cb, cr) = (&y[..width], &cb[..width], &cr[..width]);
+        for idx in 0..width {
+            [red[idx], green[idx], blue[idx]] = rgb(y[idx], cb[idx], cr[idx]);
         }
-        Color::YCbCr => {
-            for idx in 0..num {
-                pixels[idx] = rgb(a[idx], b[idx], c[idx]);
-            }
-        }
+        [red, green, blue]
     }
 }
 

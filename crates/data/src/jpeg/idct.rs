@@ -48,8 +48,8 @@ fn full<const NUM: usize>(block: &[i16; 64], quantization: &[i16; 64]) -> [[u8; 
         (value >> (CONST_BITS - PASS_1_BITS)).clamp(i16::MIN.into(), i16::MAX.into()) as i16
     }, 1 << (CONST_BITS - PASS_1_BITS - 1));
     let done = pass::<NUM, _>(&transpose::words(columns_done), |value| {
-        sample(value >> (CONST_BITS + PASS_1_BITS + 3))
-    }, 1 << (CONST_BITS + PASS_1_BITS + 2));
+        (value >> (CONST_BITS + PASS_1_BITS + 3)).clamp(0, 255) as u8
+    }, (1 << (CONST_BITS + PASS_1_BITS + 2)) + (128 << (CONST_BITS + PASS_1_BITS + 3)));
     transpose::bytes(done)
 }
 

@@ -1,10 +1,12 @@
 //! From the bits of the scan to pixels, one row of MCUs after the other.
 
 use super::bits::{Bits, Segments};
-use super::header::{Color, Component, Header};
+use super::color::Colors;
+use super::header::{Component, Header};
+use super::interleave::interleave;
 use super::plane::Plane;
 use super::upsample::Upsampler;
-use super::{color, huffman, idct};
+use super::{huffman, idct};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Bytes without a meaning that may stand before a marker.
@@ -22,7 +24,7 @@ struct Channel<'a> {
 /// A scan of which some rows are decoded.
 struct Scan<'a> {
     channels: Vec<Channel<'a>>,
-    color: Color,
+    colors: Colors,
     segments: &'a Segments,
     bits: Bits<'a>,
     /// Segments that were begun.
@@ -107,7 +109,7 @@ impl<'a> Scan<'a> {
         };
         Self {
             channels: header.components.iter().map(channel).collect(),
-            color: header.color,
+            colors: Colors::new(header.color, size[1]),
             segments,
             bits: segments.bits(0),
             num_segments: 1,
@@ -187,7 +189,7 @@ impl<'a> Scan<'a> {
     /// Appends the rows of the photo for which all samples are there.
     #[inline(always)]
     fn append_pixels(&mut self, mcu_row: usize, pixels: &mut Vec<u8>) {
-        let [height, width] = self.size;
+        let height = self.size[0];
         // The last row waits for the samples below it.
         let start = (mcu_row * self.mcu[0]).saturating_sub(1);
         let end = (mcu_row + 1) * self.mcu[0];
@@ -197,10 +199,7 @@ impl<'a> Scan<'a> {
             for (samples, channel) in rows.iter_mut().zip(&mut self.channels) {
                 *samples = channel.upsampler.row(&channel.plane, row);
             }
-            if self.color == Color::Gray {
-                rows = [rows[0]; 3];
-            }
-            color::write(self.color, rows, &mut self.row[..width]);
+            interleave(self.colors.convert(rows), &mut self.row);
             pixels.extend_from_slice(self.row.as_flattened());
         }
     }
