@@ -19,14 +19,16 @@ impl Segments {
     /// # Errors
     /// The file ends before; restart markers that do not count from 0 to 7, over and over.
     pub(super) fn new(file: &[u8]) -> Result<Self, &'static str> {
-        let mut segments = Self { bytes: Vec::with_capacity(file.len() + NUM_PADDING), ends: vec![] };
+        let mut segments =
+            Self { bytes: Vec::with_capacity(file.len() + NUM_PADDING), ends: vec![] };
         let mut rest = file;
         loop {
             let at = memchr::memchr(0xFF, rest).ok_or("no end of the scan")?;
             segments.bytes.extend_from_slice(&rest[..at]);
             // Any number of 0xFF may stand before a marker.
             let num_fill = rest[at..].iter().take_while(|&&byte| byte == 0xFF).count();
-            let (&marker, tail) = rest[at + num_fill..].split_first().ok_or("no end of the scan")?;
+            let (&marker, tail) =
+                rest[at + num_fill..].split_first().ok_or("no end of the scan")?;
             rest = tail;
             match marker {
                 0x00 => segments.bytes.push(0xFF),

@@ -138,8 +138,7 @@ impl<'a> Scan<'a> {
                     channel.component;
                 for idx in 0..columns * rows {
                     let prediction = &mut channel.prediction;
-                    let num =
-                        huffman::read_block(&mut bits, [dc, ac], prediction, &mut block)?;
+                    let num = huffman::read_block(&mut bits, [dc, ac], prediction, &mut block)?;
                     let samples = idct::samples(&block, quantization, num);
                     block = [0; 64];
                     let row = 8 * (mcu_row * rows + idx / columns);
@@ -178,8 +177,9 @@ impl<'a> Scan<'a> {
     fn check_end(&self) -> Result<(), &'static str> {
         self.check_segment()?;
         // Some programs write a restart marker after the last MCU, too.
-        let num_unread: i64 =
-            (self.num_segments..self.segments.num()).map(|i| self.segments.bits(i).num_left()).sum();
+        let num_unread: i64 = (self.num_segments..self.segments.num())
+            .map(|i| self.segments.bits(i).num_left())
+            .sum();
         if self.segments.num() > self.num_segments + 1 || num_unread > 8 * MAX_UNUSED_BYTES {
             return Err("more restart markers than announced");
         }

@@ -67,13 +67,15 @@ mod tests {
 
     #[test]
     fn rows_and_columns_are_exchanged() {
-        let block: [[u8; 8]; 8] = std::array::from_fn(|row| {
-            std::array::from_fn(|column| (8 * row + column) as u8)
-        });
+        let block: [[u8; 8]; 8] =
+            std::array::from_fn(|row| std::array::from_fn(|column| (8 * row + column) as u8));
         let expected: [[u8; 8]; 8] =
             std::array::from_fn(|row| std::array::from_fn(|column| block[column][row]));
         assert_eq!(bytes(block), expected);
-        assert_eq!(words(block.map(|row| row.map(i16::from))), expected.map(|row| row.map(i16::from)));
+        assert_eq!(
+            words(block.map(|row| row.map(i16::from))),
+            expected.map(|row| row.map(i16::from))
+        );
         assert_eq!(woven(woven(woven(block))), expected);
     }
 }
