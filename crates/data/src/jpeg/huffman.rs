@@ -1,6 +1,6 @@
 //! Huffman codes, and the numbers that follow them.
 
-use super::bits::Bits;
+use super::bits::{Bits, NUM_REFILLED};
 
 /// Bits that one lookup resolves; the first table then takes 8 kB and stays in the L1 cache.
 const NUM_LOOKUP_BITS: u32 = 11;
@@ -14,17 +14,38 @@ pub(super) enum Class {
     Ac,
 }
 
+/// What a code stands for: how many zeros come before a value, and how many bits the value has.
+#[derive(Debug, Clone, Copy)]
+struct Symbol(u8);
+
+impl Symbol {
+    /// 15 zeros and another, not followed by bits.
+    const SIXTEEN_ZEROS: u8 = 0xF0;
+
+    fn run(self) -> u32 {
+        u32::from(self.0 >> 4)
+    }
+
+    fn size(self) -> u32 {
+        u32::from(self.0 & 15)
+    }
+
+    /// Among AC coefficients.
+    fn is_end_of_block(self) -> bool {
+        self.size() == 0 && self.0 != Self::SIXTEEN_ZEROS
+    }
+}
+
 /// What begins with certain [`NUM_LOOKUP_BITS`] bits.
 ///
-/// From the lowest bit on: bits to drop (6), kind (2), zeros before the value (4), number of the
-/// value's bits (4), the value (16, signed).
+/// From the lowest bit on: bits to drop (6), kind (2), the symbol (8), the value (16, signed).
 #[derive(Debug, Clone, Copy)]
 struct Entry(u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Kind {
-    /// The code and the bits of its value.
+    /// A code and the bits of its value.
     Whole = 0,
     /// The end of the block.
     EndOfBlock = 1,
@@ -37,10 +58,10 @@ enum Kind {
 impl Entry {
     const LONG_CODE: Self = Self((Kind::LongCode as u32) << 6);
 
-    fn new(class: Class, symbol: u8, num_code_bits: u32, next_bits: u32) -> Self {
-        let [run, size] = run_and_size(symbol);
+    fn new(class: Class, symbol: Symbol, num_code_bits: u32, next_bits: u32) -> Self {
+        let size = symbol.size();
         let num_bits = num_code_bits + size;
-        let (kind, num_dropped, value) = if class == Class::Ac && size == 0 && run != 15 {
+        let (kind, num_dropped, value) = if class == Class::Ac && symbol.is_end_of_block() {
             (Kind::EndOfBlock, num_code_bits, 0)
         } else if num_bits <= NUM_LOOKUP_BITS {
             let value_bits = (next_bits >> (NUM_LOOKUP_BITS - num_bits)) & ((1 << size) - 1);
@@ -49,24 +70,24 @@ impl Entry {
             (Kind::Code, num_code_bits, 0)
         };
         let value = u32::from((value as i16).cast_unsigned());
-        Self(num_dropped | (kind as u32) << 6 | run << 8 | size << 12 | value << 16)
+        Self(num_dropped | (kind as u32) << 6 | u32::from(symbol.0) << 8 | value << 16)
+    }
+
+    fn num_bits(self) -> u32 {
+        self.0 & 63
     }
 
     fn is(self, kind: Kind) -> bool {
         (self.0 >> 6) & 3 == kind as u32
     }
 
-    fn run(self) -> usize {
-        ((self.0 >> 8) & 15) as usize
+    fn symbol(self) -> Symbol {
+        Symbol((self.0 >> 8) as u8)
     }
 
     fn value(self) -> i32 {
         self.0.cast_signed() >> 16
     }
-}
-
-fn run_and_size(symbol: u8) -> [u32; 2] {
-    [u32::from(symbol >> 4), u32::from(symbol & 15)]
 }
 
 /// The number that `size` bits stand for: the upper half is positive (T.81, figure F.12).
@@ -107,7 +128,7 @@ impl HuffmanTable {
         for (length, &count) in (1_u32..).zip(counts) {
             table.offset[length as usize] = idx as i32 - code.cast_signed();
             for _ in 0..count {
-                table.fill_lookup(class, code, length, *symbols.get(idx)?);
+                table.fill_lookup(class, code, length, Symbol(*symbols.get(idx)?));
                 code += 1;
                 idx += 1;
             }
@@ -120,7 +141,7 @@ impl HuffmanTable {
         Some(table)
     }
 
-    fn fill_lookup(&mut self, class: Class, code: u32, length: u32, symbol: u8) {
+    fn fill_lookup(&mut self, class: Class, code: u32, length: u32, symbol: Symbol) {
         let Some(num_next_bits) = NUM_LOOKUP_BITS.checked_sub(length) else { return };
         let first = code << num_next_bits;
         for bits in first..first + (1 << num_next_bits) {
@@ -135,29 +156,27 @@ impl HuffmanTable {
         self.lookup[bits.peek::<NUM_LOOKUP_BITS>() as usize]
     }
 
-    /// Zeros and the value after them, of a code that the lookup did not resolve.
+    /// The symbol and its value, of a code that the lookup did not resolve.
     #[inline(always)]
-    fn read(&self, bits: &mut Bits<'_>, entry: Entry) -> Result<[i32; 2], &'static str> {
+    fn read(&self, bits: &mut Bits<'_>, entry: Entry) -> Result<(Symbol, i32), &'static str> {
         bits.refill();
-        let (run, size) = if entry.is(Kind::LongCode) {
-            let (symbol, length) = self.find(bits.peek::<16>())?;
-            bits.drop(length);
-            let [run, size] = run_and_size(symbol);
-            (run, size)
+        let (symbol, num_bits) = if entry.is(Kind::LongCode) {
+            self.find(bits.peek::<16>())?
         } else {
-            bits.drop(entry.0 & 63);
-            ((entry.0 >> 8) & 15, (entry.0 >> 12) & 15)
+            (entry.symbol(), entry.num_bits())
         };
-        Ok([run.cast_signed(), value_of(bits.read(size), size)])
+        bits.drop(num_bits);
+        let size = symbol.size();
+        Ok((symbol, value_of(bits.read(size), size)))
     }
 
     /// The symbol with which `next`, 16 bits, begins, and the length of its code.
     #[cold]
-    fn find(&self, next: u32) -> Result<(u8, u32), &'static str> {
+    fn find(&self, next: u32) -> Result<(Symbol, u32), &'static str> {
         let length = (1..=16).find(|&length| next < self.limit[length]).ok_or(BAD_CODE)?;
         let code = (next >> (16 - length)).cast_signed();
         let idx = usize::try_from(code + self.offset[length]).map_err(|_| BAD_CODE)?;
-        self.symbols.get(idx).map(|&symbol| (symbol, length as u32)).ok_or(BAD_CODE)
+        self.symbols.get(idx).map(|&symbol| (Symbol(symbol), length as u32)).ok_or(BAD_CODE)
     }
 }
 
@@ -189,16 +208,17 @@ pub(super) fn read_block(
     bits.refill();
     let entry = dc.entry(bits);
     let difference = if entry.is(Kind::Whole) {
-        bits.drop(entry.0 & 63);
+        bits.drop(entry.num_bits());
         entry.value()
     } else {
-        dc.read(bits, entry)?[1]
+        dc.read(bits, entry)?.1
     };
     *prediction = prediction.wrapping_add(difference);
     block[0] = *prediction as i16;
     read_ac(bits, ac, block)
 }
 
+/// Reads the AC coefficients and returns how many coefficients there are with the DC coefficient.
 #[inline(always)]
 fn read_ac(
     bits: &mut Bits<'_>,
@@ -209,25 +229,31 @@ fn read_ac(
     'block: while idx < 64 {
         bits.refill();
         // As many lookups as fit into what a refill leaves.
-        for _ in 0..super::bits::NUM_REFILLED / NUM_LOOKUP_BITS {
+        for _ in 0..NUM_REFILLED / NUM_LOOKUP_BITS {
             let entry = ac.entry(bits);
-            if entry.is(Kind::Whole) {
-                bits.drop(entry.0 & 63);
-                idx += entry.run();
-                block[usize::from(POSITIONS[idx & 127])] = entry.value() as i16;
-                idx += 1;
+            let is_whole = entry.is(Kind::Whole);
+            let (symbol, value) = if is_whole {
+                bits.drop(entry.num_bits());
+                (entry.symbol(), entry.value())
             } else if entry.is(Kind::EndOfBlock) {
-                bits.drop(entry.0 & 63);
+                bits.drop(entry.num_bits());
                 break 'block;
             } else {
-                let [run, value] = ac.read(bits, entry)?;
-                idx += run as usize;
-                block[usize::from(POSITIONS[idx & 127])] = value as i16;
-                idx += 1;
-                continue 'block;
-            }
+                let (symbol, value) = ac.read(bits, entry)?;
+                if symbol.is_end_of_block() {
+                    break 'block;
+                }
+                (symbol, value)
+            };
+            idx += symbol.run() as usize;
+            block[usize::from(POSITIONS[idx & 127])] = value as i16;
+            idx += 1;
             if idx >= 64 {
                 break 'block;
+            }
+            if !is_whole {
+                // Bits were used beyond a lookup's.
+                continue 'block;
             }
         }
     }

@@ -73,8 +73,8 @@ fn pass<const NUM: usize, T: Copy + Default>(
 ) -> [[T; 8]; 8] {
     let mut done = [[T::default(); 8]; 8];
     for lane in 0..8 {
-        let value = |row: usize| if row < NUM { i32::from(rows[row][lane]) } else { 0 };
-        let values = transform(std::array::from_fn(|row| Wrapping(value(row))), Wrapping(rounding));
+        let column = std::array::from_fn(|row| if row < NUM { rows[row][lane] } else { 0 });
+        let values = transform(column.map(Wrapping), Wrapping(rounding));
         for row in 0..8 {
             done[row][lane] = finish(values[row].0);
         }
@@ -84,22 +84,26 @@ fn pass<const NUM: usize, T: Copy + Default>(
 
 /// The transform in one dimension, times 2^[`CONST_BITS`], plus `rounding`.
 ///
-/// Only values that no encoder writes overflow.
+/// Only values that no encoder writes overflow, and they do so as in libjpeg-turbo's vectors.
 #[inline(always)]
-fn transform(c: [Wrapping<i32>; 8], rounding: Wrapping<i32>) -> [Wrapping<i32>; 8] {
-    let z1 = (c[2] + c[6]) * const { fixed(0.541196100) };
-    let t2 = z1 - c[6] * const { fixed(1.847759065) };
-    let t3 = z1 + c[2] * const { fixed(0.765366865) };
-    let t0 = ((c[0] + c[4]) << CONST_BITS as usize) + rounding;
-    let t1 = ((c[0] - c[4]) << CONST_BITS as usize) + rounding;
+fn transform(c: [Wrapping<i16>; 8], rounding: Wrapping<i32>) -> [Wrapping<i32>; 8] {
+    let wide = |value: Wrapping<i16>| Wrapping(i32::from(value.0));
+
+    let [c2, c6] = [c[2], c[6]].map(wide);
+    let z1 = (c2 + c6) * const { fixed(0.541196100) };
+    let t2 = z1 - c6 * const { fixed(1.847759065) };
+    let t3 = z1 + c2 * const { fixed(0.765366865) };
+    let t0 = (wide(c[0] + c[4]) << CONST_BITS as usize) + rounding;
+    let t1 = (wide(c[0] - c[4]) << CONST_BITS as usize) + rounding;
     let even = [t0 + t3, t1 + t2, t1 - t2, t0 - t3];
 
-    let [t0, t1, t2, t3] = [c[7], c[5], c[3], c[1]];
-    let z5 = (t0 + t1 + t2 + t3) * const { fixed(1.175875602) };
+    let [z3, z4] = [c[7] + c[3], c[5] + c[1]].map(wide);
+    let [t0, t1, t2, t3] = [c[7], c[5], c[3], c[1]].map(wide);
+    let z5 = (z3 + z4) * const { fixed(1.175875602) };
     let z1 = (t0 + t3) * const { fixed(0.899976223) };
     let z2 = (t1 + t2) * const { fixed(2.562915447) };
-    let z3 = z5 - (t0 + t2) * const { fixed(1.961570560) };
-    let z4 = z5 - (t1 + t3) * const { fixed(0.390180644) };
+    let z3 = z5 - z3 * const { fixed(1.961570560) };
+    let z4 = z5 - z4 * const { fixed(0.390180644) };
     let odd = [
         t3 * const { fixed(1.501321110) } + z4 - z1,
         t2 * const { fixed(3.072711026) } + z3 - z2,
