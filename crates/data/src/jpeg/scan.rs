@@ -45,11 +45,15 @@ impl Header<'_> {
     /// # Errors
     /// What is damaged.
     pub(crate) fn pixels(&self) -> Result<Vec<u8>, &'static str> {
+        self.pixels_on(Arch::new())
+    }
+
+    /// The pixels, which are the same on all processors.
+    fn pixels_on(&self, arch: Arch) -> Result<Vec<u8>, &'static str> {
         let segments = Segments::new(self.scan)?;
         let mut scan = Scan::new(self, &segments);
         let num_rows = scan.size[0].div_ceil(scan.mcu[0]);
         let mut pixels = Vec::with_capacity(3 * scan.size[0] * scan.size[1]);
-        let arch = Arch::new();
         for mcu_row in 0..num_rows {
             arch.dispatch(ReadRow { scan: &mut scan, mcu_row })?;
             arch.dispatch(AppendPixels { scan: &mut scan, mcu_row, pixels: &mut pixels });
@@ -206,3 +210,39 @@ impl<'a> Scan<'a> {
 }
 
 const TOO_FEW_BITS: &str = "too few bits";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Random;
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+    fn assert_equal_everywhere(file: &[u8]) {
+        let header = Header::read(file).expect("a header");
+        let plain = header.pixels_on(Arch::Scalar).expect("decodes");
+        assert_eq!(header.pixels().expect("decodes"), plain);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            assert_eq!(header.pixels_on(Arch::V3(simd)).expect("decodes"), plain);
+        }
+    }
+
+    #[test]
+    fn pixels_do_not_depend_on_the_processor() {
+        for (width, height) in [(200_u16, 100_u16), (77, 45), (5, 3)] {
+            let mut random = Random::new(0, "jpeg", 0, "processor");
+            let values = 3 * usize::from(width) * usize::from(height);
+            let pixels: Vec<u8> =
+                (0..values).map(|idx| (idx / 9 + random.below(60)) as u8).collect();
+            for sampling in [SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_0] {
+                for quality in [40, 90, 100] {
+                    let mut file = Vec::new();
+                    let mut encoder = Encoder::new(&mut file, quality);
+                    encoder.set_sampling_factor(sampling);
+                    encoder.encode(&pixels, width, height, ColorType::Rgb).expect("encodes");
+                    assert_equal_everywhere(&file);
+                }
+            }
+        }
+    }
+}
