@@ -4,10 +4,12 @@ use super::header::Component;
 
 /// Samples of the newest two rows of MCUs.
 pub(super) struct Plane {
-    samples: Vec<u8>,
-    /// Samples of a row, with those that only fill the last MCU.
-    stride: usize,
-    num_rows: usize,
+    /// Row by row, eight at a time.
+    samples: Vec<[u8; 8]>,
+    /// Blocks side by side, with those that only fill the last MCU.
+    num_columns: usize,
+    /// Rows of samples less one: a power of 2 less one, which takes remainders as a mask.
+    row_mask: usize,
     /// `[height, width]` of the component, without what fills MCUs.
     size: [usize; 2],
 }
@@ -24,10 +26,11 @@ impl Plane {
     ) -> Self {
         let [columns, rows] = component.sampling;
         let [height, width] = size;
-        let stride = 8 * columns * num_mcus;
+        let num_columns = columns * num_mcus;
         let num_rows = 2 * 8 * rows;
         let size = [(height * rows).div_ceil(largest[1]), (width * columns).div_ceil(largest[0])];
-        Self { samples: vec![0; stride * num_rows], stride, num_rows, size }
+        let samples = vec![[0; 8]; num_columns * num_rows];
+        Self { samples, num_columns, row_mask: num_rows - 1, size }
     }
 
     /// Samples in a row of the component.
@@ -35,12 +38,12 @@ impl Plane {
         self.size[1]
     }
 
-    /// Stores the samples of a block; `row` and `column` are those of its first sample.
+    /// Stores the samples of a block; `row` and `column` count blocks.
     #[inline(always)]
     pub(super) fn put(&mut self, row: usize, column: usize, block: &[[u8; 8]; 8]) {
-        let start = (row % self.num_rows) * self.stride + column;
+        let start = (8 * row & self.row_mask) * self.num_columns + column;
         for (idx, values) in block.iter().enumerate() {
-            self.samples[start + idx * self.stride..][..8].copy_from_slice(values);
+            self.samples[start + idx * self.num_columns] = *values;
         }
     }
 
@@ -49,6 +52,7 @@ impl Plane {
     pub(super) fn row(&self, row: isize) -> &[u8] {
         let [height, width] = self.size;
         let row = row.clamp(0, height as isize - 1) as usize;
-        &self.samples[(row % self.num_rows) * self.stride..][..width]
+        let start = (row & self.row_mask) * self.num_columns;
+        &self.samples[start..start + self.num_columns].as_flattened()[..width]
     }
 }

@@ -140,13 +140,14 @@ impl<'a> Scan<'a> {
             for channel in &mut self.channels {
                 let Component { sampling: [columns, rows], quantization, dc, ac, .. } =
                     channel.component;
-                for idx in 0..columns * rows {
-                    let prediction = &mut channel.prediction;
-                    let num = huffman::read_block(&mut bits, [dc, ac], prediction, &mut block)?;
-                    let samples = idct::samples(&block, quantization, num);
-                    block = [0; 64];
-                    let row = 8 * (mcu_row * rows + idx / columns);
-                    channel.plane.put(row, 8 * (mcu * columns + idx % columns), &samples);
+                for row in 0..*rows {
+                    for column in 0..*columns {
+                        let prediction = &mut channel.prediction;
+                        let num = huffman::read_block(&mut bits, [dc, ac], prediction, &mut block)?;
+                        let samples = idct::samples(&block, quantization, num);
+                        block = [0; 64];
+                        channel.plane.put(mcu_row * rows + row, mcu * columns + column, &samples);
+                    }
                 }
             }
         }
