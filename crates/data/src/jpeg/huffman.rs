@@ -2,10 +2,10 @@
 
 use super::bits::{Bits, NUM_REFILLED};
 
-/// Bits that one lookup resolves; the first table then takes 8 kB and stays in the L1 cache.
+/// Bits that one lookup resolves: most codes with their values, in tables that stay in the L1 cache.
 const NUM_LOOKUP_BITS: u32 = 11;
 
-pub(super) const BAD_CODE: &str = "a code that its Huffman table does not hold";
+const BAD_CODE: &str = "a code that its Huffman table does not hold";
 
 /// Whether a table codes differences of DC coefficients or runs and values of AC coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +117,9 @@ impl Default for HuffmanTable {
 }
 
 impl HuffmanTable {
-    /// The table with `counts[i]` codes of `i + 1` bits; `None` if there is none.
+    /// The table with `counts[i]` codes of `i + 1` bits; `None` if there are too many.
     pub(super) fn new(class: Class, counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
-        // More bits of a difference than 15 there are not.
+        // No difference has more than 15 bits.
         if symbols.len() > 256 || (class == Class::Dc && symbols.iter().any(|&size| size > 15)) {
             return None;
         }

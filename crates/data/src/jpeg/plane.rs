@@ -41,7 +41,7 @@ impl Plane {
     /// Stores the samples of a block; `row` and `column` count blocks.
     #[inline(always)]
     pub(super) fn put(&mut self, row: usize, column: usize, block: &[[u8; 8]; 8]) {
-        let start = (8 * row & self.row_mask) * self.num_columns + column;
+        let start = ((8 * row) & self.row_mask) * self.num_columns + column;
         for (idx, values) in block.iter().enumerate() {
             self.samples[start + idx * self.num_columns] = *values;
         }

@@ -9,8 +9,10 @@ use super::upsample::Upsampler;
 use super::{huffman, idct};
 use pulp::{Arch, Simd, WithSimd};
 
-/// Bytes without a meaning that may stand before a marker.
-const MAX_UNUSED_BYTES: i64 = 32;
+/// Bytes without a meaning that may stand before a marker, as some cameras write them.
+const MAX_UNUSED_BYTES: i64 = 512;
+
+const TOO_FEW_BITS: &str = "too few bits";
 
 /// A component and what was decoded of it.
 struct Channel<'a> {
@@ -63,7 +65,10 @@ impl Header<'_> {
     }
 }
 
-/// [`Scan::read_row`], compiled for the processor at hand.
+/// [`Scan::read_row`], compiled for each kind of processor.
+///
+/// A structure, not a closure: of closures the compiler would make a function for any processor. For
+/// the same reason all that is called in here is inlined.
 struct ReadRow<'a, 'b> {
     scan: &'a mut Scan<'b>,
     mcu_row: usize,
@@ -78,7 +83,7 @@ impl WithSimd for ReadRow<'_, '_> {
     }
 }
 
-/// [`Scan::append_pixels`], compiled for the processor at hand.
+/// [`Scan::append_pixels`], compiled for each kind of processor.
 struct AppendPixels<'a, 'b> {
     scan: &'a mut Scan<'b>,
     mcu_row: usize,
@@ -126,6 +131,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Decodes a row of MCUs into the planes.
+    ///
+    /// # Errors
+    /// Damaged blocks; bits that end early.
     #[inline(always)]
     fn read_row(&mut self, mcu_row: usize) -> Result<(), &'static str> {
         let mut block = [0; 64];
@@ -209,8 +217,6 @@ impl<'a> Scan<'a> {
         }
     }
 }
-
-const TOO_FEW_BITS: &str = "too few bits";
 
 #[cfg(test)]
 mod tests {

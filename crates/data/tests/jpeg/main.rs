@@ -167,10 +167,11 @@ fn fillers_before_markers_are_no_damage() {
     assert_eq!(with(&[0xFF, 0xD9], &[0xFF, 0xFF, 0xD9]).expect("decodes"), photo);
     assert_eq!(with(&[0xFF, 0xD1], &[7, 0xFF, 0xD1]).expect("decodes"), photo);
     assert_eq!(
-        with(&[0xFF, 0xD9], &[[0; 32].as_slice(), &[0xFF, 0xD9]].concat()).expect("32"),
+        with(&[0xFF, 0xD9], &[[0; 512].as_slice(), &[0xFF, 0xD9]].concat()).expect("512"),
         photo
     );
-    let error = with(&[0xFF, 0xD9], &[[0; 33].as_slice(), &[0xFF, 0xD9]].concat()).expect_err("33");
+    let error =
+        with(&[0xFF, 0xD9], &[[0; 513].as_slice(), &[0xFF, 0xD9]].concat()).expect_err("513");
     assert!(error.message.contains("belong to no block"), "{error}");
 }
 
