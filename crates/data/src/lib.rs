@@ -16,6 +16,7 @@ mod file;
 mod finding;
 mod folder;
 mod folds;
+mod jpeg;
 mod json;
 mod leaks;
 mod likeness;

@@ -14,6 +14,7 @@ use dermx_data::{
 use python::Python;
 use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
 
 const SIZE: ImageSize = ImageSize::new(300, 400);
@@ -43,14 +44,22 @@ struct Times {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let path = folder.path().join("photo.jpg");
-    let bytes = photo::jpeg()?;
-    println!("photo: 1500 x 2000, {} kB", bytes.len() / 1000);
-    std::fs::write(&path, bytes)?;
-    let cache = DecodedCache::open(&folder.path().join("decoded"), SIZE)?;
-    let key = cache.key(&path)?;
+    for (idx, kind) in photo::KINDS.iter().enumerate() {
+        let bytes = photo::jpeg(kind)?;
+        println!("photo: 1500 x 2000, {}, {} kB", kind.name, bytes.len() / 1000);
+        let path = folder.path().join(format!("photo-{idx}.jpg"));
+        std::fs::write(&path, bytes)?;
+        report(&measure(&path, &folder.path().join("decoded"))?);
+    }
+    Ok(())
+}
+
+/// Times all pipelines with the photo `path`; `decoded` is the folder of the cache.
+fn measure(path: &Path, decoded: &Path) -> Result<Vec<Times>, Box<dyn Error>> {
+    let cache = DecodedCache::open(decoded, SIZE)?;
+    let key = cache.key(path)?;
     let mut python = match std::env::var_os("DERMX_PYTHON") {
-        Some(python) => Some(Python::start(&python, &path)?),
+        Some(python) => Some(Python::start(&python, path)?),
         None => None,
     };
     let mut times: Vec<Times> = Vec::new();
@@ -63,16 +72,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Some(times) => times.ms.push(ms),
             }
         };
-        add(OURS, seconds(round, || Ok(resize(&read_photo(&path)?, SIZE)))?);
-        add(CACHED, seconds(round, || cache.photo(&path, key))?);
+        add(OURS, seconds(round, || Ok(resize(&read_photo(path)?, SIZE)))?);
+        add(CACHED, seconds(round, || cache.photo(path, key))?);
         for name in python::PIPELINES {
             if let Some(python) = &mut python {
                 add(name, python.seconds(name, NUM_IMAGES)?);
             }
         }
     }
-    report(&times);
-    Ok(())
+    Ok(times)
 }
 
 /// Seconds that [`NUM_IMAGES`] images take.

@@ -1,8 +1,11 @@
 //! Decoding: colors against Pillow, and what happens to files that are no good.
 
+#[path = "../damage/mod.rs"]
+mod damage;
 #[path = "../hex/mod.rs"]
 mod hex;
 
+use damage::mutated;
 use dermx_data::{DataError, ErrorKind, Orientation, Random, decode_photo, read_photo};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -73,9 +76,10 @@ fn colors_and_orientation_are_those_of_pillow() {
         let max = differences.iter().copied().max().expect("pixels");
         let mean =
             differences.iter().map(|&d| f64::from(d)).sum::<f64>() / differences.len() as f64;
-        // PNG is exact; JPEG decoders round differently.
-        let (max_allowed, mean_allowed) =
-            if case.name.starts_with("png") { (0, 0.0) } else { (3, 0.15) };
+        // What is left to another decoder is rounded differently.
+        let is_rounded =
+            ["progressive", "cmyk", "ycck"].iter().any(|kind| case.name.contains(kind));
+        let (max_allowed, mean_allowed) = if is_rounded { (3, 0.15) } else { (0, 0.0) };
         eprintln!("{}: max {max}, mean {mean:.3}", case.name);
         assert!(max <= max_allowed && mean <= mean_allowed, "{}: {max} {mean}", case.name);
     }
@@ -188,23 +192,6 @@ fn damaged_files_never_panic_and_errors_name_them() {
     }
 }
 
-fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut damaged = bytes.to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(damaged.len());
-        match random.below(4) {
-            0 => damaged[at] ^= 1 << random.below(8),
-            1 => damaged[at] = [0x00, 0xFF, 0xD9, 0x01][random.below(4)],
-            2 => drop(damaged.splice(at..at, [random.below(256) as u8, 0xFF])),
-            _ => drop(damaged.drain(at..(at + 1 + random.below(9)).min(damaged.len()))),
-        }
-        if damaged.is_empty() {
-            break;
-        }
-    }
-    damaged
-}
-
 #[test]
 fn what_is_no_photo_is_named_for_what_it_is() {
     assert!(refused(b"GIF89a rest").message.contains("image/gif"));
@@ -217,10 +204,9 @@ fn what_is_no_photo_is_named_for_what_it_is() {
 }
 
 #[test]
-fn pixels_do_not_depend_on_the_processor() {
+fn pixels_of_rare_jpegs_do_not_depend_on_the_processor() {
     let portable = DecoderOptions::default().set_use_unsafe(false);
-    let names = ["baseline", "chroma_subsampled", "progressive", "gray", "cmyk", "ycck"];
-    for bytes in names.map(file).into_iter().chain([large_jpeg()]) {
+    for bytes in ["progressive", "cmyk", "cmyk_progressive", "ycck"].map(file) {
         let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(&bytes), portable);
         let photo = decode(&bytes).expect("decodes");
         assert_eq!(decoder.decode().expect("decodes"), photo.into_raw());
