@@ -29,9 +29,10 @@ pub fn channel_scale(x: Tensor<4>, scale: Tensor<2>) -> Tensor<4> {
 }
 
 fn forward(x: &Values, scale: &Values) -> Values {
-    let [_, height, width, _] = x.dims();
+    let [_, height, width, channels] = x.dims();
     Values::written(x.shape(), |out| {
-        cpu::channel_scale_forward(x.as_slice(), scale.as_slice(), height * width, out);
+        let (x, scale) = (x.as_slice(), scale.as_slice());
+        cpu::channel_scale_forward(x, scale, height * width, channels, out);
     })
 }
 
@@ -91,7 +92,7 @@ impl Backward<Flex, 2> for ScaleStep {
     ) {
         let grad = Values::new(grads.consume::<Flex>(&ops.node));
         let (x, scale) = (ops.state.x.retrieve(checkpointer), ops.state.scale);
-        let [_, height, width, _] = x.dims();
+        let [_, height, width, channels] = x.dims();
         let mut grad_scale = vec![0.0; scale.as_slice().len()];
         let grad_x = Values::written(x.shape(), |grad_x| {
             cpu::channel_scale_backward(
@@ -99,6 +100,7 @@ impl Backward<Flex, 2> for ScaleStep {
                 scale.as_slice(),
                 grad.as_slice(),
                 height * width,
+                channels,
                 grad_x,
                 &mut grad_scale,
             );

@@ -40,7 +40,7 @@ impl Route {
             // Checkpointing is the caller's choice of what to compute again; the kernels' own differs.
             (
                 DispatchTensorKind::Autodiff(inner),
-                DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::None),
+                DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::Disabled),
             ) if matches!(**inner, DispatchTensorKind::Flex(_)) => Self::Autodiff,
             _ => Self::Burn,
         }
