@@ -7,11 +7,15 @@
 //!
 //! Slices of wrong length are a caller's mistake and end in a panic at the door.
 
+#![allow(unsafe_code, reason = "vector instructions and tiles that threads share")]
+
 mod conv;
 mod norm;
 mod pool;
 mod scale;
+mod scratch;
 mod shape;
+mod simd;
 
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
@@ -21,3 +25,4 @@ pub use scale::{
     global_avg_pool_forward,
 };
 pub use shape::{Activation, ConvShape, Epilogue, Norm, PoolShape};
+pub use simd::{InstructionSet, with_instruction_set};
