@@ -13,6 +13,6 @@ mod ops;
 
 pub use cpu::Activation;
 pub use ops::{
-    BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv2d,
-    conv_affine, global_avg_pool, max_pool,
+    BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
+    conv2d, global_avg_pool, max_pool,
 };

@@ -5,11 +5,11 @@ use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
 use crate::Activation;
 use crate::cpu::{self, Norm};
 use burn::backend::Flex;
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::retro_forward::RetroForward;
 use burn::backend::autodiff::checkpoint::state::BackwardStates;
 use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
-use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
@@ -198,7 +198,8 @@ impl NormValues {
             let norm = self.norm();
             cpu::batch_norm_forward(&norm, x.as_slice(), residual, out, &mut mean, &mut var);
         });
-        let values = |from: Vec<f32>| Values::written([num_channels], |to| to.copy_from_slice(&from));
+        let values =
+            |from: Vec<f32>| Values::written([num_channels], |to| to.copy_from_slice(&from));
         (self.mean, self.var) = (values(mean), values(var));
         out
     }
@@ -234,7 +235,12 @@ fn record(
 
 /// The output is computed again where a backward pass needs it: it is one multiplication and one
 /// addition away from the input, which is kept anyway.
-fn record_alone(parents: Parents, values: NormValues, statistics: Statistics, out: Values) -> Taped {
+fn record_alone(
+    parents: Parents,
+    values: NormValues,
+    statistics: Statistics,
+    out: Values,
+) -> Taped {
     let Parents { x, gamma, beta } = parents;
     let again = NormAgain { x: saved_for_again(&x), values: values.clone() };
     let tracked = [&x, &gamma, &beta].into_iter().filter(|parent| parent.is_tracked());
@@ -371,25 +377,40 @@ impl NormState {
         let x = x.retrieve(checkpointer);
         let num_channels = values.gamma.as_slice().len();
         let (mut grad_gamma, mut grad_beta) = (vec![0.0; num_channels], vec![0.0; num_channels]);
-        let backward = match statistics {
-            Statistics::Batch => cpu::batch_norm_backward,
-            Statistics::Given => cpu::affine_backward,
-        };
+        let (norm, mean, var) = (values.norm(), values.mean.as_slice(), values.var.as_slice());
+        let (x, grad, out) = (x, grad.as_slice(), out.as_ref().map(Values::as_slice));
+        let grads = (&mut grad_gamma[..], &mut grad_beta[..]);
         let grad_x = Values::written(x.shape(), |grad_x| {
-            backward(
-                &values.norm(),
-                x.as_slice(),
-                values.mean.as_slice(),
-                values.var.as_slice(),
-                out.as_ref().map(Values::as_slice),
-                grad.as_slice(),
-                grad_x,
-                grad_residual,
-                &mut grad_gamma,
-                &mut grad_beta,
-            );
+            let x = x.as_slice();
+            match statistics {
+                Statistics::Batch => cpu::batch_norm_backward(
+                    &norm,
+                    x,
+                    mean,
+                    var,
+                    out,
+                    grad,
+                    grad_x,
+                    grad_residual,
+                    grads.0,
+                    grads.1,
+                ),
+                Statistics::Given => cpu::affine_backward(
+                    &norm,
+                    mean,
+                    var,
+                    x,
+                    out,
+                    grad,
+                    grad_x,
+                    grad_residual,
+                    grads.0,
+                    grads.1,
+                ),
+            }
         });
-        let values = |from: Vec<f32>| Values::written([num_channels], |to| to.copy_from_slice(&from));
+        let values =
+            |from: Vec<f32>| Values::written([num_channels], |to| to.copy_from_slice(&from));
         [grad_x, values(grad_gamma), values(grad_beta)]
     }
 }
