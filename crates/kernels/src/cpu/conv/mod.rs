@@ -3,16 +3,15 @@
 mod direct;
 mod pack;
 mod source;
-mod todo;
+mod weight;
 
 use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
 use self::source::{Positions, Source};
+use self::weight::GradOut;
 use super::scratch::Scratch;
 use super::simd::{self, InstructionSet};
 use super::{ConvShape, Epilogue};
-
-pub use self::todo::conv_backward_weight;
 
 /// Convolves `x` with `weight` and writes activation(z · scale + shift + residual).
 ///
@@ -91,6 +90,51 @@ pub fn conv_backward_input(
             channel: group * group_in,
         };
         direct::run(set, &source, &phases, &Epilogue::default(), &mut target);
+    }
+}
+
+/// Gradient of the weights.
+///
+/// # Shapes
+///
+/// Those of [`ConvShape`].
+pub fn conv_backward_weight(
+    shape: &ConvShape,
+    x: &[f32],
+    grad_out: &[f32],
+    grad_weight: &mut [f32],
+) {
+    shape.check(x.len(), grad_weight.len(), grad_out.len());
+    if grad_weight.is_empty() {
+        return;
+    }
+    let set = InstructionSet::current();
+    let [group_in, group_out] = group_channels(shape);
+    let padded = folds_kernel_width(shape).then(|| padded(shape, x));
+    let group_len = grad_weight.len() / shape.groups;
+    for (group, grad_weight) in grad_weight.chunks_exact_mut(group_len).enumerate() {
+        let grad_out = GradOut {
+            data: grad_out.get(group * group_out..).unwrap_or(&[]),
+            pixel_stride: shape.out_channels,
+            channels: group_out,
+        };
+        let num_taps = shape.num_taps();
+        match &padded {
+            Some(padded) => {
+                let (source, positions) = folded(shape, padded);
+                let index = |depth: usize, kh: usize| {
+                    let [kw, ci] = [depth / group_in, depth % group_in];
+                    ci * num_taps + kh * shape.kernel_size[1] + kw
+                };
+                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+            }
+            None => {
+                let source = source(x, shape.in_size, shape.in_channels, group, group_in);
+                let positions = forward_positions(shape);
+                let index = |ci: usize, tap: usize| ci * num_taps + tap;
+                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+            }
+        }
     }
 }
 
