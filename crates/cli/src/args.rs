@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod dataset;
 mod search;
 mod verify;
@@ -9,6 +10,7 @@ use crate::choices::{Choices, ScoredRows};
 use crate::config::SanityCheck;
 use crate::score_parts::Variable;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use bench::{BenchArgs, BenchMode};
 pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
@@ -62,6 +64,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Replay epochs of a finished run and compare hashes of all that it was made from.
     Verify(VerifyArgs),
+    /// Time networks on this machine: training steps, prediction, explanation, single layers.
+    Bench(BenchArgs),
 }
 
 /// Arguments of `dermx audit`.
