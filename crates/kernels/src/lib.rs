@@ -12,6 +12,7 @@ mod memory;
 mod ops;
 
 pub use cpu::Activation;
+pub use memory::take_peak_bytes;
 pub use ops::{
     BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
     conv2d, global_avg_pool, max_pool,
