@@ -115,51 +115,74 @@ unsafe fn any_gradient<S: Simd>(
 ) {
     let [height, width] = shape.out_size();
     for pixel in 0..height * width {
-        let grad = (image * height * width + pixel) * shape.channels + channels.start;
         let rows = window(shape, pixel / width, shape.in_size[0]);
         let columns = window(shape, pixel % width, shape.in_size[1]);
-        let taps = rows.clone().flat_map(|y| columns.clone().map(move |x| (y, x))).map(|(y, x)| {
-            ((image * shape.in_size[0] + y) * shape.in_size[1] + x) * shape.channels
-                + channels.start
-        });
-        // SAFETY: the caller's channels.
-        unsafe {
-            if channels.len() == CHANNELS {
-                window_gradient(taps, CHANNELS, x, &grad_out[grad..], grad_in);
-            } else {
-                window_gradient(taps, channels.len(), x, &grad_out[grad..], grad_in);
+        let first_row = image * shape.in_size[0];
+        let grad = &grad_out[(image * height * width + pixel) * shape.channels..];
+        let mut channel = channels.start;
+        while channel < channels.end {
+            let lanes = S::WIDTH.min(channels.end - channel);
+            let taps = Taps {
+                rows: first_row + rows.start..first_row + rows.end,
+                columns: columns.clone(),
+                width: shape.in_size[1],
+                stride: shape.channels,
+                lanes,
+            };
+            // SAFETY: the taps are pixels of `x` and of the gradient, with the lanes' channels,
+            // which are the caller's.
+            unsafe {
+                let x = x.as_ptr().add(channel);
+                window_gradient::<S>(&taps, x, grad[channel..].as_ptr(), grad_in.add(channel));
             }
+            channel += lanes;
         }
     }
 }
 
-/// Adds a window's gradient at its first maximum; `taps` are the places of its pixels.
+/// The pixels of a window.
+struct Taps {
+    /// Rows of all images.
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// Of an image.
+    width: usize,
+    stride: usize,
+    lanes: usize,
+}
+
+/// Adds a window's gradient at its first maximum.
 #[inline(always)]
-unsafe fn window_gradient(
-    taps: impl Iterator<Item = usize> + Clone,
-    channels: usize,
-    x: &[f32],
-    grad: &[f32],
+unsafe fn window_gradient<S: Simd>(
+    taps: &Taps,
+    x: *const f32,
+    grad: *const f32,
     grad_in: *mut f32,
 ) {
-    let grad = &grad[..channels];
-    let mut best = [f32::NEG_INFINITY; CHANNELS];
-    let mut first = [0u32; CHANNELS];
-    for (tap, at) in taps.clone().enumerate() {
-        let x = &x[at..][..channels];
-        for lane in 0..channels {
-            // The first tap counts even where all are negative infinity.
-            let better = (x[lane] > best[lane]) | x[lane].is_nan() | (tap == 0);
-            first[lane] = if better { tap as u32 } else { first[lane] };
-            best[lane] = if better { x[lane] } else { best[lane] };
+    let at = |y: usize, x: usize| (y * taps.width + x) * taps.stride;
+    // SAFETY: the caller's.
+    unsafe {
+        let start = x.add(at(taps.rows.start, taps.columns.start));
+        let (mut best, mut first) = (S::load_first(start, taps.lanes), S::splat(0.0));
+        let (one, mut tap) = (S::splat(1.0), S::splat(0.0));
+        for row in taps.rows.clone() {
+            for column in taps.columns.clone() {
+                let value = S::load_first(x.add(at(row, column)), taps.lanes);
+                first = S::where_above(value, best, tap, first);
+                best = S::where_above(value, best, value, best);
+                tap = S::add(tap, one);
+            }
         }
-    }
-    for (tap, at) in taps.enumerate() {
-        assert!(at + channels <= x.len());
-        // SAFETY: an index of `x`, as long as the gradient, and the caller's channels.
-        let target = unsafe { std::slice::from_raw_parts_mut(grad_in.add(at), channels) };
-        for lane in 0..channels {
-            target[lane] += if first[lane] == tap as u32 { grad[lane] } else { 0.0 };
+        let grad = S::load_first(grad, taps.lanes);
+        tap = S::splat(0.0);
+        for row in taps.rows.clone() {
+            for column in taps.columns.clone() {
+                let target = grad_in.add(at(row, column));
+                let share = S::where_equal(first, tap, grad);
+                let sum = S::add(S::load_first(target, taps.lanes), share);
+                S::store_first(target, sum, taps.lanes);
+                tap = S::add(tap, one);
+            }
         }
     }
 }
