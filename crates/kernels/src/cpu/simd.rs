@@ -110,6 +110,15 @@ pub(super) trait Simd: Copy {
     unsafe fn min(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `value` where `condition` > 0, else 0.
     unsafe fn where_positive(condition: Self::Vector, value: Self::Vector) -> Self::Vector;
+    /// `value` where a = b, else 0.
+    unsafe fn where_equal(a: Self::Vector, b: Self::Vector, value: Self::Vector) -> Self::Vector;
+    /// `yes` where a > b, or `a` is not a number and `b` is one; else `no`.
+    unsafe fn where_above(
+        a: Self::Vector,
+        b: Self::Vector,
+        yes: Self::Vector,
+        no: Self::Vector,
+    ) -> Self::Vector;
     /// `value` · 2^k, where `shifted` is 1.5 · 2^23 + k and -126 ≤ k ≤ 127.
     unsafe fn times_power_of_two(value: Self::Vector, shifted: Self::Vector) -> Self::Vector;
 }
@@ -193,6 +202,17 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn where_positive(condition: [f32; 8], value: [f32; 8]) -> [f32; 8] {
         Self::zip(condition, value, |condition, value| if condition > 0.0 { value } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn where_equal(a: [f32; 8], b: [f32; 8], value: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|lane| if a[lane] == b[lane] { value[lane] } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn where_above(a: [f32; 8], b: [f32; 8], yes: [f32; 8], no: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|lane| {
+            let above = a[lane] > b[lane] || (a[lane].is_nan() && !b[lane].is_nan());
+            if above { yes[lane] } else { no[lane] }
+        })
     }
     #[inline(always)]
     unsafe fn times_power_of_two(value: [f32; 8], shifted: [f32; 8]) -> [f32; 8] {
@@ -283,6 +303,18 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn where_equal(a: __m512, b: __m512, value: __m512) -> __m512 {
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), value) }
+        }
+        #[inline(always)]
+        unsafe fn where_above(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
+            unsafe {
+                let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(b, b);
+                let above = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, a, b);
+                _mm512_mask_blend_ps(above, no, yes)
+            }
+        }
+        #[inline(always)]
         unsafe fn times_power_of_two(value: __m512, shifted: __m512) -> __m512 {
             unsafe {
                 let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted));
@@ -365,6 +397,18 @@ mod x86 {
             unsafe {
                 let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(condition, _mm256_setzero_ps());
                 _mm256_and_ps(mask, value)
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_equal(a: __m256, b: __m256, value: __m256) -> __m256 {
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), value) }
+        }
+        #[inline(always)]
+        unsafe fn where_above(a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 {
+            unsafe {
+                let number = _mm256_cmp_ps::<_CMP_ORD_Q>(b, b);
+                let above = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(a, b));
+                _mm256_blendv_ps(no, yes, above)
             }
         }
         #[inline(always)]

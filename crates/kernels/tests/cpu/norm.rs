@@ -191,7 +191,7 @@ fn check(case: &Case, of_batch: bool) {
     let [out, mean, var, grad_x, grad_residual, gamma, beta] = case.run(of_batch);
     let statistics = if of_batch { case.statistics() } else { case.running() };
     assert_close(&mean, &statistics.0, 1e-6, &what("mean"));
-    assert_close(&var, &statistics.1, 1e-6, &what("variance"));
+    assert_close(&var, &statistics.1, 1e-5, &what("variance"));
     // One or two pixels have next to no variance, and what is divided by it is all rounding error.
     let tolerance = if of_batch && case.pixels < 5 { 0.05 } else { 2e-5 };
     assert_close(&out, &case.expected_forward(&statistics), tolerance, &what("output"));

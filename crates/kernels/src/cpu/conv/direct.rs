@@ -105,7 +105,12 @@ pub(super) fn run(
 }
 
 /// Scale and shift of `channels` channels from `first` on, each padded to whole vectors.
-fn padded_affine(epilogue: &Epilogue<'_>, first: usize, channels: usize, width: usize) -> Vec<f32> {
+pub(super) fn padded_affine(
+    epilogue: &Epilogue<'_>,
+    first: usize,
+    channels: usize,
+    width: usize,
+) -> Vec<f32> {
     let padded = channels.next_multiple_of(width);
     let mut affine = vec![1.0; padded];
     affine.resize(2 * padded, 0.0);

@@ -1,5 +1,6 @@
 //! Convolution.
 
+mod depthwise;
 mod direct;
 mod pack;
 mod source;
@@ -31,6 +32,14 @@ pub fn conv_forward(
         return;
     }
     let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: x, size: shape.in_size };
+        let phases = [depthwise_forward(shape)];
+        let (kernel_size, channels, size) =
+            (shape.kernel_size, shape.in_channels, shape.out_size());
+        depthwise::run(set, &map, weight, kernel_size, channels, &phases, epilogue, size, out);
+        return;
+    }
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
     for group in 0..shape.groups {
         let [group_in, group_out] = group_channels(shape);
@@ -77,6 +86,14 @@ pub fn conv_backward_input(
         return;
     }
     let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: grad_out, size: shape.out_size() };
+        let phases = depthwise_transposed(shape);
+        let (kernel_size, channels, size) = (shape.kernel_size, shape.in_channels, shape.in_size);
+        let epilogue = Epilogue::default();
+        depthwise::run(set, &map, weight, kernel_size, channels, &phases, &epilogue, size, grad_in);
+        return;
+    }
     let [group_in, group_out] = group_channels(shape);
     for group in 0..shape.groups {
         let source = source(grad_out, shape.out_size(), shape.out_channels, group, group_out);
@@ -105,10 +122,19 @@ pub fn conv_backward_weight(
     grad_weight: &mut [f32],
 ) {
     shape.check(x.len(), grad_weight.len(), grad_out.len());
-    if grad_weight.is_empty() {
+    if grad_out.is_empty() {
+        grad_weight.fill(0.0);
+    }
+    if grad_out.is_empty() || grad_weight.is_empty() {
         return;
     }
     let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: x, size: shape.in_size };
+        let phase = depthwise_forward(shape);
+        depthwise::weight_gradient(set, &map, grad_out, shape.in_channels, &phase, grad_weight);
+        return;
+    }
     let [group_in, group_out] = group_channels(shape);
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
     let group_len = grad_weight.len() / shape.groups;
@@ -142,9 +168,7 @@ pub fn conv_backward_weight(
 /// reach.
 fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> Vec<Phase> {
     let [group_in, group_out] = group_channels(shape);
-    let remainders = (0..shape.stride[0].min(shape.in_size[0]))
-        .flat_map(|y| (0..shape.stride[1].min(shape.in_size[1])).map(move |x| [y, x]));
-    remainders
+    phase_offsets(shape)
         .map(|offset| {
             let axis = |axis: usize| transposed_taps(shape, axis, offset[axis]);
             let (rows, columns) = (axis(0), axis(1));
@@ -159,8 +183,7 @@ fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> 
                 channel_stride: shape.num_taps(),
             };
             let positions = Positions {
-                grid: [0, 1]
-                    .map(|axis| (shape.in_size[axis] - offset[axis]).div_ceil(shape.stride[axis])),
+                grid: phase_grid(shape, offset),
                 step: [1, 1],
                 taps: pairs().map(|(row, column)| [row.1, column.1]).collect(),
             };
@@ -168,6 +191,54 @@ fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> 
             Phase { positions, weight, offset, step: shape.stride }
         })
         .collect()
+}
+
+fn depthwise_forward(shape: &ConvShape) -> depthwise::Phase {
+    let taps = |axis: usize| depthwise::Taps {
+        step: shape.stride[axis],
+        first: -(shape.padding[axis] as isize),
+        kernel: (0..shape.kernel_size[axis]).collect(),
+    };
+    depthwise::Phase {
+        grid: shape.out_size(),
+        rows: taps(0),
+        columns: taps(1),
+        offset: [0, 0],
+        step: [1, 1],
+    }
+}
+
+/// As [`transposed_phases`].
+fn depthwise_transposed(shape: &ConvShape) -> Vec<depthwise::Phase> {
+    let taps = |axis: usize, offset: usize| {
+        let mut taps = transposed_taps(shape, axis, offset);
+        taps.reverse();
+        depthwise::Taps {
+            step: 1,
+            first: taps.first().map_or(0, |tap| tap.1),
+            kernel: taps.iter().map(|tap| tap.0).collect(),
+        }
+    };
+    phase_offsets(shape)
+        .map(|offset| depthwise::Phase {
+            grid: phase_grid(shape, offset),
+            rows: taps(0, offset[0]),
+            columns: taps(1, offset[1]),
+            offset,
+            step: shape.stride,
+        })
+        .collect()
+}
+
+/// The first input pixel of each phase.
+fn phase_offsets(shape: &ConvShape) -> impl Iterator<Item = [usize; 2]> {
+    let [rows, columns] = [0, 1].map(|axis| shape.stride[axis].min(shape.in_size[axis]));
+    (0..rows).flat_map(move |y| (0..columns).map(move |x| [y, x]))
+}
+
+/// Rows and columns of input pixels in a phase.
+fn phase_grid(shape: &ConvShape, offset: [usize; 2]) -> [usize; 2] {
+    [0, 1].map(|axis| (shape.in_size[axis] - offset[axis]).div_ceil(shape.stride[axis]))
 }
 
 /// Along one axis, the kernel indices k that reach input pixels offset + i · stride, each with d:
