@@ -98,6 +98,14 @@ pub(super) trait Simd: Copy {
     /// The first `len` lanes, the others 0; `len` ≤ WIDTH.
     unsafe fn load_first(source: *const f32, len: usize) -> Self::Vector;
     unsafe fn store_first(target: *mut f32, value: Self::Vector, len: usize);
+    /// Fetches the cache line of an address that will be read; any address will do.
+    #[inline(always)]
+    unsafe fn prefetch(_address: *const f32) {}
+    /// [`Simd::store`] past the caches, to an address that is a multiple of the vector's size. Before
+    /// another thread reads it, [`Simd::fence`] must be called.
+    unsafe fn stream(target: *mut f32, value: Self::Vector);
+    /// Orders what was streamed before what is stored afterwards.
+    unsafe fn fence();
     unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -166,6 +174,12 @@ impl Simd for Portable {
             unsafe { *target.add(lane) = *value };
         }
     }
+    #[inline(always)]
+    unsafe fn stream(target: *mut f32, value: [f32; 8]) {
+        unsafe { Self::store(target, value) }
+    }
+    #[inline(always)]
+    unsafe fn fence() {}
     #[inline(always)]
     unsafe fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         Self::zip(a, b, |a, b| a + b)
@@ -268,6 +282,18 @@ mod x86 {
             unsafe { _mm512_mask_storeu_ps(target, mask16(len), value) }
         }
         #[inline(always)]
+        unsafe fn prefetch(address: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn stream(target: *mut f32, value: __m512) {
+            unsafe { _mm512_stream_ps(target, value) }
+        }
+        #[inline(always)]
+        unsafe fn fence() {
+            unsafe { _mm_sfence() }
+        }
+        #[inline(always)]
         unsafe fn add(a: __m512, b: __m512) -> __m512 {
             unsafe { _mm512_add_ps(a, b) }
         }
@@ -363,6 +389,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn store_first(target: *mut f32, value: __m256, len: usize) {
             unsafe { _mm256_maskstore_ps(target, mask8(len), value) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(address: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn stream(target: *mut f32, value: __m256) {
+            unsafe { _mm256_stream_ps(target, value) }
+        }
+        #[inline(always)]
+        unsafe fn fence() {
+            unsafe { _mm_sfence() }
         }
         #[inline(always)]
         unsafe fn add(a: __m256, b: __m256) -> __m256 {
@@ -461,6 +499,13 @@ macro_rules! for_each_instruction_set {
     };
 }
 pub(super) use for_each_instruction_set;
+
+/// Whether it pays to write `data` past the caches, and whether vectors from its start on, row by
+/// row of `row` floats, are aligned for that.
+pub(super) fn streams(data: &[f32], row: usize) -> bool {
+    const CACHE_FLOATS: usize = 6 * 1024 * 1024;
+    data.len() > CACHE_FLOATS && row.is_multiple_of(16) && data.as_ptr().addr().is_multiple_of(64)
+}
 
 /// Lanes of a vector of the instruction set.
 pub(super) fn width(set: InstructionSet) -> usize {

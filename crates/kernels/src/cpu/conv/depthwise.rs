@@ -84,6 +84,7 @@ pub(super) fn run(
     let batch = out.len() / (size[0] * size[1] * channels);
     assert_eq!(source.data.len(), batch * source.size[0] * source.size[1] * channels);
     assert!(epilogue.residual.is_none_or(|residual| residual.len() == out.len()));
+    let stream = simd::streams(out, channels);
     let shared = Shared(out.as_mut_ptr());
     for phase in phases {
         let weight = pack(weight, phase, kernel_size, channels, padded);
@@ -117,6 +118,7 @@ pub(super) fn run(
                     residual: epilogue
                         .residual
                         .map_or(std::ptr::null(), |residual| residual[start..].as_ptr()),
+                    stream,
                     // SAFETY: a pixel of the map.
                     out: unsafe { shared.get().add(start) },
                     out_step: phase.step[1] * channels,
@@ -171,6 +173,8 @@ struct Row<'a> {
     scale: *const f32,
     shift: *const f32,
     activation: Activation,
+    /// Whether the output is written past the caches.
+    stream: bool,
     /// Null where there is none; else like `out`.
     residual: *const f32,
     out: *mut f32,
@@ -203,6 +207,7 @@ unsafe fn any_row<S: Simd>(row: &Row<'_>) {
                 }
             }
         }
+        S::fence();
     }
 }
 
@@ -301,6 +306,15 @@ unsafe fn tile<
         let mut tap = 0;
         while tap < row.taps.len() {
             let (source, offset) = *row.taps.get_unchecked(tap);
+            if INSIDE && PIXELS == TILE && tap + STEP >= row.taps.len() {
+                // The rows that no row before has read, for the next tile: the hardware does not
+                // see the pattern.
+                let next = (x + (TILE * STEP) as isize) * row.channels as isize;
+                for pixel in 0..PIXELS * STEP {
+                    let address = source.wrapping_offset(next).wrapping_add(channel);
+                    S::prefetch(address.wrapping_add(pixel * row.channels));
+                }
+            }
             let mut weight = [S::splat(0.0); TAPS];
             for k in 0..TAPS {
                 weight[k] = S::load(row.weight.add(offset + k * row.padded + channel));
@@ -364,6 +378,8 @@ unsafe fn finish<S: Simd, const PIXELS: usize, const PARTIAL: bool>(
             let out = row.out.add((j + pixel) * row.out_step + channel);
             if PARTIAL {
                 S::store_first(out, sums[pixel], lanes);
+            } else if row.stream {
+                S::stream(out, sums[pixel]);
             } else {
                 S::store(out, sums[pixel]);
             }
@@ -511,6 +527,18 @@ unsafe fn grad_columns<S: Simd, const TAPS: usize, const STEP: usize>(
             let grad = row.grad.add(j * row.channels + channel);
             let source = source.wrapping_offset(x * row.channels as isize).wrapping_add(channel);
             if j + 4 <= row.len && 0 <= x && x + (3 * STEP + TAPS) as isize <= row.width {
+                if tap + 1 == row.taps.len() {
+                    // What the next row reads anew: the hardware does not see the pattern.
+                    for pixel in 0..4 {
+                        S::prefetch(grad.wrapping_add((row.len + pixel) * row.channels));
+                    }
+                    for line in 1..=STEP {
+                        let next = source.wrapping_add(line * row.width as usize * row.channels);
+                        for column in 0..4 * STEP {
+                            S::prefetch(next.wrapping_add(column * row.channels));
+                        }
+                    }
+                }
                 let mut grads = [S::splat(0.0); 4];
                 for pixel in 0..4 {
                     grads[pixel] = S::load(grad.add(pixel * row.channels));

@@ -59,6 +59,8 @@ pub(super) fn run(
     assert!(target.channel + channels <= target.pixel_stride);
     assert_eq!(target.data.len(), target.batch * height * width * target.pixel_stride);
     assert!(epilogue.residual.is_none_or(|residual| residual.len() == target.data.len()));
+    let stream = simd::streams(target.data, target.pixel_stride);
+    let stream = stream && target.channel.is_multiple_of(16);
     let out = Shared(target.data.as_mut_ptr());
     let target = &*target;
     pieces.par_iter().with_max_len(1).for_each_init(
@@ -89,6 +91,7 @@ pub(super) fn run(
                     residual: epilogue
                         .residual
                         .map_or(std::ptr::null(), |residual| residual[channel..].as_ptr()),
+                    stream,
                     // SAFETY: the channel is one of the first pixel's.
                     out: unsafe { out.get().add(channel) },
                     targets: targets.as_ptr(),
@@ -185,6 +188,8 @@ struct Tiles {
     /// Null where there is none; else with the output's offsets.
     residual: *const f32,
     out: *mut f32,
+    /// Whether the output is written past the caches.
+    stream: bool,
     /// For each row, where its pixel starts.
     targets: *const usize,
 }
@@ -217,8 +222,8 @@ unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles
     while first < tiles.num_rows {
         // SAFETY: the caller's; `first` is a row.
         unsafe {
-            let sums = sums::<S, ROWS, VECTORS>(tiles, first);
             let rows = ROWS.min(tiles.num_rows - first);
+            let sums = sums::<S, ROWS, VECTORS>(tiles, first);
             if tiles.channels == VECTORS * S::WIDTH {
                 finish::<S, ROWS, VECTORS, false>(tiles, first, rows, sums);
             } else {
@@ -226,6 +231,10 @@ unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles
             }
         }
         first += ROWS;
+    }
+    if tiles.stream {
+        // SAFETY: the caller's.
+        unsafe { S::fence() };
     }
 }
 
@@ -332,6 +341,8 @@ unsafe fn finish<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL
                 for v in 0..VECTORS {
                     if PARTIAL && v == VECTORS - 1 {
                         S::store_first(out.add(v * S::WIDTH), sums[r][v], last);
+                    } else if tiles.stream {
+                        S::stream(out.add(v * S::WIDTH), sums[r][v]);
                     } else {
                         S::store(out.add(v * S::WIDTH), sums[r][v]);
                     }

@@ -155,8 +155,10 @@ impl Sums {
 fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
     const CACHE_FLOATS: usize = 72 * 1024;
     const WANTED: usize = 32;
-    const LANES: usize = 128;
-    let blocks_len = (LANES / (2 * sums.width)).min(sums.blocks.len()).max(1);
+    // Many channels at a time where there is one tap: the gradients are read once for each part of
+    // the depth, the inputs once for each group of channels.
+    let lanes = if sums.taps == 1 { 256 } else { 128 };
+    let blocks_len = (lanes / (2 * sums.width)).min(sums.blocks.len()).max(1);
     let fit = CACHE_FLOATS / (sums.taps * blocks_len * 2 * sums.width);
     let parts = sums.depth.div_ceil(fit.max(1)).max(1);
     // Whole register tiles of 8, 12 or 14 rows.
