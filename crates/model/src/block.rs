@@ -1,6 +1,6 @@
 //! The residual blocks of ResNet.
 
-use crate::layers::{ConvNorm, Layers, conv_norm, convolved, normalized};
+use crate::layers::{ConvNorm, Layers, Tracer, conv_norm, convolved, normalized};
 use crate::network::{Tap, Variant};
 use burn::module::Module;
 use burn::nn::BatchNorm;
@@ -72,6 +72,17 @@ impl Block {
     /// Name of the last convolution before the sum.
     pub(crate) const fn last_conv(&self) -> &'static str {
         if self.conv3.is_some() { "conv3" } else { "conv2" }
+    }
+
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        let size = tracer.size;
+        if let Some((conv, _)) = &self.downsample {
+            tracer.conv(conv);
+        }
+        tracer.size = size;
+        tracer.conv(&self.conv1);
+        tracer.conv(&self.conv2);
+        self.conv3.iter().for_each(|conv| tracer.conv(conv));
     }
 
     /// Applies the block that is called `name`, with a tap after its last convolution.

@@ -2,7 +2,7 @@
 
 use crate::drop::{DropSite, DropUnit};
 use crate::head::Pooling;
-use crate::layers::{ConvNorm, Layers, channels_last, conv_norm};
+use crate::layers::{ConvNorm, Layers, Tracer, channels_last, conv_norm};
 use crate::mbconv::{BlockPlan, MbConv};
 use crate::network::{NetworkConfig, Tap};
 use burn::module::Module;
@@ -83,6 +83,16 @@ impl EfficientNet {
         }
         let (norm, linear) = &self.classifier;
         linear.forward(self.pooling.forward(x, norm.as_ref(), tap))
+    }
+
+    /// See [`crate::Network::conv_shapes`].
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        for feature in &self.features {
+            match feature {
+                Feature::Conv((conv, _)) => tracer.conv(conv),
+                Feature::Stage(blocks) => blocks.iter().for_each(|block| block.trace(tracer)),
+            }
+        }
     }
 
     /// See [`crate::Network::tap_names`].

@@ -8,6 +8,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
+use dermx_kernels::cpu::ConvShape;
 use dermx_kernels::{
     Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine, conv2d,
     global_avg_pool,
@@ -93,21 +94,52 @@ fn running(norm: &BatchNorm) -> Normalization {
 
 fn conv_options(conv: &Conv2d, x: &Tensor<4>) -> ConvOptions {
     let [_, height, width, _] = x.dims();
+    let padding = padding(conv, [height, width]);
+    ConvOptions { stride: conv.stride, padding, groups: conv.groups }
+}
+
+/// Zeros at the top, left, bottom and right of feature maps of that height and width.
+fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
     let same = |side: usize, dim: usize| {
         let (kernel_size, stride) = (conv.kernel_size[dim], conv.stride[dim]);
         let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
         let zeros = needed.saturating_sub(side);
         [zeros / 2, zeros - zeros / 2]
     };
-    let padding = match conv.padding {
+    match conv.padding {
         PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
         PaddingConfig2d::Valid => [0; 4],
         PaddingConfig2d::Same => {
             let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
             [top, left, bottom, right]
         }
-    };
-    ConvOptions { stride: conv.stride, padding, groups: conv.groups }
+    }
+}
+
+/// Follows feature maps through a network and notes its convolutions.
+pub(crate) struct Tracer {
+    pub batch: usize,
+    /// Height and width of the feature maps.
+    pub size: [usize; 2],
+    pub shapes: Vec<ConvShape>,
+}
+
+impl Tracer {
+    pub fn conv(&mut self, conv: &Conv2d) {
+        let [out_channels, group_channels, _, _] = conv.weight.shape().dims();
+        let shape = ConvShape {
+            batch: self.batch,
+            in_size: self.size,
+            in_channels: group_channels * conv.groups,
+            out_channels,
+            kernel_size: conv.kernel_size,
+            stride: conv.stride,
+            padding: padding(conv, self.size),
+            groups: conv.groups,
+        };
+        self.size = shape.out_size();
+        self.shapes.push(shape);
+    }
 }
 
 /// Makes the layers of one network.

@@ -1,6 +1,6 @@
 //! The blocks of EfficientNet.
 
-use crate::layers::{ConvNorm, Layers, SqueezeExcitation, conv_norm};
+use crate::layers::{ConvNorm, Layers, SqueezeExcitation, Tracer, conv_norm};
 use crate::network::Tap;
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -63,6 +63,16 @@ impl MbConv {
     /// Rate of stochastic depth; a block without a shortcut is never dropped.
     pub(crate) const fn drop_rate(&self) -> f64 {
         if self.has_shortcut { self.drop_rate } else { 0.0 }
+    }
+
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        for layer in &self.block {
+            match layer {
+                Layer::Active((conv, _)) | Layer::Linear((conv, _)) => tracer.conv(conv),
+                // Its convolutions see one pixel.
+                Layer::Squeeze(_) => {}
+            }
+        }
     }
 
     /// Applies the block that is called `name`, with a tap before the shortcut is added.

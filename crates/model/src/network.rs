@@ -4,11 +4,12 @@ use crate::architecture::{Architecture, Plan};
 use crate::drop::DropSite;
 use crate::efficientnet::EfficientNet;
 use crate::head::Head;
-use crate::layers::{channels_first, channels_last};
+use crate::layers::{Tracer, channels_first, channels_last};
 use crate::resnet::ResNet;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use dermx_kernels::cpu::ConvShape;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -213,6 +214,17 @@ impl Network {
             Self::ResNet(network) => network.forward_tapped(images, &mut tap),
             Self::EfficientNet(network) => network.forward_tapped(images, &mut tap),
         }
+    }
+
+    /// All convolutions for `batch` images of `size` (height, width), without those of squeeze and
+    /// excitation.
+    pub fn conv_shapes(&self, batch: usize, size: [usize; 2]) -> Vec<ConvShape> {
+        let mut tracer = Tracer { batch, size, shapes: Vec::new() };
+        match self {
+            Self::ResNet(network) => network.trace(&mut tracer),
+            Self::EfficientNet(network) => network.trace(&mut tracer),
+        }
+        tracer.shapes
     }
 
     /// Names of the taps in execution order.

@@ -3,7 +3,7 @@
 use crate::block::Block;
 use crate::drop::DropSite;
 use crate::head::Pooling;
-use crate::layers::{Layers, channels_last, conv_norm};
+use crate::layers::{Layers, Tracer, channels_last, conv_norm};
 use crate::network::{NetworkConfig, Padding, Tap, Variant};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -82,6 +82,14 @@ impl ResNet {
             x = tap.apply(stage_name, x);
         }
         self.fc.forward(self.pooling.forward(x, self.fc_bn.as_ref(), tap))
+    }
+
+    /// See [`crate::Network::conv_shapes`].
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        tracer.conv(&self.conv1);
+        tracer.size = tracer.size.map(|side| side.div_ceil(2));
+        let blocks = self.stages().into_iter().flat_map(|(_, blocks)| blocks);
+        blocks.for_each(|block| block.trace(tracer));
     }
 
     /// See [`crate::Network::tap_names`].

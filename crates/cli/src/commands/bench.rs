@@ -1,5 +1,6 @@
 //! `dermx bench`.
 
+mod layers;
 mod workload;
 
 use crate::args::BenchArgs;
@@ -15,15 +16,18 @@ use workload::Workload;
 /// # Errors
 /// A network that the study has no recipe for, or a request to stop.
 pub fn run(args: &BenchArgs) -> CliResult<()> {
-    let result = measure(args)?;
-    match args.json {
-        true => {
-            let json = serde_json::to_string_pretty(&[result])
-                .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
-            print(format!("{json}\n"))
-        }
-        false => print(result.text()),
+    if args.layers {
+        let table = layers::measure(args)?;
+        return if args.json { print_json(&table) } else { print(table.text()) };
     }
+    let result = measure(args)?;
+    if args.json { print_json(&[result]) } else { print(result.text()) }
+}
+
+fn print_json(value: &impl Serialize) -> CliResult<()> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+    print(format!("{json}\n"))
 }
 
 /// What one measurement came to.

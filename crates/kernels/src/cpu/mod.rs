@@ -11,6 +11,7 @@
 
 mod conv;
 mod norm;
+mod peak;
 mod pool;
 mod scale;
 mod scratch;
@@ -19,6 +20,7 @@ mod simd;
 
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
+pub use peak::multiply_adds;
 pub use pool::{max_pool_backward, max_pool_forward};
 pub use scale::{
     channel_scale_backward, channel_scale_forward, global_avg_pool_backward,
