@@ -40,8 +40,8 @@ struct Piece {
     depths: Range<usize>,
 }
 
-/// Writes the gradient as \[channel\]\[depth\]\[tap\] for `depth_taps(depth, tap)` = index of depth
-/// and tap in a channel's weights.
+/// Writes the gradient as \[channel\]\[`index(depth, tap)`\]. Where there are more than 64 depths,
+/// the index has to be depth · taps + tap.
 pub(super) fn run(
     set: InstructionSet,
     source: &Source<'_>,
@@ -56,6 +56,8 @@ pub(super) fn run(
     let mut data = Scratch::new(num_chunks * sums.len());
     let mut zeros = Scratch::new(source.depth);
     zeros.fill(0.0);
+    // A power of two apart, few of a tile's inputs fit into the first cache together.
+    let scattered = sums.taps == 1 && source.pixel_stride.is_multiple_of(256);
     let shared = Shared(data.as_mut_ptr());
     pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, piece| {
         let data = shared.get().wrapping_add(piece.chunk * sums.len());
@@ -63,7 +65,8 @@ pub(super) fn run(
         for start in piece.positions.clone().step_by(POSITIONS) {
             let len = POSITIONS.min(piece.positions.end - start);
             positions.addresses(source, &zeros, start, len, len, table);
-            let packed = pack(grad_out, &sums, piece, start..start + len);
+            let packed = pack(set, grad_out, &sums, piece, start..start + len);
+            let _inputs = scattered.then(|| pack_inputs(table, &piece.depths));
             // SAFETY: `table` holds, for each tap, an address of `depth` values for each position,
             // `packed` the gradients of the piece's blocks at these positions; `data` is a chunk of
             // sums, of which no other piece has these blocks with these depths. `set` comes from
@@ -116,37 +119,60 @@ impl Sums {
         index: impl Fn(usize, usize) -> usize + Sync,
         grad_weight: &mut [f32],
     ) {
-        const DEPTHS: usize = 16;
         let row = self.taps * self.depth;
+        let channels: usize = self.blocks.iter().map(|block| block.channels).sum();
+        assert_eq!(grad_weight.len(), channels * row);
+        // Depths at a time: what they have to write is one stretch for each channel.
+        let depths_len = if self.depth > 64 { 16 } else { self.depth };
+        let parts = self.depth.div_ceil(depths_len);
         let out = Shared(grad_weight.as_mut_ptr());
-        assert!(
-            grad_weight.len()
-                >= self.blocks.iter().map(|block| block.channels).sum::<usize>() * row
-        );
-        let parts = self.depth.div_ceil(DEPTHS);
         (0..self.blocks.len() * parts).into_par_iter().for_each(|piece| {
-            let (block_idx, first) = (piece / parts, piece % parts * DEPTHS);
-            let (block, lanes) = (self.blocks[block_idx], self.lanes(block_idx));
-            for depth in first..self.depth.min(first + DEPTHS) {
-                for tap in 0..self.taps {
-                    let start = self.offsets[block_idx] + (tap * self.depth + depth) * lanes;
-                    let mut sum = [0.0f32; 48];
-                    for chunk in 0..num_chunks {
-                        let part = &data[chunk * self.len() + start..][..lanes];
-                        for (sum, part) in sum.iter_mut().zip(part) {
-                            *sum += part;
-                        }
-                    }
-                    let idx = index(depth, tap);
-                    assert!(idx < row);
-                    for (lane, sum) in sum[..block.channels].iter().enumerate() {
-                        // SAFETY: channel < channels and idx < row, so it lies within the slice;
-                        // each (channel, depth, tap) has an index of its own.
-                        unsafe { *out.get().add((block.channel + lane) * row + idx) = *sum };
-                    }
+            let block_idx = piece / parts;
+            let first = piece % parts * depths_len;
+            let depths = first..self.depth.min(first + depths_len);
+            let stretch = self.taps * depths.len();
+            let sums = self.transposed(data, num_chunks, block_idx, depths, &index);
+            let channel = self.blocks[block_idx].channel;
+            for (lane, sums) in sums.chunks_exact(stretch).enumerate() {
+                let start = (channel + lane) * row + first * self.taps;
+                // SAFETY: the stretch is within the channel's row, and this piece's own.
+                unsafe {
+                    std::slice::from_raw_parts_mut(out.get().add(start), stretch)
+                        .copy_from_slice(sums);
                 }
             }
         });
+    }
+
+    /// The total of some depths of a block as \[channel\]\[index\].
+    fn transposed(
+        &self,
+        data: &[f32],
+        num_chunks: usize,
+        block_idx: usize,
+        depths: Range<usize>,
+        index: impl Fn(usize, usize) -> usize,
+    ) -> Scratch {
+        let (block, lanes) = (self.blocks[block_idx], self.lanes(block_idx));
+        let stretch = self.taps * depths.len();
+        let mut transposed = Scratch::new(block.channels * stretch);
+        for depth in depths.clone() {
+            for tap in 0..self.taps {
+                let start = self.offsets[block_idx] + (tap * self.depth + depth) * lanes;
+                let mut sum = [0.0f32; 48];
+                for chunk in 0..num_chunks {
+                    let part = &data[chunk * self.len() + start..][..lanes];
+                    for (sum, part) in sum.iter_mut().zip(part) {
+                        *sum += part;
+                    }
+                }
+                let idx = index(depth, tap) - depths.start * self.taps;
+                for (lane, sum) in sum[..block.channels].iter().enumerate() {
+                    transposed[lane * stretch + idx] = *sum;
+                }
+            }
+        }
+        transposed
     }
 }
 
@@ -191,23 +217,85 @@ fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
 }
 
 /// The output gradients of a piece's blocks as \[block\]\[position\]\[lane\].
-fn pack(grad_out: &GradOut<'_>, sums: &Sums, piece: &Piece, positions: Range<usize>) -> Scratch {
+fn pack(
+    set: InstructionSet,
+    grad_out: &GradOut<'_>,
+    sums: &Sums,
+    piece: &Piece,
+    positions: Range<usize>,
+) -> Scratch {
     let lanes: usize = piece.blocks.clone().map(|block| sums.lanes(block)).sum();
     let mut packed = Scratch::new(lanes * positions.len());
-    let mut start = 0;
-    for block_idx in piece.blocks.clone() {
-        let (block, lanes) = (sums.blocks[block_idx], sums.lanes(block_idx));
-        let target = &mut packed[start..][..lanes * positions.len()];
-        for (position, target) in positions.clone().zip(target.chunks_exact_mut(lanes)) {
-            let source = &grad_out.data[position * grad_out.pixel_stride + block.channel..];
-            if block.channels == 32 && lanes == 32 {
-                target.copy_from_slice(&source[..32]);
-            } else {
-                target[..block.channels].copy_from_slice(&source[..block.channels]);
-                target[block.channels..].fill(0.0);
+    let blocks = &sums.blocks[piece.blocks.clone()];
+    let (first, len) = (positions.start, positions.len());
+    assert!(blocks.iter().all(|block| block.channel + block.channels <= grad_out.channels));
+    assert!(first * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
+    assert!((positions.end - 1) * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
+    // SAFETY: the gradients from `first` on are there for each position, with the channels of all
+    // blocks; the buffer holds whole vectors for each of them. `set` comes from
+    // `InstructionSet::current`.
+    unsafe {
+        let source = grad_out.data[first * grad_out.pixel_stride..].as_ptr();
+        pack_on(set, source, grad_out.pixel_stride, blocks, len, packed.as_mut_ptr());
+    }
+    packed
+}
+
+for_each_instruction_set! {
+    fn pack_on = pack_positions(
+        source: *const f32,
+        pixel_stride: usize,
+        blocks: &[Block],
+        len: usize,
+        target: *mut f32,
+    )
+}
+
+/// Position by position, so that the gradients are read in the order of memory.
+#[inline(always)]
+unsafe fn pack_positions<S: Simd>(
+    source: *const f32,
+    pixel_stride: usize,
+    blocks: &[Block],
+    len: usize,
+    target: *mut f32,
+) {
+    const AHEAD: usize = 16;
+    for position in 0..len {
+        let mut start = 0;
+        for block in blocks {
+            // SAFETY: the caller's.
+            unsafe {
+                let source = source.add(position * pixel_stride + block.channel);
+                let target = target.add(start + position * block.vectors * S::WIDTH);
+                for v in 0..block.vectors {
+                    let lanes = S::WIDTH.min(block.channels - v * S::WIDTH);
+                    let source = source.add(v * S::WIDTH);
+                    S::prefetch(source.wrapping_add(AHEAD * pixel_stride));
+                    let value = if lanes == S::WIDTH {
+                        S::load(source)
+                    } else {
+                        S::load_first(source, lanes)
+                    };
+                    S::store(target.add(v * S::WIDTH), value);
+                }
             }
+            start += len * block.vectors * S::WIDTH;
         }
-        start += lanes * positions.len();
+    }
+}
+
+/// The inputs of a piece's depths, position by position, and their addresses less the first depth.
+fn pack_inputs(table: &mut [*const f32], depths: &Range<usize>) -> Scratch {
+    const LINE: usize = 16;
+    // An odd number of cache lines.
+    let pitch = (depths.len().div_ceil(LINE) | 1) * LINE;
+    let mut packed = Scratch::new(pitch * table.len());
+    for (address, target) in table.iter_mut().zip(packed.chunks_exact_mut(pitch)) {
+        // SAFETY: the address is good for all depths.
+        let source = unsafe { std::slice::from_raw_parts(address.add(depths.start), depths.len()) };
+        target[..depths.len()].copy_from_slice(source);
+        *address = target.as_ptr().wrapping_sub(depths.start);
     }
     packed
 }
@@ -355,7 +443,7 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 lanes[v] = S::load(grad.add(v * S::WIDTH));
             }
             grad = grad.add(VECTORS * S::WIDTH);
-            let values = (*rows.add(position)).add(depth);
+            let values = (*rows.add(position)).wrapping_add(depth);
             for r in 0..ROWS {
                 let value = S::splat(*values.add(r));
                 for v in 0..VECTORS {
