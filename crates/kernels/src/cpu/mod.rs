@@ -10,6 +10,7 @@
 #![allow(unsafe_code, reason = "vector instructions and tiles that threads share")]
 
 mod conv;
+pub(crate) mod heap;
 mod norm;
 mod peak;
 mod pool;
@@ -18,6 +19,7 @@ mod scratch;
 mod shape;
 mod simd;
 
+pub use heap::take_peak_bytes;
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
 pub use peak::multiply_adds;
