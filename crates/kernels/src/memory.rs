@@ -10,17 +10,14 @@ use std::mem::MaybeUninit;
 /// `len` numbers that `write` sets, all of them; what they are before is anything.
 pub(crate) fn filled(len: usize, write: impl FnOnce(&mut [f32])) -> Bytes {
     let block = if len < MIN_LEN { None } else { Block::new(len) };
-    let Some(mut block) = block else { return owned(len, write) };
+    let Some(mut block) = block else {
+        let mut values = vec![0.0; len];
+        write(&mut values);
+        return Bytes::from_elems(values);
+    };
     write(block.as_mut_slice());
     // SAFETY: all bytes of a block are initialized.
     unsafe { Bytes::from_controller(Box::new(Allocation(block)), len * size_of::<f32>()) }
-}
-
-/// The same in memory of the allocator, which a caller of Burn can take over without a copy.
-pub(crate) fn owned(len: usize, write: impl FnOnce(&mut [f32])) -> Bytes {
-    let mut values = vec![0.0; len];
-    write(&mut values);
-    Bytes::from_elems(values)
 }
 
 struct Allocation(Block);

@@ -69,8 +69,7 @@ impl Heap {
             len += next;
         }
         let before = self.free.range(..start).next_back();
-        if let Some((&before, &free)) = before.filter(|(before, free)| *before + *free == start)
-        {
+        if let Some((&before, &free)) = before.filter(|(before, free)| *before + *free == start) {
             (start, len) = (before, len + free);
         }
         self.free.insert(start, len);
@@ -155,8 +154,7 @@ mod tests {
 
     #[test]
     fn the_smallest_piece_that_suffices_is_cut_and_neighbours_are_joined() {
-        let mut heap =
-            Heap { free: BTreeMap::from([(100, 50), (200, 20)]), in_use: 0, peak: 0 };
+        let mut heap = Heap { free: BTreeMap::from([(100, 50), (200, 20)]), in_use: 0, peak: 0 };
         assert_eq!(heap.take(20), Some(200));
         assert_eq!(heap.take(10), Some(100));
         assert_eq!(heap.take(15), Some(110));

@@ -19,8 +19,8 @@ mod scratch;
 mod shape;
 mod simd;
 
-pub use heap::take_peak_bytes;
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
+pub use heap::take_peak_bytes;
 pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
 pub use peak::multiply_adds;
 pub use pool::{max_pool_backward, max_pool_forward};

@@ -143,7 +143,7 @@ impl Backward<Flex, 2> for ConvStep {
         let grad = Values::new(grads.consume::<Flex>(&ops.node));
         if let (Some(node), Some(x)) = (weight_node, x) {
             let x = x.retrieve(checkpointer);
-            let grad_weight = Values::owned(weight_shape, |out| {
+            let grad_weight = Values::written(weight_shape, |out| {
                 cpu::conv_backward_weight(&shape, x.as_slice(), grad.as_slice(), out);
             });
             grads.register::<Flex>(node.id, grad_weight.into_flex());

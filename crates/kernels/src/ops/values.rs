@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, DispatchAutodiffContext, DispatchTensorKind, Flex, GradientCheckpointingStrategy,
 };
-use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn::tensor::{DType, Shape, Tensor};
 
 /// Burn's CPU backend with a tape.
 pub(super) type AutodiffFlex = Autodiff<Flex>;
@@ -67,16 +67,7 @@ impl Values {
     /// New values that `write` sets, all of them.
     pub fn written(shape: impl Into<Shape>, write: impl FnOnce(&mut [f32])) -> Self {
         let shape = shape.into();
-        Self::new_from(memory::filled(shape.num_elements(), write), shape)
-    }
-
-    /// The same for the gradient of a parameter, whose memory the optimizer takes over.
-    pub fn owned(shape: impl Into<Shape>, write: impl FnOnce(&mut [f32])) -> Self {
-        let shape = shape.into();
-        Self::new_from(memory::owned(shape.num_elements(), write), shape)
-    }
-
-    fn new_from(bytes: Bytes, shape: Shape) -> Self {
+        let bytes = memory::filled(shape.num_elements(), write);
         Self(FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32))
     }
 
