@@ -109,11 +109,12 @@ pub fn affine_forward(
     let plan = Plan::new(x.len(), mean.len());
     let coefficients = Coefficients::new(norm, mean, var, plan.width);
     let (len, channels) = (plan.chunk * plan.channels, plan.channels);
+    let stream = simd::streams(out, channels);
     out.par_chunks_mut(len).zip(x.par_chunks(len)).enumerate().for_each(|(chunk, (out, x))| {
         let residual = residual.map(|residual| &residual[chunk * len..][..x.len()]);
         let coefficients = &coefficients;
         let activation = norm.activation;
-        Forward { activation, channels, x, residual, coefficients }.run(plan.set, out);
+        Forward { activation, channels, x, residual, coefficients, stream }.run(plan.set, out);
     });
 }
 
@@ -300,8 +301,9 @@ fn gradient_sums(
 /// The gradient of the input where the statistics are those of the batch.
 fn input_gradient(plan: &Plan, pass: &Backward<'_>, grad_x: &mut [f32]) {
     let len = plan.chunk * plan.channels;
+    let stream = simd::streams(grad_x, plan.channels);
     grad_x.par_chunks_mut(len).enumerate().for_each(|(chunk, grad_x)| {
-        pass.part(chunk * len..chunk * len + grad_x.len()).input(plan.set, grad_x);
+        pass.part(chunk * len..chunk * len + grad_x.len()).input(plan.set, grad_x, stream);
     });
 }
 

@@ -7,11 +7,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::PoolShape;
-use super::scratch::Shared;
 use super::simd::{InstructionSet, Simd, for_each_instruction_set};
 
-/// Channels that a gradient task goes through at a time.
-const CHANNELS: usize = 16;
+/// Input rows whose gradient a task writes.
+const ROWS: usize = 16;
 
 /// Maximum of each window; what is not a number counts as the largest.
 ///
@@ -39,19 +38,20 @@ pub fn max_pool_forward(shape: &PoolShape, x: &[f32], out: &mut [f32]) {
 pub fn max_pool_backward(shape: &PoolShape, x: &[f32], grad_out: &[f32], grad_in: &mut [f32]) {
     shape.check(x.len(), grad_out.len());
     assert_eq!(x.len(), grad_in.len());
-    grad_in.par_iter_mut().with_min_len(1 << 14).for_each(|grad| *grad = 0.0);
-    if grad_out.is_empty() {
+    if grad_in.is_empty() {
         return;
     }
     let set = InstructionSet::current();
-    let target = Shared(grad_in.as_mut_ptr());
-    let parts = shape.channels.div_ceil(CHANNELS);
-    (0..shape.batch * parts).into_par_iter().with_max_len(1).for_each(|piece| {
-        let (image, first) = (piece / parts, piece % parts * CHANNELS);
-        let channels = first..shape.channels.min(first + CHANNELS);
-        // SAFETY: `grad_in` is as long as `x`, and this piece alone has these channels of this
-        // image. `set` comes from `InstructionSet::current`.
-        unsafe { gradient_on(set, shape, x, image, channels, grad_out, target.get()) }
+    let [height, width] = shape.in_size;
+    let row = width * shape.channels;
+    grad_in.par_chunks_mut(height * row).enumerate().for_each(|(image, grad_in)| {
+        grad_in.par_chunks_mut(ROWS * row).enumerate().for_each(|(band, grad_in)| {
+            grad_in.fill(0.0);
+            let rows = band * ROWS..height.min((band + 1) * ROWS);
+            // SAFETY: `grad_in` is these rows of the image. `set` comes from
+            // `InstructionSet::current`.
+            unsafe { gradient_on(set, shape, x, image, rows, grad_out, grad_in) }
+        });
     });
 }
 
@@ -97,92 +97,95 @@ for_each_instruction_set! {
         shape: &PoolShape,
         x: &[f32],
         image: usize,
-        channels: Range<usize>,
+        band: Range<usize>,
         grad_out: &[f32],
-        grad_in: *mut f32,
+        grad_in: &mut [f32],
     )
 }
 
-/// Some channels of an image.
+/// Some rows of an image. Windows that reach beyond them are looked at for each of the bands.
 #[inline(always)]
 unsafe fn any_gradient<S: Simd>(
     shape: &PoolShape,
     x: &[f32],
     image: usize,
-    channels: Range<usize>,
+    band: Range<usize>,
     grad_out: &[f32],
-    grad_in: *mut f32,
+    grad_in: &mut [f32],
 ) {
-    let [height, width] = shape.out_size();
-    for pixel in 0..height * width {
-        let rows = window(shape, pixel / width, shape.in_size[0]);
-        let columns = window(shape, pixel % width, shape.in_size[1]);
-        let first_row = image * shape.in_size[0];
-        let grad = &grad_out[(image * height * width + pixel) * shape.channels..];
-        let mut channel = channels.start;
-        while channel < channels.end {
-            let lanes = S::WIDTH.min(channels.end - channel);
+    let [out_height, out_width] = shape.out_size();
+    let [height, width] = shape.in_size;
+    let x = &x[image * height * width * shape.channels..][..height * width * shape.channels];
+    // The first window that ends after the band's start, and the first that starts after its end.
+    let first = (band.start + shape.padding + 1).saturating_sub(shape.kernel_size);
+    let end = (band.end + shape.padding).div_ceil(shape.stride).min(out_height);
+    for y in first.div_ceil(shape.stride)..end {
+        for column in 0..out_width {
             let taps = Taps {
-                rows: first_row + rows.start..first_row + rows.end,
-                columns: columns.clone(),
-                width: shape.in_size[1],
-                stride: shape.channels,
-                lanes,
+                rows: window(shape, y, height),
+                columns: window(shape, column, width),
+                width,
+                channels: shape.channels,
             };
-            // SAFETY: the taps are pixels of `x` and of the gradient, with the lanes' channels,
-            // which are the caller's.
-            unsafe {
-                let x = x.as_ptr().add(channel);
-                window_gradient::<S>(&taps, x, grad[channel..].as_ptr(), grad_in.add(channel));
-            }
-            channel += lanes;
+            let pixel = (image * out_height + y) * out_width + column;
+            let grad = &grad_out[pixel * shape.channels..][..shape.channels];
+            // SAFETY: the taps are pixels of the image, and `grad_in` is its band.
+            unsafe { window_gradient::<S>(&taps, &band, x, grad, grad_in.as_mut_ptr()) };
         }
     }
 }
 
 /// The pixels of a window.
 struct Taps {
-    /// Rows of all images.
     rows: Range<usize>,
     columns: Range<usize>,
-    /// Of an image.
+    /// Of the image.
     width: usize,
-    stride: usize,
-    lanes: usize,
+    channels: usize,
 }
 
-/// Adds a window's gradient at its first maximum.
+/// Adds a window's gradient at its first maximum where that is in the band, whose first pixel is
+/// `grad_in`.
 #[inline(always)]
 unsafe fn window_gradient<S: Simd>(
     taps: &Taps,
-    x: *const f32,
-    grad: *const f32,
+    band: &Range<usize>,
+    x: &[f32],
+    grad: &[f32],
     grad_in: *mut f32,
 ) {
-    let at = |y: usize, x: usize| (y * taps.width + x) * taps.stride;
-    // SAFETY: the caller's.
-    unsafe {
-        let start = x.add(at(taps.rows.start, taps.columns.start));
-        let (mut best, mut first) = (S::load_first(start, taps.lanes), S::splat(0.0));
-        let (one, mut tap) = (S::splat(1.0), S::splat(0.0));
-        for row in taps.rows.clone() {
-            for column in taps.columns.clone() {
-                let value = S::load_first(x.add(at(row, column)), taps.lanes);
-                first = S::where_above(value, best, tap, first);
-                best = S::where_above(value, best, value, best);
-                tap = S::add(tap, one);
+    let at = |y: usize, x: usize| (y * taps.width + x) * taps.channels;
+    let mut channel = 0;
+    while channel < taps.channels {
+        let lanes = S::WIDTH.min(taps.channels - channel);
+        // SAFETY: the caller's.
+        unsafe {
+            let x = x.as_ptr().add(channel);
+            let start = x.add(at(taps.rows.start, taps.columns.start));
+            let (mut best, mut first) = (S::load_first(start, lanes), S::splat(0.0));
+            let (one, mut tap) = (S::splat(1.0), S::splat(0.0));
+            for row in taps.rows.clone() {
+                for column in taps.columns.clone() {
+                    let value = S::load_first(x.add(at(row, column)), lanes);
+                    first = S::where_above(value, best, tap, first);
+                    best = S::where_above(value, best, value, best);
+                    tap = S::add(tap, one);
+                }
+            }
+            let grad = S::load_first(grad.as_ptr().add(channel), lanes);
+            tap = S::splat(0.0);
+            for row in taps.rows.clone() {
+                for column in taps.columns.clone() {
+                    if band.contains(&row) {
+                        let target = grad_in.add(at(row - band.start, column) + channel);
+                        let share = S::where_equal(first, tap, grad);
+                        let sum = S::add(S::load_first(target, lanes), share);
+                        S::store_first(target, sum, lanes);
+                    }
+                    tap = S::add(tap, one);
+                }
             }
         }
-        let grad = S::load_first(grad, taps.lanes);
-        tap = S::splat(0.0);
-        for row in taps.rows.clone() {
-            for column in taps.columns.clone() {
-                let target = grad_in.add(at(row, column));
-                let share = S::where_equal(first, tap, grad);
-                let sum = S::add(S::load_first(target, taps.lanes), share);
-                S::store_first(target, sum, taps.lanes);
-                tap = S::add(tap, one);
-            }
-        }
+        channel += S::WIDTH;
     }
 }

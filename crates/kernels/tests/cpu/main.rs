@@ -5,6 +5,7 @@ mod conv;
 mod norm;
 mod pool;
 mod random;
+mod stream;
 
 use dermx_kernels::cpu::{InstructionSet, with_instruction_set};
 

@@ -1,7 +1,5 @@
 //! Depthwise convolution: vectors over channels, a register tile of neighbouring pixels of a row.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use crate::cpu::scratch::{Scratch, Shared};

@@ -68,8 +68,9 @@ pub(super) fn run(
         |(table, targets), piece| {
             let phase = &phases[piece.phase];
             let len = piece.positions.len();
-            // A tile may read, but not write, the rows that follow the last position.
-            let stride = len + POSITIONS;
+            // A tile may read, but not write, rows after the last position, and fetches as many
+            // more.
+            let stride = len + 2 * POSITIONS;
             let first = piece.positions.start;
             phase.positions.addresses(source, &zeros, first, len, stride, table);
             pixel_offsets(phase, target, piece, targets);
@@ -82,6 +83,7 @@ pub(super) fn run(
                     num_rows: len,
                     taps: phase.positions.taps.len(),
                     depth: source.depth,
+                    fetch: block_idx == piece.blocks.start,
                     weight: phase.weight.block(block_idx).as_ptr(),
                     vectors: block.vectors,
                     channels: block.channels,
@@ -177,6 +179,8 @@ struct Tiles {
     num_rows: usize,
     taps: usize,
     depth: usize,
+    /// Whether the rows are not yet in the cache.
+    fetch: bool,
     /// \[tap\]\[depth\]\[lane\].
     weight: *const f32,
     vectors: usize,
@@ -223,7 +227,11 @@ unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles
         // SAFETY: the caller's; `first` is a row.
         unsafe {
             let rows = ROWS.min(tiles.num_rows - first);
-            let sums = sums::<S, ROWS, VECTORS>(tiles, first);
+            let sums = if tiles.fetch && tiles.taps == 1 {
+                sums::<S, ROWS, VECTORS, true>(tiles, first)
+            } else {
+                sums::<S, ROWS, VECTORS, false>(tiles, first)
+            };
             if tiles.channels == VECTORS * S::WIDTH {
                 finish::<S, ROWS, VECTORS, false>(tiles, first, rows, sums);
             } else {
@@ -238,9 +246,10 @@ unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles
     }
 }
 
-/// The sums of a tile, in the order tap, depth.
+/// The sums of a tile, in the order tap, depth. `FETCH`: on the way the rows of the next tile are
+/// fetched; one tap has too little to do with them for the hardware to be in time.
 #[inline(always)]
-unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(
+unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize, const FETCH: bool>(
     tiles: &Tiles,
     first: usize,
 ) -> [[S::Vector; VECTORS]; ROWS] {
@@ -258,7 +267,15 @@ unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(
             let addresses = tiles.rows.add(tap * tiles.row_stride + first);
             let rows: [*const f32; ROWS] = addresses.cast::<[*const f32; ROWS]>().read();
             let mut depth = 0;
+            let mut next = 0;
             loop {
+                if FETCH && depth == next {
+                    const LINE: usize = 16;
+                    for r in 0..ROWS {
+                        S::prefetch((*addresses.add(ROWS + r)).wrapping_add(depth));
+                    }
+                    next += LINE;
+                }
                 let mut lanes = [S::splat(0.0); VECTORS];
                 for v in 0..VECTORS {
                     lanes[v] = S::load(weight.add(v * S::WIDTH));

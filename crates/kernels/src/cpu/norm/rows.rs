@@ -9,6 +9,12 @@ use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 /// Pixels whose sums stay in registers; short sums of short sums round less.
 const PIXELS: usize = 8;
 
+/// As [`PIXELS`], of the backward pass, which has more to keep in registers.
+const BACKWARD_PIXELS: usize = 4;
+
+/// Pixels that are fetched ahead: the hardware alone is too slow.
+const AHEAD: usize = 16;
+
 /// Sums over the pixels of a chunk.
 pub(super) struct Statistics<'a> {
     pub channels: usize,
@@ -68,10 +74,12 @@ unsafe fn add_distances<S: Simd, const ROWS: usize, const PARTIAL: bool>(
 ) {
     // SAFETY: the caller's.
     unsafe {
+        let ahead = AHEAD * part.channels;
         let origin = load::<S, PARTIAL>(part.x.as_ptr().add(channel), lanes);
         let (mut sums, mut products) = (S::splat(0.0), S::splat(0.0));
         for row in 0..ROWS {
             let source = part.x.as_ptr().add((pixel + row) * part.channels + channel);
+            S::prefetch(source.wrapping_add(ahead));
             let distance = S::sub(load::<S, PARTIAL>(source, lanes), origin);
             sums = S::add(sums, distance);
             products = S::fma(distance, distance, products);
@@ -88,6 +96,8 @@ pub(super) struct Forward<'a> {
     pub x: &'a [f32],
     pub residual: Option<&'a [f32]>,
     pub coefficients: &'a Coefficients,
+    /// Whether the output is written past the caches.
+    pub stream: bool,
 }
 
 impl Forward<'_> {
@@ -143,6 +153,7 @@ unsafe fn forward<S: Simd, const ACTIVATION: u8, const RESIDUAL: bool>(
             }
             start += part.channels;
         }
+        S::fence();
     }
 }
 
@@ -173,7 +184,7 @@ unsafe fn forward_vector<
             SILU => S::mul(y, simd::sigmoid::<S>(y)),
             _ => y,
         };
-        store::<S, PARTIAL>(out.add(at), y, lanes);
+        store::<S, PARTIAL>(out.add(at), y, lanes, part.stream);
     }
 }
 
@@ -214,6 +225,8 @@ pub(super) struct Backward<'a> {
 struct Targets {
     grad_sum: *mut f32,
     grad_x: *mut f32,
+    /// Whether `grad_x` is written past the caches.
+    stream: bool,
     sum: *mut f32,
     product: *mut f32,
 }
@@ -243,6 +256,7 @@ impl Backward<'_> {
         let targets = Targets {
             grad_sum: pointer(grad_sum),
             grad_x: pointer(grad_x),
+            stream: false,
             sum: sum.as_mut_ptr(),
             product: product.as_mut_ptr(),
         };
@@ -250,11 +264,13 @@ impl Backward<'_> {
     }
 
     /// Writes the gradient of the input.
-    pub(super) fn input(&self, set: InstructionSet, grad_x: &mut [f32]) {
+    ///
+    /// `stream` only where [`simd::streams`] says so.
+    pub(super) fn input(&self, set: InstructionSet, grad_x: &mut [f32], stream: bool) {
         assert_eq!(grad_x.len(), self.x.len());
         let null = std::ptr::null_mut();
         let grad_x = grad_x.as_mut_ptr();
-        self.run(set, Targets { grad_sum: null, grad_x, sum: null, product: null });
+        self.run(set, Targets { grad_sum: null, grad_x, stream, sum: null, product: null });
     }
 
     fn run(&self, set: InstructionSet, targets: Targets) {
@@ -291,11 +307,13 @@ unsafe fn backward<S: Simd, const ACTIVATION: u8>(part: &Backward<'_>, targets: 
     // SAFETY: the caller's.
     unsafe {
         while pixel < pixels {
-            let rows = PIXELS.min(pixels - pixel);
+            let rows = BACKWARD_PIXELS.min(pixels - pixel);
             let mut channel = 0;
             while channel < channels {
-                if channel + S::WIDTH <= channels && rows == PIXELS {
-                    backward_vectors::<S, ACTIVATION, PIXELS, false>(part, targets, pixel, channel);
+                if channel + S::WIDTH <= channels && rows == BACKWARD_PIXELS {
+                    backward_vectors::<S, ACTIVATION, BACKWARD_PIXELS, false>(
+                        part, targets, pixel, channel,
+                    );
                 } else {
                     for row in pixel..pixel + rows {
                         backward_vectors::<S, ACTIVATION, 1, true>(part, targets, row, channel);
@@ -305,6 +323,7 @@ unsafe fn backward<S: Simd, const ACTIVATION: u8>(part: &Backward<'_>, targets: 
             }
             pixel += rows;
         }
+        S::fence();
     }
 }
 
@@ -325,10 +344,13 @@ unsafe fn backward_vectors<
         let of = part.coefficients;
         let lanes = S::WIDTH.min(of.channels - channel);
         let mean = S::load(of.mean.as_ptr().add(channel));
+        let ahead = AHEAD * of.channels;
         let mut grads = [S::splat(0.0); ROWS];
         let mut distances = [S::splat(0.0); ROWS];
         for row in 0..ROWS {
             let at = (pixel + row) * of.channels + channel;
+            S::prefetch(part.x.as_ptr().wrapping_add(at + ahead));
+            S::prefetch(part.grad_out.as_ptr().wrapping_add(at + ahead));
             let x = load::<S, PARTIAL>(part.x.as_ptr().add(at), lanes);
             distances[row] = S::sub(x, mean);
             let grad = load::<S, PARTIAL>(part.grad_out.as_ptr().add(at), lanes);
@@ -336,6 +358,7 @@ unsafe fn backward_vectors<
                 RELU => S::where_positive(normalise::<S>(of, x, channel), grad),
                 RELU_OF_OUT => {
                     let out = part.out.map_or(part.x.as_ptr(), |out| out.as_ptr());
+                    S::prefetch(out.wrapping_add(at + ahead));
                     S::where_positive(load::<S, PARTIAL>(out.add(at), lanes), grad)
                 }
                 SILU => S::mul(grad, silu_slope::<S>(normalise::<S>(of, x, channel))),
@@ -355,7 +378,7 @@ unsafe fn backward_vectors<
         if !targets.grad_sum.is_null() {
             for row in 0..ROWS {
                 let at = (pixel + row) * of.channels + channel;
-                store::<S, PARTIAL>(targets.grad_sum.add(at), grads[row], lanes);
+                store::<S, PARTIAL>(targets.grad_sum.add(at), grads[row], lanes, false);
             }
         }
         if !targets.grad_x.is_null() {
@@ -366,7 +389,7 @@ unsafe fn backward_vectors<
                 let at = (pixel + row) * of.channels + channel;
                 let share = S::fma(distances[row], slope, constant);
                 let grad = S::fma(grads[row], scale, share);
-                store::<S, PARTIAL>(targets.grad_x.add(at), grad, lanes);
+                store::<S, PARTIAL>(targets.grad_x.add(at), grad, lanes, targets.stream);
             }
         }
     }
@@ -389,8 +412,22 @@ unsafe fn load<S: Simd, const PARTIAL: bool>(source: *const f32, lanes: usize) -
     unsafe { if PARTIAL { S::load_first(source, lanes) } else { S::load(source) } }
 }
 
+/// `stream` is for addresses that are multiples of the vector's size.
 #[inline(always)]
-unsafe fn store<S: Simd, const PARTIAL: bool>(target: *mut f32, value: S::Vector, lanes: usize) {
+unsafe fn store<S: Simd, const PARTIAL: bool>(
+    target: *mut f32,
+    value: S::Vector,
+    lanes: usize,
+    stream: bool,
+) {
     // SAFETY: the caller's.
-    unsafe { if PARTIAL { S::store_first(target, value, lanes) } else { S::store(target, value) } }
+    unsafe {
+        if PARTIAL {
+            S::store_first(target, value, lanes);
+        } else if stream {
+            S::stream(target, value);
+        } else {
+            S::store(target, value);
+        }
+    }
 }
