@@ -1,0 +1,319 @@
+//! Convolution.
+
+mod depthwise;
+mod direct;
+mod pack;
+mod source;
+mod weight;
+
+use self::direct::{Phase, Target};
+use self::pack::{Layout, Packed};
+use self::source::{Positions, Source};
+use self::weight::GradOut;
+use super::scratch::Scratch;
+use super::simd::{self, InstructionSet};
+use super::{ConvShape, Epilogue};
+
+/// Convolves `x` with `weight` and writes activation(z · scale + shift + residual).
+///
+/// # Shapes
+///
+/// Those of [`ConvShape`].
+pub fn conv_forward(
+    shape: &ConvShape,
+    x: &[f32],
+    weight: &[f32],
+    epilogue: &Epilogue<'_>,
+    out: &mut [f32],
+) {
+    shape.check(x.len(), weight.len(), out.len());
+    epilogue.check(shape.out_channels, out.len());
+    if out.is_empty() {
+        return;
+    }
+    let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: x, size: shape.in_size };
+        let phases = [depthwise_forward(shape)];
+        let (kernel_size, channels, size) =
+            (shape.kernel_size, shape.in_channels, shape.out_size());
+        depthwise::run(set, &map, weight, kernel_size, channels, &phases, epilogue, size, out);
+        return;
+    }
+    let padded = folds_kernel_width(shape).then(|| padded(shape, x));
+    for group in 0..shape.groups {
+        let [group_in, group_out] = group_channels(shape);
+        let (source, positions) = match &padded {
+            Some(padded) => folded(shape, padded),
+            None => (
+                source(x, shape.in_size, shape.in_channels, group, group_in),
+                forward_positions(shape),
+            ),
+        };
+        let layout = Layout {
+            taps: (0..shape.num_taps()).collect(),
+            depth: group_in,
+            depth_stride: shape.num_taps(),
+            channel_stride: group_in * shape.num_taps(),
+        };
+        let weight = group_weight(shape, weight, group);
+        let weight = Packed::new(weight, group_out, &layout, simd::width(set));
+        let phase = Phase { positions, weight, offset: [0, 0], step: [1, 1] };
+        let mut target = Target {
+            data: out,
+            batch: shape.batch,
+            size: shape.out_size(),
+            pixel_stride: shape.out_channels,
+            channel: group * group_out,
+        };
+        direct::run(set, &source, &[phase], epilogue, &mut target);
+    }
+}
+
+/// Gradient of the input: the transposed convolution of `grad_out`.
+///
+/// # Shapes
+///
+/// Those of [`ConvShape`].
+pub fn conv_backward_input(
+    shape: &ConvShape,
+    weight: &[f32],
+    grad_out: &[f32],
+    grad_in: &mut [f32],
+) {
+    shape.check(grad_in.len(), weight.len(), grad_out.len());
+    if grad_in.is_empty() {
+        return;
+    }
+    let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: grad_out, size: shape.out_size() };
+        let phases = depthwise_transposed(shape);
+        let (kernel_size, channels, size) = (shape.kernel_size, shape.in_channels, shape.in_size);
+        let epilogue = Epilogue::default();
+        depthwise::run(set, &map, weight, kernel_size, channels, &phases, &epilogue, size, grad_in);
+        return;
+    }
+    let [group_in, group_out] = group_channels(shape);
+    for group in 0..shape.groups {
+        let source = source(grad_out, shape.out_size(), shape.out_channels, group, group_out);
+        let weight = group_weight(shape, weight, group);
+        let phases = transposed_phases(shape, weight, set);
+        let mut target = Target {
+            data: grad_in,
+            batch: shape.batch,
+            size: shape.in_size,
+            pixel_stride: shape.in_channels,
+            channel: group * group_in,
+        };
+        direct::run(set, &source, &phases, &Epilogue::default(), &mut target);
+    }
+}
+
+/// Gradient of the weights.
+///
+/// # Shapes
+///
+/// Those of [`ConvShape`].
+pub fn conv_backward_weight(
+    shape: &ConvShape,
+    x: &[f32],
+    grad_out: &[f32],
+    grad_weight: &mut [f32],
+) {
+    shape.check(x.len(), grad_weight.len(), grad_out.len());
+    if grad_out.is_empty() {
+        grad_weight.fill(0.0);
+    }
+    if grad_out.is_empty() || grad_weight.is_empty() {
+        return;
+    }
+    let set = InstructionSet::current();
+    if shape.is_depthwise() {
+        let map = depthwise::Map { data: x, size: shape.in_size };
+        let phase = depthwise_forward(shape);
+        depthwise::weight_gradient(set, &map, grad_out, shape.in_channels, &phase, grad_weight);
+        return;
+    }
+    let [group_in, group_out] = group_channels(shape);
+    let padded = folds_kernel_width(shape).then(|| padded(shape, x));
+    let group_len = grad_weight.len() / shape.groups;
+    for (group, grad_weight) in grad_weight.chunks_exact_mut(group_len).enumerate() {
+        let grad_out = GradOut {
+            data: grad_out.get(group * group_out..).unwrap_or(&[]),
+            pixel_stride: shape.out_channels,
+            channels: group_out,
+        };
+        let num_taps = shape.num_taps();
+        match &padded {
+            Some(padded) => {
+                let (source, positions) = folded(shape, padded);
+                let index = |depth: usize, kh: usize| {
+                    let [kw, ci] = [depth / group_in, depth % group_in];
+                    ci * num_taps + kh * shape.kernel_size[1] + kw
+                };
+                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+            }
+            None => {
+                let source = source(x, shape.in_size, shape.in_channels, group, group_in);
+                let positions = forward_positions(shape);
+                let index = |ci: usize, tap: usize| ci * num_taps + tap;
+                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+            }
+        }
+    }
+}
+
+/// One phase for each remainder of the input pixel by the stride: the pixels that the same taps
+/// reach.
+fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> Vec<Phase> {
+    let [group_in, group_out] = group_channels(shape);
+    phase_offsets(shape)
+        .map(|offset| {
+            let axis = |axis: usize| transposed_taps(shape, axis, offset[axis]);
+            let (rows, columns) = (axis(0), axis(1));
+            let pairs =
+                || rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
+            let layout = Layout {
+                taps: pairs()
+                    .map(|(row, column)| row.0 * shape.kernel_size[1] + column.0)
+                    .collect(),
+                depth: group_out,
+                depth_stride: group_in * shape.num_taps(),
+                channel_stride: shape.num_taps(),
+            };
+            let positions = Positions {
+                grid: phase_grid(shape, offset),
+                step: [1, 1],
+                taps: pairs().map(|(row, column)| [row.1, column.1]).collect(),
+            };
+            let weight = Packed::new(weight, group_in, &layout, simd::width(set));
+            Phase { positions, weight, offset, step: shape.stride }
+        })
+        .collect()
+}
+
+fn depthwise_forward(shape: &ConvShape) -> depthwise::Phase {
+    let taps = |axis: usize| depthwise::Taps {
+        step: shape.stride[axis],
+        first: -(shape.padding[axis] as isize),
+        kernel: (0..shape.kernel_size[axis]).collect(),
+    };
+    depthwise::Phase {
+        grid: shape.out_size(),
+        rows: taps(0),
+        columns: taps(1),
+        offset: [0, 0],
+        step: [1, 1],
+    }
+}
+
+/// As [`transposed_phases`].
+fn depthwise_transposed(shape: &ConvShape) -> Vec<depthwise::Phase> {
+    let taps = |axis: usize, offset: usize| {
+        let mut taps = transposed_taps(shape, axis, offset);
+        taps.reverse();
+        depthwise::Taps {
+            step: 1,
+            first: taps.first().map_or(0, |tap| tap.1),
+            kernel: taps.iter().map(|tap| tap.0).collect(),
+        }
+    };
+    phase_offsets(shape)
+        .map(|offset| depthwise::Phase {
+            grid: phase_grid(shape, offset),
+            rows: taps(0, offset[0]),
+            columns: taps(1, offset[1]),
+            offset,
+            step: shape.stride,
+        })
+        .collect()
+}
+
+/// The first input pixel of each phase.
+fn phase_offsets(shape: &ConvShape) -> impl Iterator<Item = [usize; 2]> {
+    let [rows, columns] = [0, 1].map(|axis| shape.stride[axis].min(shape.in_size[axis]));
+    (0..rows).flat_map(move |y| (0..columns).map(move |x| [y, x]))
+}
+
+/// Rows and columns of input pixels in a phase.
+fn phase_grid(shape: &ConvShape, offset: [usize; 2]) -> [usize; 2] {
+    [0, 1].map(|axis| (shape.in_size[axis] - offset[axis]).div_ceil(shape.stride[axis]))
+}
+
+/// Along one axis, the kernel indices k that reach input pixels offset + i · stride, each with d:
+/// the output pixel is i + d.
+fn transposed_taps(shape: &ConvShape, axis: usize, offset: usize) -> Vec<(usize, isize)> {
+    let (stride, padding) = (shape.stride[axis] as isize, shape.padding[axis] as isize);
+    (0..shape.kernel_size[axis])
+        .map(|k| (k, offset as isize + padding - k as isize))
+        .filter(|(_, distance)| distance % stride == 0)
+        .map(|(k, distance)| (k, distance / stride))
+        .collect()
+}
+
+/// Input and output channels of a group.
+fn group_channels(shape: &ConvShape) -> [usize; 2] {
+    [shape.in_channels / shape.groups, shape.out_channels / shape.groups]
+}
+
+fn group_weight<'a>(shape: &ConvShape, weight: &'a [f32], group: usize) -> &'a [f32] {
+    let len = shape.weight_len() / shape.groups;
+    &weight[group * len..][..len]
+}
+
+fn source(x: &[f32], size: [usize; 2], channels: usize, group: usize, depth: usize) -> Source<'_> {
+    let data = x.get(group * depth..).unwrap_or(&[]);
+    Source { data, size, pixel_stride: channels, depth }
+}
+
+fn forward_positions(shape: &ConvShape) -> Positions {
+    let [top, left, ..] = shape.padding.map(|padding| padding as isize);
+    let taps = (0..shape.num_taps()).map(|tap| {
+        let [kh, kw] = [tap / shape.kernel_size[1], tap % shape.kernel_size[1]];
+        [kh as isize - top, kw as isize - left]
+    });
+    Positions { grid: shape.out_size(), step: shape.stride, taps: taps.collect() }
+}
+
+/// Whether a row of the kernel is read as one tap: with few input channels a tap of its own would
+/// be too short.
+fn folds_kernel_width(shape: &ConvShape) -> bool {
+    shape.groups == 1 && shape.in_channels <= 4 && shape.kernel_size[1] > 1
+}
+
+/// The input with its border of zeros.
+fn padded(shape: &ConvShape, x: &[f32]) -> Scratch {
+    use rayon::prelude::*;
+    let [top, left, ..] = shape.padding;
+    let [height, width] = padded_size(shape);
+    let row = width * shape.in_channels;
+    let mut padded = Scratch::new(shape.batch * height * row);
+    let in_row = shape.in_size[1] * shape.in_channels;
+    padded.par_chunks_mut(row.max(1)).enumerate().for_each(|(idx, target)| {
+        target.fill(0.0);
+        let y = (idx % height).wrapping_sub(top);
+        if y < shape.in_size[0] {
+            let source = &x[(idx / height * shape.in_size[0] + y) * in_row..][..in_row];
+            target[left * shape.in_channels..][..in_row].copy_from_slice(source);
+        }
+    });
+    padded
+}
+
+fn padded_size(shape: &ConvShape) -> [usize; 2] {
+    let [top, left, bottom, right] = shape.padding;
+    [shape.in_size[0] + top + bottom, shape.in_size[1] + left + right]
+}
+
+/// The padded input with one tap for each row of the kernel. The weights' order stays the same.
+fn folded<'a>(shape: &ConvShape, padded: &'a [f32]) -> (Source<'a>, Positions) {
+    let source = Source {
+        data: padded,
+        size: padded_size(shape),
+        pixel_stride: shape.in_channels,
+        depth: shape.kernel_size[1] * shape.in_channels,
+    };
+    let taps = (0..shape.kernel_size[0]).map(|kh| [kh as isize, 0]).collect();
+    (source, Positions { grid: shape.out_size(), step: shape.stride, taps })
+}

@@ -1,0 +1,462 @@
+//! Gradient of the weights: a register tile of input channels × output channels sums outer products
+//! over pixels.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::pack::{Block, blocks};
+use super::source::{Positions, Source};
+use crate::cpu::scratch::{Scratch, Shared};
+use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
+
+/// Positions that are summed before the sums leave the registers.
+const POSITIONS: usize = 128;
+
+/// The gradient of the output, and which of its channels.
+#[derive(Clone, Copy)]
+pub(super) struct GradOut<'a> {
+    /// From the first channel of the first pixel that is read on.
+    pub data: &'a [f32],
+    pub pixel_stride: usize,
+    pub channels: usize,
+}
+
+/// Sums as \[chunk\]\[block\]\[tap\]\[depth\]\[lane\].
+struct Sums {
+    blocks: Vec<Block>,
+    /// Start of each block in a chunk.
+    offsets: Vec<usize>,
+    taps: usize,
+    depth: usize,
+    width: usize,
+}
+
+/// A piece of work.
+struct Piece {
+    chunk: usize,
+    positions: Range<usize>,
+    blocks: Range<usize>,
+    depths: Range<usize>,
+}
+
+/// Writes the gradient as \[channel\]\[`index(depth, tap)`\]. Where there are more than 64 depths,
+/// the index has to be depth · taps + tap.
+pub(super) fn run(
+    set: InstructionSet,
+    source: &Source<'_>,
+    positions: &Positions,
+    batch: usize,
+    grad_out: &GradOut<'_>,
+    index: impl Fn(usize, usize) -> usize + Sync,
+    grad_weight: &mut [f32],
+) {
+    let sums = Sums::new(grad_out.channels, positions.taps.len(), source.depth, simd::width(set));
+    let (num_chunks, pieces) = pieces(&sums, batch * positions.per_image());
+    let mut data = Scratch::new(num_chunks * sums.len());
+    let mut zeros = Scratch::new(source.depth);
+    zeros.fill(0.0);
+    // A power of two apart, few of a tile's inputs fit into the first cache together.
+    let scattered = sums.taps == 1 && source.pixel_stride.is_multiple_of(256);
+    let shared = Shared(data.as_mut_ptr());
+    pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, piece| {
+        let data = shared.get().wrapping_add(piece.chunk * sums.len());
+        sums.clear(piece, data);
+        for start in piece.positions.clone().step_by(POSITIONS) {
+            let len = POSITIONS.min(piece.positions.end - start);
+            positions.addresses(source, &zeros, start, len, len, table);
+            let packed = pack(set, grad_out, &sums, piece, start..start + len);
+            let _inputs = scattered.then(|| pack_inputs(table, &piece.depths));
+            // SAFETY: `table` holds, for each tap, an address of `depth` values for each position,
+            // `packed` the gradients of the piece's blocks at these positions; `data` is a chunk of
+            // sums, of which no other piece has these blocks with these depths. `set` comes from
+            // `InstructionSet::current`.
+            unsafe { add_positions(set, &sums, piece, table, &packed, len, data) };
+        }
+    });
+    sums.combine(&data, num_chunks, index, grad_weight);
+}
+
+impl Sums {
+    fn new(channels: usize, taps: usize, depth: usize, width: usize) -> Self {
+        let blocks = blocks(channels, width);
+        let mut offsets = vec![0];
+        for block in &blocks {
+            offsets.push(offsets[offsets.len() - 1] + taps * depth * block.vectors * width);
+        }
+        Self { blocks, offsets, taps, depth, width }
+    }
+
+    /// Of a chunk.
+    fn len(&self) -> usize {
+        self.offsets[self.blocks.len()]
+    }
+
+    fn lanes(&self, block: usize) -> usize {
+        self.blocks[block].vectors * self.width
+    }
+
+    /// Sets the sums of a piece to zero.
+    fn clear(&self, piece: &Piece, data: *mut f32) {
+        for block in piece.blocks.clone() {
+            let lanes = self.lanes(block);
+            for tap in 0..self.taps {
+                let start = self.offsets[block] + (tap * self.depth + piece.depths.start) * lanes;
+                // SAFETY: the range lies within the chunk's block, and is this piece's own.
+                unsafe {
+                    std::slice::from_raw_parts_mut(data.add(start), piece.depths.len() * lanes)
+                        .fill(0.0);
+                }
+            }
+        }
+    }
+
+    /// Adds up the chunks in their order and writes the gradient.
+    fn combine(
+        &self,
+        data: &[f32],
+        num_chunks: usize,
+        index: impl Fn(usize, usize) -> usize + Sync,
+        grad_weight: &mut [f32],
+    ) {
+        let row = self.taps * self.depth;
+        let channels: usize = self.blocks.iter().map(|block| block.channels).sum();
+        assert_eq!(grad_weight.len(), channels * row);
+        // Depths at a time: what they have to write is one stretch for each channel.
+        let depths_len = if self.depth > 64 { 16 } else { self.depth };
+        let parts = self.depth.div_ceil(depths_len);
+        let out = Shared(grad_weight.as_mut_ptr());
+        (0..self.blocks.len() * parts).into_par_iter().for_each(|piece| {
+            let block_idx = piece / parts;
+            let first = piece % parts * depths_len;
+            let depths = first..self.depth.min(first + depths_len);
+            let stretch = self.taps * depths.len();
+            let sums = self.transposed(data, num_chunks, block_idx, depths, &index);
+            let channel = self.blocks[block_idx].channel;
+            for (lane, sums) in sums.chunks_exact(stretch).enumerate() {
+                let start = (channel + lane) * row + first * self.taps;
+                // SAFETY: the stretch is within the channel's row, and this piece's own.
+                unsafe {
+                    std::slice::from_raw_parts_mut(out.get().add(start), stretch)
+                        .copy_from_slice(sums);
+                }
+            }
+        });
+    }
+
+    /// The total of some depths of a block as \[channel\]\[index\].
+    fn transposed(
+        &self,
+        data: &[f32],
+        num_chunks: usize,
+        block_idx: usize,
+        depths: Range<usize>,
+        index: impl Fn(usize, usize) -> usize,
+    ) -> Scratch {
+        let (block, lanes) = (self.blocks[block_idx], self.lanes(block_idx));
+        let stretch = self.taps * depths.len();
+        let mut transposed = Scratch::new(block.channels * stretch);
+        for depth in depths.clone() {
+            for tap in 0..self.taps {
+                let start = self.offsets[block_idx] + (tap * self.depth + depth) * lanes;
+                let mut sum = [0.0f32; 48];
+                for chunk in 0..num_chunks {
+                    let part = &data[chunk * self.len() + start..][..lanes];
+                    for (sum, part) in sum.iter_mut().zip(part) {
+                        *sum += part;
+                    }
+                }
+                let idx = index(depth, tap) - depths.start * self.taps;
+                for (lane, sum) in sum[..block.channels].iter().enumerate() {
+                    transposed[lane * stretch + idx] = *sum;
+                }
+            }
+        }
+        transposed
+    }
+}
+
+/// Cuts the work into blocks × depths whose sums stay in the second cache, and, where these are
+/// few, the positions into chunks. The cut depends on nothing but the shape.
+fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
+    const CACHE_FLOATS: usize = 72 * 1024;
+    const WANTED: usize = 32;
+    // Many channels at a time where there is one tap: the gradients are read once for each part of
+    // the depth, the inputs once for each group of channels.
+    let lanes = if sums.taps == 1 { 256 } else { 128 };
+    let blocks_len = (lanes / (2 * sums.width)).min(sums.blocks.len()).max(1);
+    let fit = CACHE_FLOATS / (sums.taps * blocks_len * 2 * sums.width);
+    let parts = sums.depth.div_ceil(fit.max(1)).max(1);
+    // Whole register tiles of 8, 12 or 14 rows.
+    let multiple = if sums.depth % 12 == 0 {
+        12
+    } else if sums.depth % 14 == 0 {
+        14
+    } else {
+        8
+    };
+    let depths_len = sums.depth.div_ceil(parts).next_multiple_of(multiple);
+    let tiles = sums.blocks.len().div_ceil(blocks_len) * sums.depth.div_ceil(depths_len.max(1));
+    let num_chunks = WANTED.div_ceil(tiles.max(1)).min(positions.div_ceil(2 * POSITIONS)).max(1);
+    let chunk_len = positions.div_ceil(num_chunks).next_multiple_of(POSITIONS);
+    let mut pieces = Vec::new();
+    for chunk in 0..num_chunks {
+        for block in (0..sums.blocks.len()).step_by(blocks_len) {
+            for depth in (0..sums.depth).step_by(depths_len.max(1)) {
+                pieces.push(Piece {
+                    chunk,
+                    positions: positions.min(chunk * chunk_len)
+                        ..positions.min((chunk + 1) * chunk_len),
+                    blocks: block..sums.blocks.len().min(block + blocks_len),
+                    depths: depth..sums.depth.min(depth + depths_len),
+                });
+            }
+        }
+    }
+    (num_chunks, pieces)
+}
+
+/// The output gradients of a piece's blocks as \[block\]\[position\]\[lane\].
+fn pack(
+    set: InstructionSet,
+    grad_out: &GradOut<'_>,
+    sums: &Sums,
+    piece: &Piece,
+    positions: Range<usize>,
+) -> Scratch {
+    let lanes: usize = piece.blocks.clone().map(|block| sums.lanes(block)).sum();
+    let mut packed = Scratch::new(lanes * positions.len());
+    let blocks = &sums.blocks[piece.blocks.clone()];
+    let (first, len) = (positions.start, positions.len());
+    assert!(blocks.iter().all(|block| block.channel + block.channels <= grad_out.channels));
+    assert!(first * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
+    assert!((positions.end - 1) * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
+    // SAFETY: the gradients from `first` on are there for each position, with the channels of all
+    // blocks; the buffer holds whole vectors for each of them. `set` comes from
+    // `InstructionSet::current`.
+    unsafe {
+        let source = grad_out.data[first * grad_out.pixel_stride..].as_ptr();
+        pack_on(set, source, grad_out.pixel_stride, blocks, len, packed.as_mut_ptr());
+    }
+    packed
+}
+
+for_each_instruction_set! {
+    fn pack_on = pack_positions(
+        source: *const f32,
+        pixel_stride: usize,
+        blocks: &[Block],
+        len: usize,
+        target: *mut f32,
+    )
+}
+
+/// Position by position, so that the gradients are read in the order of memory.
+#[inline(always)]
+unsafe fn pack_positions<S: Simd>(
+    source: *const f32,
+    pixel_stride: usize,
+    blocks: &[Block],
+    len: usize,
+    target: *mut f32,
+) {
+    const AHEAD: usize = 16;
+    for position in 0..len {
+        let mut start = 0;
+        for block in blocks {
+            // SAFETY: the caller's.
+            unsafe {
+                let source = source.add(position * pixel_stride + block.channel);
+                let target = target.add(start + position * block.vectors * S::WIDTH);
+                for v in 0..block.vectors {
+                    let lanes = S::WIDTH.min(block.channels - v * S::WIDTH);
+                    let source = source.add(v * S::WIDTH);
+                    S::prefetch(source.wrapping_add(AHEAD * pixel_stride));
+                    let value = if lanes == S::WIDTH {
+                        S::load(source)
+                    } else {
+                        S::load_first(source, lanes)
+                    };
+                    S::store(target.add(v * S::WIDTH), value);
+                }
+            }
+            start += len * block.vectors * S::WIDTH;
+        }
+    }
+}
+
+/// The inputs of a piece's depths, position by position, and their addresses less the first depth.
+fn pack_inputs(table: &mut [*const f32], depths: &Range<usize>) -> Scratch {
+    const LINE: usize = 16;
+    // An odd number of cache lines.
+    let pitch = (depths.len().div_ceil(LINE) | 1) * LINE;
+    let mut packed = Scratch::new(pitch * table.len());
+    for (address, target) in table.iter_mut().zip(packed.chunks_exact_mut(pitch)) {
+        // SAFETY: the address is good for all depths.
+        let source = unsafe { std::slice::from_raw_parts(address.add(depths.start), depths.len()) };
+        target[..depths.len()].copy_from_slice(source);
+        *address = target.as_ptr().wrapping_sub(depths.start);
+    }
+    packed
+}
+
+/// Adds the products of `len` positions to the sums of a piece.
+unsafe fn add_positions(
+    set: InstructionSet,
+    sums: &Sums,
+    piece: &Piece,
+    table: &[*const f32],
+    packed: &[f32],
+    len: usize,
+    data: *mut f32,
+) {
+    for tap in 0..sums.taps {
+        let rows = table[tap * len..][..len].as_ptr();
+        let mut depth = piece.depths.start;
+        while depth < piece.depths.end {
+            let num_rows = tile_rows(piece.depths.end - depth);
+            let mut start = 0;
+            for block in piece.blocks.clone() {
+                let lanes = sums.lanes(block);
+                let sum = sums.offsets[block] + (tap * sums.depth + depth) * lanes;
+                // SAFETY: the caller's.
+                unsafe {
+                    tile_on(
+                        set,
+                        sums.blocks[block].vectors,
+                        num_rows,
+                        rows,
+                        depth,
+                        len,
+                        packed[start..].as_ptr(),
+                        data.add(sum),
+                    );
+                }
+                start += lanes * len;
+            }
+            depth += num_rows;
+        }
+    }
+}
+
+/// Rows of the next tile where `left` are left: tiles of one size if they fit.
+fn tile_rows(left: usize) -> usize {
+    match left {
+        left if left % 12 == 0 => 12,
+        left if left % 14 == 0 => 14,
+        left if left % 8 == 0 => 8,
+        14.. => 14,
+        12.. => 12,
+        8.. => 8,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
+for_each_instruction_set! {
+    fn tile_on = any_tile(
+        vectors: usize,
+        num_rows: usize,
+        rows: *const *const f32,
+        depth: usize,
+        len: usize,
+        grad: *const f32,
+        sums: *mut f32,
+    )
+}
+
+/// Adds, for `num_rows` depths from `depth` on and the lanes of a block, the products of `len`
+/// positions to `sums[row][lane]`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
+unsafe fn any_tile<S: Simd>(
+    vectors: usize,
+    num_rows: usize,
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    sums: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match vectors {
+            1 => rows_of::<S, 1>(num_rows, rows, depth, len, grad, sums),
+            2 => rows_of::<S, 2>(num_rows, rows, depth, len, grad, sums),
+            _ => rows_of::<S, 3>(num_rows, rows, depth, len, grad, sums),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_of<S: Simd, const VECTORS: usize>(
+    num_rows: usize,
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    sums: *mut f32,
+) {
+    // As many rows at a time as the registers hold.
+    let limit = S::ROWS[VECTORS - 1];
+    let mut row = 0;
+    while row < num_rows {
+        let left = (num_rows - row).min(limit);
+        // SAFETY: the caller's.
+        unsafe {
+            let (depth, sums) = (depth + row, sums.add(row * VECTORS * S::WIDTH));
+            row += match left {
+                14.. if limit >= 14 => tile::<S, 14, VECTORS>(rows, depth, len, grad, sums),
+                12.. if limit >= 12 => tile::<S, 12, VECTORS>(rows, depth, len, grad, sums),
+                8.. if limit >= 8 => tile::<S, 8, VECTORS>(rows, depth, len, grad, sums),
+                6.. if limit == 6 => tile::<S, 6, VECTORS>(rows, depth, len, grad, sums),
+                4.. if limit >= 4 => tile::<S, 4, VECTORS>(rows, depth, len, grad, sums),
+                2.. => tile::<S, 2, VECTORS>(rows, depth, len, grad, sums),
+                _ => tile::<S, 1, VECTORS>(rows, depth, len, grad, sums),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    target: *mut f32,
+) -> usize {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                sums[r][v] = S::load(target.add((r * VECTORS + v) * S::WIDTH));
+            }
+        }
+        let mut grad = grad;
+        let mut position = 0;
+        while position < len {
+            let mut lanes = [S::splat(0.0); VECTORS];
+            for v in 0..VECTORS {
+                lanes[v] = S::load(grad.add(v * S::WIDTH));
+            }
+            grad = grad.add(VECTORS * S::WIDTH);
+            let values = (*rows.add(position)).wrapping_add(depth);
+            for r in 0..ROWS {
+                let value = S::splat(*values.add(r));
+                for v in 0..VECTORS {
+                    sums[r][v] = S::fma(value, lanes[v], sums[r][v]);
+                }
+            }
+            position += 1;
+        }
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                S::store(target.add((r * VECTORS + v) * S::WIDTH), sums[r][v]);
+            }
+        }
+    }
+    ROWS
+}

@@ -1,0 +1,32 @@
+//! Convolution, normalisation and pooling on the CPU, on plain slices.
+//!
+//! Feature maps are NHWC: `[batch, height, width, channels]`, contiguous, `f32`. Every output is
+//! overwritten as a whole. Work runs on rayon's current pool, and no result depends on the number
+//! of its threads: where sums are taken in parts, the parts are a function of the shape alone and
+//! are combined in order.
+//!
+//! Slices of wrong length are a caller's mistake and end in a panic at the door.
+
+#![allow(unsafe_code, reason = "vector instructions and tiles that threads share")]
+
+mod conv;
+pub(crate) mod heap;
+mod norm;
+mod peak;
+mod pool;
+mod scale;
+mod scratch;
+mod shape;
+mod simd;
+
+pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
+pub use heap::take_peak_bytes;
+pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
+pub use peak::multiply_adds;
+pub use pool::{max_pool_backward, max_pool_forward};
+pub use scale::{
+    channel_scale_backward, channel_scale_forward, global_avg_pool_backward,
+    global_avg_pool_forward,
+};
+pub use shape::{Activation, ConvShape, Epilogue, Norm, PoolShape};
+pub use simd::{InstructionSet, with_instruction_set};

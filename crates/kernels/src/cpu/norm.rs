@@ -1,0 +1,365 @@
+//! Normalisation over channels, fused with a residual sum and an activation.
+
+mod rows;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use self::rows::{Activate, Backward, Forward, Statistics};
+use super::scratch::Scratch;
+use super::simd::{self, InstructionSet};
+use super::{Activation, Norm};
+
+/// Normalises with the statistics of the batch: act((x - mean) / sqrt(var + eps) · gamma + beta
+/// \[+ residual\]), and writes mean and biased variance.
+///
+/// The variance is summed about a pixel of each chunk and combined in `f64` (Chan, Golub and
+/// LeVeque, "Algorithms for Computing the Sample Variance", 1983), so that a large mean does not
+/// drown it.
+///
+/// # Shapes
+///
+/// `x`, `residual` and `out` `[pixels, channels]` (NHWC), all else `[channels]`.
+pub fn batch_norm_forward(
+    norm: &Norm<'_>,
+    x: &[f32],
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+    mean: &mut [f32],
+    var: &mut [f32],
+) {
+    check(norm, mean, var, x);
+    batch_statistics(x, mean, var);
+    affine_forward(norm, mean, var, x, residual, out);
+}
+
+/// Gradients of [`batch_norm_forward`].
+///
+/// `out`, what the forward wrote, is needed only where a residual was added before the activation;
+/// SiLU with a residual does not occur.
+///
+/// # Shapes
+///
+/// `x`, `out`, `grad_out`, `grad_x` and `grad_residual` `[pixels, channels]`, all else
+/// `[channels]`.
+#[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
+pub fn batch_norm_backward(
+    norm: &Norm<'_>,
+    x: &[f32],
+    mean: &[f32],
+    var: &[f32],
+    out: Option<&[f32]>,
+    grad_out: &[f32],
+    grad_x: &mut [f32],
+    grad_residual: Option<&mut [f32]>,
+    grad_gamma: &mut [f32],
+    grad_beta: &mut [f32],
+) {
+    check(norm, mean, var, x);
+    assert!(x.len() == grad_out.len() && x.len() == grad_x.len());
+    if x.is_empty() {
+        grad_gamma.fill(0.0);
+        grad_beta.fill(0.0);
+        return;
+    }
+    let plan = Plan::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let activate = activate(norm, out);
+    match grad_residual {
+        // The gradient of the sum is written once and read in the second pass.
+        Some(grad_residual) => {
+            assert_eq!(x.len(), grad_residual.len());
+            let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
+            gradient_sums(&plan, &pass, Some(grad_residual), None, grad_gamma, grad_beta);
+            let coefficients = coefficients.about_batch(norm, var, grad_gamma, grad_beta, x.len());
+            let activate = Activate::None;
+            let grad_out = &*grad_residual;
+            let pass = Backward { activate, x, out: None, grad_out, coefficients: &coefficients };
+            input_gradient(&plan, &pass, grad_x);
+        }
+        None => {
+            let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
+            gradient_sums(&plan, &pass, None, None, grad_gamma, grad_beta);
+            let coefficients = coefficients.about_batch(norm, var, grad_gamma, grad_beta, x.len());
+            input_gradient(&plan, &Backward { coefficients: &coefficients, ..pass }, grad_x);
+        }
+    }
+}
+
+/// Normalises with the given statistics.
+///
+/// # Shapes
+///
+/// Those of [`batch_norm_forward`].
+pub fn affine_forward(
+    norm: &Norm<'_>,
+    mean: &[f32],
+    var: &[f32],
+    x: &[f32],
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    check(norm, mean, var, x);
+    assert_eq!(x.len(), out.len());
+    assert!(residual.is_none_or(|residual| residual.len() == x.len()));
+    if x.is_empty() {
+        return;
+    }
+    let plan = Plan::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let (len, channels) = (plan.chunk * plan.channels, plan.channels);
+    let stream = simd::streams(out, channels);
+    out.par_chunks_mut(len).zip(x.par_chunks(len)).enumerate().for_each(|(chunk, (out, x))| {
+        let residual = residual.map(|residual| &residual[chunk * len..][..x.len()]);
+        let coefficients = &coefficients;
+        let activation = norm.activation;
+        Forward { activation, channels, x, residual, coefficients, stream }.run(plan.set, out);
+    });
+}
+
+/// Gradients of [`affine_forward`]: the statistics are constants.
+///
+/// # Shapes
+///
+/// Those of [`batch_norm_backward`].
+#[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
+pub fn affine_backward(
+    norm: &Norm<'_>,
+    mean: &[f32],
+    var: &[f32],
+    x: &[f32],
+    out: Option<&[f32]>,
+    grad_out: &[f32],
+    grad_x: &mut [f32],
+    grad_residual: Option<&mut [f32]>,
+    grad_gamma: &mut [f32],
+    grad_beta: &mut [f32],
+) {
+    check(norm, mean, var, x);
+    assert!(x.len() == grad_out.len() && x.len() == grad_x.len());
+    assert!(grad_residual.as_ref().is_none_or(|grad| grad.len() == x.len()));
+    if x.is_empty() {
+        grad_gamma.fill(0.0);
+        grad_beta.fill(0.0);
+        return;
+    }
+    let plan = Plan::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let activate = activate(norm, out);
+    let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
+    gradient_sums(&plan, &pass, grad_residual, Some(grad_x), grad_gamma, grad_beta);
+}
+
+fn check(norm: &Norm<'_>, mean: &[f32], var: &[f32], x: &[f32]) {
+    let channels = norm.gamma.len();
+    assert!(channels > 0 && x.len().is_multiple_of(channels), "{} of {channels}", x.len());
+    assert!([norm.beta.len(), mean.len(), var.len()] == [channels; 3]);
+}
+
+fn activate(norm: &Norm<'_>, out: Option<&[f32]>) -> Activate {
+    match (norm.activation, out) {
+        (Activation::None, _) => Activate::None,
+        (Activation::Relu, None) => Activate::Relu,
+        (Activation::Relu, Some(_)) => Activate::ReluOfOut,
+        (Activation::Silu, _) => Activate::Silu,
+    }
+}
+
+/// How the pixels are cut: a function of the shape alone.
+struct Plan {
+    set: InstructionSet,
+    width: usize,
+    channels: usize,
+    pixels: usize,
+    /// Pixels of a chunk.
+    chunk: usize,
+}
+
+impl Plan {
+    fn new(len: usize, channels: usize) -> Self {
+        const CHUNK_FLOATS: usize = 32 * 1024;
+        let set = InstructionSet::current();
+        // Few enough for a sum in `f32`.
+        let chunk = (CHUNK_FLOATS / channels).clamp(32, 256);
+        Self { set, width: simd::width(set), channels, pixels: len / channels, chunk }
+    }
+
+    fn num_chunks(&self) -> usize {
+        self.pixels.div_ceil(self.chunk)
+    }
+
+    fn pixels_of(&self, chunk: usize) -> Range<usize> {
+        chunk * self.chunk..self.pixels.min((chunk + 1) * self.chunk)
+    }
+
+    fn padded(&self) -> usize {
+        self.channels.next_multiple_of(self.width)
+    }
+
+    /// Two sums for each channel, of each chunk as \[chunk\]\[sum\]\[padded channel\].
+    fn chunk_sums(&self, f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) -> Scratch {
+        let mut sums = Scratch::new(self.num_chunks() * 2 * self.padded());
+        sums.par_chunks_mut(2 * self.padded()).with_max_len(4).enumerate().for_each(
+            |(chunk, sums)| {
+                sums.fill(0.0);
+                let (first, second) = sums.split_at_mut(self.padded());
+                f(chunk, first, second);
+            },
+        );
+        sums
+    }
+
+    /// Calls `f(first channel, target, second target)` for a few channels at a time.
+    fn for_channels(
+        &self,
+        a: &mut [f32],
+        b: &mut [f32],
+        f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
+    ) {
+        const CHANNELS: usize = 64;
+        a.par_chunks_mut(CHANNELS)
+            .zip(b.par_chunks_mut(CHANNELS))
+            .enumerate()
+            .for_each(|(idx, (a, b))| f(idx * CHANNELS, a, b));
+    }
+}
+
+/// Mean and biased variance of each channel.
+fn batch_statistics(x: &[f32], mean: &mut [f32], var: &mut [f32]) {
+    if x.is_empty() {
+        mean.fill(0.0);
+        var.fill(0.0);
+        return;
+    }
+    let plan = Plan::new(x.len(), mean.len());
+    let channels = plan.channels;
+    let sums = plan.chunk_sums(|chunk, sum, squares| {
+        let pixels = plan.pixels_of(chunk);
+        let x = &x[pixels.start * channels..pixels.end * channels];
+        Statistics { channels, x }.run(plan.set, sum, squares);
+    });
+    plan.for_channels(mean, var, |first, mean, var| {
+        for (idx, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
+            let channel = first + idx;
+            // Pixels, mean and sum of squares about the mean of each chunk.
+            let parts = (0..plan.num_chunks()).map(|chunk| {
+                let pixels = plan.pixels_of(chunk);
+                let count = pixels.len() as f64;
+                let sums = &sums[chunk * 2 * plan.padded()..];
+                let sum = f64::from(sums[channel]);
+                let origin = f64::from(x[pixels.start * channels + channel]);
+                let squares = f64::from(sums[plan.padded() + channel]) - sum * sum / count;
+                (count, origin + sum / count, squares.max(0.0))
+            });
+            let total = parts.clone().map(|(count, mean, _)| count * mean).sum::<f64>();
+            let average = total / plan.pixels as f64;
+            let squares =
+                parts.map(|(count, mean, squares)| squares + count * (mean - average).powi(2));
+            *mean = average as f32;
+            *var = (squares.sum::<f64>() / plan.pixels as f64) as f32;
+        }
+    });
+}
+
+/// Gradients of gamma and beta, and on the way those of the sum and of the input.
+fn gradient_sums(
+    plan: &Plan,
+    pass: &Backward<'_>,
+    grad_sum: Option<&mut [f32]>,
+    grad_x: Option<&mut [f32]>,
+    grad_gamma: &mut [f32],
+    grad_beta: &mut [f32],
+) {
+    use super::scratch::Shared;
+    assert!(grad_gamma.len() == plan.channels && grad_beta.len() == plan.channels);
+    let grad_sum = grad_sum.map(|grad| Shared(grad.as_mut_ptr()));
+    let grad_x = grad_x.map(|grad| Shared(grad.as_mut_ptr()));
+    let sums = plan.chunk_sums(|chunk, sum, product| {
+        let pixels = plan.pixels_of(chunk);
+        let range = pixels.start * plan.channels..pixels.end * plan.channels;
+        let part = |grad: Shared<*mut f32>| {
+            // SAFETY: the slice is as long as `x`, and the range is this chunk's own.
+            unsafe { std::slice::from_raw_parts_mut(grad.get().add(range.start), range.len()) }
+        };
+        let (grad_sum, grad_x) = (grad_sum.map(part), grad_x.map(part));
+        pass.part(range).sums(plan.set, grad_sum, grad_x, sum, product);
+    });
+    let inverse = &pass.coefficients.inverse;
+    plan.for_channels(grad_gamma, grad_beta, |first, gamma, beta| {
+        for (idx, (gamma, beta)) in gamma.iter_mut().zip(beta).enumerate() {
+            let total = |offset: usize| -> f64 {
+                let parts = sums.chunks_exact(2 * plan.padded());
+                parts.map(|sums| f64::from(sums[offset + first + idx])).sum()
+            };
+            *beta = total(0) as f32;
+            *gamma = (total(plan.padded()) * f64::from(inverse[first + idx])) as f32;
+        }
+    });
+}
+
+/// The gradient of the input where the statistics are those of the batch.
+fn input_gradient(plan: &Plan, pass: &Backward<'_>, grad_x: &mut [f32]) {
+    let len = plan.chunk * plan.channels;
+    let stream = simd::streams(grad_x, plan.channels);
+    grad_x.par_chunks_mut(len).enumerate().for_each(|(chunk, grad_x)| {
+        pass.part(chunk * len..chunk * len + grad_x.len()).input(plan.set, grad_x, stream);
+    });
+}
+
+/// One number for each channel, padded with zeros to whole vectors.
+#[derive(Clone)]
+pub(super) struct Coefficients {
+    channels: usize,
+    mean: Vec<f32>,
+    /// 1 / sqrt(var + eps).
+    inverse: Vec<f32>,
+    /// gamma / sqrt(var + eps).
+    scale: Vec<f32>,
+    beta: Vec<f32>,
+    /// What is added to the gradient of the input: constant + slope · (x - mean).
+    constant: Vec<f32>,
+    slope: Vec<f32>,
+}
+
+impl Coefficients {
+    fn new(norm: &Norm<'_>, mean: &[f32], var: &[f32], width: usize) -> Self {
+        let channels = mean.len();
+        let padded = |f: &dyn Fn(usize) -> f32| {
+            let mut values: Vec<f32> = (0..channels).map(f).collect();
+            values.resize(channels.next_multiple_of(width), 0.0);
+            values
+        };
+        let inverse =
+            |c: usize| (1.0 / (f64::from(var[c]) + f64::from(norm.epsilon)).sqrt()) as f32;
+        Self {
+            channels,
+            mean: padded(&|c| mean[c]),
+            inverse: padded(&inverse),
+            scale: padded(&|c| norm.gamma[c] * inverse(c)),
+            beta: padded(&|c| norm.beta[c]),
+            constant: padded(&|_| 0.0),
+            slope: padded(&|_| 0.0),
+        }
+    }
+
+    /// With the gradient's share that goes through the mean and variance of the batch.
+    fn about_batch(
+        &self,
+        norm: &Norm<'_>,
+        var: &[f32],
+        grad_gamma: &[f32],
+        grad_beta: &[f32],
+        len: usize,
+    ) -> Self {
+        let mut of_batch = self.clone();
+        let pixels = (len / self.channels) as f64;
+        for c in 0..self.channels {
+            let inverse = 1.0 / (f64::from(var[c]) + f64::from(norm.epsilon)).sqrt();
+            let share = -f64::from(norm.gamma[c]) * inverse / pixels;
+            of_batch.constant[c] = (share * f64::from(grad_beta[c])) as f32;
+            of_batch.slope[c] = (share * inverse * f64::from(grad_gamma[c])) as f32;
+        }
+        of_batch
+    }
+}

@@ -1,0 +1,231 @@
+use dermx_kernels::cpu::{
+    Activation, ConvShape, Epilogue, conv_backward_input, conv_backward_weight, conv_forward,
+};
+
+use super::random::Random;
+use super::{assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads};
+
+/// Visits (output index, input index, weight index) of every product of the convolution.
+fn for_products(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {
+    let [out_height, out_width] = shape.out_size();
+    let [kernel_height, kernel_width] = shape.kernel_size;
+    let group_in = shape.in_channels / shape.groups;
+    let group_out = shape.out_channels / shape.groups;
+    for out_pixel in 0..shape.batch * out_height * out_width {
+        let (image, y, x) = (
+            out_pixel / (out_height * out_width),
+            out_pixel / out_width % out_height,
+            out_pixel % out_width,
+        );
+        for (kh, kw) in (0..kernel_height).flat_map(|kh| (0..kernel_width).map(move |kw| (kh, kw)))
+        {
+            let in_y = (y * shape.stride[0] + kh).wrapping_sub(shape.padding[0]);
+            let in_x = (x * shape.stride[1] + kw).wrapping_sub(shape.padding[1]);
+            if in_y >= shape.in_size[0] || in_x >= shape.in_size[1] {
+                continue;
+            }
+            let in_pixel = (image * shape.in_size[0] + in_y) * shape.in_size[1] + in_x;
+            for co in 0..shape.out_channels {
+                for ci in 0..group_in {
+                    visit(
+                        out_pixel * shape.out_channels + co,
+                        in_pixel * shape.in_channels + co / group_out * group_in + ci,
+                        ((co * group_in + ci) * kernel_height + kh) * kernel_width + kw,
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn expected_forward(
+    shape: &ConvShape,
+    x: &[f32],
+    weight: &[f32],
+    epilogue: &Epilogue<'_>,
+) -> Vec<f64> {
+    let mut out = vec![0.0; shape.out_len()];
+    for_products(shape, |o, i, w| out[o] += f64::from(x[i]) * f64::from(weight[w]));
+    for (idx, value) in out.iter_mut().enumerate() {
+        let c = idx % shape.out_channels;
+        let at = |slice: Option<&[f32]>, idx: usize, default: f64| {
+            slice.map_or(default, |slice| f64::from(slice[idx]))
+        };
+        let z = *value * at(epilogue.scale, c, 1.0)
+            + at(epilogue.shift, c, 0.0)
+            + at(epilogue.residual, idx, 0.0);
+        *value = match epilogue.activation {
+            Activation::None => z,
+            Activation::Relu => z.max(0.0),
+            Activation::Silu => z / (1.0 + (-z).exp()),
+        };
+    }
+    out
+}
+
+fn random_shape(random: &mut Random) -> ConvShape {
+    let channels = [1, 3, 7, 8, 16, 17, 24, 33, 48, 64, 70];
+    let kernel = random.pick(&[1, 1, 3, 3, 5, 7]);
+    let padding = || [0, 1, 2, kernel / 2, kernel / 2];
+    let [in_channels, out_channels] = [random.pick(&channels), random.pick(&channels)];
+    let in_size = [kernel + random.below(9), kernel + random.below(14)];
+    let stride = random.pick(&[1, 1, 2, 2, 3]);
+    let mut shape = ConvShape {
+        batch: 1 + random.below(3),
+        in_size,
+        in_channels,
+        out_channels,
+        kernel_size: [kernel, random.pick(&[kernel, kernel, kernel, 1, 2])],
+        stride: [stride, random.pick(&[stride, stride, stride, 1])],
+        padding: std::array::from_fn(|_| random.pick(&padding())),
+        groups: 1,
+    };
+    match random.below(4) {
+        0 | 1 => {
+            shape.groups = in_channels;
+            shape.out_channels = in_channels;
+        }
+        2 if random.below(2) == 0 => {
+            shape.groups = 2;
+            shape.in_channels *= 2;
+            shape.out_channels *= 2;
+        }
+        _ => {}
+    }
+    shape
+}
+
+#[test]
+fn convolution_and_gradients_equal_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(1);
+        for _ in 0..300 {
+            let shape = random_shape(&mut random);
+            check(&shape, &mut random);
+        }
+    });
+}
+
+#[test]
+fn network_layers_equal_plain_loops() {
+    let shape = |in_size, channels: [usize; 2], kernel, stride, padding, groups| ConvShape {
+        batch: 2,
+        in_size,
+        in_channels: channels[0],
+        out_channels: channels[1],
+        kernel_size: [kernel; 2],
+        stride: [stride; 2],
+        padding: [padding; 4],
+        groups,
+    };
+    on_each_instruction_set(|| {
+        let mut random = Random(2);
+        for shape in [
+            shape([30, 40], [3, 64], 7, 2, 3, 1),
+            shape([31, 41], [3, 48], 3, 2, 1, 1),
+            shape([19, 25], [64, 64], 3, 1, 1, 1),
+            shape([19, 25], [64, 256], 1, 1, 0, 1),
+            shape([19, 25], [256, 128], 1, 2, 0, 1),
+            shape([19, 25], [96, 96], 3, 2, 1, 1),
+            shape([10, 13], [512, 48], 3, 1, 1, 1),
+            shape([10, 13], [272, 448], 1, 1, 0, 1),
+            shape([38, 50], [144, 144], 5, 2, 2, 144),
+            shape([10, 13], [336, 336], 5, 1, 2, 336),
+            shape([10, 13], [336, 336], 3, 1, 1, 336),
+            shape([1, 1], [1792, 7], 1, 1, 0, 1),
+        ] {
+            check(&shape, &mut random);
+        }
+    });
+}
+
+#[test]
+fn a_kernel_larger_than_the_image_gives_no_output() {
+    let shape = ConvShape {
+        batch: 1,
+        in_size: [2, 2],
+        in_channels: 3,
+        out_channels: 4,
+        kernel_size: [3, 3],
+        stride: [1, 1],
+        padding: [0; 4],
+        groups: 1,
+    };
+    let (x, weight) = (vec![1.0; shape.in_len()], vec![1.0; shape.weight_len()]);
+    conv_forward(&shape, &x, &weight, &Epilogue::default(), &mut []);
+    let mut grad_in = vec![f32::NAN; x.len()];
+    conv_backward_input(&shape, &weight, &[], &mut grad_in);
+    let mut grad_weight = vec![f32::NAN; weight.len()];
+    conv_backward_weight(&shape, &x, &[], &mut grad_weight);
+    assert!(grad_in.iter().chain(&grad_weight).all(|grad| *grad == 0.0));
+}
+
+fn check(shape: &ConvShape, random: &mut Random) {
+    let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
+    let grad_out = random.values(shape.out_len());
+    let [scale, shift] = [(); 2].map(|()| random.values(shape.out_channels));
+    let residual = random.values(shape.out_len());
+    let epilogue = Epilogue {
+        scale: random.pick(&[None, Some(&scale[..])]),
+        shift: random.pick(&[None, Some(&shift[..])]),
+        residual: random.pick(&[None, Some(&residual[..])]),
+        activation: random.pick(&[Activation::None, Activation::Relu, Activation::Silu]),
+    };
+
+    // Rounding errors of a sum of n products of numbers up to 1.
+    let tolerance = |products: usize| 1e-5 + 2e-6 * (products as f64).sqrt();
+    let taps = shape.kernel_size[0] * shape.kernel_size[1];
+    let mut out = vec![f32::NAN; shape.out_len()];
+    conv_forward(shape, &x, &weight, &epilogue, &mut out);
+    let expected = expected_forward(shape, &x, &weight, &epilogue);
+    assert_close(
+        &out,
+        &expected,
+        tolerance(taps * shape.in_channels / shape.groups),
+        &format!("output of {shape:?}"),
+    );
+
+    let mut grad_in = vec![f32::NAN; x.len()];
+    conv_backward_input(shape, &weight, &grad_out, &mut grad_in);
+    let mut expected = vec![0.0; x.len()];
+    for_products(shape, |o, i, w| {
+        expected[i] += f64::from(grad_out[o]) * f64::from(weight[w]);
+    });
+    assert_close(
+        &grad_in,
+        &expected,
+        tolerance(taps * shape.out_channels / shape.groups),
+        &format!("input gradient of {shape:?}"),
+    );
+
+    let mut grad_weight = vec![f32::NAN; weight.len()];
+    conv_backward_weight(shape, &x, &grad_out, &mut grad_weight);
+    let mut expected = vec![0.0; weight.len()];
+    for_products(shape, |o, i, w| expected[w] += f64::from(grad_out[o]) * f64::from(x[i]));
+    assert_close(
+        &grad_weight,
+        &expected,
+        tolerance(shape.out_len() / shape.out_channels),
+        &format!("weight gradient of {shape:?}"),
+    );
+}
+
+#[test]
+fn convolution_does_not_depend_on_the_number_of_threads() {
+    let mut random = Random(3);
+    for _ in 0..12 {
+        let mut shape = random_shape(&mut random);
+        shape.in_size = shape.in_size.map(|side| side + 12);
+        let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
+        let grad_out = random.values(shape.out_len());
+        same_bits_with_any_number_of_threads(|| {
+            let mut out = vec![0.0; shape.out_len()];
+            conv_forward(&shape, &x, &weight, &Epilogue::default(), &mut out);
+            let mut grad_in = vec![0.0; x.len()];
+            conv_backward_input(&shape, &weight, &grad_out, &mut grad_in);
+            let mut grad_weight = vec![0.0; weight.len()];
+            conv_backward_weight(&shape, &x, &grad_out, &mut grad_weight);
+            [out, grad_in, grad_weight].concat()
+        });
+    }
+}

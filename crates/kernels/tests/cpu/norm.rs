@@ -1,0 +1,259 @@
+use dermx_kernels::cpu::{
+    Activation, Norm, affine_backward, affine_forward, batch_norm_backward, batch_norm_forward,
+};
+
+use super::random::Random;
+use super::{assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads};
+
+const EPSILON: f32 = 1e-5;
+
+struct Case {
+    pixels: usize,
+    channels: usize,
+    activation: Activation,
+    x: Vec<f32>,
+    residual: Option<Vec<f32>>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+    mean: Vec<f32>,
+    var: Vec<f32>,
+    grad_out: Vec<f32>,
+}
+
+impl Case {
+    fn new(random: &mut Random, pixels: usize, channels: usize) -> Self {
+        let activation = random.pick(&[Activation::None, Activation::Relu, Activation::Silu]);
+        let with_residual = activation != Activation::Silu && random.below(2) == 0;
+        let len = pixels * channels;
+        Self {
+            pixels,
+            channels,
+            activation,
+            x: random.values(len).iter().map(|value| 3.0 * value + 0.5).collect(),
+            residual: with_residual.then(|| random.values(len)),
+            gamma: random.values(channels),
+            beta: random.values(channels),
+            mean: random.values(channels),
+            var: random.values(channels).iter().map(|value| value + 1.5).collect(),
+            grad_out: random.values(len),
+        }
+    }
+
+    fn norm(&self) -> Norm<'_> {
+        Norm { gamma: &self.gamma, beta: &self.beta, epsilon: EPSILON, activation: self.activation }
+    }
+
+    /// Mean and biased variance of each channel of `x`.
+    fn statistics(&self) -> (Vec<f64>, Vec<f64>) {
+        let channel = |c: usize| {
+            let values: Vec<f64> =
+                self.x[c..].iter().step_by(self.channels).map(|value| f64::from(*value)).collect();
+            let mean = values.iter().sum::<f64>() / self.pixels as f64;
+            let squares = values.iter().map(|value| (value - mean).powi(2));
+            (mean, squares.sum::<f64>() / self.pixels as f64)
+        };
+        (0..self.channels).map(channel).unzip()
+    }
+
+    fn running(&self) -> (Vec<f64>, Vec<f64>) {
+        let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
+        (wide(&self.mean), wide(&self.var))
+    }
+
+    fn expected_forward(&self, (mean, var): &(Vec<f64>, Vec<f64>)) -> Vec<f64> {
+        let value = |idx: usize| {
+            let z = self.normalised(idx, mean, var) * f64::from(self.gamma[idx % self.channels])
+                + f64::from(self.beta[idx % self.channels])
+                + self.residual.as_ref().map_or(0.0, |residual| f64::from(residual[idx]));
+            match self.activation {
+                Activation::None => z,
+                Activation::Relu => z.max(0.0),
+                Activation::Silu => z / (1.0 + (-z).exp()),
+            }
+        };
+        (0..self.x.len()).map(value).collect()
+    }
+
+    fn normalised(&self, idx: usize, mean: &[f64], var: &[f64]) -> f64 {
+        let c = idx % self.channels;
+        (f64::from(self.x[idx]) - mean[c]) / (var[c] + f64::from(EPSILON)).sqrt()
+    }
+
+    /// Gradients of x, residual, gamma and beta.
+    fn expected_backward(
+        &self,
+        (mean, var): &(Vec<f64>, Vec<f64>),
+        of_batch: bool,
+    ) -> [Vec<f64>; 4] {
+        let slope = |idx: usize| {
+            let z = self.normalised(idx, mean, var) * f64::from(self.gamma[idx % self.channels])
+                + f64::from(self.beta[idx % self.channels])
+                + self.residual.as_ref().map_or(0.0, |residual| f64::from(residual[idx]));
+            let sigmoid = 1.0 / (1.0 + (-z).exp());
+            match self.activation {
+                Activation::None => 1.0,
+                Activation::Relu => f64::from(u8::from(z > 0.0)),
+                Activation::Silu => sigmoid * (1.0 + z * (1.0 - sigmoid)),
+            }
+        };
+        let grad: Vec<f64> =
+            (0..self.x.len()).map(|idx| f64::from(self.grad_out[idx]) * slope(idx)).collect();
+        let (mut gamma, mut beta) = (vec![0.0; self.channels], vec![0.0; self.channels]);
+        for (idx, grad) in grad.iter().enumerate() {
+            gamma[idx % self.channels] += grad * self.normalised(idx, mean, var);
+            beta[idx % self.channels] += grad;
+        }
+        let grad_x = |idx: usize| {
+            let c = idx % self.channels;
+            let mut value = grad[idx];
+            if of_batch {
+                let pixels = self.pixels as f64;
+                value -= (beta[c] + self.normalised(idx, mean, var) * gamma[c]) / pixels;
+            }
+            value * f64::from(self.gamma[c]) / (var[c] + f64::from(EPSILON)).sqrt()
+        };
+        [(0..self.x.len()).map(grad_x).collect(), grad, gamma, beta]
+    }
+
+    /// Output, mean, variance, and gradients of x, residual, gamma and beta.
+    fn run(&self, of_batch: bool) -> [Vec<f32>; 7] {
+        let norm = self.norm();
+        let mut out = vec![f32::NAN; self.x.len()];
+        let (mut mean, mut var) = (self.mean.clone(), self.var.clone());
+        let residual = self.residual.as_deref();
+        let (mut grad_x, mut grad_residual) = (out.clone(), out.clone());
+        let (mut gamma, mut beta) = (mean.clone(), mean.clone());
+        if of_batch {
+            batch_norm_forward(&norm, &self.x, residual, &mut out, &mut mean, &mut var);
+        } else {
+            affine_forward(&norm, &mean, &var, &self.x, residual, &mut out);
+        }
+        let forward = residual.is_some().then_some(&out[..]);
+        let wanted = residual.is_some().then_some(&mut grad_residual[..]);
+        let backward = if of_batch { batch_norm_backward } else { affine_backward_like_batch };
+        backward(
+            &norm,
+            &self.x,
+            &mean,
+            &var,
+            forward,
+            &self.grad_out,
+            &mut grad_x,
+            wanted,
+            &mut gamma,
+            &mut beta,
+        );
+        [out, mean, var, grad_x, grad_residual, gamma, beta]
+    }
+}
+
+/// [`affine_backward`] with its slices in the order of [`batch_norm_backward`].
+#[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
+fn affine_backward_like_batch(
+    norm: &Norm<'_>,
+    x: &[f32],
+    mean: &[f32],
+    var: &[f32],
+    out: Option<&[f32]>,
+    grad_out: &[f32],
+    grad_x: &mut [f32],
+    grad_residual: Option<&mut [f32]>,
+    gamma: &mut [f32],
+    beta: &mut [f32],
+) {
+    affine_backward(norm, mean, var, x, out, grad_out, grad_x, grad_residual, gamma, beta);
+}
+
+#[test]
+fn normalisation_and_gradients_equal_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(4);
+        for _ in 0..150 {
+            let channels = random.pick(&[1, 3, 7, 16, 17, 33, 48, 64, 130, 300]);
+            let pixels = random.pick(&[1, 2, 5, 31, 130, 1040]) + random.below(3);
+            let case = Case::new(&mut random, pixels, channels);
+            check(&case, true);
+            check(&case, false);
+        }
+    });
+}
+
+fn check(case: &Case, of_batch: bool) {
+    let what = |slice: &str| {
+        format!(
+            "{slice} ({} pixels, {} channels, {:?}, residual {}, batch {of_batch})",
+            case.pixels,
+            case.channels,
+            case.activation,
+            case.residual.is_some()
+        )
+    };
+    let [out, mean, var, grad_x, grad_residual, gamma, beta] = case.run(of_batch);
+    let statistics = if of_batch { case.statistics() } else { case.running() };
+    assert_close(&mean, &statistics.0, 1e-6, &what("mean"));
+    assert_close(&var, &statistics.1, 1e-5, &what("variance"));
+    // One or two pixels have next to no variance, and what is divided by it is all rounding error.
+    let tolerance = if of_batch && case.pixels < 5 { 0.05 } else { 2e-5 };
+    assert_close(&out, &case.expected_forward(&statistics), tolerance, &what("output"));
+    let expected = case.expected_backward(&statistics, of_batch);
+    if of_batch && case.pixels < 5 {
+        return;
+    }
+    assert_close(&grad_x, &expected[0], tolerance, &what("gradient of x"));
+    if case.residual.is_some() {
+        assert_close(&grad_residual, &expected[1], tolerance, &what("gradient of the residual"));
+    }
+    assert_close(&gamma, &expected[2], 1e-4, &what("gradient of gamma"));
+    assert_close(&beta, &expected[3], 1e-4, &what("gradient of beta"));
+}
+
+#[test]
+fn a_large_mean_does_not_drown_the_variance() {
+    on_each_instruction_set(|| {
+        let mut random = Random(5);
+        let mut case = Case::new(&mut random, 5000, 20);
+        for value in &mut case.x {
+            *value += 1000.0;
+        }
+        let [_, mean, var, ..] = case.run(true);
+        let statistics = case.statistics();
+        assert_close(&mean, &statistics.0, 1e-6, "mean");
+        assert_close(&var, &statistics.1, 1e-5, "variance");
+    });
+}
+
+/// d(grad_out · out) / dx by central differences.
+#[test]
+fn batch_norm_with_silu_has_the_slope_of_finite_differences() {
+    on_each_instruction_set(|| {
+        let mut random = Random(6);
+        let mut case = Case::new(&mut random, 40, 19);
+        (case.activation, case.residual) = (Activation::Silu, None);
+        let [_, _, _, grad_x, ..] = case.run(true);
+        let loss = |case: &Case| -> f64 {
+            let out = case.expected_forward(&case.statistics());
+            out.iter().zip(&case.grad_out).map(|(out, grad)| out * f64::from(*grad)).sum()
+        };
+        for idx in (0..case.x.len()).step_by(17) {
+            let (middle, step) = (case.x[idx], 1.0 / 256.0);
+            case.x[idx] = middle + step;
+            let above = loss(&case);
+            case.x[idx] = middle - step;
+            let slope = (above - loss(&case)) / f64::from(2.0 * step);
+            case.x[idx] = middle;
+            assert!((slope - f64::from(grad_x[idx])).abs() < 1e-4, "[{idx}] {slope}");
+        }
+    });
+}
+
+#[test]
+fn normalisation_does_not_depend_on_the_number_of_threads() {
+    let mut random = Random(7);
+    for channels in [3, 48, 144] {
+        for of_batch in [true, false] {
+            let case = Case::new(&mut random, 3000, channels);
+            same_bits_with_any_number_of_threads(|| case.run(of_batch)[..4].concat());
+            same_bits_with_any_number_of_threads(|| case.run(of_batch)[5..].concat());
+        }
+    }
+}
