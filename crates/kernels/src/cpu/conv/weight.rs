@@ -65,6 +65,10 @@ pub(super) fn run(
         for start in piece.positions.clone().step_by(POSITIONS) {
             let len = POSITIONS.min(piece.positions.end - start);
             positions.addresses(source, &zeros, start, len, len, table);
+            if sums.taps == 1 && !scattered {
+                // SAFETY: nothing is read. `set` comes from `InstructionSet::current`.
+                unsafe { fetch_on(set, table, piece.depths.start, piece.depths.len()) };
+            }
             let packed = pack(set, grad_out, &sums, piece, start..start + len);
             let _inputs = scattered.then(|| pack_inputs(table, &piece.depths));
             // SAFETY: `table` holds, for each tap, an address of `depth` values for each position,
@@ -277,6 +281,22 @@ unsafe fn pack_positions<S: Simd>(
                 }
             }
             start += len * block.vectors * S::WIDTH;
+        }
+    }
+}
+
+for_each_instruction_set! {
+    fn fetch_on = fetch(rows: &[*const f32], depth: usize, len: usize)
+}
+
+/// Fetches the inputs of a piece's depths, which arrive while the gradients are packed.
+#[inline(always)]
+unsafe fn fetch<S: Simd>(rows: &[*const f32], depth: usize, len: usize) {
+    const LINE: usize = 16;
+    for row in rows {
+        for start in (0..len).step_by(LINE) {
+            // SAFETY: any address will do.
+            unsafe { S::prefetch(row.wrapping_add(depth + start)) };
         }
     }
 }
