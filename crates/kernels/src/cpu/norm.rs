@@ -1,13 +1,18 @@
 //! Normalisation over channels, fused with a residual sum and an activation.
 
-mod rows;
+mod backward;
+mod forward;
+mod statistics;
+mod vector;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::rows::{Activate, Backward, Forward, Statistics};
-use super::scratch::Scratch;
+use self::backward::{Activate, Backward};
+use self::forward::Forward;
+use self::statistics::Statistics;
+use super::scratch::{Scratch, Shared};
 use super::simd::{self, InstructionSet};
 use super::{Activation, Norm};
 
@@ -271,7 +276,6 @@ fn gradient_sums(
     grad_gamma: &mut [f32],
     grad_beta: &mut [f32],
 ) {
-    use super::scratch::Shared;
     assert!(grad_gamma.len() == plan.channels && grad_beta.len() == plan.channels);
     let grad_sum = grad_sum.map(|grad| Shared(grad.as_mut_ptr()));
     let grad_x = grad_x.map(|grad| Shared(grad.as_mut_ptr()));
