@@ -21,7 +21,9 @@ mod simd;
 
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use heap::take_peak_bytes;
-pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
+pub use norm::{
+    affine_backward, affine_forward, batch_norm_backward, batch_norm_forward, scale_and_shift,
+};
 pub use peak::multiply_adds;
 pub use pool::{max_pool_backward, max_pool_forward};
 pub use scale::{
