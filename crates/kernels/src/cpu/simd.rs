@@ -470,6 +470,7 @@ mod x86 {
 /// arguments as `generic` wants them.
 macro_rules! for_each_instruction_set {
     ($visibility:vis fn $name:ident = $generic:ident($($argument:ident: $type:ty),* $(,)?)) => {
+        #[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
         $visibility unsafe fn $name(set: $crate::cpu::simd::InstructionSet, $($argument: $type),*) {
             use $crate::cpu::simd::{self, InstructionSet};
 

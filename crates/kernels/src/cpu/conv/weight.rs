@@ -184,25 +184,21 @@ fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
     // Many channels at a time where there is one tap: the gradients are read once for each part of
     // the depth, the inputs once for each group of channels.
     let lanes = if sums.taps == 1 { 256 } else { 128 };
-    let blocks_len = (lanes / (2 * sums.width)).min(sums.blocks.len()).max(1);
-    let fit = CACHE_FLOATS / (sums.taps * blocks_len * 2 * sums.width);
-    let parts = sums.depth.div_ceil(fit.max(1)).max(1);
-    // Whole register tiles of 8, 12 or 14 rows.
-    let multiple = if sums.depth % 12 == 0 {
-        12
-    } else if sums.depth % 14 == 0 {
-        14
-    } else {
-        8
-    };
-    let depths_len = sums.depth.div_ceil(parts).next_multiple_of(multiple);
-    let tiles = sums.blocks.len().div_ceil(blocks_len) * sums.depth.div_ceil(depths_len.max(1));
+    let channels: usize = sums.blocks.iter().map(|block| block.channels).sum();
+    let lanes = channels.next_multiple_of(32).min(lanes);
+    let parts = sums.depth.div_ceil((CACHE_FLOATS / (sums.taps * lanes)).max(1)).max(1);
+    // Whole register tiles.
+    let multiple = [12, 14].into_iter().find(|rows| sums.depth.is_multiple_of(*rows)).unwrap_or(8);
+    let depths_len = sums.depth.div_ceil(parts).next_multiple_of(multiple).max(1);
+    // The number of chunks must not depend on the width of a vector.
+    let tiles = channels.div_ceil(lanes) * sums.depth.div_ceil(depths_len);
     let num_chunks = WANTED.div_ceil(tiles.max(1)).min(positions.div_ceil(2 * POSITIONS)).max(1);
     let chunk_len = positions.div_ceil(num_chunks).next_multiple_of(POSITIONS);
+    let blocks_len = lanes / (2 * sums.width);
     let mut pieces = Vec::new();
     for chunk in 0..num_chunks {
         for block in (0..sums.blocks.len()).step_by(blocks_len) {
-            for depth in (0..sums.depth).step_by(depths_len.max(1)) {
+            for depth in (0..sums.depth).step_by(depths_len) {
                 pieces.push(Piece {
                     chunk,
                     positions: positions.min(chunk * chunk_len)

@@ -51,6 +51,9 @@ unsafe fn statistics<S: Simd>(part: &Statistics<'_>, sum: *mut f32, squares: *mu
                 let lanes = S::WIDTH.min(part.channels - channel);
                 if lanes == S::WIDTH && rows == PIXELS {
                     add_distances::<S, PIXELS, false>(part, pixel, channel, lanes, sum, squares);
+                } else if rows == PIXELS {
+                    // The same order of sums as with vectors of another width.
+                    add_distances::<S, PIXELS, true>(part, pixel, channel, lanes, sum, squares);
                 } else {
                     for row in pixel..pixel + rows {
                         add_distances::<S, 1, true>(part, row, channel, lanes, sum, squares);
@@ -174,10 +177,8 @@ unsafe fn forward_vector<
         let (at, lanes) = (start + channel, part.channels - channel);
         let x = load::<S, PARTIAL>(part.x.as_ptr().add(at), lanes);
         let mut y = normalise::<S>(part.coefficients, x, channel);
-        if RESIDUAL {
-            if let Some(residual) = part.residual {
-                y = S::add(y, load::<S, PARTIAL>(residual.as_ptr().add(at), lanes));
-            }
+        if RESIDUAL && let Some(residual) = part.residual {
+            y = S::add(y, load::<S, PARTIAL>(residual.as_ptr().add(at), lanes));
         }
         let y = match ACTIVATION {
             RELU => S::max(S::splat(0.0), y),
@@ -312,6 +313,10 @@ unsafe fn backward<S: Simd, const ACTIVATION: u8>(part: &Backward<'_>, targets: 
             while channel < channels {
                 if channel + S::WIDTH <= channels && rows == BACKWARD_PIXELS {
                     backward_vectors::<S, ACTIVATION, BACKWARD_PIXELS, false>(
+                        part, targets, pixel, channel,
+                    );
+                } else if rows == BACKWARD_PIXELS {
+                    backward_vectors::<S, ACTIVATION, BACKWARD_PIXELS, true>(
                         part, targets, pixel, channel,
                     );
                 } else {
