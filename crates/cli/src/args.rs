@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod dataset;
 mod search;
 mod verify;
@@ -8,6 +9,7 @@ mod weights;
 use crate::choices::{Choices, ScoredRows};
 use crate::config::SanityCheck;
 use crate::score_parts::Variable;
+pub use bench::{BenchArgs, BenchMode};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
@@ -62,6 +64,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Replay epochs of a finished run and compare hashes of all that it was made from.
     Verify(VerifyArgs),
+    /// Time networks on this machine: training steps, prediction, explanation, single layers.
+    Bench(BenchArgs),
 }
 
 /// Arguments of `dermx audit`.

@@ -84,5 +84,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Report(args) => commands::report::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
     }
 }

@@ -164,10 +164,8 @@ impl Explainer {
         targets: &[usize],
     ) -> Result<Explanation, ExplainError> {
         let mut features = None;
-        let logits = self.network.forward_tapped(images, &mut |name, x| {
-            if name != self.layer {
-                return x;
-            }
+        let layers = [self.layer.as_str()];
+        let logits = self.network.forward_tapped_at(images, &layers, &mut |_, x| {
             let leaf = x.detach().autodiff().require_grad();
             features = Some(leaf.clone());
             leaf
@@ -187,10 +185,9 @@ impl Explainer {
         targets: &[usize],
     ) -> Result<Explanation, ExplainError> {
         let mut features = None;
-        let logits = self.network.forward_tapped(images.clone(), &mut |name, x| {
-            if name == self.layer {
-                features = Some(x.clone());
-            }
+        let layers = [self.layer.as_str()];
+        let logits = self.network.forward_tapped_at(images.clone(), &layers, &mut |_, x| {
+            features = Some(x.clone());
             x
         });
         self.outputs(logits.clone(), targets)?;

@@ -1,11 +1,12 @@
 //! The residual blocks of ResNet.
 
-use crate::layers::{ConvNorm, Layers, conv_norm};
+use crate::layers::{ConvNorm, Layers, Tracer, conv_norm, convolved, normalized};
 use crate::network::{Tap, Variant};
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::Tensor;
+use dermx_kernels::Activation;
 
 /// One residual block, `relu(F(x) + shortcut(x))`.
 ///
@@ -73,24 +74,47 @@ impl Block {
         if self.conv3.is_some() { "conv3" } else { "conv2" }
     }
 
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        let size = tracer.size;
+        if let Some((conv, _)) = &self.downsample {
+            tracer.conv(conv);
+        }
+        tracer.size = size;
+        tracer.conv(&self.conv1);
+        tracer.conv(&self.conv2);
+        self.conv3.iter().for_each(|conv| tracer.conv(conv));
+    }
+
     /// Applies the block that is called `name`, with a tap after its last convolution.
     ///
     /// # Shapes
-    /// - `input`: `[batch, in_channels, height, width]`
-    /// - output: `[batch, out_channels, ceil(height / stride), ceil(width / stride)]`
-    pub(crate) fn forward_tapped(&self, input: Tensor<4>, name: &str, tap: Tap<'_>) -> Tensor<4> {
-        let mut last = |x| tap(&format!("{name}.{}", self.last_conv()), x);
-        let x = relu(self.bn1.forward(self.conv1.forward(input.clone())));
-        let x = self.conv2.forward(x);
-        let x = match (&self.conv3, &self.bn3) {
-            (Some(conv3), Some(bn3)) => bn3.forward(last(conv3.forward(relu(self.bn2.forward(x))))),
-            _ => self.bn2.forward(last(x)),
+    /// - `input`: `[batch, height, width, in_channels]`
+    /// - output: `[batch, ceil(height / stride), ceil(width / stride), out_channels]`
+    pub(crate) fn forward_tapped(
+        &self,
+        input: Tensor<4>,
+        name: &str,
+        tap: &mut Tap<'_>,
+    ) -> Tensor<4> {
+        let x = conv_norm(&self.conv1, &self.bn1, input.clone(), None, Activation::Relu);
+        let (conv, norm, x) = match (&self.conv3, &self.bn3) {
+            (Some(conv3), Some(bn3)) => {
+                (conv3, bn3, conv_norm(&self.conv2, &self.bn2, x, None, Activation::Relu))
+            }
+            _ => (&self.conv2, &self.bn2, x),
         };
-        let shortcut = match &self.downsample {
-            Some(downsample) => conv_norm(downsample, input),
+        let shortcut = Some(match &self.downsample {
+            Some((conv, norm)) => conv_norm(conv, norm, input, None, Activation::None),
             None => input,
-        };
-        relu(x + shortcut)
+        });
+        let last = format!("{name}.{}", self.last_conv());
+        match tap.wants(&last) {
+            true => {
+                let z = tap.apply(&last, convolved(conv, x));
+                normalized(norm, z, shortcut, Activation::Relu)
+            }
+            false => conv_norm(conv, norm, x, shortcut, Activation::Relu),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Dropout and stochastic depth, with the chance left to the caller.
 
+use crate::layers::{channels_first, channels_last};
 use burn::tensor::{Tensor, TensorData};
+use dermx_kernels::channel_scale;
 
 /// What is dropped as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +46,21 @@ impl DropSite {
     /// - `x` and output: `[batch, channels, height, width]`
     pub fn apply(&self, x: Tensor<4>, draws: &[f64]) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
-        let shape = match self.unit {
-            DropUnit::Value => [batch, channels, height, width],
-            DropUnit::Image => [batch, 1, 1, 1],
-        };
         let kept = (1.0 / (1.0 - self.rate)) as f32;
-        let factors: Vec<f32> =
-            draws.iter().map(|&draw| if draw < self.rate { 0.0 } else { kept }).collect();
+        let factor = |&draw: &f64| if draw < self.rate { 0.0 } else { kept };
+        let factors: Vec<f32> = draws.iter().map(factor).collect();
         let device = x.device();
-        x * Tensor::from_data(TensorData::new(factors, shape), &device)
+        match self.unit {
+            DropUnit::Value => {
+                let shape = [batch, channels, height, width];
+                x * Tensor::from_data(TensorData::new(factors, shape), &device)
+            }
+            DropUnit::Image => {
+                let factors = factors.into_iter().flat_map(|factor| vec![factor; channels]);
+                let factors = TensorData::new(factors.collect::<Vec<f32>>(), [batch, channels]);
+                let factors = Tensor::from_data(factors, &device);
+                channels_first(channel_scale(channels_last(x), factors))
+            }
+        }
     }
 }

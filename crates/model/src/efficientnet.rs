@@ -2,12 +2,13 @@
 
 use crate::drop::{DropSite, DropUnit};
 use crate::head::Pooling;
-use crate::layers::{ConvNorm, Layers, conv_norm};
+use crate::layers::{ConvNorm, Layers, Tracer, channels_last, conv_norm};
 use crate::mbconv::{BlockPlan, MbConv};
 use crate::network::{NetworkConfig, Tap};
 use burn::module::Module;
 use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Tensor, activation::silu};
+use burn::tensor::{Device, Tensor};
+use dermx_kernels::Activation;
 
 /// An EfficientNet in torchvision's layout.
 ///
@@ -64,24 +65,34 @@ impl EfficientNet {
     }
 
     /// See [`crate::Network::forward_tapped`].
-    pub(crate) fn forward_tapped(&self, images: Tensor<4>, tap: Tap<'_>) -> Tensor<2> {
-        let mut x = images;
+    pub(crate) fn forward_tapped(&self, images: Tensor<4>, tap: &mut Tap<'_>) -> Tensor<2> {
+        let mut x = channels_last(images);
         for (feature_idx, feature) in self.features.iter().enumerate() {
             let name = format!("features.{feature_idx}");
             x = match feature {
-                Feature::Conv(conv) => silu(conv_norm(conv, x)),
+                Feature::Conv((conv, norm)) => conv_norm(conv, norm, x, None, Activation::Silu),
                 Feature::Stage(blocks) => {
                     blocks.iter().enumerate().fold(x, |x, (block_idx, block)| {
                         let name = format!("{name}.{block_idx}");
                         let x = block.forward_tapped(x, &name, tap);
-                        tap(&name, x)
+                        tap.apply(&name, x)
                     })
                 }
             };
-            x = tap(&name, x);
+            x = tap.apply(&name, x);
         }
         let (norm, linear) = &self.classifier;
         linear.forward(self.pooling.forward(x, norm.as_ref(), tap))
+    }
+
+    /// See [`crate::Network::conv_shapes`].
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        for feature in &self.features {
+            match feature {
+                Feature::Conv((conv, _)) => tracer.conv(conv),
+                Feature::Stage(blocks) => blocks.iter().for_each(|block| block.trace(tracer)),
+            }
+        }
     }
 
     /// See [`crate::Network::tap_names`].

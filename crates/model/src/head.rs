@@ -1,10 +1,12 @@
 //! What turns the last feature maps into logits.
 
 use crate::drop::{DropSite, DropUnit};
+use crate::layers::channels_first;
 use crate::network::Tap;
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
+use dermx_kernels::global_avg_pool;
 use serde::{Deserialize, Serialize};
 
 /// Name of the tap where training drops features of the head.
@@ -49,22 +51,20 @@ impl Pooling {
     /// Pools or flattens, normalizes, and lets training drop.
     ///
     /// # Shapes
-    /// - `x`: `[batch, channels, height, width]`
+    /// - `x`: `[batch, height, width, channels]`
     /// - output: `[batch, features]`
     pub(crate) fn forward(
         &self,
         x: Tensor<4>,
         norm: Option<&BatchNorm>,
-        tap: Tap<'_>,
+        tap: &mut Tap<'_>,
     ) -> Tensor<2> {
-        let mut x = if self.flatten { x } else { x.mean_dims(&[2, 3]) };
-        if let Some(norm) = norm {
-            x = norm.forward(x);
-        }
+        let mut x = if self.flatten { x } else { pooled(x, norm) };
         if self.dropout > 0.0 {
-            x = tap(DROPOUT, x);
+            x = tap.apply(DROPOUT, x);
         }
-        x.flatten(1, 3)
+        // The inputs of the linear layer are in the order of channels first.
+        channels_first(x).flatten(1, 3)
     }
 
     pub(crate) fn drop_site(&self) -> Option<DropSite> {
@@ -72,4 +72,15 @@ impl Pooling {
             DropSite { name: DROPOUT.to_string(), rate: self.dropout, unit: DropUnit::Value };
         (self.dropout > 0.0).then_some(site)
     }
+}
+
+/// The mean of each channel, normalized: `[batch, 1, 1, channels]`.
+fn pooled(x: Tensor<4>, norm: Option<&BatchNorm>) -> Tensor<4> {
+    let means = global_avg_pool(x);
+    let [batch, channels] = means.dims();
+    let means = match norm {
+        Some(norm) => norm.forward(means),
+        None => means,
+    };
+    means.reshape([batch, 1, 1, channels])
 }

@@ -1,4 +1,6 @@
 //! Layers that the networks share.
+//!
+//! Inside the networks feature maps are `[batch, height, width, channels]`.
 
 use crate::network::Padding;
 use burn::module::Module;
@@ -6,12 +8,138 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
+use dermx_kernels::cpu::ConvShape;
+use dermx_kernels::{
+    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine, conv2d,
+    global_avg_pool,
+};
 
 /// A convolution and its batch normalization; a tuple, so that they are called 0 and 1.
 pub(crate) type ConvNorm = (Conv2d, BatchNorm);
 
-pub(crate) fn conv_norm((conv, norm): &ConvNorm, x: Tensor<4>) -> Tensor<4> {
-    norm.forward(conv.forward(x))
+/// `[batch, height, width, channels]` of `[batch, channels, height, width]`.
+pub(crate) fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// `[batch, channels, height, width]` of `[batch, height, width, channels]`.
+pub(crate) fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+/// A bias-free convolution.
+pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let options = conv_options(conv, &x);
+    conv2d(x, conv.weight.val(), options)
+}
+
+/// A batch normalization, a sum and an activation.
+///
+/// Like Burn's layer it uses the statistics of the batch, and updates the running ones, on an
+/// autodiff device while its training flag is on.
+pub(crate) fn normalized(
+    norm: &BatchNorm,
+    x: Tensor<4>,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Tensor<4> {
+    if !is_training(norm, &x) {
+        return affine(x, running(norm), residual, activation);
+    }
+    let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+    let found = batch_norm(x, gamma, beta, norm.epsilon, residual, activation);
+    let moved = |running: Tensor<1>, batch: Tensor<1>| {
+        running * (1.0 - norm.momentum) + batch * norm.momentum
+    };
+    norm.running_mean.update(moved(norm.running_mean.value_sync(), found.mean).detach());
+    norm.running_var.update(moved(norm.running_var.value_sync(), found.var).detach());
+    found.out
+}
+
+/// A bias-free convolution, its batch normalization, a sum and an activation; one pass where nothing
+/// is on a tape.
+pub(crate) fn conv_norm(
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    x: Tensor<4>,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Tensor<4> {
+    let weight = conv.weight.val();
+    let is_tracked = x.is_tracked()
+        || weight.is_tracked()
+        || norm.gamma.val().is_tracked()
+        || norm.beta.val().is_tracked()
+        || residual.as_ref().is_some_and(Tensor::is_tracked);
+    if is_tracked || is_training(norm, &x) {
+        return normalized(norm, convolved(conv, x), residual, activation);
+    }
+    let options = conv_options(conv, &x);
+    conv_affine(x, weight, options, running(norm), residual, activation)
+}
+
+fn is_training(norm: &BatchNorm, x: &Tensor<4>) -> bool {
+    x.device().is_autodiff() && norm.training.is_enabled()
+}
+
+fn running(norm: &BatchNorm) -> Normalization {
+    Normalization {
+        gamma: norm.gamma.val(),
+        beta: norm.beta.val(),
+        mean: norm.running_mean.value(),
+        var: norm.running_var.value(),
+        epsilon: norm.epsilon,
+    }
+}
+
+fn conv_options(conv: &Conv2d, x: &Tensor<4>) -> ConvOptions {
+    let [_, height, width, _] = x.dims();
+    let padding = padding(conv, [height, width]);
+    ConvOptions { stride: conv.stride, padding, groups: conv.groups }
+}
+
+/// Zeros at the top, left, bottom and right of feature maps of that height and width.
+fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
+    let same = |side: usize, dim: usize| {
+        let (kernel_size, stride) = (conv.kernel_size[dim], conv.stride[dim]);
+        let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
+        let zeros = needed.saturating_sub(side);
+        [zeros / 2, zeros - zeros / 2]
+    };
+    match conv.padding {
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
+        PaddingConfig2d::Valid => [0; 4],
+        PaddingConfig2d::Same => {
+            let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
+            [top, left, bottom, right]
+        }
+    }
+}
+
+/// Follows feature maps through a network and notes its convolutions.
+pub(crate) struct Tracer {
+    pub batch: usize,
+    /// Height and width of the feature maps.
+    pub size: [usize; 2],
+    pub shapes: Vec<ConvShape>,
+}
+
+impl Tracer {
+    pub fn conv(&mut self, conv: &Conv2d) {
+        let [out_channels, group_channels, _, _] = conv.weight.shape().dims();
+        let shape = ConvShape {
+            batch: self.batch,
+            in_size: self.size,
+            in_channels: group_channels * conv.groups,
+            out_channels,
+            kernel_size: conv.kernel_size,
+            stride: conv.stride,
+            padding: padding(conv, self.size),
+            groups: conv.groups,
+        };
+        self.size = shape.out_size();
+        self.shapes.push(shape);
+    }
 }
 
 /// Makes the layers of one network.
@@ -32,8 +160,8 @@ impl Layers<'_> {
 
     /// Batch normalization.
     ///
-    /// Burn updates the running variance with the biased batch variance where PyTorch takes the
-    /// unbiased one; the two differ by a factor `n / (n - 1)` for `n` values a channel.
+    /// The running variance is updated with the biased batch variance, as Burn does, where PyTorch
+    /// takes the unbiased one; the two differ by a factor `n / (n - 1)` for `n` values a channel.
     pub fn batch_norm(&self, channels: usize) -> BatchNorm {
         BatchNormConfig::new(channels)
             .with_epsilon(self.epsilon)
@@ -85,9 +213,20 @@ impl SqueezeExcitation {
     /// Applies the layer.
     ///
     /// # Shapes
-    /// - `x` and output: `[batch, channels, height, width]`
+    /// - `x` and output: `[batch, height, width, channels]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let squeezed = silu(self.fc1.forward(x.clone().mean_dims(&[2, 3])));
-        x * sigmoid(self.fc2.forward(squeezed))
+        let [batch, _, _, channels] = x.dims();
+        let means = global_avg_pool(x.clone()).reshape([batch, 1, 1, channels]);
+        let squeezed = silu(with_bias(&self.fc1, means));
+        let scale = sigmoid(with_bias(&self.fc2, squeezed)).reshape([batch, channels]);
+        channel_scale(x, scale)
+    }
+}
+
+fn with_bias(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let z = convolved(conv, x);
+    match &conv.bias {
+        Some(bias) => z + bias.val().reshape([1, 1, 1, -1]),
+        None => z,
     }
 }

@@ -1,9 +1,10 @@
 //! The blocks of EfficientNet.
 
-use crate::layers::{ConvNorm, Layers, SqueezeExcitation, conv_norm};
+use crate::layers::{ConvNorm, Layers, SqueezeExcitation, Tracer, conv_norm};
 use crate::network::Tap;
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::silu};
+use burn::tensor::Tensor;
+use dermx_kernels::Activation;
 
 /// What a block is built from.
 #[derive(Debug, Clone, Copy)]
@@ -64,19 +65,40 @@ impl MbConv {
         if self.has_shortcut { self.drop_rate } else { 0.0 }
     }
 
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        for layer in &self.block {
+            match layer {
+                Layer::Active((conv, _)) | Layer::Linear((conv, _)) => tracer.conv(conv),
+                // Its convolutions see one pixel.
+                Layer::Squeeze(_) => {}
+            }
+        }
+    }
+
     /// Applies the block that is called `name`, with a tap before the shortcut is added.
     ///
     /// # Shapes
-    /// - `input`: `[batch, in_channels, height, width]`
-    /// - output: `[batch, out_channels, ceil(height / stride), ceil(width / stride)]`
-    pub(crate) fn forward_tapped(&self, input: Tensor<4>, name: &str, tap: Tap<'_>) -> Tensor<4> {
-        let shortcut = self.has_shortcut.then(|| input.clone());
+    /// - `input`: `[batch, height, width, in_channels]`
+    /// - output: `[batch, ceil(height / stride), ceil(width / stride), out_channels]`
+    pub(crate) fn forward_tapped(
+        &self,
+        input: Tensor<4>,
+        name: &str,
+        tap: &mut Tap<'_>,
+    ) -> Tensor<4> {
+        let branch = format!("{name}.block");
+        let is_tapped = tap.wants(&branch);
+        let mut shortcut = self.has_shortcut.then(|| input.clone());
         let x = self.block.iter().fold(input, |x, layer| match layer {
-            Layer::Active(conv) => silu(conv_norm(conv, x)),
+            Layer::Active((conv, norm)) => conv_norm(conv, norm, x, None, Activation::Silu),
             Layer::Squeeze(squeeze) => squeeze.forward(x),
-            Layer::Linear(conv) => conv_norm(conv, x),
+            // The last layer adds the shortcut in the same pass, unless a tap is in between.
+            Layer::Linear((conv, norm)) => {
+                let residual = shortcut.take_if(|_| !is_tapped);
+                conv_norm(conv, norm, x, residual, Activation::None)
+            }
         });
-        let x = tap(&format!("{name}.block"), x);
+        let x = tap.apply(&branch, x);
         match shortcut {
             Some(shortcut) => x + shortcut,
             None => x,

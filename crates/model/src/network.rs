@@ -4,10 +4,12 @@ use crate::architecture::{Architecture, Plan};
 use crate::drop::DropSite;
 use crate::efficientnet::EfficientNet;
 use crate::head::Head;
+use crate::layers::{Tracer, channels_first, channels_last};
 use crate::resnet::ResNet;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use dermx_kernels::cpu::ConvShape;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -135,8 +137,32 @@ impl NetworkConfig {
     }
 }
 
-/// Called with the name and the activation of every tap; the pass goes on with what it returns.
-pub(crate) type Tap<'a> = &'a mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>;
+/// Who looks at activations on their way.
+pub(crate) struct Tap<'a> {
+    /// The taps that are called; all of them if there is no list.
+    names: Option<&'a [&'a str]>,
+    /// Called with the name and the activation, channels first; the pass goes on with what it
+    /// returns.
+    call: &'a mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
+}
+
+impl Tap<'_> {
+    /// Whether the tap `name` is called.
+    pub fn wants(&self, name: &str) -> bool {
+        self.names.is_none_or(|names| names.contains(&name))
+    }
+
+    /// What the pass goes on with from the tap `name`.
+    ///
+    /// # Shapes
+    /// - `x` and output: `[batch, height, width, channels]`
+    pub fn apply(&mut self, name: &str, x: Tensor<4>) -> Tensor<4> {
+        match self.wants(name) {
+            true => channels_last((self.call)(name, channels_first(x))),
+            false => x,
+        }
+    }
+}
 
 /// A network of any architecture.
 #[derive(Module, Debug)]
@@ -164,15 +190,41 @@ impl Network {
         images: Tensor<4>,
         tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<2> {
-        match self {
-            Self::ResNet(network) => network.forward_tapped(images, tap),
-            Self::EfficientNet(network) => network.forward_tapped(images, tap),
-        }
+        self.pass(images, Tap { names: None, call: tap })
+    }
+
+    /// [`Self::forward_tapped`] with the taps `names` alone; the same bits in less time, since layers
+    /// without a tap between them are computed together.
+    pub fn forward_tapped_at(
+        &self,
+        images: Tensor<4>,
+        names: &[&str],
+        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
+        self.pass(images, Tap { names: Some(names), call: tap })
     }
 
     /// Logits; [`Self::forward_tapped`] with taps that do nothing.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_tapped(images, &mut |_, x| x)
+        self.forward_tapped_at(images, &[], &mut |_, x| x)
+    }
+
+    fn pass(&self, images: Tensor<4>, mut tap: Tap<'_>) -> Tensor<2> {
+        match self {
+            Self::ResNet(network) => network.forward_tapped(images, &mut tap),
+            Self::EfficientNet(network) => network.forward_tapped(images, &mut tap),
+        }
+    }
+
+    /// All convolutions for `batch` images of `size` (height, width), without those of squeeze and
+    /// excitation.
+    pub fn conv_shapes(&self, batch: usize, size: [usize; 2]) -> Vec<ConvShape> {
+        let mut tracer = Tracer { batch, size, shapes: Vec::new() };
+        match self {
+            Self::ResNet(network) => network.trace(&mut tracer),
+            Self::EfficientNet(network) => network.trace(&mut tracer),
+        }
+        tracer.shapes
     }
 
     /// Names of the taps in execution order.

@@ -3,13 +3,13 @@
 use crate::block::Block;
 use crate::drop::DropSite;
 use crate::head::Pooling;
-use crate::layers::Layers;
+use crate::layers::{Layers, Tracer, channels_last, conv_norm};
 use crate::network::{NetworkConfig, Padding, Tap, Variant};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
-use burn::tensor::{Device, Tensor, activation::relu};
+use burn::nn::{BatchNorm, Linear};
+use burn::tensor::{Device, Tensor};
+use dermx_kernels::{Activation, max_pool};
 
 /// A residual network in torchvision's layout.
 ///
@@ -24,7 +24,6 @@ use burn::tensor::{Device, Tensor, activation::relu};
 pub struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm,
-    maxpool: MaxPool2d,
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
@@ -59,10 +58,6 @@ impl ResNet {
         Self {
             conv1: layers.conv([3, 64], 7, 2),
             bn1: layers.batch_norm(64),
-            maxpool: MaxPool2dConfig::new([3, 3])
-                .with_strides([2, 2])
-                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .init(),
             layer1,
             layer2,
             layer3,
@@ -74,18 +69,27 @@ impl ResNet {
     }
 
     /// See [`crate::Network::forward_tapped`].
-    pub(crate) fn forward_tapped(&self, images: Tensor<4>, tap: Tap<'_>) -> Tensor<2> {
-        let x = relu(self.bn1.forward(self.conv1.forward(images)));
-        let mut x = tap("stem", self.maxpool.forward(x));
+    pub(crate) fn forward_tapped(&self, images: Tensor<4>, tap: &mut Tap<'_>) -> Tensor<2> {
+        let x = channels_last(images);
+        let x = conv_norm(&self.conv1, &self.bn1, x, None, Activation::Relu);
+        let mut x = tap.apply("stem", max_pool(x, 3, 2, 1));
         for (stage_name, blocks) in self.stages() {
             for (block_idx, block) in blocks.iter().enumerate() {
                 let name = format!("{stage_name}.{block_idx}");
                 x = block.forward_tapped(x, &name, tap);
-                x = tap(&name, x);
+                x = tap.apply(&name, x);
             }
-            x = tap(stage_name, x);
+            x = tap.apply(stage_name, x);
         }
         self.fc.forward(self.pooling.forward(x, self.fc_bn.as_ref(), tap))
+    }
+
+    /// See [`crate::Network::conv_shapes`].
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        tracer.conv(&self.conv1);
+        tracer.size = tracer.size.map(|side| side.div_ceil(2));
+        let blocks = self.stages().into_iter().flat_map(|(_, blocks)| blocks);
+        blocks.for_each(|block| block.trace(tracer));
     }
 
     /// See [`crate::Network::tap_names`].

@@ -67,8 +67,9 @@ fn squeeze_and_excitation_scales_each_channel_by_the_means_of_all() {
         ]),
     };
     let layer = SqueezeExcitation::new(2, 1, &Device::flex()).map(&mut assign);
-    let found = layer.forward(tensor(&[1.0, 3.0, 0.0, -2.0], [1, 2, 1, 2]));
-    assert_close(&values(found), &[0.675_037_5, 2.025_112_6, 0.0, -0.772_967_4], 1e-6);
+    // Two pixels side by side: 1 and 3 in the first channel, 0 and -2 in the second.
+    let found = layer.forward(tensor(&[1.0, 0.0, 3.0, -2.0], [1, 1, 2, 2]));
+    assert_close(&values(found), &[0.675_037_5, 0.0, 2.025_112_6, -0.772_967_4], 1e-6);
 }
 
 /// What the stem makes of an image, `silu` undone where it is known, when its kernel takes the cell

@@ -108,8 +108,9 @@ impl Teacher<'_> {
         let classes: Vec<usize> = batch.draws.iter().map(|draw| set.class_idx[draw.idx]).collect();
         let names = batch.names();
         let planes = images_to_tensor(images.planes, num_images, set.photos.size(), device);
-        let logits =
-            network.forward_tapped(planes, &mut |name, x| chance.apply(name, x, epoch, &names));
+        let logits = network.forward_tapped_at(planes, &chance.taps(), &mut |name, x| {
+            chance.apply(name, x, epoch, &names)
+        });
         let weights = &config.class_weights;
         let targets = targets(&classes, images.share, weights, config.label_smoothing);
         let targets = TensorData::new(targets, [num_images, weights.len()]);

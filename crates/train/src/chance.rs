@@ -16,6 +16,11 @@ impl Chance {
         Self { seed, sites: network.drop_sites() }
     }
 
+    /// The taps where something is dropped.
+    pub fn taps(&self) -> Vec<&str> {
+        self.sites.iter().map(|site| site.name.as_str()).collect()
+    }
+
     /// What goes on from the tap `name` with the activation `x` of the images `ids`.
     pub fn apply(&self, name: &str, x: Tensor<4>, epoch: u32, ids: &[&str]) -> Tensor<4> {
         let Some(site) = self.sites.iter().find(|site| site.name == name) else { return x };

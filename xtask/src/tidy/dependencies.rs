@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Package, and what it must not depend on, directly or not. `burn*` stands for all of Burn,
 /// `dermx-*` for all crates of the workspace.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("dermx-eval", &["burn*", "dermx-*"]),
     (
         "dermx-agreement",
@@ -27,7 +27,20 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
     ),
     ("xtask", &["burn*", "dermx-*"]),
     ("dermx-data", &["burn*", "dermx-*"]),
-    ("dermx-model", &["dermx-*"]),
+    ("dermx-kernels", &["dermx-*"]),
+    (
+        "dermx-model",
+        &[
+            "dermx-agreement",
+            "dermx-cli",
+            "dermx-data",
+            "dermx-eval",
+            "dermx-gradcam",
+            "dermx-report",
+            "dermx-search",
+            "dermx-train",
+        ],
+    ),
     ("dermx-gradcam", &["dermx-data", "dermx-train", "dermx-eval", "dermx-cli"]),
     ("dermx-train", &["dermx-eval", "dermx-gradcam", "dermx-report", "dermx-cli"]),
 ];

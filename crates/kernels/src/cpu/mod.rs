@@ -12,7 +12,9 @@
 #![allow(clippy::needless_range_loop, reason = "rows and vectors of a register tile")]
 
 mod conv;
+pub(crate) mod heap;
 mod norm;
+mod peak;
 mod pool;
 mod scale;
 mod scratch;
@@ -20,7 +22,11 @@ mod shape;
 mod simd;
 
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
-pub use norm::{affine_backward, affine_forward, batch_norm_backward, batch_norm_forward};
+pub use heap::take_peak_bytes;
+pub use norm::{
+    affine_backward, affine_forward, batch_norm_backward, batch_norm_forward, scale_and_shift,
+};
+pub use peak::multiply_adds;
 pub use pool::{max_pool_backward, max_pool_forward};
 pub use scale::{
     channel_scale_backward, channel_scale_forward, global_avg_pool_backward,

@@ -112,7 +112,7 @@ pub fn affine_forward(
         return;
     }
     let plan = Plan::new(x.len(), mean.len());
-    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let coefficients = Coefficients::new(norm, mean, var, plan.width).folded();
     let (len, channels) = (plan.chunk * plan.channels, plan.channels);
     let stream = simd::streams(out, channels);
     out.par_chunks_mut(len).zip(x.par_chunks(len)).enumerate().for_each(|(chunk, (out, x))| {
@@ -121,6 +121,13 @@ pub fn affine_forward(
         let activation = norm.activation;
         Forward { activation, channels, x, residual, coefficients, stream }.run(plan.set, out);
     });
+}
+
+/// What [`affine_forward`] multiplies with and adds: with these as its [`super::Epilogue`], a convolution
+/// writes the same bits as one without and the normalisation after it.
+pub fn scale_and_shift(norm: &Norm<'_>, mean: &[f32], var: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let Coefficients { scale, beta, .. } = Coefficients::new(norm, mean, var, 1).folded();
+    (scale, beta)
 }
 
 /// Gradients of [`affine_forward`]: the statistics are constants.
@@ -345,6 +352,16 @@ impl Coefficients {
             constant: padded(&|_| 0.0),
             slope: padded(&|_| 0.0),
         }
+    }
+
+    /// For the output alone: x · scale + (beta - mean · scale), as a convolution's epilogue has it.
+    fn folded(mut self) -> Self {
+        let parts = self.beta.iter_mut().zip(&mut self.mean).zip(&self.scale);
+        for ((beta, mean), scale) in parts {
+            *beta -= *mean * scale;
+            *mean = 0.0;
+        }
+        self
     }
 
     /// With the gradient's share that goes through the mean and variance of the batch.

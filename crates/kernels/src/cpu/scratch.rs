@@ -1,5 +1,8 @@
-//! Buffers that a thread uses again and again: fresh memory costs a page fault for every 4 KiB.
+//! Buffers that are used again and again: fresh memory costs a page fault for every 4 KiB.
+//!
+//! A thread keeps its small ones; large ones come from the heap that all threads share.
 
+use super::heap::{Block, MIN_LEN};
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
@@ -12,14 +15,26 @@ thread_local! {
 
 /// A buffer of arbitrary contents that starts on a cache line.
 pub(super) struct Scratch {
-    buffer: Vec<f32>,
+    buffer: Buffer,
     start: usize,
     len: usize,
 }
 
+enum Buffer {
+    Thread(Vec<f32>),
+    Heap(Block),
+}
+
 impl Scratch {
-    /// The smallest free buffer of this thread that is long enough, else the largest, grown.
     pub(super) fn new(len: usize) -> Self {
+        match if len < MIN_LEN { None } else { Block::new(len) } {
+            Some(block) => Self { buffer: Buffer::Heap(block), start: 0, len },
+            None => Self::of_thread(len),
+        }
+    }
+
+    /// The smallest free buffer of this thread that is long enough, else the largest, grown.
+    fn of_thread(len: usize) -> Self {
         let needed = len + ALIGNMENT;
         let mut buffer = FREE.with_borrow_mut(|free| {
             let fits = |idx: &usize| free[*idx].len() >= needed;
@@ -31,27 +46,38 @@ impl Scratch {
             buffer = vec![0.0; needed];
         }
         let misplaced = buffer.as_ptr() as usize / size_of::<f32>() % ALIGNMENT;
-        Self { buffer, start: (ALIGNMENT - misplaced) % ALIGNMENT, len }
+        let start = (ALIGNMENT - misplaced) % ALIGNMENT;
+        Self { buffer: Buffer::Thread(buffer), start, len }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.buffer);
-        FREE.with_borrow_mut(|free| free.push(buffer));
+        if let Buffer::Thread(buffer) = &mut self.buffer {
+            let buffer = std::mem::take(buffer);
+            FREE.with_borrow_mut(|free| free.push(buffer));
+        }
     }
 }
 
 impl Deref for Scratch {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.buffer[self.start..][..self.len]
+        let buffer = match &self.buffer {
+            Buffer::Thread(buffer) => buffer.as_slice(),
+            Buffer::Heap(block) => block.as_slice(),
+        };
+        &buffer[self.start..][..self.len]
     }
 }
 
 impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.buffer[self.start..][..self.len]
+        let buffer = match &mut self.buffer {
+            Buffer::Thread(buffer) => buffer.as_mut_slice(),
+            Buffer::Heap(block) => block.as_mut_slice(),
+        };
+        &mut buffer[self.start..][..self.len]
     }
 }
 

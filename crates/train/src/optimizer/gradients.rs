@@ -1,15 +1,30 @@
 //! Gradients in main memory.
 
-use super::{CHUNK, values};
+use super::CHUNK;
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use dermx_model::{Network, ParameterPath};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// The gradient of each parameter that has one, by torchvision's name, in Burn's layout.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct NamedGradients(pub(super) BTreeMap<String, Vec<f32>>);
+pub struct NamedGradients(pub(super) BTreeMap<String, Gradient>);
+
+/// The gradient of one parameter, in the memory that the backward pass wrote it to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Gradient(TensorData);
+
+impl Gradient {
+    /// There is nothing to fall back to: networks are made of 32-bit floats.
+    pub fn values(&self) -> &[f32] {
+        self.0.as_slice().unwrap_or_default()
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        self.0.as_mut_slice().unwrap_or_default()
+    }
+}
 
 impl NamedGradients {
     /// Takes the gradients of `network` out of `gradients`.
@@ -25,7 +40,8 @@ impl NamedGradients {
         for (name, gradient) in other.0 {
             match self.0.get_mut(&name) {
                 Some(sum) => {
-                    sum.par_iter_mut().zip(gradient).for_each(|(sum, value)| *sum += value)
+                    let sums = sum.values_mut().par_iter_mut();
+                    sums.zip(gradient.values()).for_each(|(sum, value)| *sum += value);
                 }
                 None => {
                     self.0.insert(name, gradient);
@@ -39,7 +55,8 @@ impl NamedGradients {
         // Chunks of a fixed size, added in order: the same sum for any number of threads.
         let square = |value: &f32| f64::from(*value) * f64::from(*value);
         let sums = self.0.values().map(|gradient| {
-            let chunks = gradient.par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum());
+            let chunks =
+                gradient.values().par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum());
             chunks.collect::<Vec<f64>>().iter().sum::<f64>()
         });
         sums.sum::<f64>().sqrt()
@@ -53,8 +70,9 @@ impl NamedGradients {
         let norm = self.norm();
         let factor = (max_norm / (norm + 1e-6)) as f32;
         if factor < 1.0 {
-            let values = self.0.values_mut();
-            values.for_each(|gradient| gradient.par_iter_mut().for_each(|value| *value *= factor));
+            for gradient in self.0.values_mut() {
+                gradient.values_mut().par_iter_mut().for_each(|value| *value *= factor);
+            }
         }
         norm
     }
@@ -63,7 +81,7 @@ impl NamedGradients {
 struct Taker {
     path: ParameterPath,
     gradients: Gradients,
-    taken: BTreeMap<String, Vec<f32>>,
+    taken: BTreeMap<String, Gradient>,
 }
 
 impl ModuleVisitor for Taker {
@@ -80,7 +98,8 @@ impl ModuleVisitor for Taker {
             return;
         }
         if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
-            self.taken.insert(self.path.name(), values(gradient));
+            let values = gradient.into_data().convert::<f32>();
+            self.taken.insert(self.path.name(), Gradient(values));
         }
     }
 }

@@ -220,7 +220,7 @@ impl ModuleMapper for StepMapper<'_> {
                 shape: shape.to_vec(),
                 values: vec![vec![0.0; weights.len()]; self.num_values],
             });
-            self.rule.apply(&mut weights, gradient, &mut state.values);
+            self.rule.apply(&mut weights, gradient.values(), &mut state.values);
             let moved = Tensor::from_data(TensorData::new(weights, shape), &device);
             Tensor::from_inner(moved).require_grad()
         })

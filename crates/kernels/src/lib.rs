@@ -1,0 +1,18 @@
+//! The layers of convolutional networks on a CPU: forward passes and hand-written gradients.
+//!
+//! Feature maps are tensors `[batch, height, width, channels]`; weights stay
+//! `[out_channels, in_channels / groups, height, width]`. On Burn's CPU backend with 32-bit floats,
+//! with or without autodiff, [`cpu`] computes; on any other device or type the same functions are
+//! made of Burn's operations.
+//!
+//! Results are the same bits for any number of threads.
+
+pub mod cpu;
+mod memory;
+mod ops;
+
+pub use cpu::{Activation, take_peak_bytes};
+pub use ops::{
+    BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
+    conv2d, global_avg_pool, max_pool,
+};

@@ -1,0 +1,158 @@
+//! Convolutions.
+
+use super::norm::Normalization;
+use super::plain;
+use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
+use crate::Activation;
+use crate::cpu::{self, ConvShape, Epilogue};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::{Shape, Tensor};
+
+/// How a kernel moves over the feature maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvOptions {
+    /// Rows and columns from one output to the next.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros: top, left, bottom, right.
+    pub padding: [usize; 4],
+    /// The channels are divided into so many groups that do not see each other.
+    pub groups: usize,
+}
+
+impl ConvOptions {
+    fn shape(&self, x: [usize; 4], weight: [usize; 4]) -> ConvShape {
+        let [batch, height, width, in_channels] = x;
+        let [out_channels, _, kernel_height, kernel_width] = weight;
+        ConvShape {
+            batch,
+            in_size: [height, width],
+            in_channels,
+            out_channels,
+            kernel_size: [kernel_height, kernel_width],
+            stride: self.stride,
+            padding: self.padding,
+            groups: self.groups,
+        }
+    }
+}
+
+/// The convolution `z[n, y, x, o] = sum_{i, j, c} w[o, c, i, j] x[n, s y + i - p, s x + j - p, c]`.
+///
+/// # Shapes
+/// - `x`: `[batch, height, width, in_channels]`
+/// - `weight`: `[out_channels, in_channels / groups, kernel height, kernel width]`
+/// - output: `[batch, out height, out width, out_channels]`
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions) -> Tensor<4> {
+    match Route::of(&x).max(Route::of(&weight)) {
+        Route::Burn => plain::conv2d(x, weight, options),
+        Route::Autodiff if x.is_tracked() || weight.is_tracked() => {
+            Tensor::from_primitive::<AutodiffFlex>(record(taped(x), taped(weight), options))
+        }
+        route => {
+            let (x, weight) = (Values::of(x), Values::of(weight));
+            forward(&x, &weight, &Epilogue::default(), options).into_tensor(route)
+        }
+    }
+}
+
+/// A convolution, then [`super::affine`], in one pass over the feature maps; for tensors that are on
+/// no tape.
+///
+/// # Shapes
+/// As for [`conv2d`]; `residual` has the shape of the output.
+pub fn conv_affine(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    options: ConvOptions,
+    normalization: Normalization,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Tensor<4> {
+    let route = Route::of(&x).max(Route::of(&weight)).max(normalization.route(residual.as_ref()));
+    if route == Route::Burn {
+        let z = plain::conv2d(x, weight, options);
+        return plain::affine(z, normalization, residual, activation);
+    }
+    let (scale, shift) = normalization.scale_and_shift();
+    let residual = residual.map(Values::of);
+    let epilogue = Epilogue {
+        scale: Some(&scale),
+        shift: Some(&shift),
+        residual: residual.as_ref().map(Values::as_slice),
+        activation,
+    };
+    forward(&Values::of(x), &Values::of(weight), &epilogue, options).into_tensor(route)
+}
+
+fn forward(x: &Values, weight: &Values, epilogue: &Epilogue<'_>, options: ConvOptions) -> Values {
+    let shape = options.shape(x.dims(), weight.dims());
+    let [height, width] = shape.out_size();
+    Values::written([shape.batch, height, width, shape.out_channels], |out| {
+        cpu::conv_forward(&shape, x.as_slice(), weight.as_slice(), epilogue, out);
+    })
+}
+
+fn record(x: Taped, weight: Taped, options: ConvOptions) -> Taped {
+    let (x_values, weight_values) =
+        (Values::new(x.primitive().clone()), Values::new(weight.primitive().clone()));
+    let z = forward(&x_values, &weight_values, &Epilogue::default(), options).into_flex();
+    let step = ConvStep.prepare::<NoCheckpointing>([x.node(), weight.node()]).compute_bound();
+    match step.stateful() {
+        OpsKind::UnTracked(step) => step.finish(z),
+        OpsKind::Tracked(mut step) => {
+            let state = ConvState {
+                shape: options.shape(x_values.dims(), weight_values.dims()),
+                x_shape: x_values.shape(),
+                weight_shape: weight_values.shape(),
+                // Each is needed for the gradient of the other alone.
+                x: weight.is_tracked().then(|| Saved::Output(step.checkpoint(&x))),
+                weight: x.is_tracked().then_some(weight_values),
+            };
+            step.finish(state, z)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ConvStep;
+
+#[derive(Debug, Clone)]
+struct ConvState {
+    shape: ConvShape,
+    x_shape: Shape,
+    weight_shape: Shape,
+    x: Option<Saved>,
+    weight: Option<Values>,
+}
+
+impl Backward<Flex, 2> for ConvStep {
+    type State = ConvState;
+
+    fn backward(
+        self,
+        ops: Ops<ConvState, 2>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let [x_node, weight_node] = ops.parents;
+        let ConvState { shape, x_shape, weight_shape, x, weight } = ops.state;
+        let grad = Values::new(grads.consume::<Flex>(&ops.node));
+        if let (Some(node), Some(x)) = (weight_node, x) {
+            let x = x.retrieve(checkpointer);
+            let grad_weight = Values::written(weight_shape, |out| {
+                cpu::conv_backward_weight(&shape, x.as_slice(), grad.as_slice(), out);
+            });
+            grads.register::<Flex>(node.id, grad_weight.into_flex());
+        }
+        if let (Some(node), Some(weight)) = (x_node, weight) {
+            let grad_x = Values::written(x_shape, |out| {
+                cpu::conv_backward_input(&shape, weight.as_slice(), grad.as_slice(), out);
+            });
+            grads.register::<Flex>(node.id, grad_x.into_flex());
+        }
+    }
+}

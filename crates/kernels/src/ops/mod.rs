@@ -1,0 +1,13 @@
+//! Functions of tensors, each in three ways: plain on the CPU, with a tape, and in Burn's operations.
+
+mod conv;
+mod norm;
+mod plain;
+mod pool;
+mod scale;
+mod values;
+
+pub use conv::{ConvOptions, conv_affine, conv2d};
+pub use norm::{BatchNormOutput, Normalization, affine, batch_norm};
+pub use pool::{global_avg_pool, max_pool};
+pub use scale::channel_scale;

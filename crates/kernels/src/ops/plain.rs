@@ -1,0 +1,77 @@
+//! The same in Burn's operations, for every device and type.
+
+use super::conv::ConvOptions;
+use super::norm::{BatchNormOutput, Normalization};
+use crate::Activation;
+use burn::tensor::activation::{relu, silu};
+use burn::tensor::ops::{ConvOptions as BurnConvOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, module};
+
+/// `[batch, channels, height, width]`.
+fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+/// `[batch, height, width, channels]`.
+fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions) -> Tensor<4> {
+    let ConvOptions { stride, padding: [top, left, bottom, right], groups } = options;
+    let padding = [(top, bottom), (left, right)];
+    let options = BurnConvOptions::new_with_padding(stride, padding, [1, 1], groups);
+    channels_last(module::conv2d(channels_first(x), weight, None, options))
+}
+
+pub fn batch_norm(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> BatchNormOutput {
+    let found = module::batch_norm_train(channels_first(x), gamma, beta, epsilon);
+    let out = activated(channels_last(found.output), residual, activation);
+    BatchNormOutput { out, mean: found.mean.detach(), var: found.variance.detach() }
+}
+
+pub fn affine(
+    x: Tensor<4>,
+    normalization: Normalization,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Tensor<4> {
+    let Normalization { gamma, beta, mean, var, epsilon } = normalization;
+    let out = module::batch_norm(channels_first(x), gamma, beta, mean, var, epsilon);
+    activated(channels_last(out), residual, activation)
+}
+
+fn activated(x: Tensor<4>, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
+    let sum = match residual {
+        Some(residual) => x + residual,
+        None => x,
+    };
+    match activation {
+        Activation::None => sum,
+        Activation::Relu => relu(sum),
+        Activation::Silu => silu(sum),
+    }
+}
+
+pub fn channel_scale(x: Tensor<4>, scale: Tensor<2>) -> Tensor<4> {
+    let [batch, channels] = scale.dims();
+    x * scale.reshape([batch, 1, 1, channels])
+}
+
+pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
+    let [batch, _, _, channels] = x.dims();
+    x.mean_dims(&[1, 2]).reshape([batch, channels])
+}
+
+pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize) -> Tensor<4> {
+    let options =
+        MaxPoolOptions::new([kernel_size; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+    channels_last(module::max_pool2d(channels_first(x), options))
+}

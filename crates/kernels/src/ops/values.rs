@@ -1,0 +1,133 @@
+//! Between tensors and slices.
+
+use crate::memory;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::state::BackwardStates;
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{
+    Autodiff, DispatchAutodiffContext, DispatchTensorKind, Flex, GradientCheckpointingStrategy,
+};
+use burn::tensor::{DType, Shape, Tensor};
+
+/// Burn's CPU backend with a tape.
+pub(super) type AutodiffFlex = Autodiff<Flex>;
+
+/// A tensor of [`AutodiffFlex`].
+pub(super) type Taped = FloatTensor<AutodiffFlex>;
+
+/// Who computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Route {
+    /// The kernels, without a tape.
+    Kernels,
+    /// The kernels, with a tape or on a device that has one.
+    Autodiff,
+    /// Burn's operations.
+    Burn,
+}
+
+impl Route {
+    /// For an operation on `x`; the route of several tensors is the largest.
+    pub fn of<const D: usize>(x: &Tensor<D>) -> Self {
+        if x.dtype() != DType::F32 {
+            return Self::Burn;
+        }
+        let x = x.clone().into_dispatch();
+        match (&x.kind, x.autodiff) {
+            (DispatchTensorKind::Flex(_), DispatchAutodiffContext::Disabled) => Self::Kernels,
+            // Checkpointing is the caller's choice of what to compute again; the kernels' own differs.
+            (
+                DispatchTensorKind::Autodiff(inner),
+                DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::Disabled),
+            ) if matches!(**inner, DispatchTensorKind::Flex(_)) => Self::Autodiff,
+            _ => Self::Burn,
+        }
+    }
+}
+
+/// The values of a tensor in row-major order; copies share them.
+#[derive(Debug, Clone)]
+pub(super) struct Values(FlexTensor);
+
+impl Values {
+    /// The values of `tensor`, copied only if they are not in row-major order.
+    pub fn new(tensor: FlexTensor) -> Self {
+        Self(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
+    }
+
+    /// The values of a tensor whose [`Route`] is not [`Route::Burn`].
+    pub fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        // Cannot fail: the route says that the tensor is one of Flex.
+        let tensor = tensor.without_autodiff().try_into_primitive::<Flex>().expect("a Flex tensor");
+        Self::new(tensor)
+    }
+
+    /// New values that `write` sets, all of them.
+    pub fn written(shape: impl Into<Shape>, write: impl FnOnce(&mut [f32])) -> Self {
+        let shape = shape.into();
+        let bytes = memory::filled(shape.num_elements(), write);
+        Self(FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32))
+    }
+
+    pub fn as_slice(&self) -> &[f32] {
+        let layout = self.0.layout();
+        &self.0.storage::<f32>()[layout.start_offset()..][..layout.num_elements()]
+    }
+
+    pub fn shape(&self) -> Shape {
+        self.0.layout().shape().clone()
+    }
+
+    pub fn dims<const D: usize>(&self) -> [usize; D] {
+        self.0.layout().shape().dims()
+    }
+
+    pub fn into_flex(self) -> FlexTensor {
+        self.0
+    }
+
+    /// A tensor that is on no tape, on the kind of device that `route` says.
+    pub fn into_tensor<const D: usize>(self, route: Route) -> Tensor<D> {
+        match route {
+            Route::Autodiff => Tensor::from_primitive::<AutodiffFlex>(Taped::new(self.0)),
+            _ => Tensor::from_primitive::<Flex>(self.0),
+        }
+    }
+}
+
+/// The tensor as the tape sees it; a constant if it comes from a device without one.
+pub(super) fn taped<const D: usize>(tensor: Tensor<D>) -> Taped {
+    match Route::of(&tensor) {
+        // Cannot fail: the route says so.
+        Route::Autodiff => tensor.try_into_primitive::<AutodiffFlex>().expect("a taped tensor"),
+        _ => Taped::new(Values::of(tensor).into_flex()),
+    }
+}
+
+/// What a backward pass needs of a forward pass.
+#[derive(Debug, Clone)]
+pub(super) enum Saved {
+    /// The output of a node, which Burn keeps, or computes again.
+    Output(NodeId),
+    /// The values themselves.
+    Kept(Values),
+}
+
+impl Saved {
+    pub fn retrieve(self, checkpointer: &mut Checkpointer) -> Values {
+        match self {
+            Self::Output(node) => Values::new(checkpointer.retrieve_node_output(node)),
+            Self::Kept(values) => values,
+        }
+    }
+
+    /// As [`Self::retrieve`], while an output is computed again.
+    pub fn of_states(&self, states: &mut BackwardStates) -> Values {
+        match self {
+            Self::Output(node) => Values::new(states.get_state(node)),
+            Self::Kept(values) => values.clone(),
+        }
+    }
+}
