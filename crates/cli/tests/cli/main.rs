@@ -1,6 +1,7 @@
 //! The `dermx` command as its users meet it.
 
 mod audit;
+mod bench;
 mod broken_input;
 mod check;
 mod conformance;

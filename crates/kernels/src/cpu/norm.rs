@@ -1,13 +1,18 @@
 //! Normalisation over channels, fused with a residual sum and an activation.
 
-mod rows;
+mod backward;
+mod forward;
+mod statistics;
+mod vector;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::rows::{Activate, Backward, Forward, Statistics};
-use super::scratch::Scratch;
+use self::backward::{Activate, Backward};
+use self::forward::Forward;
+use self::statistics::Statistics;
+use super::scratch::{Scratch, Shared};
 use super::simd::{self, InstructionSet};
 use super::{Activation, Norm};
 
@@ -107,7 +112,7 @@ pub fn affine_forward(
         return;
     }
     let plan = Plan::new(x.len(), mean.len());
-    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let coefficients = Coefficients::new(norm, mean, var, plan.width).folded();
     let (len, channels) = (plan.chunk * plan.channels, plan.channels);
     let stream = simd::streams(out, channels);
     out.par_chunks_mut(len).zip(x.par_chunks(len)).enumerate().for_each(|(chunk, (out, x))| {
@@ -116,6 +121,13 @@ pub fn affine_forward(
         let activation = norm.activation;
         Forward { activation, channels, x, residual, coefficients, stream }.run(plan.set, out);
     });
+}
+
+/// What [`affine_forward`] multiplies with and adds: with these as its [`super::Epilogue`], a convolution
+/// writes the same bits as one without and the normalisation after it.
+pub fn scale_and_shift(norm: &Norm<'_>, mean: &[f32], var: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let Coefficients { scale, beta, .. } = Coefficients::new(norm, mean, var, 1).folded();
+    (scale, beta)
 }
 
 /// Gradients of [`affine_forward`]: the statistics are constants.
@@ -271,7 +283,6 @@ fn gradient_sums(
     grad_gamma: &mut [f32],
     grad_beta: &mut [f32],
 ) {
-    use super::scratch::Shared;
     assert!(grad_gamma.len() == plan.channels && grad_beta.len() == plan.channels);
     let grad_sum = grad_sum.map(|grad| Shared(grad.as_mut_ptr()));
     let grad_x = grad_x.map(|grad| Shared(grad.as_mut_ptr()));
@@ -341,6 +352,16 @@ impl Coefficients {
             constant: padded(&|_| 0.0),
             slope: padded(&|_| 0.0),
         }
+    }
+
+    /// For the output alone: x · scale + (beta - mean · scale), as a convolution's epilogue has it.
+    fn folded(mut self) -> Self {
+        let parts = self.beta.iter_mut().zip(&mut self.mean).zip(&self.scale);
+        for ((beta, mean), scale) in parts {
+            *beta -= *mean * scale;
+            *mean = 0.0;
+        }
+        self
     }
 
     /// With the gradient's share that goes through the mean and variance of the batch.

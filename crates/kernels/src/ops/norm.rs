@@ -43,12 +43,13 @@ impl Normalization {
     pub(super) fn scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
         let [gamma, beta, mean, var] =
             [&self.gamma, &self.beta, &self.mean, &self.var].map(|one| Values::of(one.clone()));
-        let epsilon = self.epsilon as f32;
-        let scale = gamma.as_slice().iter().zip(var.as_slice());
-        let scale: Vec<f32> = scale.map(|(gamma, var)| gamma / (var + epsilon).sqrt()).collect();
-        let shift = beta.as_slice().iter().zip(mean.as_slice()).zip(&scale);
-        let shift = shift.map(|((beta, mean), scale)| beta - mean * scale).collect();
-        (scale, shift)
+        let norm = Norm {
+            gamma: gamma.as_slice(),
+            beta: beta.as_slice(),
+            epsilon: self.epsilon as f32,
+            activation: Activation::None,
+        };
+        cpu::scale_and_shift(&norm, mean.as_slice(), var.as_slice())
     }
 }
 

@@ -3,7 +3,10 @@ use dermx_kernels::cpu::{
 };
 
 use super::random::Random;
-use super::{assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads};
+use super::{
+    assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads,
+    same_bits_with_both_vector_widths,
+};
 
 /// Visits (output index, input index, weight index) of every product of the convolution.
 fn for_products(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {
@@ -211,21 +214,27 @@ fn check(shape: &ConvShape, random: &mut Random) {
 }
 
 #[test]
-fn convolution_does_not_depend_on_the_number_of_threads() {
+fn convolution_does_not_depend_on_the_number_of_threads_nor_the_width_of_vectors() {
     let mut random = Random(3);
-    for _ in 0..12 {
+    for idx in 0..40 {
         let mut shape = random_shape(&mut random);
         shape.in_size = shape.in_size.map(|side| side + 12);
         let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
         let grad_out = random.values(shape.out_len());
-        same_bits_with_any_number_of_threads(|| {
+        let activation = Activation::Silu;
+        let run = || {
             let mut out = vec![0.0; shape.out_len()];
-            conv_forward(&shape, &x, &weight, &Epilogue::default(), &mut out);
+            let epilogue = Epilogue { activation, ..Epilogue::default() };
+            conv_forward(&shape, &x, &weight, &epilogue, &mut out);
             let mut grad_in = vec![0.0; x.len()];
             conv_backward_input(&shape, &weight, &grad_out, &mut grad_in);
             let mut grad_weight = vec![0.0; weight.len()];
             conv_backward_weight(&shape, &x, &grad_out, &mut grad_weight);
             [out, grad_in, grad_weight].concat()
-        });
+        };
+        same_bits_with_both_vector_widths(run);
+        if idx < 12 {
+            same_bits_with_any_number_of_threads(run);
+        }
     }
 }

@@ -31,6 +31,16 @@ fn same_bits_with_any_number_of_threads(f: impl Fn() -> Vec<f32> + Sync) {
     }
 }
 
+/// Asserts that `f` gives the same bits with AVX-512 and with AVX2, where the machine has both.
+fn same_bits_with_both_vector_widths(f: impl Fn() -> Vec<f32>) {
+    if InstructionSet::available().contains(&InstructionSet::Avx512) {
+        let bits = |set| -> Vec<u32> {
+            with_instruction_set(set, &f).iter().map(|value| value.to_bits()).collect()
+        };
+        assert!(bits(InstructionSet::Avx512) == bits(InstructionSet::Avx2));
+    }
+}
+
 /// Asserts |found - expected| <= tolerance · (1 + |expected|) everywhere.
 fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");

@@ -55,7 +55,8 @@ impl NamedGradients {
         // Chunks of a fixed size, added in order: the same sum for any number of threads.
         let square = |value: &f32| f64::from(*value) * f64::from(*value);
         let sums = self.0.values().map(|gradient| {
-            let chunks = gradient.values().par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum());
+            let chunks =
+                gradient.values().par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum());
             chunks.collect::<Vec<f64>>().iter().sum::<f64>()
         });
         sums.sum::<f64>().sqrt()

@@ -74,20 +74,43 @@ impl Packed {
 }
 
 fn pack_block(weight: &[f32], block: &Block, layout: &Layout, lanes: usize, target: &mut [f32]) {
+    if target.is_empty() {
+        return;
+    }
     if block.channels < lanes {
         target.fill(0.0);
     }
     // Few depths at a time, so that what is written stays in the first cache.
     const DEPTHS: usize = 16;
+    let taps = &layout.taps;
+    assert!(target.len() == taps.len() * layout.depth * lanes && block.channels <= lanes);
+    let last = (block.channel + block.channels - 1) * layout.channel_stride
+        + (layout.depth - 1) * layout.depth_stride;
+    assert!(taps.iter().all(|tap| last + tap < weight.len()));
     for first in (0..layout.depth).step_by(DEPTHS) {
+        let depths = layout.depth.min(first + DEPTHS) - first;
         for lane in 0..block.channels {
-            let source = (block.channel + lane) * layout.channel_stride;
-            for depth in first..layout.depth.min(first + DEPTHS) {
-                for (idx, tap) in layout.taps.iter().enumerate() {
-                    target[(idx * layout.depth + depth) * lanes + lane] =
-                        weight[source + depth * layout.depth_stride + tap];
-                }
-            }
+            let source =
+                (block.channel + lane) * layout.channel_stride + first * layout.depth_stride;
+            // SAFETY: the last weight of the block is one of the slice's, and the lanes of each tap
+            // and depth are of the target's. With checks this takes twice as long.
+            let copy = |idx: usize, tap: usize, depth: usize| unsafe {
+                *target.as_mut_ptr().add((idx * layout.depth + first + depth) * lanes + lane) =
+                    *weight.get_unchecked(source + tap + depth * layout.depth_stride);
+            };
+            copy_all(taps, depths, copy);
+        }
+    }
+}
+
+/// Calls `copy` for each tap and depth, in the order of memory.
+#[inline(always)]
+fn copy_all(taps: &[usize], depths: usize, mut copy: impl FnMut(usize, usize, usize)) {
+    if let [tap] = *taps {
+        (0..depths).for_each(|depth| copy(0, tap, depth));
+    } else {
+        for depth in 0..depths {
+            taps.iter().enumerate().for_each(|(idx, tap)| copy(idx, *tap, depth));
         }
     }
 }

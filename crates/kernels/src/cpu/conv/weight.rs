@@ -1,14 +1,17 @@
 //! Gradient of the weights: a register tile of input channels × output channels sums outer products
 //! over pixels.
 
+mod tile;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::tile::{fetch_on, pack_on, tile_on};
 use super::pack::{Block, blocks};
 use super::source::{Positions, Source};
 use crate::cpu::scratch::{Scratch, Shared};
-use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
+use crate::cpu::simd::{self, InstructionSet};
 
 /// Positions that are summed before the sums leave the registers.
 const POSITIONS: usize = 128;
@@ -65,6 +68,10 @@ pub(super) fn run(
         for start in piece.positions.clone().step_by(POSITIONS) {
             let len = POSITIONS.min(piece.positions.end - start);
             positions.addresses(source, &zeros, start, len, len, table);
+            if sums.taps == 1 && !scattered {
+                // SAFETY: nothing is read. `set` comes from `InstructionSet::current`.
+                unsafe { fetch_on(set, table, piece.depths.start, piece.depths.len()) };
+            }
             let packed = pack(set, grad_out, &sums, piece, start..start + len);
             let _inputs = scattered.then(|| pack_inputs(table, &piece.depths));
             // SAFETY: `table` holds, for each tap, an address of `depth` values for each position,
@@ -184,25 +191,21 @@ fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
     // Many channels at a time where there is one tap: the gradients are read once for each part of
     // the depth, the inputs once for each group of channels.
     let lanes = if sums.taps == 1 { 256 } else { 128 };
-    let blocks_len = (lanes / (2 * sums.width)).min(sums.blocks.len()).max(1);
-    let fit = CACHE_FLOATS / (sums.taps * blocks_len * 2 * sums.width);
-    let parts = sums.depth.div_ceil(fit.max(1)).max(1);
-    // Whole register tiles of 8, 12 or 14 rows.
-    let multiple = if sums.depth % 12 == 0 {
-        12
-    } else if sums.depth % 14 == 0 {
-        14
-    } else {
-        8
-    };
-    let depths_len = sums.depth.div_ceil(parts).next_multiple_of(multiple);
-    let tiles = sums.blocks.len().div_ceil(blocks_len) * sums.depth.div_ceil(depths_len.max(1));
+    let channels: usize = sums.blocks.iter().map(|block| block.channels).sum();
+    let lanes = channels.next_multiple_of(32).min(lanes);
+    let parts = sums.depth.div_ceil((CACHE_FLOATS / (sums.taps * lanes)).max(1)).max(1);
+    // Whole register tiles.
+    let multiple = [12, 14].into_iter().find(|rows| sums.depth.is_multiple_of(*rows)).unwrap_or(8);
+    let depths_len = sums.depth.div_ceil(parts).next_multiple_of(multiple).max(1);
+    // The number of chunks must not depend on the width of a vector.
+    let tiles = channels.div_ceil(lanes) * sums.depth.div_ceil(depths_len);
     let num_chunks = WANTED.div_ceil(tiles.max(1)).min(positions.div_ceil(2 * POSITIONS)).max(1);
     let chunk_len = positions.div_ceil(num_chunks).next_multiple_of(POSITIONS);
+    let blocks_len = lanes / (2 * sums.width);
     let mut pieces = Vec::new();
     for chunk in 0..num_chunks {
         for block in (0..sums.blocks.len()).step_by(blocks_len) {
-            for depth in (0..sums.depth).step_by(depths_len.max(1)) {
+            for depth in (0..sums.depth).step_by(depths_len) {
                 pieces.push(Piece {
                     chunk,
                     positions: positions.min(chunk * chunk_len)
@@ -239,50 +242,6 @@ fn pack(
         pack_on(set, source, grad_out.pixel_stride, blocks, len, packed.as_mut_ptr());
     }
     packed
-}
-
-for_each_instruction_set! {
-    fn pack_on = pack_positions(
-        source: *const f32,
-        pixel_stride: usize,
-        blocks: &[Block],
-        len: usize,
-        target: *mut f32,
-    )
-}
-
-/// Position by position, so that the gradients are read in the order of memory.
-#[inline(always)]
-unsafe fn pack_positions<S: Simd>(
-    source: *const f32,
-    pixel_stride: usize,
-    blocks: &[Block],
-    len: usize,
-    target: *mut f32,
-) {
-    const AHEAD: usize = 16;
-    for position in 0..len {
-        let mut start = 0;
-        for block in blocks {
-            // SAFETY: the caller's.
-            unsafe {
-                let source = source.add(position * pixel_stride + block.channel);
-                let target = target.add(start + position * block.vectors * S::WIDTH);
-                for v in 0..block.vectors {
-                    let lanes = S::WIDTH.min(block.channels - v * S::WIDTH);
-                    let source = source.add(v * S::WIDTH);
-                    S::prefetch(source.wrapping_add(AHEAD * pixel_stride));
-                    let value = if lanes == S::WIDTH {
-                        S::load(source)
-                    } else {
-                        S::load_first(source, lanes)
-                    };
-                    S::store(target.add(v * S::WIDTH), value);
-                }
-            }
-            start += len * block.vectors * S::WIDTH;
-        }
-    }
 }
 
 /// The inputs of a piece's depths, position by position, and their addresses less the first depth.
@@ -352,111 +311,4 @@ fn tile_rows(left: usize) -> usize {
         2.. => 2,
         _ => 1,
     }
-}
-
-for_each_instruction_set! {
-    fn tile_on = any_tile(
-        vectors: usize,
-        num_rows: usize,
-        rows: *const *const f32,
-        depth: usize,
-        len: usize,
-        grad: *const f32,
-        sums: *mut f32,
-    )
-}
-
-/// Adds, for `num_rows` depths from `depth` on and the lanes of a block, the products of `len`
-/// positions to `sums[row][lane]`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
-unsafe fn any_tile<S: Simd>(
-    vectors: usize,
-    num_rows: usize,
-    rows: *const *const f32,
-    depth: usize,
-    len: usize,
-    grad: *const f32,
-    sums: *mut f32,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        match vectors {
-            1 => rows_of::<S, 1>(num_rows, rows, depth, len, grad, sums),
-            2 => rows_of::<S, 2>(num_rows, rows, depth, len, grad, sums),
-            _ => rows_of::<S, 3>(num_rows, rows, depth, len, grad, sums),
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn rows_of<S: Simd, const VECTORS: usize>(
-    num_rows: usize,
-    rows: *const *const f32,
-    depth: usize,
-    len: usize,
-    grad: *const f32,
-    sums: *mut f32,
-) {
-    // As many rows at a time as the registers hold.
-    let limit = S::ROWS[VECTORS - 1];
-    let mut row = 0;
-    while row < num_rows {
-        let left = (num_rows - row).min(limit);
-        // SAFETY: the caller's.
-        unsafe {
-            let (depth, sums) = (depth + row, sums.add(row * VECTORS * S::WIDTH));
-            row += match left {
-                14.. if limit >= 14 => tile::<S, 14, VECTORS>(rows, depth, len, grad, sums),
-                12.. if limit >= 12 => tile::<S, 12, VECTORS>(rows, depth, len, grad, sums),
-                8.. if limit >= 8 => tile::<S, 8, VECTORS>(rows, depth, len, grad, sums),
-                6.. if limit == 6 => tile::<S, 6, VECTORS>(rows, depth, len, grad, sums),
-                4.. if limit >= 4 => tile::<S, 4, VECTORS>(rows, depth, len, grad, sums),
-                2.. => tile::<S, 2, VECTORS>(rows, depth, len, grad, sums),
-                _ => tile::<S, 1, VECTORS>(rows, depth, len, grad, sums),
-            };
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
-    rows: *const *const f32,
-    depth: usize,
-    len: usize,
-    grad: *const f32,
-    target: *mut f32,
-) -> usize {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
-        for r in 0..ROWS {
-            for v in 0..VECTORS {
-                sums[r][v] = S::load(target.add((r * VECTORS + v) * S::WIDTH));
-            }
-        }
-        let mut grad = grad;
-        let mut position = 0;
-        while position < len {
-            let mut lanes = [S::splat(0.0); VECTORS];
-            for v in 0..VECTORS {
-                lanes[v] = S::load(grad.add(v * S::WIDTH));
-            }
-            grad = grad.add(VECTORS * S::WIDTH);
-            let values = (*rows.add(position)).wrapping_add(depth);
-            for r in 0..ROWS {
-                let value = S::splat(*values.add(r));
-                for v in 0..VECTORS {
-                    sums[r][v] = S::fma(value, lanes[v], sums[r][v]);
-                }
-            }
-            position += 1;
-        }
-        for r in 0..ROWS {
-            for v in 0..VECTORS {
-                S::store(target.add((r * VECTORS + v) * S::WIDTH), sums[r][v]);
-            }
-        }
-    }
-    ROWS
 }

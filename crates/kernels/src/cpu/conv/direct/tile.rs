@@ -1,0 +1,202 @@
+//! Register tiles of pixels × output channels.
+
+use crate::cpu::Activation;
+use crate::cpu::simd::{self, Simd, for_each_instruction_set};
+
+/// A column of register tiles: all positions of a piece for one block of channels.
+pub(super) struct Tiles {
+    /// \[tap\]\[row\], addresses of `depth` values.
+    pub rows: *const *const f32,
+    pub row_stride: usize,
+    pub num_rows: usize,
+    pub taps: usize,
+    pub depth: usize,
+    /// Whether the rows are not yet in the cache.
+    pub fetch: bool,
+    /// \[tap\]\[depth\]\[lane\].
+    pub weight: *const f32,
+    pub vectors: usize,
+    pub channels: usize,
+    /// For whole vectors.
+    pub scale: *const f32,
+    pub shift: *const f32,
+    pub activation: Activation,
+    /// Null where there is none; else with the output's offsets.
+    pub residual: *const f32,
+    pub out: *mut f32,
+    /// Whether the output is written past the caches.
+    pub stream: bool,
+    /// For each row, where its pixel starts.
+    pub targets: *const usize,
+}
+
+for_each_instruction_set! {
+    pub(super) fn tiles_on = any_tiles(tiles: &Tiles)
+}
+
+#[inline(always)]
+unsafe fn any_tiles<S: Simd>(tiles: &Tiles) {
+    // SAFETY: the caller's.
+    unsafe {
+        match (S::ROWS[1], tiles.vectors) {
+            (14, 1) => column::<S, 28, 1>(tiles),
+            (14, 2) => column::<S, 14, 2>(tiles),
+            (14, _) => column::<S, 9, 3>(tiles),
+            (6, 1) => column::<S, 12, 1>(tiles),
+            (6, 2) => column::<S, 6, 2>(tiles),
+            (6, _) => column::<S, 4, 3>(tiles),
+            (_, 1) => column::<S, 4, 1>(tiles),
+            (_, 2) => column::<S, 2, 2>(tiles),
+            (_, _) => column::<S, 1, 3>(tiles),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles) {
+    let mut first = 0;
+    while first < tiles.num_rows {
+        // SAFETY: the caller's; `first` is a row.
+        unsafe {
+            let rows = ROWS.min(tiles.num_rows - first);
+            let sums = if tiles.fetch && tiles.taps == 1 {
+                sums::<S, ROWS, VECTORS, true>(tiles, first)
+            } else {
+                sums::<S, ROWS, VECTORS, false>(tiles, first)
+            };
+            if tiles.channels == VECTORS * S::WIDTH {
+                finish::<S, ROWS, VECTORS, false>(tiles, first, rows, sums);
+            } else {
+                finish::<S, ROWS, VECTORS, true>(tiles, first, rows, sums);
+            }
+        }
+        first += ROWS;
+    }
+    if tiles.stream {
+        // SAFETY: the caller's.
+        unsafe { S::fence() };
+    }
+}
+
+/// The sums of a tile, in the order tap, depth. `FETCH`: on the way the rows of the next tile are
+/// fetched; one tap has too little to do with them for the hardware to be in time.
+#[inline(always)]
+unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize, const FETCH: bool>(
+    tiles: &Tiles,
+    first: usize,
+) -> [[S::Vector; VECTORS]; ROWS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+        if tiles.taps == 0 || tiles.depth == 0 {
+            return sums;
+        }
+        // Loops that test at their end: otherwise the compiler moves the sums to the stack and back
+        // for each tap.
+        let mut weight = tiles.weight;
+        let mut tap = 0;
+        loop {
+            let addresses = tiles.rows.add(tap * tiles.row_stride + first);
+            let rows: [*const f32; ROWS] = addresses.cast::<[*const f32; ROWS]>().read();
+            let mut depth = 0;
+            let mut next = 0;
+            loop {
+                if FETCH && depth == next {
+                    const LINE: usize = 16;
+                    for r in 0..ROWS {
+                        S::prefetch((*addresses.add(ROWS + r)).wrapping_add(depth));
+                    }
+                    next += LINE;
+                }
+                let mut lanes = [S::splat(0.0); VECTORS];
+                for v in 0..VECTORS {
+                    lanes[v] = S::load(weight.add(v * S::WIDTH));
+                }
+                weight = weight.add(VECTORS * S::WIDTH);
+                for r in 0..ROWS {
+                    let value = S::splat(*rows[r].add(depth));
+                    for v in 0..VECTORS {
+                        sums[r][v] = S::fma(value, lanes[v], sums[r][v]);
+                    }
+                }
+                depth += 1;
+                if depth == tiles.depth {
+                    break;
+                }
+            }
+            tap += 1;
+            if tap == tiles.taps {
+                break;
+            }
+        }
+        sums
+    }
+}
+
+/// The epilogue, and the writing.
+#[inline(always)]
+unsafe fn finish<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL: bool>(
+    tiles: &Tiles,
+    first: usize,
+    num_rows: usize,
+    mut sums: [[S::Vector; VECTORS]; ROWS],
+) {
+    // SAFETY: the caller's; rows from `num_rows` on are not accessed, and where the last vector is
+    // not full, neither are its lanes without a channel.
+    unsafe {
+        let last = tiles.channels - (VECTORS - 1) * S::WIDTH;
+        for v in 0..VECTORS {
+            let scale = S::load(tiles.scale.add(v * S::WIDTH));
+            let shift = S::load(tiles.shift.add(v * S::WIDTH));
+            for r in 0..ROWS {
+                sums[r][v] = S::fma(sums[r][v], scale, shift);
+            }
+        }
+        if !tiles.residual.is_null() {
+            for r in 0..ROWS {
+                if r < num_rows {
+                    let residual = tiles.residual.add(*tiles.targets.add(first + r));
+                    for v in 0..VECTORS {
+                        let value = if PARTIAL && v == VECTORS - 1 {
+                            S::load_first(residual.add(v * S::WIDTH), last)
+                        } else {
+                            S::load(residual.add(v * S::WIDTH))
+                        };
+                        sums[r][v] = S::add(sums[r][v], value);
+                    }
+                }
+            }
+        }
+        match tiles.activation {
+            Activation::None => {}
+            Activation::Relu => {
+                for r in 0..ROWS {
+                    for v in 0..VECTORS {
+                        sums[r][v] = S::max(S::splat(0.0), sums[r][v]);
+                    }
+                }
+            }
+            Activation::Silu => {
+                for r in 0..ROWS {
+                    for v in 0..VECTORS {
+                        sums[r][v] = S::mul(sums[r][v], simd::sigmoid::<S>(sums[r][v]));
+                    }
+                }
+            }
+        }
+        for r in 0..ROWS {
+            if r < num_rows {
+                let out = tiles.out.add(*tiles.targets.add(first + r));
+                for v in 0..VECTORS {
+                    if PARTIAL && v == VECTORS - 1 {
+                        S::store_first(out.add(v * S::WIDTH), sums[r][v], last);
+                    } else if tiles.stream {
+                        S::stream(out.add(v * S::WIDTH), sums[r][v]);
+                    } else {
+                        S::store(out.add(v * S::WIDTH), sums[r][v]);
+                    }
+                }
+            }
+        }
+    }
+}

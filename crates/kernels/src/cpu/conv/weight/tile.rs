@@ -1,0 +1,171 @@
+//! The loops over positions.
+
+use crate::cpu::conv::pack::Block;
+use crate::cpu::simd::{Simd, for_each_instruction_set};
+
+for_each_instruction_set! {
+    pub(super) fn pack_on = pack_positions(
+        source: *const f32,
+        pixel_stride: usize,
+        blocks: &[Block],
+        len: usize,
+        target: *mut f32,
+    )
+}
+
+/// Position by position, so that the gradients are read in the order of memory.
+#[inline(always)]
+unsafe fn pack_positions<S: Simd>(
+    source: *const f32,
+    pixel_stride: usize,
+    blocks: &[Block],
+    len: usize,
+    target: *mut f32,
+) {
+    const AHEAD: usize = 16;
+    for position in 0..len {
+        let mut start = 0;
+        for block in blocks {
+            // SAFETY: the caller's.
+            unsafe {
+                let source = source.add(position * pixel_stride + block.channel);
+                let target = target.add(start + position * block.vectors * S::WIDTH);
+                for v in 0..block.vectors {
+                    let lanes = S::WIDTH.min(block.channels - v * S::WIDTH);
+                    let source = source.add(v * S::WIDTH);
+                    S::prefetch(source.wrapping_add(AHEAD * pixel_stride));
+                    let value = if lanes == S::WIDTH {
+                        S::load(source)
+                    } else {
+                        S::load_first(source, lanes)
+                    };
+                    S::store(target.add(v * S::WIDTH), value);
+                }
+            }
+            start += len * block.vectors * S::WIDTH;
+        }
+    }
+}
+
+for_each_instruction_set! {
+    pub(super) fn fetch_on = fetch(rows: &[*const f32], depth: usize, len: usize)
+}
+
+/// Fetches the inputs of a piece's depths, which arrive while the gradients are packed.
+#[inline(always)]
+unsafe fn fetch<S: Simd>(rows: &[*const f32], depth: usize, len: usize) {
+    const LINE: usize = 16;
+    for row in rows {
+        for start in (0..len).step_by(LINE) {
+            // SAFETY: any address will do.
+            unsafe { S::prefetch(row.wrapping_add(depth + start)) };
+        }
+    }
+}
+
+for_each_instruction_set! {
+    pub(super) fn tile_on = any_tile(
+        vectors: usize,
+        num_rows: usize,
+        rows: *const *const f32,
+        depth: usize,
+        len: usize,
+        grad: *const f32,
+        sums: *mut f32,
+    )
+}
+
+/// Adds, for `num_rows` depths from `depth` on and the lanes of a block, the products of `len`
+/// positions to `sums[row][lane]`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
+unsafe fn any_tile<S: Simd>(
+    vectors: usize,
+    num_rows: usize,
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    sums: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match vectors {
+            1 => rows_of::<S, 1>(num_rows, rows, depth, len, grad, sums),
+            2 => rows_of::<S, 2>(num_rows, rows, depth, len, grad, sums),
+            _ => rows_of::<S, 3>(num_rows, rows, depth, len, grad, sums),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_of<S: Simd, const VECTORS: usize>(
+    num_rows: usize,
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    sums: *mut f32,
+) {
+    // As many rows at a time as the registers hold.
+    let limit = S::ROWS[VECTORS - 1];
+    let mut row = 0;
+    while row < num_rows {
+        let left = (num_rows - row).min(limit);
+        // SAFETY: the caller's.
+        unsafe {
+            let (depth, sums) = (depth + row, sums.add(row * VECTORS * S::WIDTH));
+            row += match left {
+                14.. if limit >= 14 => tile::<S, 14, VECTORS>(rows, depth, len, grad, sums),
+                12.. if limit >= 12 => tile::<S, 12, VECTORS>(rows, depth, len, grad, sums),
+                8.. if limit >= 8 => tile::<S, 8, VECTORS>(rows, depth, len, grad, sums),
+                6.. if limit == 6 => tile::<S, 6, VECTORS>(rows, depth, len, grad, sums),
+                4.. if limit >= 4 => tile::<S, 4, VECTORS>(rows, depth, len, grad, sums),
+                2.. => tile::<S, 2, VECTORS>(rows, depth, len, grad, sums),
+                _ => tile::<S, 1, VECTORS>(rows, depth, len, grad, sums),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    rows: *const *const f32,
+    depth: usize,
+    len: usize,
+    grad: *const f32,
+    target: *mut f32,
+) -> usize {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                sums[r][v] = S::load(target.add((r * VECTORS + v) * S::WIDTH));
+            }
+        }
+        let mut grad = grad;
+        let mut position = 0;
+        while position < len {
+            let mut lanes = [S::splat(0.0); VECTORS];
+            for v in 0..VECTORS {
+                lanes[v] = S::load(grad.add(v * S::WIDTH));
+            }
+            grad = grad.add(VECTORS * S::WIDTH);
+            let values = (*rows.add(position)).wrapping_add(depth);
+            for r in 0..ROWS {
+                let value = S::splat(*values.add(r));
+                for v in 0..VECTORS {
+                    sums[r][v] = S::fma(value, lanes[v], sums[r][v]);
+                }
+            }
+            position += 1;
+        }
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                S::store(target.add((r * VECTORS + v) * S::WIDTH), sums[r][v]);
+            }
+        }
+    }
+    ROWS
+}

@@ -1,0 +1,107 @@
+"""Writes golden.json beside this file: each operation and its gradients by PyTorch.
+
+    pip install torch==2.15
+    python generate.py
+
+Inputs are functions of an index (`main.rs` has the same rule). Feature maps are stored with channels
+last. All results are computed with 64-bit floats.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+HERE = Path(__file__).parent
+ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "silu": F.silu}
+
+
+def numbers(seed, *shape):
+    """(7919 i + 104729 seed) mod 2003, divided by 1024, minus 1."""
+    index = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.int64)
+    return (((index * 7919 + seed * 104729) % 2003).double() / 1024 - 1).reshape(shape)
+
+
+def rounded(tensor):
+    return [float(f"{value:.8g}") for value in tensor.detach().flatten().tolist()]
+
+
+def first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def case(operation, leaves, compute, **settings):
+    """The output, and the gradients of a weighted sum of it."""
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    out = compute(*leaves)
+    (out * numbers(9, *out.shape)).sum().backward()
+    return {
+        "operation": operation,
+        "shapes": [list(leaf.shape) for leaf in leaves],
+        **settings,
+        "out": rounded(out),
+        "gradients": [rounded(leaf.grad) for leaf in leaves],
+    }
+
+
+def conv(x, weight, stride, padding, groups):
+    top, left, bottom, right = padding
+
+    def compute(x, weight):
+        padded = F.pad(first(x), (left, right, top, bottom))
+        return last(F.conv2d(padded, weight, stride=stride, groups=groups))
+
+    leaves = [numbers(1, *x), numbers(2, *weight)]
+    return case("conv2d", leaves, compute, stride=stride, padding=padding, groups=groups)
+
+
+def norm(shape, activation, training, residual):
+    channels = shape[3]
+    mean, var = numbers(5, channels), numbers(6, channels).abs() + 0.25
+
+    def compute(x, gamma, beta, *residual):
+        z = F.batch_norm(first(x), mean.clone(), var.clone(), gamma, beta, training, 0.1, 1e-3)
+        return ACTIVATIONS[activation](last(z) + residual[0] if residual else last(z))
+
+    leaves = [numbers(1, *shape), numbers(2, channels), numbers(3, channels)]
+    leaves += [numbers(4, *shape)] if residual else []
+    operation = "batch_norm" if training else "affine"
+    statistics = {} if training else {"mean": rounded(mean), "var": rounded(var)}
+    return case(operation, leaves, compute, activation=activation, **statistics)
+
+
+def main():
+    torch.set_default_dtype(torch.float64)
+    cases = [
+        conv([2, 4, 5, 3], [7, 3, 1, 1], 1, [0, 0, 0, 0], 1),
+        conv([1, 7, 6, 5], [9, 5, 1, 1], 2, [0, 0, 0, 0], 1),
+        conv([1, 6, 5, 17], [18, 17, 3, 3], 1, [1, 1, 1, 1], 1),
+        conv([2, 7, 8, 4], [6, 4, 3, 3], 2, [1, 1, 1, 1], 1),
+        conv([1, 6, 6, 4], [6, 4, 3, 3], 2, [0, 0, 1, 1], 1),
+        conv([1, 9, 11, 3], [16, 3, 7, 7], 2, [3, 3, 3, 3], 1),
+        conv([2, 5, 6, 20], [20, 1, 3, 3], 1, [1, 1, 1, 1], 20),
+        conv([1, 8, 7, 18], [18, 1, 5, 5], 2, [1, 2, 2, 2], 18),
+        case(
+            "channel_scale",
+            [numbers(1, 2, 3, 4, 5), numbers(2, 2, 5)],
+            lambda x, scale: x * scale[:, None, None, :],
+        ),
+        case("global_avg_pool", [numbers(1, 2, 3, 5, 6)], lambda x: x.mean(dim=(1, 2))),
+        case("max_pool", [numbers(1, 2, 7, 6, 5)], lambda x: last(F.max_pool2d(first(x), 3, 2, 1))),
+    ]
+    for training in [True, False]:
+        for activation in ACTIVATIONS:
+            cases.append(norm([2, 4, 3, 5], activation, training, residual=False))
+        for activation in ["none", "relu"]:
+            cases.append(norm([2, 4, 3, 5], activation, training, residual=True))
+    text = json.dumps({"torch": torch.__version__, "cases": cases}, separators=(",", ":"))
+    (HERE / "golden.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
