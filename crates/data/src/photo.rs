@@ -95,7 +95,8 @@ struct Decoded {
 /// The bytes of a photo's file; larger ones than any photo's are refused.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let file = std::fs::File::open(path).map_err(|e| DataError::io(path, &e))?;
-    let mut bytes = Vec::new();
+    let num_bytes = file.metadata().map_or(0, |metadata| metadata.len()).min(MAX_FILE_BYTES);
+    let mut bytes = Vec::with_capacity(num_bytes as usize);
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| DataError::io(path, &e))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(invalid(path, "is larger than 512 MiB; photos are smaller"));

@@ -218,6 +218,14 @@ pub(super) fn read_block(
     read_ac(bits, ac, block)
 }
 
+/// Stores a value after `num` coefficients and the zeros before it; returns how many there are then.
+#[inline(always)]
+fn store(block: &mut [i16; 64], num: usize, symbol: Symbol, value: i32) -> usize {
+    let idx = num + symbol.run() as usize;
+    block[usize::from(POSITIONS[idx & 127])] = value as i16;
+    idx + 1
+}
+
 /// Reads the AC coefficients and returns how many coefficients there are with the DC coefficient.
 #[inline(always)]
 fn read_ac(
@@ -225,37 +233,33 @@ fn read_ac(
     ac: &HuffmanTable,
     block: &mut [i16; 64],
 ) -> Result<usize, &'static str> {
-    let mut idx = 1;
-    'block: while idx < 64 {
+    let mut num = 1;
+    'block: while num < 64 {
         bits.refill();
-        // As many lookups as fit into what a refill leaves.
-        for _ in 0..NUM_REFILLED / NUM_LOOKUP_BITS {
-            let entry = ac.entry(bits);
-            let is_whole = entry.is(Kind::Whole);
-            let (symbol, value) = if is_whole {
+        let other = 'whole: {
+            // As many lookups as fit into what a refill leaves.
+            for _ in 0..NUM_REFILLED / NUM_LOOKUP_BITS {
+                let entry = ac.entry(bits);
+                if !entry.is(Kind::Whole) {
+                    break 'whole entry;
+                }
                 bits.drop(entry.num_bits());
-                (entry.symbol(), entry.value())
-            } else if entry.is(Kind::EndOfBlock) {
-                bits.drop(entry.num_bits());
-                break 'block;
-            } else {
-                let (symbol, value) = ac.read(bits, entry)?;
-                if symbol.is_end_of_block() {
+                num = store(block, num, entry.symbol(), entry.value());
+                if num >= 64 {
                     break 'block;
                 }
-                (symbol, value)
-            };
-            idx += symbol.run() as usize;
-            block[usize::from(POSITIONS[idx & 127])] = value as i16;
-            idx += 1;
-            if idx >= 64 {
-                break 'block;
             }
-            if !is_whole {
-                // Bits were used beyond a lookup's.
-                continue 'block;
-            }
+            continue 'block;
+        };
+        if other.is(Kind::EndOfBlock) {
+            bits.drop(other.num_bits());
+            break 'block;
         }
+        let (symbol, value) = ac.read(bits, other)?;
+        if symbol.is_end_of_block() {
+            break 'block;
+        }
+        num = store(block, num, symbol, value);
     }
-    if idx > 64 { Err("a block of more than 64 coefficients") } else { Ok(idx) }
+    if num > 64 { Err("a block of more than 64 coefficients") } else { Ok(num) }
 }
