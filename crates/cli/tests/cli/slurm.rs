@@ -91,7 +91,8 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
     // It may have ended just now.
     let _ = slurm("scontrol", &["requeue", &job]);
     std::thread::sleep(Duration::from_secs(2));
-    slurm("scontrol", &["update", &node, "State=RESUME"])?;
+    // A node whose daemon is alive may have come back by itself.
+    let _ = slurm("scontrol", &["update", &node, "State=RESUME"]);
 
     wait_for("end", || {
         hurry();
