@@ -23,3 +23,4 @@ mod transpose;
 mod upsample;
 
 pub(crate) use header::Header;
+pub(crate) use scan::recycle;

@@ -56,7 +56,7 @@ pub use mask_files::MaskLayout;
 pub use metadata::ImageRecord;
 pub use normalization::{Normalization, to_planes};
 pub use patients::{PatientCheck, Patients, check_patients, read_patients};
-pub use photo::{Orientation, decode_photo, read_photo};
+pub use photo::{Orientation, decode_photo, read_photo, read_resized};
 pub use photo_set::{PhotoCheck, PhotoSet, check_annotated_photos, check_photos};
 pub use random::Random;
 pub use resize::resize;

@@ -3,7 +3,7 @@
 //! The decoders are used directly and strictly: the usual lenient setting turns a cut-off file into
 //! a photo whose lower part is gray, and such a photo would be trained on without a word.
 
-use crate::{DataError, ImageSize, jpeg};
+use crate::{DataError, ImageSize, jpeg, resize};
 use image::metadata::Orientation as ExifOrientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use std::io::{Cursor, Read};
@@ -43,6 +43,17 @@ pub enum Orientation {
 /// [`decode_photo`].
 pub fn read_photo(path: &Path) -> Result<RgbImage, DataError> {
     decode_photo(&read_bytes(path)?, path, Orientation::Apply)
+}
+
+/// As [`read_photo`], then [`resize`] to `size`; the memory of the photo serves for the thread's next.
+///
+/// # Errors
+/// As [`read_photo`].
+pub fn read_resized(path: &Path, size: ImageSize) -> Result<RgbImage, DataError> {
+    let photo = read_photo(path)?;
+    let resized = resize(&photo, size);
+    jpeg::recycle(photo.into_raw());
+    Ok(resized)
 }
 
 /// Decodes the bytes of a JPEG or PNG file as 8-bit RGB; `path` only names the file in errors.

@@ -4,7 +4,7 @@ use crate::sampling::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
-    PhotoLook, Random, augment, read_photo, resize, to_planes,
+    PhotoLook, Random, augment, read_photo, read_resized, to_planes,
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -188,7 +188,7 @@ impl Photos {
         let (_, path) = &self.items[idx];
         match &self.decoded {
             Some(Decoded { cache, keys }) => cache.photo(path, keys[idx]),
-            None => Ok(resize(&read_photo(path)?, self.size)),
+            None => read_resized(path, self.size),
         }
     }
 

@@ -9,7 +9,7 @@ mod photo;
 mod python;
 
 use dermx_data::{
-    AugmentConfig, DataError, DecodedCache, ImageSize, Random, augment, read_photo, resize,
+    AugmentConfig, DataError, DecodedCache, ImageSize, Random, augment, read_resized,
 };
 use python::Python;
 use std::error::Error;
@@ -72,7 +72,7 @@ fn measure(path: &Path, decoded: &Path) -> Result<Vec<Times>, Box<dyn Error>> {
                 Some(times) => times.ms.push(ms),
             }
         };
-        add(OURS, seconds(round, || Ok(resize(&read_photo(path)?, SIZE)))?);
+        add(OURS, seconds(round, || read_resized(path, SIZE))?);
         add(CACHED, seconds(round, || cache.photo(path, key))?);
         for name in python::PIPELINES {
             if let Some(python) = &mut python {
