@@ -45,7 +45,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// `output` cannot be written to.
-    pub fn create_numbered(output: &Path, name: &str, config: &Config) -> CliResult<Self> {
+    fn create_numbered(output: &Path, name: &str, config: &Config) -> CliResult<Self> {
         let mut number = numbered(output, name)?.last().map_or(1, |(number, _)| number + 1);
         loop {
             let path = output.join(format!("{name}-{number:03}"));
@@ -79,11 +79,26 @@ impl RunFolder {
         Ok(Self { path: path.to_path_buf(), _lock: lock(path)? })
     }
 
+    /// The folder of a new run, or with `resume` of one to go on with: in `path`, or numbered after
+    /// `name`.
+    ///
+    /// # Errors
+    /// As [`Self::create`] and [`Self::resume`].
+    pub fn open(path: Option<&Path>, name: &str, resume: bool, config: &Config) -> CliResult<Self> {
+        let output = &config.run.output;
+        match (path, resume) {
+            (Some(path), true) => Self::resume(path, Some(config)),
+            (None, true) => Self::resume(&Self::newest(output, name)?, Some(config)),
+            (Some(path), false) => Self::create(path, config),
+            (None, false) => Self::create_numbered(output, name, config),
+        }
+    }
+
     /// The newest numbered folder of the configuration `name` in `output`.
     ///
     /// # Errors
     /// There is none.
-    pub fn newest(output: &Path, name: &str) -> CliResult<PathBuf> {
+    fn newest(output: &Path, name: &str) -> CliResult<PathBuf> {
         let newest = numbered(output, name)?.pop();
         newest.map(|(_, path)| path).ok_or_else(|| {
             let message = format!("{}: there is no run `{name}-...` to resume", output.display());
@@ -270,13 +285,16 @@ fn lock(folder: &Path) -> CliResult<File> {
     }
     // The system has released the lock of a process that is gone; its name gives way to this one's.
     file.set_len(0).map_err(error)?;
-    let holder = format!("process {} on {}", std::process::id(), host_name());
-    writeln!(file, "{holder}").and_then(|()| file.flush()).map_err(error)?;
+    writeln!(file, "{}", this_process()).and_then(|()| file.flush()).map_err(error)?;
     Ok(file)
 }
 
-/// The name of this machine, for people who look for the holder of a lock.
-pub fn host_name() -> String {
+/// Process and machine, for people who look for the holder of a lock or a claim.
+pub fn this_process() -> String {
+    format!("process {} on {}", std::process::id(), host_name())
+}
+
+fn host_name() -> String {
     #[cfg(unix)]
     let name = nix::unistd::gethostname().ok();
     #[cfg(not(unix))]

@@ -138,12 +138,20 @@ pub fn latest(folder: &impl SharedFolder, unit: &str) -> io::Result<Option<(u32,
     }))
 }
 
+/// What was handed in as the result of `unit`.
+///
+/// # Errors
+/// What the folder says.
+pub fn accepted(folder: &impl SharedFolder, unit: &str) -> io::Result<Option<Vec<u8>>> {
+    folder.read(&accepted_file(unit))
+}
+
 /// Where `unit` stands.
 ///
 /// # Errors
 /// What the folder says.
 pub fn standing(folder: &impl SharedFolder, unit: &str) -> io::Result<Standing> {
-    if folder.read(&accepted_file(unit))?.is_some() {
+    if accepted(folder, unit)?.is_some() {
         return Ok(Standing::Accepted);
     }
     Ok(match latest(folder, unit)? {

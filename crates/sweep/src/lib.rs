@@ -8,7 +8,9 @@ mod range;
 mod slurm;
 mod unit;
 
-pub use claim::{Claim, Hold, SharedFolder, Sighting, Standing, State, claim, latest, standing};
+pub use claim::{
+    Claim, Hold, SharedFolder, Sighting, Standing, State, accepted, claim, latest, standing,
+};
 pub use range::{NumberRange, choices};
 pub use slurm::{ArrayScript, MAX_ARRAY, Resources};
 pub use unit::{Unit, UnitConfig, units};

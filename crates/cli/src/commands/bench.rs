@@ -4,7 +4,8 @@ mod layers;
 mod workload;
 
 use crate::args::BenchArgs;
-use crate::error::{CliError, CliResult, ExitKind};
+use crate::error::CliResult;
+use crate::run_folder::to_json;
 use crate::stop;
 use crate::terminal::print;
 use serde::Serialize;
@@ -18,16 +19,10 @@ use workload::Workload;
 pub fn run(args: &BenchArgs) -> CliResult<()> {
     if args.layers {
         let table = layers::measure(args)?;
-        return if args.json { print_json(&table) } else { print(table.text()) };
+        return if args.json { print(to_json(&table)?) } else { print(table.text()) };
     }
     let result = measure(args)?;
-    if args.json { print_json(&[result]) } else { print(result.text()) }
-}
-
-fn print_json(value: &impl Serialize) -> CliResult<()> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
-    print(format!("{json}\n"))
+    if args.json { print(to_json(&[result])?) } else { print(result.text()) }
 }
 
 /// What one measurement came to.

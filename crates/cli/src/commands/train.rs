@@ -65,7 +65,7 @@ pub fn train(config: &Config, place: &Place<'_>, no_eval: bool) -> CliResult<Str
     if !place.resume {
         data.check_leaks(config, test.as_ref())?;
     }
-    let folder = run_folder(place, config)?;
+    let folder = RunFolder::open(place.run, place.name, place.resume, config)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write("split.csv", &data.split_csv()?)?;
     let manifest = record_training_images(&folder, config, &data)?;
@@ -116,16 +116,6 @@ fn requested_config(args: &TrainArgs) -> CliResult<Config> {
     let mut overrides = args.overrides.clone();
     overrides.extend(args.seed.map(|seed| format!("run.seeds=[{seed}]")));
     config::load(name, &overrides)
-}
-
-fn run_folder(place: &Place<'_>, config: &Config) -> CliResult<RunFolder> {
-    let output = &config.run.output;
-    match (place.run, place.resume) {
-        (Some(path), true) => RunFolder::resume(path, Some(config)),
-        (None, true) => RunFolder::resume(&RunFolder::newest(output, place.name)?, Some(config)),
-        (Some(path), false) => RunFolder::create(path, config),
-        (None, false) => RunFolder::create_numbered(output, place.name, config),
-    }
 }
 
 /// Makes the synthetic data set, if it is one, unless it is there already.

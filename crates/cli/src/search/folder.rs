@@ -37,15 +37,7 @@ impl SearchFolder {
         base: &Config,
         search: &SearchConfig,
     ) -> CliResult<Self> {
-        let run = match (path, resume) {
-            (Some(path), true) => RunFolder::resume(path, Some(base))?,
-            (None, true) => {
-                RunFolder::resume(&RunFolder::newest(&base.run.output, name)?, Some(base))?
-            }
-            (Some(path), false) => RunFolder::create(path, base)?,
-            (None, false) => RunFolder::create_numbered(&base.run.output, name, base)?,
-        };
-        let folder = Self { run };
+        let folder = Self { run: RunFolder::open(path, name, resume, base)? };
         folder.expect_search(search)?;
         Ok(folder)
     }

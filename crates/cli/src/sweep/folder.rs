@@ -1,5 +1,6 @@
 //! The shared folder on a disk, which may be a network's.
 
+use crate::run_folder::this_process;
 use dermx_sweep::SharedFolder;
 use dermx_train::write_atomic;
 use std::fs;
@@ -27,9 +28,8 @@ impl DiskFolder {
     }
 
     fn own_name(&self, name: &str) -> PathBuf {
-        let host = crate::run_folder::host_name();
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{name} {host} {} {number}", std::process::id());
+        let text = format!("{name} {} {number}", this_process());
         let path = self.root.join(name);
         path.with_file_name(format!(".{}.partial", &blake3::hash(text.as_bytes()).to_hex()[..16]))
     }

@@ -3,7 +3,7 @@
 use super::plan::Sweep;
 use super::worker::{Accepted, unix_s};
 use crate::error::{CliError, CliResult, ExitKind};
-use dermx_sweep::{Claim, SharedFolder, State, latest};
+use dermx_sweep::{Claim, State, accepted, latest};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::fmt::Write;
@@ -63,7 +63,7 @@ enum One {
 /// Unreadable lines of a result count as a result of no duration: it was accepted.
 fn look(sweep: &Sweep, unit: &str) -> std::io::Result<One> {
     let folder = sweep.shared();
-    if let Some(bytes) = folder.read(&format!("accepted/{unit}"))? {
+    if let Some(bytes) = accepted(&folder, unit)? {
         let seconds = serde_json::from_slice::<Accepted>(&bytes).map_or(0, |one| one.seconds);
         return Ok(One::Done(seconds));
     }

@@ -4,7 +4,7 @@ use super::folder::DiskFolder;
 use super::plan::Sweep;
 use crate::commands::train::{self, Place};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::run_folder::host_name;
+use crate::run_folder::{this_process, to_json};
 use crate::stop;
 use crate::terminal::panic_message;
 use dermx_sweep::{Hold, Sighting, Standing, State, Unit, claim, standing};
@@ -62,7 +62,7 @@ pub fn run_unit(sweep: &Sweep, unit: &Unit) -> CliResult<String> {
                 generation: hold.generation(),
                 seconds: hold.seconds(unix_s()),
             };
-            let bytes = crate::run_folder::to_json(&accepted)?;
+            let bytes = to_json(&accepted)?;
             hold.accept(&folder, &bytes, unix_s()).map_err(in_folder(sweep))?;
         }
         Err(error) => {
@@ -127,7 +127,7 @@ fn owner() -> String {
         _ => String::new(),
     };
     let node = job("SLURMD_NODENAME").map_or(String::new(), |node| format!(", node {node}"));
-    format!("process {} on {}{slurm}{node}", std::process::id(), host_name())
+    format!("{}{slurm}{node}", this_process())
 }
 
 /// Trains and scores; waits where a process that lost its claim still writes into the run folder.
