@@ -6,6 +6,7 @@ mod warp;
 use crate::Random;
 use image::RgbImage;
 use light::{dim, stretch};
+use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 use warp::warp;
 
@@ -161,12 +162,28 @@ impl AugmentConfig {
 /// # Source
 /// keras-preprocessing 1.1.2, `ImageDataGenerator.apply_transform` with nearest fill.
 pub fn augment(image: &RgbImage, params: &AugmentParams, config: &AugmentConfig) -> Vec<f32> {
-    let mut values = warp(image, params, config.center_offset);
-    if let Some(brightness) = params.brightness {
-        if config.minmax_stretch {
-            stretch(&mut values);
+    Arch::new().dispatch(Augment { image, params, config })
+}
+
+/// [`augment`], compiled for each kind of processor; the values are the same on all.
+struct Augment<'a> {
+    image: &'a RgbImage,
+    params: &'a AugmentParams,
+    config: &'a AugmentConfig,
+}
+
+impl WithSimd for Augment<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+        let mut values = warp(self.image, self.params, self.config.center_offset);
+        if let Some(brightness) = self.params.brightness {
+            if self.config.minmax_stretch {
+                stretch(&mut values);
+            }
+            dim(&mut values, brightness as f32);
         }
-        dim(&mut values, brightness as f32);
+        values
     }
-    values
 }

@@ -1,4 +1,5 @@
-//! Contrast and brightness. Plain arithmetic on whole slices, which compilers turn into vectors.
+//! Contrast and brightness. Plain arithmetic on whole slices, which compilers turn into vectors: all is
+//! inlined into the caller, which is compiled for each kind of processor.
 
 /// Values that are looked at together.
 const NUM_LANES: usize = 16;
@@ -6,6 +7,7 @@ const NUM_LANES: usize = 16;
 const ROUNDING: f32 = 8_388_608.0;
 
 /// Stretches the values so that they span 0 to 255.
+#[inline(always)]
 pub fn stretch(values: &mut [f32]) {
     let min = fold(values, f32::INFINITY, |a, b| if b < a { b } else { a });
     let range = fold(values, f32::NEG_INFINITY, |a, b| if b > a { b } else { a }) - min;
@@ -16,6 +18,7 @@ pub fn stretch(values: &mut [f32]) {
 }
 
 /// Multiplies by `brightness` as 8-bit image editors do: both factors and product are cut to bytes.
+#[inline(always)]
 pub fn dim(values: &mut [f32], brightness: f32) {
     for value in values {
         let product = brightness * floor(*value);
@@ -31,6 +34,7 @@ fn floor(value: f32) -> f32 {
     rounded - if rounded > value { 1.0 } else { 0.0 }
 }
 
+#[inline(always)]
 fn fold(values: &[f32], start: f32, choose: impl Fn(f32, f32) -> f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<NUM_LANES>();
     let mut lanes = [start; NUM_LANES];

@@ -6,9 +6,13 @@ use image::RgbImage;
 /// Three colors and an unused fourth value: four lanes of a vector.
 type Pixel = [u8; 4];
 
+/// Pixels whose places in the image are found together.
+const NUM_TOGETHER: usize = 8;
+
 /// `image` as `params` turn, shear, zoom and mirror it, interleaved and row by row.
 ///
 /// A flip reads the same place for the mirrored pixel, so it costs nothing.
+#[inline(always)]
 pub fn warp(image: &RgbImage, params: &AugmentParams, center_offset: f64) -> Vec<f32> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let center = [height as f64 / 2.0 + center_offset, width as f64 / 2.0 + center_offset];
@@ -22,10 +26,15 @@ pub fn warp(image: &RgbImage, params: &AugmentParams, center_offset: f64) -> Vec
         let row = if params.flip_vertical { height - 1 - row_idx } else { row_idx } as f64;
         let start = [offset[0] + row * matrix[0][0], offset[1] + row * matrix[1][0]];
         let row_values = &mut values[row_idx * width * 3..][..width * 3 + 1];
-        for column_idx in 0..width {
-            let column = first + step * column_idx as f64;
-            let place = [start[0] + column * matrix[0][1], start[1] + column * matrix[1][1]];
-            row_values[column_idx * 3..][..4].copy_from_slice(&source.at(place));
+        for begin in (0..width).step_by(NUM_TOGETHER) {
+            let columns: [f64; NUM_TOGETHER] =
+                std::array::from_fn(|lane| first + step * (begin + lane) as f64);
+            let rows = source.split(columns.map(|c| start[0] + c * matrix[0][1]), 0);
+            let columns = source.split(columns.map(|c| start[1] + c * matrix[1][1]), 1);
+            for lane in 0..NUM_TOGETHER.min(width - begin) {
+                let value = source.at(rows.at(lane), columns.at(lane));
+                row_values[(begin + lane) * 3..][..4].copy_from_slice(&value);
+            }
         }
     }
     values.truncate(height * width * 3);
@@ -63,6 +72,7 @@ struct Source {
 }
 
 impl Source {
+    #[inline(always)]
     fn new(image: &RgbImage) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let stride = width + 1;
@@ -76,11 +86,18 @@ impl Source {
         Self { pixels, stride, last: [height as f64 - 1.0, width as f64 - 1.0] }
     }
 
-    /// The value at a place that is clamped to the image.
+    /// Coordinates along an axis, clamped to the image and split.
     #[inline(always)]
-    fn at(&self, [row, column]: [f64; 2]) -> [f32; 4] {
-        let (row, down) = split(row, self.last[0]);
-        let (column, right) = split(column, self.last[1]);
+    fn split(&self, coordinates: [f64; NUM_TOGETHER], axis: usize) -> Split {
+        let clamped = coordinates.map(|coordinate| coordinate.max(0.0).min(self.last[axis]));
+        let whole = clamped.map(|coordinate| coordinate as i32);
+        let rest = std::array::from_fn(|lane| (clamped[lane] - f64::from(whole[lane])) as f32);
+        Split { whole, rest }
+    }
+
+    /// The value at a place.
+    #[inline(always)]
+    fn at(&self, (row, down): (usize, f32), (column, right): (usize, f32)) -> [f32; 4] {
         let first = row * self.stride + column;
         let second = first + self.stride;
         let (above, below) = (&self.pixels[first..first + 2], &self.pixels[second..second + 2]);
@@ -89,12 +106,17 @@ impl Source {
     }
 }
 
-/// The whole part and the rest of a coordinate in `0..=last`.
-#[inline(always)]
-fn split(coordinate: f64, last: f64) -> (usize, f32) {
-    let clamped = coordinate.max(0.0).min(last);
-    let whole = clamped as i32;
-    (whole as usize, (clamped - f64::from(whole)) as f32)
+/// The whole parts of coordinates and the rests.
+struct Split {
+    whole: [i32; NUM_TOGETHER],
+    rest: [f32; NUM_TOGETHER],
+}
+
+impl Split {
+    #[inline(always)]
+    fn at(&self, lane: usize) -> (usize, f32) {
+        (self.whole[lane] as usize, self.rest[lane])
+    }
 }
 
 #[inline(always)]
