@@ -56,6 +56,7 @@ pub fn fit_config(
         ema_decay: section.ema_decay,
         class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        precision: section.precision.unwrap_or_default(),
         mix: section.mix(),
         monitor: section.monitor,
         select: section.select.unwrap_or(Select::Last),

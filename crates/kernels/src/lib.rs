@@ -11,8 +11,8 @@ pub mod cpu;
 mod memory;
 mod ops;
 
-pub use cpu::{Activation, take_peak_bytes};
+pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
     BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
-    conv2d, global_avg_pool, max_pool,
+    conv2d, global_avg_pool, max_pool, with_precision,
 };

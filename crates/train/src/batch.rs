@@ -10,6 +10,7 @@ use crate::photos::{Photos, images_to_tensor};
 use crate::sampling::Draw;
 use crate::validation::argmax;
 use burn::tensor::{Device, Tensor, TensorData};
+use dermx_kernels::with_precision;
 use dermx_model::Network;
 
 /// Images that go through the network together.
@@ -108,8 +109,10 @@ impl Teacher<'_> {
         let classes: Vec<usize> = batch.draws.iter().map(|draw| set.class_idx[draw.idx]).collect();
         let names = batch.names();
         let planes = images_to_tensor(images.planes, num_images, set.photos.size(), device);
-        let logits = network.forward_tapped_at(planes, &chance.taps(), &mut |name, x| {
-            chance.apply(name, x, epoch, &names)
+        let logits = with_precision(config.precision, || {
+            network.forward_tapped_at(planes, &chance.taps(), &mut |name, x| {
+                chance.apply(name, x, epoch, &names)
+            })
         });
         let weights = &config.class_weights;
         let targets = targets(&classes, images.share, weights, config.label_smoothing);

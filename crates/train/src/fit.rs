@@ -12,6 +12,7 @@ use crate::sampling::Sampling;
 use crate::schedule::{Schedule, Span};
 use burn::tensor::Device;
 use dermx_data::AugmentConfig;
+use dermx_kernels::Precision;
 use dermx_model::Network;
 
 /// How to train.
@@ -46,6 +47,9 @@ pub struct FitConfig {
     pub class_weights: Vec<f32>,
     /// Share of the targets that is spread over all classes.
     pub label_smoothing: f32,
+    /// What the convolutions of a training step multiply, on the CPU; validation multiplies
+    /// [`Precision::F32`].
+    pub precision: Precision,
     /// How images are mixed.
     pub mix: MixConfig,
     /// The score on the validation photos that `select`, `early_stopping` and a schedule that waits

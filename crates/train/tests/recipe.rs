@@ -3,6 +3,7 @@
 mod tiny;
 
 use burn::tensor::Device;
+use dermx_kernels::Precision;
 use dermx_model::{BatchNormMode, Network, export_weights, set_trainable, write_safetensors};
 use dermx_train::{
     CheckpointStore, EarlyStopping, FitConfig, LabelledPhotos, MixConfig, Monitor, OptimizerConfig,
@@ -114,6 +115,7 @@ fn everything() -> FitConfig {
         clip_norm: Some(1.0),
         ema_decay: Some(0.8),
         label_smoothing: 0.1,
+        precision: Precision::Bf16,
         mix: MixConfig { mixup_alpha: Some(0.4), cutmix_alpha: Some(1.0) },
         monitor: Some(Monitor::MacroF1),
         select: Select::Best,

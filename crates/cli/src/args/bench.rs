@@ -1,7 +1,9 @@
 //! Arguments of `dermx bench`.
 
+use super::choice;
 use clap::{Args, ValueEnum};
 use dermx_data::ImageSize;
+use dermx_kernels::Precision;
 use dermx_model::Architecture;
 
 /// Arguments of `dermx bench`.
@@ -22,6 +24,9 @@ pub struct BenchArgs {
     /// Size of the images.
     #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "300x400")]
     pub size: ImageSize,
+    /// What convolutions multiply: f32, bf16.
+    #[arg(long, value_name = "NAME", default_value = "f32", value_parser = choice::<Precision>)]
+    pub precision: Precision,
     /// Batches that are timed, after one that is not.
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
     pub steps: u16,

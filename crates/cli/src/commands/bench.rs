@@ -8,6 +8,7 @@ use crate::error::CliResult;
 use crate::run_folder::to_json;
 use crate::stop;
 use crate::terminal::print;
+use dermx_kernels::{Precision, with_precision};
 use serde::Serialize;
 use std::time::Instant;
 use workload::Workload;
@@ -34,7 +35,7 @@ struct BenchResult {
     batch: usize,
     /// Height and width.
     size: String,
-    precision: &'static str,
+    precision: Precision,
     threads: usize,
     images_per_s: Rate,
     /// The most memory that the process has had at a time; unknown where the system does not say.
@@ -63,11 +64,12 @@ impl Rate {
 impl BenchResult {
     fn text(&self) -> String {
         let Self { arch, mode, batch, size, threads, images_per_s, .. } = self;
+        let precision = if self.precision == Precision::Bf16 { " in bf16" } else { "" };
         let Rate { median, min, max } = images_per_s;
         let memory =
             self.peak_memory_mib.map_or(String::new(), |peak| format!(", peak memory {peak} MiB"));
         format!(
-            "{arch} {mode}, batch {batch} of {size}, {threads} threads: \
+            "{arch} {mode}{precision}, batch {batch} of {size}, {threads} threads: \
              {median:.2} img/s ({min:.2} to {max:.2}){memory}\n"
         )
     }
@@ -75,13 +77,14 @@ impl BenchResult {
 
 fn measure(args: &BenchArgs) -> CliResult<BenchResult> {
     let mut workload = Workload::new(args)?;
+    let mut batch = || with_precision(args.precision, || workload.batch());
     // Not timed: weights are drawn, buffers made.
-    workload.batch()?;
+    batch()?;
     let mut seconds = Vec::with_capacity(usize::from(args.steps));
     for _ in 0..args.steps {
         stop::check("nothing was written")?;
         let start = Instant::now();
-        workload.batch()?;
+        batch()?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(BenchResult {
@@ -90,7 +93,7 @@ fn measure(args: &BenchArgs) -> CliResult<BenchResult> {
         backend: "cpu",
         batch: usize::from(args.batch),
         size: args.size.to_string(),
-        precision: "f32",
+        precision: args.precision,
         threads: rayon::current_num_threads(),
         images_per_s: Rate::new(usize::from(args.batch), &mut seconds),
         peak_memory_mib: peak_memory_mib(),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// A value for each key that may be left out, but for those of other optimizers and schedules.
-    const OPTIONAL: [&str; 21] = [
+    const OPTIONAL: [&str; 22] = [
         "train.accumulation_steps=2",
         "train.sampling=balanced",
         "train.optimizer=sgd",
@@ -183,6 +183,7 @@ mod tests {
         "train.class_weights=balanced",
         "train.class_weight_cap=10.0",
         "train.label_smoothing=0.1",
+        "train.precision=bf16",
         "train.mixup_alpha=0.2",
         "train.cutmix_alpha=1.0",
         "train.monitor=macro_f1",

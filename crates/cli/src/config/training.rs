@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::sections::section;
+use dermx_kernels::Precision;
 use dermx_train::{
     AdamConfig, EarlyStopping, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule, Select,
     SgdConfig, balanced_class_weights, class_weights,
@@ -96,6 +97,9 @@ section! {
         class_weight_cap: Option<f32>,
         /// Share of the targets that is spread over all classes.
         label_smoothing: Option<f32>,
+        /// What the convolutions of a training step multiply: `"f32"`, also without this key, or
+        /// `"bf16"`, bfloat16 with sums and weights of 32 bits.
+        precision: Option<Precision>,
         /// Mixes images pixel by pixel, with a share from the beta distribution (alpha, alpha).
         mixup_alpha: Option<f64>,
         /// Mixes rectangles of images, likewise; with both, each batch by one of the two.

@@ -32,5 +32,5 @@ pub use scale::{
     channel_scale_backward, channel_scale_forward, global_avg_pool_backward,
     global_avg_pool_forward,
 };
-pub use shape::{Activation, ConvShape, Epilogue, Norm, PoolShape};
+pub use shape::{Activation, ConvShape, Epilogue, Norm, PoolShape, Precision};
 pub use simd::{InstructionSet, with_instruction_set};

@@ -1,5 +1,7 @@
 //! What the kernels are told about their slices.
 
+use serde::{Deserialize, Serialize};
+
 /// What is applied to a value last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
@@ -10,6 +12,19 @@ pub enum Activation {
     Relu,
     /// z · sigmoid(z), also called swish.
     Silu,
+}
+
+/// The numbers that a convolution multiplies; it adds up, reads and writes `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// bfloat16: both operands are rounded to 8 significant bits, to nearest, ties to even. Depthwise
+    /// convolutions, whose time goes into memory, and a stem's, of at most four input channels and
+    /// with a kernel wider than 1, multiply `f32` all the same.
+    Bf16,
 }
 
 /// Geometry of a convolution.

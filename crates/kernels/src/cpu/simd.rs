@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 pub(super) use self::portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub(super) use self::x86::{Avx2, Avx512};
+pub(super) use self::x86::{Avx2, Avx512, Avx512Bf16};
 
 /// What the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ pub enum InstructionSet {
     Avx2,
     /// x86-64 with AVX-512 F, VL, BW and DQ.
     Avx512,
+    /// That and AVX-512 BF16.
+    Avx512Bf16,
 }
 
 impl InstructionSet {
@@ -40,6 +42,9 @@ impl InstructionSet {
                     && is_x86_feature_detected!("avx512dq");
                 if avx512 {
                     sets.push(Self::Avx512);
+                    if is_x86_feature_detected!("avx512bf16") {
+                        sets.push(Self::Avx512Bf16);
+                    }
                 }
             }
         }
@@ -47,7 +52,7 @@ impl InstructionSet {
     }
 
     /// The set that kernels called from this thread use: the best one of the machine that is not
-    /// better than the one named by `DERMX_SIMD` (`avx512`, `avx2` or `portable`).
+    /// better than the one named by `DERMX_SIMD` (`avx512bf16`, `avx512`, `avx2` or `portable`).
     ///
     /// The variable is read once. Any other value is as if it were not set.
     pub fn current() -> Self {
@@ -56,7 +61,8 @@ impl InstructionSet {
             *CHOSEN.get_or_init(|| match std::env::var("DERMX_SIMD").as_deref() {
                 Ok("portable") => Self::Portable,
                 Ok("avx2") => Self::best_up_to(Self::Avx2),
-                _ => Self::best_up_to(Self::Avx512),
+                Ok("avx512") => Self::best_up_to(Self::Avx512),
+                _ => Self::best_up_to(Self::Avx512Bf16),
             })
         })
     }
@@ -120,6 +126,10 @@ pub(super) trait Simd: Copy {
     unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// a · b + c, rounded once where the instruction set can.
     unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// (c + a₁ · b₁) + a₀ · b₀, of lanes that are [`Simd::pairs`]: 1 the upper half, 0 the lower.
+    unsafe fn fma_pairs(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// Each lane of `low` and of `high`, rounded to bfloat16, in the lower and the upper half of a lane.
+    unsafe fn pairs(low: Self::Vector, high: Self::Vector) -> Self::Vector;
     /// `b` where either is not a number.
     unsafe fn max(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `b` where either is not a number.
@@ -139,15 +149,17 @@ pub(super) trait Simd: Copy {
     unsafe fn times_power_of_two(value: Self::Vector, shifted: Self::Vector) -> Self::Vector;
 }
 
-/// Defines `unsafe fn name(set, arguments…)`, which calls `generic::<S>(arguments…)` compiled for
-/// the instruction set.
+/// Defines `unsafe fn name(set, arguments…)`, which calls `generic::<S>(arguments…)`, or
+/// `generic::<S, FLAG>` where one is given, compiled for the instruction set; for AVX-512 BF16 of its
+/// own only `with bf16`.
 ///
 /// # Safety
 ///
 /// `set` must be one that the machine has, as [`InstructionSet::current`] gives it, and the
 /// arguments as `generic` wants them.
 macro_rules! for_each_instruction_set {
-    ($visibility:vis fn $name:ident = $generic:ident($($argument:ident: $type:ty),* $(,)?)) => {
+    ($visibility:vis fn $name:ident = $generic:ident $(<$flag:literal>)?
+        ($($argument:ident: $type:ty),* $(,)?)) => {
         #[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
         $visibility unsafe fn $name(set: $crate::cpu::simd::InstructionSet, $($argument: $type),*) {
             use $crate::cpu::simd::{self, InstructionSet};
@@ -156,28 +168,68 @@ macro_rules! for_each_instruction_set {
             #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
             unsafe fn avx512($($argument: $type),*) {
                 // SAFETY: the caller's.
-                unsafe { $generic::<simd::Avx512>($($argument),*) }
+                unsafe { $generic::<simd::Avx512 $(, $flag)?>($($argument),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($argument: $type),*) {
                 // SAFETY: the caller's.
-                unsafe { $generic::<simd::Avx2>($($argument),*) }
+                unsafe { $generic::<simd::Avx2 $(, $flag)?>($($argument),*) }
             }
             // SAFETY: the caller's, and the machine has the instruction set.
             unsafe {
                 match set {
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx512 => avx512($($argument),*),
+                    InstructionSet::Avx512 | InstructionSet::Avx512Bf16 => avx512($($argument),*),
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx2 => avx2($($argument),*),
-                    _ => $generic::<simd::Portable>($($argument),*),
+                    _ => $generic::<simd::Portable $(, $flag)?>($($argument),*),
+                }
+            }
+        }
+    };
+    (
+        $visibility:vis fn $name:ident = $generic:ident $(<$flag:literal>)?
+        ($($argument:ident: $type:ty),* $(,)?)
+        with bf16
+    ) => {
+        #[allow(clippy::too_many_arguments, reason = "the operands of a kernel")]
+        $visibility unsafe fn $name(set: $crate::cpu::simd::InstructionSet, $($argument: $type),*) {
+            use $crate::cpu::simd::for_each_instruction_set;
+
+            for_each_instruction_set! {
+                fn others = $generic $(<$flag>)? ($($argument: $type),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma")]
+            unsafe fn bf16($($argument: $type),*) {
+                // SAFETY: the caller's.
+                unsafe { $generic::<$crate::cpu::simd::Avx512Bf16 $(, $flag)?>($($argument),*) }
+            }
+            // SAFETY: the caller's, and the machine has the instruction set.
+            unsafe {
+                match set {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::cpu::simd::InstructionSet::Avx512Bf16 => bf16($($argument),*),
+                    _ => others(set, $($argument),*),
                 }
             }
         }
     };
 }
 pub(super) use for_each_instruction_set;
+
+/// Two numbers, rounded to bfloat16 (to nearest, ties to even), in the lower and the upper half of a
+/// lane. What is not a number stays so.
+#[inline(always)]
+pub(super) fn pair(low: f32, high: f32) -> f32 {
+    let rounded = |value: f32| {
+        let bits = value.to_bits();
+        let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+        if value.is_nan() { bits | 0x0040_0000 } else { nearest }
+    };
+    f32::from_bits(rounded(low) >> 16 | rounded(high) & 0xffff_0000)
+}
 
 /// Whether it pays to write `data` past the caches, and whether vectors from its start on, row by
 /// row of `row` floats, are aligned for that.
@@ -189,7 +241,7 @@ pub(super) fn streams(data: &[f32], row: usize) -> bool {
 /// Lanes of a vector of the instruction set.
 pub(super) fn width(set: InstructionSet) -> usize {
     match set {
-        InstructionSet::Avx512 => 16,
+        InstructionSet::Avx512 | InstructionSet::Avx512Bf16 => 16,
         InstructionSet::Avx2 | InstructionSet::Portable => 8,
     }
 }

@@ -1,10 +1,10 @@
 //! Convolutions.
 
 use super::norm::Normalization;
-use super::plain;
 use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
+use super::{plain, precision};
 use crate::Activation;
-use crate::cpu::{self, ConvShape, Epilogue};
+use crate::cpu::{self, ConvShape, Epilogue, Precision};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -92,7 +92,8 @@ fn forward(x: &Values, weight: &Values, epilogue: &Epilogue<'_>, options: ConvOp
     let shape = options.shape(x.dims(), weight.dims());
     let [height, width] = shape.out_size();
     Values::written([shape.batch, height, width, shape.out_channels], |out| {
-        cpu::conv_forward(&shape, x.as_slice(), weight.as_slice(), epilogue, out);
+        let (x, weight) = (x.as_slice(), weight.as_slice());
+        cpu::conv_forward(&shape, precision::current(), x, weight, epilogue, out);
     })
 }
 
@@ -106,6 +107,7 @@ fn record(x: Taped, weight: Taped, options: ConvOptions) -> Taped {
         OpsKind::Tracked(mut step) => {
             let state = ConvState {
                 shape: options.shape(x_values.dims(), weight_values.dims()),
+                precision: precision::current(),
                 x_shape: x_values.shape(),
                 weight_shape: weight_values.shape(),
                 // Each is needed for the gradient of the other alone.
@@ -123,6 +125,7 @@ struct ConvStep;
 #[derive(Debug, Clone)]
 struct ConvState {
     shape: ConvShape,
+    precision: Precision,
     x_shape: Shape,
     weight_shape: Shape,
     x: Option<Saved>,
@@ -139,18 +142,20 @@ impl Backward<Flex, 2> for ConvStep {
         checkpointer: &mut Checkpointer,
     ) {
         let [x_node, weight_node] = ops.parents;
-        let ConvState { shape, x_shape, weight_shape, x, weight } = ops.state;
+        let ConvState { shape, precision, x_shape, weight_shape, x, weight } = ops.state;
         let grad = Values::new(grads.consume::<Flex>(&ops.node));
         if let (Some(node), Some(x)) = (weight_node, x) {
             let x = x.retrieve(checkpointer);
             let grad_weight = Values::written(weight_shape, |out| {
-                cpu::conv_backward_weight(&shape, x.as_slice(), grad.as_slice(), out);
+                let (x, grad) = (x.as_slice(), grad.as_slice());
+                cpu::conv_backward_weight(&shape, precision, x, grad, out);
             });
             grads.register::<Flex>(node.id, grad_weight.into_flex());
         }
         if let (Some(node), Some(weight)) = (x_node, weight) {
             let grad_x = Values::written(x_shape, |out| {
-                cpu::conv_backward_input(&shape, weight.as_slice(), grad.as_slice(), out);
+                let (weight, grad) = (weight.as_slice(), grad.as_slice());
+                cpu::conv_backward_input(&shape, precision, weight, grad, out);
             });
             grads.register::<Flex>(node.id, grad_x.into_flex());
         }

@@ -1,11 +1,14 @@
 use dermx_kernels::cpu::{
-    Activation, ConvShape, Epilogue, conv_backward_input, conv_backward_weight, conv_forward,
+    Activation, ConvShape, Epilogue, Precision, conv_backward_input, conv_backward_weight,
+    conv_forward,
 };
+
+use half::bf16;
 
 use super::random::Random;
 use super::{
-    assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads,
-    same_bits_with_both_vector_widths,
+    assert_close, cases, on_each_instruction_set, same_bits_with_all_vectors,
+    same_bits_with_any_number_of_threads,
 };
 
 /// Visits (output index, input index, weight index) of every product of the convolution.
@@ -102,7 +105,7 @@ fn random_shape(random: &mut Random) -> ConvShape {
 fn convolution_and_gradients_equal_plain_loops() {
     on_each_instruction_set(|| {
         let mut random = Random(1);
-        for _ in 0..300 {
+        for _ in 0..cases(300) {
             let shape = random_shape(&mut random);
             check(&shape, &mut random);
         }
@@ -110,6 +113,7 @@ fn convolution_and_gradients_equal_plain_loops() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large")]
 fn network_layers_equal_plain_loops() {
     let shape = |in_size, channels: [usize; 2], kernel, stride, padding, groups| ConvShape {
         batch: 2,
@@ -155,15 +159,34 @@ fn a_kernel_larger_than_the_image_gives_no_output() {
         groups: 1,
     };
     let (x, weight) = (vec![1.0; shape.in_len()], vec![1.0; shape.weight_len()]);
-    conv_forward(&shape, &x, &weight, &Epilogue::default(), &mut []);
+    conv_forward(&shape, Precision::F32, &x, &weight, &Epilogue::default(), &mut []);
     let mut grad_in = vec![f32::NAN; x.len()];
-    conv_backward_input(&shape, &weight, &[], &mut grad_in);
+    conv_backward_input(&shape, Precision::F32, &weight, &[], &mut grad_in);
     let mut grad_weight = vec![f32::NAN; weight.len()];
-    conv_backward_weight(&shape, &x, &[], &mut grad_weight);
+    conv_backward_weight(&shape, Precision::F32, &x, &[], &mut grad_weight);
     assert!(grad_in.iter().chain(&grad_weight).all(|grad| *grad == 0.0));
 }
 
 fn check(shape: &ConvShape, random: &mut Random) {
+    for precision in [Precision::F32, Precision::Bf16] {
+        check_in(shape, precision, random);
+    }
+}
+
+/// `values` as a convolution multiplies them.
+fn rounded(values: &[f32], shape: &ConvShape, precision: Precision) -> Vec<f32> {
+    let is_depthwise =
+        shape.groups > 1 && shape.groups == shape.in_channels && shape.groups == shape.out_channels;
+    let is_stem = shape.groups == 1 && shape.in_channels <= 4 && shape.kernel_size[1] > 1;
+    match precision {
+        Precision::Bf16 if !is_depthwise && !is_stem => {
+            values.iter().map(|value| bf16::from_f32(*value).to_f32()).collect()
+        }
+        _ => values.to_vec(),
+    }
+}
+
+fn check_in(shape: &ConvShape, precision: Precision, random: &mut Random) {
     let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
     let grad_out = random.values(shape.out_len());
     let [scale, shift] = [(); 2].map(|()| random.values(shape.out_channels));
@@ -179,60 +202,65 @@ fn check(shape: &ConvShape, random: &mut Random) {
     let tolerance = |products: usize| 1e-5 + 2e-6 * (products as f64).sqrt();
     let taps = shape.kernel_size[0] * shape.kernel_size[1];
     let mut out = vec![f32::NAN; shape.out_len()];
-    conv_forward(shape, &x, &weight, &epilogue, &mut out);
-    let expected = expected_forward(shape, &x, &weight, &epilogue);
+    conv_forward(shape, precision, &x, &weight, &epilogue, &mut out);
+    let [rounded_x, rounded_weight, rounded_grad] =
+        [&x, &weight, &grad_out].map(|values| rounded(values, shape, precision));
+    let expected = expected_forward(shape, &rounded_x, &rounded_weight, &epilogue);
     assert_close(
         &out,
         &expected,
         tolerance(taps * shape.in_channels / shape.groups),
-        &format!("output of {shape:?}"),
+        &format!("output of {shape:?} in {precision:?}"),
     );
 
     let mut grad_in = vec![f32::NAN; x.len()];
-    conv_backward_input(shape, &weight, &grad_out, &mut grad_in);
+    conv_backward_input(shape, precision, &weight, &grad_out, &mut grad_in);
     let mut expected = vec![0.0; x.len()];
     for_products(shape, |o, i, w| {
-        expected[i] += f64::from(grad_out[o]) * f64::from(weight[w]);
+        expected[i] += f64::from(rounded_grad[o]) * f64::from(rounded_weight[w]);
     });
     assert_close(
         &grad_in,
         &expected,
         tolerance(taps * shape.out_channels / shape.groups),
-        &format!("input gradient of {shape:?}"),
+        &format!("input gradient of {shape:?} in {precision:?}"),
     );
 
     let mut grad_weight = vec![f32::NAN; weight.len()];
-    conv_backward_weight(shape, &x, &grad_out, &mut grad_weight);
+    conv_backward_weight(shape, precision, &x, &grad_out, &mut grad_weight);
     let mut expected = vec![0.0; weight.len()];
-    for_products(shape, |o, i, w| expected[w] += f64::from(grad_out[o]) * f64::from(x[i]));
+    for_products(shape, |o, i, w| {
+        expected[w] += f64::from(rounded_grad[o]) * f64::from(rounded_x[i]);
+    });
     assert_close(
         &grad_weight,
         &expected,
         tolerance(shape.out_len() / shape.out_channels),
-        &format!("weight gradient of {shape:?}"),
+        &format!("weight gradient of {shape:?} in {precision:?}"),
     );
 }
 
 #[test]
 fn convolution_does_not_depend_on_the_number_of_threads_nor_the_width_of_vectors() {
     let mut random = Random(3);
-    for idx in 0..40 {
+    for idx in 0..cases(40) {
         let mut shape = random_shape(&mut random);
         shape.in_size = shape.in_size.map(|side| side + 12);
         let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
         let grad_out = random.values(shape.out_len());
         let activation = Activation::Silu;
+        let precision = random.pick(&[Precision::F32, Precision::Bf16]);
         let run = || {
             let mut out = vec![0.0; shape.out_len()];
             let epilogue = Epilogue { activation, ..Epilogue::default() };
-            conv_forward(&shape, &x, &weight, &epilogue, &mut out);
+            conv_forward(&shape, precision, &x, &weight, &epilogue, &mut out);
             let mut grad_in = vec![0.0; x.len()];
-            conv_backward_input(&shape, &weight, &grad_out, &mut grad_in);
+            conv_backward_input(&shape, precision, &weight, &grad_out, &mut grad_in);
             let mut grad_weight = vec![0.0; weight.len()];
-            conv_backward_weight(&shape, &x, &grad_out, &mut grad_weight);
+            conv_backward_weight(&shape, precision, &x, &grad_out, &mut grad_weight);
             [out, grad_in, grad_weight].concat()
         };
-        same_bits_with_both_vector_widths(run);
+        same_bits_with_all_vectors(run);
         if idx < 12 {
             same_bits_with_any_number_of_threads(run);
         }

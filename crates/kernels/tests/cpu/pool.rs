@@ -4,7 +4,7 @@ use dermx_kernels::cpu::{
 };
 
 use super::random::Random;
-use super::{assert_close, on_each_instruction_set, same_bits_with_any_number_of_threads};
+use super::{assert_close, cases, on_each_instruction_set, same_bits_with_any_number_of_threads};
 
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
@@ -14,7 +14,7 @@ fn wide(values: &[f32]) -> Vec<f64> {
 fn channel_scaling_and_average_pooling_equal_plain_loops() {
     on_each_instruction_set(|| {
         let mut random = Random(8);
-        for _ in 0..60 {
+        for _ in 0..cases(60) {
             let (batch, pixels) = (1 + random.below(4), 1 + random.below(400));
             let channels = random.pick(&[1, 3, 7, 16, 17, 33, 48, 130]);
             let len = batch * pixels * channels;
@@ -78,7 +78,7 @@ fn maxima(shape: &PoolShape, x: &[f32]) -> Vec<usize> {
 fn max_pooling_equals_plain_loops_and_the_first_maximum_gets_the_gradient() {
     on_each_instruction_set(|| {
         let mut random = Random(9);
-        for _ in 0..80 {
+        for _ in 0..cases(80) {
             let kernel_size = random.pick(&[1, 2, 3, 3, 3, 4]);
             let shape = PoolShape {
                 batch: 1 + random.below(3),

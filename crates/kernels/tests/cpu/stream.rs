@@ -1,7 +1,7 @@
 //! Large outputs that are aligned go past the caches; the values are the same.
 
 use dermx_kernels::cpu::{
-    Activation, ConvShape, Epilogue, Norm, affine_forward, batch_norm_backward,
+    Activation, ConvShape, Epilogue, Norm, Precision, affine_forward, batch_norm_backward,
     conv_backward_input, conv_forward,
 };
 
@@ -24,6 +24,7 @@ fn same_where_aligned(len: usize, write: impl Fn(&mut [f32])) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large")]
 fn convolutions_write_the_same_past_the_caches() {
     let mut random = Random(11);
     for (channels, groups) in [([3, 64], 1), ([32, 32], 32)] {
@@ -40,11 +41,11 @@ fn convolutions_write_the_same_past_the_caches() {
         let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
         on_each_instruction_set(|| {
             same_where_aligned(shape.out_len(), |out| {
-                conv_forward(&shape, &x, &weight, &Epilogue::default(), out);
+                conv_forward(&shape, Precision::F32, &x, &weight, &Epilogue::default(), out);
             });
             if groups > 1 {
                 same_where_aligned(shape.in_len(), |grad| {
-                    conv_backward_input(&shape, &weight, &x, grad);
+                    conv_backward_input(&shape, Precision::F32, &weight, &x, grad);
                 });
             }
         });
@@ -52,6 +53,7 @@ fn convolutions_write_the_same_past_the_caches() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "large")]
 fn normalisations_write_the_same_past_the_caches() {
     let mut random = Random(12);
     let (channels, len) = (48, 48 * 140_000);

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use dermx_data::{AugmentConfig, ImageSize, Normalization};
+use dermx_kernels::Precision;
 use dermx_model::{
     Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, export_weights,
     import_weights, set_trainable,
@@ -60,6 +61,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         ema_decay: None,
         class_weights: vec![1.0, 2.0],
         label_smoothing: 0.0,
+        precision: Precision::F32,
         mix: MixConfig::default(),
         monitor: None,
         select: Select::Last,

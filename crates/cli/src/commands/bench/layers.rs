@@ -5,7 +5,8 @@ use crate::error::CliResult;
 use crate::stop;
 use burn::tensor::Device;
 use dermx_kernels::cpu::{
-    ConvShape, Epilogue, conv_backward_input, conv_backward_weight, conv_forward, multiply_adds,
+    ConvShape, Epilogue, Precision, conv_backward_input, conv_backward_weight, conv_forward,
+    multiply_adds,
 };
 use dermx_model::NetworkConfig;
 use serde::Serialize;
@@ -79,7 +80,7 @@ pub fn measure(args: &BenchArgs) -> CliResult<LayerTable> {
     let mut timed = Vec::with_capacity(layers.len());
     for (shape, count) in layers {
         stop::check("nothing was written")?;
-        timed.push(time_layer(&shape, count, steps));
+        timed.push(time_layer(&shape, count, args.precision, steps));
     }
     Ok(LayerTable {
         arch: args.arch.to_string(),
@@ -101,7 +102,7 @@ fn peak() -> f64 {
     (0..5).map(rate).fold(0.0, f64::max)
 }
 
-fn time_layer(shape: &ConvShape, count: usize, steps: usize) -> Layer {
+fn time_layer(shape: &ConvShape, count: usize, precision: Precision, steps: usize) -> Layer {
     let ramp = |len: usize| (0..len).map(|idx| (idx % 17) as f32 / 17.0 - 0.5).collect();
     let (mut x, mut out): (Vec<f32>, Vec<f32>) = (ramp(shape.in_len()), ramp(shape.out_len()));
     let mut weight: Vec<f32> = ramp(shape.weight_len());
@@ -122,9 +123,12 @@ fn time_layer(shape: &ConvShape, count: usize, steps: usize) -> Layer {
         Timing { ms: 1e3 * median, gflop_per_s: gflop / median }
     };
     let epilogue = Epilogue::default();
-    let forward = timing(Box::new(|| conv_forward(shape, &x, &weight, &epilogue, &mut out)));
-    let backward_weight = timing(Box::new(|| conv_backward_weight(shape, &x, &out, &mut weight)));
-    let backward_input = timing(Box::new(|| conv_backward_input(shape, &weight, &out, &mut x)));
+    let forward =
+        timing(Box::new(|| conv_forward(shape, precision, &x, &weight, &epilogue, &mut out)));
+    let backward_weight =
+        timing(Box::new(|| conv_backward_weight(shape, precision, &x, &out, &mut weight)));
+    let backward_input =
+        timing(Box::new(|| conv_backward_input(shape, precision, &weight, &out, &mut x)));
     Layer { name: name(shape), count, gflop, forward, backward_input, backward_weight }
 }
 

@@ -5,12 +5,12 @@ mod tile;
 
 use rayon::prelude::*;
 
-use self::tile::{Tiles, tiles_on};
+use self::tile::{Tiles, tiles_of_pairs_on, tiles_on};
 use super::pack::Packed;
 use super::source::{Positions, Source};
-use crate::cpu::Epilogue;
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
+use crate::cpu::{Epilogue, Precision};
 
 /// Positions whose output is written with the same weights, and where it is written: position
 /// (i, j) at pixel (offset + i · step, offset + j · step).
@@ -106,7 +106,12 @@ pub(super) fn run(
                 // the output for each position; the block's channels are channels of the output;
                 // no other piece has this phase's positions with this block, and no two phases
                 // share pixels. `set` comes from `InstructionSet::current`.
-                unsafe { tiles_on(set, &tiles) };
+                unsafe {
+                    match phase.weight.precision {
+                        Precision::F32 => tiles_on(set, &tiles),
+                        Precision::Bf16 => tiles_of_pairs_on(set, &tiles),
+                    }
+                }
             }
         },
     );

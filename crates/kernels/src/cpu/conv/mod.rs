@@ -9,10 +9,10 @@ mod weight;
 use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
 use self::source::{Positions, Source};
-use self::weight::GradOut;
+use self::weight::{GradOut, Operands};
 use super::scratch::Scratch;
 use super::simd::{self, InstructionSet};
-use super::{ConvShape, Epilogue};
+use super::{ConvShape, Epilogue, Precision};
 
 /// Convolves `x` with `weight` and writes activation(z · scale + shift + residual).
 ///
@@ -21,6 +21,7 @@ use super::{ConvShape, Epilogue};
 /// Those of [`ConvShape`].
 pub fn conv_forward(
     shape: &ConvShape,
+    precision: Precision,
     x: &[f32],
     weight: &[f32],
     epilogue: &Epilogue<'_>,
@@ -41,6 +42,7 @@ pub fn conv_forward(
         return;
     }
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
+    let precision = used(precision, shape);
     for group in 0..shape.groups {
         let [group_in, group_out] = group_channels(shape);
         let (source, positions) = match &padded {
@@ -50,6 +52,8 @@ pub fn conv_forward(
                 forward_positions(shape),
             ),
         };
+        let pairs = pairs(set, &source, precision);
+        let source = pairs.as_ref().map_or(source, |pairs| source.of_pairs(pairs));
         let layout = Layout {
             taps: (0..shape.num_taps()).collect(),
             depth: group_in,
@@ -57,7 +61,7 @@ pub fn conv_forward(
             channel_stride: group_in * shape.num_taps(),
         };
         let weight = group_weight(shape, weight, group);
-        let weight = Packed::new(weight, group_out, &layout, simd::width(set));
+        let weight = Packed::new(weight, group_out, &layout, simd::width(set), precision);
         let phase = Phase { positions, weight, offset: [0, 0], step: [1, 1] };
         let mut target = Target {
             data: out,
@@ -77,6 +81,7 @@ pub fn conv_forward(
 /// Those of [`ConvShape`].
 pub fn conv_backward_input(
     shape: &ConvShape,
+    precision: Precision,
     weight: &[f32],
     grad_out: &[f32],
     grad_in: &mut [f32],
@@ -95,10 +100,13 @@ pub fn conv_backward_input(
         return;
     }
     let [group_in, group_out] = group_channels(shape);
+    let precision = used(precision, shape);
     for group in 0..shape.groups {
         let source = source(grad_out, shape.out_size(), shape.out_channels, group, group_out);
+        let pairs = pairs(set, &source, precision);
+        let source = pairs.as_ref().map_or(source, |pairs| source.of_pairs(pairs));
         let weight = group_weight(shape, weight, group);
-        let phases = transposed_phases(shape, weight, set);
+        let phases = transposed_phases(shape, weight, set, precision);
         let mut target = Target {
             data: grad_in,
             batch: shape.batch,
@@ -117,6 +125,7 @@ pub fn conv_backward_input(
 /// Those of [`ConvShape`].
 pub fn conv_backward_weight(
     shape: &ConvShape,
+    precision: Precision,
     x: &[f32],
     grad_out: &[f32],
     grad_weight: &mut [f32],
@@ -137,6 +146,7 @@ pub fn conv_backward_weight(
     }
     let [group_in, group_out] = group_channels(shape);
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
+    let precision = used(precision, shape);
     let group_len = grad_weight.len() / shape.groups;
     for (group, grad_weight) in grad_weight.chunks_exact_mut(group_len).enumerate() {
         let grad_out = GradOut {
@@ -148,17 +158,21 @@ pub fn conv_backward_weight(
         match &padded {
             Some(padded) => {
                 let (source, positions) = folded(shape, padded);
+                let operands =
+                    Operands { set, precision, source, positions, batch: shape.batch, grad_out };
                 let index = |depth: usize, kh: usize| {
                     let [kw, ci] = [depth / group_in, depth % group_in];
                     ci * num_taps + kh * shape.kernel_size[1] + kw
                 };
-                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+                weight::run(&operands, index, grad_weight);
             }
             None => {
                 let source = source(x, shape.in_size, shape.in_channels, group, group_in);
                 let positions = forward_positions(shape);
+                let operands =
+                    Operands { set, precision, source, positions, batch: shape.batch, grad_out };
                 let index = |ci: usize, tap: usize| ci * num_taps + tap;
-                weight::run(set, &source, &positions, shape.batch, &grad_out, index, grad_weight);
+                weight::run(&operands, index, grad_weight);
             }
         }
     }
@@ -166,7 +180,12 @@ pub fn conv_backward_weight(
 
 /// One phase for each remainder of the input pixel by the stride: the pixels that the same taps
 /// reach.
-fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> Vec<Phase> {
+fn transposed_phases(
+    shape: &ConvShape,
+    weight: &[f32],
+    set: InstructionSet,
+    precision: Precision,
+) -> Vec<Phase> {
     let [group_in, group_out] = group_channels(shape);
     phase_offsets(shape)
         .map(|offset| {
@@ -187,7 +206,7 @@ fn transposed_phases(shape: &ConvShape, weight: &[f32], set: InstructionSet) -> 
                 step: [1, 1],
                 taps: pairs().map(|(row, column)| [row.1, column.1]).collect(),
             };
-            let weight = Packed::new(weight, group_in, &layout, simd::width(set));
+            let weight = Packed::new(weight, group_in, &layout, simd::width(set), precision);
             Phase { positions, weight, offset, step: shape.stride }
         })
         .collect()
@@ -265,6 +284,19 @@ fn group_weight<'a>(shape: &ConvShape, weight: &'a [f32], group: usize) -> &'a [
 fn source(x: &[f32], size: [usize; 2], channels: usize, group: usize, depth: usize) -> Source<'_> {
     let data = x.get(group * depth..).unwrap_or(&[]);
     Source { data, size, pixel_stride: channels, depth }
+}
+
+/// See [`Precision::Bf16`].
+fn used(precision: Precision, shape: &ConvShape) -> Precision {
+    if folds_kernel_width(shape) { Precision::F32 } else { precision }
+}
+
+/// What `source` holds, rounded, if that is asked for.
+fn pairs(set: InstructionSet, source: &Source<'_>, precision: Precision) -> Option<Scratch> {
+    match precision {
+        Precision::F32 => None,
+        Precision::Bf16 => Some(source.pairs(set)),
+    }
 }
 
 fn forward_positions(shape: &ConvShape) -> Positions {

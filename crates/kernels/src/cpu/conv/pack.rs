@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::cpu::Precision;
 use crate::cpu::scratch::{Scratch, Shared};
+use crate::cpu::simd::pair;
 
 /// Output channels that a register tile computes.
 #[derive(Clone, Copy, Debug)]
@@ -41,16 +43,24 @@ pub(super) struct Layout {
     pub channel_stride: usize,
 }
 
-/// Weights as \[block\]\[tap\]\[depth\]\[lane\], zeros in the lanes without a channel.
+/// Weights as \[block\]\[tap\]\[depth\]\[lane\], zeros in the lanes without a channel; of
+/// bfloat16 two depths in a lane.
 pub(super) struct Packed {
     pub blocks: Vec<Block>,
+    pub precision: Precision,
     /// Start of each block.
     offsets: Vec<usize>,
     data: Scratch,
 }
 
 impl Packed {
-    pub(super) fn new(weight: &[f32], channels: usize, layout: &Layout, width: usize) -> Self {
+    pub(super) fn new(
+        weight: &[f32],
+        channels: usize,
+        layout: &Layout,
+        width: usize,
+        precision: Precision,
+    ) -> Self {
         let blocks = blocks(channels, width);
         let rows = layout.taps.len() * layout.depth;
         let mut offsets = vec![0];
@@ -64,8 +74,11 @@ impl Packed {
             // SAFETY: block `offset..offset + len` lies within the buffer and is this task's own.
             let target = unsafe { std::slice::from_raw_parts_mut(target.get().add(offset), len) };
             pack_block(weight, block, layout, block.vectors * width, target);
+            if precision == Precision::Bf16 {
+                pair_depths(target, layout, block.vectors * width);
+            }
         });
-        Self { blocks, offsets, data }
+        Self { blocks, precision, offsets, data }
     }
 
     pub(super) fn block(&self, idx: usize) -> &[f32] {
@@ -99,6 +112,23 @@ fn pack_block(weight: &[f32], block: &Block, layout: &Layout, lanes: usize, targ
                     *weight.get_unchecked(source + tap + depth * layout.depth_stride);
             };
             copy_all(taps, depths, copy);
+        }
+    }
+}
+
+/// Two depths of \[tap\]\[depth\]\[lane\] become one, in place; what is left at the end is not used.
+fn pair_depths(rows: &mut [f32], layout: &Layout, lanes: usize) {
+    let mut written = 0;
+    for tap in 0..layout.taps.len() {
+        for depth in (0..layout.depth).step_by(2) {
+            let mut pairs = [0.0; 48];
+            let low = (tap * layout.depth + depth) * lanes;
+            let high = (depth + 1 < layout.depth).then_some(low + lanes);
+            for (lane, target) in pairs[..lanes].iter_mut().enumerate() {
+                *target = pair(rows[low + lane], high.map_or(0.0, |high| rows[high + lane]));
+            }
+            rows[written..][..lanes].copy_from_slice(&pairs[..lanes]);
+            written += lanes;
         }
     }
 }

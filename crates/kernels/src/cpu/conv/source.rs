@@ -1,5 +1,10 @@
 //! Where the kernels find the input values of an output position.
 
+use rayon::prelude::*;
+
+use crate::cpu::scratch::Scratch;
+use crate::cpu::simd::{InstructionSet, Simd, for_each_instruction_set, pair};
+
 /// A feature map that is read, and which of its channels.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -11,6 +16,52 @@ pub(super) struct Source<'a> {
     pub pixel_stride: usize,
     /// Values that a tap reads from its pixel on.
     pub depth: usize,
+}
+
+impl Source<'_> {
+    /// Neighbouring channels as pairs of bfloat16 in a lane, `[pixel][pair]`, a last odd one with 0.
+    pub(super) fn pairs(&self, set: InstructionSet) -> Scratch {
+        let num_pixels = (self.data.len() + self.pixel_stride - self.depth) / self.pixel_stride;
+        let num_pairs = self.depth.div_ceil(2);
+        let mut pairs = Scratch::new(num_pixels * num_pairs);
+        // Enough work for a task.
+        let pixels = (1 << 15) / num_pairs + 1;
+        pairs.par_chunks_mut(pixels * num_pairs).enumerate().for_each(|(idx, pairs)| {
+            let data = &self.data[idx * pixels * self.pixel_stride..];
+            // SAFETY: `set` comes from `InstructionSet::current`.
+            unsafe { pair_pixels_on(set, data, self.pixel_stride, self.depth, pairs) };
+        });
+        pairs
+    }
+
+    /// The same pixels, read from what [`Source::pairs`] gave.
+    pub(super) fn of_pairs<'a>(&self, pairs: &'a [f32]) -> Source<'a> {
+        let depth = self.depth.div_ceil(2);
+        Source { data: pairs, size: self.size, pixel_stride: depth, depth }
+    }
+}
+
+for_each_instruction_set! {
+    fn pair_pixels_on = pair_pixels(
+        data: &[f32],
+        pixel_stride: usize,
+        depth: usize,
+        pairs: &mut [f32],
+    )
+}
+
+#[inline(always)]
+unsafe fn pair_pixels<S: Simd>(data: &[f32], pixel_stride: usize, depth: usize, pairs: &mut [f32]) {
+    for (pixel, pairs) in pairs.chunks_exact_mut(depth.div_ceil(2)).enumerate() {
+        let values = &data[pixel * pixel_stride..][..depth];
+        let (both, last) = values.as_chunks::<2>();
+        for (target, &[low, high]) in pairs.iter_mut().zip(both) {
+            *target = pair(low, high);
+        }
+        if let ([low], Some(target)) = (last, pairs.last_mut()) {
+            *target = pair(*low, 0.0);
+        }
+    }
 }
 
 /// Positions on a regular grid, and the taps that each of them has.

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::tile::{fetch_on, pack_on, tile_on};
+use self::tile::{fetch_on, pack_on, pack_pairs_on, pair_inputs_on, tile_of_pairs_on, tile_on};
 use super::pack::{Block, blocks};
 use super::source::{Positions, Source};
+use crate::cpu::Precision;
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
 
@@ -23,6 +24,16 @@ pub(super) struct GradOut<'a> {
     pub data: &'a [f32],
     pub pixel_stride: usize,
     pub channels: usize,
+}
+
+/// What is summed.
+pub(super) struct Operands<'a> {
+    pub set: InstructionSet,
+    pub precision: Precision,
+    pub source: Source<'a>,
+    pub positions: Positions,
+    pub batch: usize,
+    pub grad_out: GradOut<'a>,
 }
 
 /// Sums as \[chunk\]\[block\]\[tap\]\[depth\]\[lane\].
@@ -46,14 +57,11 @@ struct Piece {
 /// Writes the gradient as \[channel\]\[`index(depth, tap)`\]. Where there are more than 64 depths,
 /// the index has to be depth · taps + tap.
 pub(super) fn run(
-    set: InstructionSet,
-    source: &Source<'_>,
-    positions: &Positions,
-    batch: usize,
-    grad_out: &GradOut<'_>,
+    operands: &Operands<'_>,
     index: impl Fn(usize, usize) -> usize + Sync,
     grad_weight: &mut [f32],
 ) {
+    let Operands { set, precision, ref source, ref positions, batch, ref grad_out } = *operands;
     let sums = Sums::new(grad_out.channels, positions.taps.len(), source.depth, simd::width(set));
     let (num_chunks, pieces) = pieces(&sums, batch * positions.per_image());
     let mut data = Scratch::new(num_chunks * sums.len());
@@ -67,18 +75,26 @@ pub(super) fn run(
         sums.clear(piece, data);
         for start in piece.positions.clone().step_by(POSITIONS) {
             let len = POSITIONS.min(piece.positions.end - start);
-            positions.addresses(source, &zeros, start, len, len, table);
+            // Pairs repeat a last position without a partner, for which there is a gradient of 0.
+            let padded_len = match precision {
+                Precision::F32 => len,
+                Precision::Bf16 => len.next_multiple_of(2),
+            };
+            positions.addresses(source, &zeros, start, len, padded_len, table);
             if sums.taps == 1 && !scattered {
                 // SAFETY: nothing is read. `set` comes from `InstructionSet::current`.
                 unsafe { fetch_on(set, table, piece.depths.start, piece.depths.len()) };
             }
-            let packed = pack(set, grad_out, &sums, piece, start..start + len);
-            let _inputs = scattered.then(|| pack_inputs(table, &piece.depths));
-            // SAFETY: `table` holds, for each tap, an address of `depth` values for each position,
-            // `packed` the gradients of the piece's blocks at these positions; `data` is a chunk of
-            // sums, of which no other piece has these blocks with these depths. `set` comes from
+            let packed = pack(operands, &sums, piece, start..start + len);
+            let _inputs = match precision {
+                Precision::F32 => scattered.then(|| pack_inputs(table, &piece.depths)),
+                Precision::Bf16 => Some(pair_inputs(set, table, &piece.depths)),
+            };
+            // SAFETY: `table` holds, for each tap, an address of `depth` values for each position, or
+            // pair of them, `packed` the gradients of the piece's blocks at these; `data` is a chunk
+            // of sums, of which no other piece has these blocks with these depths. `set` comes from
             // `InstructionSet::current`.
-            unsafe { add_positions(set, &sums, piece, table, &packed, len, data) };
+            unsafe { add_positions(set, precision, &sums, piece, table, &packed, data) };
         }
     });
     sums.combine(&data, num_chunks, index, grad_weight);
@@ -219,14 +235,10 @@ fn pieces(sums: &Sums, positions: usize) -> (usize, Vec<Piece>) {
     (num_chunks, pieces)
 }
 
-/// The output gradients of a piece's blocks as \[block\]\[position\]\[lane\].
-fn pack(
-    set: InstructionSet,
-    grad_out: &GradOut<'_>,
-    sums: &Sums,
-    piece: &Piece,
-    positions: Range<usize>,
-) -> Scratch {
+/// The output gradients of a piece's blocks as \[block\]\[position\]\[lane\], of bfloat16 two
+/// positions in a lane.
+fn pack(operands: &Operands<'_>, sums: &Sums, piece: &Piece, positions: Range<usize>) -> Scratch {
+    let Operands { set, precision, grad_out, .. } = operands;
     let lanes: usize = piece.blocks.clone().map(|block| sums.lanes(block)).sum();
     let mut packed = Scratch::new(lanes * positions.len());
     let blocks = &sums.blocks[piece.blocks.clone()];
@@ -234,12 +246,16 @@ fn pack(
     assert!(blocks.iter().all(|block| block.channel + block.channels <= grad_out.channels));
     assert!(first * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
     assert!((positions.end - 1) * grad_out.pixel_stride + grad_out.channels <= grad_out.data.len());
+    let (source, stride) = (&grad_out.data[first * grad_out.pixel_stride..], grad_out.pixel_stride);
+    let (source, target) = (source.as_ptr(), packed.as_mut_ptr());
     // SAFETY: the gradients from `first` on are there for each position, with the channels of all
     // blocks; the buffer holds whole vectors for each of them. `set` comes from
     // `InstructionSet::current`.
     unsafe {
-        let source = grad_out.data[first * grad_out.pixel_stride..].as_ptr();
-        pack_on(set, source, grad_out.pixel_stride, blocks, len, packed.as_mut_ptr());
+        match precision {
+            Precision::F32 => pack_on(*set, source, stride, blocks, len, target),
+            Precision::Bf16 => pack_pairs_on(*set, source, stride, blocks, len, target),
+        }
     }
     packed
 }
@@ -259,16 +275,35 @@ fn pack_inputs(table: &mut [*const f32], depths: &Range<usize>) -> Scratch {
     packed
 }
 
-/// Adds the products of `len` positions to the sums of a piece.
+/// The inputs of a piece's depths, two positions in a lane, and their addresses less the first depth,
+/// half as many as before.
+fn pair_inputs(set: InstructionSet, table: &mut Vec<*const f32>, depths: &Range<usize>) -> Scratch {
+    let mut pairs = Scratch::new(depths.len() * table.len() / 2);
+    for (idx, target) in pairs.chunks_exact_mut(depths.len()).enumerate() {
+        let [low, high] = [table[2 * idx], table[2 * idx + 1]];
+        // SAFETY: the addresses are good for all depths. `set` comes from `InstructionSet::current`.
+        unsafe { pair_inputs_on(set, low.add(depths.start), high.add(depths.start), target) };
+        table[idx] = target.as_ptr().wrapping_sub(depths.start);
+    }
+    table.truncate(table.len() / 2);
+    pairs
+}
+
+/// Adds the products of all positions to the sums of a piece.
 unsafe fn add_positions(
     set: InstructionSet,
+    precision: Precision,
     sums: &Sums,
     piece: &Piece,
     table: &[*const f32],
     packed: &[f32],
-    len: usize,
     data: *mut f32,
 ) {
+    let tile_on = match precision {
+        Precision::F32 => tile_on,
+        Precision::Bf16 => tile_of_pairs_on,
+    };
+    let len = table.len() / sums.taps;
     for tap in 0..sums.taps {
         let rows = table[tap * len..][..len].as_ptr();
         let mut depth = piece.depths.start;

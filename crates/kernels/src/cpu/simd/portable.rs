@@ -1,6 +1,6 @@
 //! Vectors on any machine.
 
-use super::Simd;
+use super::{Simd, pair};
 
 /// Eight lanes that the compiler may or may not put into registers.
 #[derive(Clone, Copy)]
@@ -75,6 +75,20 @@ impl Simd for Portable {
         } else {
             std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
         }
+    }
+    #[inline(always)]
+    unsafe fn fma_pairs(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        let upper = |v: f32| f32::from_bits(v.to_bits() & 0xffff_0000);
+        let lower = |v: f32| f32::from_bits(v.to_bits() << 16);
+        // The product of two bfloat16 is exact: nothing is rounded that an `fma` would not round.
+        std::array::from_fn(|lane| {
+            let sum = c[lane] + upper(a[lane]) * upper(b[lane]);
+            sum + lower(a[lane]) * lower(b[lane])
+        })
+    }
+    #[inline(always)]
+    unsafe fn pairs(low: [f32; 8], high: [f32; 8]) -> [f32; 8] {
+        Self::zip(low, high, pair)
     }
     #[inline(always)]
     unsafe fn max(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {

@@ -4,8 +4,12 @@ use std::arch::x86_64::*;
 
 use super::Simd;
 
+/// AVX-512; if `BF16`, with its instruction for products of pairs.
 #[derive(Clone, Copy)]
-pub(in crate::cpu) struct Avx512;
+pub(in crate::cpu) struct AnyAvx512<const BF16: bool>;
+
+pub(in crate::cpu) type Avx512 = AnyAvx512<false>;
+pub(in crate::cpu) type Avx512Bf16 = AnyAvx512<true>;
 
 /// The first `len` lanes of sixteen.
 #[inline(always)]
@@ -13,9 +17,37 @@ fn mask16(len: usize) -> __mmask16 {
     ((1u32 << len) - 1) as __mmask16
 }
 
+/// The upper half of each lane as a number: a bfloat16 is the upper half of an `f32`.
+#[inline(always)]
+unsafe fn upper512(v: __m512) -> __m512 {
+    unsafe {
+        let mask = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+        _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), mask))
+    }
+}
+
+/// The lower half of each lane, likewise.
+#[inline(always)]
+unsafe fn lower512(v: __m512) -> __m512 {
+    unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(v))) }
+}
+
+/// Lanes whose upper half is the nearest bfloat16; see [`super::pair`].
+#[inline(always)]
+unsafe fn rounded512(v: __m512) -> __m512i {
+    unsafe {
+        let bits = _mm512_castps_si512(v);
+        let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        let half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd);
+        let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+        let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x0040_0000));
+        _mm512_mask_blend_epi32(nan, _mm512_add_epi32(bits, half), quiet)
+    }
+}
+
 // SAFETY (of the intrinsics and accesses): the caller vouches for the instruction set and for
 // the lanes accessed; masked lanes are not accessed.
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for AnyAvx512<BF16> {
     type Vector = __m512;
     const WIDTH: usize = 16;
     const ROWS: [usize; 3] = [28, 14, 9];
@@ -73,6 +105,27 @@ impl Simd for Avx512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
+    unsafe fn fma_pairs(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe {
+            if BF16 {
+                // The same bits in registers of another type.
+                let [a, b]: [__m512bh; 2] = std::mem::transmute([a, b]);
+                return _mm512_dpbf16_ps(c, a, b);
+            }
+            let sum = _mm512_fmadd_ps(upper512(a), upper512(b), c);
+            _mm512_fmadd_ps(lower512(a), lower512(b), sum)
+        }
+    }
+    #[inline(always)]
+    unsafe fn pairs(low: __m512, high: __m512) -> __m512 {
+        unsafe {
+            let low = _mm512_srli_epi32::<16>(rounded512(low));
+            let high = _mm512_castsi512_ps(rounded512(high));
+            let high = _mm512_castps_si512(upper512(high));
+            _mm512_castsi512_ps(_mm512_or_si512(low, high))
+        }
+    }
+    #[inline(always)]
     unsafe fn max(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_max_ps(a, b) }
     }
@@ -121,6 +174,34 @@ unsafe fn mask8(len: usize) -> __m256i {
     debug_assert!(len <= 8);
     // SAFETY: 8 values from an offset of at most 8 are within the 16.
     unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - len).cast()) }
+}
+
+/// The upper half of each lane as a number: a bfloat16 is the upper half of an `f32`.
+#[inline(always)]
+unsafe fn upper256(v: __m256) -> __m256 {
+    unsafe {
+        let mask = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+        _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(v), mask))
+    }
+}
+
+/// The lower half of each lane, likewise.
+#[inline(always)]
+unsafe fn lower256(v: __m256) -> __m256 {
+    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v))) }
+}
+
+/// Lanes whose upper half is the nearest bfloat16; see [`super::pair`].
+#[inline(always)]
+unsafe fn rounded256(v: __m256) -> __m256i {
+    unsafe {
+        let bits = _mm256_castps_si256(v);
+        let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        let half = _mm256_add_epi32(_mm256_set1_epi32(0x7fff), odd);
+        let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(v, v));
+        let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x0040_0000));
+        _mm256_blendv_epi8(_mm256_add_epi32(bits, half), quiet, nan)
+    }
 }
 
 // SAFETY (of the intrinsics and accesses): as above.
@@ -180,6 +261,22 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn fma_pairs(a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe {
+            let sum = _mm256_fmadd_ps(upper256(a), upper256(b), c);
+            _mm256_fmadd_ps(lower256(a), lower256(b), sum)
+        }
+    }
+    #[inline(always)]
+    unsafe fn pairs(low: __m256, high: __m256) -> __m256 {
+        unsafe {
+            let low = _mm256_srli_epi32::<16>(rounded256(low));
+            let high = _mm256_castsi256_ps(rounded256(high));
+            let high = _mm256_castps_si256(upper256(high));
+            _mm256_castsi256_ps(_mm256_or_si256(low, high))
+        }
     }
     #[inline(always)]
     unsafe fn max(a: __m256, b: __m256) -> __m256 {

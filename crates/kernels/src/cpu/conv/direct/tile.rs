@@ -31,38 +31,45 @@ pub(super) struct Tiles {
 }
 
 for_each_instruction_set! {
-    pub(super) fn tiles_on = any_tiles(tiles: &Tiles)
+    pub(super) fn tiles_on = any_tiles<false>(tiles: &Tiles)
 }
 
+for_each_instruction_set! {
+    pub(super) fn tiles_of_pairs_on = any_tiles<true>(tiles: &Tiles) with bf16
+}
+
+/// `PAIRS`: whether rows and weights hold pairs of bfloat16.
 #[inline(always)]
-unsafe fn any_tiles<S: Simd>(tiles: &Tiles) {
+unsafe fn any_tiles<S: Simd, const PAIRS: bool>(tiles: &Tiles) {
     // SAFETY: the caller's.
     unsafe {
         match (S::ROWS[1], tiles.vectors) {
-            (14, 1) => column::<S, 28, 1>(tiles),
-            (14, 2) => column::<S, 14, 2>(tiles),
-            (14, _) => column::<S, 9, 3>(tiles),
-            (6, 1) => column::<S, 12, 1>(tiles),
-            (6, 2) => column::<S, 6, 2>(tiles),
-            (6, _) => column::<S, 4, 3>(tiles),
-            (_, 1) => column::<S, 4, 1>(tiles),
-            (_, 2) => column::<S, 2, 2>(tiles),
-            (_, _) => column::<S, 1, 3>(tiles),
+            (14, 1) => column::<S, PAIRS, 28, 1>(tiles),
+            (14, 2) => column::<S, PAIRS, 14, 2>(tiles),
+            (14, _) => column::<S, PAIRS, 9, 3>(tiles),
+            (6, 1) => column::<S, PAIRS, 12, 1>(tiles),
+            (6, 2) => column::<S, PAIRS, 6, 2>(tiles),
+            (6, _) => column::<S, PAIRS, 4, 3>(tiles),
+            (_, 1) => column::<S, PAIRS, 4, 1>(tiles),
+            (_, 2) => column::<S, PAIRS, 2, 2>(tiles),
+            (_, _) => column::<S, PAIRS, 1, 3>(tiles),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles) {
+unsafe fn column<S: Simd, const PAIRS: bool, const ROWS: usize, const VECTORS: usize>(
+    tiles: &Tiles,
+) {
     let mut first = 0;
     while first < tiles.num_rows {
         // SAFETY: the caller's; `first` is a row.
         unsafe {
             let rows = ROWS.min(tiles.num_rows - first);
             let sums = if tiles.fetch && tiles.taps == 1 {
-                sums::<S, ROWS, VECTORS, true>(tiles, first)
+                sums::<S, PAIRS, ROWS, VECTORS, true>(tiles, first)
             } else {
-                sums::<S, ROWS, VECTORS, false>(tiles, first)
+                sums::<S, PAIRS, ROWS, VECTORS, false>(tiles, first)
             };
             if tiles.channels == VECTORS * S::WIDTH {
                 finish::<S, ROWS, VECTORS, false>(tiles, first, rows, sums);
@@ -81,7 +88,13 @@ unsafe fn column<S: Simd, const ROWS: usize, const VECTORS: usize>(tiles: &Tiles
 /// The sums of a tile, in the order tap, depth. `FETCH`: on the way the rows of the next tile are
 /// fetched; one tap has too little to do with them for the hardware to be in time.
 #[inline(always)]
-unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize, const FETCH: bool>(
+unsafe fn sums<
+    S: Simd,
+    const PAIRS: bool,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const FETCH: bool,
+>(
     tiles: &Tiles,
     first: usize,
 ) -> [[S::Vector; VECTORS]; ROWS] {
@@ -116,7 +129,11 @@ unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize, const FETCH: bo
                 for r in 0..ROWS {
                     let value = S::splat(*rows[r].add(depth));
                     for v in 0..VECTORS {
-                        sums[r][v] = S::fma(value, lanes[v], sums[r][v]);
+                        sums[r][v] = if PAIRS {
+                            S::fma_pairs(value, lanes[v], sums[r][v])
+                        } else {
+                            S::fma(value, lanes[v], sums[r][v])
+                        };
                     }
                 }
                 depth += 1;
