@@ -6,6 +6,7 @@ Every contender runs in a process of its own, and they take turns, round after r
 change of the machine's speed meets each of them. A process warms up, times its steps one by one and
 tells its images per second (of the median step) and its peak memory. All have the same network,
 batch, size and number of threads; weights and images are random, which costs the same as real ones.
+Those that multiply bfloat16 are compared with `dermx bench --precision bf16`.
 
 Written for torch 2.15.0, torchvision 0.29.2, grad-cam 1.5.7, onnx 1.23.2, onnxruntime 1.32.0
 and openvino 2026.4.1; `--contenders` leaves out what is not installed. ONNX Runtime and OpenVINO run
@@ -32,12 +33,13 @@ CONTENDERS = {
     "eager channels_last": MODES[:3],
     "eager channels_last, tuned malloc": MODES[:3],
     "compile channels_last": MODES[:3],
-    "bf16 autocast channels_last": ["step", "infer"],
+    "bf16 autocast channels_last": MODES[:3],
     "onnxruntime": ["infer"],
     "openvino": ["infer"],
     "pytorch-grad-cam": ["explain"],
     "pytorch-grad-cam channels_last": ["explain"],
 }
+OURS = ["dermx", "dermx bf16"]
 # No page of a freed tensor goes back to the system, as with jemalloc.
 TUNED_MALLOC = {
     "MALLOC_MMAP_MAX_": "0",
@@ -56,6 +58,8 @@ def step_of(contender, network, mode, batch, size):
 
     torch.manual_seed(0)
     model = getattr(torchvision.models, network)(num_classes=NUM_CLASSES)
+    if mode == "recipe":
+        replace_head(model, network, size)
     images = torch.randn(batch, 3, *size)
     if "channels_last" in contender:
         model = model.to(memory_format=torch.channels_last)
@@ -88,6 +92,20 @@ def training(contender, model, images, autocast):
         optimizer.step()
 
     return step
+
+
+def replace_head(model, network, size):
+    """The study's heads: no pooling, or a normalization after it."""
+    import torch
+
+    if network == "resnet50":
+        cells = [-(-side // 32) for side in size]
+        model.avgpool = torch.nn.Identity()
+        model.fc = torch.nn.Linear(2048 * cells[0] * cells[1], NUM_CLASSES)
+    else:
+        model.classifier = torch.nn.Sequential(
+            torch.nn.BatchNorm1d(1792), torch.nn.Linear(1792, NUM_CLASSES)
+        )
 
 
 def freeze(model, network):
@@ -190,10 +208,11 @@ def run(command, environment):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def run_dermx(args, network, mode):
+def run_dermx(args, name, network, mode):
     command = [
         args.dermx, "bench", "--arch", network, "--mode", mode, "--batch", str(args.batch),
         "--size", args.size, "--steps", str(args.steps), "--json",
+        "--precision", "bf16" if "bf16" in name else "f32",
     ]
     environment = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -224,21 +243,21 @@ def text_of(values):
 def case_table(args, network, mode):
     """The lines of a table: dermx and all that do the same, and dermx / each, round by round."""
     names = [name for name in args.contenders if mode in CONTENDERS[name]]
-    rounds = {name: [] for name in ["dermx"] + names}
+    ours = [name for name in OURS if name == "dermx" or any("bf16" in other for other in names)]
+    rounds = {name: [] for name in ours + names}
     for idx in range(args.rounds):
         for name in rounds:
             print(f"{network} {mode}, round {idx + 1}: {name}", file=sys.stderr, flush=True)
-            rounds[name].append(
-                run_dermx(args, network, mode) if name == "dermx"
-                else run_contender(args, name, network, mode)
-            )
+            contend_one = run_dermx if name in OURS else run_contender
+            rounds[name].append(contend_one(args, name, network, mode))
     lines = ["| | images/s | dermx is so many times as fast | peak memory, MiB |", "|---|---|---|---|"]
-    ours = [one["images_per_s"] for one in rounds["dermx"]]
+    speeds = {name: [one["images_per_s"] for one in results] for name, results in rounds.items()}
     for name, results in rounds.items():
-        speeds = [one["images_per_s"] for one in results]
         memory = max(one["peak_memory_mib"] for one in results)
-        ratio = "" if name == "dermx" else text_of([our / their for our, their in zip(ours, speeds)])
-        lines.append(f"| {name} | {text_of(speeds)} | {ratio} | {memory:.0f} |")
+        like = speeds["dermx bf16" if "bf16" in name else "dermx"]
+        ratios = [our / their for our, their in zip(like, speeds[name])]
+        ratio = "" if name in OURS else text_of(ratios)
+        lines.append(f"| {name} | {text_of(speeds[name])} | {ratio} | {memory:.0f} |")
     return lines
 
 
@@ -254,7 +273,7 @@ def compare(args):
     version = subprocess.run([args.dermx, "--version"], capture_output=True, text=True).stdout.strip()
     out = [
         f"# {version} beside PyTorch on a CPU", "",
-        f"{datetime.date.today()}, {processor()}, {args.threads} threads, f32, batch {args.batch}, "
+        f"{datetime.date.today()}, {processor()}, {args.threads} threads, f32 unless it says bf16, batch {args.batch}, "
         f"{args.size} pixels. Images per second: the median of {args.rounds} rounds (smallest to "
         f"largest); a round's value is that of the median of {args.steps} steps. Made by "
         "`experiments/beside_pytorch.py`.",

@@ -3,8 +3,8 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine, conv2d,
-    global_avg_pool, max_pool,
+    Activation, ConvOptions, Normalization, Precision, affine, batch_norm, channel_scale,
+    conv_affine, conv2d, global_avg_pool, max_pool, with_precision,
 };
 
 /// The next of a series of numbers in `[-1, 1)`.
@@ -316,5 +316,30 @@ fn a_fused_convolution_gives_the_bits_of_the_layers_one_by_one() {
             assert!(fused == apart, "{kernel} {groups} {activation:?}");
             assert!(fused[0] == fused[1], "{kernel} {groups} {activation:?}");
         }
+    }
+}
+
+#[test]
+fn gradients_multiply_what_their_forward_pass_did() {
+    let gradients = |forward: Precision, backward: Precision| {
+        let device = Device::flex().autodiff();
+        let mut numbers = Numbers(7);
+        let mut tensor = |dims| Tensor::<4>::from_data(numbers.data(dims), &device).require_grad();
+        let [x, weight] = [tensor([2, 6, 5, 8]), tensor([4, 8, 3, 3])];
+        let out =
+            with_precision(forward, || conv2d(x.clone(), weight.clone(), options(1, [1; 4], 1)));
+        let gradients = with_precision(backward, || out.powi_scalar(2).sum().backward());
+        [x, weight].map(|leaf| values(leaf.grad(&gradients).expect("a gradient")))
+    };
+    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|p| gradients(p, p));
+    assert_eq!(gradients(Precision::Bf16, Precision::F32), rounded);
+    assert_eq!(gradients(Precision::F32, Precision::Bf16), exact);
+    for (exact, rounded) in exact.iter().zip(&rounded) {
+        let size =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let distance = size(&mut exact.iter().zip(rounded).map(|(a, b)| a - b));
+        // Products of numbers of 8 significant bits.
+        let relative = distance / size(&mut exact.iter().copied());
+        assert!((1e-4..1e-2).contains(&relative), "{relative}");
     }
 }
