@@ -36,6 +36,16 @@ fn every_mode_says_how_many_images_a_second() -> TestResult {
 }
 
 #[test]
+fn the_precision_is_named() -> TestResult {
+    let found = &bench(&["resnet18", "--precision", "bf16"])?[0];
+    assert_eq!(found["precision"], "bf16");
+    let layers = bench(&["resnet18", "--precision", "bf16", "--layers"])?;
+    assert!(layers["layers"].as_array().is_some_and(|layers| !layers.is_empty()), "{layers}");
+    let folder = tempfile::tempdir()?;
+    fail(folder.path(), &["bench", "--precision", "f64"], 2, &["f64", "f32", "bf16"])
+}
+
+#[test]
 fn layers_are_the_distinct_convolutions_of_the_network() -> TestResult {
     let found = bench(&["resnet18", "--layers"])?;
     let layers = found["layers"].as_array().ok_or("no layers")?;

@@ -1,6 +1,8 @@
 //! The same seed gives the same bytes.
 
-use crate::dermx::{TestResult, Workplace, assert_same_results, results, stderr};
+use crate::dermx::{TestResult, Workplace, assert_same_results, command, results, stderr};
+use std::error::Error;
+use std::path::Path;
 
 #[test]
 fn two_runs_and_any_number_of_threads_give_the_same_bytes() -> TestResult {
@@ -45,5 +47,47 @@ fn seeds_differ() -> TestResult {
     let [zero, one] = [0, 1]
         .map(|seed| std::fs::read(workplace.join(&format!("run/seed-{seed}/predictions.csv"))));
     assert_ne!(zero?, one?);
+    Ok(())
+}
+
+/// All numbers of a file of predictions.
+fn probabilities(path: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
+    let mut numbers = Vec::new();
+    for record in csv::Reader::from_path(path)?.records() {
+        numbers.extend(record?.iter().filter_map(|cell| cell.parse::<f64>().ok()));
+    }
+    Ok(numbers)
+}
+
+/// `DERMX_SIMD` has each instruction set that the machine has do the same.
+#[test]
+fn instruction_sets_agree() -> TestResult {
+    let workplace = Workplace::new()?;
+    let run = |set: &str| -> TestResult {
+        let output = workplace.train(&format!("{set}/run"), &[]).env("DERMX_SIMD", set).output()?;
+        assert!(output.status.success(), "{}", stderr(&output));
+        Ok(())
+    };
+    run("avx512bf16")?;
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("fma") {
+        for set in ["avx512", "avx2"] {
+            run(set)?;
+            assert_same_results(&workplace.join("avx512bf16/run"), &workplace.join(set).join("run"))?;
+        }
+    }
+    let images = "synthetic/dermx/images";
+    let mut args = vec!["predict", "--run", "avx512bf16/run", "--images", images, "--out"];
+    args.push("portable.csv");
+    let output = command(workplace.path(), &args).env("DERMX_SIMD", "portable").output()?;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let best = workplace.join("avx512bf16/run/seed-0/predictions.csv");
+    let [best, portable] = [best, workplace.join("portable.csv")].map(|path| probabilities(&path));
+    let (best, portable) = (best?, portable?);
+    assert_eq!(best.len(), portable.len());
+    assert_ne!(best, portable, "without fused multiply-add the last bits differ");
+    for (best, portable) in best.iter().zip(&portable) {
+        assert!((best - portable).abs() < 1e-4, "{best} {portable}");
+    }
     Ok(())
 }
