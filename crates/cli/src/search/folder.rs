@@ -52,24 +52,9 @@ impl SearchFolder {
         self.path().join("trials").join(format!("{number:04}"))
     }
 
-    /// Removes the checkpoints of a trial that has ended: nobody goes on from them, and those of a
-    /// hundred trials fill a disk.
-    ///
-    /// # Errors
-    /// A folder that cannot be written to.
-    pub fn forget_checkpoints(&self, number: usize) -> CliResult<()> {
-        let trial = self.trial(number);
-        let Ok(seeds) = std::fs::read_dir(&trial) else { return Ok(()) };
-        for seed in seeds.filter_map(Result::ok) {
-            let checkpoints = seed.path().join("checkpoints");
-            match std::fs::remove_dir_all(&checkpoints) {
-                Err(error) if checkpoints.is_dir() => {
-                    return Err(CliError::io(&checkpoints, &error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Whether the search began in one process.
+    pub fn has_journal(&self) -> bool {
+        self.path().join(JOURNAL).exists()
     }
 
     /// Writes a file of the search.
@@ -139,6 +124,16 @@ impl SearchFolder {
             Err(error) => Err(CliError::io(&path, &error)),
         }
     }
+}
+
+/// What `search.toml` in the folder of a search says.
+///
+/// # Errors
+/// There is none, or it was changed.
+pub fn read_search(folder: &Path) -> CliResult<SearchConfig> {
+    let path = folder.join(SEARCH);
+    let text = std::fs::read_to_string(&path).map_err(|error| CliError::io(&path, &error))?;
+    toml::from_str(&text).map_err(|error| CliError::bad_data(&path, error))
 }
 
 impl Journal {

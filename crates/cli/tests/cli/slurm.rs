@@ -1,13 +1,19 @@
 //! A sweep on a real Slurm: `.ci/slurm` starts one of two nodes and says how to name it.
 
-use crate::dermx::{TestResult, Workplace, succeed};
+use crate::dermx::{TestResult, Workplace, stdout, succeed};
+use crate::search::{assert_same, search_args, write_search};
 use crate::sweep::{assert_same_tables, num_claims, plan_args, run, status, units};
 use std::error::Error;
+use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Enough epochs for something to happen meanwhile.
 const LONG: [&str; 4] = ["--set", "run.epochs=12", "--set", "slurm.cpus=1"];
+
+/// The tests share one Slurm, and one of them takes its nodes away: one after the other.
+static SLURM: Mutex<()> = Mutex::new(());
 
 /// Whether the test can run.
 fn has_slurm() -> bool {
@@ -71,6 +77,7 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
     if !has_slurm() {
         return Ok(());
     }
+    let _turn = SLURM.lock().unwrap_or_else(PoisonError::into_inner);
     let workplace = Workplace::new()?;
     let more = [&["--seeds", "0-5", "--lease", "4"], &LONG[..]].concat();
     let submitted =
@@ -115,4 +122,31 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
 
     run(&workplace, &plan_args("local", &more))?;
     assert_same_tables(&workplace, "slurm", "local")
+}
+
+#[test]
+fn a_search_on_two_nodes_gives_the_table_of_one_process() -> TestResult {
+    if !has_slurm() {
+        return Ok(());
+    }
+    let _turn = SLURM.lock().unwrap_or_else(PoisonError::into_inner);
+    let workplace = Workplace::new()?;
+    let space = "\"train.learning_rate\" = [0.001, 0.01]\n\"augment.zoom\" = [0.0, 0.25]\n";
+    write_search(&workplace, "sampler = \"grid\"\npruner = \"none\"\n", space)?;
+    let text = fs::read_to_string(workplace.join("search.toml"))?;
+    let text = text.replace("[search.set]\n", "[search.set]\n\"slurm.cpus\" = 1\n");
+    fs::write(workplace.join("search.toml"), text)?;
+    let submit = search_args("slurm", &["--launcher", "slurm"]);
+    let submitted = stdout(&succeed(workplace.path(), &submit)?);
+    for part in ["Slurm job", "4 units", "dermx sweep status slurm", "--run slurm --resume"] {
+        assert!(submitted.contains(part), "no {part} in {submitted}");
+    }
+    wait_for("end", || {
+        hurry();
+        Ok(slurm("squeue", &["-h"])?.trim().is_empty().then_some(()))
+    })?;
+    assert_eq!(status(&workplace, "slurm")?["num_done"], 4);
+    succeed(workplace.path(), &search_args("slurm", &["--resume"]))?;
+    succeed(workplace.path(), &search_args("local", &[]))?;
+    assert_same(&workplace, "slurm", "local")
 }
