@@ -148,9 +148,11 @@ impl Journal {
     }
 }
 
-/// What a search depends on beside its base: not on how many trials there are to be.
+/// What a search depends on beside its base: not on how many trials there are to be, nor on what Slurm
+/// is asked for.
 fn described(search: &SearchConfig) -> CliResult<String> {
-    let search = SearchConfig { max_trials: None, ..search.clone() };
+    let mut search = SearchConfig { max_trials: None, ..search.clone() };
+    search.changes.retain(|change| !change.starts_with("slurm."));
     let text = toml::to_string(&search)
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
     Ok(format!(
