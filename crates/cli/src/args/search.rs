@@ -31,7 +31,8 @@ pub struct SearchArgs {
     /// it, trials run in this process.
     #[arg(long, value_enum)]
     pub launcher: Option<Launcher>,
-    /// Seconds without a sign of life after which a launched trial is given to another process.
+    /// Seconds without a sign of life after which a launched trial is given to another process; a
+    /// resumed search keeps to what it began with.
     #[arg(long, value_name = "SECONDS", default_value = "60", requires = "launcher")]
     pub lease: NonZeroU64,
     /// Write the plan (and Slurm's scripts), and run nothing.

@@ -57,7 +57,7 @@ impl Plan {
     }
 }
 
-/// A sweep in its folder: `plan.json`, `configs/` (one for each that was named), `claims/`,
+/// A sweep in its folder: `plan.json`, `configs/` (one for each that units are made of), `claims/`,
 /// `accepted/`, `runs/` (a run folder for each unit), `logs/`, and `slurm/`.
 #[derive(Debug)]
 pub struct Sweep {
