@@ -80,12 +80,11 @@ impl Launched {
         let name = config_name(&config.base);
         let unit = |trial: &Trial| trial_unit(&name, &base, &assignments(&trial.params)?);
         let units: Vec<Unit> = search.trials().iter().map(unit).collect::<CliResult<_>>()?;
-        let mut names = BTreeSet::new();
-        let distinct = units.iter().filter(|unit| names.insert(&unit.name)).cloned().collect();
+        let distinct = distinct(&units)?;
         let resources = BTreeMap::from([(name.clone(), resources)]);
         let mut plan = Plan { resources, units: distinct, ..plan };
         if let Some(sweep) = Sweep::find(folder.path())? {
-            check_contained(&sweep, &names)?;
+            check_contained(&sweep, &plan)?;
             // Units that run know these.
             plan.lease_s = sweep.plan().lease_s;
             plan.working_folder.clone_from(&sweep.plan().working_folder);
@@ -128,10 +127,33 @@ fn all_trials(settings: Settings) -> CliResult<Search> {
     Ok(search)
 }
 
-/// Refuses a plan of units that are not among `names`: a search gets more trials, but not others.
-fn check_contained(sweep: &Sweep, names: &BTreeSet<&String>) -> CliResult<()> {
+/// The units, each once, in their order.
+fn distinct(units: &[Unit]) -> CliResult<Vec<Unit>> {
+    let mut known: BTreeMap<&str, &Unit> = BTreeMap::new();
+    let mut distinct = Vec::new();
+    for unit in units {
+        match known.insert(&unit.name, unit) {
+            None => distinct.push(unit.clone()),
+            Some(before) if before.set == unit.set => {}
+            // One configuration in two spellings, or two with the same hash.
+            Some(before) => {
+                let [one, other] = [before, unit].map(|unit| unit.set.join(" "));
+                let message = format!(
+                    "search.space: `{one}` and `{other}` are both called {}; leave one out",
+                    unit.name
+                );
+                return Err(CliError::new(ExitKind::BadConfig, message));
+            }
+        }
+    }
+    Ok(distinct)
+}
+
+/// Refuses a plan that lacks units of the one there is: a search gets more trials, but not others.
+fn check_contained(sweep: &Sweep, plan: &Plan) -> CliResult<()> {
+    let names: BTreeSet<&str> = plan.units.iter().map(|unit| unit.name.as_str()).collect();
     let num_units = sweep.plan().units.len();
-    match sweep.plan().units.iter().find(|unit| !names.contains(&unit.name)) {
+    match sweep.plan().units.iter().find(|unit| !names.contains(unit.name.as_str())) {
         None => Ok(()),
         Some(unit) => {
             let message = format!(

@@ -282,6 +282,16 @@ fn only_searches_of_independent_trials_are_launched_and_their_plans_may_grow() -
     let script = fs::read_to_string(workplace.join("run/slurm/array-1.sh"))?;
     assert!(script.contains("--cpus-per-task=3"), "{script}");
 
+    // Of four draws from two numbers some are the same: trials of one unit.
+    let range = "\"augment.rotation_degrees\" = { low = 10, high = 11 }\n";
+    write_search(&workplace, "sampler = \"random\"\npruner = \"none\"\n", range)?;
+    let text = stdout(&succeed(workplace.path(), &search_args("drawn", &asked("4", &[])))?);
+    assert!(text.contains("2 units"), "{text}");
+    let twice = "\"augment.rotation_degrees\" = [10, 10.0]\n";
+    write_search(&workplace, "sampler = \"grid\"\npruner = \"none\"\n", twice)?;
+    let parts = ["degrees=10`", "degrees=10.0`", "leave one out"];
+    fail(workplace.path(), &search_args("twice", &asked("2", &[])), 78, &parts)?;
+
     let pruner = "sampler = \"grid\"\npruner = \"median\"\nwarm_up_epochs = 0\nmin_trials = 2\n";
     write_search(&workplace, pruner, space)?;
     let parts = ["search.pruner", "leave --launcher away"];
