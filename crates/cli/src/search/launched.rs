@@ -67,7 +67,7 @@ impl Launched {
     /// more trials are asked for. `plan` has no units yet.
     ///
     /// # Errors
-    /// A space without end, or a plan of other trials.
+    /// A space without end, trials that cannot be told apart, or a plan of other trials.
     pub fn plan(
         config: &SearchConfig,
         mut base: Config,
@@ -104,10 +104,9 @@ impl Launched {
     /// A damaged result.
     pub fn into_trials(mut self) -> CliResult<Vec<Trial>> {
         for (number, unit) in self.units.iter().enumerate() {
-            let accepted = Accepted::read(&self.sweep, unit)?;
-            let Some(EndedTrial { epochs, outcome }) = accepted.and_then(|one| one.trial) else {
-                continue;
-            };
+            let Some(accepted) = Accepted::read(&self.sweep, unit)? else { continue };
+            let none = || CliError::bad_data(&self.sweep.run(unit), "was not run as a trial");
+            let EndedTrial { epochs, outcome } = accepted.trial.ok_or_else(none)?;
             // Its process may have been killed between handing in and cleaning up.
             forget_checkpoints(&self.sweep.run(unit))?;
             for (epoch, value) in (1..).zip(epochs) {
