@@ -13,4 +13,4 @@ pub use claim::{
 };
 pub use range::{NumberRange, choices};
 pub use slurm::{ArrayScript, MAX_ARRAY, Resources};
-pub use unit::{Unit, UnitConfig, units};
+pub use unit::{Kind, Unit, UnitConfig, units};

@@ -2,6 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What is done with the network of a unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A run: it is trained, tested and explained.
+    #[default]
+    Run,
+    /// A trial of a search: it is trained, and scored on the validation photos.
+    Trial,
+}
+
+impl Kind {
+    fn is_run(&self) -> bool {
+        *self == Self::Run
+    }
+}
+
 /// One network to train: a configuration, a seed, perhaps a fold, perhaps changed keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
@@ -19,6 +36,9 @@ pub struct Unit {
     /// The swept keys with the values of this unit, `section.key=value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// What is done with it.
+    #[serde(default, skip_serializing_if = "Kind::is_run")]
+    pub kind: Kind,
 }
 
 /// What the caller knows of the configuration of a unit.
@@ -73,6 +93,7 @@ pub fn units<E>(
                     seed,
                     fold,
                     set: set.clone(),
+                    kind: Kind::Run,
                 };
                 let UnitConfig { content, content_of_group } = resolve(&unit)?;
                 let fold = fold.map_or(String::new(), |fold| format!("-f{fold}"));
@@ -97,7 +118,7 @@ fn combinations(lists: &[Vec<String>]) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unit, UnitConfig, units};
+    use super::{Kind, Unit, UnitConfig, units};
     use std::collections::BTreeSet;
 
     fn resolve(unit: &Unit) -> Result<UnitConfig, String> {
@@ -116,6 +137,16 @@ mod tests {
         assert_eq!(found[0].overrides(), ["a.b=1", "c.d=x", "split.fold=4", "run.seeds=[0]"]);
         assert_eq!((found[1].seed, found[3].fold, &found[6].set[0]), (1, Some(5), &"a.b=2".into()));
         assert!(found[0].name.starts_with("net-f4-s0-") && found[0].group.starts_with("net-f4-"));
+    }
+
+    #[test]
+    fn a_plan_from_before_searches_is_one_of_runs() {
+        let text = r#"{"name": "net-s3-0", "group": "net-0", "config": "net", "seed": 3}"#;
+        let unit: Unit = serde_json::from_str(text).unwrap();
+        assert_eq!(unit.kind, Kind::Run);
+        let trial = Unit { kind: Kind::Trial, ..unit.clone() };
+        let [run, trial] = [&unit, &trial].map(|one| serde_json::to_string(one).unwrap());
+        assert!(!run.contains("kind") && trial.contains(r#""kind":"trial""#), "{run} {trial}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Arguments of `dermx search`.
 
-use super::{Backend, choice};
+use super::{Backend, Launcher, choice};
 use clap::Args;
 use dermx_search::SamplerName;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 /// Arguments of `dermx search`.
@@ -19,13 +19,25 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N")]
     pub max_trials: Option<usize>,
     /// Trials that run at once, each with memory of its own. A resumed search keeps to the number
-    /// that it began with, or to fewer.
+    /// that it began with, or to fewer. With --launcher local they are processes, as many as you like.
     #[arg(long, value_name = "N", default_value = "1")]
     pub jobs: NonZeroUsize,
     /// How parameters are chosen, instead of the configuration's: grid (all), random (at random),
     /// tpe (where good ones were).
     #[arg(long, value_name = "NAME", value_parser = choice::<SamplerName>)]
     pub sampler: Option<SamplerName>,
+    /// Who runs the trials: processes of this machine, or Slurm, as units of a sweep in the folder of
+    /// the search (`dermx sweep status`). For the samplers grid and random without a pruner; without
+    /// it, trials run in this process.
+    #[arg(long, value_enum)]
+    pub launcher: Option<Launcher>,
+    /// Seconds without a sign of life after which a launched trial is given to another process; a
+    /// resumed search keeps to what it began with.
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "launcher")]
+    pub lease: NonZeroU64,
+    /// Write the plan (and Slurm's scripts), and run nothing.
+    #[arg(long, requires = "launcher")]
+    pub dry_run: bool,
     /// What computes.
     #[arg(long, value_enum, default_value = "cpu")]
     pub backend: Backend,

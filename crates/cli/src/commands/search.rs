@@ -1,11 +1,12 @@
 //! `dermx search`.
 
 use super::train;
-use crate::args::{Backend, SearchArgs};
-use crate::config::{config_name, load_search};
+use crate::args::{Backend, Launcher, SearchArgs};
+use crate::config::{Config, SearchConfig, config_name, load_search};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::search::{SearchFolder, results, run as run_trials};
+use crate::search::{Launched, Results, SearchFolder, results, run as run_trials};
 use crate::stop;
+use crate::sweep::{Plan, Sweep, check_present, launch};
 use crate::terminal::print;
 use crate::training_data::TrainingData;
 use burn::tensor::Device;
@@ -14,10 +15,9 @@ use dermx_search::Settings;
 /// Tries configurations, and prints which were best.
 ///
 /// # Errors
-/// A wrong configuration, missing data, a folder in use, or a request to stop.
+/// A wrong configuration, missing data, a folder in use, no such launcher, or a request to stop.
 pub fn run(args: &SearchArgs) -> CliResult<()> {
     let Backend::Cpu = args.backend;
-    let device = Device::flex();
     let mut config = load_search(&args.config)?;
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
@@ -27,6 +27,12 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
         let message = "search.set: a search goes by scores on validation photos; add \
                        \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2, \"split.seed\" = 0";
         return Err(CliError::new(ExitKind::BadConfig, message));
+    }
+    if let Some(launcher) = args.launcher {
+        config.check_independent()?;
+        if !args.dry_run {
+            check_present(launcher)?;
+        }
     }
     train::prepare_synthetic(&base)?;
     if !args.resume {
@@ -42,18 +48,86 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
         pruner: config.pruner,
         max_trials: config.max_trials,
     };
+    match launcher(args, &folder)? {
+        Some(launcher) => run_launched(args, &config, base, &folder, settings, launcher),
+        None => run_here(args, &config, &folder, settings),
+    }
+}
+
+/// Who runs the trials; `None` for this process. A search goes on as it began.
+fn launcher(args: &SearchArgs, folder: &SearchFolder) -> CliResult<Option<Launcher>> {
+    match (Sweep::find(folder.path())?, args.launcher) {
+        (Some(sweep), asked) => Ok(Some(asked.unwrap_or(sweep.plan().launcher))),
+        (None, Some(_)) if folder.has_journal() => {
+            let message = format!(
+                "{}: the search began in one process; go on without --launcher",
+                folder.path().display()
+            );
+            Err(CliError::new(ExitKind::BadConfig, message))
+        }
+        (None, asked) => Ok(asked),
+    }
+}
+
+fn run_here(
+    args: &SearchArgs,
+    config: &SearchConfig,
+    folder: &SearchFolder,
+    settings: Settings,
+) -> CliResult<()> {
     let jobs = args.jobs.get();
     let search = folder.search(settings, jobs)?;
-    let trials = run_trials(&config, &folder, search, jobs, &device)?;
+    let trials = run_trials(config, folder, search, jobs, &Device::flex())?;
     stop::check("go on with the same command and --resume")?;
-    let results = results(&config, &trials)?;
-    results.write(&folder)?;
+    let results = results(config, &trials)?;
+    results.write(folder)?;
+    show(&results, folder, args.json)
+}
+
+fn run_launched(
+    args: &SearchArgs,
+    config: &SearchConfig,
+    base: Config,
+    folder: &SearchFolder,
+    settings: Settings,
+    launcher: Launcher,
+) -> CliResult<()> {
+    let plan = Plan::new(launcher, args.jobs, args.lease)?;
+    let search = Launched::plan(config, base, folder, settings, plan)?;
+    let launched = launch(search.sweep(), launcher, Some(args.jobs.get()), args.dry_run);
+    if args.dry_run {
+        return print(launched?);
+    }
+    let trials = search.into_trials()?;
+    let results = results(config, &trials)?;
+    // Also when units failed: what the others came to is there.
+    results.write(folder)?;
+    let launched = launched?;
+    let num_ended = trials.iter().filter(|trial| trial.outcome.is_some()).count();
+    if num_ended == trials.len() {
+        return show(&results, folder, args.json);
+    }
+    let path = folder.path().display();
+    let text = format!(
+        "{launched}{num_ended} of {} trials have ended\nhow it stands: dermx sweep status {path}\n\
+         table and best configuration: the same command with --run {path} --resume\n",
+        trials.len()
+    );
+    if args.json {
+        tracing::info!("{text}");
+        return print(results.json()?);
+    }
+    print(text)
+}
+
+/// Prints what came out.
+fn show(results: &Results, folder: &SearchFolder, json: bool) -> CliResult<()> {
     if !results.has_best() {
         let message =
             format!("{}: no trial finished; table.json in it says why", folder.path().display());
         return Err(CliError::new(ExitKind::Internal, message));
     }
-    match args.json {
+    match json {
         true => print(results.json()?),
         false => {
             let best = folder.path().join("best.toml");

@@ -38,7 +38,7 @@ enum PrunerName {
 }
 
 /// `[search]`: what is varied, and how.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchConfig {
     /// The configuration that is varied.
     pub base: String,
@@ -129,13 +129,26 @@ impl SearchConfig {
     /// # Errors
     /// The list of all that is wrong with it.
     pub fn with(&self, params: &Params) -> CliResult<Config> {
-        let mut changes = self.changes.clone();
-        for (key, value) in params {
-            let value = toml::Value::try_from(value)
-                .map_err(|error| bad(format!("search.space: `{key}`: {error}")))?;
-            changes.push(format!("{key}={value}"));
-        }
+        let changes = [self.changes.clone(), assignments(params)?].concat();
         load(&self.base, &changes)
+    }
+
+    /// Refuses a search whose trials learn from the results of others: they need one process.
+    ///
+    /// # Errors
+    /// The sampler `tpe`, or a pruner.
+    pub fn check_independent(&self) -> CliResult<()> {
+        let learns = match (self.sampler, self.pruner) {
+            (SamplerName::Tpe, _) => "search.sampler: `tpe` goes by the scores of other trials",
+            (_, Some(_)) => {
+                "search.pruner: `median` compares a trial with others at the same epoch"
+            }
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "{learns}, so that they need one process: leave --launcher away (--jobs runs several at once)"
+        );
+        Err(bad(message))
     }
 
     /// The base configuration, after each value of each key was tried in it.
@@ -156,6 +169,19 @@ impl SearchConfig {
         }
         if problems.is_empty() { Ok(base) } else { Err(bad(problems.join("\n"))) }
     }
+}
+
+/// `params` as `section.key=value`.
+///
+/// # Errors
+/// None that a user can cause: a value that TOML does not know is found when the search is read.
+pub fn assignments(params: &Params) -> CliResult<Vec<String>> {
+    let assignment = |(key, value)| {
+        let value = toml::Value::try_from(value)
+            .map_err(|error| bad(format!("search.space: `{key}`: {error}")))?;
+        Ok(format!("{key}={value}"))
+    };
+    params.iter().map(assignment).collect()
 }
 
 /// The pruner and its two keys; inside, `None` for none.

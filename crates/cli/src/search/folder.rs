@@ -52,24 +52,9 @@ impl SearchFolder {
         self.path().join("trials").join(format!("{number:04}"))
     }
 
-    /// Removes the checkpoints of a trial that has ended: nobody goes on from them, and those of a
-    /// hundred trials fill a disk.
-    ///
-    /// # Errors
-    /// A folder that cannot be written to.
-    pub fn forget_checkpoints(&self, number: usize) -> CliResult<()> {
-        let trial = self.trial(number);
-        let Ok(seeds) = std::fs::read_dir(&trial) else { return Ok(()) };
-        for seed in seeds.filter_map(Result::ok) {
-            let checkpoints = seed.path().join("checkpoints");
-            match std::fs::remove_dir_all(&checkpoints) {
-                Err(error) if checkpoints.is_dir() => {
-                    return Err(CliError::io(&checkpoints, &error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Whether the search began in one process.
+    pub fn has_journal(&self) -> bool {
+        self.path().join(JOURNAL).exists()
     }
 
     /// Writes a file of the search.
@@ -141,6 +126,16 @@ impl SearchFolder {
     }
 }
 
+/// What `search.toml` in the folder of a search says.
+///
+/// # Errors
+/// There is none, or it was changed.
+pub fn read_search(folder: &Path) -> CliResult<SearchConfig> {
+    let path = folder.join(SEARCH);
+    let text = std::fs::read_to_string(&path).map_err(|error| CliError::io(&path, &error))?;
+    toml::from_str(&text).map_err(|error| CliError::bad_data(&path, error))
+}
+
 impl Journal {
     /// Appends an event, which is on the disk when this returns.
     ///
@@ -153,9 +148,11 @@ impl Journal {
     }
 }
 
-/// What a search depends on beside its base: not on how many trials there are to be.
+/// What a search depends on beside its base: not on how many trials there are to be, nor on what Slurm
+/// is asked for.
 fn described(search: &SearchConfig) -> CliResult<String> {
-    let search = SearchConfig { max_trials: None, ..search.clone() };
+    let mut search = SearchConfig { max_trials: None, ..search.clone() };
+    search.changes.retain(|change| !change.starts_with("slurm."));
     let text = toml::to_string(&search)
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
     Ok(format!(

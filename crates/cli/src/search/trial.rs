@@ -1,31 +1,47 @@
 //! One trial: an ordinary run without an evaluation, watched by the search.
 
-use super::workers::Work;
 use crate::config::{Config, Objective};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::fitting::{fit_config, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
 use crate::run_folder::{RunFolder, SeedFolder};
+use crate::training_data::TrainingData;
 use crate::{stop, terminal, training_log};
 use burn::tensor::Device;
-use dermx_search::{Outcome, Trial};
+use dermx_search::Outcome;
 use dermx_train::{
     CheckpointStore, EpochMetrics, Observer, Select, StepReport, TrainError, fit, write_atomic,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Runs a trial to its end, from its checkpoint if it has one; `None` when it was stopped on request.
+/// What a trial is made of, and where it goes.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// Its configuration, of one seed.
+    pub config: &'a Config,
+    /// The photos.
+    pub data: &'a TrainingData,
+    /// The score that counts.
+    pub objective: Objective,
+    /// Its run folder, new or to go on with.
+    pub folder: &'a Path,
+    /// What computes.
+    pub device: &'a Device,
+}
+
+/// What becomes of a trial that `attempt` runs; `None` when it was stopped on request.
 ///
 /// A training that is not finite, and a fault of the program, are a failure of the trial: others may
 /// do better. Everything else ends the search.
 ///
 /// # Errors
 /// Missing data, a full disk.
-pub fn run_trial(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<Outcome>> {
-    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(work, trial, device)));
-    match attempt {
+pub fn run_trial(
+    attempt: impl FnOnce() -> CliResult<Option<Outcome>>,
+) -> CliResult<Option<Outcome>> {
+    match catch_unwind(AssertUnwindSafe(attempt)) {
         Ok(Err(error)) if error.kind == ExitKind::Internal => {
             Ok(Some(Outcome::Failed { reason: error.message }))
         }
@@ -34,58 +50,74 @@ pub fn run_trial(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<O
     }
 }
 
-fn attempt(work: &Work<'_>, trial: &Trial, device: &Device) -> CliResult<Option<Outcome>> {
-    let config = work.config.trial(&trial.params)?;
-    let Some(&seed) = config.run.seeds.first() else { return Ok(None) };
-    let data = work.data(&config)?;
-    let folder = trial_folder(&work.folder.trial(trial.number), &config)?;
-    let seed_folder = folder.seed(seed)?;
-    folder.write("split.csv", &data.split_csv()?)?;
-    let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
-    let mut watcher = TrialWatcher {
-        work,
-        number: trial.number,
-        folder: seed_folder.clone(),
-        history: Vec::new(),
-        is_pruned: false,
-        failure: None,
-    };
-    let network = starting_network(&config, seed, device)?;
-    let fit_config = fit_config(&config, seed, &data, &manifest)?;
-    let files = fault::checkpoint_files()?;
-    let store = CheckpointStore::with_files(seed_folder.checkpoints(), files);
-    let result = fit(&fit_config, data.sets(), network, device, &store, &mut watcher);
-    if let Some(failure) = watcher.failure {
-        return Err(failure);
-    }
-    let (epoch, value) = match kept(&config, &watcher.history) {
-        Some(metrics) => (metrics.epoch, score(work.config.objective, metrics)?),
-        None => (0, 0.0),
-    };
-    match result? {
-        dermx_train::Outcome::Finished(network) => {
-            write_atomic(&seed_folder.weights(), &weights_file(&network)?)?;
-            Ok(Some(Outcome::Finished { epoch, value }))
+impl Attempt<'_> {
+    /// Runs the trial to its end, from its checkpoint if it has one; `None` when it was stopped on
+    /// request. `on_epoch` gets the scores of all finished epochs, and says whether the trial ends
+    /// because others did better.
+    ///
+    /// # Errors
+    /// Training that is not finite, a full disk, what `on_epoch` says.
+    pub fn run(
+        &self,
+        on_epoch: &mut dyn FnMut(&[f64]) -> CliResult<bool>,
+    ) -> CliResult<Option<Outcome>> {
+        let Self { config, data, objective, device, .. } = *self;
+        let Some(&seed) = config.run.seeds.first() else { return Ok(None) };
+        let resume = self.folder.join("config.toml").exists();
+        let folder = RunFolder::open(Some(self.folder), "", resume, config)?;
+        let seed_folder = folder.seed(seed)?;
+        folder.write("split.csv", &data.split_csv()?)?;
+        let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
+        let mut watcher = TrialWatcher {
+            objective,
+            on_epoch,
+            folder: seed_folder.clone(),
+            history: Vec::new(),
+            is_pruned: false,
+            failure: None,
+        };
+        let network = starting_network(config, seed, device)?;
+        let fit_config = fit_config(config, seed, data, &manifest)?;
+        let files = fault::checkpoint_files()?;
+        let store = CheckpointStore::with_files(seed_folder.checkpoints(), files);
+        let result = fit(&fit_config, data.sets(), network, device, &store, &mut watcher);
+        if let Some(failure) = watcher.failure {
+            return Err(failure);
         }
-        dermx_train::Outcome::Stopped if watcher.is_pruned => {
-            Ok(Some(Outcome::Pruned { epoch, value }))
+        let (epoch, value) = match kept(config, &watcher.history) {
+            Some(metrics) => (metrics.epoch, score(objective, metrics)?),
+            None => (0, 0.0),
+        };
+        match result? {
+            dermx_train::Outcome::Finished(network) => {
+                write_atomic(&seed_folder.weights(), &weights_file(&network)?)?;
+                Ok(Some(Outcome::Finished { epoch, value }))
+            }
+            dermx_train::Outcome::Stopped if watcher.is_pruned => {
+                Ok(Some(Outcome::Pruned { epoch, value }))
+            }
+            dermx_train::Outcome::Stopped => Ok(None),
         }
-        dermx_train::Outcome::Stopped => Ok(None),
     }
 }
 
-/// The run folder of a trial, new or to go on with.
-fn trial_folder(path: &Path, config: &Config) -> CliResult<RunFolder> {
-    if path.join("config.toml").exists() {
-        return RunFolder::resume(path, Some(config));
-    }
-    // The process was killed before the folder was a run folder.
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(CliError::io(path, &error))
+/// Removes the checkpoints of a trial that has ended, whose run folder is `folder`: nobody goes on from
+/// them, and those of a hundred trials fill a disk.
+///
+/// # Errors
+/// A folder that cannot be written to.
+pub fn forget_checkpoints(folder: &Path) -> CliResult<()> {
+    let Ok(seeds) = std::fs::read_dir(folder) else { return Ok(()) };
+    for seed in seeds.filter_map(Result::ok) {
+        let checkpoints = seed.path().join("checkpoints");
+        match std::fs::remove_dir_all(&checkpoints) {
+            Err(error) if checkpoints.is_dir() => {
+                return Err(CliError::io(&checkpoints, &error));
+            }
+            _ => {}
         }
-        _ => RunFolder::create(path, config),
     }
+    Ok(())
 }
 
 /// The epoch whose weights are the result: the best by the monitored score, or the last.
@@ -119,8 +151,8 @@ fn score(objective: Objective, metrics: &EpochMetrics) -> CliResult<f64> {
 
 /// Writes the training curves, reports each epoch to the search, and asks whether to go on.
 struct TrialWatcher<'a> {
-    work: &'a Work<'a>,
-    number: usize,
+    objective: Objective,
+    on_epoch: &'a mut dyn FnMut(&[f64]) -> CliResult<bool>,
     folder: SeedFolder,
     history: Vec<EpochMetrics>,
     is_pruned: bool,
@@ -128,12 +160,13 @@ struct TrialWatcher<'a> {
 }
 
 impl TrialWatcher<'_> {
-    fn report(&mut self, history: &[EpochMetrics]) -> CliResult<()> {
-        for metrics in history {
-            let value = score(self.work.config.objective, metrics)?;
-            self.work.report(self.number, metrics.epoch, value)?;
-        }
-        self.is_pruned = self.work.is_pruned(self.number);
+    fn report(&mut self) -> CliResult<()> {
+        let scores: Vec<f64> = self
+            .history
+            .iter()
+            .map(|metrics| score(self.objective, metrics))
+            .collect::<CliResult<_>>()?;
+        self.is_pruned = (self.on_epoch)(&scores)?;
         Ok(())
     }
 }
@@ -144,7 +177,7 @@ impl Observer for TrialWatcher<'_> {
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError> {
         self.history = history.to_vec();
         training_log::write(&self.folder, history)?;
-        self.failure = self.report(history).err();
+        self.failure = self.report().err();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::folder::{Journal, SearchFolder};
 use super::results::results;
-use super::trial::run_trial;
+use super::trial::{Attempt, forget_checkpoints, run_trial};
 use crate::config::{Config, SearchConfig};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::progress::Progress;
@@ -13,12 +13,9 @@ use dermx_search::{Next, Outcome, Search, SearchError, Trial};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What the trials of a search share.
-#[derive(Debug)]
-pub struct Work<'a> {
-    /// What is varied.
-    pub config: &'a SearchConfig,
-    /// Where it is written.
-    pub folder: &'a SearchFolder,
+struct Work<'a> {
+    config: &'a SearchConfig,
+    folder: &'a SearchFolder,
     state: Mutex<State>,
     changed: Condvar,
     /// The photos of the last trial, and its configuration.
@@ -49,7 +46,7 @@ pub fn run(
     let ended = search.trials().iter().filter(|trial| trial.outcome.is_some());
     let ended: Vec<usize> = ended.map(|trial| trial.number).collect();
     for &number in &ended {
-        folder.forget_checkpoints(number)?;
+        forget_checkpoints(&folder.trial(number))?;
     }
     let num_ended = ended.len();
     let progress = Progress::new("search", search.num_trials(), "trials");
@@ -80,7 +77,7 @@ impl Work<'_> {
     /// Runs one trial after another until none is left, or one failure ends the search.
     fn work(&self, device: &Device) {
         while let Some(trial) = self.next() {
-            let result = run_trial(self, &trial, device);
+            let result = run_trial(|| self.attempt(&trial, device));
             let result = result.and_then(|outcome| self.end(&trial, outcome));
             if let Err(failure) = result {
                 self.lock().failure.get_or_insert(failure);
@@ -88,6 +85,19 @@ impl Work<'_> {
             self.changed.notify_all();
         }
         self.changed.notify_all();
+    }
+
+    fn attempt(&self, trial: &Trial, device: &Device) -> CliResult<Option<Outcome>> {
+        let config = &self.config.trial(&trial.params)?;
+        let data = &*self.data(config)?;
+        let folder = &self.folder.trial(trial.number);
+        let objective = self.config.objective;
+        Attempt { config, data, objective, folder, device }.run(&mut |scores| {
+            for (epoch, &value) in (1..).zip(scores) {
+                self.report(trial.number, epoch, value)?;
+            }
+            Ok(self.is_pruned(trial.number))
+        })
     }
 
     /// The next trial, in the journal; waits while others have to end first.
@@ -115,7 +125,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Missing data, or a split that cannot be made.
-    pub fn data(&self, config: &Config) -> CliResult<Arc<TrainingData>> {
+    fn data(&self, config: &Config) -> CliResult<Arc<TrainingData>> {
         let mut last = self.photos.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, data)) = last.as_ref()
             && (&known.data, &known.split, &known.input)
@@ -132,7 +142,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// A full disk.
-    pub fn report(&self, number: usize, epoch: u32, value: f64) -> CliResult<()> {
+    fn report(&self, number: usize, epoch: u32, value: f64) -> CliResult<()> {
         let mut state = self.lock();
         if let Some(event) = state.search.report(number, epoch, value).map_err(internal)? {
             state.journal.append(&event)?;
@@ -143,7 +153,7 @@ impl Work<'_> {
     }
 
     /// Whether the trial ends because others did better.
-    pub fn is_pruned(&self, number: usize) -> bool {
+    fn is_pruned(&self, number: usize) -> bool {
         self.lock().search.is_pruned(number)
     }
 
@@ -154,7 +164,7 @@ impl Work<'_> {
         let event = state.search.end(trial.number, outcome).map_err(internal)?;
         state.journal.append(&event)?;
         state.num_ended += 1;
-        self.folder.forget_checkpoints(trial.number)?;
+        forget_checkpoints(&self.folder.trial(trial.number))?;
         results(self.config, state.search.trials())?.write(self.folder)
     }
 

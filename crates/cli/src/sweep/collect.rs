@@ -8,7 +8,7 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::{RunFolder, SeedFolder, resolved};
 use crate::text_table::{TextTable, score};
 use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
-use dermx_sweep::Unit;
+use dermx_sweep::{Kind, Unit};
 use dermx_train::write_atomic;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -42,6 +42,14 @@ struct Tables {
 /// # Errors
 /// Units without result (unless `partial`), or results of other code or data than the others'.
 pub fn collect(sweep: &Sweep, partial: bool, report: bool) -> CliResult<String> {
+    if sweep.plan().units.iter().any(|unit| unit.kind == Kind::Trial) {
+        let folder = sweep.path().display();
+        let message = format!(
+            "{folder}: the folder of a search; `dermx search --config CONFIG --run {folder} --resume` \
+             makes its table"
+        );
+        return Err(CliError::new(ExitKind::Usage, message));
+    }
     let status = Status::read(sweep)?;
     let missing = status.num_units - status.num_done;
     if missing > 0 && !partial {

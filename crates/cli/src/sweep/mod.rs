@@ -9,12 +9,23 @@ mod status;
 mod worker;
 
 pub use collect::collect;
-pub use plan::{Sweep, plan};
+pub use plan::{Plan, Sweep, plan, trial_unit};
 pub use status::Status;
-pub use worker::run_unit;
+pub use worker::{Accepted, run_unit};
 
 use crate::args::Launcher;
 use crate::error::CliResult;
+
+/// Whether `launcher` is there.
+///
+/// # Errors
+/// It is not.
+pub fn check_present(launcher: Launcher) -> CliResult<()> {
+    match launcher {
+        Launcher::Local => Ok(()),
+        Launcher::Slurm => slurm::check_present(),
+    }
+}
 
 /// Lets `launcher` run the units that have no result; what to print.
 ///

@@ -6,10 +6,11 @@ use crate::commands::train;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::{resolved, to_json};
-use dermx_sweep::{Resources, Unit, UnitConfig, choices, units};
+use dermx_sweep::{Kind, Resources, Unit, UnitConfig, choices, units};
 use dermx_train::write_atomic;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 const PLAN: &str = "plan.json";
@@ -18,7 +19,7 @@ const PLAN: &str = "plan.json";
 const FORMAT: u32 = 1;
 
 /// What `plan.json` holds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of this file's format.
     pub format: u32,
@@ -36,7 +37,27 @@ pub struct Plan {
     pub units: Vec<Unit>,
 }
 
-/// A sweep in its folder: `plan.json`, `configs/` (one for each that was named), `claims/`,
+impl Plan {
+    /// A plan of no units yet, whose configurations are read in the current folder.
+    ///
+    /// # Errors
+    /// The current folder is gone.
+    pub fn new(launcher: Launcher, jobs: NonZeroUsize, lease_s: NonZeroU64) -> CliResult<Self> {
+        let working_folder =
+            std::env::current_dir().map_err(|error| CliError::io(Path::new("."), &error))?;
+        Ok(Self {
+            format: FORMAT,
+            launcher,
+            jobs: jobs.get(),
+            lease_s: lease_s.get(),
+            working_folder,
+            resources: BTreeMap::new(),
+            units: Vec::new(),
+        })
+    }
+}
+
+/// A sweep in its folder: `plan.json`, `configs/` (one for each that units are made of), `claims/`,
 /// `accepted/`, `runs/` (a run folder for each unit), `logs/`, and `slurm/`.
 #[derive(Debug)]
 pub struct Sweep {
@@ -66,6 +87,36 @@ impl Sweep {
         }
         let path = std::path::absolute(folder).map_err(|error| CliError::io(folder, &error))?;
         Ok(Self { path, plan })
+    }
+
+    /// The plan in `folder`, if there is one.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn find(folder: &Path) -> CliResult<Option<Self>> {
+        folder.join(PLAN).exists().then(|| Self::open(folder)).transpose()
+    }
+
+    /// Writes `plan` into `folder` with the configurations of its units, the plan last of all.
+    ///
+    /// # Errors
+    /// A full disk, a folder that cannot be written to.
+    pub fn write(
+        folder: &Path,
+        plan: &Plan,
+        configs: &BTreeMap<String, Config>,
+    ) -> CliResult<Self> {
+        for name in ["configs", "claims", "accepted", "runs", "logs", "slurm"] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(&path).map_err(|error| CliError::io(&path, &error))?;
+        }
+        for (name, config) in configs {
+            let comment =
+                "One configuration of a sweep; plan.json says how its units differ from it.";
+            write_atomic(&config_path(folder, name), resolved(config, comment)?.as_bytes())?;
+        }
+        write_atomic(&folder.join(PLAN), &to_json(plan)?)?;
+        Self::open(folder)
     }
 
     /// The plan.
@@ -162,30 +213,36 @@ pub fn plan(args: &PlanArgs) -> CliResult<Sweep> {
         planned.add(name, &fixed, &swept, args)?;
     }
     planned.check()?;
-    if args.launcher == Launcher::Slurm && !args.dry_run {
-        super::slurm::check_present()?;
+    if !args.dry_run {
+        super::check_present(args.launcher)?;
     }
     for config in planned.configs.values() {
         train::prepare_synthetic(config)?;
     }
-    let working_folder =
-        std::env::current_dir().map_err(|error| CliError::io(Path::new("."), &error))?;
     let plan = Plan {
-        format: FORMAT,
-        launcher: args.launcher,
-        jobs: args.jobs.get(),
-        lease_s: args.lease.get(),
-        working_folder,
         resources: planned.resources,
         units: planned.units,
+        ..Plan::new(args.launcher, args.jobs, args.lease)?
     };
     make_folder(&args.out)?;
-    for (name, config) in &planned.configs {
-        let comment = "One configuration of a sweep; plan.json says how its units differ from it.";
-        write_atomic(&config_path(&args.out, name), resolved(config, comment)?.as_bytes())?;
-    }
-    write_atomic(&args.out.join(PLAN), &to_json(&plan)?)?;
-    Sweep::open(&args.out)
+    Sweep::write(&args.out, &plan, &planned.configs)
+}
+
+/// The unit of a trial that changes keys of the configuration `name`, as `section.key=value`.
+///
+/// # Errors
+/// Values that do not fit together.
+pub fn trial_unit(name: &str, config: &Config, changes: &[String]) -> CliResult<Unit> {
+    // As the unit will be read.
+    let text = resolved(config, "")?;
+    let seeds = config.run.seeds.get(..1).unwrap_or_default();
+    let sets: Vec<Vec<String>> = changes.iter().map(|change| vec![change.clone()]).collect();
+    let found = units(name, seeds, &[], &sets, |unit| {
+        unit_config(&config::parse(name, &text, &unit.overrides())?)
+    })?;
+    let unit = found.into_iter().next();
+    let none = || CliError::new(ExitKind::BadConfig, "run.seeds: expected at least one");
+    Ok(Unit { kind: Kind::Trial, ..unit.ok_or_else(none)? })
 }
 
 #[derive(Default)]
@@ -247,9 +304,6 @@ fn make_folder(folder: &Path) -> CliResult<()> {
             folder.display()
         );
         return Err(CliError::new(ExitKind::Locked, message));
-    }
-    for name in ["configs", "claims", "accepted", "runs", "logs", "slurm"] {
-        std::fs::create_dir_all(folder.join(name)).map_err(error)?;
     }
     Ok(())
 }

@@ -3,11 +3,13 @@
 use super::folder::DiskFolder;
 use super::plan::Sweep;
 use crate::commands::train::{self, Place};
+use crate::config::Config;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::{this_process, to_json};
+use crate::search::{self, EndedTrial};
 use crate::stop;
 use crate::terminal::panic_message;
-use dermx_sweep::{Hold, Sighting, Standing, State, Unit, claim, standing};
+use dermx_sweep::{Hold, Kind, Sighting, Standing, State, Unit, accepted, claim, standing};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +30,31 @@ pub struct Accepted {
     pub generation: u32,
     /// Seconds that the last claim took.
     pub seconds: u64,
+    /// How it went, if it is a trial: one that failed, too, has this as its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<EndedTrial>,
+}
+
+impl Accepted {
+    /// What was accepted of `unit`, if something was.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, a damaged file.
+    pub fn read(sweep: &Sweep, unit: &Unit) -> CliResult<Option<Self>> {
+        let bytes = accepted(&sweep.shared(), &unit.name).map_err(in_folder(sweep))?;
+        let path = sweep.path().join("accepted").join(&unit.name);
+        let parse = |bytes: Vec<u8>| {
+            serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&path, error))
+        };
+        bytes.map(parse).transpose()
+    }
+}
+
+/// What the work of a unit came to.
+struct Work {
+    /// What to print.
+    text: String,
+    trial: Option<EndedTrial>,
 }
 
 /// Seconds since 1970.
@@ -56,14 +83,18 @@ pub fn run_unit(sweep: &Sweep, unit: &Unit) -> CliResult<String> {
         });
     let mut hold = heart.stop()?;
     match &result {
-        Ok(_) => {
+        Ok(work) => {
             let accepted = Accepted {
                 owner: owner(),
                 generation: hold.generation(),
                 seconds: hold.seconds(unix_s()),
+                trial: work.trial.clone(),
             };
             let bytes = to_json(&accepted)?;
             hold.accept(&folder, &bytes, unix_s()).map_err(in_folder(sweep))?;
+            if unit.kind == Kind::Trial {
+                search::forget_checkpoints(&sweep.run(unit))?;
+            }
         }
         Err(error) => {
             let state = match error.kind {
@@ -73,7 +104,7 @@ pub fn run_unit(sweep: &Sweep, unit: &Unit) -> CliResult<String> {
             hold.end(&folder, state, unix_s()).map_err(in_folder(sweep))?;
         }
     }
-    result
+    result.map(|work| work.text)
 }
 
 fn in_folder(sweep: &Sweep) -> impl Fn(io::Error) -> CliError {
@@ -130,15 +161,17 @@ fn owner() -> String {
     format!("{}{slurm}{node}", this_process())
 }
 
-/// Trains and scores; waits where a process that lost its claim still writes into the run folder.
-fn work(sweep: &Sweep, unit: &Unit, lease: Duration) -> CliResult<String> {
+/// Does what the unit asks for; waits where a process that lost its claim still writes into the run
+/// folder.
+fn work(sweep: &Sweep, unit: &Unit, lease: Duration) -> CliResult<Work> {
     let config = sweep.config(unit)?;
-    let run = sweep.run(unit);
     let start = Instant::now();
     loop {
-        let resume = run.join("config.toml").exists();
-        let place = Place { run: Some(&run), name: "", resume };
-        match train::train(&config, &place, false) {
+        let result = match unit.kind {
+            Kind::Run => run(&config, &sweep.run(unit)),
+            Kind::Trial => trial(&config, sweep, unit),
+        };
+        match result {
             Err(error) if error.kind == ExitKind::Locked && start.elapsed() < 10 * lease => {
                 stop::check(RESUME)?;
                 tracing::info!("waiting: {}", error.message);
@@ -147,6 +180,18 @@ fn work(sweep: &Sweep, unit: &Unit, lease: Duration) -> CliResult<String> {
             result => return result,
         }
     }
+}
+
+fn run(config: &Config, folder: &Path) -> CliResult<Work> {
+    let resume = folder.join("config.toml").exists();
+    let place = Place { run: Some(folder), name: "", resume };
+    Ok(Work { text: train::train(config, &place, false)?, trial: None })
+}
+
+fn trial(config: &Config, sweep: &Sweep, unit: &Unit) -> CliResult<Work> {
+    let ended = search::run_unit(config, sweep.path(), &sweep.run(unit))?;
+    let trial = ended.ok_or_else(|| stop::stopped(RESUME))?;
+    Ok(Work { text: format!("{}: {}\n", unit.name, trial.text()), trial: Some(trial) })
 }
 
 /// Gives signs of life on a thread of its own while the work goes on.

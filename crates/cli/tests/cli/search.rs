@@ -1,6 +1,9 @@
 //! A search that was killed ends as if it had not been.
 
-use crate::dermx::{TestResult, Workplace, command, fail, stderr, stdout, succeed};
+use crate::dermx::{
+    TestResult, Workplace, assert_same_results, command, fail, stderr, stdout, succeed,
+};
+use crate::sweep::{num_claims, start_unit, status, units, wait_for_checkpoint};
 use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::fs;
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 const RESULTS: [&str; 3] = ["table.csv", "table.json", "best.toml"];
 
 /// The configuration of a search over the tiny data set, with `more` in `[search]`.
-fn write_search(workplace: &Workplace, more: &str, space: &str) -> std::io::Result<()> {
+pub fn write_search(workplace: &Workplace, more: &str, space: &str) -> std::io::Result<()> {
     let mut text = format!(
         "[search]\nbase = \"quickstart.toml\"\nobjective = \"macro_f1\"\nseed = 3\n{more}\n[search.set]\n"
     );
@@ -29,7 +32,8 @@ fn write_search(workplace: &Workplace, more: &str, space: &str) -> std::io::Resu
     fs::write(workplace.join("search.toml"), text)
 }
 
-fn search_args<'a>(run: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+/// Arguments of the search in the folder `run`.
+pub fn search_args<'a>(run: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["search", "--config", "search.toml", "--run", run, "--quiet"], more].concat()
 }
 
@@ -61,7 +65,8 @@ fn random_below(count: usize) -> usize {
     RandomState::new().build_hasher().finish() as usize % count
 }
 
-fn assert_same(workplace: &Workplace, one: &str, other: &str) -> TestResult {
+/// Expects that both searches came to the same.
+pub fn assert_same(workplace: &Workplace, one: &str, other: &str) -> TestResult {
     for name in RESULTS {
         let [one, other] =
             [one, other].map(|run| fs::read_to_string(workplace.join(run).join(name)));
@@ -173,4 +178,122 @@ fn a_damaged_journal_and_a_search_without_validation_are_refused() -> TestResult
     fail(workplace.path(), &search_args("other", &[]), 78, &["search.set", "split.fraction"])?;
     assert!(!workplace.join("other").exists());
     Ok(())
+}
+
+/// The table that a search printed, without the path of its best configuration.
+fn printed_table(output: &std::process::Output) -> String {
+    let text = stdout(output);
+    text.lines()
+        .filter(|line| !line.starts_with("best configuration: "))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Waits until a unit of the sweep `name` gives no sign of life.
+fn wait_for_lost(workplace: &Workplace, name: &str) -> TestResult {
+    let start = Instant::now();
+    while status(workplace, name)?["lost"].as_array().is_none_or(Vec::is_empty) {
+        if start.elapsed() > Duration::from_secs(60) {
+            return Err("nothing is lost after a minute".into());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_launched_search_with_a_killed_trial_ends_with_the_table_of_one_process() -> TestResult {
+    let workplace = Workplace::new()?;
+    // Training with the larger learning rate is not finite: these trials fail.
+    let space = "\"train.learning_rate\" = [0.001, 1e30]\n\"augment.zoom\" = [0.0, 0.25]\n";
+    write_search(&workplace, "sampler = \"random\"\npruner = \"none\"\n", space)?;
+    let undisturbed = succeed(workplace.path(), &search_args("undisturbed", &[]))?;
+    let plan = ["--launcher", "local", "--lease", "2", "--dry-run"];
+    let text = stdout(&succeed(workplace.path(), &search_args("launched", &plan))?);
+    assert!(text.contains("4 units"), "{text}");
+    let names = units(&workplace, "launched")?;
+    let table: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("undisturbed/table.json"))?)?;
+    let number = |row: usize| table[row]["trial"].as_u64().map_or(0, |number| number as usize);
+    assert_eq!((&table[0]["state"], &table[3]["state"]), (&"finished".into(), &"failed".into()));
+
+    let best = &names[number(0)];
+    let mut killed = start_unit(&workplace, "launched", best)?;
+    wait_for_checkpoint(&workplace.join("launched/runs").join(best))?;
+    // SIGKILL on Unix.
+    killed.kill()?;
+    assert!(!killed.wait()?.success(), "the trial was over before it was killed");
+    wait_for_lost(&workplace, "launched")?;
+    // By hand, as a launcher does it: a trial that fails has a result.
+    assert!(start_unit(&workplace, "launched", &names[number(3)])?.wait()?.success());
+
+    let again = ["--resume", "--launcher", "local", "--jobs", "2"];
+    let launched = succeed(workplace.path(), &search_args("launched", &again))?;
+    assert_same(&workplace, "undisturbed", "launched")?;
+    assert_eq!(printed_table(&undisturbed), printed_table(&launched));
+    for (number, name) in names.iter().enumerate() {
+        let expected = if name == best { 2 } else { 1 };
+        assert_eq!(num_claims(&workplace.join("launched"), name)?, expected, "{name}");
+        let trial = workplace.join(&format!("undisturbed/trials/{number:04}"));
+        assert_same_results(&trial, &workplace.join("launched/runs").join(name))?;
+    }
+    // It goes on as it began, and has nothing to do.
+    let launched = succeed(workplace.path(), &search_args("launched", &["--resume"]))?;
+    assert_eq!(printed_table(&undisturbed), printed_table(&launched));
+    assert_eq!(status(&workplace, "launched")?["num_done"], 4);
+    let message = ["the folder of a search", "dermx search", "--resume"];
+    fail(workplace.path(), &["sweep", "collect", "launched"], 2, &message)?;
+    let other = ["--resume", "--launcher", "local"];
+    fail(workplace.path(), &search_args("undisturbed", &other), 78, &["began in one process"])
+}
+
+#[test]
+fn only_searches_of_independent_trials_are_launched_and_their_plans_may_grow() -> TestResult {
+    let workplace = Workplace::new()?;
+    let space = "\"train.learning_rate\" = [0.001, 0.01]\n\"augment.zoom\" = [0.0, 0.25]\n";
+    write_search(&workplace, "sampler = \"grid\"\npruner = \"none\"\n", space)?;
+    let asked = |number: &'static str, more: &[&'static str]| {
+        [&["--launcher", "local", "--dry-run", "--max-trials", number], more].concat()
+    };
+    let tpe = asked("2", &["--sampler", "tpe"]);
+    fail(workplace.path(), &search_args("run", &tpe), 78, &["`tpe`", "leave --launcher away"])?;
+    let slurm = search_args("run", &["--launcher", "slurm"]);
+    let output = command(workplace.path(), &slurm).env("PATH", "").output()?;
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(66), "{message}");
+    assert!(message.contains("sbatch") && message.contains("--launcher local"), "{message}");
+    assert!(!workplace.join("run").exists());
+
+    succeed(workplace.path(), &search_args("run", &asked("2", &[])))?;
+    let two = units(&workplace, "run")?;
+    succeed(workplace.path(), &search_args("run", &asked("3", &["--resume"])))?;
+    assert_eq!(units(&workplace, "run")?[..2], two);
+    assert_eq!(units(&workplace, "run")?.len(), 3);
+    let fewer = asked("2", &["--resume"]);
+    fail(
+        workplace.path(),
+        &search_args("run", &fewer),
+        78,
+        &["3 trials are planned", "--max-trials"],
+    )?;
+    let slurm = ["--launcher", "slurm", "--dry-run", "--resume", "--set", "slurm.cpus=3"];
+    let text = stdout(&succeed(workplace.path(), &search_args("run", &slurm))?);
+    assert!(text.contains("array-1.sh: 4 units"), "{text}");
+    let script = fs::read_to_string(workplace.join("run/slurm/array-1.sh"))?;
+    assert!(script.contains("--cpus-per-task=3"), "{script}");
+
+    // Of four draws from two numbers some are the same: trials of one unit.
+    let range = "\"augment.rotation_degrees\" = { low = 10, high = 11 }\n";
+    write_search(&workplace, "sampler = \"random\"\npruner = \"none\"\n", range)?;
+    let text = stdout(&succeed(workplace.path(), &search_args("drawn", &asked("4", &[])))?);
+    assert!(text.contains("2 units"), "{text}");
+    let twice = "\"augment.rotation_degrees\" = [10, 10.0]\n";
+    write_search(&workplace, "sampler = \"grid\"\npruner = \"none\"\n", twice)?;
+    let parts = ["degrees=10`", "degrees=10.0`", "leave one out"];
+    fail(workplace.path(), &search_args("twice", &asked("2", &[])), 78, &parts)?;
+
+    let pruner = "sampler = \"grid\"\npruner = \"median\"\nwarm_up_epochs = 0\nmin_trials = 2\n";
+    write_search(&workplace, pruner, space)?;
+    let parts = ["search.pruner", "leave --launcher away"];
+    fail(workplace.path(), &search_args("pruned", &["--launcher", "local"]), 78, &parts)
 }

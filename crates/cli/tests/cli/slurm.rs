@@ -1,13 +1,19 @@
 //! A sweep on a real Slurm: `.ci/slurm` starts one of two nodes and says how to name it.
 
-use crate::dermx::{TestResult, Workplace, succeed};
+use crate::dermx::{TestResult, Workplace, stdout, succeed};
+use crate::search::{assert_same, search_args, write_search};
 use crate::sweep::{assert_same_tables, num_claims, plan_args, run, status, units};
 use std::error::Error;
+use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Enough epochs for something to happen meanwhile.
 const LONG: [&str; 4] = ["--set", "run.epochs=12", "--set", "slurm.cpus=1"];
+
+/// The tests share one Slurm, and one of them takes its nodes away: one after the other.
+static SLURM: Mutex<()> = Mutex::new(());
 
 /// Whether the test can run.
 fn has_slurm() -> bool {
@@ -66,11 +72,27 @@ fn hurry() {
     }
 }
 
+/// Waits until all units have their result; `again` runs what is missing.
+fn wait_for_all(workplace: &Workplace, num_units: usize, again: &[&str]) -> TestResult {
+    wait_for("end", || {
+        hurry();
+        if !slurm("squeue", &["-h"])?.trim().is_empty() {
+            return Ok(None);
+        }
+        let is_done = status(workplace, "slurm")?["num_done"] == num_units;
+        if !is_done {
+            succeed(workplace.path(), again)?;
+        }
+        Ok(is_done.then_some(()))
+    })
+}
+
 #[test]
 fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResult {
     if !has_slurm() {
         return Ok(());
     }
+    let _turn = SLURM.lock().unwrap_or_else(PoisonError::into_inner);
     let workplace = Workplace::new()?;
     let more = [&["--seeds", "0-5", "--lease", "4"], &LONG[..]].concat();
     let submitted =
@@ -94,17 +116,7 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
     // A node whose daemon is alive may have come back by itself.
     let _ = slurm("scontrol", &["update", &node, "State=RESUME"]);
 
-    wait_for("end", || {
-        hurry();
-        if !slurm("squeue", &["-h"])?.trim().is_empty() {
-            return Ok(None);
-        }
-        let is_done = status(&workplace, "slurm")?["num_done"] == 6;
-        if !is_done {
-            succeed(workplace.path(), &["sweep", "run", "slurm", "--quiet"])?;
-        }
-        Ok(is_done.then_some(()))
-    })?;
+    wait_for_all(&workplace, 6, &["sweep", "run", "slurm", "--quiet"])?;
     let names = units(&workplace, "slurm")?;
     let claims: Vec<usize> = names
         .iter()
@@ -115,4 +127,38 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
 
     run(&workplace, &plan_args("local", &more))?;
     assert_same_tables(&workplace, "slurm", "local")
+}
+
+#[test]
+fn a_search_on_two_nodes_with_a_killed_trial_gives_the_table_of_one_process() -> TestResult {
+    if !has_slurm() {
+        return Ok(());
+    }
+    let _turn = SLURM.lock().unwrap_or_else(PoisonError::into_inner);
+    let workplace = Workplace::new()?;
+    let space = "\"train.learning_rate\" = [0.001, 0.01]\n\"augment.zoom\" = [0.0, 0.25]\n";
+    write_search(&workplace, "sampler = \"grid\"\npruner = \"none\"\n", space)?;
+    let text = fs::read_to_string(workplace.join("search.toml"))?;
+    let text = text.replace("[search.set]\n", "[search.set]\n\"slurm.cpus\" = 1\n");
+    fs::write(workplace.join("search.toml"), text)?;
+    let long = ["--set", "run.epochs=4"];
+    let submit = [&long[..], &["--launcher", "slurm", "--lease", "4"]].concat();
+    let submitted = stdout(&succeed(workplace.path(), &search_args("slurm", &submit))?);
+    for part in ["Slurm job", "4 units", "dermx sweep status slurm", "--run slurm --resume"] {
+        assert!(submitted.contains(part), "no {part} in {submitted}");
+    }
+    let [process, _, _] = wait_for("running unit", || running(&workplace))?;
+    slurm("kill", &["-9", &process])?;
+    let resume = [&long[..], &["--resume"]].concat();
+    let resume = search_args("slurm", &resume);
+    wait_for_all(&workplace, 4, &resume)?;
+    let claims: Vec<usize> = units(&workplace, "slurm")?
+        .iter()
+        .map(|unit| num_claims(&workplace.join("slurm"), unit))
+        .collect::<Result<_, _>>()?;
+    assert_eq!(claims.iter().sum::<usize>(), 5, "{claims:?}");
+    let of_slurm = stdout(&succeed(workplace.path(), &resume)?);
+    let of_one_process = stdout(&succeed(workplace.path(), &search_args("local", &long))?);
+    assert_eq!(of_slurm.replace("slurm/best", "local/best"), of_one_process);
+    assert_same(&workplace, "slurm", "local")
 }

@@ -155,17 +155,21 @@ fn a_unit_that_fails_leaves_the_others_alone_and_is_done_after_the_fix() -> Test
     Ok(())
 }
 
-fn start_unit(workplace: &Workplace, unit: &str) -> std::io::Result<Child> {
-    command(workplace.path(), &["sweep", "unit", "sweep", unit, "--quiet"])
+/// Starts a process that does `unit` of the sweep `name`.
+pub fn start_unit(workplace: &Workplace, name: &str, unit: &str) -> std::io::Result<Child> {
+    command(workplace.path(), &["sweep", "unit", name, unit, "--quiet"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
 }
 
 /// Waits until a unit of the sweep has a checkpoint.
-fn wait_for_checkpoint(run: &Path) -> TestResult {
+pub fn wait_for_checkpoint(run: &Path) -> TestResult {
     let start = Instant::now();
     while !run.join("seed-0/checkpoints").read_dir().is_ok_and(|mut all| all.next().is_some()) {
+        if run.join("seed-0/weights.safetensors").exists() {
+            return Err("the unit was over before anybody looked".into());
+        }
         if start.elapsed() > Duration::from_secs(300) {
             return Err("no checkpoint after five minutes".into());
         }
@@ -180,12 +184,13 @@ fn a_killed_unit_is_taken_over_by_one_of_two() -> TestResult {
     run(&workplace, &plan_args("sweep", &["--lease", "2", "--dry-run"]))?;
     run(&workplace, &plan_args("undisturbed", &[]))?;
     let unit = units(&workplace, "sweep")?.remove(0);
-    let mut killed = start_unit(&workplace, &unit)?;
+    let mut killed = start_unit(&workplace, "sweep", &unit)?;
     wait_for_checkpoint(&workplace.join("sweep/runs").join(&unit))?;
     killed.kill()?;
     killed.wait()?;
     // Both find a claim without signs of life; one takes over, the other leaves it alone.
-    let both = [start_unit(&workplace, &unit)?, start_unit(&workplace, &unit)?];
+    let start = || start_unit(&workplace, "sweep", &unit);
+    let both = [start()?, start()?];
     let mut printed = String::new();
     for child in both {
         let output = child.wait_with_output()?;
