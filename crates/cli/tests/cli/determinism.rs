@@ -73,10 +73,13 @@ fn instruction_sets_agree() -> TestResult {
     if is_x86_feature_detected!("fma") {
         for set in ["avx512", "avx2"] {
             run(set)?;
-            assert_same_results(&workplace.join("avx512bf16/run"), &workplace.join(set).join("run"))?;
+            assert_same_results(
+                &workplace.join("avx512bf16/run"),
+                &workplace.join(set).join("run"),
+            )?;
         }
     }
-    let images = "synthetic/dermx/images";
+    let images = "data/dermx/images";
     let mut args = vec!["predict", "--run", "avx512bf16/run", "--images", images, "--out"];
     args.push("portable.csv");
     let output = command(workplace.path(), &args).env("DERMX_SIMD", "portable").output()?;
