@@ -83,7 +83,7 @@ pub fn batch_norm(
 ) -> BatchNormOutput {
     let residual_route = residual.as_ref().map_or(Route::Kernels, Route::of);
     let route = Route::of(&x).max(Route::of(&gamma)).max(Route::of(&beta)).max(residual_route);
-    if route == Route::Burn {
+    if route == Route::Burn || !is_fused(residual.as_ref(), activation) {
         return plain::batch_norm(x, gamma, beta, epsilon, residual, activation);
     }
     let is_tracked = x.is_tracked()
@@ -120,7 +120,7 @@ pub fn affine(
     activation: Activation,
 ) -> Tensor<4> {
     let route = Route::of(&x).max(normalization.route(residual.as_ref()));
-    if route == Route::Burn {
+    if route == Route::Burn || !is_fused(residual.as_ref(), activation) {
         return plain::affine(x, normalization, residual, activation);
     }
     let Normalization { gamma, beta, mean, var, epsilon } = normalization;
@@ -143,6 +143,11 @@ pub fn affine(
         }
         false => out.into_tensor(route),
     }
+}
+
+/// Whether the kernels have the gradient: SiLU's they find from `x` alone, without what was added.
+fn is_fused(residual: Option<&Tensor<4>>, activation: Activation) -> bool {
+    residual.is_none() || activation != Activation::Silu
 }
 
 fn residual_values(residual: Option<&Taped>) -> Option<Values> {
