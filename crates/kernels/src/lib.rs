@@ -10,6 +10,7 @@
 pub mod cpu;
 mod memory;
 mod ops;
+mod scoped;
 
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{

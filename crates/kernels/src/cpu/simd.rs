@@ -8,6 +8,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::scoped::with_setting;
 use std::cell::Cell;
 use std::sync::OnceLock;
 
@@ -80,14 +81,7 @@ thread_local! {
 /// Runs `f` with kernels called from this thread on `set`, or the best one below it that the
 /// machine has. For tests and benchmarks.
 pub fn with_instruction_set<T>(set: InstructionSet, f: impl FnOnce() -> T) -> T {
-    struct Restore(Option<InstructionSet>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            FORCED.set(self.0);
-        }
-    }
-    let _restore = Restore(FORCED.replace(Some(InstructionSet::best_up_to(set))));
-    f()
+    with_setting(&FORCED, Some(InstructionSet::best_up_to(set)), f)
 }
 
 /// A vector of `f32`.

@@ -1,6 +1,7 @@
 //! The numbers that convolutions multiply.
 
 use crate::cpu::Precision;
+use crate::scoped::with_setting;
 use std::cell::Cell;
 
 thread_local! {
@@ -11,14 +12,7 @@ thread_local! {
 /// they are computed, multiply the same kind of numbers. Burn's operations, which compute where the
 /// CPU kernels do not, stay as they are.
 pub fn with_precision<T>(precision: Precision, f: impl FnOnce() -> T) -> T {
-    struct Restore(Precision);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
-    }
-    let _restore = Restore(CURRENT.replace(precision));
-    f()
+    with_setting(&CURRENT, precision, f)
 }
 
 /// Of the convolutions that this thread calls now.
