@@ -2,6 +2,8 @@
 
     python experiments/beside_pytorch.py target/release/dermx --out experiments/DATE-cpu.md
 
+    python experiments/beside_pytorch.py target/release/dermx --device cuda --out experiments/DATE-cuda.md
+
 Every contender runs in a process of its own, and they take turns, round after round, so that a
 change of the machine's speed meets each of them. A process warms up, times its steps one by one and
 tells its images per second (of the median step) and its peak memory. All have the same network,
@@ -10,7 +12,9 @@ Those that multiply bfloat16 are compared with `dermx bench --precision bf16`.
 
 Written for torch 2.15.0, torchvision 0.29.2, grad-cam 1.5.7, onnx 1.23.2, onnxruntime 1.32.0
 and openvino 2026.4.1; `--contenders` leaves out what is not installed. ONNX Runtime and OpenVINO run
-in a process that has PyTorch loaded, which their memory includes.
+in a process that has PyTorch loaded, which their memory includes. With `--device cuda` PyTorch (with its
+defaults: convolutions in TF32) and `dermx --backend cuda` run on the first GPU, memory is the GPU's, and
+contenders that only know processors are left out; this was never run.
 """
 
 import argparse
@@ -40,6 +44,7 @@ CONTENDERS = {
     "pytorch-grad-cam channels_last": ["explain"],
 }
 OURS = ["dermx", "dermx bf16"]
+PROCESSOR_ONLY = ["eager channels_last, tuned malloc", "onnxruntime", "openvino"]
 # No page of a freed tensor goes back to the system, as with jemalloc.
 TUNED_MALLOC = {
     "MALLOC_MMAP_MAX_": "0",
@@ -51,7 +56,7 @@ TUNED_MALLOC = {
 # --- a contender's process ------------------------------------------------------------------------
 
 
-def step_of(contender, network, mode, batch, size):
+def step_of(contender, network, mode, batch, size, device):
     """A function without arguments that does one step."""
     import torch
     import torchvision
@@ -64,7 +69,7 @@ def step_of(contender, network, mode, batch, size):
     if "channels_last" in contender:
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled="bf16" in contender)
+    autocast = torch.autocast(device, torch.bfloat16, enabled="bf16" in contender)
     if mode == "explain":
         return explaining(model.eval(), network, images)
     if mode == "infer":
@@ -184,15 +189,20 @@ def contend(args):
     import torch
 
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     height, width = (int(side) for side in args.size.split("x"))
-    step = step_of(args.contender, args.network, args.mode, args.batch, (height, width))
+    step = step_of(args.contender, args.network, args.mode, args.batch, (height, width), args.device)
+    finish = torch.cuda.synchronize if args.device == "cuda" else lambda: None
     seconds = []
     for idx in range(args.warm_up + args.steps):
         start = time.perf_counter()
         step()
+        finish()
         if idx >= args.warm_up:
             seconds.append(time.perf_counter() - start)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if args.device == "cuda":
+        memory = torch.cuda.max_memory_reserved() / 2**20
     print(json.dumps({
         "images_per_s": args.batch / statistics.median(seconds), "peak_memory_mib": memory,
     }))
@@ -211,7 +221,7 @@ def run(command, environment):
 def run_dermx(args, name, network, mode):
     command = [
         args.dermx, "bench", "--arch", network, "--mode", mode, "--batch", str(args.batch),
-        "--size", args.size, "--steps", str(args.steps), "--json",
+        "--size", args.size, "--steps", str(args.steps), "--backend", args.device, "--json",
         "--precision", "bf16" if "bf16" in name else "f32",
     ]
     environment = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
@@ -220,7 +230,8 @@ def run_dermx(args, name, network, mode):
         raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
     (case,) = json.loads(done.stdout)
     return {
-        "images_per_s": case["images_per_s"]["median"], "peak_memory_mib": case["peak_memory_mib"],
+        "images_per_s": case["images_per_s"]["median"],
+        "peak_memory_mib": case["peak_memory_mib" if args.device == "cpu" else "device_memory_mib"],
     }
 
 
@@ -228,7 +239,7 @@ def run_contender(args, contender, network, mode):
     command = [
         sys.executable, os.path.abspath(__file__), "--contender", contender, "--network", network,
         "--mode", mode, "--batch", str(args.batch), "--size", args.size, "--steps",
-        str(args.steps), "--warm-up", str(args.warm_up), "--threads", str(args.threads),
+        str(args.steps), "--warm-up", str(args.warm_up), "--threads", str(args.threads), "--device", args.device,
     ]
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
     if "tuned malloc" in contender:
@@ -269,11 +280,20 @@ def processor():
         return platform.processor()
 
 
+def graphics(args):
+    """The GPU, if that is what computes."""
+    if args.device == "cpu":
+        return ""
+    import torch
+
+    return torch.cuda.get_device_name() + ", "
+
+
 def compare(args):
     version = subprocess.run([args.dermx, "--version"], capture_output=True, text=True).stdout.strip()
     out = [
-        f"# {version} beside PyTorch on a CPU", "",
-        f"{datetime.date.today()}, {processor()}, {args.threads} threads, f32 unless it says bf16, batch {args.batch}, "
+        f"# {version} beside PyTorch on {'a CPU' if args.device == 'cpu' else 'a GPU'}", "",
+        f"{datetime.date.today()}, {graphics(args)}{processor()}, {args.threads} threads, f32 unless it says bf16, batch {args.batch}, "
         f"{args.size} pixels. Images per second: the median of {args.rounds} rounds (smallest to "
         f"largest); a round's value is that of the median of {args.steps} steps. Made by "
         "`experiments/beside_pytorch.py`.",
@@ -295,6 +315,7 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", default="300x400")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
@@ -303,6 +324,8 @@ def main():
     parser.add_argument("--network", help=argparse.SUPPRESS)
     parser.add_argument("--mode", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.device == "cuda":
+        args.contenders = [name for name in args.contenders if name not in PROCESSOR_ONLY]
     if args.contender:
         contend(args)
     elif args.dermx and args.out:

@@ -21,6 +21,10 @@ pub enum Step {
     Doc,
     /// All tests.
     Test,
+    /// The tests on WGPU; without a device they say so and pass, unless DERMX_WGPU=required.
+    Wgpu,
+    /// Types and lints with CUDA, which is not linked.
+    Cuda,
     /// The README's commands as printed, in a copy of the project elsewhere.
     Readme,
 }
@@ -42,6 +46,16 @@ impl Step {
                 let status = test(&[])?;
                 ensure!(status.success(), "cargo test ended with {status}");
                 Ok(())
+            }
+            Self::Wgpu => {
+                let status = test_wgpu(&[])?;
+                ensure!(status.success(), "the tests on WGPU ended with {status}");
+                Ok(())
+            }
+            Self::Cuda => {
+                // With DOCS_RS Burn's build scripts want no LLVM.
+                let args = [&["clippy", "--features", "cuda"][..], &BACKENDS].concat();
+                succeed(cargo(&args).args(deny).env("DOCS_RS", "1"))
             }
             Self::Readme => readme::run(),
         }
@@ -74,6 +88,20 @@ fn print_times(times: &[(String, Duration)]) {
     for (name, time) in times {
         eprintln!("{name:>8} {:7.1} s", time.as_secs_f64());
     }
+}
+
+/// The binary alone, in a profile and folder of its own, so that what takes minutes there is built once
+/// and nothing here is built anew.
+const BACKENDS: [&str; 6] =
+    ["--profile", "backends", "--package", "dermx-cli", "--target-dir", "target/backends"];
+
+/// Runs the tests on WGPU with further arguments for `cargo test`; how it ended.
+pub fn test_wgpu(args: &[OsString]) -> Result<ExitStatus> {
+    let test = [&["test", "--features", "wgpu", "--test", "backends"][..], &BACKENDS].concat();
+    let mut command = cargo(&test);
+    // Cargo shows what a test prints only when it fails; the tables are worth reading.
+    command.args(args).args(["--", "--nocapture", "--test-threads=1"]);
+    command.status().context("cannot start cargo test")
 }
 
 /// Runs the tests of the workspace with further arguments for `cargo test`; how it ended.

@@ -10,7 +10,7 @@ mod torture;
 use anyhow::Result;
 use cargo::exit_code;
 use check::Step;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -21,9 +21,14 @@ use std::process::ExitCode;
     bin_name = "cargo xtask",
     arg_required_else_help = true,
     after_help = "Everything else is a stage of dermx: it is built and run with the same arguments.\n\
+                  `--backend wgpu` or `--backend cuda` among them builds it with that backend.\n\
                   Example: cargo xtask train --config quickstart.toml"
 )]
 struct Cli {
+    /// With `--backend wgpu`: choose kernels by measuring them, and fuse operations. For a GPU; CUDA
+    /// always does.
+    #[arg(long)]
+    tune: bool,
     #[command(subcommand)]
     task: Task,
 }
@@ -33,6 +38,9 @@ enum Task {
     /// Run all tests; further arguments go to `cargo test`.
     #[command(disable_help_flag = true)]
     Test {
+        /// `wgpu` runs the tests of that backend instead, built for them alone.
+        #[arg(long)]
+        backend: Option<TestedBackend>,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
@@ -59,8 +67,15 @@ enum Task {
     Stage(Vec<OsString>),
 }
 
+/// A backend with tests of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TestedBackend {
+    /// Vulkan, Metal, DirectX 12; a driver in software will do.
+    Wgpu,
+}
+
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -69,12 +84,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<ExitCode> {
-    match task {
-        Task::Test { args } => check::test(&args).map(|end| ExitCode::from(exit_code(end))),
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.task {
+        Task::Test { backend: None, args } => {
+            check::test(&args).map(|end| ExitCode::from(exit_code(end)))
+        }
+        Task::Test { backend: Some(TestedBackend::Wgpu), args } => {
+            check::test_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
+        }
         Task::Check { skip } => check::run(&skip).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Torture { kills, seed } => torture::run(kills, seed),
-        Task::Stage(args) => stage::run(&args),
+        Task::Stage(args) => stage::run(&args, cli.tune),
     }
 }

@@ -7,11 +7,12 @@ mod sweep;
 mod verify;
 mod weights;
 
+use crate::backend::Backend;
 use crate::choices::{Choices, ScoredRows};
 use crate::config::SanityCheck;
 use crate::score_parts::Variable;
 pub use bench::{BenchArgs, BenchMode};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
@@ -71,6 +72,22 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Time networks on this machine: training steps, prediction, explanation, single layers.
     Bench(BenchArgs),
+    /// List the backends of this binary and the devices that they find.
+    Backends(BackendsArgs),
+}
+
+/// Arguments of `dermx backends`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx backends\n\n`cargo xtask backends --backend wgpu` builds a binary with WGPU first."
+)]
+pub struct BackendsArgs {
+    /// Only this one, and fail if it cannot compute.
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<Backend>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `dermx audit`.
@@ -92,10 +109,11 @@ pub struct AuditArgs {
 }
 
 /// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// The processor.
-    Cpu,
+#[derive(Debug, Clone, Copy, Args)]
+pub struct BackendArg {
+    /// What computes: cpu, wgpu or cuda; wgpu:1 is the second device. `dermx backends` lists them.
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub backend: Backend,
 }
 
 /// Arguments of `dermx train`.
@@ -109,8 +127,8 @@ pub struct TrainArgs {
     #[arg(long)]
     pub seed: Option<u64>,
     /// What computes.
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// Change a key of the configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -207,6 +225,9 @@ pub struct PredictArgs {
     /// The CSV file to write.
     #[arg(long, value_name = "CSV")]
     pub out: PathBuf,
+    /// What computes.
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// Write logits, too.
     #[arg(long)]
     pub logits: bool,
@@ -260,6 +281,9 @@ pub struct ExplainArgs {
     /// and more random weights, `faithfulness` takes pixels away in the order of the map.
     #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
     pub sanity: Vec<SanityCheck>,
+    /// What computes.
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// The folder to make: one .npy file an image, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -1,8 +1,9 @@
 //! `run.json`: what the results of one seed were made from, and hashes of them.
 
+use crate::backend;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult};
-use crate::run_folder::{BACKEND, BURN_VERSION, SeedFolder, to_json};
+use crate::run_folder::{BURN_VERSION, SeedFolder, to_json};
 use dermx_data::Manifest;
 use dermx_train::{EpochMetrics, Fingerprint, write_atomic};
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ impl MadeWith {
             binary_hash: program
                 .map_or_else(|_| "unknown".to_string(), |bytes| blake3::hash(&bytes).to_string()),
             burn_version: BURN_VERSION.to_string(),
-            backend: BACKEND.to_string(),
+            backend: backend::description(),
             num_threads: rayon::current_num_threads(),
             operating_system: std::env::consts::OS.to_string(),
             processor: std::env::consts::ARCH.to_string(),

@@ -1,5 +1,6 @@
 //! How one seed is trained: what the configuration says, as `fit` takes it.
 
+use crate::backend;
 use crate::config::{self, Config, EarlyStoppingSection};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::network::network_config;
@@ -42,6 +43,8 @@ pub fn fit_config(
     manifest: &Manifest,
 ) -> CliResult<FitConfig> {
     let section = &config.train;
+    let precision = section.precision.unwrap_or_default();
+    backend::check_precision(backend::kind(), precision)?;
     Ok(FitConfig {
         seed,
         epochs: config.run.epochs,
@@ -56,7 +59,7 @@ pub fn fit_config(
         ema_decay: section.ema_decay,
         class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing.unwrap_or(0.0),
-        precision: section.precision.unwrap_or_default(),
+        precision,
         mix: section.mix(),
         monitor: section.monitor,
         select: section.select.unwrap_or(Select::Last),
@@ -83,6 +86,7 @@ fn fingerprint(
     fingerprint.insert("training images".to_string(), images);
     let split = blake3::hash(&data.split_csv()?).to_string();
     fingerprint.insert("split".to_string(), split);
+    fingerprint.insert("backend".to_string(), backend::kind().name().to_string());
     Ok(fingerprint)
 }
 

@@ -53,6 +53,12 @@ impl Images {
         Self { ids, size: photos.size(), source: Source::Photos(photos) }
     }
 
+    /// Images of `values`, `[num_images, 3, height, width]`, standardized; their ids are numbers.
+    pub fn of_values(num_images: usize, size: ImageSize, values: Vec<f32>) -> Self {
+        let ids = (0..num_images).map(|idx| idx.to_string()).collect();
+        Self { ids, size, source: Source::Tensor(values) }
+    }
+
     /// Ids in order.
     pub fn ids(&self) -> &[String] {
         &self.ids
@@ -100,10 +106,6 @@ impl Images {
         let (Some(height), Some(width)) = (side(height), side(width)) else {
             return Err(CliError::bad_data(file, format!("`{KEY}` is {shape:?}")));
         };
-        Ok(Self {
-            ids: (0..num_images).map(|idx| idx.to_string()).collect(),
-            size: ImageSize::new(height, width),
-            source: Source::Tensor(values),
-        })
+        Ok(Self::of_values(num_images, ImageSize::new(height, width), values))
     }
 }

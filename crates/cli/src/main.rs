@@ -2,6 +2,7 @@
 //! the clock and the environment.
 
 mod args;
+mod backend;
 mod certificate;
 mod choices;
 mod commands;
@@ -59,10 +60,11 @@ fn main() -> ExitCode {
             ExitCode::from(error.kind as u8)
         }
         Err(panic) => {
-            let message = terminal::panic_message(panic.as_ref());
-            eprintln!(
-                "error: internal fault: {message}\nPlease report it with the command you ran."
-            );
+            let message = terminal::first_panic_message(panic.as_ref());
+            let text = backend::fault(&message).unwrap_or_else(|| {
+                format!("internal fault: {message}\nPlease report it with the command you ran.")
+            });
+            eprintln!("error: {text}");
             ExitCode::from(ExitKind::Internal as u8)
         }
     }
@@ -87,5 +89,6 @@ fn dispatch(cli: Cli) -> CliResult<()> {
         Command::Audit(args) => commands::audit::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Backends(args) => commands::backends::run(&args),
     }
 }

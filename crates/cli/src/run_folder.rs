@@ -1,5 +1,6 @@
 //! Run folders: who may write into one, and what lies where.
 
+use crate::backend;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use dermx_train::{differences, write_atomic};
@@ -212,9 +213,6 @@ impl SeedFolder {
     }
 }
 
-/// What computes.
-pub const BACKEND: &str = "cpu (burn-flex)";
-
 /// The workspace's Cargo.toml asks for exactly this one.
 pub const BURN_VERSION: &str = "0.22.1";
 
@@ -227,7 +225,7 @@ struct Environment {
     operating_system: &'static str,
     processor: &'static str,
     num_threads: usize,
-    backend: &'static str,
+    backend: String,
     burn_version: &'static str,
 }
 
@@ -241,7 +239,7 @@ impl Environment {
             operating_system: std::env::consts::OS,
             processor: std::env::consts::ARCH,
             num_threads: rayon::current_num_threads(),
-            backend: BACKEND,
+            backend: backend::description(),
             burn_version: BURN_VERSION,
         }
     }

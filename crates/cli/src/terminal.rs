@@ -5,6 +5,7 @@ use std::any::Any;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::filter::LevelFilter;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -41,9 +42,27 @@ pub fn print(text: impl AsRef<[u8]>) -> CliResult<()> {
     }
 }
 
-/// Keeps the standard library from printing panics; [`panic_message`] is printed instead.
+/// The first panic of any thread since it was last asked for.
+static FIRST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps the standard library from printing panics; [`first_panic_message`] is printed instead.
 pub fn silence_panics() {
-    std::panic::set_hook(Box::new(|info| tracing::debug!("{info}")));
+    std::panic::set_hook(Box::new(|info| {
+        tracing::debug!("{info}");
+        let mut first = FIRST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(|| panic_message(info.payload()));
+    }));
+}
+
+/// The first panic of any thread since this was last called.
+pub fn take_first_panic() -> Option<String> {
+    FIRST_PANIC.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Why a caught panic happened: what the first one said, since a device's own thread ends before
+/// those that wait for it.
+pub fn first_panic_message(panic: &(dyn Any + Send)) -> String {
+    take_first_panic().unwrap_or_else(|| panic_message(panic))
 }
 
 /// What a caught panic said.

@@ -19,7 +19,11 @@ pub(crate) fn maps(method: Method, features: Tensor<4>, gradient: Tensor<4>) -> 
         }
         Method::HiResCam => features * gradient,
         Method::LayerCam => features * relu(gradient),
-        _ => features * gradient.mean_dims(&[2, 3]),
+        _ => {
+            // Not `mean_dims`: on WGPU Burn 0.22.1 takes wrong means of maps that are one cell high.
+            let num_cells = gradient.dims()[2] * gradient.dims()[3];
+            features * (sum_cells(gradient) / num_cells as f32)
+        }
     };
     relu(weighted.sum_dim(1))
 }

@@ -21,9 +21,11 @@ mod sanity;
 mod score_text;
 mod seeds;
 mod table;
+mod tables_page;
 mod template;
 
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 pub use page::{RenderedReport, render};
+pub use tables_page::{PlainTable, TablesPage, render_tables};

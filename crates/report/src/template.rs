@@ -17,7 +17,10 @@ pub const CURVES: &str = "curves.svg";
 /// A confusion matrix.
 pub const MATRIX: &str = "matrix.svg";
 
-const SOURCES: [(&str, &str); 8] = [
+/// A page of tables.
+pub const TABLES: &str = "tables.html";
+
+const SOURCES: [(&str, &str); 9] = [
     (PAGE, include_str!("../templates/page.html")),
     ("table.html", include_str!("../templates/table.html")),
     ("page.css", include_str!("../templates/page.css")),
@@ -26,6 +29,7 @@ const SOURCES: [(&str, &str); 8] = [
     (MARKDOWN, include_str!("../templates/report.md")),
     (CURVES, include_str!("../templates/curves.svg")),
     (MATRIX, include_str!("../templates/matrix.svg")),
+    (TABLES, include_str!("../templates/tables.html")),
 ];
 
 /// Every template of this crate.

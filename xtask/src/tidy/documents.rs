@@ -4,12 +4,13 @@ use crate::readme::commands;
 use std::fs;
 use std::path::Path;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "datasets/README.md",
+    "docs/gpu.md",
     "docs/published-results.md",
     "experiments/README.md",
 ];

@@ -1,38 +1,61 @@
 //! Arguments of `dermx bench`.
 
 use super::choice;
+use crate::backend::Backend;
 use clap::{Args, ValueEnum};
 use dermx_data::ImageSize;
 use dermx_kernels::Precision;
 use dermx_model::Architecture;
+use std::path::PathBuf;
 
 /// Arguments of `dermx bench`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx bench --arch efficientnet_b4 --mode infer --batch 8 --size 300x400"
+    after_help = "Example: dermx bench --arch efficientnet_b4 --mode infer --batch 8 --size 300x400\n\
+                  Example: dermx bench --backend cpu --backend wgpu --out comparison\n\n\
+                  Several backends do the same with the same weights and images, and their numbers \
+                  are compared with those of the first; what the smallest change of the images does \
+                  there is the control. Without other options this is a ResNet-18 on 8 images of \
+                  64x64, which a Vulkan driver in software can do, too."
 )]
 pub struct BenchArgs {
-    /// The network.
-    #[arg(long, default_value = "resnet50")]
-    pub arch: Architecture,
-    /// What is timed.
-    #[arg(long, value_enum, default_value = "step")]
-    pub mode: BenchMode,
-    /// Images in a batch.
-    #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
-    pub batch: u16,
-    /// Size of the images.
-    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "300x400")]
-    pub size: ImageSize,
-    /// What convolutions multiply: f32, bf16.
+    /// What computes: cpu, wgpu or cuda, with the number of the device after a colon; several are
+    /// compared (repeatable).
+    #[arg(long = "backend", value_name = "NAME")]
+    pub backends: Vec<Backend>,
+    /// A comparison: a path, a file in configs/, or a built-in one; options here change it.
+    #[arg(long, value_name = "FILE", conflicts_with = "layers")]
+    pub config: Option<String>,
+    /// The network: resnet50 unless backends are compared.
+    #[arg(long, conflicts_with = "run")]
+    pub arch: Option<Architecture>,
+    /// Compare on this run: its weights, its test photos, and what it predicts for each.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "layers"])]
+    pub run: Option<PathBuf>,
+    /// Which seed of the run; without it, the first.
+    #[arg(long, requires = "run")]
+    pub seed: Option<u64>,
+    /// What is timed: step unless backends are compared, which is done for step, infer and explain.
+    #[arg(long, value_enum)]
+    pub mode: Option<BenchMode>,
+    /// Images in a batch: 8.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch: Option<u16>,
+    /// Size of the images: 300x400 unless backends are compared.
+    #[arg(long, value_name = "HEIGHTxWIDTH")]
+    pub size: Option<ImageSize>,
+    /// What convolutions multiply on the processor: f32, bf16.
     #[arg(long, value_name = "NAME", default_value = "f32", value_parser = choice::<Precision>)]
     pub precision: Precision,
-    /// Batches that are timed, after one that is not.
-    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
-    pub steps: u16,
-    /// Time each distinct convolution of the network instead, forward and backward.
-    #[arg(long)]
+    /// Batches that are timed, after one that is not: 5.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub steps: Option<u16>,
+    /// Time each distinct convolution of the network instead, forward and backward, on the processor.
+    #[arg(long, conflicts_with = "backends")]
     pub layers: bool,
+    /// Write a comparison into this folder, too: index.html, comparison.json.
+    #[arg(long, value_name = "DIR", conflicts_with = "layers")]
+    pub out: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -52,6 +75,9 @@ pub enum BenchMode {
 }
 
 impl BenchMode {
+    /// What is timed where backends are compared.
+    pub const COMPARED: [Self; 3] = [Self::Step, Self::Infer, Self::Explain];
+
     /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {

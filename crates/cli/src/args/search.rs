@@ -1,6 +1,6 @@
 //! Arguments of `dermx search`.
 
-use super::{Backend, Launcher, choice};
+use super::{BackendArg, Launcher, choice};
 use clap::Args;
 use dermx_search::SamplerName;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -39,8 +39,8 @@ pub struct SearchArgs {
     #[arg(long, requires = "launcher")]
     pub dry_run: bool,
     /// What computes.
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// Change a key of the configuration that is varied, for all trials.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,

@@ -1,5 +1,6 @@
 //! Arguments of `dermx verify`.
 
+use super::BackendArg;
 use clap::Args;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +21,9 @@ pub struct VerifyArgs {
     /// last. An epoch starts from the newest checkpoint before it, or from the very start.
     #[arg(long, value_name = "EPOCHS")]
     pub epochs: Option<Epochs>,
+    /// What computes: the run's own for the same bytes.
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -8,7 +8,6 @@ use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::sanity;
 use crate::terminal::print;
-use burn::tensor::Device;
 use dermx_gradcam::Explainer;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +21,7 @@ const SCORING: &str = "evaluate divides a map by its maximum, cuts it to 256 lev
 /// # Errors
 /// A network, images or targets that cannot be read, or an output folder in use.
 pub fn run(args: &ExplainArgs) -> CliResult<()> {
-    let device = Device::flex();
+    let device = args.backend.backend.open()?;
     let trained = TrainedNetwork::open(&args.network, &device)?;
     let images = Images::open(&args.images, &trained)?;
     let layer = args.layer.as_deref();

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod audit;
+pub mod backends;
 pub mod bench;
 pub mod check;
 pub mod describe;

@@ -18,7 +18,7 @@ use std::time::Instant;
 /// # Errors
 /// A network or images that cannot be read.
 pub fn run(args: &PredictArgs) -> CliResult<()> {
-    let device = Device::flex();
+    let device = args.backend.backend.open()?;
     let trained = TrainedNetwork::open(&args.network, &device)?;
     let images = Images::open(&args.images, &trained)?;
     let logits = predict(&trained, &images, args.batch, &device)?;

@@ -1,7 +1,8 @@
 //! `dermx search`.
 
 use super::train;
-use crate::args::{Backend, Launcher, SearchArgs};
+use crate::args::{Launcher, SearchArgs};
+use crate::backend::Backend;
 use crate::config::{Config, SearchConfig, config_name, load_search};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::search::{Launched, Results, SearchFolder, results, run as run_trials};
@@ -9,7 +10,6 @@ use crate::stop;
 use crate::sweep::{Plan, Sweep, check_present, launch};
 use crate::terminal::print;
 use crate::training_data::TrainingData;
-use burn::tensor::Device;
 use dermx_search::Settings;
 
 /// Tries configurations, and prints which were best.
@@ -17,7 +17,6 @@ use dermx_search::Settings;
 /// # Errors
 /// A wrong configuration, missing data, a folder in use, no such launcher, or a request to stop.
 pub fn run(args: &SearchArgs) -> CliResult<()> {
-    let Backend::Cpu = args.backend;
     let mut config = load_search(&args.config)?;
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
@@ -30,6 +29,10 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
     }
     if let Some(launcher) = args.launcher {
         config.check_independent()?;
+        if args.backend.backend != Backend::CPU {
+            let message = "--launcher runs trials on the processor; leave --backend away";
+            return Err(CliError::new(ExitKind::Usage, message));
+        }
         if !args.dry_run {
             check_present(launcher)?;
         }
@@ -77,7 +80,7 @@ fn run_here(
 ) -> CliResult<()> {
     let jobs = args.jobs.get();
     let search = folder.search(settings, jobs)?;
-    let trials = run_trials(config, folder, search, jobs, &Device::flex())?;
+    let trials = run_trials(config, folder, search, jobs, &args.backend.backend.open()?)?;
     stop::check("go on with the same command and --resume")?;
     let results = results(config, &trials)?;
     results.write(folder)?;

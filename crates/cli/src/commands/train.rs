@@ -1,7 +1,7 @@
 //! `dermx train`: the main job.
 
 use super::{evaluate, explain, predict, report, synth};
-use crate::args::{Backend, TrainArgs};
+use crate::args::TrainArgs;
 use crate::certificate::{self, Origin};
 use crate::choices::exchanged;
 use crate::config::{self, Config, ExplainInput, Target};
@@ -45,20 +45,24 @@ pub struct Place<'a> {
 /// # Errors
 /// A wrong configuration, missing or damaged data, a run folder in use, or a request to stop.
 pub fn run(args: &TrainArgs) -> CliResult<()> {
-    let Backend::Cpu = args.backend;
+    let device = args.backend.backend.open()?;
     let config = requested_config(args)?;
     let name = args.config.as_deref().map(config::config_name).unwrap_or_default();
     let place = Place { run: args.run.as_deref(), name: &name, resume: args.resume };
     prepare_synthetic(&config)?;
-    print(train(&config, &place, args.no_eval)?)
+    print(train(&config, &place, args.no_eval, &device)?)
 }
 
-/// The same with `config`, whose data are there; what is to be printed.
+/// The same with `config`, whose data are there, on `device`; what is to be printed.
 ///
 /// # Errors
 /// As [`run`].
-pub fn train(config: &Config, place: &Place<'_>, no_eval: bool) -> CliResult<String> {
-    let device = Device::flex();
+pub fn train(
+    config: &Config,
+    place: &Place<'_>,
+    no_eval: bool,
+    device: &Device,
+) -> CliResult<String> {
     // Before the folder is made: missing data leave nothing behind.
     let data = TrainingData::read(config)?;
     let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
@@ -77,10 +81,10 @@ pub fn train(config: &Config, place: &Place<'_>, no_eval: bool) -> CliResult<Str
         stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
         let starting_weights_hash =
-            train_seed(config, seed, &data, &manifest, &seed_folder, &device)?;
+            train_seed(config, seed, &data, &manifest, &seed_folder, device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
-            predict_and_explain(config, test, &seed_folder, &device).map_err(resumable)?;
+            predict_and_explain(config, test, &seed_folder, device).map_err(resumable)?;
         }
         let origin = Origin {
             train: &manifest,

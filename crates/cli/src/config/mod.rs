@@ -1,5 +1,6 @@
 //! Configuration files: one complete file is one run.
 
+mod bench;
 mod check;
 mod document;
 mod flat;
@@ -8,6 +9,7 @@ mod search;
 mod sections;
 mod training;
 
+pub use bench::{BenchConfig, load_bench};
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run, parse};
 pub use search::{Objective, SearchConfig, assignments, load_search};

@@ -2,11 +2,11 @@
 
 use super::folder::{SearchFolder, read_search};
 use super::trial::{Attempt, forget_checkpoints, run_trial};
+use crate::backend::Backend;
 use crate::config::{Config, SearchConfig, assignments, config_name};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::sweep::{Accepted, Plan, Sweep, trial_unit};
 use crate::training_data::TrainingData;
-use burn::tensor::Device;
 use dermx_search::{Event, Next, Outcome, Search, SearchError, Settings, Trial};
 use dermx_sweep::{Resources, Unit};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ impl EndedTrial {
 /// Missing data, a full disk.
 pub fn run_unit(config: &Config, folder: &Path, run: &Path) -> CliResult<Option<EndedTrial>> {
     let objective = read_search(folder)?.objective;
-    let device = &Device::flex();
+    let device = &Backend::CPU.open()?;
     let mut epochs = Vec::new();
     let outcome = run_trial(|| {
         let data = &TrainingData::read(config)?;

@@ -46,7 +46,9 @@ pub fn run_trial(
             Ok(Some(Outcome::Failed { reason: error.message }))
         }
         Ok(result) => result,
-        Err(panic) => Ok(Some(Outcome::Failed { reason: terminal::panic_message(panic.as_ref()) })),
+        Err(panic) => {
+            Ok(Some(Outcome::Failed { reason: terminal::first_panic_message(panic.as_ref()) }))
+        }
     }
 }
 

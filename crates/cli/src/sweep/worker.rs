@@ -2,13 +2,14 @@
 
 use super::folder::DiskFolder;
 use super::plan::Sweep;
+use crate::backend::Backend;
 use crate::commands::train::{self, Place};
 use crate::config::Config;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::{this_process, to_json};
 use crate::search::{self, EndedTrial};
 use crate::stop;
-use crate::terminal::panic_message;
+use crate::terminal::first_panic_message;
 use dermx_sweep::{Hold, Kind, Sighting, Standing, State, Unit, accepted, claim, standing};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -78,7 +79,7 @@ pub fn run_unit(sweep: &Sweep, unit: &Unit) -> CliResult<String> {
     let heart = Heart::start(folder.clone(), hold, lease / 6)?;
     let result =
         catch_unwind(AssertUnwindSafe(|| work(sweep, unit, lease))).unwrap_or_else(|panic| {
-            let message = format!("internal fault: {}", panic_message(panic.as_ref()));
+            let message = format!("internal fault: {}", first_panic_message(panic.as_ref()));
             Err(CliError::new(ExitKind::Internal, message))
         });
     let mut hold = heart.stop()?;
@@ -185,7 +186,8 @@ fn work(sweep: &Sweep, unit: &Unit, lease: Duration) -> CliResult<Work> {
 fn run(config: &Config, folder: &Path) -> CliResult<Work> {
     let resume = folder.join("config.toml").exists();
     let place = Place { run: Some(folder), name: "", resume };
-    Ok(Work { text: train::train(config, &place, false)?, trial: None })
+    let device = Backend::CPU.open()?;
+    Ok(Work { text: train::train(config, &place, false, &device)?, trial: None })
 }
 
 fn trial(config: &Config, sweep: &Sweep, unit: &Unit) -> CliResult<Work> {
@@ -231,6 +233,6 @@ impl Heart {
         let _ = self.stop.send(());
         self.thread
             .join()
-            .map_err(|panic| CliError::new(ExitKind::Internal, panic_message(panic.as_ref())))
+            .map_err(|panic| CliError::new(ExitKind::Internal, first_panic_message(panic.as_ref())))
     }
 }

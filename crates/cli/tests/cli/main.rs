@@ -1,6 +1,7 @@
 //! The `dermx` command as its users meet it.
 
 mod audit;
+mod backends;
 mod bench;
 mod broken_input;
 mod check;

@@ -66,8 +66,11 @@ pub fn channel_scale(x: Tensor<4>, scale: Tensor<2>) -> Tensor<4> {
 }
 
 pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
-    let [batch, _, _, channels] = x.dims();
-    x.mean_dims(&[1, 2]).reshape([batch, channels])
+    let [batch, height, width, channels] = x.dims();
+    let cells = x.reshape([batch, height * width, channels]);
+    // On WGPU Burn 0.22.1 takes wrong means over a single cell in some layouts.
+    let mean = if height * width == 1 { cells } else { cells.mean_dim(1) };
+    mean.reshape([batch, channels])
 }
 
 pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize) -> Tensor<4> {

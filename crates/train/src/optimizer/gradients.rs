@@ -35,6 +35,11 @@ impl NamedGradients {
         Self(visitor.taken)
     }
 
+    /// Name and values of each, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        self.0.iter().map(|(name, gradient)| (name.as_str(), gradient.values()))
+    }
+
     /// Adds `other` parameter by parameter.
     pub fn add(&mut self, other: Self) {
         for (name, gradient) in other.0 {

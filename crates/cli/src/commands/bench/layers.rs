@@ -1,6 +1,6 @@
 //! Convolutions one by one.
 
-use crate::args::BenchArgs;
+use super::Plan;
 use crate::error::CliResult;
 use crate::stop;
 use burn::tensor::Device;
@@ -65,10 +65,10 @@ impl LayerTable {
 ///
 /// # Errors
 /// A request to stop.
-pub fn measure(args: &BenchArgs) -> CliResult<LayerTable> {
-    let size = [args.size.height as usize, args.size.width as usize];
-    let batch = usize::from(args.batch);
-    let network = NetworkConfig::torchvision(args.arch, 1).init(&Device::flex());
+pub fn measure(plan: &Plan) -> CliResult<LayerTable> {
+    let size = [plan.size.height as usize, plan.size.width as usize];
+    let (batch, steps) = (plan.batch_size, plan.steps);
+    let network = NetworkConfig::torchvision(plan.architecture, 1).init(&Device::flex());
     let mut layers: Vec<(ConvShape, usize)> = Vec::new();
     for shape in network.conv_shapes(batch, size) {
         match layers.iter_mut().find(|(known, _)| *known == shape) {
@@ -76,16 +76,15 @@ pub fn measure(args: &BenchArgs) -> CliResult<LayerTable> {
             None => layers.push((shape, 1)),
         }
     }
-    let steps = usize::from(args.steps);
     let mut timed = Vec::with_capacity(layers.len());
     for (shape, count) in layers {
         stop::check("nothing was written")?;
-        timed.push(time_layer(&shape, count, args.precision, steps));
+        timed.push(time_layer(&shape, count, plan.precision, steps));
     }
     Ok(LayerTable {
-        arch: args.arch.to_string(),
+        arch: plan.architecture.to_string(),
         batch,
-        size: args.size.to_string(),
+        size: plan.size.to_string(),
         threads: rayon::current_num_threads(),
         peak_gflop_per_s: peak(),
         layers: timed,

@@ -13,6 +13,7 @@ use crate::run_folder::{SeedFolder, check_idle, to_json};
 use crate::terminal::print;
 use crate::test_set::TestSet;
 use crate::training_data::TrainingData;
+use burn::tensor::Device;
 use dermx_data::Manifest;
 use std::path::{Path, PathBuf};
 use table::Table;
@@ -26,6 +27,7 @@ use table::Table;
 pub fn run(args: &VerifyArgs) -> CliResult<()> {
     let config = config::load_run(&args.run)?;
     check_idle(&args.run)?;
+    let device = args.backend.backend.open()?;
     let seeds = match args.seed {
         Some(seed) if !SeedFolder::of(&args.run, seed).certificate().exists() => {
             let message = format!("{}: the run has no finished seed {seed}", args.run.display());
@@ -45,6 +47,7 @@ pub fn run(args: &VerifyArgs) -> CliResult<()> {
             folder: &folder,
             certificate: &certificate,
             images: &images,
+            device: &device,
         };
         subject.verify(args.epochs.as_ref(), &mut table)?;
     }
@@ -62,6 +65,7 @@ struct Subject<'a> {
     folder: &'a SeedFolder,
     certificate: &'a Certificate,
     images: &'a RunImages,
+    device: &'a Device,
 }
 
 impl Subject<'_> {
@@ -83,13 +87,20 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Another program may compute the same; if something differs, it may be why.
+    /// Another program or device may compute the same; if something differs, it may be why.
     fn check_program(&self, table: &mut Table) {
         let (then, now) = (&self.certificate.made_with, MadeWith::now());
         let what = format!("dermx {}, commit {}", then.dermx_version, then.commit);
         match then.binary_hash == now.binary_hash {
             true => table.note("program", format!("this one made the run ({what})")),
             false => table.note("program", format!("another one made the run ({what})")),
+        }
+        if then.backend != now.backend {
+            let detail = format!(
+                "{} computed the run, {} this; roundings differ",
+                then.backend, now.backend
+            );
+            table.note("backend", detail);
         }
     }
 }

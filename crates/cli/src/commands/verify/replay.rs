@@ -12,7 +12,6 @@ use crate::network::TrainedNetwork;
 use crate::progress::Progress;
 use crate::stop;
 use crate::training_data::open_photos;
-use burn::tensor::Device;
 use dermx_train::{
     Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, read_checkpoint,
     replay,
@@ -31,8 +30,7 @@ pub fn check_epochs(
     let chosen = chosen(epochs, log.len() as u32)?;
     let (Some(&first), Some(&last)) = (chosen.first(), chosen.last()) else { return Ok(()) };
     let Some((data, manifest)) = &subject.images.training else { return Ok(()) };
-    let device = Device::flex();
-    let network = fitting::starting_network(subject.config, subject.seed, &device)?;
+    let network = fitting::starting_network(subject.config, subject.seed, subject.device)?;
     let expected = &subject.certificate.result.starting_weights_hash;
     table.compare("starting weights", &fitting::weights_hash(&network)?, expected, "their hash");
     let fit_config = fitting::fit_config(subject.config, subject.seed, data, manifest)?;
@@ -44,8 +42,15 @@ pub fn check_epochs(
     let num_done = start.as_ref().map_or(0, |checkpoint| checkpoint.state.epochs_done);
     let num_images = data.training.images.images.len();
     let mut watcher = Watcher::new(subject.seed, (last - num_done) as usize * num_images);
-    let found =
-        replay(&fit_config, data.sets(), network, &device, start.as_ref(), last, &mut watcher)?;
+    let found = replay(
+        &fit_config,
+        data.sets(),
+        network,
+        subject.device,
+        start.as_ref(),
+        last,
+        &mut watcher,
+    )?;
     watcher.progress.finish("trained again");
     let found = found.ok_or_else(|| stop::stopped(AGAIN))?;
     for epoch in chosen {
@@ -79,13 +84,12 @@ pub fn check_predictions(subject: &Subject<'_>, table: &mut Table) -> CliResult<
     let Some(bytes) = bytes else { return Ok(()) };
     table.compare(what, &blake3::hash(&bytes).to_string(), certified, "its hash");
     let Some((test, _)) = &subject.images.test else { return Ok(()) };
-    let device = Device::flex();
     let trained =
-        table.read(what, || TrainedNetwork::of_run(subject.config, subject.folder, &device));
+        table.read(what, || TrainedNetwork::of_run(subject.config, subject.folder, subject.device));
     let Some(trained) = trained else { return Ok(()) };
     let images = Images::of(open_photos(subject.config, test.photos.clone())?);
     stop::check(AGAIN)?;
-    let again = train::predictions(subject.config, &trained, test, &images, &device)?;
+    let again = train::predictions(subject.config, &trained, test, &images, subject.device)?;
     match first_difference(&again, &bytes) {
         None => table.equal(what, format!("{} images predicted again", images.ids().len())),
         Some(line) => table.differ(what, format!("predicted again, line {line} is another")),
