@@ -212,13 +212,14 @@ impl Plan {
     /// Two sums for each channel, of each chunk as \[chunk\]\[sum\]\[padded channel\].
     fn chunk_sums(&self, f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) -> Scratch {
         let mut sums = Scratch::new(self.num_chunks() * 2 * self.padded());
-        sums.par_chunks_mut(2 * self.padded()).with_max_len(4).enumerate().for_each(
-            |(chunk, sums)| {
-                sums.fill(0.0);
-                let (first, second) = sums.split_at_mut(self.padded());
-                f(chunk, first, second);
-            },
-        );
+        let chunks = sums.par_chunks_mut(2 * self.padded()).with_max_len(4).enumerate();
+        // What was written last before is still in the cache, and so is for the next pass what comes
+        // first there.
+        chunks.rev().for_each(|(chunk, sums)| {
+            sums.fill(0.0);
+            let (first, second) = sums.split_at_mut(self.padded());
+            f(chunk, first, second);
+        });
         sums
     }
 
@@ -229,13 +230,16 @@ impl Plan {
         b: &mut [f32],
         f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
     ) {
-        const CHANNELS: usize = 64;
         a.par_chunks_mut(CHANNELS)
             .zip(b.par_chunks_mut(CHANNELS))
             .enumerate()
             .for_each(|(idx, (a, b))| f(idx * CHANNELS, a, b));
     }
 }
+
+/// Channels that are combined together: sums of a chunk stand side by side, those of the next chunk far
+/// away.
+const CHANNELS: usize = 64;
 
 /// Mean and biased variance of each channel.
 fn batch_statistics(x: &[f32], mean: &mut [f32], var: &mut [f32]) {
@@ -252,26 +256,46 @@ fn batch_statistics(x: &[f32], mean: &mut [f32], var: &mut [f32]) {
         Statistics { channels, x }.run(plan.set, sum, squares);
     });
     plan.for_channels(mean, var, |first, mean, var| {
+        let channels = first..first + mean.len();
+        let mut averages = [0.0; CHANNELS];
+        for_moments(&plan, &sums, x, channels.clone(), |idx, count, mean, _| {
+            averages[idx] += count * mean;
+        });
+        averages.iter_mut().for_each(|average| *average /= plan.pixels as f64);
+        let mut totals = [0.0; CHANNELS];
+        for_moments(&plan, &sums, x, channels, |idx, count, mean, squares| {
+            totals[idx] += squares + count * (mean - averages[idx]).powi(2);
+        });
         for (idx, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
-            let channel = first + idx;
-            // Pixels, mean and sum of squares about the mean of each chunk.
-            let parts = (0..plan.num_chunks()).map(|chunk| {
-                let pixels = plan.pixels_of(chunk);
-                let count = pixels.len() as f64;
-                let sums = &sums[chunk * 2 * plan.padded()..];
-                let sum = f64::from(sums[channel]);
-                let origin = f64::from(x[pixels.start * channels + channel]);
-                let squares = f64::from(sums[plan.padded() + channel]) - sum * sum / count;
-                (count, origin + sum / count, squares.max(0.0))
-            });
-            let total = parts.clone().map(|(count, mean, _)| count * mean).sum::<f64>();
-            let average = total / plan.pixels as f64;
-            let squares =
-                parts.map(|(count, mean, squares)| squares + count * (mean - average).powi(2));
-            *mean = average as f32;
-            *var = (squares.sum::<f64>() / plan.pixels as f64) as f32;
+            *mean = averages[idx] as f32;
+            *var = (totals[idx] / plan.pixels as f64) as f32;
         }
     });
+}
+
+/// Calls `f(idx, pixels, mean, sum of squares about the mean)` for each chunk and each of `channels`, of
+/// which `idx` counts from the first.
+#[inline(always)]
+fn for_moments(
+    plan: &Plan,
+    sums: &[f32],
+    x: &[f32],
+    channels: Range<usize>,
+    mut f: impl FnMut(usize, f64, f64, f64),
+) {
+    for (chunk, sums) in sums.chunks_exact(2 * plan.padded()).enumerate() {
+        let pixels = plan.pixels_of(chunk);
+        let count = pixels.len() as f64;
+        // What the sums of this chunk are about.
+        let origins = &x[pixels.start * plan.channels..][channels.clone()];
+        let (sums, squares) = sums.split_at(plan.padded());
+        let parts = sums[channels.clone()].iter().zip(&squares[channels.clone()]).zip(origins);
+        for (idx, ((sum, squares), origin)) in parts.enumerate() {
+            let sum = f64::from(*sum);
+            let squares = f64::from(*squares) - sum * sum / count;
+            f(idx, count, f64::from(*origin) + sum / count, squares.max(0.0));
+        }
+    }
 }
 
 /// Gradients of gamma and beta, and on the way those of the sum and of the input.
@@ -284,6 +308,7 @@ fn gradient_sums(
     grad_beta: &mut [f32],
 ) {
     assert!(grad_gamma.len() == plan.channels && grad_beta.len() == plan.channels);
+    let stream = grad_sum.as_ref().is_some_and(|grad| simd::streams(grad, plan.channels));
     let grad_sum = grad_sum.map(|grad| Shared(grad.as_mut_ptr()));
     let grad_x = grad_x.map(|grad| Shared(grad.as_mut_ptr()));
     let sums = plan.chunk_sums(|chunk, sum, product| {
@@ -294,17 +319,24 @@ fn gradient_sums(
             unsafe { std::slice::from_raw_parts_mut(grad.get().add(range.start), range.len()) }
         };
         let (grad_sum, grad_x) = (grad_sum.map(part), grad_x.map(part));
-        pass.part(range).sums(plan.set, grad_sum, grad_x, sum, product);
+        pass.part(range).sums(plan.set, grad_sum, stream, grad_x, sum, product);
     });
     let inverse = &pass.coefficients.inverse;
     plan.for_channels(grad_gamma, grad_beta, |first, gamma, beta| {
-        for (idx, (gamma, beta)) in gamma.iter_mut().zip(beta).enumerate() {
-            let total = |offset: usize| -> f64 {
-                let parts = sums.chunks_exact(2 * plan.padded());
-                parts.map(|sums| f64::from(sums[offset + first + idx])).sum()
+        let (mut totals, mut products) = ([0.0; CHANNELS], [0.0; CHANNELS]);
+        for sums in sums.chunks_exact(2 * plan.padded()) {
+            let (sum, product) = sums.split_at(plan.padded());
+            let add = |totals: &mut [f64; CHANNELS], sums: &[f32]| {
+                for (total, sum) in totals.iter_mut().zip(&sums[first..][..beta.len()]) {
+                    *total += f64::from(*sum);
+                }
             };
-            *beta = total(0) as f32;
-            *gamma = (total(plan.padded()) * f64::from(inverse[first + idx])) as f32;
+            add(&mut totals, sum);
+            add(&mut products, product);
+        }
+        for (idx, (gamma, beta)) in gamma.iter_mut().zip(beta).enumerate() {
+            *beta = totals[idx] as f32;
+            *gamma = (products[idx] * f64::from(inverse[first + idx])) as f32;
         }
     });
 }

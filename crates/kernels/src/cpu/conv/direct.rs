@@ -1,7 +1,7 @@
 //! Direct convolution: a register tile of pixels × output channels sums over all taps and input
 //! channels, then goes through the epilogue and is written once.
 
-mod tile;
+pub(super) mod tile;
 
 use rayon::prelude::*;
 

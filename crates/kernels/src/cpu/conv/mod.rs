@@ -5,6 +5,7 @@ mod direct;
 mod pack;
 mod source;
 mod weight;
+mod winograd;
 
 use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
@@ -39,6 +40,10 @@ pub fn conv_forward(
         let (kernel_size, channels, size) =
             (shape.kernel_size, shape.in_channels, shape.out_size());
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, epilogue, size, out);
+        return;
+    }
+    if winograd::pays(shape, shape.out_size(), precision) {
+        winograd_forward(shape, set, x, weight, epilogue, out);
         return;
     }
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
@@ -99,6 +104,10 @@ pub fn conv_backward_input(
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, &epilogue, size, grad_in);
         return;
     }
+    if winograd::pays(shape, shape.in_size, precision) {
+        winograd_backward_input(shape, set, weight, grad_out, grad_in);
+        return;
+    }
     let [group_in, group_out] = group_channels(shape);
     let precision = used(precision, shape);
     for group in 0..shape.groups {
@@ -116,6 +125,52 @@ pub fn conv_backward_input(
         };
         direct::run(set, &source, &phases, &Epilogue::default(), &mut target);
     }
+}
+
+fn winograd_forward(
+    shape: &ConvShape,
+    set: InstructionSet,
+    x: &[f32],
+    weight: &[f32],
+    epilogue: &Epilogue<'_>,
+    out: &mut [f32],
+) {
+    let ConvShape { in_channels, out_channels, batch, .. } = *shape;
+    let layout = Layout {
+        taps: (0..9).collect(),
+        depth: in_channels,
+        depth_stride: 9,
+        channel_stride: 9 * in_channels,
+    };
+    let weight = winograd::weights(set, weight, out_channels, &layout);
+    let source = source(x, shape.in_size, in_channels, 0, in_channels);
+    let size = shape.out_size();
+    let mut target = Target { data: out, batch, size, pixel_stride: out_channels, channel: 0 };
+    let origin = [0, 1].map(|axis| -(shape.padding[axis] as isize));
+    winograd::run(set, &source, origin, &weight, epilogue, &mut target);
+}
+
+/// The convolution of `grad_out` with the kernels turned by 180 degrees.
+fn winograd_backward_input(
+    shape: &ConvShape,
+    set: InstructionSet,
+    weight: &[f32],
+    grad_out: &[f32],
+    grad_in: &mut [f32],
+) {
+    let ConvShape { in_channels, out_channels, batch, .. } = *shape;
+    let layout = Layout {
+        taps: (0..9).rev().collect(),
+        depth: out_channels,
+        depth_stride: 9 * in_channels,
+        channel_stride: 9,
+    };
+    let weight = winograd::weights(set, weight, in_channels, &layout);
+    let source = source(grad_out, shape.out_size(), out_channels, 0, out_channels);
+    let size = shape.in_size;
+    let mut target = Target { data: grad_in, batch, size, pixel_stride: in_channels, channel: 0 };
+    let origin = [0, 1].map(|axis| shape.padding[axis] as isize - 2);
+    winograd::run(set, &source, origin, &weight, &Epilogue::default(), &mut target);
 }
 
 /// Gradient of the weights.

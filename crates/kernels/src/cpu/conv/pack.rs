@@ -61,8 +61,24 @@ impl Packed {
         width: usize,
         precision: Precision,
     ) -> Self {
-        let blocks = blocks(channels, width);
         let rows = layout.taps.len() * layout.depth;
+        Self::filled(channels, rows, width, precision, |block, lanes, target| {
+            pack_block(weight, block, layout, lanes, target);
+            if precision == Precision::Bf16 {
+                pair_depths(target, layout, lanes);
+            }
+        })
+    }
+
+    /// Blocks of `rows` times so many lanes as a block has, each filled by `fill(block, lanes, values)`.
+    pub(super) fn filled(
+        channels: usize,
+        rows: usize,
+        width: usize,
+        precision: Precision,
+        fill: impl Fn(&Block, usize, &mut [f32]) + Sync,
+    ) -> Self {
+        let blocks = blocks(channels, width);
         let mut offsets = vec![0];
         for block in &blocks {
             offsets.push(offsets[offsets.len() - 1] + rows * block.vectors * width);
@@ -73,10 +89,7 @@ impl Packed {
             let len = rows * block.vectors * width;
             // SAFETY: block `offset..offset + len` lies within the buffer and is this task's own.
             let target = unsafe { std::slice::from_raw_parts_mut(target.get().add(offset), len) };
-            pack_block(weight, block, layout, block.vectors * width, target);
-            if precision == Precision::Bf16 {
-                pair_depths(target, layout, block.vectors * width);
-            }
+            fill(block, block.vectors * width, target);
         });
         Self { blocks, precision, offsets, data }
     }
@@ -86,7 +99,14 @@ impl Packed {
     }
 }
 
-fn pack_block(weight: &[f32], block: &Block, layout: &Layout, lanes: usize, target: &mut [f32]) {
+/// One block of [`Packed::new`].
+pub(super) fn pack_block(
+    weight: &[f32],
+    block: &Block,
+    layout: &Layout,
+    lanes: usize,
+    target: &mut [f32],
+) {
     if target.is_empty() {
         return;
     }
@@ -100,6 +120,14 @@ fn pack_block(weight: &[f32], block: &Block, layout: &Layout, lanes: usize, targ
     let last = (block.channel + block.channels - 1) * layout.channel_stride
         + (layout.depth - 1) * layout.depth_stride;
     assert!(taps.iter().all(|tap| last + tap < weight.len()));
+    if layout.channel_stride == 1 {
+        for (row, target) in target.chunks_exact_mut(lanes).enumerate() {
+            let (tap, depth) = (taps[row / layout.depth], row % layout.depth);
+            let source = block.channel + tap + depth * layout.depth_stride;
+            target[..block.channels].copy_from_slice(&weight[source..][..block.channels]);
+        }
+        return;
+    }
     for first in (0..layout.depth).step_by(DEPTHS) {
         let depths = layout.depth.min(first + DEPTHS) - first;
         for lane in 0..block.channels {

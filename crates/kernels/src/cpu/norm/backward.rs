@@ -34,9 +34,11 @@ pub(super) struct Backward<'a> {
 #[derive(Clone, Copy)]
 struct Targets {
     grad_sum: *mut f32,
+    /// Whether it is written past the caches.
+    stream_sum: bool,
     grad_x: *mut f32,
-    /// Whether `grad_x` is written past the caches.
-    stream: bool,
+    /// The same.
+    stream_x: bool,
     sum: *mut f32,
     product: *mut f32,
 }
@@ -49,10 +51,13 @@ impl Backward<'_> {
 
     /// Adds, for each channel, the gradients of the sum and their products with x - mean; writes
     /// the gradients of the sum and of the input where wanted.
+    ///
+    /// `stream`, of the gradient of the sum, only where [`simd::streams`] says so.
     pub(super) fn sums(
         &self,
         set: InstructionSet,
         grad_sum: Option<&mut [f32]>,
+        stream: bool,
         grad_x: Option<&mut [f32]>,
         sum: &mut [f32],
         product: &mut [f32],
@@ -65,8 +70,9 @@ impl Backward<'_> {
         };
         let targets = Targets {
             grad_sum: pointer(grad_sum),
+            stream_sum: stream,
             grad_x: pointer(grad_x),
-            stream: false,
+            stream_x: false,
             sum: sum.as_mut_ptr(),
             product: product.as_mut_ptr(),
         };
@@ -80,7 +86,10 @@ impl Backward<'_> {
         assert_eq!(grad_x.len(), self.x.len());
         let null = std::ptr::null_mut();
         let grad_x = grad_x.as_mut_ptr();
-        self.run(set, Targets { grad_sum: null, grad_x, stream, sum: null, product: null });
+        let (sum, product) = (null, null);
+        let targets =
+            Targets { grad_sum: null, stream_sum: false, grad_x, stream_x: stream, sum, product };
+        self.run(set, targets);
     }
 
     fn run(&self, set: InstructionSet, targets: Targets) {
@@ -188,7 +197,12 @@ unsafe fn backward_vectors<
         if !targets.grad_sum.is_null() {
             for row in 0..ROWS {
                 let at = (pixel + row) * of.channels + channel;
-                store::<S, PARTIAL>(targets.grad_sum.add(at), grads[row], lanes, false);
+                store::<S, PARTIAL>(
+                    targets.grad_sum.add(at),
+                    grads[row],
+                    lanes,
+                    targets.stream_sum,
+                );
             }
         }
         if !targets.grad_x.is_null() {
@@ -199,7 +213,7 @@ unsafe fn backward_vectors<
                 let at = (pixel + row) * of.channels + channel;
                 let share = S::fma(distances[row], slope, constant);
                 let grad = S::fma(grads[row], scale, share);
-                store::<S, PARTIAL>(targets.grad_x.add(at), grad, lanes, targets.stream);
+                store::<S, PARTIAL>(targets.grad_x.add(at), grad, lanes, targets.stream_x);
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::cpu::Activation;
 use crate::cpu::simd::{self, Simd, for_each_instruction_set};
 
 /// A column of register tiles: all positions of a piece for one block of channels.
-pub(super) struct Tiles {
+pub(in crate::cpu::conv) struct Tiles {
     /// \[tap\]\[row\], addresses of `depth` values.
     pub rows: *const *const f32,
     pub row_stride: usize,
@@ -31,7 +31,7 @@ pub(super) struct Tiles {
 }
 
 for_each_instruction_set! {
-    pub(super) fn tiles_on = any_tiles<false>(tiles: &Tiles)
+    pub(in crate::cpu::conv) fn tiles_on = any_tiles<false>(tiles: &Tiles)
 }
 
 for_each_instruction_set! {
