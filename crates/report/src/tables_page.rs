@@ -52,13 +52,14 @@ mod tests {
             title: "Backends".to_string(),
             tables: vec![PlainTable {
                 caption: "Speed".to_string(),
-                header: vec!["device".to_string(), "images/s".to_string()],
+                header: vec!["device".to_string(), "images a second".to_string()],
                 rows: vec![vec!["<cpu>".to_string(), "5.70".to_string()]],
             }],
             notes: vec!["A note.".to_string()],
         };
         let html = render_tables(&page).unwrap();
-        for part in ["Backends", "Speed", "images/s", "&lt;cpu&gt;", "5.70", "A note.", "Research"]
+        for part in
+            ["Backends", "Speed", "images a second", "&lt;cpu&gt;", "5.70", "A note.", "Research"]
         {
             assert!(html.contains(part), "{part}: {html}");
         }

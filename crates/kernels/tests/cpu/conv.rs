@@ -150,6 +150,28 @@ fn network_layers_equal_plain_loops() {
     });
 }
 
+/// The kernels read these rows from a copy.
+#[test]
+#[cfg_attr(miri, ignore = "large")]
+fn pixels_a_page_apart_equal_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(7);
+        for (in_channels, stride) in [(2048, 1), (512, 2)] {
+            let shape = ConvShape {
+                batch: 1,
+                in_size: [7, 9],
+                in_channels,
+                out_channels: 40,
+                kernel_size: [1, 1],
+                stride: [stride; 2],
+                padding: [0; 4],
+                groups: 1,
+            };
+            check(&shape, &mut random);
+        }
+    });
+}
+
 #[test]
 fn a_kernel_larger_than_the_image_gives_no_output() {
     let shape = ConvShape {
@@ -269,4 +291,97 @@ fn convolution_does_not_depend_on_the_number_of_threads_nor_the_width_of_vectors
             same_bits_with_any_number_of_threads(run);
         }
     }
+}
+
+/// 3 × 3 kernels of stride 1 with enough channels for minimal filtering; sides that tiles of 4 × 4 fill
+/// well, and sides that they do not.
+fn random_filtered_shape(random: &mut Random) -> ConvShape {
+    let channels: &[usize] = if cfg!(miri) { &[32, 33] } else { &[32, 33, 40, 47, 48, 64, 70] };
+    let sides: &[usize] = if cfg!(miri) { &[1, 2] } else { &[1, 3, 4, 5, 7, 8, 9, 14, 16, 23] };
+    ConvShape {
+        batch: if cfg!(miri) { 1 } else { 1 + random.below(3) },
+        in_size: [random.pick(sides), random.pick(sides)].map(|side| side + 2),
+        in_channels: random.pick(channels),
+        out_channels: random.pick(channels),
+        kernel_size: [3, 3],
+        stride: [1, 1],
+        padding: std::array::from_fn(|_| random.pick(&[0, 1, 1, 2])),
+        groups: 1,
+    }
+}
+
+#[test]
+fn minimal_filtering_equals_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(4);
+        for _ in 0..cases(60) {
+            let shape = random_filtered_shape(&mut random);
+            check_in(&shape, Precision::F32, &mut random);
+        }
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "large")]
+fn minimal_filtering_does_not_depend_on_threads_vectors_or_other_images() {
+    let mut random = Random(5);
+    for _ in 0..12 {
+        let shape = ConvShape { batch: 3, ..random_filtered_shape(&mut random) };
+        let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
+        let grad_out = random.values(shape.out_len());
+        let run = |shape: &ConvShape, x: &[f32], grad_out: &[f32]| {
+            let mut out = vec![0.0; shape.out_len()];
+            conv_forward(shape, Precision::F32, x, &weight, &Epilogue::default(), &mut out);
+            let mut grad_in = vec![0.0; shape.in_len()];
+            conv_backward_input(shape, Precision::F32, &weight, grad_out, &mut grad_in);
+            [out, grad_in]
+        };
+        let of_batch = || run(&shape, &x, &grad_out).concat();
+        same_bits_with_all_vectors(of_batch);
+        same_bits_with_any_number_of_threads(of_batch);
+        let [out, grad_in] = run(&shape, &x, &grad_out);
+        let alone = ConvShape { batch: 1, ..shape };
+        let (x, grad_out) = (&x[2 * alone.in_len()..], &grad_out[2 * alone.out_len()..]);
+        let [out_alone, grad_in_alone] = run(&alone, x, grad_out);
+        assert!(out_alone == out[2 * alone.out_len()..], "{shape:?}");
+        assert!(grad_in_alone == grad_in[2 * alone.in_len()..], "{shape:?}");
+    }
+}
+
+/// Root mean square of the error over that of the outputs.
+fn error(shape: &ConvShape, x: &[f32], weight: &[f32]) -> f64 {
+    let mut out = vec![0.0; shape.out_len()];
+    conv_forward(shape, Precision::F32, x, weight, &Epilogue::default(), &mut out);
+    let expected = expected_forward(shape, x, weight, &Epilogue::default());
+    let pairs = out.iter().zip(&expected);
+    let errors: f64 = pairs.map(|(out, expected)| (f64::from(*out) - expected).powi(2)).sum();
+    (errors / expected.iter().map(|value| value * value).sum::<f64>()).sqrt()
+}
+
+/// As the kernel's documentation has it, of inputs as a ReLU leaves them.
+#[test]
+#[cfg_attr(miri, ignore = "large")]
+fn errors_of_minimal_filtering_are_at_most_twice_those_of_sums() {
+    let mut random = Random(6);
+    let shape = |channels, in_size, groups| ConvShape {
+        batch: 1,
+        in_size,
+        in_channels: channels,
+        out_channels: channels,
+        kernel_size: [3, 3],
+        stride: [1, 1],
+        padding: [1; 4],
+        groups,
+    };
+    let mut of = |shape: &ConvShape| {
+        let x: Vec<f32> =
+            random.values(shape.in_len()).iter().map(|value| value.max(0.0)).collect();
+        error(shape, &x, &random.values(shape.weight_len()))
+    };
+    // Groups are convolved directly.
+    let direct = of(&shape(256, [32, 32], 2));
+    let [four, two] = [of(&shape(128, [32, 32], 1)), of(&shape(128, [10, 6], 1))];
+    println!("direct {direct:.1e}, tiles of 2 x 2 {two:.1e}, of 4 x 4 {four:.1e}");
+    assert!(two <= 1.2 * direct && four <= 2.5 * direct, "{direct:e} {two:e} {four:e}");
+    assert!(two < four, "{two:e} {four:e}");
 }

@@ -48,7 +48,9 @@ impl LayerTable {
         let Self { arch, batch, size, threads, peak_gflop_per_s, layers } = self;
         let mut text = format!(
             "{arch}, batch {batch} of {size}, {threads} threads, peak {peak_gflop_per_s:.0} GFLOP/s; \
-             ms (GFLOP/s) of each convolution\n\n\
+             ms (GFLOP/s) of each convolution\n\
+             GFLOP as of sums of products; minimal filtering of 3x3 kernels takes fewer, and may come \
+             out above the peak\n\n\
              | convolution | count | forward | gradient of input | gradient of weight |\n\
              | --- | --- | --- | --- | --- |\n"
         );

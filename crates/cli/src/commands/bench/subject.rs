@@ -41,7 +41,9 @@ pub struct Subject {
     pub class_idx: Vec<usize>,
     /// In words: where weights and images are from.
     pub origin: String,
-    weights: BTreeMap<String, NamedTensor>,
+    /// `None` for random ones, which are drawn when they are wanted: as many again in memory would be
+    /// measured with the rest.
+    weights: Option<BTreeMap<String, NamedTensor>>,
 }
 
 /// Which images of a subject, and where they are computed on.
@@ -82,7 +84,7 @@ impl Subject {
             images: Images::of_values(num_images, size, values),
             class_idx: (0..num_images).map(|idx| idx % NUM_CLASSES).collect(),
             origin: "random weights, random images".to_string(),
-            weights: initial_weights(&network.init(&Device::flex()), SEED),
+            weights: None,
         }
     }
 
@@ -104,7 +106,7 @@ impl Subject {
             class_idx: test.gold_idx,
             origin: format!("{}, seed {seed}; {} test photos", run.display(), images.ids().len()),
             images,
-            weights: export_weights(&trained.network),
+            weights: Some(export_weights(&trained.network)),
         })
     }
 
@@ -113,7 +115,14 @@ impl Subject {
     /// # Errors
     /// None that a user can cause.
     pub fn network(&self, device: &Device) -> CliResult<Network> {
-        Ok(import_weights(self.network.init(device), &self.weights)?)
+        let import = |weights| import_weights(self.network.init(device), weights);
+        Ok(match &self.weights {
+            Some(weights) => import(weights)?,
+            None => {
+                let drawn = initial_weights(&self.network.init(&Device::flex()), SEED);
+                import(&drawn)?
+            }
+        })
     }
 
     /// The first images, as many as a batch holds, and their classes.

@@ -53,9 +53,7 @@ pub(super) fn run(
 ) {
     let mut zeros = Scratch::new(source.depth);
     zeros.fill(0.0);
-    let channels = phases.first().map_or(0, |phase| {
-        phase.weight.blocks.last().map_or(0, |block| block.channel + block.channels)
-    });
+    let channels = phases.first().map_or(0, |phase| phase.weight.channels());
     let affine = padded_affine(epilogue, target.channel, channels, simd::width(set));
     let pieces = pieces(source, phases, target.batch);
     let [height, width] = target.size;
@@ -76,6 +74,7 @@ pub(super) fn run(
             let stride = len + 2 * POSITIONS;
             let first = piece.positions.start;
             phase.positions.addresses(source, &zeros, first, len, stride, table);
+            let _apart = rows_apart(source, phase, len, table);
             pixel_offsets(phase, target, piece, targets);
             for block_idx in piece.blocks.clone() {
                 let block = phase.weight.blocks[block_idx];
@@ -115,6 +114,38 @@ pub(super) fn run(
             }
         },
     );
+}
+
+/// Copies the rows, and has the table point there, where positions are a multiple of a page apart: the
+/// rows of a register tile would share the same few lines of the first cache. They are read again for
+/// each block of channels, so that the copy is little beside.
+fn rows_apart(
+    source: &Source<'_>,
+    phase: &Phase,
+    len: usize,
+    table: &mut [*const f32],
+) -> Option<Scratch> {
+    const PAGE_FLOATS: usize = 1024;
+    const LINE_FLOATS: usize = 16;
+    let depth = source.depth;
+    let distance = source.pixel_stride * phase.positions.step[1];
+    let is_copied = distance.is_multiple_of(PAGE_FLOATS)
+        && phase.positions.taps.len() == 1
+        && phase.weight.blocks.len() > 1;
+    if !is_copied || len == 0 {
+        return None;
+    }
+    let pitch = depth + LINE_FLOATS;
+    let mut rows = Scratch::new(len * pitch);
+    for (address, row) in table.iter_mut().zip(rows.chunks_exact_mut(pitch)) {
+        // SAFETY: the table's addresses are good for `depth` values, in the source or in the zeros.
+        let values = unsafe { std::slice::from_raw_parts(*address, depth) };
+        row[..depth].copy_from_slice(values);
+        *address = row.as_ptr();
+    }
+    let last = table[len - 1];
+    table[len..].fill(last);
+    Some(rows)
 }
 
 /// Scale and shift of `channels` channels from `first` on, each padded to whole vectors.

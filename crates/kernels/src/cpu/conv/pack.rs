@@ -94,6 +94,11 @@ impl Packed {
         Self { blocks, precision, offsets, data }
     }
 
+    /// Channels of all blocks.
+    pub(super) fn channels(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.channel + block.channels)
+    }
+
     pub(super) fn block(&self, idx: usize) -> &[f32] {
         &self.data[self.offsets[idx]..self.offsets[idx + 1]]
     }

@@ -1,5 +1,7 @@
 //! Register tiles of pixels × output channels.
 
+use std::mem::MaybeUninit;
+
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, Simd, for_each_instruction_set};
 
@@ -71,10 +73,12 @@ unsafe fn column<S: Simd, const PAIRS: bool, const ROWS: usize, const VECTORS: u
             } else {
                 sums::<S, PAIRS, ROWS, VECTORS, false>(tiles, first)
             };
-            if tiles.channels == VECTORS * S::WIDTH {
-                finish::<S, ROWS, VECTORS, false>(tiles, first, rows, sums);
+            let sums = scaled::<S, ROWS, VECTORS>(tiles, sums);
+            let is_whole = rows == ROWS && tiles.channels == VECTORS * S::WIDTH;
+            if is_whole && tiles.activation != Activation::Silu {
+                write_whole::<S, ROWS, VECTORS>(tiles, first, sums);
             } else {
-                finish::<S, ROWS, VECTORS, true>(tiles, first, rows, sums);
+                write_rows::<S, ROWS, VECTORS>(tiles, first, rows, sums);
             }
         }
         first += ROWS;
@@ -150,18 +154,14 @@ unsafe fn sums<
     }
 }
 
-/// The epilogue, and the writing.
+/// With scale and shift.
 #[inline(always)]
-unsafe fn finish<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL: bool>(
+unsafe fn scaled<S: Simd, const ROWS: usize, const VECTORS: usize>(
     tiles: &Tiles,
-    first: usize,
-    num_rows: usize,
     mut sums: [[S::Vector; VECTORS]; ROWS],
-) {
-    // SAFETY: the caller's; rows from `num_rows` on are not accessed, and where the last vector is
-    // not full, neither are its lanes without a channel.
+) -> [[S::Vector; VECTORS]; ROWS] {
+    // SAFETY: the caller's.
     unsafe {
-        let last = tiles.channels - (VECTORS - 1) * S::WIDTH;
         for v in 0..VECTORS {
             let scale = S::load(tiles.scale.add(v * S::WIDTH));
             let shift = S::load(tiles.shift.add(v * S::WIDTH));
@@ -169,49 +169,92 @@ unsafe fn finish<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL
                 sums[r][v] = S::fma(sums[r][v], scale, shift);
             }
         }
+        sums
+    }
+}
+
+/// What is left of the epilogue, and the writing, of a whole tile without SiLU. Loops are so short that
+/// the compiler unrolls them, and the sums never leave their registers.
+#[inline(always)]
+unsafe fn write_whole<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    tiles: &Tiles,
+    first: usize,
+    mut sums: [[S::Vector; VECTORS]; ROWS],
+) {
+    // SAFETY: the caller's.
+    unsafe {
         if !tiles.residual.is_null() {
             for r in 0..ROWS {
-                if r < num_rows {
-                    let residual = tiles.residual.add(*tiles.targets.add(first + r));
-                    for v in 0..VECTORS {
-                        let value = if PARTIAL && v == VECTORS - 1 {
-                            S::load_first(residual.add(v * S::WIDTH), last)
-                        } else {
-                            S::load(residual.add(v * S::WIDTH))
-                        };
-                        sums[r][v] = S::add(sums[r][v], value);
-                    }
+                let residual = tiles.residual.add(*tiles.targets.add(first + r));
+                for v in 0..VECTORS {
+                    sums[r][v] = S::add(sums[r][v], S::load(residual.add(v * S::WIDTH)));
                 }
             }
         }
-        match tiles.activation {
-            Activation::None => {}
-            Activation::Relu => {
-                for r in 0..ROWS {
-                    for v in 0..VECTORS {
-                        sums[r][v] = S::max(S::splat(0.0), sums[r][v]);
-                    }
-                }
-            }
-            Activation::Silu => {
-                for r in 0..ROWS {
-                    for v in 0..VECTORS {
-                        sums[r][v] = S::mul(sums[r][v], simd::sigmoid::<S>(sums[r][v]));
-                    }
+        if tiles.activation == Activation::Relu {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    sums[r][v] = S::max(S::splat(0.0), sums[r][v]);
                 }
             }
         }
-        for r in 0..ROWS {
-            if r < num_rows {
+        if tiles.stream {
+            for r in 0..ROWS {
                 let out = tiles.out.add(*tiles.targets.add(first + r));
                 for v in 0..VECTORS {
-                    if PARTIAL && v == VECTORS - 1 {
-                        S::store_first(out.add(v * S::WIDTH), sums[r][v], last);
-                    } else if tiles.stream {
-                        S::stream(out.add(v * S::WIDTH), sums[r][v]);
-                    } else {
-                        S::store(out.add(v * S::WIDTH), sums[r][v]);
-                    }
+                    S::stream(out.add(v * S::WIDTH), sums[r][v]);
+                }
+            }
+        } else {
+            for r in 0..ROWS {
+                let out = tiles.out.add(*tiles.targets.add(first + r));
+                for v in 0..VECTORS {
+                    S::store(out.add(v * S::WIDTH), sums[r][v]);
+                }
+            }
+        }
+    }
+}
+
+/// The same of any tile, by way of memory.
+#[inline(always)]
+unsafe fn write_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    tiles: &Tiles,
+    first: usize,
+    num_rows: usize,
+    sums: [[S::Vector; VECTORS]; ROWS],
+) {
+    // SAFETY: the caller's; rows from `num_rows` on are not accessed, and where the last vector is
+    // not full, neither are its lanes without a channel.
+    unsafe {
+        let mut values = MaybeUninit::<[[S::Vector; VECTORS]; ROWS]>::uninit();
+        let values = values.as_mut_ptr().cast::<S::Vector>();
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                values.add(r * VECTORS + v).write(sums[r][v]);
+            }
+        }
+        for r in 0..num_rows {
+            let target = *tiles.targets.add(first + r);
+            for v in 0..VECTORS {
+                let at = v * S::WIDTH;
+                let lanes = S::WIDTH.min(tiles.channels - at);
+                let mut value = values.add(r * VECTORS + v).read();
+                if !tiles.residual.is_null() {
+                    value = S::add(value, S::load_first(tiles.residual.add(target + at), lanes));
+                }
+                value = match tiles.activation {
+                    Activation::None => value,
+                    Activation::Relu => S::max(S::splat(0.0), value),
+                    Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
+                };
+                let out = tiles.out.add(target + at);
+                if lanes < S::WIDTH {
+                    S::store_first(out, value, lanes);
+                } else if tiles.stream {
+                    S::stream(out, value);
+                } else {
+                    S::store(out, value);
                 }
             }
         }

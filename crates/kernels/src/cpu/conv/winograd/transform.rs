@@ -1,7 +1,21 @@
 //! The three transforms. Each is that of a line, applied to columns, then to rows.
 
+use super::Filter;
+use super::lines::{Four, Lines, Two};
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, Simd, for_each_instruction_set};
+
+/// Where the inputs of tiles are, and where they go, transformed.
+pub(super) struct Inputs {
+    /// \[point\]\[tile\], addresses of `depth` values.
+    pub table: *const *const f32,
+    pub num_tiles: usize,
+    pub depth: usize,
+    /// From the inputs of a tile and point to those of the next.
+    pub pitch: usize,
+    /// \[point\]\[tile\]\[depth\].
+    pub target: *mut f32,
+}
 
 /// Products of tiles, and where the outputs go.
 pub(super) struct Outputs<'a> {
@@ -9,8 +23,8 @@ pub(super) struct Outputs<'a> {
     pub products: *const f32,
     /// From the products of a tile to those of the next.
     pub tile_stride: usize,
-    /// For each tile, where its four pixels start; `usize::MAX` where there is none.
-    pub pixels: &'a [[usize; 4]],
+    /// \[tile\]\[pixel\], where a pixel starts; `usize::MAX` where there is none.
+    pub pixels: &'a [usize],
     /// The first channel that is written.
     pub channel: usize,
     pub channels: usize,
@@ -24,7 +38,8 @@ pub(super) struct Outputs<'a> {
 }
 
 for_each_instruction_set! {
-    pub(super) fn transform_weights_on = transform_weights(
+    pub(super) fn transform_weights_on = any_weights(
+        filter: Filter,
         kernels: *const f32,
         len: usize,
         target: *mut f32,
@@ -32,38 +47,65 @@ for_each_instruction_set! {
 }
 
 for_each_instruction_set! {
-    pub(super) fn transform_inputs_on = transform_inputs(
-        table: *const *const f32,
-        num_tiles: usize,
-        depth: usize,
-        pitch: usize,
-        target: *mut f32,
-    )
+    pub(super) fn transform_inputs_on = any_inputs(filter: Filter, inputs: &Inputs)
 }
 
 for_each_instruction_set! {
-    pub(super) fn write_outputs_on = write_outputs(outputs: &Outputs<'_>)
+    pub(super) fn write_outputs_on = any_outputs(filter: Filter, outputs: &Outputs<'_>)
+}
+
+#[inline(always)]
+unsafe fn any_weights<S: Simd>(filter: Filter, kernels: *const f32, len: usize, target: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe {
+        match filter {
+            Filter::Two => transform_weights::<S, Two, 2, 4>(kernels, len, target),
+            Filter::Four => transform_weights::<S, Four, 4, 6>(kernels, len, target),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn any_inputs<S: Simd>(filter: Filter, inputs: &Inputs) {
+    // SAFETY: the caller's.
+    unsafe {
+        match filter {
+            Filter::Two => transform_inputs::<S, Two, 2, 4>(inputs),
+            Filter::Four => transform_inputs::<S, Four, 4, 6>(inputs),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn any_outputs<S: Simd>(filter: Filter, outputs: &Outputs<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match filter {
+            Filter::Two => write_outputs::<S, Two, 2, 4>(outputs),
+            Filter::Four => write_outputs::<S, Four, 4, 6>(outputs),
+        }
+    }
 }
 
 /// G g Gᵀ of `len` kernels.
 #[inline(always)]
-unsafe fn transform_weights<S: Simd>(kernels: *const f32, len: usize, target: *mut f32) {
-    // SAFETY: the caller's: nine times `len` values are read, 16 times `len` written.
+unsafe fn transform_weights<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
+    kernels: *const f32,
+    len: usize,
+    target: *mut f32,
+) {
+    // SAFETY: the caller's: nine times `len` values are read, T² times `len` written.
     unsafe {
         for at in (0..len).step_by(S::WIDTH) {
-            let mut columns = [[S::splat(0.0); 4]; 3];
+            let mut columns = [[S::splat(0.0); T]; 3];
             for j in 0..3 {
-                let [a, b, c] = [0, 1, 2].map(|i| i * 3 + j);
-                columns[j] = kernel_line::<S>(
-                    S::load(kernels.add(a * len + at)),
-                    S::load(kernels.add(b * len + at)),
-                    S::load(kernels.add(c * len + at)),
-                );
+                let line = [0, 1, 2].map(|i| S::load(kernels.add((i * 3 + j) * len + at)));
+                columns[j] = L::kernel::<S>(line);
             }
-            for i in 0..4 {
-                let row = kernel_line::<S>(columns[0][i], columns[1][i], columns[2][i]);
-                for j in 0..4 {
-                    S::store(target.add((i * 4 + j) * len + at), row[j]);
+            for i in 0..T {
+                let row = L::kernel::<S>([columns[0][i], columns[1][i], columns[2][i]]);
+                for j in 0..T {
+                    S::store(target.add((i * T + j) * len + at), row[j]);
                 }
             }
         }
@@ -72,57 +114,65 @@ unsafe fn transform_weights<S: Simd>(kernels: *const f32, len: usize, target: *m
 
 /// Bᵀ d B of each tile and depth.
 #[inline(always)]
-unsafe fn transform_inputs<S: Simd>(
-    table: *const *const f32,
-    num_tiles: usize,
-    depth: usize,
-    pitch: usize,
-    target: *mut f32,
+unsafe fn transform_inputs<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
+    inputs: &Inputs,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        for tile in 0..num_tiles {
-            let mut sources = [std::ptr::null(); 16];
-            for (point, source) in sources.iter_mut().enumerate() {
-                *source = *table.add(point * num_tiles + tile);
+        for tile in 0..inputs.num_tiles {
+            let mut sources = [[std::ptr::null(); T]; T];
+            for i in 0..T {
+                for j in 0..T {
+                    sources[i][j] = *inputs.table.add((i * T + j) * inputs.num_tiles + tile);
+                }
             }
-            let target = target.add(tile * pitch);
             let mut at = 0;
-            while at + S::WIDTH <= depth {
-                input_vector::<S, false>(&sources, at, 0, num_tiles * pitch, target);
+            while at + S::WIDTH <= inputs.depth {
+                input_vector::<S, L, M, T, false>(inputs, &sources, tile, at);
                 at += S::WIDTH;
             }
-            if at < depth {
-                input_vector::<S, true>(&sources, at, depth - at, num_tiles * pitch, target);
+            if at < inputs.depth {
+                input_vector::<S, L, M, T, true>(inputs, &sources, tile, at);
             }
         }
     }
 }
 
-/// `PARTIAL`: there are only `lanes`; the others are taken to be 0.
+/// `PARTIAL`: not all lanes have a depth; the others are taken to be 0.
 #[inline(always)]
-unsafe fn input_vector<S: Simd, const PARTIAL: bool>(
-    sources: &[*const f32; 16],
+unsafe fn input_vector<
+    S: Simd,
+    L: Lines<M, T>,
+    const M: usize,
+    const T: usize,
+    const PARTIAL: bool,
+>(
+    inputs: &Inputs,
+    sources: &[[*const f32; T]; T],
+    tile: usize,
     at: usize,
-    lanes: usize,
-    point_stride: usize,
-    target: *mut f32,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let mut columns = [[S::splat(0.0); 4]; 4];
-        for j in 0..4 {
-            let mut line = [S::splat(0.0); 4];
-            for i in 0..4 {
-                let source = sources[i * 4 + j].add(at);
+        let lanes = inputs.depth - at;
+        let mut columns = [[S::splat(0.0); T]; T];
+        for j in 0..T {
+            let mut line = [S::splat(0.0); T];
+            for i in 0..T {
+                let source = sources[i][j].add(at);
                 line[i] = if PARTIAL { S::load_first(source, lanes) } else { S::load(source) };
             }
-            columns[j] = input_line::<S>(line);
+            columns[j] = L::input::<S>(line);
         }
-        for i in 0..4 {
-            let row = input_line::<S>([columns[0][i], columns[1][i], columns[2][i], columns[3][i]]);
-            for j in 0..4 {
-                S::store(target.add((i * 4 + j) * point_stride + at), row[j]);
+        for i in 0..T {
+            let mut line = [S::splat(0.0); T];
+            for j in 0..T {
+                line[j] = columns[j][i];
+            }
+            let row = L::input::<S>(line);
+            for j in 0..T {
+                let point = (i * T + j) * inputs.num_tiles;
+                S::store(inputs.target.add((point + tile) * inputs.pitch + at), row[j]);
             }
         }
     }
@@ -130,48 +180,58 @@ unsafe fn input_vector<S: Simd, const PARTIAL: bool>(
 
 /// Aᵀ m A of each tile and channel, the epilogue, and the writing.
 #[inline(always)]
-unsafe fn write_outputs<S: Simd>(outputs: &Outputs<'_>) {
+unsafe fn write_outputs<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
+    outputs: &Outputs<'_>,
+) {
     // SAFETY: the caller's.
     unsafe {
-        for (tile, pixels) in outputs.pixels.iter().enumerate() {
-            let products = outputs.products.add(tile * outputs.tile_stride);
+        for tile in 0..outputs.pixels.len() / (M * M) {
             let mut at = 0;
             while at + S::WIDTH <= outputs.channels {
-                output_vector::<S, false>(outputs, products, pixels, at);
+                output_vector::<S, L, M, T, false>(outputs, tile, at);
                 at += S::WIDTH;
             }
             if at < outputs.channels {
-                output_vector::<S, true>(outputs, products, pixels, at);
+                output_vector::<S, L, M, T, true>(outputs, tile, at);
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn output_vector<S: Simd, const PARTIAL: bool>(
+unsafe fn output_vector<
+    S: Simd,
+    L: Lines<M, T>,
+    const M: usize,
+    const T: usize,
+    const PARTIAL: bool,
+>(
     outputs: &Outputs<'_>,
-    products: *const f32,
-    pixels: &[usize; 4],
+    tile: usize,
     at: usize,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let point_stride = outputs.pixels.len() * outputs.tile_stride;
-        let mut columns = [[S::splat(0.0); 2]; 4];
-        for j in 0..4 {
-            let mut line = [S::splat(0.0); 4];
-            for i in 0..4 {
-                line[i] = S::load(products.add((i * 4 + j) * point_stride + at));
+        let products = outputs.products.add(tile * outputs.tile_stride + at);
+        let point_stride = outputs.pixels.len() / (M * M) * outputs.tile_stride;
+        let mut columns = [[S::splat(0.0); M]; T];
+        for j in 0..T {
+            let mut line = [S::splat(0.0); T];
+            for i in 0..T {
+                line[i] = S::load(products.add((i * T + j) * point_stride));
             }
-            columns[j] = output_line::<S>(line);
+            columns[j] = L::output::<S>(line);
         }
         let lanes = outputs.channels - at;
         let (scale, shift) = (S::load(outputs.scale.add(at)), S::load(outputs.shift.add(at)));
-        for i in 0..2 {
-            let row =
-                output_line::<S>([columns[0][i], columns[1][i], columns[2][i], columns[3][i]]);
-            for j in 0..2 {
-                let pixel = pixels[i * 2 + j];
+        for i in 0..M {
+            let mut line = [S::splat(0.0); T];
+            for j in 0..T {
+                line[j] = columns[j][i];
+            }
+            let row = L::output::<S>(line);
+            for j in 0..M {
+                let pixel = *outputs.pixels.get_unchecked((tile * M + i) * M + j);
                 if pixel == usize::MAX {
                     continue;
                 }
@@ -196,28 +256,4 @@ unsafe fn output_vector<S: Simd, const PARTIAL: bool>(
             }
         }
     }
-}
-
-/// (a, (a + b + c) / 2, (a - b + c) / 2, c).
-#[inline(always)]
-unsafe fn kernel_line<S: Simd>(a: S::Vector, b: S::Vector, c: S::Vector) -> [S::Vector; 4] {
-    // SAFETY: the caller's.
-    unsafe {
-        let (half, ends) = (S::splat(0.5), S::add(a, c));
-        [a, S::mul(half, S::add(ends, b)), S::mul(half, S::sub(ends, b)), c]
-    }
-}
-
-/// (a - c, b + c, c - b, b - d).
-#[inline(always)]
-unsafe fn input_line<S: Simd>([a, b, c, d]: [S::Vector; 4]) -> [S::Vector; 4] {
-    // SAFETY: the caller's.
-    unsafe { [S::sub(a, c), S::add(b, c), S::sub(c, b), S::sub(b, d)] }
-}
-
-/// (a + b + c, b - c - d).
-#[inline(always)]
-unsafe fn output_line<S: Simd>([a, b, c, d]: [S::Vector; 4]) -> [S::Vector; 2] {
-    // SAFETY: the caller's.
-    unsafe { [S::add(S::add(a, b), c), S::sub(S::sub(b, c), d)] }
 }
