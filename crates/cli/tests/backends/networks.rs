@@ -1,6 +1,6 @@
 //! Whole networks: forward passes, training steps with all and with some layers, Grad-CAM.
 
-use crate::closeness::{PERTURBATION, assert_close};
+use crate::closeness::{PERTURBATION, assert_close, assert_close_or_as_control};
 use crate::wgpu;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -22,11 +22,15 @@ const BATCH: usize = 2;
 struct Case {
     architecture: Architecture,
     size: [usize; 2],
+    /// Whether training magnifies rounding: deep, random, and few values in the last batch norms.
+    magnifies: bool,
 }
 
-const RESNET_18: Case = Case { architecture: Architecture::Resnet18, size: [64, 64] };
+const RESNET_18: Case =
+    Case { architecture: Architecture::Resnet18, size: [64, 64], magnifies: false };
 /// With depthwise convolutions, squeeze and excitation, and SiLU.
-const EFFICIENTNET_B0: Case = Case { architecture: Architecture::EfficientnetB0, size: [32, 48] };
+const EFFICIENTNET_B0: Case =
+    Case { architecture: Architecture::EfficientnetB0, size: [32, 48], magnifies: true };
 
 impl Case {
     fn network(&self, device: &Device) -> Network {
@@ -112,7 +116,11 @@ fn compare(case: &Case, device: &Device, learns: (&str, BatchNormMode)) -> Learn
     ];
     for (part, pick, tolerance) in parts {
         let all = [pick(&expected), pick(&control), pick(&found)];
-        assert_close(&format!("{what}: {part}"), all, tolerance);
+        let what = format!("{what}: {part}");
+        match case.magnifies {
+            true => assert_close_or_as_control(&what, all, tolerance),
+            false => assert_close(&what, all, tolerance),
+        }
     }
     found
 }
@@ -136,8 +144,9 @@ fn prediction_is_that_of_the_processor() {
 #[test]
 fn a_training_step_of_all_layers_is_that_of_the_processor() {
     let Some(device) = wgpu() else { return };
-    // EfficientNet's layers learn in the tiny network of `layers.rs`: here they would take minutes.
-    compare(&RESNET_18, &device, ("*", BatchNormMode::Train));
+    for case in [RESNET_18, EFFICIENTNET_B0] {
+        compare(&case, &device, ("*", BatchNormMode::Train));
+    }
 }
 
 #[test]
