@@ -243,11 +243,7 @@ unsafe fn write_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 if !tiles.residual.is_null() {
                     value = S::add(value, S::load_first(tiles.residual.add(target + at), lanes));
                 }
-                value = match tiles.activation {
-                    Activation::None => value,
-                    Activation::Relu => S::max(S::splat(0.0), value),
-                    Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
-                };
+                value = activated::<S>(tiles.activation, value);
                 let out = tiles.out.add(target + at);
                 if lanes < S::WIDTH {
                     S::store_first(out, value, lanes);
@@ -257,6 +253,21 @@ unsafe fn write_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
                     S::store(out, value);
                 }
             }
+        }
+    }
+}
+
+#[inline(always)]
+pub(in crate::cpu::conv) unsafe fn activated<S: Simd>(
+    activation: Activation,
+    value: S::Vector,
+) -> S::Vector {
+    // SAFETY: the caller's.
+    unsafe {
+        match activation {
+            Activation::None => value,
+            Activation::Relu => S::max(S::splat(0.0), value),
+            Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::Filter;
 use super::lines::{Four, Lines, Two};
 use crate::cpu::Activation;
-use crate::cpu::simd::{self, Simd, for_each_instruction_set};
+use crate::cpu::conv::direct::tile::activated;
+use crate::cpu::simd::{Simd, for_each_instruction_set};
 
 /// Where the inputs of tiles are, and where they go, transformed.
 pub(super) struct Inputs {
@@ -243,11 +244,7 @@ unsafe fn output_vector<
                         if PARTIAL { S::load_first(residual, lanes) } else { S::load(residual) };
                     value = S::add(value, residual);
                 }
-                value = match outputs.activation {
-                    Activation::None => value,
-                    Activation::Relu => S::max(S::splat(0.0), value),
-                    Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
-                };
+                value = activated::<S>(outputs.activation, value);
                 if PARTIAL {
                     S::store_first(outputs.out.add(offset), value, lanes);
                 } else {
