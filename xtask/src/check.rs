@@ -1,10 +1,9 @@
 //! `cargo xtask check`: the cheapest check first.
 
 use crate::cargo::{cargo, succeed};
-use crate::{readme, tidy};
+use crate::{quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use std::ffi::OsString;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 pub enum Step {
     /// Formatting.
     Fmt,
-    /// The rules of the house.
+    /// The rules of the house that need no compiler.
     Tidy,
     /// Lints, as errors.
     Clippy,
@@ -21,44 +20,39 @@ pub enum Step {
     Doc,
     /// All tests.
     Test,
-    /// The tests on WGPU; without a device they say so and pass, unless DERMX_WGPU=required.
+    /// The README's first command, exactly as printed, and what comes out of it.
+    QuickStart,
+    /// Tests on WGPU, with --full all of them; without a device they say so and pass, unless
+    /// DERMX_WGPU=required.
     Wgpu,
-    /// Types and lints with CUDA, which is not linked.
+    /// With --full: types and lints with CUDA, which is not linked.
     Cuda,
-    /// The README's commands as printed, in a copy of the project elsewhere.
-    Readme,
 }
 
 impl Step {
-    fn run(self) -> Result<()> {
-        let deny = ["--", "-D", "warnings"];
+    fn run(self, is_full: bool) -> Result<()> {
         match self {
             Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
             Self::Tidy => tidy::run(),
-            Self::Clippy => {
-                succeed(cargo(&["clippy", "--release", "--workspace", "--all-targets"]).args(deny))
-            }
+            Self::Clippy => clippy(),
             Self::Doc => succeed(
                 cargo(&["doc", "--release", "--workspace", "--no-deps"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
-            Self::Test => {
-                let status = test(&[])?;
-                ensure!(status.success(), "cargo test ended with {status}");
-                Ok(())
-            }
-            Self::Wgpu => {
-                let status = test_wgpu(&[])?;
-                ensure!(status.success(), "the tests on WGPU ended with {status}");
-                Ok(())
-            }
+            Self::Test => passed(tests::run(&[])?),
+            Self::QuickStart => quick_start::run(),
+            Self::Wgpu if is_full => passed(tests::run_wgpu(&[])?),
+            Self::Wgpu => passed(tests::run_wgpu_smoke()?),
             Self::Cuda => {
                 // With DOCS_RS Burn's build scripts want no LLVM.
-                let args = [&["clippy", "--features", "cuda"][..], &BACKENDS].concat();
-                succeed(cargo(&args).args(deny).env("DOCS_RS", "1"))
+                let args = [&["clippy", "--features", "cuda"][..], &tests::BACKENDS].concat();
+                succeed(cargo(&args).args(["--", "-D", "warnings"]).env("DOCS_RS", "1"))
             }
-            Self::Readme => readme::run(),
         }
+    }
+
+    fn is_in(self, is_full: bool) -> bool {
+        is_full || self != Self::Cuda
     }
 
     fn name(self) -> String {
@@ -66,13 +60,47 @@ impl Step {
     }
 }
 
+fn passed(status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "the tests ended with {status}");
+    Ok(())
+}
+
+/// What no program part may contain, since errors are values; tests may.
+const PANICS: [&str; 7] = [
+    "clippy::dbg_macro",
+    "clippy::expect_used",
+    "clippy::panic",
+    "clippy::todo",
+    "clippy::unimplemented",
+    "clippy::unreachable",
+    "clippy::unwrap_used",
+];
+
+/// What no library may contain, since its surroundings are the command's business.
+const SURROUNDINGS: [&str; 3] =
+    ["clippy::disallowed_methods", "clippy::print_stderr", "clippy::print_stdout"];
+
+/// Lints of programs and libraries, then those of tests, benchmarks and examples.
+fn clippy() -> Result<()> {
+    let clippy = ["clippy", "--release", "--workspace"];
+    let mut programs = cargo(&[&clippy[..], &["--lib", "--bins", "--", "-D", "warnings"]].concat());
+    for lint in PANICS.iter().chain(&SURROUNDINGS) {
+        programs.args(["-D", lint]);
+    }
+    succeed(&mut programs)?;
+    let others = ["--tests", "--benches", "--examples", "--", "-D", "warnings"];
+    let allowed = ["-A", "clippy::disallowed_methods"];
+    succeed(&mut cargo(&[&clippy[..], &others, &allowed].concat()))
+}
+
 /// Runs every step but those in `skip`; stops at the first that fails.
-pub fn run(skip: &[Step]) -> Result<()> {
+pub fn run(skip: &[Step], is_full: bool) -> Result<()> {
     let mut times: Vec<(String, Duration)> = Vec::new();
-    for step in Step::value_variants().iter().filter(|step| !skip.contains(step)) {
+    let is_wanted = |step: &&Step| step.is_in(is_full) && !skip.contains(step);
+    for step in Step::value_variants().iter().filter(is_wanted) {
         eprintln!("== {}", step.name());
         let start = Instant::now();
-        let end = step.run();
+        let end = step.run(is_full);
         times.push((step.name(), start.elapsed()));
         if end.is_err() {
             print_times(&times);
@@ -86,29 +114,6 @@ pub fn run(skip: &[Step]) -> Result<()> {
 
 fn print_times(times: &[(String, Duration)]) {
     for (name, time) in times {
-        eprintln!("{name:>8} {:7.1} s", time.as_secs_f64());
+        eprintln!("{name:>11} {:7.1} s", time.as_secs_f64());
     }
-}
-
-/// The binary alone, in a profile and folder of its own, so that what takes minutes there is built once
-/// and nothing here is built anew.
-const BACKENDS: [&str; 6] =
-    ["--profile", "backends", "--package", "dermx-cli", "--target-dir", "target/backends"];
-
-/// Runs the tests on WGPU with further arguments for `cargo test`; how it ended.
-pub fn test_wgpu(args: &[OsString]) -> Result<ExitStatus> {
-    let test = [&["test", "--features", "wgpu", "--test", "backends"][..], &BACKENDS].concat();
-    let mut command = cargo(&test);
-    // Cargo shows what a test prints only when it fails; the tables are worth reading.
-    command.args(args).args(["--", "--nocapture", "--test-threads=1"]);
-    command.status().context("cannot start cargo test")
-}
-
-/// Runs the tests of the workspace with further arguments for `cargo test`; how it ended.
-pub fn test(args: &[OsString]) -> Result<ExitStatus> {
-    if std::env::var_os("DERMX_DATA").is_none() {
-        eprintln!("DERMX_DATA is not set: the tests on the real DermX annotations will be SKIPPED");
-    }
-    let mut command = cargo(&["test", "--release", "--workspace"]);
-    command.args(args).status().context("cannot start cargo test")
 }

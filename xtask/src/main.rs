@@ -1,9 +1,17 @@
 //! Project tasks: `cargo xtask STAGE ...` runs the `dermx` command, the others look after the code.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command knows its surroundings"
+)]
+
 mod cargo;
 mod check;
-mod readme;
+mod quick_start;
 mod stage;
+mod tests;
 mod tidy;
 mod torture;
 
@@ -35,7 +43,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run all tests; further arguments go to `cargo test`.
+    /// Run all tests; further arguments go to `cargo nextest run` where it is installed, else to
+    /// `cargo test`.
     #[command(disable_help_flag = true)]
     Test {
         /// `wgpu` runs the tests of that backend instead, built for them alone.
@@ -49,6 +58,9 @@ enum Task {
         /// Leave a step out.
         #[arg(long, value_enum)]
         skip: Vec<Step>,
+        /// Also all tests on WGPU, and types with CUDA.
+        #[arg(long)]
+        full: bool,
     },
     /// Check the rules of the house that need no compiler.
     Tidy,
@@ -87,12 +99,12 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.task {
         Task::Test { backend: None, args } => {
-            check::test(&args).map(|end| ExitCode::from(exit_code(end)))
+            tests::run(&args).map(|end| ExitCode::from(exit_code(end)))
         }
         Task::Test { backend: Some(TestedBackend::Wgpu), args } => {
-            check::test_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
+            tests::run_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
         }
-        Task::Check { skip } => check::run(&skip).map(|()| ExitCode::SUCCESS),
+        Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Torture { kills, seed } => torture::run(kills, seed),
         Task::Stage(args) => stage::run(&args, cli.tune),

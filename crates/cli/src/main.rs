@@ -1,6 +1,13 @@
 //! The `dermx` command: the only place that knows backends, configuration files, run folders,
 //! the clock and the environment.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command knows its surroundings"
+)]
+
 mod args;
 mod backend;
 mod certificate;

@@ -26,9 +26,9 @@ pub fn resize(photo: &RgbImage, size: ImageSize) -> RgbImage {
     resample(&narrowed, size.width, size.height)
 }
 
+#[expect(clippy::expect_used, reason = "an `RgbImage` always holds width * height * 3 bytes")]
 fn resample(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
     let mut resampled = RgbImage::new(width, height);
-    // Cannot fail: an `RgbImage` always holds width * height * 3 bytes, whatever was read.
     convolve(photo, &mut resampled).expect("both images are RGB");
     resampled
 }

@@ -3,93 +3,103 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Package, and what it must not depend on, directly or not. `burn*` stands for all of Burn,
-/// `dermx-*` for all crates of the workspace.
-const FORBIDDEN: [(&str, &[&str]); 10] = [
-    ("dermx-eval", &["burn*", "dermx-*"]),
-    (
-        "dermx-agreement",
-        &["burn*", "dermx-cli", "dermx-model", "dermx-train", "dermx-gradcam", "dermx-report"],
-    ),
-    ("dermx-report", &["burn*", "dermx-cli", "dermx-data", "dermx-model", "dermx-train"]),
-    (
-        "dermx-search",
-        &[
-            "burn*",
-            "dermx-cli",
-            "dermx-model",
-            "dermx-train",
-            "dermx-gradcam",
-            "dermx-eval",
-            "dermx-agreement",
-            "dermx-report",
-        ],
-    ),
-    ("xtask", &["burn*", "dermx-*"]),
-    ("dermx-data", &["burn*", "dermx-*"]),
-    ("dermx-kernels", &["dermx-*"]),
-    (
-        "dermx-model",
-        &[
-            "dermx-agreement",
-            "dermx-cli",
-            "dermx-data",
-            "dermx-eval",
-            "dermx-gradcam",
-            "dermx-report",
-            "dermx-search",
-            "dermx-train",
-        ],
-    ),
-    ("dermx-gradcam", &["dermx-data", "dermx-train", "dermx-eval", "dermx-cli"]),
-    ("dermx-train", &["dermx-eval", "dermx-gradcam", "dermx-report", "dermx-cli"]),
+/// What a crate of the workspace may depend on, tests aside.
+struct Rule {
+    package: &'static str,
+    /// Crates of the workspace that it may name.
+    may_know: &'static [&'static str],
+    /// Whether Burn may be below it.
+    may_use_burn: bool,
+}
+
+const fn rule(
+    package: &'static str,
+    may_know: &'static [&'static str],
+    may_use_burn: bool,
+) -> Rule {
+    Rule { package, may_know, may_use_burn }
+}
+
+/// One line for each crate but the command, which may know all.
+const RULES: [Rule; 11] = [
+    rule("dermx-data", &[], false),
+    rule("dermx-eval", &[], false),
+    rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
+    rule("dermx-report", &["dermx-eval"], false),
+    rule("dermx-search", &["dermx-data"], false),
+    rule("dermx-sweep", &[], false),
+    rule("dermx-kernels", &[], true),
+    rule("dermx-model", &["dermx-kernels"], true),
+    rule("dermx-train", &["dermx-data", "dermx-kernels", "dermx-model"], true),
+    rule("dermx-gradcam", &["dermx-kernels", "dermx-model"], true),
+    rule("xtask", &[], false),
 ];
 
 const COMMAND: &str = "dermx-cli";
 
-type Graph = BTreeMap<String, BTreeSet<String>>;
+/// Crates for arguments, text on a terminal and configuration files.
+const OF_THE_COMMAND: [&str; 5] = ["clap", "indicatif", "toml", "tracing-subscriber", COMMAND];
 
 /// What is wrong with the dependencies in `cargo metadata`'s `metadata`.
 pub fn check(metadata: &Value) -> Vec<String> {
-    let graph = graph(metadata);
-    let mut problems = dependents_of_command(metadata);
-    for (package, forbidden) in FORBIDDEN {
-        if !graph.contains_key(package) {
-            problems.push(format!("dependencies: there is no package {package}"));
+    let members = members(metadata);
+    let needed = needed(metadata);
+    let mut problems = Vec::new();
+    for package in &members {
+        let rule = RULES.iter().find(|rule| rule.package == package);
+        match rule {
+            Some(rule) => problems.extend(broken(rule, &members, &needed)),
+            None if package == COMMAND => {}
+            None => problems.push(format!("dependencies: {package} has no rule in {}", file!())),
         }
-        for dependency in closure(&graph, package) {
-            if forbidden.iter().any(|pattern| matches(pattern, &dependency)) {
-                problems.push(format!("dependencies: {package} must not depend on {dependency}"));
+    }
+    let gone = RULES.iter().filter(|rule| !members.contains(rule.package));
+    problems.extend(gone.map(|rule| format!("dependencies: there is no package {}", rule.package)));
+    problems.extend(users_of_the_command(metadata));
+    problems
+}
+
+/// How a package breaks its rule.
+fn broken(rule: &Rule, members: &BTreeSet<String>, needed: &Graph) -> Vec<String> {
+    let Rule { package, may_know, may_use_burn } = rule;
+    let direct = needed.get(*package).into_iter().flatten();
+    let unknown = direct
+        .filter(|name| members.contains(*name) && !may_know.contains(&name.as_str()))
+        .map(|name| format!("dependencies: {package} must not depend on {name}"));
+    let mut problems: Vec<String> = unknown.collect();
+    let is_burn = |name: &String| name.starts_with("burn");
+    if let Some(burn) = closure(needed, package).iter().find(|name| !may_use_burn && is_burn(name))
+    {
+        problems.push(format!("dependencies: {package} must not depend on {burn}"));
+    }
+    problems
+}
+
+/// Libraries that name what is for the command alone, be it for tests only.
+fn users_of_the_command(metadata: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    for package in list(&metadata["packages"]) {
+        let user = text(&package["name"]);
+        let is_library = user.starts_with("dermx-") && user != COMMAND;
+        for dependency in list(&package["dependencies"]) {
+            let name = text(&dependency["name"]);
+            if is_library && OF_THE_COMMAND.contains(&name.as_str()) {
+                problems.push(format!("dependencies: {user} must not depend on {name}"));
             }
         }
     }
     problems
 }
 
-/// Who depends on `dermx-cli`, be it for tests only: it is the binary, not a library.
-fn dependents_of_command(metadata: &Value) -> Vec<String> {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let depends = |package: &&Value| {
-        let mut dependencies = package["dependencies"].as_array().into_iter().flatten();
-        dependencies.any(|dependency| dependency["name"] == COMMAND)
-    };
-    let names = packages.filter(depends).filter_map(|package| package["name"].as_str());
-    names.map(|name| format!("dependencies: {name} must not depend on {COMMAND}")).collect()
-}
+/// Package names with those that they need to run.
+type Graph = BTreeMap<String, BTreeSet<String>>;
 
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == pattern,
-    }
-}
-
-/// Everything that `package` depends on, without tests and build scripts.
-fn closure(graph: &Graph, package: &str) -> BTreeSet<String> {
+/// Everything that `package` needs to run.
+fn closure(needed: &Graph, package: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut left = vec![package];
     while let Some(name) = left.pop() {
-        for dependency in graph.get(name).into_iter().flatten() {
+        for dependency in needed.get(name).into_iter().flatten() {
             if found.insert(dependency.clone()) {
                 left.push(dependency);
             }
@@ -98,79 +108,104 @@ fn closure(graph: &Graph, package: &str) -> BTreeSet<String> {
     found
 }
 
-/// Package names with those that they need to run.
-fn graph(metadata: &Value) -> Graph {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let names: BTreeMap<String, String> = list(&metadata["packages"])
-        .iter()
-        .map(|package| (text(&package["id"]), text(&package["name"])))
-        .collect();
+fn needed(metadata: &Value) -> Graph {
+    let names = names(metadata);
     let name = |id: &Value| names.get(&text(id)).cloned().unwrap_or_default();
-    let is_normal = |dependency: &Value| {
-        list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null())
-    };
+    let is_normal =
+        |dependency: &&Value| list(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
     let mut graph = Graph::new();
     for node in list(&metadata["resolve"]["nodes"]) {
-        let needed = list(&node["deps"]);
-        let needed = needed.iter().filter(|one| is_normal(one)).map(|one| name(&one["pkg"]));
+        let needed =
+            list(&node["deps"]).filter(is_normal).map(|dependency| name(&dependency["pkg"]));
         graph.entry(name(&node["id"])).or_default().extend(needed);
     }
     graph
 }
 
+fn members(metadata: &Value) -> BTreeSet<String> {
+    let names = names(metadata);
+    list(&metadata["workspace_members"]).filter_map(|id| names.get(&text(id)).cloned()).collect()
+}
+
+/// Names of the packages by their ids.
+fn names(metadata: &Value) -> BTreeMap<String, String> {
+    list(&metadata["packages"])
+        .map(|package| (text(&package["id"]), text(&package["name"])))
+        .collect()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FORBIDDEN, check};
+    use super::{COMMAND, RULES, check};
     use serde_json::{Value, json};
 
-    /// Metadata of the workspace in which `from` depends on `to` by way of `kind`.
+    /// Metadata of the workspace in which `from` needs `to` by way of `kind`.
     fn metadata(from: &str, to: &str, kind: Value) -> Value {
-        let mut names: Vec<&str> = FORBIDDEN.iter().map(|(name, _)| *name).collect();
-        names.extend(["between", "burn-tensor", "dermx-cli"]);
-        let packages: Vec<Value> =
-            names.iter().map(|name| json!({"id": format!("{name} 1"), "name": name})).collect();
-        let dependency = |name: &str, kind: &Value| json!({"pkg": format!("{name} 1"), "dep_kinds": [{"kind": kind}]});
-        let nodes: Vec<Value> = names
-            .iter()
-            .map(|name| {
-                let deps = match *name {
-                    name if name == from => vec![dependency("between", &kind)],
-                    "between" => vec![dependency(to, &Value::Null)],
-                    _ => Vec::new(),
-                };
-                json!({"id": format!("{name} 1"), "deps": deps})
-            })
-            .collect();
-        json!({"packages": packages, "resolve": {"nodes": nodes}})
+        let mut members: Vec<&str> = RULES.iter().map(|rule| rule.package).collect();
+        members.push(COMMAND);
+        let names = [&members[..], &["between", "burn-tensor"]].concat();
+        let id = |name: &str| format!("{name} 1");
+        let needed =
+            |name: &str, kind: &Value| json!({"pkg": id(name), "dep_kinds": [{"kind": kind}]});
+        let dependencies = |name: &str| match name {
+            name if name == from => vec![needed("between", &kind), needed(to, &kind)],
+            "between" => vec![needed("burn-tensor", &Value::Null)],
+            _ => Vec::new(),
+        };
+        let nodes = names.iter().map(|name| json!({"id": id(name), "deps": dependencies(name)}));
+        let packages = names.iter().map(|name| json!({"id": id(name), "name": name}));
+        json!({
+            "packages": packages.collect::<Vec<_>>(),
+            "resolve": {"nodes": nodes.collect::<Vec<_>>()},
+            "workspace_members": members.iter().map(|name| id(name)).collect::<Vec<_>>(),
+        })
     }
 
     #[test]
-    fn a_forbidden_dependency_is_found_through_another_crate() {
-        let problems = check(&metadata("dermx-eval", "burn-tensor", Value::Null));
-        assert_eq!(problems, ["dependencies: dermx-eval must not depend on burn-tensor"]);
-        let problems = check(&metadata("dermx-model", "dermx-data", Value::Null));
-        assert_eq!(problems, ["dependencies: dermx-model must not depend on dermx-data"]);
-        let problems = check(&metadata("dermx-gradcam", "dermx-cli", Value::Null));
-        assert_eq!(problems, ["dependencies: dermx-gradcam must not depend on dermx-cli"]);
+    fn a_forbidden_crate_is_found_and_burn_also_through_another_crate() {
+        let problems = check(&metadata("dermx-eval", "dermx-data", Value::Null));
+        assert_eq!(
+            problems,
+            [
+                "dependencies: dermx-eval must not depend on dermx-data",
+                "dependencies: dermx-eval must not depend on burn-tensor",
+            ]
+        );
+        let problems = check(&metadata("dermx-train", "dermx-eval", Value::Null));
+        assert_eq!(problems, ["dependencies: dermx-train must not depend on dermx-eval"]);
     }
 
     #[test]
-    fn not_even_tests_may_depend_on_the_command() {
-        let mut metadata = metadata("dermx-train", "burn-tensor", Value::Null);
-        let command = json!({"name": "dermx-cli", "kind": "dev"});
-        metadata["packages"][0]["dependencies"] = json!([command]);
-        assert_eq!(check(&metadata), ["dependencies: dermx-eval must not depend on dermx-cli"]);
+    fn what_is_allowed_and_what_only_tests_need_passes() {
+        assert!(check(&metadata("dermx-train", "dermx-model", Value::Null)).is_empty());
+        assert!(check(&metadata("dermx-eval", "dermx-data", json!("dev"))).is_empty());
+        assert!(check(&metadata(COMMAND, "dermx-train", Value::Null)).is_empty());
     }
 
     #[test]
-    fn a_missing_package_is_found() {
-        assert_eq!(check(&Value::Null).len(), FORBIDDEN.len());
+    fn a_new_crate_needs_a_rule_and_a_rule_a_crate() {
+        let mut metadata = metadata(COMMAND, "dermx-train", Value::Null);
+        metadata["packages"][0]["name"] = json!("dermx-new");
+        let problems = check(&metadata).join("\n");
+        assert!(problems.contains("dermx-new has no rule"), "{problems}");
+        assert!(problems.contains("there is no package dermx-data"), "{problems}");
     }
 
     #[test]
-    fn tests_may_depend_on_anything() {
-        assert!(check(&metadata("dermx-eval", "burn-tensor", json!("dev"))).is_empty());
-        assert!(check(&metadata("dermx-train", "burn-tensor", Value::Null)).is_empty());
+    fn not_even_tests_may_name_what_is_for_the_command() {
+        for name in [COMMAND, "clap", "toml"] {
+            let mut metadata = metadata(COMMAND, "dermx-train", Value::Null);
+            metadata["packages"][0]["dependencies"] = json!([{"name": name, "kind": "dev"}]);
+            let problems = check(&metadata);
+            assert_eq!(problems, [format!("dependencies: dermx-data must not depend on {name}")]);
+        }
     }
 }

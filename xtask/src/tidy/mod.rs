@@ -4,7 +4,6 @@
 mod dependencies;
 mod documents;
 mod files;
-mod sources;
 
 use crate::cargo::{self, output, root};
 use anyhow::{Result, bail};
@@ -15,9 +14,8 @@ use std::process::Command;
 pub fn run() -> Result<()> {
     let files = tracked_files()?;
     let mut problems = dependencies::check(&cargo::metadata()?);
-    problems.extend(sources::check(&root(), &files)?);
     problems.extend(files::check(&root(), &files)?);
-    problems.extend(documents::check(&root()));
+    problems.extend(documents::check(&root(), &files));
     if problems.is_empty() {
         return Ok(());
     }

@@ -56,6 +56,7 @@ impl InstructionSet {
     /// better than the one named by `DERMX_SIMD` (`avx512bf16`, `avx512`, `avx2` or `portable`).
     ///
     /// The variable is read once. Any other value is as if it were not set.
+    #[expect(clippy::disallowed_methods, reason = "every use of the kernels has to see it")]
     pub fn current() -> Self {
         static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
         FORCED.get().unwrap_or_else(|| {

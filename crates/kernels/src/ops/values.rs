@@ -58,8 +58,8 @@ impl Values {
     }
 
     /// The values of a tensor whose [`Route`] is not [`Route::Burn`].
+    #[expect(clippy::expect_used, reason = "the route says that the tensor is one of Flex")]
     pub fn of<const D: usize>(tensor: Tensor<D>) -> Self {
-        // Cannot fail: the route says that the tensor is one of Flex.
         let tensor = tensor.without_autodiff().try_into_primitive::<Flex>().expect("a Flex tensor");
         Self::new(tensor)
     }
@@ -98,9 +98,9 @@ impl Values {
 }
 
 /// The tensor as the tape sees it; a constant if it comes from a device without one.
+#[expect(clippy::expect_used, reason = "the route says that the tensor is taped")]
 pub(super) fn taped<const D: usize>(tensor: Tensor<D>) -> Taped {
     match Route::of(&tensor) {
-        // Cannot fail: the route says so.
         Route::Autodiff => tensor.try_into_primitive::<AutodiffFlex>().expect("a taped tensor"),
         _ => Taped::new(Values::of(tensor).into_flex()),
     }

@@ -1,12 +1,12 @@
-//! The README's commands, exactly as printed, where nobody has been before.
+//! The README's first command, exactly as printed, and what comes out of it.
 
-use crate::cargo::{BUILD, cargo, root, succeed, target_directory};
-use crate::tidy::tracked_files;
+use crate::cargo::{BUILD, cargo, root, succeed};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 use wait4::Wait4;
 
@@ -18,45 +18,31 @@ const MAX_MEMORY_GIB: f64 = 4.0;
 /// What the quick start has to reach.
 const MIN_MACRO_F1: f64 = 0.80;
 
-/// Copies the project to a temporary folder, runs the README's commands there, and looks at what
-/// the quick start made. Compiled crates are shared with this checkout.
+/// Runs the README's first command in the root of the project, looks at the run that it made, and
+/// removes the run if all is well.
 pub fn run() -> Result<()> {
     let commands = commands(&fs::read_to_string(root().join("README.md"))?)?;
-    let folder = tempfile::tempdir()?;
-    copy_project(folder.path())?;
-    // Cargo takes crates of the copy and of this checkout for the same, though paths are compiled
-    // into them: what one built must not be left to the other.
-    forget_workspace_crates()?;
-    let end = run_all(&commands, folder.path());
-    forget_workspace_crates()?;
-    end?;
-    check_quick_start(&folder.path().join("experiments/runs/quickstart-001"))
+    let command = commands.first().context("README.md has no command")?;
+    // Compiled ahead, so that time and memory below are those of the command.
+    succeed(&mut cargo(&BUILD))?;
+    let before = run_folders()?;
+    eprintln!("$ {command}");
+    let mut shell = Command::new("sh");
+    let peak_gib = measure(shell.args(["-c", command]).current_dir(root()))?;
+    ensure!(peak_gib <= MAX_MEMORY_GIB, "more than {MAX_MEMORY_GIB} GiB");
+    let after = run_folders()?;
+    let made: Vec<&PathBuf> = after.difference(&before).collect();
+    let [run] = made[..] else { bail!("`{command}` made {made:?}, expected one run folder") };
+    check_run(run)?;
+    fs::remove_dir_all(run).with_context(|| format!("cannot remove {}", run.display()))
 }
 
-/// Removes what was built of the workspace; Burn and all other dependencies stay.
-fn forget_workspace_crates() -> Result<()> {
-    succeed(&mut cargo(&["clean", "--release", "--workspace", "--quiet"]))
-}
-
-fn run_all(commands: &[String], folder: &Path) -> Result<()> {
-    let target = target_directory()?;
-    let prepared = |mut command: Command| {
-        command.current_dir(folder).env("CARGO_TARGET_DIR", &target).env_remove("DERMX_DATA");
-        command
-    };
-    // Compiled ahead, so that time and memory below are those of the commands.
-    succeed(&mut prepared(cargo(&BUILD)))?;
-    succeed(prepared(cargo(&["xtask", "--help"])).stdout(Stdio::null()))?;
-    for command in commands {
-        eprintln!("$ {command}");
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]);
-        let peak_gib = measure(&mut prepared(shell))?;
-        // The tests' compilers may take what they need.
-        let is_limited = command.contains("xtask train");
-        ensure!(!is_limited || peak_gib <= MAX_MEMORY_GIB, "more than {MAX_MEMORY_GIB} GiB");
+fn run_folders() -> Result<BTreeSet<PathBuf>> {
+    let runs = root().join("experiments/runs");
+    if !runs.exists() {
+        return Ok(BTreeSet::new());
     }
-    Ok(())
+    fs::read_dir(runs)?.map(|entry| Ok(entry?.path())).collect()
 }
 
 /// Runs `command`, and prints its time and memory; the peak memory in GiB of the largest of its
@@ -91,17 +77,7 @@ pub fn commands(readme: &str) -> Result<Vec<String>> {
     Ok(commands)
 }
 
-/// Copies what is, or would be, in version control.
-fn copy_project(to: &Path) -> Result<()> {
-    for name in tracked_files()? {
-        let (from, to) = (root().join(&name), to.join(&name));
-        fs::create_dir_all(to.parent().unwrap_or(&to))?;
-        fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
-    }
-    Ok(())
-}
-
-fn check_quick_start(run: &Path) -> Result<()> {
+fn check_run(run: &Path) -> Result<()> {
     let page = run.join("report/index.html");
     let text =
         fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;

@@ -1,0 +1,49 @@
+//! Running the tests: of the workspace, and those of other backends, which are built for them alone.
+
+use crate::cargo::{cargo, output};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::process::ExitStatus;
+
+/// What some tests need; without it they are skipped.
+const NEEDS: [(&str, &str); 2] =
+    [("DERMX_DATA", "the real DermX annotations"), ("SLURM_CONF", "a real Slurm")];
+
+/// Runs the tests of the workspace with further arguments for the runner; how it ended.
+///
+/// The runner is cargo-nextest where it is installed: each test has a process and a time limit of its
+/// own. Otherwise it is `cargo test`.
+pub fn run(args: &[OsString]) -> Result<ExitStatus> {
+    for (variable, what) in NEEDS {
+        if std::env::var_os(variable).is_none() {
+            eprintln!("{variable} is not set: the tests on {what} will be SKIPPED");
+        }
+    }
+    let runner = if has_nextest() { &["nextest", "run"][..] } else { &["test"] };
+    let mut command = cargo(&[runner, &["--release", "--workspace"]].concat());
+    command.args(args).status().context("cannot start the tests")
+}
+
+fn has_nextest() -> bool {
+    output(&mut cargo(&["nextest", "--version"])).is_ok()
+}
+
+/// The binary alone, in a profile and folder of its own, so that what takes minutes there is built once
+/// and nothing here is built anew.
+pub const BACKENDS: [&str; 6] =
+    ["--profile", "backends", "--package", "dermx-cli", "--target-dir", "target/backends"];
+
+/// Runs the tests on WGPU with further arguments for `cargo test`; how it ended.
+pub fn run_wgpu(args: &[OsString]) -> Result<ExitStatus> {
+    let test = [&["test", "--features", "wgpu", "--test", "backends"][..], &BACKENDS].concat();
+    let mut command = cargo(&test);
+    // Cargo shows what a test prints only when it fails; the tables are worth reading.
+    command.args(args).args(["--", "--nocapture", "--test-threads=1"]);
+    command.status().context("cannot start cargo test")
+}
+
+/// Runs those tests on WGPU that stand for the others: the layers, and one network's prediction,
+/// training step and heat map.
+pub fn run_wgpu_smoke() -> Result<ExitStatus> {
+    run_wgpu(&["smoke".into()])
+}
