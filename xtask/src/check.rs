@@ -41,8 +41,8 @@ impl Step {
             ),
             Self::Test => passed(tests::run(&[])?),
             Self::QuickStart => quick_start::run(),
-            Self::Wgpu if is_full => passed(tests::run_wgpu(&[])?),
-            Self::Wgpu => passed(tests::run_wgpu_smoke()?),
+            Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),
+            Self::Wgpu => passed(tests::run_wgpu(&tests::WGPU_SMOKE)?),
             Self::Cuda => {
                 // With DOCS_RS Burn's build scripts want no LLVM.
                 let args = [&["clippy", "--features", "cuda"][..], &tests::BACKENDS].concat();

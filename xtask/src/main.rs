@@ -47,7 +47,8 @@ enum Task {
     /// `cargo test`.
     #[command(disable_help_flag = true)]
     Test {
-        /// `wgpu` runs the tests of that backend instead, built for them alone.
+        /// `wgpu` runs the tests of that backend instead, built for them alone; further arguments are
+        /// parts of names.
         #[arg(long)]
         backend: Option<TestedBackend>,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, output};
 use anyhow::{Context, Result};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitStatus;
 
 /// What some tests need; without it they are skipped.
@@ -33,17 +33,15 @@ fn has_nextest() -> bool {
 pub const BACKENDS: [&str; 6] =
     ["--profile", "backends", "--package", "dermx-cli", "--target-dir", "target/backends"];
 
-/// Runs the tests on WGPU with further arguments for `cargo test`; how it ended.
-pub fn run_wgpu(args: &[OsString]) -> Result<ExitStatus> {
+/// Those tests on WGPU that stand for the others: the layers, and one network's prediction, training
+/// step and heat map.
+pub const WGPU_SMOKE: [&str; 2] = ["layers::", "networks::resnet_18"];
+
+/// Runs the tests on WGPU: those of which a filter is a part of the name, or all. How it ended.
+pub fn run_wgpu(filters: &[impl AsRef<OsStr>]) -> Result<ExitStatus> {
     let test = [&["test", "--features", "wgpu", "--test", "backends"][..], &BACKENDS].concat();
     let mut command = cargo(&test);
     // Cargo shows what a test prints only when it fails; the tables are worth reading.
-    command.args(args).args(["--", "--nocapture", "--test-threads=1"]);
+    command.args(["--", "--nocapture", "--test-threads=1"]).args(filters);
     command.status().context("cannot start cargo test")
-}
-
-/// Runs those tests on WGPU that stand for the others: the layers, and one network's prediction,
-/// training step and heat map.
-pub fn run_wgpu_smoke() -> Result<ExitStatus> {
-    run_wgpu(&["smoke".into()])
 }

@@ -125,28 +125,50 @@ fn compare(case: &Case, device: &Device, learns: (&str, BatchNormMode)) -> Learn
     found
 }
 
-#[test]
-fn prediction_is_that_of_the_processor() {
-    let Some(device) = wgpu() else { return };
+/// Compares logits.
+fn compare_prediction(case: &Case, device: &Device) {
     let cpu = Device::flex();
-    for case in [RESNET_18, EFFICIENTNET_B0] {
-        let logits = |device: &Device, perturbation| -> Vec<f32> {
-            let images = case.images(device, perturbation);
-            case.network(device).valid().forward(images).into_data().iter::<f32>().collect()
-        };
-        let [expected, control, found] =
-            [logits(&cpu, 0.0), logits(&cpu, PERTURBATION), logits(&device, 0.0)];
-        let what = format!("{} {:?}: logits", case.architecture, case.size);
-        assert_close(&what, [&expected, &control, &found], 1e-5);
-    }
+    let logits = |device: &Device, perturbation| -> Vec<f32> {
+        let images = case.images(device, perturbation);
+        case.network(device).valid().forward(images).into_data().iter::<f32>().collect()
+    };
+    let [expected, control, found] =
+        [logits(&cpu, 0.0), logits(&cpu, PERTURBATION), logits(device, 0.0)];
+    let what = format!("{} {:?}: logits", case.architecture, case.size);
+    assert_close(&what, [&expected, &control, &found], 1e-5);
+}
+
+/// Compares heat maps of a layer, or of the last one.
+fn compare_maps(case: &Case, device: &Device, method: Method, layer: Option<&str>) {
+    let cpu = Device::flex();
+    let maps = |device: &Device, perturbation| -> Vec<f32> {
+        let settings = Settings { num_steps: 2, ..Settings::default() };
+        let network = case.network(device);
+        let explainer = Explainer::new(&network, method, settings, layer).expect("a layer");
+        let images = case.images(device, perturbation);
+        let found = explainer.explain(images, &[0, 3], &mut |_| 0.0).expect("maps");
+        found.heatmaps.into_iter().flat_map(|map| map.values).collect()
+    };
+    let [expected, control, found] = [maps(&cpu, 0.0), maps(&cpu, PERTURBATION), maps(device, 0.0)];
+    let what = format!("{} {method:?} {}", case.architecture, layer.unwrap_or("last layer"));
+    assert_close(&what, [&expected, &control, &found], 1e-4);
+}
+
+/// `cargo xtask check` runs this and the layers; with `--full`, everything.
+#[test]
+fn resnet_18_predicts_learns_and_explains_as_on_the_processor() {
+    let Some(device) = wgpu() else { return };
+    compare_prediction(&RESNET_18, &device);
+    compare(&RESNET_18, &device, ("*", BatchNormMode::Train));
+    compare_maps(&RESNET_18, &device, Method::GradCam, None);
 }
 
 #[test]
-fn a_training_step_of_all_layers_is_that_of_the_processor() {
+fn efficientnet_b0_predicts_learns_and_explains_as_on_the_processor() {
     let Some(device) = wgpu() else { return };
-    for case in [RESNET_18, EFFICIENTNET_B0] {
-        compare(&case, &device, ("*", BatchNormMode::Train));
-    }
+    compare_prediction(&EFFICIENTNET_B0, &device);
+    compare(&EFFICIENTNET_B0, &device, ("*", BatchNormMode::Train));
+    compare_maps(&EFFICIENTNET_B0, &device, Method::GradCam, None);
 }
 
 #[test]
@@ -172,28 +194,10 @@ fn frozen_batch_norms_keep_their_statistics_and_frozen_weights_stay() {
 }
 
 #[test]
-fn grad_cam_is_that_of_the_processor() {
+fn maps_of_inner_layers_and_of_the_input_are_those_of_the_processor() {
     let Some(device) = wgpu() else { return };
-    let cpu = Device::flex();
-    for (case, method, layer) in [
-        (RESNET_18, Method::GradCam, None),
-        (RESNET_18, Method::GradCam, Some("layer2.1")),
-        (RESNET_18, Method::IntegratedGradients, None),
-        (EFFICIENTNET_B0, Method::GradCam, None),
-    ] {
-        let maps = |device: &Device, perturbation| -> Vec<f32> {
-            let settings = Settings { num_steps: 2, ..Settings::default() };
-            let network = case.network(device);
-            let explainer = Explainer::new(&network, method, settings, layer).expect("a layer");
-            let images = case.images(device, perturbation);
-            let found = explainer.explain(images, &[0, 3], &mut |_| 0.0).expect("maps");
-            found.heatmaps.into_iter().flat_map(|map| map.values).collect()
-        };
-        let [expected, control, found] =
-            [maps(&cpu, 0.0), maps(&cpu, PERTURBATION), maps(&device, 0.0)];
-        let what = format!("{} {method:?} {}", case.architecture, layer.unwrap_or("last layer"));
-        assert_close(&what, [&expected, &control, &found], 1e-4);
-    }
+    compare_maps(&RESNET_18, &device, Method::GradCam, Some("layer2.1"));
+    compare_maps(&RESNET_18, &device, Method::IntegratedGradients, None);
 }
 
 #[test]
