@@ -274,7 +274,8 @@ pub struct ExplainArgs {
     /// Occlusion: side of the square, in pixels.
     #[arg(long, default_value_t = 48, value_name = "PX")]
     pub patch: usize,
-    /// Occlusion: distance from one square to the next, in pixels.
+    /// Occlusion: distance from one square to the next, in pixels; at most --patch, so that every pixel
+    /// is covered.
     #[arg(long, default_value_t = 24, value_name = "PX")]
     pub stride: usize,
     /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more

@@ -241,6 +241,12 @@ impl ExplainSection {
         ] {
             checks.require(value > 0, key, "has to be at least 1");
         }
+        let message = format!(
+            "is {}; it has to be at most explain.patch_px, {}: pixels between the squares would be \
+             covered by none",
+            self.stride_px, self.patch_px
+        );
+        checks.require(!self.settings().leaves_gaps(), "explain.stride_px", message);
     }
 }
 
