@@ -118,7 +118,9 @@ pub struct BackendArg {
 
 /// Arguments of `dermx train`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1")]
+#[command(
+    after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1\n\nA last batch of one image joins the batch before it; --set train.last_batch=keep, drop or merge\nsays what becomes of any last batch that is not full."
+)]
 pub struct TrainArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]

@@ -108,10 +108,15 @@ impl From<TrainError> for CliError {
             | TrainError::Version { .. }
             | TrainError::OtherRun { .. }
             | TrainError::NoImages(_) => Self::new(ExitKind::BadData, error.to_string()),
-            TrainError::NonFinite { .. } | TrainError::NonFiniteValidation { .. } => {
+            TrainError::NonFinite { .. }
+            | TrainError::NonFiniteStep { .. }
+            | TrainError::NonFiniteWeights { .. }
+            | TrainError::NonFiniteValidation { .. } => {
                 Self::new(ExitKind::Internal, error.to_string())
             }
-            TrainError::NoValidation(_) => Self::new(ExitKind::BadConfig, error.to_string()),
+            TrainError::NoValidation(_)
+            | TrainError::OneValue { .. }
+            | TrainError::NoBatch { .. } => Self::new(ExitKind::BadConfig, error.to_string()),
         }
     }
 }
