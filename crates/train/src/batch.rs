@@ -36,24 +36,29 @@ pub enum LastBatch {
     Merge,
 }
 
+/// See [`FitConfig::last_batch`]; `batch_size` is at least 1.
+fn batch_sizes(num_images: usize, batch_size: usize, choice: Option<LastBatch>) -> Vec<usize> {
+    let mut sizes = vec![batch_size; num_images / batch_size];
+    let num_left = num_images % batch_size;
+    if num_left == 0 {
+        return sizes;
+    }
+    let choice = choice.unwrap_or(match num_left {
+        1 => LastBatch::Merge,
+        _ => LastBatch::Keep,
+    });
+    match (choice, sizes.last_mut()) {
+        (LastBatch::Drop, _) => {}
+        (LastBatch::Merge, Some(last)) => *last += num_left,
+        (LastBatch::Keep | LastBatch::Merge, _) => sizes.push(num_left),
+    }
+    sizes
+}
+
 impl FitConfig {
     /// Numbers of images of an epoch's batches, for `num_images` images.
     fn batch_sizes(&self, num_images: usize) -> Vec<usize> {
-        let batch_size = self.batch_size.max(1);
-        let mut sizes = vec![batch_size; num_images / batch_size];
-        let num_left = num_images % batch_size;
-        let choice = match self.last_batch {
-            None if num_left == 1 => LastBatch::Merge,
-            None => LastBatch::Keep,
-            Some(choice) => choice,
-        };
-        match (choice, sizes.last_mut()) {
-            _ if num_left == 0 => {}
-            (LastBatch::Drop, _) => {}
-            (LastBatch::Merge, Some(last)) => *last += num_left,
-            _ => sizes.push(num_left),
-        }
-        sizes
+        batch_sizes(num_images, self.batch_size.max(1), self.last_batch)
     }
 
     /// Number of images that an epoch sees of `num_images`.
@@ -195,4 +200,34 @@ fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
     let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
     let rows = values.chunks(num_classes.max(1));
     rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LastBatch::{Drop, Keep, Merge};
+    use super::batch_sizes;
+
+    #[test]
+    fn images_that_are_left_are_kept_merged_or_dropped() {
+        for (num_images, batch_size, [unsaid, keep, merge, drop]) in [
+            (8, 4, [&[4, 4][..]; 4]),
+            (10, 4, [&[4, 4, 2], &[4, 4, 2], &[4, 6], &[4, 4]]),
+            (9, 4, [&[4, 5], &[4, 4, 1], &[4, 5], &[4, 4]]),
+            (5, 4, [&[5], &[4, 1], &[5], &[4]]),
+            // There is no batch before.
+            (3, 4, [&[3], &[3], &[3], &[]]),
+            (1, 4, [&[1], &[1], &[1], &[]]),
+            // Batches of one are full.
+            (3, 1, [&[1, 1, 1]; 4]),
+            (1, 1, [&[1]; 4]),
+            (0, 4, [&[]; 4]),
+        ] {
+            let sizes = |choice| batch_sizes(num_images, batch_size, choice);
+            let what = format!("{num_images} images, {batch_size} a batch");
+            assert_eq!(sizes(None), unsaid, "{what}");
+            assert_eq!(sizes(Some(Keep)), keep, "{what}");
+            assert_eq!(sizes(Some(Merge)), merge, "{what}");
+            assert_eq!(sizes(Some(Drop)), drop, "{what}");
+        }
+    }
 }
