@@ -118,7 +118,9 @@ pub struct BackendArg {
 
 /// Arguments of `dermx train`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1")]
+#[command(
+    after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1\n\nA last batch of one image joins the batch before it; --set train.last_batch=keep, drop or merge\nsays what becomes of any last batch that is not full."
+)]
 pub struct TrainArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
@@ -274,7 +276,8 @@ pub struct ExplainArgs {
     /// Occlusion: side of the square, in pixels.
     #[arg(long, default_value_t = 48, value_name = "PX")]
     pub patch: usize,
-    /// Occlusion: distance from one square to the next, in pixels.
+    /// Occlusion: distance from one square to the next, in pixels; at most --patch, so that every pixel
+    /// is covered.
     #[arg(long, default_value_t = 24, value_name = "PX")]
     pub stride: usize,
     /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more

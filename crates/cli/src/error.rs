@@ -108,10 +108,15 @@ impl From<TrainError> for CliError {
             | TrainError::Version { .. }
             | TrainError::OtherRun { .. }
             | TrainError::NoImages(_) => Self::new(ExitKind::BadData, error.to_string()),
-            TrainError::NonFinite { .. } | TrainError::NonFiniteValidation { .. } => {
+            TrainError::NonFinite { .. }
+            | TrainError::NonFiniteStep { .. }
+            | TrainError::NonFiniteWeights { .. }
+            | TrainError::NonFiniteValidation { .. } => {
                 Self::new(ExitKind::Internal, error.to_string())
             }
-            TrainError::NoValidation(_) => Self::new(ExitKind::BadConfig, error.to_string()),
+            TrainError::NoValidation(_)
+            | TrainError::OneValue { .. }
+            | TrainError::NoBatch { .. } => Self::new(ExitKind::BadConfig, error.to_string()),
         }
     }
 }
@@ -121,7 +126,7 @@ impl From<ExplainError> for CliError {
         let kind = match error {
             ExplainError::UnknownLayer { .. } => ExitKind::BadConfig,
             ExplainError::Targets(_) => ExitKind::BadData,
-            ExplainError::Setting(_) => ExitKind::Usage,
+            ExplainError::Setting(_) | ExplainError::Gaps { .. } => ExitKind::Usage,
             ExplainError::Order { .. } | ExplainError::NoGradient(_) => ExitKind::Internal,
         };
         Self::new(kind, error.to_string())

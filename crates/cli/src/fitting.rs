@@ -50,6 +50,7 @@ pub fn fit_config(
         epochs: config.run.epochs,
         sampling: section.sampling.unwrap_or(Sampling::Shuffle),
         batch_size: section.batch_size,
+        last_batch: section.last_batch,
         accumulation_steps: section.accumulation_steps.unwrap_or(1),
         learning_rate: section.learning_rate,
         schedule: section.schedule().ok_or_else(incomplete_schedule)?,

@@ -25,13 +25,14 @@ pub struct Watcher {
 impl Watcher {
     /// Who watches the training of `seed`.
     pub fn new(seed: u64, config: &FitConfig, num_images: usize, folder: SeedFolder) -> Self {
-        let total = num_images * config.epochs as usize;
+        let images_per_epoch = config.images_per_epoch(num_images);
+        let total = images_per_epoch * config.epochs as usize;
         let now = Instant::now();
         Self {
             folder,
             progress: Progress::new(format!("seed {seed}"), total, "img"),
             images_done: 0,
-            images_per_epoch: num_images,
+            images_per_epoch,
             images_now: 0,
             start: now,
             epoch_start: now,

@@ -55,6 +55,17 @@ pub enum ExplainError {
     /// A setting that has to be at least 1.
     #[error("explaining needs at least one step, sample and pixel; found {0:?}")]
     Setting(Settings),
+    /// Squares with gaps between them.
+    #[error(
+        "occlusion with squares of {patch_px} pixels every {stride_px} pixels would leave pixels that \
+         no square covers; the stride has to be at most the square's side"
+    )]
+    Gaps {
+        /// Side of the square, in pixels.
+        patch_px: usize,
+        /// Distance from one square to the next, in pixels.
+        stride_px: usize,
+    },
 }
 
 /// The next number of a standard normal distribution for the image at that place of the batch.
@@ -82,7 +93,7 @@ impl Explainer {
     /// running statistics.
     ///
     /// # Errors
-    /// A layer that the network does not have, or a setting of zero.
+    /// A layer that the network does not have, or settings that [`Settings::check`] refuses.
     pub fn new(
         network: &Network,
         method: Method,
@@ -95,10 +106,7 @@ impl Explainer {
             let known = names.join(", ");
             return Err(ExplainError::UnknownLayer { layer: layer.to_string(), known });
         }
-        let Settings { num_steps, num_samples, patch_px, stride_px, .. } = settings;
-        if [num_steps, num_samples, patch_px, stride_px].contains(&0) {
-            return Err(ExplainError::Setting(settings));
-        }
+        settings.check()?;
         Ok(Self { network: network.valid(), method, settings, layer: layer.to_string() })
     }
 

@@ -138,28 +138,30 @@ impl Probe {
         let [_, height, width] = self.shape;
         let num_pixels = order.len();
         let least_first: Vec<usize> = order.iter().rev().copied().collect();
-        let removals: Vec<&[usize]> = [&least_first[..], order]
+        let removals: Vec<&[usize]> = [least_first.as_slice(), order]
             .into_iter()
             .flat_map(|order| ROAD_PERCENT.map(|percent| &order[..num_pixels * percent / 100]))
             .collect();
-        let mut images: Vec<Vec<f32>> = removals
-            .par_iter()
-            .map(|removed| {
-                let mut is_removed = vec![false; num_pixels];
-                removed.iter().for_each(|&pixel| is_removed[pixel] = true);
-                let mut image = image.to_vec();
-                for plane in image.chunks_exact_mut(num_pixels) {
-                    impute(plane, [height, width], &is_removed);
-                }
-                image
-            })
-            .collect();
-        for (image, removed) in images.iter_mut().zip(&removals) {
+        let impute_all = |removed: &&[usize]| {
+            let mut is_removed = vec![false; num_pixels];
+            removed.iter().for_each(|&pixel| is_removed[pixel] = true);
+            let mut image = image.to_vec();
             for plane in image.chunks_exact_mut(num_pixels) {
-                removed.iter().for_each(|&pixel| plane[pixel] += ROAD_NOISE * noise());
+                impute(plane, [height, width], &is_removed);
             }
-        }
-        let probabilities = self.probabilities(images.into_iter())?;
+            image
+        };
+        // A batch at a time, in parallel; noise is drawn in the order of the images.
+        let images = removals.chunks(BATCH).flat_map(|removals| {
+            let mut images: Vec<Vec<f32>> = removals.par_iter().map(impute_all).collect();
+            for (image, removed) in images.iter_mut().zip(removals) {
+                for plane in image.chunks_exact_mut(num_pixels) {
+                    removed.iter().for_each(|&pixel| plane[pixel] += ROAD_NOISE * noise());
+                }
+            }
+            images
+        });
+        let probabilities = self.probabilities(images)?;
         let (least, most) = probabilities.split_at(ROAD_PERCENT.len());
         let differences = least.iter().zip(most).map(|(least, most)| (least - most) / 2.0);
         Ok(differences.sum::<f64>() / ROAD_PERCENT.len() as f64)

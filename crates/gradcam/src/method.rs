@@ -1,5 +1,6 @@
 //! The methods by name.
 
+use crate::explainer::ExplainError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -65,7 +66,7 @@ pub enum Method {
     /// Smilkov et al., 2017, <https://arxiv.org/abs/1706.03825>.
     SmoothGrad,
     /// How much `y` falls when a square of the mean color covers a pixel: the mean over the squares
-    /// that do, positive part.
+    /// that do, positive part. The last square of a row or column ends at the border.
     ///
     /// # Source
     /// Zeiler and Fergus, 2014, <https://arxiv.org/abs/1311.2901>, section 4.2.
@@ -153,8 +154,31 @@ pub struct Settings {
     pub noise_percent: usize,
     /// Occlusion: side of the square, in pixels.
     pub patch_px: usize,
-    /// Occlusion: distance from one square to the next, in pixels.
+    /// Occlusion: distance from one square to the next, in pixels; at most the side of the square.
     pub stride_px: usize,
+}
+
+impl Settings {
+    /// Whether squares every [`Self::stride_px`] leave pixels between them that none covers, of which
+    /// [`Method::Occlusion`] could say nothing.
+    pub const fn leaves_gaps(&self) -> bool {
+        self.stride_px > self.patch_px
+    }
+
+    /// Checks them, whatever the method.
+    ///
+    /// # Errors
+    /// A number of zero, or squares with gaps between them.
+    pub fn check(&self) -> Result<(), ExplainError> {
+        let Self { num_steps, num_samples, patch_px, stride_px, .. } = *self;
+        if [num_steps, num_samples, patch_px, stride_px].contains(&0) {
+            return Err(ExplainError::Setting(*self));
+        }
+        match self.leaves_gaps() {
+            true => Err(ExplainError::Gaps { patch_px, stride_px }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Default for Settings {

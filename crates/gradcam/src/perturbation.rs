@@ -26,13 +26,15 @@ pub(crate) fn score_cam(
     for (image_idx, &target) in targets.iter().enumerate() {
         let image = images.clone().narrow(0, image_idx, 1);
         let maps = features.clone().narrow(0, image_idx, 1);
-        let masks: Vec<Vec<f32>> = values(maps.clone())
-            .chunks(map_height * map_width)
-            .map(|map| mask(map, [map_height, map_width], [height, width]))
-            .collect();
+        let num_cells = map_height * map_width;
         let mut outputs = Vec::with_capacity(num_channels);
-        for masks in masks.chunks(BATCH) {
-            let data = TensorData::new(masks.concat(), [masks.len(), 1, height, width]);
+        // The masks of a batch at a time: those of all channels would be a gigabyte.
+        for maps in values(maps.clone()).chunks(BATCH * num_cells) {
+            let masks: Vec<f32> = maps
+                .chunks_exact(num_cells)
+                .flat_map(|map| mask(map, [map_height, map_width], [height, width]))
+                .collect();
+            let data = TensorData::new(masks, [maps.len() / num_cells, 1, height, width]);
             let hidden = image.clone() * Tensor::<4>::from_data(data, &device);
             outputs.extend(output(explainer, hidden, target)?);
         }
@@ -89,8 +91,8 @@ pub(crate) fn occlusion(
     let Settings { patch_px, stride_px, .. } = *settings;
     let [_, _, height, width] = images.dims();
     let [rows, columns] = [height, width].map(|side| starts(side, patch_px, stride_px));
-    let patches: Vec<[usize; 2]> =
-        rows.iter().flat_map(|&row| columns.iter().map(move |&column| [row, column])).collect();
+    let num_patches = rows.len() * columns.len();
+    let patch = |idx: usize| [rows[idx / columns.len()], columns[idx % columns.len()]];
     let cells = |[row, column]: [usize; 2]| {
         (row..(row + patch_px).min(height)).map(move |row| {
             let start = row * width + column;
@@ -102,16 +104,17 @@ pub(crate) fn occlusion(
         let image = images.clone().narrow(0, image_idx, 1);
         let whole = output(explainer, image.clone(), target)?[0];
         let mut sums = vec![(0.0_f32, 0.0_f32); height * width];
-        for patches in patches.chunks(BATCH) {
-            let mut masks = vec![1.0_f32; patches.len() * height * width];
-            for (mask, &patch) in masks.chunks_mut(height * width).zip(patches) {
-                cells(patch).for_each(|run| mask[run].fill(0.0));
+        for first in (0..num_patches).step_by(BATCH) {
+            let batch = first..num_patches.min(first + BATCH);
+            let mut masks = vec![1.0_f32; batch.len() * height * width];
+            for (mask, idx) in masks.chunks_mut(height * width).zip(batch.clone()) {
+                cells(patch(idx)).for_each(|run| mask[run].fill(0.0));
             }
-            let data = TensorData::new(masks, [patches.len(), 1, height, width]);
+            let data = TensorData::new(masks, [batch.len(), 1, height, width]);
             let hidden = image.clone() * Tensor::<4>::from_data(data, &image.device());
-            for (hidden, &patch) in output(explainer, hidden, target)?.iter().zip(patches) {
+            for (hidden, idx) in output(explainer, hidden, target)?.iter().zip(batch) {
                 let sums = &mut sums;
-                for run in cells(patch) {
+                for run in cells(patch(idx)) {
                     sums[run].iter_mut().for_each(|(sum, num)| {
                         *sum += whole - hidden;
                         *num += 1.0;
@@ -119,7 +122,8 @@ pub(crate) fn occlusion(
                 }
             }
         }
-        let values = sums.iter().map(|(sum, num)| (sum / num.max(1.0)).max(0.0)).collect();
+        // Squares reach each other and both borders ([`Settings::check`]): every pixel has one.
+        let values = sums.iter().map(|(sum, num)| (sum / num).max(0.0)).collect();
         heatmaps.push(Heatmap { height, width, values });
     }
     Ok(heatmaps)
@@ -153,6 +157,15 @@ mod tests {
         assert_eq!(starts(10, 4, 3), [0, 3, 6]);
         assert_eq!(starts(10, 4, 4), [0, 4, 6]);
         assert_eq!(starts(3, 5, 2), [0]);
+        for (side, patch) in (1..30).flat_map(|side| (1..35).map(move |patch| (side, patch))) {
+            for stride in 1..=patch {
+                let starts = starts(side, patch, stride);
+                let is_covered = |pixel: &usize| {
+                    starts.iter().any(|start| (*start..start + patch).contains(pixel))
+                };
+                assert!((0..side).all(|pixel| is_covered(&pixel)), "{side} {patch} {stride}");
+            }
+        }
     }
 
     #[test]

@@ -156,6 +156,57 @@ fn occlusion_is_how_far_the_logit_falls() {
 }
 
 #[test]
+fn occlusion_squares_that_overlap_end_at_the_borders() {
+    // Squares of 48 pixels every 32 on 64 pixels start at 0 and, so that they end with the side, at 16.
+    // Those from (row, column) hide, of the four cells at (0 or 32, 0 or 32),
+    // - (0, 0): all; logit 0 is 0, and falls by 0.5;
+    // - (16, 0): the lower two; red 1 2 0 0, green .25 .25 0 0: 1.5 - .5 = 1, rises by 0.5;
+    // - (0, 16): the right two; red 1 0 3 0, green .25 0 1 0: 2 - 1.25 = .75, rises by 0.25;
+    // - (16, 16): the last; red 1 2 3 0, green .25 .25 1 0: 3 - 1.5 = 1.5, rises by 1.
+    // Logit 1 is 1/4 less that, and falls where logit 0 rises. Of the rows, and of the columns, the first
+    // 16 are in the first squares alone, the last 16 in the second ones, and the others in both:
+    //   0: .5   (.5 - .25) / 2 = .125   < 0        1: < 0    (-.5 + .25) / 2 < 0   .25
+    //      0    (.5 - .5 - .25 - 1) / 4 < 0        0         .3125                 (.25 + 1) / 2
+    //      < 0  < 0                     < 0        .5        (.5 + 1) / 2          1
+    let network = two_classes();
+    let settings = Settings { patch_px: 48, stride_px: 32, ..SMALL };
+    let explainer = explainer(&network, Method::Occlusion, settings);
+    let images = Tensor::cat(vec![hand_image(), hand_image()], 0);
+    let explanation = explainer.explain(images, &[0, 1], &mut |_| 0.0).expect("explains");
+    let part = |place: usize| usize::from(place >= 16) + usize::from(place >= 48);
+    for (map, expected) in explanation.heatmaps.iter().zip([
+        [[0.5, 0.125, 0.0], [0.0; 3], [0.0; 3]],
+        [[0.0, 0.0, 0.25], [0.0, 0.3125, 0.625], [0.5, 0.75, 1.0]],
+    ]) {
+        let expected: Vec<f32> =
+            (0..64 * 64).map(|pixel| expected[part(pixel / 64)][part(pixel % 64)]).collect();
+        assert_close(&map.values, &expected, 1e-5);
+    }
+}
+
+#[test]
+fn an_occlusion_square_larger_than_the_image_hides_all_of_it() {
+    let network = two_classes();
+    let settings = Settings { patch_px: 100, stride_px: 7, ..SMALL };
+    let explainer = explainer(&network, Method::Occlusion, settings);
+    let explanation = explainer.explain(hand_image(), &[0], &mut |_| 0.0).expect("explains");
+    assert_close(&explanation.heatmaps[0].values, &[0.5; 64 * 64], 1e-5);
+}
+
+#[test]
+fn occlusion_with_gaps_between_its_squares_is_refused() {
+    let network = network();
+    for (patch_px, stride_px, is_refused) in [(8, 16, true), (8, 9, true), (8, 8, false)] {
+        let settings = Settings { patch_px, stride_px, ..SMALL };
+        let made = Explainer::new(&network, Method::Occlusion, settings, None);
+        assert_eq!(made.is_err(), is_refused, "{patch_px} {stride_px}");
+        assert_eq!(settings.check().is_err(), is_refused, "{patch_px} {stride_px}");
+    }
+    let error = Settings { patch_px: 8, stride_px: 16, ..SMALL }.check().expect_err("refused");
+    assert!(error.to_string().contains("squares of 8 pixels every 16 pixels"), "{error}");
+}
+
+#[test]
 fn a_probability_is_explained_when_asked_for() {
     // Of two classes, d p_0 = p_0 p_1 (d y_0 - d y_1), and here y_1 = 1/4 - y_0: so the map is that
     // of the logit times 2 p_0 p_1, with p_0 = 1 / (1 + exp(-(0.5 + 0.25))).

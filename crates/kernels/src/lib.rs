@@ -15,5 +15,5 @@ mod scoped;
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
     BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
-    conv2d, global_avg_pool, max_pool, with_precision,
+    conv2d, global_avg_pool, max_pool, with_precision, with_values,
 };

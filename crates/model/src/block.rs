@@ -76,13 +76,14 @@ impl Block {
 
     pub(crate) fn trace(&self, tracer: &mut Tracer) {
         let size = tracer.size;
-        if let Some((conv, _)) = &self.downsample {
-            tracer.conv(conv);
-        }
+        self.downsample.iter().for_each(|layer| tracer.conv_norm(layer));
         tracer.size = size;
         tracer.conv(&self.conv1);
+        tracer.norm(&self.bn1);
         tracer.conv(&self.conv2);
+        tracer.norm(&self.bn2);
         self.conv3.iter().for_each(|conv| tracer.conv(conv));
+        self.bn3.iter().for_each(|norm| tracer.norm(norm));
     }
 
     /// Applies the block that is called `name`, with a tap after its last convolution.

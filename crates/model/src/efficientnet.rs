@@ -89,10 +89,12 @@ impl EfficientNet {
     pub(crate) fn trace(&self, tracer: &mut Tracer) {
         for feature in &self.features {
             match feature {
-                Feature::Conv((conv, _)) => tracer.conv(conv),
+                Feature::Conv(layer) => tracer.conv_norm(layer),
                 Feature::Stage(blocks) => blocks.iter().for_each(|block| block.trace(tracer)),
             }
         }
+        tracer.size = [1, 1];
+        self.classifier.0.iter().for_each(|norm| tracer.norm(norm));
     }
 
     /// See [`crate::Network::tap_names`].

@@ -122,6 +122,8 @@ pub(crate) struct Tracer {
     /// Height and width of the feature maps.
     pub size: [usize; 2],
     pub shapes: Vec<ConvShape>,
+    /// Whether a batch normalization that trains sees feature maps of one cell.
+    pub normalizes_one_cell: bool,
 }
 
 impl Tracer {
@@ -139,6 +141,15 @@ impl Tracer {
         };
         self.size = shape.out_size();
         self.shapes.push(shape);
+    }
+
+    pub fn norm(&mut self, norm: &BatchNorm) {
+        self.normalizes_one_cell |= norm.training.is_enabled() && self.size == [1, 1];
+    }
+
+    pub fn conv_norm(&mut self, (conv, norm): &ConvNorm) {
+        self.conv(conv);
+        self.norm(norm);
     }
 }
 

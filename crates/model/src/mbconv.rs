@@ -68,7 +68,7 @@ impl MbConv {
     pub(crate) fn trace(&self, tracer: &mut Tracer) {
         for layer in &self.block {
             match layer {
-                Layer::Active((conv, _)) | Layer::Linear((conv, _)) => tracer.conv(conv),
+                Layer::Active(layer) | Layer::Linear(layer) => tracer.conv_norm(layer),
                 // Its convolutions see one pixel.
                 Layer::Squeeze(_) => {}
             }

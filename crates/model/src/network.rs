@@ -219,12 +219,23 @@ impl Network {
     /// All convolutions for `batch` images of `size` (height, width), without those of squeeze and
     /// excitation.
     pub fn conv_shapes(&self, batch: usize, size: [usize; 2]) -> Vec<ConvShape> {
-        let mut tracer = Tracer { batch, size, shapes: Vec::new() };
+        self.trace(batch, size).shapes
+    }
+
+    /// Whether a batch normalization that trains sees one value a channel of a batch of one image of
+    /// `size` (height, width): feature maps of one cell, or pooled ones. Its variance is 0 then, and
+    /// what comes out does not depend on the image.
+    pub fn normalizes_one_value(&self, size: [usize; 2]) -> bool {
+        self.trace(1, size).normalizes_one_cell
+    }
+
+    fn trace(&self, batch: usize, size: [usize; 2]) -> Tracer {
+        let mut tracer = Tracer { batch, size, shapes: Vec::new(), normalizes_one_cell: false };
         match self {
             Self::ResNet(network) => network.trace(&mut tracer),
             Self::EfficientNet(network) => network.trace(&mut tracer),
         }
-        tracer.shapes
+        tracer
     }
 
     /// Names of the taps in execution order.

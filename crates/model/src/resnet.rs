@@ -87,9 +87,12 @@ impl ResNet {
     /// See [`crate::Network::conv_shapes`].
     pub(crate) fn trace(&self, tracer: &mut Tracer) {
         tracer.conv(&self.conv1);
+        tracer.norm(&self.bn1);
         tracer.size = tracer.size.map(|side| side.div_ceil(2));
         let blocks = self.stages().into_iter().flat_map(|(_, blocks)| blocks);
         blocks.for_each(|block| block.trace(tracer));
+        tracer.size = [1, 1];
+        self.fc_bn.iter().for_each(|norm| tracer.norm(norm));
     }
 
     /// See [`crate::Network::tap_names`].

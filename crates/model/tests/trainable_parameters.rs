@@ -372,3 +372,35 @@ fn a_resumed_run_keeps_which_batch_norms_train() {
     network.forward(ones_and_threes(&Device::flex().autodiff()));
     assert_eq!(export_weights(&network), weights);
 }
+
+#[test]
+fn a_single_image_may_be_one_value_to_a_batch_normalization_that_trains() {
+    let learning = |config: NetworkConfig, patterns: &[&str], mode: BatchNormMode| {
+        let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+        set_trainable(config.init(&Device::flex()), &patterns, mode).expect("patterns").train()
+    };
+    let with = |architecture, head, last_stride| NetworkConfig {
+        head,
+        last_stride,
+        ..NetworkConfig::torchvision(architecture, 3)
+    };
+    for architecture in [Architecture::Resnet18, Architecture::EfficientnetB0] {
+        // Sides are divided by 32, rounded up; by 16 with a last stride of 1.
+        let network = learning(with(architecture, Head::Gap, 2), &["*"], BatchNormMode::Train);
+        assert!(network.normalizes_one_value([32, 32]));
+        assert!(!network.normalizes_one_value([32, 33]));
+        let network = learning(with(architecture, Head::Gap, 1), &["*"], BatchNormMode::Train);
+        assert!(!network.normalizes_one_value([32, 32]));
+        assert!(network.normalizes_one_value([16, 16]));
+        // Those in front of frozen weights train, too.
+        let network = learning(with(architecture, Head::Gap, 2), &["head.*"], BatchNormMode::Train);
+        assert!(network.normalizes_one_value([32, 32]));
+        for mode in [BatchNormMode::Frozen, BatchNormMode::ByBlock] {
+            let network = learning(with(architecture, Head::Gap, 2), &["head.*"], mode);
+            assert!(!network.normalizes_one_value([32, 32]));
+            // The head's sees pooled features.
+            let network = learning(with(architecture, Head::GapBn, 2), &["head.*"], mode);
+            assert!(network.normalizes_one_value([300, 400]));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use crate::error::TrainError;
 use crate::file::{Disk, FileCall, FileSystem};
 use crate::fingerprint::{Fingerprint, differences};
+use crate::finite::NonFinite;
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
 use crate::validation::ValidationMetrics;
@@ -102,6 +103,17 @@ pub struct Checkpoint {
     pub kept: BTreeMap<String, NamedTensor>,
 }
 
+impl Checkpoint {
+    /// Checks that all tensors are finite; `what` says whose they are.
+    pub(crate) fn check_finite(&self, what: &'static str) -> Result<(), TrainError> {
+        let mut parts = [&self.weights, &self.optimizer, &self.kept].into_iter();
+        match parts.find_map(NonFinite::in_tensors) {
+            Some(found) => Err(TrainError::NonFiniteWeights { what, found }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A checkpoint to go on from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latest {
@@ -137,8 +149,10 @@ impl CheckpointStore {
     /// Saves `checkpoint` and then removes all but the newest two.
     ///
     /// # Errors
-    /// A folder that cannot be written to, a full disk. The checkpoints before stay as they are.
+    /// A tensor that is not finite, a folder that cannot be written to, a full disk. The checkpoints
+    /// before stay as they are.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.check_finite("the checkpoint")?;
         let state = &checkpoint.state;
         let name = format!("epoch-{:05}-step-{:06}", state.epochs_done, state.steps_done);
         let target = self.folder.join(name);

@@ -1,6 +1,7 @@
 //! What can go wrong in training.
 
 use crate::fingerprint::Difference;
+use crate::finite::NonFinite;
 use dermx_data::DataError;
 use dermx_model::WeightsError;
 use std::path::{Path, PathBuf};
@@ -71,20 +72,48 @@ pub enum TrainError {
         /// What was so when it was saved, and what is now.
         differences: Vec<Difference>,
     },
-    /// The loss is infinite or not a number.
+    /// The loss, a gradient or a running statistic of a batch is infinite or not a number.
     #[error(
-        "the loss became {loss} at epoch {epoch}, step {step} (images {images}); \
+        "{what} became {value} at epoch {epoch}, step {step} (images {images}); \
          lower train.learning_rate or look at these images"
     )]
     NonFinite {
-        /// The loss.
-        loss: f64,
+        /// What is not finite.
+        what: String,
+        /// Its value.
+        value: f64,
         /// The epoch, from 1.
         epoch: u32,
         /// The step in the epoch, from 1.
         step: usize,
         /// Ids of the images of the batch.
         images: String,
+    },
+    /// A step, whose gradients were finite, made a weight, what the optimizer keeps of it, or the
+    /// moving average infinite or not a number.
+    #[error(
+        "{found} after epoch {epoch}, step {step}, whose gradients are finite, with a norm of {norm:e}; \
+         its learning rate was {learning_rate:e}: lower train.learning_rate"
+    )]
+    NonFiniteStep {
+        /// What is not finite.
+        found: NonFinite,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The step in the epoch, from 1.
+        step: usize,
+        /// Norm of the gradients, before they were clipped.
+        norm: f64,
+        /// Learning rate of the step.
+        learning_rate: f64,
+    },
+    /// Weights that training would start from, or save, are infinite or not a number.
+    #[error("{what}: {found}; training needs finite weights")]
+    NonFiniteWeights {
+        /// Whose weights.
+        what: &'static str,
+        /// What is not finite.
+        found: NonFinite,
     },
     /// The loss on the validation photos is infinite or not a number.
     #[error(
@@ -100,6 +129,30 @@ pub enum TrainError {
     /// Something goes by scores that there are none of.
     #[error("{0} goes by scores on validation photos: set train.monitor and set photos aside")]
     NoValidation(&'static str),
+    /// A batch normalization that trains would see one value a channel, whose variance is 0: what
+    /// comes out does not depend on the image. PyTorch refuses that, too.
+    #[error(
+        "batch normalization would see one value a channel in a batch of one image; {num_images} images \
+         with train.batch_size = {batch_size} have such a batch: choose another train.batch_size, \
+         train.last_batch = \"merge\" or \"drop\", larger images, or model.batch_norm = \"frozen\""
+    )]
+    OneValue {
+        /// Number of training images.
+        num_images: usize,
+        /// Images a batch.
+        batch_size: usize,
+    },
+    /// Every image is left out.
+    #[error(
+        "train.last_batch = \"drop\" leaves nothing of {num_images} training images with \
+         train.batch_size = {batch_size}: lower train.batch_size, or keep the last batch"
+    )]
+    NoBatch {
+        /// Number of training images.
+        num_images: usize,
+        /// Images a batch.
+        batch_size: usize,
+    },
     /// There is nothing to train or predict on.
     #[error("there are no images to {0}")]
     NoImages(&'static str),

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use crate::batch::LastBatch;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::error::TrainError;
 use crate::fingerprint::Fingerprint;
@@ -25,9 +26,12 @@ pub struct FitConfig {
     pub epochs: u32,
     /// How the images of an epoch are drawn.
     pub sampling: Sampling,
-    /// Images a batch; the last batch of an epoch takes what is left. Batch normalization sees one
-    /// batch at a time.
+    /// Images a batch. Batch normalization sees one batch at a time.
     pub batch_size: usize,
+    /// What becomes of the last images of an epoch, where they are fewer than a batch. Without a choice
+    /// they are a batch of their own, but a single image, of which batch normalization would see
+    /// little or nothing that varies, joins the batch before.
+    pub last_batch: Option<LastBatch>,
     /// Number of batches whose gradients make one step of the optimizer, as one batch of all their
     /// images would; the last step of an epoch takes what is left. 0 is as 1.
     pub accumulation_steps: usize,
@@ -69,15 +73,10 @@ pub struct FitConfig {
 }
 
 impl FitConfig {
-    /// Images a step of the optimizer.
-    pub(crate) fn images_per_step(&self) -> usize {
-        self.batch_size.max(1) * self.accumulation_steps.max(1)
-    }
-
     /// The steps of a run on `num_images`.
     pub(crate) fn span(&self, num_images: usize) -> Span {
         Span {
-            steps_per_epoch: num_images.div_ceil(self.images_per_step()) as u32,
+            steps_per_epoch: self.steps_per_epoch(num_images) as u32,
             epochs: self.epochs,
             warmup_epochs: self.warmup_epochs,
         }
@@ -162,7 +161,9 @@ pub enum Outcome {
 ///
 /// # Errors
 /// No images, a choice that goes by validation photos without any, an unreadable photo, checkpoints
-/// none of which is whole, a failed write, or a loss that is not finite.
+/// none of which is whole, a failed write, batch normalization of one value a channel, or training that
+/// is not finite: losses, gradients and running statistics are looked at after every batch, weights,
+/// what the optimizer keeps and the moving average after every step.
 pub fn fit(
     config: &FitConfig,
     sets: Sets<'_>,
@@ -239,6 +240,10 @@ fn check(config: &FitConfig, sets: &Sets<'_>) -> Result<(), TrainError> {
     }
     if sets.validation.is_some_and(|set| set.photos.is_empty()) {
         return Err(TrainError::NoImages("validate on"));
+    }
+    let num_images = sets.training.photos.len();
+    if config.images_per_epoch(num_images) == 0 {
+        return Err(TrainError::NoBatch { num_images, batch_size: config.batch_size });
     }
     let has_scores = config.monitor.is_some() && sets.validation.is_some();
     match config.needs_scores() {

@@ -11,6 +11,7 @@ mod ema;
 mod error;
 mod file;
 mod fingerprint;
+mod finite;
 mod fit;
 mod initialize;
 mod loss;
@@ -24,12 +25,14 @@ mod sampling;
 mod schedule;
 mod validation;
 
+pub use batch::LastBatch;
 pub use checkpoint::{
     Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
 };
 pub use error::TrainError;
 pub use file::{Disk, FileCall, FileSystem, write_atomic};
 pub use fingerprint::{Difference, Fingerprint, differences};
+pub use finite::NonFinite;
 pub use fit::{
     FitConfig, LabelledPhotos, Observer, Outcome, Replayed, Sets, StepReport, fit, replay,
 };

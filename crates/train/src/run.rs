@@ -5,9 +5,10 @@ use crate::chance::Chance;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::ema::Ema;
 use crate::error::TrainError;
+use crate::finite::NonFinite;
 use crate::fit::{FitConfig, Observer, Sets, StepReport};
 use crate::monitor::{Best, Select};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{NamedGradients, Optimizer};
 use crate::prefetch::prefetch;
 use crate::schedule::Schedule;
 use crate::validation::{ValidationMetrics, validate};
@@ -28,7 +29,8 @@ pub(crate) struct Run<'a> {
     config: &'a FitConfig,
     sets: Sets<'a>,
     device: Device,
-    network: Network,
+    /// `None` only while the optimizer moves it: a second one would have to be copied.
+    network: Option<Network>,
     chance: Chance,
     optimizer: Optimizer,
     state: TrainState,
@@ -46,6 +48,11 @@ impl<'a> Run<'a> {
         device: &Device,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<Self, TrainError> {
+        let weights = export_weights(&network);
+        if let Some(found) = NonFinite::in_tensors(&weights) {
+            return Err(TrainError::NonFiniteWeights { what: "the starting weights", found });
+        }
+        let num_images = sets.training.photos.len();
         let mut run = Self {
             config,
             sets,
@@ -53,22 +60,39 @@ impl<'a> Run<'a> {
             chance: Chance::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
-            ema: config.ema_decay.map(|decay| Ema::new(decay, export_weights(&network))),
+            ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
             best_weights: None,
-            network: network.clone(),
+            network: None,
         };
-        if let Some(checkpoint) = checkpoint {
-            run.network = import_weights(network, &checkpoint.weights)?;
-            let num_steps = checkpoint.state.optimizer_steps;
-            run.optimizer = Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
-            run.state = checkpoint.state.clone();
-            run.ema =
-                config.ema_decay.map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
-            run.best_weights =
-                Some(unprefixed(&checkpoint.kept, BEST)).filter(|weights| !weights.is_empty());
+        let network = match checkpoint {
+            None => network,
+            Some(checkpoint) => {
+                checkpoint.check_finite("the checkpoint")?;
+                let num_steps = checkpoint.state.optimizer_steps;
+                run.optimizer =
+                    Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
+                run.state = checkpoint.state.clone();
+                run.ema = config
+                    .ema_decay
+                    .map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
+                run.best_weights =
+                    Some(unprefixed(&checkpoint.kept, BEST)).filter(|weights| !weights.is_empty());
+                import_weights(network, &checkpoint.weights)?
+            }
+        };
+        let network = network.train();
+        let size = sets.training.photos.size();
+        let size = [size.height as usize, size.width as usize];
+        if config.has_batch_of_one(num_images) && network.normalizes_one_value(size) {
+            return Err(TrainError::OneValue { num_images, batch_size: config.batch_size });
         }
-        run.network = run.network.train();
+        run.network = Some(network);
         Ok(run)
+    }
+
+    fn network(&self) -> &Network {
+        // Cannot fail: `step` alone takes it, and returns without it only to end the run.
+        self.network.as_ref().expect("a network")
     }
 
     /// Number of finished epochs.
@@ -94,7 +118,7 @@ impl<'a> Run<'a> {
     /// The result, in inference mode.
     pub fn finish(self) -> Result<Network, TrainError> {
         match &self.best_weights {
-            Some(weights) => Ok(import_weights(self.network.valid(), weights)?),
+            Some(weights) => Ok(import_weights(self.network().valid(), weights)?),
             None => self.averaged(),
         }
     }
@@ -108,7 +132,7 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>, TrainError> {
         let (config, set, epoch) = (self.config, self.sets.training, self.state.epochs_done + 1);
         let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
-        let num_steps = draws.len().div_ceil(config.images_per_step());
+        let num_steps = config.steps_per_epoch(draws.len());
         let mut flow = ControlFlow::Continue(());
         let mut learned = Learned::default();
         prefetch(
@@ -116,15 +140,14 @@ impl<'a> Run<'a> {
             |batch| batch.images(set.photos, config, epoch),
             |batch, images| {
                 let teacher = Teacher { config, set, chance: &self.chance, device: &self.device };
-                let found = teacher.learn(&self.network, batch, images, epoch);
-                if !found.sums.loss.is_finite() {
-                    return Err(self.non_finite(found.sums.loss, batch));
-                }
+                let found = teacher.learn(self.network(), batch, images, epoch);
+                let loss = found.sums.loss / found.sums.num_images as f64;
                 learned.add(found);
+                self.check_batch(loss, &learned.gradients, batch)?;
                 if !batch.ends_step {
                     return Ok(flow);
                 }
-                let report = self.step(std::mem::take(&mut learned), epoch, num_steps);
+                let report = self.step(std::mem::take(&mut learned), epoch, num_steps)?;
                 observer.on_step(&report);
                 // After the last step the epoch is finished first; the caller saves and asks then.
                 if self.state.steps_done == num_steps {
@@ -152,27 +175,56 @@ impl<'a> Run<'a> {
         every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
     }
 
-    /// One step of the optimizer.
-    fn step(&mut self, mut learned: Learned, epoch: u32, num_steps: usize) -> StepReport {
-        if let Some(max_norm) = self.config.clip_norm {
-            learned.gradients.clip(max_norm);
+    /// Checks what came of a batch: its loss, the sum of the gradients up to it, and the running
+    /// statistics.
+    fn check_batch(
+        &self,
+        loss: f64,
+        gradients: &NamedGradients,
+        batch: &Batch<'_>,
+    ) -> Result<(), TrainError> {
+        if !loss.is_finite() {
+            return Err(self.non_finite("the loss".to_string(), loss, batch));
         }
-        let rate = self.learning_rate();
-        self.network = self.optimizer.step(self.network.clone(), &learned.gradients, rate);
-        if let Some(ema) = &mut self.ema {
-            ema.update(&export_weights(&self.network));
+        if let Some(NonFinite { name, value }) = gradients.non_finite() {
+            let what = format!("the loss is {loss}, and the gradient of `{name}`");
+            return Err(self.non_finite(what, f64::from(value), batch));
+        }
+        if let Some(NonFinite { name, value }) = NonFinite::in_statistics(self.network()) {
+            return Err(self.non_finite(format!("`{name}`"), f64::from(value), batch));
+        }
+        Ok(())
+    }
+
+    /// One step of the optimizer.
+    fn step(
+        &mut self,
+        mut learned: Learned,
+        epoch: u32,
+        num_steps: usize,
+    ) -> Result<StepReport, TrainError> {
+        let norm = self.config.clip_norm.map(|max_norm| learned.gradients.clip(max_norm));
+        let learning_rate = self.learning_rate();
+        let step = self.state.steps_done + 1;
+        let non_finite = |found| {
+            let norm = norm.unwrap_or_else(|| learned.gradients.norm());
+            TrainError::NonFiniteStep { found, epoch, step, norm, learning_rate }
+        };
+        // Nobody else holds the network, so that its weights are moved where they are.
+        let moved = self
+            .network
+            .take()
+            .map(|network| self.optimizer.step(network, &learned.gradients, learning_rate));
+        self.network = moved.transpose().map_err(non_finite)?;
+        if let (Some(ema), Some(network)) = (&mut self.ema, &self.network) {
+            ema.update(network).map_err(non_finite)?;
         }
         self.state.steps_done += 1;
         self.state.optimizer_steps = self.optimizer.num_steps();
         self.state.sums.add(&learned.sums);
         let num_images = learned.sums.num_images;
-        StepReport {
-            epoch,
-            step: self.state.steps_done,
-            num_steps,
-            loss: learned.sums.loss / num_images as f64,
-            num_images,
-        }
+        let loss = learned.sums.loss / num_images as f64;
+        Ok(StepReport { epoch, step, num_steps, loss, num_images })
     }
 
     /// Learning rate of the next step.
@@ -189,7 +241,7 @@ impl<'a> Run<'a> {
         if let Some(metrics) = &validation {
             self.compare(epoch, metrics);
         }
-        let weights = write_safetensors(&export_weights(&self.network))?;
+        let weights = write_safetensors(&export_weights(self.network()))?;
         self.state.history.push(EpochMetrics {
             epoch,
             train_loss: sums.loss / sums.num_images as f64,
@@ -207,8 +259,8 @@ impl<'a> Run<'a> {
     /// The network in inference mode, with the average of the weights where there is one.
     fn averaged(&self) -> Result<Network, TrainError> {
         match &self.ema {
-            Some(ema) => Ok(import_weights(self.network.valid(), ema.weights())?),
-            None => Ok(self.network.valid()),
+            Some(ema) => Ok(import_weights(self.network().valid(), ema.weights())?),
+            None => Ok(self.network().valid()),
         }
     }
 
@@ -244,7 +296,7 @@ impl<'a> Run<'a> {
     /// What the run would end with now.
     fn result(&self) -> Weights {
         let ema = self.ema.as_ref().map(|ema| ema.weights().clone());
-        ema.unwrap_or_else(|| export_weights(&self.network))
+        ema.unwrap_or_else(|| export_weights(self.network()))
     }
 
     /// Everything that the run needs to go on.
@@ -253,17 +305,18 @@ impl<'a> Run<'a> {
         let ema = self.ema.iter().flat_map(|ema| prefixed(ema.weights(), EMA));
         Checkpoint {
             state: self.state.clone(),
-            weights: export_weights(&self.network),
+            weights: export_weights(self.network()),
             optimizer: self.optimizer.export(),
             kept: best.chain(ema).collect(),
         }
     }
 
-    fn non_finite(&self, loss: f64, batch: &Batch<'_>) -> TrainError {
+    fn non_finite(&self, what: String, value: f64, batch: &Batch<'_>) -> TrainError {
         let photos = self.sets.training.photos;
         let ids: Vec<&str> = batch.draws.iter().map(|draw| photos.id(draw.idx)).collect();
         TrainError::NonFinite {
-            loss,
+            what,
+            value,
             epoch: self.state.epochs_done + 1,
             step: self.state.steps_done + 1,
             images: ids.join(", "),

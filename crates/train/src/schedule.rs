@@ -45,7 +45,7 @@ pub struct Span {
 impl Schedule {
     /// The factor on the learning rate at `step` (from 0), without what a plateau has come to.
     pub fn factor(self, step: u32, span: Span) -> f64 {
-        let num_warmup = span.warmup_epochs * span.steps_per_epoch;
+        let num_warmup = span.warmup_epochs.saturating_mul(span.steps_per_epoch);
         if step < num_warmup {
             return f64::from(step + 1) / f64::from(num_warmup);
         }
@@ -53,12 +53,13 @@ impl Schedule {
         match self {
             Self::Constant | Self::Plateau { .. } => 1.0,
             Self::Cosine => {
-                let num_steps = (span.epochs * span.steps_per_epoch).saturating_sub(num_warmup);
+                let num_steps = span.epochs.saturating_mul(span.steps_per_epoch);
+                let num_steps = num_steps.saturating_sub(num_warmup);
                 let done = f64::from(step) / f64::from(num_steps.max(1));
                 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
             }
             Self::Step { epochs, factor } => {
-                let num_changes = step / (epochs * span.steps_per_epoch).max(1);
+                let num_changes = step / epochs.saturating_mul(span.steps_per_epoch).max(1);
                 factor.powi(num_changes as i32)
             }
         }

@@ -19,8 +19,10 @@ const SCORING: &str = "evaluate divides a map by its maximum, cuts it to 256 lev
 /// Writes heat maps.
 ///
 /// # Errors
-/// A network, images or targets that cannot be read, or an output folder in use.
+/// Settings that make no sense, a network, images or targets that cannot be read, or an output folder
+/// in use.
 pub fn run(args: &ExplainArgs) -> CliResult<()> {
+    args.settings().check()?;
     let device = args.backend.backend.open()?;
     let trained = TrainedNetwork::open(&args.network, &device)?;
     let images = Images::open(&args.images, &trained)?;

@@ -151,12 +151,23 @@ impl AugmentSection {
     }
 }
 
+/// Whether a positive number stays one as a 32-bit float, which weights are moved in.
+fn is_float(value: f64) -> bool {
+    (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&value)
+}
+
 impl TrainSection {
     pub(super) fn check(&self, checks: &mut Checks<'_>) {
         let is_positive = |value: f64| value > 0.0 && value.is_finite();
         checks.require(self.batch_size > 0, "train.batch_size", "has to be at least 1");
-        let learning_rate = self.learning_rate;
-        checks.require(is_positive(learning_rate), "train.learning_rate", "has to be positive");
+        let message = format!(
+            "is {:e}; it has to be positive, and to lie between {:e} and {:e}, as 32-bit floats do",
+            self.learning_rate,
+            f32::MIN_POSITIVE,
+            f32::MAX
+        );
+        let is_float = is_float(self.learning_rate);
+        checks.require(is_float, "train.learning_rate", message);
         for (path, beta) in [("train.beta_1", self.beta_1), ("train.beta_2", self.beta_2)] {
             checks.require((0.0..1.0).contains(&beta), path, "has to lie in [0, 1)");
         }
@@ -241,6 +252,12 @@ impl ExplainSection {
         ] {
             checks.require(value > 0, key, "has to be at least 1");
         }
+        let message = format!(
+            "is {}; it has to be at most explain.patch_px, {}: pixels between the squares would be \
+             covered by none",
+            self.stride_px, self.patch_px
+        );
+        checks.require(!self.settings().leaves_gaps(), "explain.stride_px", message);
     }
 }
 
@@ -262,8 +279,35 @@ impl Config {
         let is_needed = self.early_stopping.is_some()
             || self.train.select == Some(Select::Best)
             || self.train.schedule == ScheduleName::Plateau;
+        let (path, largest) = self.largest_learning_rate();
+        let message = format!(
+            "takes the learning rate to {largest:e} within {} epochs; a 32-bit float ends at {:e}",
+            self.run.epochs,
+            f32::MAX
+        );
+        let holds = !is_float(self.train.learning_rate) || largest <= f64::from(f32::MAX);
+        checks.require(holds, path, message);
         let message = "is missing; `train.select = \"best\"`, `[early_stopping]` and \
                        `train.schedule = \"plateau\"` go by it";
         checks.require(self.train.monitor.is_some() || !is_needed, "train.monitor", message);
+    }
+
+    /// The largest learning rate that the schedule can come to, and the key that takes it there.
+    fn largest_learning_rate(&self) -> (&'static str, f64) {
+        let TrainSection {
+            learning_rate, schedule, step_epochs, step_factor, plateau_factor, ..
+        } = self.train;
+        let last_epoch = self.run.epochs.saturating_sub(1);
+        let (path, factor, num_changes) = match schedule {
+            ScheduleName::Step => {
+                let num_changes = last_epoch / step_epochs.unwrap_or(1).max(1);
+                ("train.step_factor", step_factor, num_changes)
+            }
+            ScheduleName::Plateau => ("train.plateau_factor", plateau_factor, last_epoch),
+            // They and the warm-up only lower it.
+            ScheduleName::Constant | ScheduleName::Cosine => ("train.learning_rate", None, 0),
+        };
+        let factor = factor.unwrap_or(1.0).max(1.0);
+        (path, learning_rate * factor.powf(f64::from(num_changes)))
     }
 }

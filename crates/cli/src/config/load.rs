@@ -167,7 +167,8 @@ mod tests {
     }
 
     /// A value for each key that may be left out, but for those of other optimizers and schedules.
-    const OPTIONAL: [&str; 22] = [
+    const OPTIONAL: [&str; 23] = [
+        "train.last_batch=merge",
         "train.accumulation_steps=2",
         "train.sampling=balanced",
         "train.optimizer=sgd",
@@ -219,10 +220,60 @@ mod tests {
             (vec!["train.ema_decay=1.0"], "`train.ema_decay` has to lie in [0, 1)"),
             (vec!["train.mixup_alpha=0"], "`train.mixup_alpha`"),
             (vec!["train.accumulation_steps=0"], "`train.accumulation_steps` has to be at least 1"),
+            (vec!["train.last_batch=join"], "`train.last_batch`: unknown variant `join`"),
         ] {
             let found = complaints(QUICKSTART, &overrides);
             assert!(found.contains(expected), "{overrides:?}: {found}");
         }
+    }
+
+    #[test]
+    fn learning_rates_that_are_no_floats_are_refused_whatever_makes_them() {
+        let rates = ["inf", "nan", "-inf", "-0.1", "0", "0.0", "1e39", "1e300", "1e-60"];
+        for rate in rates {
+            let found = complaints(QUICKSTART, &[&format!("train.learning_rate={rate}")]);
+            assert!(
+                found.contains("--set train.learning_rate: `train.learning_rate` is "),
+                "{found}"
+            );
+            let text =
+                QUICKSTART.replace("learning_rate = 0.0005", &format!("learning_rate = {rate}"));
+            let found = complaints(&text, &[]);
+            assert!(found.contains("`train.learning_rate` is "), "{rate}: {found}");
+        }
+        assert_eq!(complaints(QUICKSTART, &["train.learning_rate=1e38"]), "");
+        // In 7 epochs (0 to 6) floor(6 / 2) = 3 changes: 1e-3 * 1e14^3 = 1e39.
+        let step = |factor: &str| {
+            let factor = format!("train.step_factor={factor}");
+            let schedule =
+                ["train.schedule=step", "train.step_epochs=2", "train.learning_rate=1e-3"];
+            complaints(QUICKSTART, &[&schedule[..], &[&factor]].concat())
+        };
+        let found = step("1e14");
+        assert!(found.contains("`train.step_factor` takes the learning rate to 1e39"), "{found}");
+        assert_eq!(step("1e13"), "");
+        assert_eq!(step("0.1"), "");
+        assert!(step("inf").contains("`train.step_factor` has to be positive"));
+        let plateau = ["train.schedule=plateau", "train.plateau_patience=0", "train.monitor=loss"];
+        let found =
+            complaints(QUICKSTART, &[&plateau[..], &["train.plateau_factor=1e10"]].concat());
+        assert!(
+            found.contains("`train.plateau_factor` takes the learning rate to 5e56"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn occlusion_with_gaps_between_its_squares_is_refused() {
+        let squares = |patch: &str, stride: &str| {
+            let keys = [format!("explain.patch_px={patch}"), format!("explain.stride_px={stride}")];
+            complaints(QUICKSTART, &["explain.method=occlusion", &keys[0], &keys[1]])
+        };
+        let found = squares("8", "16");
+        assert!(found.contains("--set explain.stride_px: `explain.stride_px` is 16"), "{found}");
+        assert!(found.contains("at most explain.patch_px, 8"), "{found}");
+        assert_eq!(squares("8", "8"), "");
+        assert_eq!(squares("500", "1"), "");
     }
 
     #[test]

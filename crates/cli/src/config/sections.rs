@@ -270,7 +270,7 @@ section! {
         noise_percent: usize,
         /// Occlusion: side of the square, in pixels.
         patch_px: usize,
-        /// Occlusion: distance from one square to the next, in pixels.
+        /// Occlusion: distance from one square to the next, in pixels; at most `patch_px`.
         stride_px: usize,
         /// Images a step.
         batch_size: usize,

@@ -4,8 +4,8 @@ use super::document::Document;
 use super::sections::section;
 use dermx_kernels::Precision;
 use dermx_train::{
-    AdamConfig, EarlyStopping, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule, Select,
-    SgdConfig, balanced_class_weights, class_weights,
+    AdamConfig, EarlyStopping, LastBatch, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule,
+    Select, SgdConfig, balanced_class_weights, class_weights,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,10 @@ section! {
     TrainSection {
         /// Images a batch, which is what batch normalization sees.
         batch_size: usize,
+        /// What becomes of the last images of an epoch, where they are fewer than a batch: `"keep"` as
+        /// a batch of their own, `"drop"`, or `"merge"` into the batch before. Without this key they
+        /// are kept, but a single image is merged: batch normalization needs more.
+        last_batch: Option<LastBatch>,
         /// Number of batches whose gradients make one step of the optimizer; 1 without this key.
         accumulation_steps: Option<usize>,
         /// Which images an epoch sees: `"shuffle"`, also without this key, every image once;

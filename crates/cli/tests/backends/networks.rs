@@ -88,7 +88,8 @@ fn learn(
     let value = loss.clone().into_data().iter::<f32>().collect();
     let gradients = NamedGradients::take(&network, loss.backward());
     let adam = AdamConfig { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 0.0 };
-    let network = Optimizer::new(OptimizerConfig::Adam(adam)).step(network, &gradients, 1e-4);
+    let mut optimizer = Optimizer::new(OptimizerConfig::Adam(adam));
+    let network = optimizer.step(network, &gradients, 1e-4).expect("finite weights");
     Learned {
         loss: value,
         names: gradients.iter().map(|(name, _)| name.to_string()).collect(),

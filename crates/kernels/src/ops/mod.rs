@@ -13,3 +13,4 @@ pub use norm::{BatchNormOutput, Normalization, affine, batch_norm};
 pub use pool::{global_avg_pool, max_pool};
 pub use precision::with_precision;
 pub use scale::channel_scale;
+pub use values::with_values;

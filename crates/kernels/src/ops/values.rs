@@ -97,6 +97,18 @@ impl Values {
     }
 }
 
+/// What `read` makes of the values of `tensor` in row-major order, which on a CPU are not copied.
+pub fn with_values<const D: usize, T>(tensor: Tensor<D>, read: impl FnOnce(&[f32]) -> T) -> T {
+    match Route::of(&tensor) {
+        Route::Kernels | Route::Autodiff => read(Values::of(tensor).as_slice()),
+        Route::Burn => {
+            let data = tensor.into_data().convert::<f32>();
+            // There is nothing to fall back to: they were just converted.
+            read(data.as_slice().unwrap_or_default())
+        }
+    }
+}
+
 /// The tensor as the tape sees it; a constant if it comes from a device without one.
 #[expect(clippy::expect_used, reason = "the route says that the tensor is taped")]
 pub(super) fn taped<const D: usize>(tensor: Tensor<D>) -> Taped {

@@ -105,6 +105,82 @@ fn random_shape(random: &mut Random) -> ConvShape {
     shape
 }
 
+/// Kernels of up to 32 x 32 with strides up to their sides, as patch embeddings have them, and few
+/// channels.
+fn random_patch_shape(random: &mut Random) -> ConvShape {
+    let sides: &[usize] = if cfg!(miri) { &[9, 17] } else { &[8, 9, 13, 16, 17, 21, 22, 31, 32] };
+    let kernel_size = [random.pick(sides), random.pick(sides)];
+    let mut axis = |kernel: usize| {
+        let stride = random.pick(&[kernel, kernel, kernel - 1, kernel / 2 + 1]);
+        let side = kernel + random.pick(&[0, 1, stride - 1, stride, 2 * stride + 3]);
+        (stride, if cfg!(miri) { kernel + 1 } else { side })
+    };
+    let [(down, height), (along, width)] = kernel_size.map(&mut axis);
+    let in_channels = random.pick(&[1, 2, 3, 3, 4, 5]);
+    let mut shape = ConvShape {
+        batch: 1 + random.below(2),
+        in_size: [height, width],
+        in_channels,
+        out_channels: if cfg!(miri) { 2 } else { random.pick(&[1, 6, 16, 19]) },
+        kernel_size,
+        stride: [down, along],
+        padding: std::array::from_fn(|_| random.pick(&[0, 0, 0, 1, 8])),
+        groups: 1,
+    };
+    match random.below(6) {
+        0 => {
+            shape.groups = in_channels;
+            shape.out_channels = in_channels;
+        }
+        1 => {
+            shape.groups = 2;
+            shape.in_channels *= 2;
+            shape.out_channels *= 2;
+        }
+        _ => {}
+    }
+    shape
+}
+
+#[test]
+fn kernels_as_large_as_patches_equal_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(8);
+        for _ in 0..cases(20) {
+            let shape = random_patch_shape(&mut random);
+            check(&shape, &mut random);
+        }
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "large")]
+fn the_weight_gradient_of_a_patch_embedding_is_the_one_worked_out_by_hand() {
+    // Two patches of 32 x 32 beside each other, x[y, x, c] = 200 y + 3 x + c, and gradients 2 and -1:
+    // 2 (200 i + 3 j + c) - (200 i + 3 (j + 32) + c) = 200 i + 3 j + c - 96.
+    let shape = ConvShape {
+        batch: 1,
+        in_size: [32, 64],
+        in_channels: 3,
+        out_channels: 1,
+        kernel_size: [32, 32],
+        stride: [32, 32],
+        padding: [0; 4],
+        groups: 1,
+    };
+    let x: Vec<f32> = (0..32 * 64 * 3)
+        .map(|idx| (200 * (idx / 192) + 3 * (idx / 3 % 64) + idx % 3) as f32)
+        .collect();
+    let expected: Vec<f32> = (0..3 * 32 * 32)
+        .map(|idx| (200 * (idx / 32 % 32) + 3 * (idx % 32) + idx / 1024) as f32 - 96.0)
+        .collect();
+    on_each_instruction_set(|| {
+        let mut grad_weight = vec![f32::NAN; shape.weight_len()];
+        conv_backward_weight(&shape, Precision::F32, &x, &[2.0, -1.0], &mut grad_weight);
+        assert_eq!(grad_weight, expected);
+    });
+}
+
 #[test]
 fn convolution_and_gradients_equal_plain_loops() {
     on_each_instruction_set(|| {
@@ -270,7 +346,10 @@ fn check_in(shape: &ConvShape, precision: Precision, random: &mut Random) {
 fn convolution_does_not_depend_on_the_number_of_threads_nor_the_width_of_vectors() {
     let mut random = Random(3);
     for idx in 0..cases(40) {
-        let mut shape = random_shape(&mut random);
+        let mut shape = match idx % 8 {
+            3 => random_patch_shape(&mut random),
+            _ => random_shape(&mut random),
+        };
         shape.in_size = shape.in_size.map(|side| side + if cfg!(miri) { 1 } else { 12 });
         let (x, weight) = (random.values(shape.in_len()), random.values(shape.weight_len()));
         let grad_out = random.values(shape.out_len());

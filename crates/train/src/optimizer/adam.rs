@@ -40,13 +40,12 @@ impl AdamRule {
         }
     }
 
-    pub fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) {
+    /// Whether weights and moments are finite after the step.
+    pub fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) -> bool {
         match self.decay {
             Decay::None => self.pass(weights, gradient, moments, |_, gradient| gradient),
             Decay::InGradient(decay) => {
-                self.pass(weights, gradient, moments, |weight, gradient| {
-                    gradient + decay * *weight
-                });
+                self.pass(weights, gradient, moments, |weight, gradient| gradient + decay * *weight)
             }
             Decay::OfWeight(kept) => self.pass(weights, gradient, moments, |weight, gradient| {
                 *weight *= kept;
@@ -62,12 +61,13 @@ impl AdamRule {
         gradient: &[f32],
         [first, second]: [&mut [f32]; 2],
         decayed: impl Fn(&mut f32, f32) -> f32 + Sync,
-    ) {
+    ) -> bool {
         let Self { config, step_size, second_root, .. } = *self;
         let AdamConfig { beta_1, beta_2, epsilon, .. } = config;
         let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
         let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
-        chunks.zip(moments).for_each(|((weights, gradient), (first, second))| {
+        let are_finite = chunks.zip(moments).map(|((weights, gradient), (first, second))| {
+            let mut are_finite = true;
             let moments = first.iter_mut().zip(second);
             for ((weight, &gradient), (first, second)) in
                 weights.iter_mut().zip(gradient).zip(moments)
@@ -76,7 +76,10 @@ impl AdamRule {
                 *first = *first * beta_1 + gradient * (1.0 - beta_1);
                 *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
                 *weight -= *first / (second.sqrt() / second_root + epsilon) * step_size;
+                are_finite &= weight.is_finite() & first.is_finite() & second.is_finite();
             }
+            are_finite
         });
+        are_finite.reduce(|| true, |one, other| one & other)
     }
 }

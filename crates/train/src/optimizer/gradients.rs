@@ -1,6 +1,7 @@
 //! Gradients in main memory.
 
 use super::CHUNK;
+use crate::finite::NonFinite;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use dermx_model::{Network, ParameterPath};
@@ -53,6 +54,11 @@ impl NamedGradients {
                 }
             }
         }
+    }
+
+    /// The first gradient, in the order of the names, that is not finite.
+    pub fn non_finite(&self) -> Option<NonFinite> {
+        self.iter().find_map(|(name, values)| NonFinite::in_values(name, values))
     }
 
     /// The Euclidean norm of all gradients together.

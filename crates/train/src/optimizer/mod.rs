@@ -8,6 +8,7 @@ pub use adam::AdamConfig;
 pub use gradients::NamedGradients;
 pub use sgd::SgdConfig;
 
+use crate::finite::NonFinite;
 use adam::AdamRule;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -88,13 +89,14 @@ enum Rule {
 }
 
 impl Rule {
-    fn apply(&self, weights: &mut [f32], gradient: &[f32], state: &mut [Vec<f32>]) {
+    /// Whether weights and state are finite after the step.
+    fn apply(&self, weights: &mut [f32], gradient: &[f32], state: &mut [Vec<f32>]) -> bool {
         match (self, state) {
             (Self::Adam(rule), [first, second]) => rule.apply(weights, gradient, [first, second]),
             (Self::Sgd(rule), [movement]) => rule.apply(weights, gradient, movement),
             (Self::Sgd(rule), _) => rule.apply_plain(weights, gradient),
             // `state_names` says that Adam has two.
-            (Self::Adam(_), _) => {}
+            (Self::Adam(_), _) => true,
         }
     }
 }
@@ -102,7 +104,8 @@ impl Rule {
 /// An optimizer on its way.
 ///
 /// What it keeps of each parameter lies in main memory, and a parameter, its gradient and its state
-/// are passed over once; on a processor the tensors hand their memory over. States are kept by
+/// are passed over once; on a processor the tensors hand their memory over, unless somebody else, such
+/// as a clone of the network, holds it, too. States are kept by
 /// parameter name, so that a checkpoint of them has the same bytes in every process. Parameters
 /// without a gradient stay as they are, whatever the weight decay.
 #[derive(Debug, Clone)]
@@ -131,21 +134,27 @@ impl Optimizer {
     }
 
     /// Moves every parameter that has a gradient by one step.
+    ///
+    /// # Errors
+    /// The first parameter, or what is kept of it, that is not finite after the step, by its name in
+    /// [`Self::export`]; neither the network nor the optimizer is of use then.
     pub fn step(
         &mut self,
         network: Network,
         gradients: &NamedGradients,
         learning_rate: f64,
-    ) -> Network {
+    ) -> Result<Network, NonFinite> {
         self.num_steps += 1;
         let mut mapper = StepMapper {
             path: ParameterPath::default(),
             rule: self.config.rule(learning_rate, self.num_steps),
-            num_values: self.config.state_names().len(),
+            state_names: self.config.state_names(),
             gradients,
             states: &mut self.states,
+            non_finite: None,
         };
-        network.map(&mut mapper)
+        let network = network.map(&mut mapper);
+        mapper.non_finite.map_or(Ok(network), Err)
     }
 
     /// What is kept, as `exp_avg.<name>`, `exp_avg_sq.<name>` or `momentum_buffer.<name>`, PyTorch's
@@ -195,9 +204,20 @@ impl Optimizer {
 struct StepMapper<'a> {
     path: ParameterPath,
     rule: Rule,
-    num_values: usize,
+    state_names: &'static [&'static str],
     gradients: &'a NamedGradients,
     states: &'a mut BTreeMap<String, State>,
+    non_finite: Option<NonFinite>,
+}
+
+impl StepMapper<'_> {
+    /// What of the parameter `name` is not finite.
+    fn find(&self, name: &str, weights: &[f32], state: &State) -> Option<NonFinite> {
+        let mut kept = self.state_names.iter().zip(&state.values);
+        NonFinite::in_values(name, weights).or_else(|| {
+            kept.find_map(|(kind, values)| NonFinite::in_values(&format!("{kind}.{name}"), values))
+        })
+    }
 }
 
 impl ModuleMapper for StepMapper<'_> {
@@ -216,11 +236,15 @@ impl ModuleMapper for StepMapper<'_> {
             let value = value.without_autodiff();
             let (device, shape) = (value.device(), value.dims());
             let mut weights = values(value);
-            let state = self.states.entry(name).or_insert_with(|| State {
+            let mut state = self.states.remove(&name).unwrap_or_else(|| State {
                 shape: shape.to_vec(),
-                values: vec![vec![0.0; weights.len()]; self.num_values],
+                values: vec![vec![0.0; weights.len()]; self.state_names.len()],
             });
-            self.rule.apply(&mut weights, gradient.values(), &mut state.values);
+            let are_finite = self.rule.apply(&mut weights, gradient.values(), &mut state.values);
+            if !are_finite && self.non_finite.is_none() {
+                self.non_finite = self.find(&name, &weights, &state);
+            }
+            self.states.insert(name, state);
             let moved = Tensor::from_data(TensorData::new(weights, shape), &device);
             Tensor::from_inner(moved).require_grad()
         })

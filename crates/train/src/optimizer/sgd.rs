@@ -23,28 +23,38 @@ pub(super) struct SgdRule {
 }
 
 impl SgdRule {
-    /// Without momentum there is no movement to keep.
-    pub fn apply_plain(&self, weights: &mut [f32], gradient: &[f32]) {
+    /// Without momentum there is no movement to keep. Whether weights are finite after the step.
+    pub fn apply_plain(&self, weights: &mut [f32], gradient: &[f32]) -> bool {
         let Self { config: SgdConfig { weight_decay, .. }, step_size } = *self;
         let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
-        chunks.for_each(|(weights, gradient)| {
+        let are_finite = chunks.map(|(weights, gradient)| {
+            let mut are_finite = true;
             for (weight, &gradient) in weights.iter_mut().zip(gradient) {
                 *weight -= step_size * (gradient + weight_decay * *weight);
+                are_finite &= weight.is_finite();
             }
+            are_finite
         });
+        are_finite.reduce(|| true, |one, other| one & other)
     }
 
-    pub fn apply(&self, weights: &mut [f32], gradient: &[f32], movement: &mut [f32]) {
+    /// Whether weights and movement are finite after the step.
+    pub fn apply(&self, weights: &mut [f32], gradient: &[f32], movement: &mut [f32]) -> bool {
         let Self { config: SgdConfig { momentum, nesterov, weight_decay }, step_size } = *self;
         let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
-        chunks.zip(movement.par_chunks_mut(CHUNK)).for_each(|((weights, gradient), movement)| {
+        let movement = movement.par_chunks_mut(CHUNK);
+        let are_finite = chunks.zip(movement).map(|((weights, gradient), movement)| {
+            let mut are_finite = true;
             let values = weights.iter_mut().zip(gradient);
             for ((weight, &gradient), movement) in values.zip(movement) {
                 let gradient = gradient + weight_decay * *weight;
                 *movement = momentum * *movement + gradient;
                 let direction = if nesterov { gradient + momentum * *movement } else { *movement };
                 *weight -= step_size * direction;
+                are_finite &= weight.is_finite() & movement.is_finite();
             }
+            are_finite
         });
+        are_finite.reduce(|| true, |one, other| one & other)
     }
 }

@@ -7,7 +7,7 @@ use dermx_model::{
     import_weights, set_trainable,
 };
 use dermx_train::{
-    AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig, cross_entropy,
+    AdamConfig, NamedGradients, NonFinite, Optimizer, OptimizerConfig, SgdConfig, cross_entropy,
     initial_weights, targets,
 };
 use serde::Deserialize;
@@ -107,7 +107,11 @@ fn gradients(network: &Network, golden: &Golden) -> (NamedGradients, f64) {
     (NamedGradients::take(network, loss.backward()), f64::from(value))
 }
 
-fn step(optimizer: &mut Optimizer, network: Network, golden: &Golden) -> Network {
+fn step(
+    optimizer: &mut Optimizer,
+    network: Network,
+    golden: &Golden,
+) -> Result<Network, NonFinite> {
     let (gradients, _) = gradients(&network, golden);
     optimizer.step(network, &gradients, 0.1)
 }
@@ -144,7 +148,7 @@ fn a_hundred_steps_are_those_of_pytorch() -> TestResult {
                 assert!((found - norm).abs() < 1e-5, "{what}: norm {found} {norm}");
                 assert!(gradients.norm() < golden.max_norm + 1e-6, "{what}");
             }
-            network = optimizer.step(network, &gradients, expected.learning_rate);
+            network = optimizer.step(network, &gradients, expected.learning_rate)?;
             if let Some(after) = &expected.after {
                 assert_weights(&network, after, golden.features.len(), &what);
             }
@@ -159,7 +163,7 @@ fn weights_without_a_gradient_do_not_decay() -> TestResult {
     let network = start(&golden)?;
     let before = export_weights(&network);
     let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(ALL_OF_SGD));
-    let after = export_weights(&step(&mut optimizer, network, &golden));
+    let after = export_weights(&step(&mut optimizer, network, &golden)?);
     let parameters = before.keys().filter(|name| !name.contains("running_"));
     for name in parameters {
         assert_eq!(before[name] != after[name], name.starts_with("fc."), "{name}");
@@ -172,10 +176,10 @@ fn an_imported_optimizer_goes_on_where_it_was() -> TestResult {
     let golden = golden()?;
     for (name, config) in OPTIMIZERS {
         let mut optimizer = Optimizer::new(config);
-        let network = step(&mut optimizer, start(&golden)?, &golden);
+        let network = step(&mut optimizer, start(&golden)?, &golden)?;
         let mut restored = Optimizer::import(config, optimizer.num_steps(), &optimizer.export())?;
-        let kept_on = step(&mut optimizer, network.clone(), &golden);
-        let taken_up = step(&mut restored, network, &golden);
+        let kept_on = step(&mut optimizer, network.clone(), &golden)?;
+        let taken_up = step(&mut restored, network, &golden)?;
         assert_eq!(export_weights(&kept_on), export_weights(&taken_up), "{name}");
         assert_eq!(optimizer.export(), restored.export(), "{name}");
         assert_eq!(optimizer.export().is_empty(), name == "sgd");

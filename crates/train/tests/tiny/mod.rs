@@ -47,6 +47,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         epochs,
         sampling: Sampling::Shuffle,
         batch_size: BATCH_SIZE,
+        last_batch: None,
         accumulation_steps: 1,
         learning_rate,
         schedule: Schedule::Cosine,

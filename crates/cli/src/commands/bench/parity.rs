@@ -65,7 +65,7 @@ impl Outputs {
         let (mut losses, mut gradients, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for step_idx in 0..NUM_STEPS {
             stop::check("nothing was written")?;
-            let Some(step) = learner.learn(&images, &classes) else { break };
+            let Some(step) = learner.learn(&images, &classes)? else { break };
             losses.push(step.loss);
             if step_idx == 0 {
                 gradients = step.gradients.iter().flat_map(|(_, values)| values.to_vec()).collect();

@@ -56,7 +56,7 @@ impl Workload {
     pub fn batch(&mut self) -> CliResult<()> {
         let Self { images, classes, work } = self;
         match work {
-            Work::Learn(learner) => drop(learner.learn(images, classes)),
+            Work::Learn(learner) => drop(learner.learn(images, classes)?),
             Work::Infer(network) => drop(network.forward(images.clone()).into_data()),
             Work::Explain(explainer) => {
                 explainer.explain(images.clone(), classes, &mut |_| 0.0)?;
@@ -127,9 +127,12 @@ impl Learner {
     }
 
     /// One step, with dropout and stochastic depth; `images` are on an autodiff device.
-    pub fn learn(&mut self, images: &Tensor<4>, classes: &[usize]) -> Option<Step> {
+    ///
+    /// # Errors
+    /// Weights that are not finite afterwards.
+    pub fn learn(&mut self, images: &Tensor<4>, classes: &[usize]) -> CliResult<Option<Step>> {
         let Self { network, optimizer, sites, random } = self;
-        let moving = network.take()?;
+        let Some(moving) = network.take() else { return Ok(None) };
         let names: Vec<&str> = sites.iter().map(|site| site.name.as_str()).collect();
         let logits = moving.forward_tapped_at(images.clone(), &names, &mut |name, x| {
             let Some(site) = sites.iter().find(|site| site.name == name) else { return x };
@@ -143,7 +146,11 @@ impl Learner {
         let loss = cross_entropy(logits, Tensor::from_data(targets, &images.device()));
         let value = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let gradients = NamedGradients::take(&moving, loss.backward());
-        *network = Some(optimizer.step(moving, &gradients, LEARNING_RATE));
-        Some(Step { loss: value, gradients })
+        let moved = optimizer.step(moving, &gradients, LEARNING_RATE).map_err(|found| {
+            let message = format!("{found} after a training step");
+            CliError::new(ExitKind::Internal, message)
+        })?;
+        *network = Some(moved);
+        Ok(Some(Step { loss: value, gradients }))
     }
 }

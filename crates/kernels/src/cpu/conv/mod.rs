@@ -10,7 +10,7 @@ mod winograd;
 use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
 use self::source::{Positions, Source};
-use self::weight::{GradOut, Operands};
+use self::weight::{GradOut, Operands, Order};
 use self::winograd::Filter;
 use super::scratch::Scratch;
 use super::simd::{self, InstructionSet};
@@ -212,27 +212,19 @@ pub fn conv_backward_weight(
             pixel_stride: shape.out_channels,
             channels: group_out,
         };
-        let num_taps = shape.num_taps();
-        match &padded {
-            Some(padded) => {
-                let (source, positions) = folded(shape, padded);
-                let operands =
-                    Operands { set, precision, source, positions, batch: shape.batch, grad_out };
-                let index = |depth: usize, kh: usize| {
-                    let [kw, ci] = [depth / group_in, depth % group_in];
-                    ci * num_taps + kh * shape.kernel_size[1] + kw
-                };
-                weight::run(&operands, index, grad_weight);
-            }
-            None => {
-                let source = source(x, shape.in_size, shape.in_channels, group, group_in);
-                let positions = forward_positions(shape);
-                let operands =
-                    Operands { set, precision, source, positions, batch: shape.batch, grad_out };
-                let index = |ci: usize, tap: usize| ci * num_taps + tap;
-                weight::run(&operands, index, grad_weight);
-            }
-        }
+        let (source, positions) = match &padded {
+            Some(padded) => folded(shape, padded),
+            None => (
+                source(x, shape.in_size, shape.in_channels, group, group_in),
+                forward_positions(shape),
+            ),
+        };
+        let order = match &padded {
+            Some(_) => Order::FoldedColumns { channels: group_in, columns: shape.kernel_size[1] },
+            None => Order::DepthTap,
+        };
+        let operands = Operands { set, precision, source, positions, batch: shape.batch, grad_out };
+        weight::run(&operands, order, grad_weight);
     }
 }
 

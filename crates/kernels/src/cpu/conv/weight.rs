@@ -54,13 +54,45 @@ struct Piece {
     depths: Range<usize>,
 }
 
-/// Writes the gradient as \[channel\]\[`index(depth, tap)`\]. Where there are more than 64 depths,
-/// the index has to be depth · taps + tap.
-pub(super) fn run(
-    operands: &Operands<'_>,
-    index: impl Fn(usize, usize) -> usize + Sync,
-    grad_weight: &mut [f32],
-) {
+/// Where in a channel's row the gradient of a depth and a tap is written.
+#[derive(Clone, Copy)]
+pub(super) enum Order {
+    /// \[depth\]\[tap\].
+    DepthTap,
+    /// Depths are \[kernel column\]\[input channel\] and taps kernel rows, written as
+    /// \[input channel\]\[kernel row\]\[kernel column\].
+    FoldedColumns {
+        /// Input channels.
+        channels: usize,
+        /// Columns of the kernel.
+        columns: usize,
+    },
+}
+
+impl Order {
+    /// In a row of `taps` for each depth.
+    fn index(self, taps: usize, depth: usize, tap: usize) -> usize {
+        match self {
+            Self::DepthTap => depth * taps + tap,
+            Self::FoldedColumns { channels, columns } => {
+                let [column, channel] = [depth / channels, depth % channels];
+                (channel * taps + tap) * columns + column
+            }
+        }
+    }
+
+    /// Depths that are written together: their gradients have to be one stretch of a row, which folded
+    /// columns are only as a whole.
+    fn depths_together(self, depth: usize) -> usize {
+        match self {
+            Self::DepthTap if depth > 64 => 16,
+            Self::DepthTap | Self::FoldedColumns { .. } => depth,
+        }
+    }
+}
+
+/// Writes the gradient as \[channel\]\[place in `order`\].
+pub(super) fn run(operands: &Operands<'_>, order: Order, grad_weight: &mut [f32]) {
     let Operands { set, precision, ref source, ref positions, batch, ref grad_out } = *operands;
     let sums = Sums::new(grad_out.channels, positions.taps.len(), source.depth, simd::width(set));
     let (num_chunks, pieces) = pieces(&sums, batch * positions.per_image());
@@ -97,7 +129,7 @@ pub(super) fn run(
             unsafe { add_positions(set, precision, &sums, piece, table, &packed, data) };
         }
     });
-    sums.combine(&data, num_chunks, index, grad_weight);
+    sums.combine(&data, num_chunks, order, grad_weight);
 }
 
 impl Sums {
@@ -135,18 +167,12 @@ impl Sums {
     }
 
     /// Adds up the chunks in their order and writes the gradient.
-    fn combine(
-        &self,
-        data: &[f32],
-        num_chunks: usize,
-        index: impl Fn(usize, usize) -> usize + Sync,
-        grad_weight: &mut [f32],
-    ) {
+    fn combine(&self, data: &[f32], num_chunks: usize, order: Order, grad_weight: &mut [f32]) {
         let row = self.taps * self.depth;
         let channels: usize = self.blocks.iter().map(|block| block.channels).sum();
         assert_eq!(grad_weight.len(), channels * row);
         // Depths at a time: what they have to write is one stretch for each channel.
-        let depths_len = if self.depth > 64 { 16 } else { self.depth };
+        let depths_len = order.depths_together(self.depth);
         let parts = self.depth.div_ceil(depths_len);
         let out = Shared(grad_weight.as_mut_ptr());
         (0..self.blocks.len() * parts).into_par_iter().for_each(|piece| {
@@ -154,7 +180,7 @@ impl Sums {
             let first = piece % parts * depths_len;
             let depths = first..self.depth.min(first + depths_len);
             let stretch = self.taps * depths.len();
-            let sums = self.transposed(data, num_chunks, block_idx, depths, &index);
+            let sums = self.transposed(data, num_chunks, block_idx, depths, order);
             let channel = self.blocks[block_idx].channel;
             for (lane, sums) in sums.chunks_exact(stretch).enumerate() {
                 let start = (channel + lane) * row + first * self.taps;
@@ -167,14 +193,14 @@ impl Sums {
         });
     }
 
-    /// The total of some depths of a block as \[channel\]\[index\].
+    /// The total of some depths of a block as \[channel\]\[place in `order`\].
     fn transposed(
         &self,
         data: &[f32],
         num_chunks: usize,
         block_idx: usize,
         depths: Range<usize>,
-        index: impl Fn(usize, usize) -> usize,
+        order: Order,
     ) -> Scratch {
         let (block, lanes) = (self.blocks[block_idx], self.lanes(block_idx));
         let stretch = self.taps * depths.len();
@@ -189,7 +215,7 @@ impl Sums {
                         *sum += part;
                     }
                 }
-                let idx = index(depth, tap) - depths.start * self.taps;
+                let idx = order.index(self.taps, depth, tap) - depths.start * self.taps;
                 for (lane, sum) in sum[..block.channels].iter().enumerate() {
                     transposed[lane * stretch + idx] = *sum;
                 }

@@ -1,0 +1,239 @@
+//! Training that is not finite: found where it happens, blamed on it, and never saved.
+
+#[allow(dead_code, reason = "the other tests use more of it")]
+mod tiny;
+
+use burn::tensor::Device;
+use dermx_kernels::Precision;
+use dermx_model::{
+    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, import_weights, set_trainable,
+};
+use dermx_train::{
+    AdamConfig, Checkpoint, CheckpointStore, FitConfig, MixConfig, OptimizerConfig, Photos,
+    Sampling, Schedule, SgdConfig, TrainState, initial_weights, read_checkpoint,
+};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use tiny::{NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train};
+
+const ADAM: AdamConfig =
+    AdamConfig { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 1e-4 };
+
+const fn sgd(momentum: f32) -> OptimizerConfig {
+    OptimizerConfig::Sgd(SgdConfig { momentum, nesterov: false, weight_decay: 0.0 })
+}
+
+/// Trains, and returns what it says when it fails.
+fn failure(config: &FitConfig, photos: &Photos, folder: &Path, network: Network) -> String {
+    match train(config, photos, folder, StopAfter::NEVER, network) {
+        Ok(_) => "success".to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A ResNet-18 of two classes with other weights; of those that `patterns` say learn.
+fn changed(
+    patterns: &[&str],
+    change: impl FnOnce(&mut Weights),
+) -> Result<Network, Box<dyn Error>> {
+    let network = NetworkConfig::torchvision(Architecture::Resnet18, 2).init(&Device::flex());
+    let mut weights = initial_weights(&network, 3);
+    change(&mut weights);
+    let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+    Ok(set_trainable(import_weights(network, &weights)?, &patterns, BatchNormMode::Train)?)
+}
+
+fn set(weights: &mut Weights, name: &str, place: usize, value: f32) {
+    weights.get_mut(name).expect("a tensor of that name").values[place] = value;
+}
+
+/// Whose one feature is 1e-37 for every image (convolutions of zero pass nothing on), and its weights
+/// 3e38 and -3e38: the logits are 30 and -30, the loss of class 1 is 60, and its gradient at the
+/// feature 3e38 + 3e38, which is no 32-bit float.
+fn with_an_infinite_slope(patterns: &[&str]) -> Result<Network, Box<dyn Error>> {
+    changed(patterns, |weights| {
+        for tensor in weights.values_mut().filter(|tensor| tensor.shape.len() != 1) {
+            tensor.values.fill(0.0);
+        }
+        set(weights, "layer4.1.bn2.bias", 0, 1e-37);
+        set(weights, "fc.weight", 0, 3e38);
+        set(weights, "fc.weight", 512, -3e38);
+        weights.get_mut("fc.bias").expect("a bias").values.fill(0.0);
+    })
+}
+
+#[test]
+fn one_step_that_leaves_the_floats_fails_and_writes_nothing() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    // All images in one batch of one epoch: there is no next loss that would tell.
+    let one_step = FitConfig { batch_size: NUM_IMAGES, ..config(1, 1e38) };
+    for (idx, (optimizer, learning_rate)) in [
+        // Adam divides by 1 - 0.9 in its first step.
+        (OptimizerConfig::Adam(ADAM), 1e38),
+        (OptimizerConfig::AdamW(ADAM), 1e38),
+        (sgd(0.0), f64::INFINITY),
+        (sgd(0.9), f64::INFINITY),
+        (sgd(0.9), f64::NAN),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ema_decay = (idx % 2 == 0).then_some(0.9);
+        let config = FitConfig { optimizer, learning_rate, ema_decay, ..one_step.clone() };
+        let checkpoints = folder.path().join(idx.to_string());
+        let message = failure(&config, &photos, &checkpoints, resnet18("*")?);
+        for part in ["` holds ", "epoch 1, step 1,", "gradients are finite", "train.learning_rate"]
+        {
+            assert!(message.contains(part), "{optimizer:?}: {message}");
+        }
+        assert!(!message.contains("photo"), "the images are not to blame: {message}");
+        assert!(!checkpoints.exists(), "{optimizer:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_batch_whose_gradient_is_not_finite_is_blamed_though_its_loss_is() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
+    // The same step for all images, one after the other: the first of class 1 is to blame.
+    let base = config(1, 1e-3);
+    let place = |seed: u64| {
+        let draws = Sampling::Shuffle.draw(&photos, &class_idx, seed, 1);
+        let place = draws.iter().position(|draw| class_idx[draw.idx] == 1);
+        place.map(|place| (place, photos.id(draws[place].idx).to_string()))
+    };
+    let seed = (0..20).find(|&seed| place(seed).is_some_and(|(place, _)| place >= 2));
+    let (seed, (_, culprit)) = seed.and_then(|seed| Some((seed, place(seed)?))).ok_or("a seed")?;
+    let config = FitConfig {
+        seed,
+        batch_size: 1,
+        accumulation_steps: NUM_IMAGES,
+        class_weights: vec![1.0, 100.0],
+        ..base
+    };
+    for (idx, (patterns, clip_norm, precision, optimizer)) in [
+        (&["*"][..], None, Precision::F32, OptimizerConfig::Adam(ADAM)),
+        (&["*"], Some(1.0), Precision::Bf16, sgd(0.9)),
+        (&["layer4.1.*", "fc.*"], None, Precision::F32, OptimizerConfig::AdamW(ADAM)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let config = FitConfig { clip_norm, precision, optimizer, ..config.clone() };
+        let checkpoints = folder.path().join(idx.to_string());
+        let network = with_an_infinite_slope(patterns)?;
+        let message = failure(&config, &photos, &checkpoints, network);
+        let blame = format!("epoch 1, step 1 (images {culprit})");
+        for part in ["the loss is 6", "the gradient of `layer4.1.", &blame] {
+            assert!(message.contains(part), "{patterns:?}, no `{part}`: {message}");
+        }
+        assert!(!checkpoints.exists());
+    }
+    let mix = MixConfig { mixup_alpha: Some(1.0), cutmix_alpha: None };
+    let mixed = FitConfig { mix, batch_size: 5, accumulation_steps: 1, ..config };
+    let network = with_an_infinite_slope(&["*"])?;
+    let message = failure(&mixed, &photos, &folder.path().join("mixed"), network);
+    assert!(message.contains("the gradient of `layer4.1."), "{message}");
+    Ok(())
+}
+
+#[test]
+fn a_running_statistic_that_overflows_is_named() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    // Squares of 1e25 leave the floats; normalized by an infinite variance, all values are 0, and the
+    // loss is finite.
+    let network = changed(&["fc.*"], |weights| {
+        let conv = &mut weights.get_mut("conv1.weight").expect("a convolution").values;
+        conv.iter_mut().for_each(|weight| *weight *= 1e25);
+    })?;
+    let checkpoints = folder.path().join("checkpoints");
+    let message = failure(&config(1, 1e-3), &photos, &checkpoints, network);
+    let part = "`bn1.running_var` became inf at epoch 1, step 1 (images photo ";
+    assert!(message.contains(part), "{message}");
+    assert!(!checkpoints.exists());
+    Ok(())
+}
+
+#[test]
+fn moments_that_overflow_are_named_though_the_weights_are_finite() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    // Gradients of 1e25, whose squares leave the floats: Adam would divide by infinity.
+    let config = FitConfig { class_weights: vec![1e25; 2], ..config(1, 1e-3) };
+    let checkpoints = folder.path().join("checkpoints");
+    let message = failure(&config, &photos, &checkpoints, resnet18("fc.*")?);
+    assert!(message.contains("`exp_avg_sq.fc."), "{message}");
+    assert!(message.contains("holds inf after epoch 1, step 1,"), "{message}");
+    assert!(!checkpoints.exists());
+    Ok(())
+}
+
+#[test]
+fn a_resumed_run_goes_back_to_the_last_good_checkpoint_and_fails_alike() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    // 1e-3 in the first epoch, 1e57 in the second.
+    let schedule = Schedule::Step { epochs: 1, factor: 1e60 };
+    let config = FitConfig { schedule, ..config(3, 1e-3) };
+    let checkpoints = folder.path().join("checkpoints");
+    let mut messages = Vec::new();
+    for _ in 0..2 {
+        messages.push(failure(&config, &photos, &checkpoints, resnet18("*")?));
+        let folders = CheckpointStore::new(&checkpoints).list()?;
+        assert_eq!(folders.len(), 1);
+        assert!(folders[0].ends_with("epoch-00001-step-000000"), "{folders:?}");
+        let saved = read_checkpoint(&folders[0])?;
+        let mut values = saved.weights.values().flat_map(|tensor| &tensor.values);
+        assert!(values.all(|value| value.is_finite()));
+    }
+    assert!(messages[0].contains("epoch 2, step 1,"), "{}", messages[0]);
+    assert_eq!(messages[0], messages[1]);
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_that_is_not_finite_is_not_saved() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let store = CheckpointStore::new(folder.path().join("checkpoints"));
+    let tensors = |value: f32| -> BTreeMap<String, NamedTensor> {
+        let tensor = NamedTensor { shape: vec![2], values: vec![1.0, value] };
+        BTreeMap::from([("w".to_string(), tensor)])
+    };
+    let checkpoint = |[weights, optimizer, kept]: [f32; 3]| Checkpoint {
+        state: TrainState::default(),
+        weights: tensors(weights),
+        optimizer: tensors(optimizer),
+        kept: tensors(kept),
+    };
+    store.save(&checkpoint([1.0; 3]))?;
+    let before = store.list()?;
+    for place in 0..3 {
+        let mut values = [2.0; 3];
+        values[place] = f32::NAN;
+        let error = store.save(&checkpoint(values)).expect_err("refused");
+        let expected = "the checkpoint: `w` holds NaN; training needs finite weights";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(store.list()?, before);
+        assert_eq!(read_checkpoint(&before[0])?, checkpoint([1.0; 3]));
+    }
+    Ok(())
+}
+
+#[test]
+fn starting_weights_that_are_not_finite_are_named_even_frozen_ones() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let network = changed(&["fc.*"], |weights| {
+        set(weights, "layer3.0.bn1.running_var", 7, f32::INFINITY);
+    })?;
+    let checkpoints = folder.path().join("checkpoints");
+    let message = failure(&config(1, 1e-3), &photos, &checkpoints, network);
+    let expected = "the starting weights: `layer3.0.bn1.running_var` holds inf";
+    assert!(message.contains(expected), "{message}");
+    Ok(())
+}
