@@ -38,6 +38,7 @@ mod selection;
 mod signature;
 mod size;
 mod split;
+mod strays;
 mod suggestion;
 mod synth;
 
