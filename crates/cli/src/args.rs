@@ -321,7 +321,8 @@ pub struct EvaluateArgs {
     /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`.
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
-    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id.
+    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id. Of
+    /// whole numbers (8 or 16 bits, also in .npy) the largest that the type has counts as 1.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines"])]
     pub heatmaps: Option<PathBuf>,
     /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
@@ -334,7 +335,8 @@ pub struct EvaluateArgs {
     /// HEIGHTxWIDTH that maps and masks are brought to.
     #[arg(long, conflicts_with = "run", default_value = "300x400")]
     pub size: ImageSize,
-    /// Score maps as they are, without dividing by their maximum.
+    /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
+    /// warned of.
     #[arg(long, conflicts_with = "run")]
     pub no_normalize: bool,
     /// Do not cut maps to 256 levels.

@@ -52,7 +52,7 @@ fn choose(test: &TestSet, num_classes: usize, num_images: usize) -> Vec<usize> {
     let per_class = num_images.div_ceil(num_classes.max(1));
     let mut left = vec![per_class; num_classes];
     let is_outlined = |image_id: &str| {
-        test.dataset.evaluations_of(image_id).iter().any(|one| !one.instances.is_empty())
+        test.dataset.evaluations_of(image_id).iter().any(|one| one.inside().next().is_some())
     };
     let mut chosen = Vec::new();
     for (idx, (image_id, _)) in test.photos.iter().enumerate() {
@@ -134,7 +134,9 @@ fn read_map(
     image_id: &str,
     scoring: &HeatmapScoring,
 ) -> CliResult<PreparedMap> {
-    Ok(heatmaps::read(&map_file(folder, image_id))?.prepare(scoring)?)
+    let path = map_file(folder, image_id);
+    let map = heatmaps::read(&path)?.prepare(scoring);
+    map.map_err(|error| CliError::bad_data(&path, error))
 }
 
 /// Mean F1 of the masks, two by two.

@@ -2,7 +2,7 @@
 
 use crate::choices::Choices;
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::heatmaps;
+use crate::heatmaps::{self, RawMap};
 use crate::image_masks::{ImageMasks, RaterMask, Runs, masks_of};
 use crate::predictions::Prediction;
 use crate::score_parts::{self, Variable};
@@ -19,6 +19,7 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Name of the baseline of uniform noise.
 const RANDOM: &str = "random";
@@ -75,14 +76,65 @@ pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
             "{} images have annotations but no row in metadata.csv, so no gold class; they are \
              not scored: `{first}`{}",
             unknown.len(),
-            if unknown.len() > 1 { ", ..." } else { "" }
+            more(unknown.len())
         );
     }
+    warn_of_what_is_left_out(&dataset);
     let num_repeated = dataset.evaluations().iter().filter(|one| one.round() > 1).count();
     if num_repeated > 0 {
         tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
     }
     Ok(dataset.select(Selection::default()))
+}
+
+/// Warns of files that are not read, images that nobody evaluated, and outlines without a pixel.
+fn warn_of_what_is_left_out(dataset: &DermxDataset) {
+    if let Some(first) = dataset.not_read().first() {
+        tracing::warn!(
+            "{} files or folders beside the annotations are not read: {}{}",
+            dataset.not_read().len(),
+            first.display(),
+            more(dataset.not_read().len())
+        );
+    }
+    let unevaluated = dataset.images_without_evaluation();
+    if let Some(first) = unevaluated.first() {
+        tracing::warn!(
+            "{} images of metadata.csv have no annotation and are not scored: `{first}`{}",
+            unevaluated.len(),
+            more(unevaluated.len())
+        );
+    }
+    let evaluations = dataset.evaluations();
+    let num_outside: usize = evaluations.iter().map(|one| one.outside().count()).sum();
+    let first = evaluations.iter().find(|one| one.outside().next().is_some());
+    if let Some(first) = first {
+        tracing::warn!(
+            "{num_outside} outlines lie outside of their image and are not scored: {}.json{}; \
+             `dermx dataset check` lists them",
+            first.stem(),
+            more(num_outside)
+        );
+    }
+}
+
+/// Warns of maps whose values are cut to 1, by file the number of values.
+fn warn_of_values_above_one(above_one: &BTreeMap<&PathBuf, usize>) {
+    if let Some((first, _)) = above_one.first_key_value() {
+        tracing::warn!(
+            "{} values in {} heat maps are above 1 and count as 1, because maps are not normalized: \
+             {}{}",
+            above_one.values().sum::<usize>(),
+            above_one.len(),
+            first.display(),
+            more(above_one.len())
+        );
+    }
+}
+
+/// What follows the first of `num` names.
+fn more(num: usize) -> &'static str {
+    if num > 1 { ", ..." } else { "" }
 }
 
 /// A score of every mask, and their means.
@@ -196,14 +248,24 @@ impl<'a> Scorer<'a> {
                 format!("{}: {message}", folder.display()),
             ));
         }
+        let above_one = Mutex::new(BTreeMap::new());
         let rows = self.rows(|image, _| match files.get(&image.image_id) {
             None => Ok(Vec::new()),
             Some(path) => {
-                let map = self.read_map(path)?;
+                let raw = heatmaps::read(path)?;
+                let num = raw.num_above_one();
+                // A poisoned lock would only cost a warning.
+                if let (true, Ok(mut above_one)) = (num > 0, above_one.lock()) {
+                    above_one.insert(path, num);
+                }
+                let map = self.prepare(path, &raw)?;
                 let ranked = localization.then(|| RankedMap::new(&map.values()));
                 image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
             }
         })?;
+        if self.scoring.normalize == Normalize::None {
+            warn_of_values_above_one(&above_one.into_inner().unwrap_or_default());
+        }
         if rows.is_empty() {
             let message = "none of the heat maps is of an image with masks; maps are named \
                            <image_id>.npy";
@@ -277,8 +339,11 @@ impl<'a> Scorer<'a> {
     }
 
     fn read_map(&self, path: &Path) -> CliResult<PreparedMap> {
-        let map = heatmaps::read(path)?.prepare(&self.scoring);
-        map.map_err(|error| CliError::bad_data(path, error))
+        self.prepare(path, &heatmaps::read(path)?)
+    }
+
+    fn prepare(&self, path: &Path, map: &RawMap) -> CliResult<PreparedMap> {
+        map.prepare(&self.scoring).map_err(|error| CliError::bad_data(path, error))
     }
 
     /// On what the maps in `files` lie, and on what baselines do on the same images.

@@ -1,12 +1,15 @@
 //! One evaluation as a Darwin JSON file, `annotations/RATER_IMAGE.json`.
 //!
 //! # Source
-//! Darwin (V7) exports as found in the 2021 release of DermX: a list of annotations, each with
-//! exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several).
+//! Darwin (V7) exports of version 1.0 as found in the 2021 release of DermX: a list of annotations, each
+//! with exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several). As darwin-py reads
+//! them, both may have `additional_paths`: further rings, holes or islands.
 
 use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
 use rayon::prelude::*;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::Path;
 
 /// Longest side of an image, in pixels.
@@ -22,16 +25,20 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 
 /// The evaluation in `bytes`, the content of the file `path`.
 ///
-/// The file name is split at its first `_`. Keys that are not needed are skipped. Labels get their
-/// usual spelling; one that the ontology does not have is kept, see [`Evaluation::unknown_labels`].
+/// The file name is split at its first `_`. Keys that are not needed are skipped, but not inside of an
+/// outline, where each is read or refused. Labels get their usual spelling; one that the ontology does not have is kept, see [`Evaluation::unknown_labels`].
 ///
 /// # Errors
-/// With the place as a JSON path, or as line and column where there is none: text that is not JSON in UTF-8, a key that is missing or of
-/// another type, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
+/// With the place as a JSON path, or as line and column where there is none: text that is not JSON in
+/// UTF-8, another version of Darwin than 1.0, a key that is missing or of another type, an unknown key
+/// inside of an outline, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
 /// of tag, polygon and complex polygon, or a ring without a vertex.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
     let (rater, image_id) = names(path)?;
-    let file: File = json::parse(path, bytes)?;
+    let file: File = json::parse(path, bytes).map_err(|error| named_version(path, bytes, error))?;
+    if let Some(version) = file.version.as_ref().filter(|version| !is_version_1(version)) {
+        return Err(other_version(path, version));
+    }
     let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
     let mut evaluation = Evaluation {
         image_id,
@@ -102,12 +109,43 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
     }
 }
 
+/// The error of a file that could not be parsed, or that it is of another version.
+fn named_version(path: &Path, bytes: &[u8], error: DataError) -> DataError {
+    /// What tells a file of version 2.0 from one of 1.0.
+    #[derive(Deserialize)]
+    struct Outline {
+        version: Option<Value>,
+        item: Option<IgnoredAny>,
+        image: Option<IgnoredAny>,
+    }
+    let Ok(Outline { version, item, image }) = serde_json::from_slice(bytes) else { return error };
+    match version.filter(|version| !is_version_1(version)) {
+        Some(version) => other_version(path, &version),
+        None if item.is_some() && image.is_none() => other_version(path, &Value::from("2.0")),
+        None => error,
+    }
+}
+
+fn is_version_1(version: &Value) -> bool {
+    let is_1 = |text: &str| text == "1" || text.starts_with("1.");
+    version.as_str().is_some_and(is_1) || version.as_f64() == Some(1.0) || version.is_null()
+}
+
+fn other_version(path: &Path, version: &Value) -> DataError {
+    let version = version.as_str().map_or_else(|| version.to_string(), str::to_owned);
+    let message =
+        format!("is Darwin JSON {version}; only 1.0 is read: export it as Darwin JSON 1.0");
+    DataError::invalid(path, "version", message)
+}
+
 /// The file; keys in the order in which the release has them.
 #[derive(Serialize, Deserialize)]
 #[serde(expecting = "an object with `image` and `annotations`")]
 struct File {
     #[serde(skip_deserializing)]
     dataset: &'static str,
+    #[serde(default, skip_serializing)]
+    version: Option<Value>,
     image: Image,
     annotations: Vec<Annotation>,
 }
@@ -139,16 +177,36 @@ struct Annotation {
     polygon: Option<Polygon<Vertex>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<Tag>,
+    // What else an annotation may be, and is not read.
+    #[serde(skip_serializing)]
+    cuboid: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    ellipse: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    frames: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    keypoint: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    line: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    mask: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    raster_layer: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    skeleton: Option<IgnoredAny>,
 }
 
+/// An outline: its first ring, or all, and further ones.
 #[derive(Serialize, Deserialize)]
-#[serde(expecting = "an object with `path`")]
+#[serde(expecting = "an object with `path`", deny_unknown_fields)]
 struct Polygon<T> {
     path: Vec<T>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    additional_paths: Vec<Vec<Vertex>>,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(expecting = "an object with `x` and `y`")]
+#[serde(expecting = "an object with `x` and `y`", deny_unknown_fields)]
 struct Vertex {
     x: f64,
     y: f64,
@@ -189,10 +247,21 @@ impl Image {
 impl Annotation {
     /// The tag or instance, or the message of an error.
     fn into_content(self) -> Result<Content, String> {
+        if let Some(other) = self.other_shape() {
+            return Err(format!(
+                "`{}`: found `{other}`; only `tag`, `polygon` and `complex_polygon` are read",
+                self.name
+            ));
+        }
         let rings: Vec<Ring> = match (self.tag, self.polygon, self.complex_polygon) {
             (Some(_), None, None) => return Ok(Content::Tag(self.name)),
-            (None, Some(polygon), None) => vec![ring(polygon.path)],
-            (None, None, Some(polygon)) => polygon.path.into_iter().map(ring).collect(),
+            (None, Some(polygon), None) => {
+                let Polygon { path, additional_paths } = polygon;
+                std::iter::once(path).chain(additional_paths).map(ring).collect()
+            }
+            (None, None, Some(polygon)) => {
+                polygon.path.into_iter().chain(polygon.additional_paths).map(ring).collect()
+            }
             (tag, polygon, complex) => {
                 let count = [tag.is_some(), polygon.is_some(), complex.is_some()];
                 let count = count.into_iter().filter(|&is_some| is_some).count();
@@ -209,6 +278,22 @@ impl Annotation {
         Ok(Content::Instance(Instance { characteristic, attributes, rings }))
     }
 
+    /// The name of a shape that is not read.
+    fn other_shape(&self) -> Option<&'static str> {
+        [
+            ("cuboid", &self.cuboid),
+            ("ellipse", &self.ellipse),
+            ("frames", &self.frames),
+            ("keypoint", &self.keypoint),
+            ("line", &self.line),
+            ("mask", &self.mask),
+            ("raster_layer", &self.raster_layer),
+            ("skeleton", &self.skeleton),
+        ]
+        .into_iter()
+        .find_map(|(name, shape)| shape.is_some().then_some(name))
+    }
+
     fn of_tag(name: &str) -> Self {
         Self { name: name.to_owned(), tag: Some(Tag {}), ..Self::default() }
     }
@@ -220,10 +305,16 @@ impl Annotation {
         let attributes = instance.attributes.clone();
         let name = instance.characteristic.clone();
         let (polygon, complex_polygon) = match rings.len() {
-            1 => (rings.pop().map(|path| Polygon { path }), None),
-            _ => (None, Some(Polygon { path: rings })),
+            1 => (rings.pop().map(Polygon::of), None),
+            _ => (None, Some(Polygon::of(rings))),
         };
-        Self { attributes, bounding_box, complex_polygon, name, polygon, tag: None }
+        Self { attributes, bounding_box, complex_polygon, name, polygon, ..Self::default() }
+    }
+}
+
+impl<T> Polygon<T> {
+    fn of(path: Vec<T>) -> Self {
+        Self { path, additional_paths: Vec::new() }
     }
 }
 
@@ -252,6 +343,7 @@ impl From<&Evaluation> for File {
         let ImageSize { height, width } = evaluation.size;
         Self {
             dataset: "DermX",
+            version: None,
             image: Image {
                 width,
                 height,

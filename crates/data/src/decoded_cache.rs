@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Part of every key: a change of what [`decode_photo`] or [`resize`] yield raises it.
-const VERSION: &[u8] = b"dermx decoded photo 2";
+const VERSION: &[u8] = b"dermx decoded photo 3";
 /// Bytes of a hash, which come before the pixels.
 const HASH_BYTES: usize = blake3::OUT_LEN;
 

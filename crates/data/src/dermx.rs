@@ -1,9 +1,10 @@
 //! The DermX data set: all evaluations and all images of one folder.
 
 use crate::mask_files::{self, MaskFiles};
+use crate::strays::AnnotationFolder;
 use crate::{
-    Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Rounds, Selection, darwin, file,
-    metadata,
+    Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Rounds, Selection, darwin,
+    metadata, strays,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ pub struct DermxDataset {
     mask_source: MaskSource,
     selection: Selection,
     num_left_out: usize,
+    not_read: Vec<PathBuf>,
 }
 
 impl DermxDataset {
@@ -42,9 +44,10 @@ impl DermxDataset {
     ///
     /// # Errors
     /// The first thing that is missing or wrong, by file name: see [`metadata::read`] and
-    /// [`darwin::parse_evaluation`]; also raters who saw one image in different sizes.
+    /// [`darwin::parse_evaluation`]; also raters who saw one image in different sizes, and what looks
+    /// like an annotation but is not read: other letters in `.json`, a sub-folder with JSON files.
     pub fn read(root: &Path) -> Result<Self, DataError> {
-        let files = annotation_files(root)?;
+        let files = AnnotationFolder::list(root)?.complete()?;
         let images = metadata::read(&metadata_file(root)?)?;
         let evaluations = read_all(&files).into_iter().collect::<Result<Vec<_>, _>>()?;
         let evaluations = sorted(evaluations);
@@ -61,6 +64,7 @@ impl DermxDataset {
             mask_source: MaskSource::default(),
             selection: Selection { images: ImageScope::All, rounds: Rounds::All },
             num_left_out: 0,
+            not_read: strays::find(root)?,
         })
     }
 
@@ -88,6 +92,18 @@ impl DermxDataset {
         self.num_left_out
     }
 
+    /// What lies in `annotations/`, `masks/` and `folds/` and is not read, sorted; hidden files and the
+    /// files in `masks/masks` are not in it.
+    pub fn not_read(&self) -> &[PathBuf] {
+        &self.not_read
+    }
+
+    /// The images of the metadata that nobody evaluated, sorted.
+    pub fn images_without_evaluation(&self) -> Vec<&str> {
+        let ids = self.images.iter().map(|image| image.image_id.as_str());
+        ids.filter(|image_id| self.evaluations_of(image_id).is_empty()).collect()
+    }
+
     /// Takes the masks of [`mask`](Self::mask) and [`union_mask`](Self::union_mask) from `source`.
     ///
     /// # Errors
@@ -101,7 +117,8 @@ impl DermxDataset {
         Ok(Self { mask_source: source, ..self })
     }
 
-    /// The pixels of `characteristic` in one of these evaluations; `None` when it is not outlined.
+    /// The pixels of `characteristic` in one of these evaluations; `None` when it is not outlined in the
+    /// image.
     ///
     /// # Errors
     /// Never with outlines; with files, when one is missing, cannot be read, holds a value other
@@ -117,7 +134,8 @@ impl DermxDataset {
         }
     }
 
-    /// The pixels of any characteristic in one of these evaluations; `None` when none is outlined.
+    /// The pixels of any characteristic in one of these evaluations; `None` when none is outlined in the
+    /// image.
     ///
     /// # Errors
     /// See [`mask`](Self::mask).
@@ -180,30 +198,9 @@ impl DermxDataset {
     }
 }
 
-const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, `metadata.csv` \
+/// What a data set looks like.
+pub(crate) const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, `metadata.csv` \
     and, if wanted, `masks/masks/RATER_IMAGE_NNNNN.png`";
-
-/// The annotation files of a data set, sorted; a data set without any is an error.
-pub(crate) fn annotation_files(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    if !root.is_dir() {
-        let message = format!(
-            "found no such folder; {LAYOUT} (its authors published DermX under CC0 1.0; \
-             `dermx synth` writes a synthetic set in the same layout)"
-        );
-        return Err(DataError::missing(root, message));
-    }
-    let folder = root.join("annotations");
-    if !folder.is_dir() {
-        return Err(DataError::missing(&folder, format!("found no such folder; {LAYOUT}")));
-    }
-    let mut names = file::list(&folder)?;
-    names.retain(|name| name.ends_with(".json") && !name.starts_with('.'));
-    if names.is_empty() {
-        let message = "found no `*.json` in it; expected RATER_IMAGE.json, one per evaluation";
-        return Err(DataError::missing(&folder, message));
-    }
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
-}
 
 /// The metadata file of a data set; without it an error.
 pub(crate) fn metadata_file(root: &Path) -> Result<PathBuf, DataError> {

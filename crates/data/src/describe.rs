@@ -4,6 +4,7 @@ use crate::ontology::{DIAGNOSES, TermKind, kind_of};
 use crate::{Cohort, DermxDataset, Evaluation, ImageRecord};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// A count per name.
 type Tally = BTreeMap<String, usize>;
@@ -29,6 +30,13 @@ pub struct Description {
     pub images_without_metadata: usize,
     /// Evaluations of images that have no row in the metadata.
     pub evaluations_without_metadata: usize,
+    /// How many images of the metadata nobody evaluated.
+    pub images_without_evaluation: usize,
+    /// Outlines of which no part lies in the image, see [`Instance::is_outside`](crate::Instance).
+    pub outlines_outside: usize,
+    /// What lies in `annotations/`, `masks/` and `folds/` and is not read, see
+    /// [`DermxDataset::not_read`].
+    pub not_read: Vec<PathBuf>,
     /// Evaluations by round of annotation, see [`Evaluation::round`].
     pub evaluations_per_round: BTreeMap<u32, usize>,
     /// Whether the published mask files are there.
@@ -115,6 +123,9 @@ pub fn describe(dataset: &DermxDataset) -> Description {
         age: tally(images.iter().map(|image| image.age.as_str())),
         metadata_images_per_class: tally_diagnoses(images),
         images_without_metadata: dataset.images_without_metadata().len(),
+        images_without_evaluation: dataset.images_without_evaluation().len(),
+        outlines_outside: evaluations.iter().map(|one| one.outside().count()).sum(),
+        not_read: dataset.not_read().to_vec(),
         evaluations_without_metadata: evaluations
             .iter()
             .filter(|one| dataset.image(&one.image_id).is_none())

@@ -45,9 +45,18 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The pixels inside the outline.
+    /// The pixels inside the outline; none where it lies outside of the image.
     pub fn mask(&self, size: ImageSize) -> Mask {
-        polygon::rasterize(&self.rings, size)
+        match self.is_outside(size) {
+            true => Mask::empty(size),
+            false => polygon::rasterize(&self.rings, size),
+        }
+    }
+
+    /// Whether no part of the outline lies in the image. Such a slip of the hand has no pixel, although
+    /// [`polygon::rasterize`] draws it on the rim of the image, as the annotation tool of the study does.
+    pub fn is_outside(&self, size: ImageSize) -> bool {
+        polygon::is_outside(&self.rings, size)
     }
 }
 
@@ -91,9 +100,21 @@ impl Evaluation {
             || self.instances.iter().any(|instance| instance.characteristic == characteristic)
     }
 
-    /// The pixels in any outline of `characteristic`; `None` when the rater outlined none.
+    /// The outlines of which no part lies in the image, with their places in
+    /// [`instances`](Self::instances).
+    pub fn outside(&self) -> impl Iterator<Item = (usize, &Instance)> {
+        self.instances.iter().enumerate().filter(|(_, one)| one.is_outside(self.size))
+    }
+
+    /// The outlines of which some part lies in the image.
+    pub fn inside(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.iter().filter(|one| !one.is_outside(self.size))
+    }
+
+    /// The pixels in any outline of `characteristic`; `None` when the rater outlined none in the image.
     pub fn mask(&self, characteristic: &str) -> Option<Mask> {
-        Mask::union_all(self.instances_of(characteristic).map(|instance| instance.mask(self.size)))
+        let drawn = |one: &Instance| polygon::rasterize(&one.rings, self.size);
+        Mask::union_all(self.instances_of(characteristic).map(drawn))
     }
 
     /// The same mask resized by [`Mask::resize_nearest`].
@@ -106,12 +127,12 @@ impl Evaluation {
     }
 
     fn instances_of(&self, characteristic: &str) -> impl Iterator<Item = &Instance> {
-        self.instances.iter().filter(move |instance| instance.characteristic == characteristic)
+        self.inside().filter(move |instance| instance.characteristic == characteristic)
     }
 
-    /// The pixels in any outline; `None` when the rater outlined nothing.
+    /// The pixels in any outline; `None` when the rater outlined nothing in the image.
     pub fn union_mask(&self) -> Option<Mask> {
-        Mask::union_all(self.instances.iter().map(|instance| instance.mask(self.size)))
+        Mask::union_all(self.inside().map(|instance| instance.mask(self.size)))
     }
 
     /// Every use of a label: tags once, outlines and attributes once per instance.

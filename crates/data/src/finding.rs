@@ -37,6 +37,8 @@ pub enum FindingKind {
     Extra,
     /// A row of a table about something that is not there.
     StaleRow,
+    /// An outline of which no part lies in the image.
+    OutsideImage,
     /// A label that the ontology does not have.
     UnknownLabel,
     /// A label in another spelling than the usual one, which is understood.
@@ -61,6 +63,7 @@ impl FindingKind {
             | Self::Changed => true,
             Self::Extra
             | Self::StaleRow
+            | Self::OutsideImage
             | Self::UnknownLabel
             | Self::OtherSpelling
             | Self::Duplicate

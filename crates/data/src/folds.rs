@@ -57,7 +57,8 @@ pub(crate) fn fold_indices(root: &Path) -> Result<BTreeSet<usize>, DataError> {
     Ok(file::list(&folder)?.iter().filter_map(|name| fold_idx(name)).collect())
 }
 
-fn fold_idx(name: &str) -> Option<usize> {
+/// The number in the name of a file.
+pub(crate) fn fold_idx(name: &str) -> Option<usize> {
     let name = name.strip_prefix("metadata_fold_")?;
     name.strip_suffix("_train.csv").or(name.strip_suffix("_test.csv"))?.parse().ok()
 }

@@ -17,10 +17,14 @@ mod header;
 mod huffman;
 mod idct;
 mod interleave;
+mod kind;
 mod plane;
 mod scan;
+mod segments;
 mod transpose;
 mod upsample;
 
 pub(crate) use header::Header;
+pub(crate) use kind::unread_kind;
 pub(crate) use scan::recycle;
+pub(crate) use segments::segments;

@@ -2,7 +2,7 @@
 
 use crate::{DataError, ImageSize, file};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, ImageFormat};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 use std::path::Path;
 
 /// The pixels of an image that a rater outlined.
@@ -177,12 +177,18 @@ impl Mask {
     /// Reads an 8-bit gray PNG of the values 0 and 255.
     ///
     /// # Errors
-    /// When the file cannot be read, is no PNG, or holds another value.
+    /// When the file cannot be read, is no PNG, has transparent pixels, or holds another value.
     pub fn read_png(path: &Path) -> Result<Self, DataError> {
         let invalid = |message: String| DataError::invalid(path, "", message);
-        let gray = image::load_from_memory_with_format(&file::read(path)?, ImageFormat::Png)
-            .map_err(|error| invalid(format!("found {error}; expected an 8-bit gray PNG")))?
-            .into_luma8();
+        let image = image::load_from_memory_with_format(&file::read(path)?, ImageFormat::Png)
+            .map_err(|error| invalid(format!("found {error}; expected an 8-bit gray PNG")))?;
+        // A mask that stands in the alpha channel would else be read as something else.
+        let is_opaque = |image: &DynamicImage| image.to_rgba8().pixels().all(|one| one.0[3] == 255);
+        if image.color().has_alpha() && !is_opaque(&image) {
+            let message = "found transparent pixels; expected an 8-bit gray PNG without them";
+            return Err(invalid(message.to_owned()));
+        }
+        let gray = image.into_luma8();
         let size = ImageSize::new(gray.height(), gray.width());
         if u32::try_from(size.num_pixels()).is_err() {
             return Err(invalid(format!("found a mask of {size}; expected at most 65535x65535")));

@@ -26,8 +26,9 @@ pub enum MaskLayout {
 pub(crate) struct MaskFiles {
     folder: PathBuf,
     names: BTreeSet<String>,
-    /// By `RATER_IMAGE` and class, the names of the files by class.
-    by_class: BTreeMap<String, BTreeMap<String, String>>,
+    /// By `RATER_IMAGE` and class, the names of the files by class: several where a class is spelled in
+    /// several ways.
+    by_class: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// A file that holds, or ought to hold, an outlined characteristic.
@@ -47,10 +48,10 @@ impl MaskFiles {
         let names: BTreeSet<String> = file::list(&folder)?.into_iter().collect();
         let of_stem: HashMap<String, &Evaluation> =
             evaluations.iter().map(|one| (one.stem(), one)).collect();
-        let mut by_class: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let mut by_class: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
         for name in &names {
             if let Some((stem, class)) = split_by_class(name, &of_stem) {
-                by_class.entry(stem).or_default().entry(class).or_insert(name.clone());
+                by_class.entry(stem).or_default().entry(class).or_default().push(name.clone());
             }
         }
         Ok(Some(Self { folder, names, by_class }))
@@ -78,8 +79,9 @@ impl MaskFiles {
     pub fn files_of(&self, evaluation: &Evaluation, characteristic: &str) -> Vec<MaskFile> {
         let stem = evaluation.stem();
         let by_class = self.by_class.get(&stem).and_then(|classes| classes.get(characteristic));
-        if let Some(name) = by_class {
-            return vec![MaskFile { name: name.clone(), instance_idx: None }];
+        if let Some(names) = by_class {
+            let file = |name: &String| MaskFile { name: name.clone(), instance_idx: None };
+            return names.iter().map(file).collect();
         }
         let indexed: Vec<MaskFile> = (0..evaluation.instances.len())
             .filter(|&idx| evaluation.instances[idx].characteristic == characteristic)
@@ -108,7 +110,7 @@ impl MaskFiles {
         Mask::read_png(&path)
     }
 
-    /// The pixels in any file of `characteristic`; `None` when the rater outlined none.
+    /// The pixels in any file of `characteristic`; `None` when the rater outlined none in the image.
     ///
     /// # Errors
     /// See [`MaskFiles::read`]; also a mask that is not as large as the image.
@@ -117,11 +119,15 @@ impl MaskFiles {
         evaluation: &Evaluation,
         characteristic: &str,
     ) -> Result<Option<Mask>, DataError> {
-        if !evaluation.characteristics().contains(characteristic) {
+        if !evaluation.inside().any(|one| one.characteristic == characteristic) {
             return Ok(None);
         }
+        let is_outside = |idx| evaluation.outside().any(|(outside_idx, _)| outside_idx == idx);
         let mut masks = Vec::new();
-        for MaskFile { name, .. } in self.files_of(evaluation, characteristic) {
+        for MaskFile { name, instance_idx } in self.files_of(evaluation, characteristic) {
+            if instance_idx.is_some_and(is_outside) {
+                continue;
+            }
             let mask = self.read(&name)?;
             if mask.size() != evaluation.size {
                 let message = size_message(mask.size(), evaluation.size);

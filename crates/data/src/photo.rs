@@ -3,9 +3,9 @@
 //! The decoders are used directly and strictly: the usual lenient setting turns a cut-off file into
 //! a photo whose lower part is gray, and such a photo would be trained on without a word.
 
-use crate::{DataError, ImageSize, jpeg, resize};
-use image::metadata::Orientation as ExifOrientation;
-use image::{DynamicImage, ImageFormat, RgbImage};
+use crate::file_kind::{FileKind, kind_of};
+use crate::{DataError, ImageSize, jpeg, orientation, resize};
+use image::{DynamicImage, RgbImage};
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -24,17 +24,20 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 
 const TRUNCATED_JPEG: &str = "is a truncated JPEG; copy it again";
 
-/// Whether the EXIF orientation turns a photo.
+/// What to do about a kind of file that is not read.
+pub(crate) const CONVERT: &str = "convert it to an 8-bit baseline JPEG or a PNG";
+
+/// Whether the orientation that a file states turns its photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Orientation {
-    /// Turn and mirror the photo as its EXIF tag says: the photo as its viewer sees it.
+    /// Turn and mirror the photo as its EXIF or XMP says: the photo as its viewer sees it.
     #[default]
     Apply,
     /// Leave the pixels as they are stored, as Keras does.
     Ignore,
 }
 
-/// Reads a JPEG or PNG file as 8-bit RGB, turned as its EXIF orientation says.
+/// Reads a JPEG or PNG file as 8-bit RGB, turned as its EXIF or XMP says.
 ///
 /// See [`decode_photo`] for the rules.
 ///
@@ -60,10 +63,12 @@ pub fn read_resized(path: &Path, size: ImageSize) -> Result<RgbImage, DataError>
 ///
 /// The format is told by the content, never by the name. Gray becomes three equal channels, alpha
 /// is dropped, 16 bits become 8 by keeping the high byte, palettes are looked up, and CMYK and YCCK
-/// are taken to be inverted as Adobe writes them: `R = (255 - C) (255 - K) / 255`.
+/// are taken to be inverted as Adobe writes them: `R = (255 - C) (255 - K) / 255`. The orientation is
+/// the first valid one in EXIF, then in XMP, wherever the format keeps them; damage there is no error.
 ///
 /// # Errors
-/// Other formats; photos above 65,500 pixels per side or 100 megapixels, refused before memory is
+/// Other formats and rare kinds of JPEG (lossless, arithmetic coding, hierarchical, 12 bits), called
+/// what they are; photos above 65,500 pixels per side or 100 megapixels, refused before memory is
 /// taken; truncated or damaged files. A JPEG that lost a part of its middle but not its end may pass,
 /// as it does in Pillow: the format has no checksum.
 ///
@@ -77,30 +82,25 @@ pub fn decode_photo(
     path: &Path,
     orientation: Orientation,
 ) -> Result<RgbImage, DataError> {
-    let decode: fn(&[u8]) -> Result<Decoded, String> = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => decode_jpeg,
-        Ok(ImageFormat::Png) => decode_png,
-        Ok(other) => {
-            let found = other.to_mime_type();
-            return Err(invalid(path, format!("is {found}; photos are JPEG or PNG: convert it")));
-        }
-        Err(_) if bytes.is_empty() => return Err(invalid(path, "is empty; copy it again")),
-        Err(_) => return Err(invalid(path, "is neither JPEG nor PNG")),
+    type Decode = fn(&[u8]) -> Result<RgbImage, String>;
+    type Orient = fn(&[u8]) -> Option<image::metadata::Orientation>;
+    let (decode, orient): (Decode, Orient) = match kind_of(bytes) {
+        FileKind::Jpeg => (decode_jpeg, orientation::of_jpeg),
+        FileKind::Png => (decode_png, orientation::of_png),
+        FileKind::Other(what_to_say) => return Err(invalid(path, what_to_say)),
     };
     // The last line of defense: a decoder that panics must not end a run that takes days.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes)))
+    let photo = catch_unwind(AssertUnwindSafe(|| decode(bytes)))
         .unwrap_or_else(|_| Err("makes the decoder panic; it is damaged: replace it".to_owned()))
         .map_err(|message| invalid(path, message))?;
-    Ok(match orientation {
-        Orientation::Apply => oriented(decoded),
-        Orientation::Ignore => decoded.photo,
-    })
-}
-
-/// A photo as stored, and the orientation in which it is to be seen.
-struct Decoded {
-    photo: RgbImage,
-    exif: Option<Vec<u8>>,
+    let turn = match orientation {
+        Orientation::Apply => orient(bytes),
+        Orientation::Ignore => None,
+    };
+    let Some(turn) = turn else { return Ok(photo) };
+    let mut photo = DynamicImage::ImageRgb8(photo);
+    photo.apply_orientation(turn);
+    Ok(photo.into_rgb8())
 }
 
 /// The bytes of a photo's file; larger ones than any photo's are refused.
@@ -119,13 +119,6 @@ fn invalid(path: &Path, message: impl Into<String>) -> DataError {
     DataError::invalid(path, "", message)
 }
 
-fn oriented(decoded: Decoded) -> RgbImage {
-    let turn = decoded.exif.and_then(|exif| ExifOrientation::from_exif_chunk(&exif));
-    let mut photo = DynamicImage::ImageRgb8(decoded.photo);
-    photo.apply_orientation(turn.unwrap_or(ExifOrientation::NoTransforms));
-    photo.into_rgb8()
-}
-
 fn check_size(width: u32, height: u32) -> Result<(), String> {
     let size = ImageSize::new(height, width);
     if width == 0 || height == 0 {
@@ -142,22 +135,24 @@ fn check_size(width: u32, height: u32) -> Result<(), String> {
 }
 
 /// Decodes a JPEG: what cameras write with our own decoder, all else with zune-jpeg.
-fn decode_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
+fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     check_jpeg_ends(bytes)?;
+    if let Some(kind) = jpeg::unread_kind(bytes) {
+        return Err(format!("is a JPEG {kind}; this kind is not read: {CONVERT}"));
+    }
     match jpeg::Header::read(bytes) {
         Some(header) => decode_camera_jpeg(&header, bytes),
         None => decode_other_jpeg(bytes),
     }
 }
 
-fn decode_camera_jpeg(header: &jpeg::Header<'_>, bytes: &[u8]) -> Result<Decoded, String> {
-    let jpeg::Header { width, height, exif, .. } = *header;
+fn decode_camera_jpeg(header: &jpeg::Header<'_>, bytes: &[u8]) -> Result<RgbImage, String> {
+    let jpeg::Header { width, height, .. } = *header;
     check_jpeg_size(width, height, bytes)?;
-    let pixels = header.pixels().map_err(damaged_jpeg)?;
-    Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif: exif.map(<[u8]>::to_vec) })
+    rgb_image(width, height, header.pixels().map_err(damaged_jpeg)?)
 }
 
-fn decode_other_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
+fn decode_other_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     // Headers are read leniently (cameras write odd ones), the pixels strictly.
     let lenient = DecoderOptions::default()
         .set_strict_mode(false)
@@ -169,13 +164,8 @@ fn decode_other_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
     let info = decoder.info().ok_or("is a JPEG without header")?;
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     check_jpeg_size(width, height, bytes)?;
-    if !matches!(info.components, 1 | 3 | 4) {
-        return Err(format!("is a JPEG of {} channels, not 1, 3 or 4", info.components));
-    }
-    let exif = decoder.exif().cloned();
     decoder.set_options(lenient.set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB));
-    let pixels = decoder.decode().map_err(damaged)?;
-    Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif })
+    rgb_image(width, height, decoder.decode().map_err(damaged)?)
 }
 
 fn damaged_jpeg(reason: &str) -> String {
@@ -213,7 +203,13 @@ fn check_jpeg_ends(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
+fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
+    if bytes.get(12..16) == Some(b"CgBI") {
+        return Err(format!(
+            "is a PNG as Apple changes it for its phones (CgBI); this kind is not read: {CONVERT}"
+        ));
+    }
+
     let broken = |e: png::DecodingError| match e {
         png::DecodingError::IoError(_) => "is a truncated PNG; copy it again".to_owned(),
         png::DecodingError::LimitsExceeded => "is a PNG whose chunks are too large".to_owned(),
@@ -221,7 +217,7 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
     };
     let limits = png::Limits { bytes: MAX_FILE_BYTES as usize };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    // Text is not needed and may unpack to gigabytes.
+    // Texts may unpack to gigabytes; those about orientation are read elsewhere.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -231,9 +227,7 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
     let num_bytes = reader.output_buffer_size().ok_or("is a PNG too large for this machine")?;
     let mut pixels = vec![0; num_bytes];
     reader.next_frame(&mut pixels).map_err(broken)?;
-    let exif = reader.info().exif_metadata.as_ref().map(|exif| exif.to_vec());
-    let pixels = rgb_of(pixels, reader.output_color_type().0.samples());
-    Ok(Decoded { photo: rgb_image(width, height, pixels)?, exif })
+    rgb_image(width, height, rgb_of(pixels, reader.output_color_type().0.samples()))
 }
 
 /// Interleaved RGB from 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) interleaved channels.

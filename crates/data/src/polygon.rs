@@ -37,6 +37,49 @@ pub fn rasterize_nearest(rings: &[Ring], size: ImageSize, new_size: ImageSize) -
     Mask::from_sorted_runs(new_size, spans.map(run))
 }
 
+/// Whether no point inside `rings` or on them lies in the image, whose pixels reach half a pixel beyond
+/// their centers.
+///
+/// No edge crosses the image, and the image is not inside the rings (even-odd).
+pub fn is_outside(rings: &[Ring], size: ImageSize) -> bool {
+    let far = [size.width, size.height].map(|length| f64::from(length) - 0.5);
+    let is_in = |point: &[f64; 2]| {
+        std::iter::zip(point, far).all(|(&value, far)| -0.5 < value && value < far)
+    };
+    // Nearly always so, and seen at once.
+    if rings.iter().flatten().any(is_in) {
+        return false;
+    }
+    let edges = || rings.iter().flat_map(|ring| ring.iter().zip(ring.iter().cycle().skip(1)));
+    let center = far.map(|far| (far - 0.5) / 2.0);
+    let is_around = |&(a, b): &(&[f64; 2], &[f64; 2])| is_right_of(center, *a, *b);
+    !edges().any(|(a, b)| is_crossed(*a, *b, far)) && edges().filter(is_around).count() % 2 == 0
+}
+
+/// Whether the line from `a` to `b` has a point between -0.5 and `far`, on both axes.
+fn is_crossed(a: [f64; 2], b: [f64; 2], far: [f64; 2]) -> bool {
+    // The part of the line, from 0 to 1, that lies between the sides.
+    let (mut start, mut end) = (0.0_f64, 1.0_f64);
+    for axis in 0..2 {
+        let (from, step) = (a[axis], b[axis] - a[axis]);
+        if step == 0.0 {
+            if from <= -0.5 || from >= far[axis] {
+                return false;
+            }
+            continue;
+        }
+        let sides = [(-0.5 - from) / step, (far[axis] - from) / step];
+        start = start.max(sides[0].min(sides[1]));
+        end = end.min(sides[0].max(sides[1]));
+    }
+    start < end
+}
+
+/// Whether a line from `point` to the right cuts the edge from `a` to `b`.
+fn is_right_of([x, y]: [f64; 2], a: [f64; 2], b: [f64; 2]) -> bool {
+    (a[1] > y) != (b[1] > y) && x < a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
+}
+
 /// The spans `[start, end)` of columns in each of `rows`, by the place of the row in `rows`, which
 /// are in order and may repeat; sorted, and not joined.
 fn spans(rings: &[Ring], size: ImageSize, rows: &[u32]) -> Vec<(u32, [u32; 2])> {

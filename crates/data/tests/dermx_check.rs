@@ -3,7 +3,8 @@
 mod fixture;
 
 use dermx_data::{
-    DermxDataset, ErrorKind, Finding, FindingKind, MaskLayout, MaskSource, check_annotations,
+    DermxDataset, ErrorKind, Finding, FindingKind, ImageSize, MaskLayout, MaskSource,
+    check_annotations, darwin, mask_files, polygon,
 };
 use fixture::{Fixture, assert_contains};
 use std::fs;
@@ -72,6 +73,95 @@ fn a_stray_file_does_not_change_the_layout() {
         assert!(fixture.read().is_ok());
     };
     findings(write, stray.map(|name| (FindingKind::Extra, name)));
+}
+
+#[test]
+fn what_is_not_read_is_found() {
+    let names = [
+        ("annotations/derm4_a.JSON", FindingKind::Unreadable),
+        ("annotations/more", FindingKind::Unreadable),
+        ("annotations/notes.txt", FindingKind::Extra),
+        ("folds/metadata_fold_0_valid.csv", FindingKind::Extra),
+        ("masks/derm1_a_00000.png", FindingKind::Extra),
+    ];
+    let write = |fixture: &Fixture| {
+        for folder in ["annotations/more", "folds"] {
+            fs::create_dir(fixture.path(folder)).unwrap();
+        }
+        fs::write(fixture.path("annotations/more/derm4_a.json"), "").unwrap();
+        for (name, _) in names.iter().filter(|(name, _)| !name.ends_with("more")) {
+            fs::write(fixture.path(name), "").unwrap();
+        }
+    };
+    let found = findings(write, names.map(|(name, kind)| (kind, name)));
+    assert_contains(&found[1].message, "a folder with 1 JSON files, which are not read");
+}
+
+#[test]
+fn an_outline_outside_of_the_image_is_found_and_has_no_pixel() {
+    let name = "annotations/derm2_a.json";
+    // To the right of the image of 8 x 10; the second one reaches into it.
+    let outline = |left: f64| {
+        let right = left + 3.0;
+        format!(
+            r#"{{"name":"Cyst","polygon":{{"path":[{{"x":{left},"y":1}},{{"x":{right},"y":1}},{{"x":{right},"y":6}}]}}}}"#
+        )
+    };
+    let file = |outlines: &[String]| {
+        let outlines = outlines.join(",");
+        format!(
+            r#"{{"image":{{"width":10,"height":8}},"annotations":[{{"name":"Acne","tag":{{}}}},{outlines}]}}"#
+        )
+    };
+    let table = "image_id,mask_id,class_name\nderm1_a,derm1_a_00000,Papule\n\
+                 derm1_a,derm1_a_00001,Scar\nderm2_a,derm2_a_00000,Cyst\nderm2_a,derm2_a_00001,Cyst\n";
+    let write = |fixture: &Fixture| {
+        fs::write(fixture.path(name), file(&[outline(20.0), outline(7.0)])).unwrap();
+        fs::write(fixture.path(TABLE), table).unwrap();
+        // A mask without a pixel and one as Darwin draws it, on the rim, are both right.
+        let evaluations = [darwin::read_evaluation(&fixture.path(name)).unwrap()];
+        mask_files::write_mask_files(&fixture.path("more"), &evaluations).unwrap();
+        for idx in 0..2 {
+            let mask = format!("masks/masks/derm2_a_{idx:05}.png");
+            fs::copy(fixture.path("more").join(&mask), fixture.path(&mask)).unwrap();
+        }
+    };
+    let found = findings(write, [(FindingKind::OutsideImage, name)]);
+    assert_eq!(
+        found[0].message,
+        "outline 1 of `Cyst` lies outside of the image of 8x10 (height x width); it has no pixel and \
+         is not scored"
+    );
+    assert!(!found[0].kind.is_error());
+
+    let fixture = Fixture::small();
+    write(&fixture);
+    let drawn =
+        polygon::rasterize(&[vec![[20.0, 1.0], [23.0, 1.0], [23.0, 6.0]]], ImageSize::new(8, 10));
+    assert!(!drawn.is_empty());
+    drawn.write_png(&fixture.path("masks/masks/derm2_a_00000.png")).unwrap();
+    let check = check_annotations(fixture.0.path()).unwrap();
+    assert_eq!((check.masks_compared, check.masks_equal), (4, 4));
+
+    // Of both sources only the outline that reaches into the image has pixels.
+    let [outlines, files] = [MaskSource::Outlines, MaskSource::Files]
+        .map(|source| fixture.read().unwrap().with_mask_source(source).unwrap());
+    let evaluation = &outlines.evaluations()[1];
+    let expected = evaluation.instances[1].mask(evaluation.size);
+    assert!(!expected.is_empty() && evaluation.instances[0].mask(evaluation.size).is_empty());
+    for dataset in [&outlines, &files] {
+        assert_eq!(dataset.mask(evaluation, "Cyst").unwrap(), Some(expected.clone()));
+    }
+
+    // Outlined outside only: nothing to compare a map with.
+    fs::write(fixture.path(name), file(&[outline(20.0)])).unwrap();
+    fs::remove_dir_all(fixture.path("masks")).unwrap();
+    let dataset = fixture.read().unwrap();
+    let evaluation = &dataset.evaluations()[1];
+    assert_eq!(dataset.mask(evaluation, "Cyst").unwrap(), None);
+    assert_eq!(evaluation.mask_nearest("Cyst", evaluation.size), None);
+    assert_eq!(evaluation.union_mask(), None);
+    assert!(evaluation.has("Cyst"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use dermx_data::{
 use fixture::{Fixture, TRIANGLE, assert_contains, evaluation, image, instance, strings};
 use proptest::prelude::*;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Place and message of the error for one annotation file; `ANNOTATIONS` stands for its list.
 #[track_caller]
@@ -212,6 +213,152 @@ fn annotation_has_to_be_one_thing() {
     assert_contains(&message, "found 2 of");
     let (_, message) = json_error(r#"[{"name":"Scar","polygon":{"path":[]}}]"#);
     assert_contains(&message, "`Scar`: found a ring without a vertex");
+}
+
+/// A square of 10 x 8 with the corners at the image's.
+const SQUARE: &str = r#"[{"x":0,"y":0},{"x":9,"y":0},{"x":9,"y":7},{"x":0,"y":7}]"#;
+/// A square inside of it, whose rim belongs to the mask.
+const HOLE: &str = r#"[{"x":2,"y":2},{"x":6,"y":2},{"x":6,"y":5},{"x":2,"y":5}]"#;
+
+/// The evaluation with one annotation, in an image of 8 x 10.
+fn parse(annotation: &str) -> Evaluation {
+    let json = format!(r#"{{"image":{{"width":10,"height":8}},"annotations":[{annotation}]}}"#);
+    darwin::parse_evaluation(Path::new("derm1_a.json"), json.as_bytes()).unwrap()
+}
+
+#[test]
+fn additional_paths_are_holes_and_islands() {
+    // 80 pixels, without the inside of the hole: 3 columns (3 to 5) x 2 rows (3 and 4).
+    let outline = format!(r#""path":{SQUARE},"additional_paths":[{HOLE}]"#);
+    let holed = parse(&format!(r#"{{"name":"Scar","polygon":{{{outline}}}}}"#));
+    assert_eq!(holed.mask("Scar").unwrap().area(), 80 - 6);
+    let complex = r#"{"name":"Scar","complex_polygon":{"path":["#.to_owned();
+    let complex = parse(&format!(r#"{complex}{SQUARE}],"additional_paths":[{HOLE}]}}}}"#));
+    assert_eq!(complex.mask("Scar"), holed.mask("Scar"));
+    assert_eq!(complex.instances[0].rings.len(), 2);
+    // An island beside the outline: two pixels in one row.
+    let outline = r#""path":[{"x":0,"y":0}],"additional_paths":[[{"x":4,"y":4},{"x":5,"y":4}]]"#;
+    let island = parse(&format!(r#"{{"name":"Scar","polygon":{{{outline}}}}}"#));
+    let rings = &island.instances[0].rings;
+    assert_eq!(rings[..], [vec![[0.0, 0.0]], vec![[4.0, 4.0], [5.0, 4.0]]]);
+    let none =
+        parse(&format!(r#"{{"name":"Scar","polygon":{{"path":{SQUARE},"additional_paths":[]}}}}"#));
+    assert_eq!(none.mask("Scar").unwrap().area(), 80);
+}
+
+#[test]
+fn unknown_keys_in_an_outline_are_refused_by_name() {
+    for (polygon, place, key) in [
+        (r#""polygon":{"path":[{"x":1,"y":1}],"holes":[]}"#, "annotations[0].polygon", "`holes`"),
+        (r#""polygon":{"path":[{"x":1,"y":1,"z":2}]}"#, "annotations[0].polygon.path[0]", "`z`"),
+        (
+            r#""polygon":{"path":[{"x":1,"y":1}],"additional_paths":[[{"x":1,"y":1,"r":2}]]}"#,
+            "annotations[0].polygon.additional_paths[0][0]",
+            "`r`",
+        ),
+        (
+            r#""complex_polygon":{"path":[[{"x":1,"y":1}]],"rule":"nonzero"}"#,
+            "annotations[0].complex_polygon",
+            "`rule`",
+        ),
+    ] {
+        let (found, message) = json_error(&format!(r#"[{{"name":"Scar",{polygon}}}]"#));
+        assert!(found.starts_with(place), "{found}");
+        assert_contains(&message, &format!("unknown field {key}"));
+    }
+    let (place, message) =
+        json_error(r#"[{"name":"Scar","polygon":{"path":[],"additional_paths":[[]]}}]"#);
+    assert_eq!(place, "annotations[0]");
+    assert_contains(&message, "`Scar`: found a ring without a vertex");
+}
+
+#[test]
+fn shapes_that_are_not_read_are_named() {
+    for shape in ["ellipse", "mask", "line", "keypoint", "frames"] {
+        let polygon = r#""polygon":{"path":[{"x":1,"y":1}]}"#;
+        for other in ["", polygon] {
+            let separator = if other.is_empty() { "" } else { "," };
+            let annotation = format!(r#"[{{"name":"Scar","{shape}":{{}}{separator}{other}}}]"#);
+            let (place, message) = json_error(&annotation);
+            assert_eq!(place, "annotations[0]");
+            assert_contains(&message, &format!("`Scar`: found `{shape}`; only `tag`"));
+        }
+    }
+}
+
+#[test]
+fn other_versions_of_darwin_are_named() {
+    let fixture = Fixture::small();
+    let name = "annotations/derm1_a.json";
+    let two = r#"{"version":"2.0","item":{"name":"a.jpg","slots":[{"width":10,"height":8}]},
+        "annotations":[{"name":"Scar","polygon":{"paths":[[{"x":1,"y":1}]]}}]}"#;
+    let expected = "is Darwin JSON 2.0; only 1.0 is read: export it as Darwin JSON 1.0";
+    let error = fixture.error_with(name, two);
+    assert_eq!((error.place.as_str(), error.message.as_str()), ("version", expected));
+    let error = fixture.error_with(name, two.replace(r#""version":"2.0","#, ""));
+    assert_eq!(error.message, expected);
+    let one = r#"{"version":"1.0","image":{"width":10,"height":8},"annotations":[]}"#;
+    fs::write(fixture.path(name), one).unwrap();
+    fixture.read().unwrap();
+    let error = fixture.error_with(name, one.replace("1.0", "3.0"));
+    assert_contains(&error.message, "is Darwin JSON 3.0");
+    // What is wrong for another reason is said as before.
+    let error = fixture.error_with(name, one.replace("image", "images"));
+    assert_contains(&error.message, "missing field `image`");
+}
+
+#[test]
+fn annotations_under_another_name_or_in_a_folder_are_refused_by_name() {
+    let fixture = Fixture::small();
+    let file = fixture.path("annotations/derm1_a.json");
+    fs::create_dir_all(fixture.path("annotations/more/deep")).unwrap();
+    fixture.read().unwrap();
+    fs::copy(&file, fixture.path("annotations/more/deep/derm4_a.json")).unwrap();
+    let error = fixture.read().unwrap_err();
+    assert_eq!((error.kind, error.path), (ErrorKind::Invalid, fixture.path("annotations/more")));
+    assert_contains(&error.message, "a folder with 1 JSON files, which are not read; move them up");
+    fs::copy(&file, fixture.path("annotations/derm5_a.JSON")).unwrap();
+    let error = fixture.read().unwrap_err();
+    assert_eq!(error.path, fixture.path("annotations/derm5_a.JSON"));
+    assert_eq!(
+        error.message,
+        "is not read; end its name in `.json`, in small letters; the same goes for `more`"
+    );
+    // Alone they are no reason to say that there is no annotation.
+    for rater in ["derm1", "derm2", "derm3"] {
+        fs::remove_file(fixture.path(&format!("annotations/{rater}_a.json"))).unwrap();
+    }
+    assert_eq!(fixture.read().unwrap_err().kind, ErrorKind::Invalid);
+}
+
+#[test]
+fn files_that_nothing_reads_are_listed() {
+    let fixture = Fixture::small();
+    let strays = [
+        "annotations/derm1_a.json.bak",
+        "annotations/notes.txt",
+        "folds/metadata_fold_0_valid.csv",
+        "masks/derm1_a_00000.png",
+        "masks/other",
+    ];
+    fs::create_dir_all(fixture.path("folds")).unwrap();
+    for name in &strays {
+        fs::write(fixture.path(name), "").unwrap();
+    }
+    fs::write(fixture.path("annotations/.DS_Store"), "").unwrap();
+    let dataset = fixture.read().unwrap();
+    assert_eq!(dataset.not_read(), strays.map(|name| fixture.path(name)));
+    assert_eq!(describe(&dataset).not_read, dataset.not_read());
+    assert_eq!(Fixture::small().read().unwrap().not_read(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn images_that_nobody_evaluated_are_counted() {
+    let evaluations = [evaluation("derm1", "b", &["Acne"], &[])];
+    let images = ["a", "b", "c"].map(|image_id| image(image_id, "Acne"));
+    let dataset = Fixture::new(&evaluations, &images).read().unwrap();
+    assert_eq!(dataset.images_without_evaluation(), ["a", "c"]);
+    assert_eq!(describe(&dataset).images_without_evaluation, 2);
 }
 
 #[test]

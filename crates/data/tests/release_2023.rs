@@ -198,6 +198,23 @@ fn mask_files_by_class_or_by_number_give_the_masks_of_the_outlines() {
 }
 
 #[test]
+fn files_of_one_class_in_two_spellings_are_all_read() {
+    let release = Release::new();
+    let size = ImageSize::new(8, 10);
+    let other = Mask::from_dense(&[&[1; 10][..], &[0; 70]].concat(), size);
+    let dataset = release.read();
+    let of_round = |one: &&Evaluation| one.rater == "labeller12";
+    let one = dataset.evaluations_of("a").iter().find(of_round).unwrap();
+    let before = one.mask("Closed comedo").unwrap();
+    // Beside `labeller12_a_Closed_comedo.png`.
+    other.write_png(&release.path("masks/masks/labeller12_a_Closed comedo.png")).unwrap();
+    let files = release.read().with_mask_source(MaskSource::Files).unwrap();
+    let found = files.mask(one, "Closed comedo").unwrap().unwrap();
+    assert_eq!(found, before.union(&other));
+    assert_ne!(found, before);
+}
+
+#[test]
 fn mask_files_that_are_not_there_cannot_be_the_source() {
     let release = Release::new();
     fs::remove_dir_all(release.path("masks")).unwrap();

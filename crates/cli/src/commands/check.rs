@@ -252,6 +252,7 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::OtherSpelling => "other spelling",
         FindingKind::Extra => "not needed",
         FindingKind::StaleRow => "row about no file",
+        FindingKind::OutsideImage => "outside of the image",
         FindingKind::UnknownLabel => "unknown label",
         FindingKind::Duplicate => "duplicate",
         FindingKind::NearDuplicate => "near duplicate",

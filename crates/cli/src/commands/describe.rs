@@ -8,6 +8,9 @@ use dermx_data::{DermxDataset, Description, describe};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// Files that are not read which the text names; --json names all.
+const MAX_SHOWN: usize = 10;
+
 /// Prints counts, Table 1, Table 4's DermX row and the labels of a data set.
 ///
 /// # Errors
@@ -65,6 +68,21 @@ fn text(description: &Description) -> String {
             "\n{} annotated images, with {} evaluations, are not in metadata.csv",
             description.images_without_metadata, description.evaluations_without_metadata
         ));
+    }
+    if description.images_without_evaluation > 0 {
+        let num = description.images_without_evaluation;
+        line(format!("\n{num} images of metadata.csv are not annotated"));
+    }
+    if description.outlines_outside > 0 {
+        let num = description.outlines_outside;
+        line(format!("\n{num} outlines lie outside of their image and have no pixel"));
+    }
+    if !description.not_read.is_empty() {
+        let paths = description.not_read.iter().map(|path| path.display().to_string());
+        let shown = paths.take(MAX_SHOWN).collect::<Vec<_>>().join(", ");
+        let num = description.not_read.len();
+        let more = if num > MAX_SHOWN { ", ..." } else { "" };
+        line(format!("\n{num} files or folders are not read: {shown}{more}"));
     }
     if !description.has_mask_files {
         line("\nThere are no mask files; masks come from the polygons.".to_string());

@@ -3,10 +3,11 @@
 mod folds;
 mod masks;
 
-use crate::dermx::{annotation_files, metadata_file, read_all, size_differences, sorted};
+use crate::dermx::{metadata_file, read_all, size_differences, sorted};
 use crate::describe::tally;
 use crate::mask_files::MaskLayout;
 use crate::ontology::{TermKind, kind_of, usual_spelling};
+use crate::strays::{self, AnnotationFolder};
 use crate::suggestion::did_you_mean;
 use crate::{DataError, Evaluation, Finding, FindingKind, metadata};
 use serde::Serialize;
@@ -72,10 +73,13 @@ struct Checker<'a> {
 /// # Errors
 /// Only when there is nothing to check: no folder, or no annotation file in it.
 pub fn check_annotations(root: &Path) -> Result<AnnotationCheck, DataError> {
-    let mut checker = Checker::read(root, &annotation_files(root)?);
+    let AnnotationFolder { files, refused } = AnnotationFolder::list(root)?;
+    let mut checker = Checker::read(root, &files);
+    checker.check_strays(refused);
     checker.check_images();
     checker.check_sizes();
     checker.check_labels();
+    checker.check_outlines();
     checker.check_masks();
     checker.check_folds();
     let mut result = checker.result;
@@ -107,6 +111,37 @@ impl<'a> Checker<'a> {
             }
         };
         Self { root, evaluations: sorted(evaluations), unread, images, result }
+    }
+
+    /// What looks like an annotation but is not read, and what nothing reads.
+    fn check_strays(&mut self, refused: Vec<(PathBuf, String)>) {
+        let finding = |(path, message): (PathBuf, String)| {
+            Finding::new(FindingKind::Unreadable, &path, message)
+        };
+        self.result.findings.extend(refused.into_iter().map(finding));
+        match strays::find(self.root) {
+            Ok(paths) => self.result.findings.extend(paths.iter().map(|path| {
+                Finding::new(FindingKind::Extra, path, "is not read; nothing needs it here")
+            })),
+            Err(error) => self.result.findings.push(error.into()),
+        }
+    }
+
+    /// Outlines of which no part lies in the image.
+    fn check_outlines(&mut self) {
+        for one in &self.evaluations {
+            let path = self.annotations().join(one.stem() + ".json");
+            self.result.findings.extend(one.outside().map(|(idx, instance)| {
+                let message = format!(
+                    "outline {} of `{}` lies outside of the image of {} (height x width); it has no \
+                     pixel and is not scored",
+                    idx + 1,
+                    instance.characteristic,
+                    one.size
+                );
+                Finding::new(FindingKind::OutsideImage, &path, message)
+            }));
+        }
     }
 
     /// Images of the metadata that nobody evaluated, and evaluated images without metadata.

@@ -2,6 +2,7 @@
 
 use super::huffman::{Class, HuffmanTable};
 use super::idct::ZIGZAG;
+use super::segments::{START_OF_SCAN, Segment, segments};
 
 /// A component of the photo: brightness, one of two color differences, or red, green or blue.
 pub(crate) struct Component {
@@ -27,8 +28,6 @@ pub(super) enum Color {
 pub(crate) struct Header<'a> {
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// The EXIF block, without its introduction.
-    pub(crate) exif: Option<&'a [u8]>,
     pub(super) components: Vec<Component>,
     pub(super) color: Color,
     /// MCUs between two restart markers; 0 for none.
@@ -39,7 +38,7 @@ pub(crate) struct Header<'a> {
 
 /// What the segments read so far said.
 #[derive(Default)]
-struct Segments<'a> {
+struct Tables {
     size: [u32; 2],
     components: Vec<Component>,
     quantization: [Option<[i16; 64]>; 4],
@@ -48,42 +47,25 @@ struct Segments<'a> {
     restart_interval: usize,
     has_jfif: bool,
     adobe_transform: Option<u8>,
-    exif: Option<&'a [u8]>,
 }
 
 impl<'a> Header<'a> {
     /// The header of a file; `None` if the file is damaged there or of a kind that is not read here.
     pub(crate) fn read(file: &'a [u8]) -> Option<Self> {
-        let mut segments = Segments::default();
-        let mut rest = file.strip_prefix(&[0xFF, 0xD8])?;
-        loop {
-            // Bytes between segments are skipped, as are filling 0xFF.
-            rest = &rest[memchr::memchr(0xFF, rest)? + 1..];
-            let (&marker, tail) = rest.split_first()?;
-            match marker {
-                0xFF => continue,
-                0x00 | 0x01 | 0xD0..=0xD7 => {
-                    rest = tail;
-                    continue;
-                }
-                0xD8 | 0xD9 => return None,
-                _ => {}
+        let mut tables = Tables::default();
+        for Segment { marker, content, behind } in segments(file) {
+            if marker == START_OF_SCAN {
+                return tables.header(content, behind);
             }
-            let (length, tail) = tail.split_first_chunk::<2>()?;
-            let length = usize::from(u16::from_be_bytes(*length)).checked_sub(2)?;
-            let (segment, tail) = tail.split_at_checked(length)?;
-            rest = tail;
-            if marker == 0xDA {
-                return segments.header(segment, rest);
-            }
-            segments.read(marker, segment)?;
+            tables.read(marker, content)?;
         }
+        None
     }
 }
 
-impl<'a> Segments<'a> {
+impl Tables {
     /// `None` if the segment is wrong or says that another decoder is needed.
-    fn read(&mut self, marker: u8, segment: &'a [u8]) -> Option<()> {
+    fn read(&mut self, marker: u8, segment: &[u8]) -> Option<()> {
         match marker {
             0xC0 | 0xC1 => self.read_frame(segment),
             0xC4 => self.read_huffman(segment),
@@ -101,12 +83,9 @@ impl<'a> Segments<'a> {
         }
     }
 
-    fn read_application(&mut self, marker: u8, segment: &'a [u8]) {
+    fn read_application(&mut self, marker: u8, segment: &[u8]) {
         match (marker, segment) {
             (0xE0, [b'J', b'F', b'I', b'F', 0, ..]) if segment.len() >= 14 => self.has_jfif = true,
-            (0xE1, [b'E', b'x', b'i', b'f', 0, 0, exif @ ..]) if !exif.is_empty() => {
-                self.exif = Some(exif);
-            }
             (0xEE, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
                 self.adobe_transform = Some(*transform);
             }
@@ -183,7 +162,7 @@ impl<'a> Segments<'a> {
     }
 
     /// All of the above, after the scan's own segment.
-    fn header(mut self, segment: &[u8], scan: &'a [u8]) -> Option<Header<'a>> {
+    fn header<'a>(mut self, segment: &[u8], scan: &'a [u8]) -> Option<Header<'a>> {
         let (&num_components, rest) = segment.split_first()?;
         if self.components.is_empty() || usize::from(num_components) != self.components.len() {
             return None;
@@ -212,7 +191,6 @@ impl<'a> Segments<'a> {
         Some(Header {
             width,
             height,
-            exif: self.exif,
             color: self.color(),
             components: self.components,
             restart_interval: self.restart_interval,

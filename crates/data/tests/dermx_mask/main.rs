@@ -1,6 +1,6 @@
 //! Masks: drawn by hand, against upolygon and Pillow, and against dense arithmetic.
 
-use dermx_data::polygon::{rasterize, rasterize_nearest};
+use dermx_data::polygon::{is_outside, rasterize, rasterize_nearest};
 use dermx_data::{ErrorKind, ImageSize, Mask, Ring};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -100,6 +100,44 @@ fn no_ring_and_no_pixel_give_an_empty_mask() {
     assert!(rasterize(&[vec![[0.0, 0.0]]], ImageSize::new(0, 3)).is_empty());
 }
 
+/// Whether a ring lies outside of an image of 8 rows and 10 columns.
+fn lies_outside(ring: &[[f64; 2]]) -> bool {
+    is_outside(&[ring.to_vec()], ImageSize::new(8, 10))
+}
+
+#[test]
+fn a_ring_is_outside_where_no_part_of_it_is_in_the_image() {
+    // Beside, above and below; pixels reach from -0.5 to 9.5 and to 7.5.
+    assert!(lies_outside(&[[12.0, 1.0], [20.0, 1.0], [20.0, 6.0]]));
+    assert!(lies_outside(&[[-9.0, 1.0], [-0.5, 1.0], [-0.5, 6.0], [-9.0, 6.0]]));
+    assert!(lies_outside(&[[9.5, 1.0], [20.0, 1.0], [20.0, 6.0]]));
+    assert!(lies_outside(&[[1.0, -20.0], [6.0, -1.0], [3.0, -5.0]]));
+    assert!(lies_outside(&[[1.0, 7.5], [6.0, 9.0], [3.0, 8.0]]));
+    assert!(!lies_outside(&[[9.4, 1.0], [20.0, 1.0], [20.0, 6.0]]));
+    assert!(!lies_outside(&[[-9.0, 1.0], [-0.4, 3.0]]));
+    // The corner of the image lies in the triangle's bounding box, but x + y > -5 in the image.
+    assert!(lies_outside(&[[-10.0, 5.0], [5.0, -10.0], [-10.0, -10.0]]));
+    // No vertex in the image, but an edge: x + y = 3.
+    assert!(!lies_outside(&[[-10.0, 13.0], [13.0, -10.0], [-10.0, -10.0]]));
+    // No vertex and no edge in the image, which lies inside.
+    assert!(!lies_outside(&[[-9.0, -9.0], [50.0, -9.0], [50.0, 50.0], [-9.0, 50.0]]));
+    assert!(!lies_outside(&[[3.0, 3.0]]));
+    assert!(lies_outside(&[[3.0, 30.0]]));
+    assert!(is_outside(&[], ImageSize::new(8, 10)));
+}
+
+#[test]
+fn rings_are_outside_together() {
+    let size = ImageSize::new(8, 10);
+    let around = |far: f64| vec![[-far, -far], [far, -far], [far, far], [-far, far]];
+    let beside = vec![[12.0, 1.0], [20.0, 1.0], [20.0, 6.0]];
+    // In the hole of a frame.
+    assert!(is_outside(&[around(90.0), around(50.0)], size));
+    assert!(!is_outside(&[around(90.0), around(50.0), around(70.0)], size));
+    assert!(is_outside(&[beside.clone(), beside.clone()], size));
+    assert!(!is_outside(&[beside, vec![[3.0, 3.0]]], size));
+}
+
 #[test]
 fn largest_image_is_addressed() {
     // The last pixel of 65535 x 65535 has index 65535^2 - 1.
@@ -185,6 +223,23 @@ fn png_with_another_gray_is_refused_with_its_place() {
     gray.save(&path).unwrap();
     let error = Mask::read_png(&path).unwrap_err().to_string();
     assert!(error.ends_with("mask.png: row 1, column 2: found the value 17; expected 0 or 255"));
+}
+
+#[test]
+fn png_with_transparent_pixels_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.png");
+    // White and black as usual, then white throughout with the mask in the alpha channel.
+    let save = |alpha: [u8; 2], gray: [u8; 2]| {
+        let values = vec![gray[0], alpha[0], gray[1], alpha[1]];
+        let image = image::ImageBuffer::<image::LumaA<u8>, _>::from_raw(2, 1, values).unwrap();
+        image.save(&path).unwrap();
+        Mask::read_png(&path)
+    };
+    let expected = Mask::from_dense(&[1, 0], ImageSize::new(1, 2));
+    assert_eq!(save([255, 255], [255, 0]).unwrap(), expected);
+    let error = save([255, 0], [255, 255]).unwrap_err();
+    assert!(error.to_string().contains("transparent pixels"), "{error}");
 }
 
 #[test]

@@ -204,6 +204,34 @@ fn what_is_no_photo_is_named_for_what_it_is() {
 }
 
 #[test]
+fn kinds_of_jpeg_that_are_not_read_are_named_and_not_called_damaged() {
+    let whole = file("baseline");
+    let frame = whole.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame header");
+    let kind = |marker: u8, bits: u8| {
+        let mut file = whole.clone();
+        file[frame + 1] = marker;
+        file[frame + 4] = bits;
+        refused(&file).message
+    };
+    for (marker, bits, name) in [
+        (0xC9, 8, "is a JPEG with arithmetic coding;"),
+        (0xC3, 8, "is a JPEG with lossless coding;"),
+        (0xC5, 8, "is a JPEG with hierarchical coding;"),
+        (0xC1, 12, "is a JPEG of 12 bits a value, not 8;"),
+    ] {
+        let expected =
+            format!("{name} this kind is not read: convert it to an 8-bit baseline JPEG or a PNG");
+        assert_eq!(kind(marker, bits), expected);
+    }
+    let mut apple = file("png_rgb");
+    apple.splice(
+        8..8,
+        [0, 0, 0, 4, b'C', b'g', b'B', b'I', 0x50, 0, 0x20, 2, 0x2B, 0xD5, 0xB3, 0x7F],
+    );
+    assert!(refused(&apple).message.contains("(CgBI); this kind is not read"));
+}
+
+#[test]
 fn pixels_of_rare_jpegs_do_not_depend_on_the_processor() {
     let portable = DecoderOptions::default().set_use_unsafe(false);
     for bytes in ["progressive", "cmyk", "cmyk_progressive", "ycck"].map(file) {

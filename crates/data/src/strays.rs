@@ -1,0 +1,125 @@
+//! What lies in the folders of a data set and is not read.
+
+use crate::dermx::LAYOUT;
+use crate::folder::files_below;
+use crate::{DataError, file, folds, mask_files};
+use std::path::{Path, PathBuf};
+
+/// Files and folders that a message names.
+const MAX_NAMED: usize = 5;
+
+/// The entries of `annotations/`: what is read, and what is not.
+#[derive(Debug, Default)]
+pub(crate) struct AnnotationFolder {
+    /// The files `*.json`.
+    pub files: Vec<PathBuf>,
+    /// What looks like an annotation and is not read, with what to say of it. Results without it would
+    /// be those of another data set, so it is refused.
+    pub refused: Vec<(PathBuf, String)>,
+}
+
+impl AnnotationFolder {
+    /// Lists `root/annotations`.
+    ///
+    /// # Errors
+    /// A folder that is not there or cannot be read, or without anything that looks like an annotation.
+    pub fn list(root: &Path) -> Result<Self, DataError> {
+        if !root.is_dir() {
+            let message = format!(
+                "found no such folder; {LAYOUT} (its authors published DermX under CC0 1.0; \
+                 `dermx synth` writes a synthetic set in the same layout)"
+            );
+            return Err(DataError::missing(root, message));
+        }
+        let folder = folder(root);
+        if !folder.is_dir() {
+            return Err(DataError::missing(&folder, format!("found no such folder; {LAYOUT}")));
+        }
+        let mut list = Self::default();
+        for path in entries(&folder)? {
+            match refusal(&path)? {
+                Some(message) => list.refused.push((path, message)),
+                None if is_annotation(&path) => list.files.push(path),
+                None => {}
+            }
+        }
+        if list.files.is_empty() && list.refused.is_empty() {
+            let message = "found no `*.json` in it; expected RATER_IMAGE.json, one per evaluation";
+            return Err(DataError::missing(&folder, message));
+        }
+        Ok(list)
+    }
+
+    /// The files; an error if something looks like an annotation and is not read.
+    pub fn complete(self) -> Result<Vec<PathBuf>, DataError> {
+        let Some((first, message)) = self.refused.first() else { return Ok(self.files) };
+        let names = self.refused.iter().skip(1).take(MAX_NAMED).map(|(path, _)| name_of(path));
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let others = match self.refused.len() - 1 {
+            0 => String::new(),
+            num if num <= MAX_NAMED => format!("; the same goes for {}", names.join(", ")),
+            num => format!("; the same goes for {} and {} more", names.join(", "), num - MAX_NAMED),
+        };
+        Err(DataError::invalid(first, "", format!("{message}{others}")))
+    }
+}
+
+/// What nothing reads in `annotations/`, `masks/` and `folds/`, sorted; hidden files and `Thumbs.db` are
+/// passed over. What [`AnnotationFolder`] refuses is not in it, nor are files in `masks/masks`.
+pub(crate) fn find(root: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut strays = Vec::new();
+    for path in entries(&folder(root))? {
+        if !is_annotation(&path) && refusal(&path)?.is_none() {
+            strays.push(path);
+        }
+    }
+    let read = [mask_files::folder(root), mask_files::table(root)];
+    let of_masks = entries(&root.join("masks"))?.into_iter().filter(|path| !read.contains(path));
+    strays.extend(of_masks);
+    let is_of_fold = |path: &PathBuf| folds::fold_idx(&name_of(path)).is_some();
+    strays.extend(entries(&folds::folder(root))?.into_iter().filter(|path| !is_of_fold(path)));
+    strays.sort();
+    Ok(strays)
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("annotations")
+}
+
+/// Whether the name is that of an annotation file.
+fn is_annotation(path: &Path) -> bool {
+    name_of(path).ends_with(".json")
+}
+
+/// What to say of an entry that looks like an annotation and is not read.
+fn refusal(path: &Path) -> Result<Option<String>, DataError> {
+    let is_like_annotation = |path: &Path| name_of(path).to_lowercase().ends_with(".json");
+    if path.is_dir() {
+        let files = files_below(path)?;
+        let num_files = files.iter().filter(|path| is_like_annotation(path)).count();
+        return Ok((num_files > 0).then(|| {
+            format!(
+                "found a folder with {num_files} JSON files, which are not read; move them up, right \
+                 into `annotations`, as RATER_IMAGE.json"
+            )
+        }));
+    }
+    if is_like_annotation(path) && !is_annotation(path) {
+        return Ok(Some("is not read; end its name in `.json`, in small letters".to_owned()));
+    }
+    Ok((is_annotation(path) && !path.is_file()).then(|| "is no regular file; remove it".to_owned()))
+}
+
+/// The entries of a folder, sorted; none where there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let names = file::list(folder)?.into_iter();
+    let seen = names.filter(|name| !name.starts_with('.') && name != "Thumbs.db");
+    Ok(seen.map(|name| folder.join(name)).collect())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
