@@ -17,7 +17,7 @@ pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
-use dermx_model::Architecture;
+use dermx_model::{Architecture, Padding};
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -172,6 +172,12 @@ fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
     T::deserialize(name).map_err(|error| error.to_string())
 }
 
+/// An epsilon of batch normalization.
+fn epsilon(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|&number| number > 0.0 && number <= 1.0);
+    number.ok_or_else(|| "it has to be a positive number of at most 1, such as 1e-3".to_string())
+}
+
 /// Which network.
 #[derive(Debug, Args)]
 pub struct NetworkArgs {
@@ -181,23 +187,37 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run")]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Its classes are called
-    /// class_0, class_1, ...
-    #[arg(long, requires = "weights", required_unless_present = "run")]
+    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Classes are called class_0,
+    /// class_1, ... where the file of the weights does not name them.
+    /// Without it, as the file of the weights says, or as their names and shapes tell.
+    #[arg(long, requires = "weights")]
     pub arch: Option<Architecture>,
     /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights
-    /// (see `dermx weights fetch`).
-    #[arg(long, value_name = "FILE", requires = "arch", required_unless_present = "run")]
+    /// (see `dermx weights fetch`). Files that `dermx` wrote say what network, size, standardization
+    /// and classes they are for.
+    #[arg(long, value_name = "FILE", required_unless_present = "run")]
     pub weights: Option<PathBuf>,
+    /// What the names of the weights start with, where a file holds several networks: `teacher.`.
+    #[arg(long, value_name = "TEXT", conflicts_with = "run")]
+    pub prefix: Option<String>,
     /// Take the tensors of `--weights` that fit, and say which do not; others start at random.
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, conflicts_with = "run", requires = "arch")]
     pub allow_partial: bool,
-    /// HEIGHTxWIDTH that photos are stretched to; a run knows its own.
-    #[arg(long, default_value = "300x400", conflicts_with = "run")]
-    pub size: ImageSize,
-    /// Standardization of photos; a run knows its own.
-    #[arg(long, default_value = "imagenet", conflicts_with = "run")]
-    pub normalization: String,
+    /// How an EfficientNet pads: torchvision (symmetric), tf (same). Names of weights do not tell
+    /// timm's efficientnet_b0 from its tf_efficientnet_b0.
+    #[arg(long, conflicts_with = "run", value_name = "HOW", value_parser = choice::<Padding>)]
+    pub padding: Option<Padding>,
+    /// Epsilon of batch normalization, where names do not tell it: 1e-3 for timm's tf_efficientnet.
+    #[arg(long, conflicts_with = "run", value_name = "NUMBER", value_parser = epsilon)]
+    pub epsilon: Option<f64>,
+    /// HEIGHTxWIDTH that photos are stretched to; a run and a file that `dermx` wrote know their own
+    /// [otherwise: 300x400].
+    #[arg(long, conflicts_with = "run")]
+    pub size: Option<ImageSize>,
+    /// Standardization of photos; a run and a file that `dermx` wrote know their own [otherwise:
+    /// imagenet].
+    #[arg(long, conflicts_with = "run", value_name = "NAME")]
+    pub normalization: Option<String>,
 }
 
 /// Which images.

@@ -18,7 +18,7 @@ pub enum ExitKind {
     BadData = 65,
     /// A file or folder that is needed is not there.
     MissingInput = 66,
-    /// A fault of the program, or training that is not finite.
+    /// A fault of the program, or numbers that are not finite.
     Internal = 70,
     /// The output folder is taken.
     Locked = 73,
@@ -87,6 +87,7 @@ impl From<WeightsError> for CliError {
                 ExitKind::MissingInput
             }
             WeightsError::Io { .. } => ExitKind::Io,
+            WeightsError::NotFinite { .. } => ExitKind::Internal,
             WeightsError::Format { .. } | WeightsError::Misfit(_) | WeightsError::Mismatch(_) => {
                 ExitKind::BadData
             }

@@ -1,14 +1,14 @@
 //! Heat maps of many images.
 
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps;
 use crate::images::Images;
-use crate::network::TrainedNetwork;
+use crate::network::{TrainedNetwork, finite_logits};
 use crate::progress::Progress;
 use crate::stop;
 use burn::tensor::{Device, Tensor};
 use dermx_data::Random;
-use dermx_gradcam::Explainer;
+use dermx_gradcam::{Explainer, Heatmap};
 use dermx_train::argmax;
 use std::ops::Range;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Job<'_> {
         for range in self.images.batches(self.batch_size) {
             stop::check("the heat maps are not complete")?;
             let batch = self.images.batch(range.clone(), self.device)?;
-            let targets = self.targets_of(range.clone(), &batch);
+            let targets = self.targets_of(range.clone(), &batch)?;
             // Each image has a stream of its own, so that the batch makes no difference.
             let ids = &self.images.ids()[range.clone()];
             let mut streams: Vec<Random> =
@@ -50,6 +50,7 @@ impl Job<'_> {
             let mut noise = |idx: usize| streams[idx].normal(0.0, 1.0) as f32;
             let explanation = explainer.explain(batch, &targets, &mut noise)?;
             for (idx, heatmap) in range.clone().zip(&explanation.heatmaps) {
+                check_finite(&self.images.ids()[idx], heatmap)?;
                 heatmaps::write_npy(folder, &self.images.ids()[idx], heatmap)?;
             }
             let images_per_s = range.end as f64 / start.elapsed().as_secs_f64();
@@ -60,17 +61,29 @@ impl Job<'_> {
     }
 
     /// The explained class of each image of `batch`.
-    pub fn targets_of(&self, range: Range<usize>, batch: &Tensor<4>) -> Vec<usize> {
-        match self.targets {
-            Some(targets) => targets[range].to_vec(),
-            None => predicted(self.trained, batch.clone()),
+    ///
+    /// # Errors
+    /// Logits that are not finite.
+    pub fn targets_of(&self, range: Range<usize>, batch: &Tensor<4>) -> CliResult<Vec<usize>> {
+        if let Some(targets) = self.targets {
+            return Ok(targets[range].to_vec());
         }
+        let output = self.trained.network.forward(batch.clone());
+        let logits = finite_logits(output, &self.images.ids()[range])?;
+        Ok(logits.iter().map(|logits| argmax(logits)).collect())
     }
 }
 
-fn predicted(trained: &TrainedNetwork, batch: Tensor<4>) -> Vec<usize> {
-    let output = trained.network.forward(batch);
-    let num_classes = output.dims()[1];
-    let values: Vec<f32> = output.into_data().iter::<f32>().collect();
-    values.chunks(num_classes).map(argmax).collect()
+/// Fails if a value of the heat map of an image is not finite.
+fn check_finite(image_id: &str, heatmap: &Heatmap) -> CliResult<()> {
+    match heatmap.values.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(value) => {
+            let message = format!(
+                "image `{image_id}`: its heat map holds {value}: the weights make numbers of it that \
+                 are too large; it was not written"
+            );
+            Err(CliError::new(ExitKind::Internal, message))
+        }
+    }
 }

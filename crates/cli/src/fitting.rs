@@ -2,26 +2,29 @@
 
 use crate::backend;
 use crate::config::{self, Config, EarlyStoppingSection};
+use crate::description::Description;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::network::network_config;
 use crate::pretrained;
 use crate::training_data::TrainingData;
-use crate::weight_files;
+use crate::weight_files::{self, Request};
 use burn::tensor::Device;
 use dermx_data::Manifest;
 use dermx_model::{
-    Network, export_weights, import_weights, is_head, set_trainable, with_counters,
-    write_safetensors,
+    NamedTensor, Network, Padding, export_weights, import_weights, is_head, set_trainable,
+    with_counters, write_safetensors,
 };
 use dermx_train::{Fingerprint, FitConfig, Sampling, Select, initial_weights};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// `weights.safetensors` of a trained network.
+/// `weights.safetensors` of a network that a run of `config` trained.
 ///
 /// # Errors
 /// None that a user can cause.
-pub fn weights_file(network: &Network) -> CliResult<Vec<u8>> {
-    Ok(write_safetensors(&with_counters(export_weights(network)))?)
+pub fn weights_file(network: &Network, config: &Config) -> CliResult<Vec<u8>> {
+    let tensors = with_counters(export_weights(network));
+    weight_files::to_bytes(&tensors, &BTreeMap::new(), &Description::of_run(config))
 }
 
 /// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
@@ -109,10 +112,47 @@ pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResul
             return Err(CliError::new(ExitKind::MissingInput, message));
         }
         weights.retain(|name, _| is_head(name));
-        weights.extend(weight_files::read(&path)?.into_iter().filter(|(name, _)| !is_head(name)));
+        weights.extend(pretrained_trunk(config)?);
     }
-    let network = import_weights(network, &weights)
-        .map_err(|error| CliError::new(ExitKind::BadData, format!("model.weights: {error}")))?;
+    let network = import_weights(network, &weights).map_err(|error| {
+        let error = CliError::from(error);
+        CliError { message: format!("model.weights: {}", error.message), ..error }
+    })?;
     set_trainable(network, &config.model.trainable, config.model.batch_norm)
         .map_err(|error| CliError::new(ExitKind::BadConfig, format!("model.trainable: {error}")))
+}
+
+/// The weights in `model.weights` without those of the head; says where they are of a network that
+/// computes otherwise than the configured one.
+fn pretrained_trunk(config: &Config) -> CliResult<BTreeMap<String, NamedTensor>> {
+    let section = &config.model;
+    let path = Path::new(&section.weights);
+    let request = Request {
+        architecture: Some(section.architecture),
+        prefix: section.weights_prefix.as_deref(),
+        // What the configuration says of them needs no assumption.
+        padding: Some(section.padding).filter(|padding| *padding == Padding::Tf),
+        epsilon: section.batch_norm_epsilon,
+        without_head: true,
+        ..Request::default()
+    };
+    let mut found = weight_files::find(path, &request)?;
+    let ours = network_config(config);
+    if let Some(theirs) = found.told() {
+        for (key, ours, theirs) in [
+            ("padding", ours.padding.name().to_string(), theirs.0.name().to_string()),
+            ("batch_norm_epsilon", ours.epsilon().to_string(), theirs.1.to_string()),
+        ] {
+            if ours != theirs {
+                tracing::warn!(
+                    "model.weights: {} are of a network with {key} {theirs}; this one has {ours}, \
+                     which model.{key} changes",
+                    path.display()
+                );
+            }
+        }
+    }
+    let mut weights = found.read(path)?;
+    weights.retain(|name, _| !is_head(name));
+    Ok(weights)
 }

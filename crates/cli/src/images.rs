@@ -106,6 +106,16 @@ impl Images {
         let (Some(height), Some(width)) = (side(height), side(width)) else {
             return Err(CliError::bad_data(file, format!("`{KEY}` is {shape:?}")));
         };
-        Ok(Self::of_values(num_images, ImageSize::new(height, width), values))
+        let size = ImageSize::new(height, width);
+        if let Some(idx) = values.iter().position(|value| !value.is_finite()) {
+            let image_idx = idx / (3 * size.num_pixels());
+            let message = format!(
+                "{}: image {image_idx} of the tensor `{KEY}` holds {}, which no pixel can be",
+                file.display(),
+                values[idx]
+            );
+            return Err(CliError::new(ExitKind::Internal, message));
+        }
+        Ok(Self::of_values(num_images, size, values))
     }
 }

@@ -15,6 +15,7 @@ mod choices;
 mod commands;
 mod compare;
 mod config;
+mod description;
 mod download;
 mod error;
 mod explanation;

@@ -2,18 +2,25 @@
 
 use crate::args::NetworkArgs;
 use crate::config::{self, Config};
+use crate::description::Description;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::run_folder::SeedFolder;
-use crate::weight_files;
-use burn::tensor::Device;
+use crate::weight_files::{self, Request};
+use burn::tensor::{Device, Tensor};
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, import_partial, import_weights,
+    Head, NamedTensor, Network, NetworkConfig, WeightsError, import_partial, import_weights,
     read_weights,
 };
 use dermx_train::initial_weights;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Size of photos where neither a file nor the command line says another: that of the study.
+const USUAL_SIZE: ImageSize = ImageSize::new(300, 400);
+
+/// Standardization where neither a file nor the command line says another: that of ImageNet weights.
+const USUAL_NORMALIZATION: &str = "imagenet";
 
 /// A network with what it needs to know about its input and output.
 #[derive(Debug)]
@@ -36,16 +43,14 @@ impl TrainedNetwork {
     /// # Errors
     /// No such run, seed or file, or weights that do not fit.
     pub fn open(args: &NetworkArgs, device: &Device) -> CliResult<Self> {
-        match (&args.run, args.arch, &args.weights) {
-            (Some(run), _, _) => {
+        match (&args.run, &args.weights) {
+            (Some(run), _) => {
                 let config = config::load_run(run)?;
                 let seed = seed_of(&config, args.seed, run)?;
                 Self::of_run(&config, &SeedFolder::of(run, seed), device)
             }
-            (None, Some(architecture), Some(weights)) => {
-                Self::of_file(architecture, weights, args, device)
-            }
-            _ => Err(CliError::new(ExitKind::Usage, "name a --run, or --arch and --weights")),
+            (None, Some(weights)) => Self::of_file(weights, args, device),
+            (None, None) => Err(CliError::new(ExitKind::Usage, "name a --run or --weights")),
         }
     }
 
@@ -60,7 +65,8 @@ impl TrainedNetwork {
         })?;
         let network_config = network_config(config);
         Ok(Self {
-            network: import_weights(network_config.init(device), &weights)?,
+            network: import_weights(network_config.init(device), &weights)
+                .map_err(|error| weight_files::error_in(&folder.weights(), error))?,
             config: network_config,
             classes: config.data.classes.clone(),
             size: config.input.size,
@@ -82,30 +88,95 @@ impl TrainedNetwork {
         Ok(())
     }
 
-    fn of_file(
-        architecture: Architecture,
-        path: &Path,
-        args: &NetworkArgs,
-        device: &Device,
-    ) -> CliResult<Self> {
-        let (size, normalization) = (args.size, normalization(&args.normalization)?);
-        let weights = weight_files::read(path)?;
-        let shapes = weights.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
-        let config = NetworkConfig::of_shapes(architecture, &shapes.collect());
-        let config = config.ok_or_else(|| {
-            let message = format!("there is no matrix `{}`", architecture.head_matrix());
+    fn of_file(path: &Path, args: &NetworkArgs, device: &Device) -> CliResult<Self> {
+        let mut found = weight_files::find(
+            path,
+            &Request {
+                architecture: args.arch,
+                prefix: args.prefix.as_deref(),
+                padding: args.padding,
+                epsilon: args.epsilon,
+                partial: args.allow_partial,
+                without_head: false,
+            },
+        )?;
+        let weights = found.read(path)?;
+        let config = found.config.ok_or_else(|| {
+            let matrix = found.located.architecture.head_matrix();
+            let message = format!(
+                "there is no matrix `{matrix}`, which tells the number of classes: {}",
+                found.located.misfit
+            );
             CliError::bad_data(path, message)
         })?;
+        let (size, normalization) = input_of(path, args, found.description.as_ref())?;
         let input_size = [size.height as usize, size.width as usize];
+        let is_described = found.description.as_ref().is_some_and(|one| one.input_size.is_some());
+        let cells = |size| config.feature_size(size);
+        if is_described
+            && config.head == Head::Flatten
+            && cells(input_size) != cells(config.input_size)
+        {
+            let [height, width] = config.input_size;
+            let message = format!("the network takes images of {height}x{width}, not of {size}");
+            return Err(CliError::bad_data(path, message));
+        }
         let config = NetworkConfig { input_size, ..config };
         let network = match args.allow_partial {
-            true => import_what_fits(config.init(device), path, &weights)?,
-            false => import_weights(config.init(device), &weights)
-                .map_err(|error| CliError::bad_data(path, error))?,
+            true => import_what_fits(config.init(device), path, &weights),
+            false => import_weights(config.init(device), &weights),
         };
-        let classes = (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();
+        let network = network.map_err(|error| weight_files::error_in(path, error))?;
+        let numbered = || (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();
+        let classes = found.description.and_then(|one| one.classes).unwrap_or_else(numbered);
         Ok(Self { network, config, classes, size, normalization })
     }
+}
+
+/// Size and standardization of images: as asked for, as the file of the weights says, or the usual ones.
+fn input_of(
+    path: &Path,
+    args: &NetworkArgs,
+    description: Option<&Description>,
+) -> CliResult<(ImageSize, Normalization)> {
+    let path = path.display();
+    let told = description.and_then(|description| description.input_size);
+    let told = told.map(|[height, width]| ImageSize::new(height as u32, width as u32));
+    if let (Some(asked), Some(told)) = (args.size, told)
+        && asked != told
+    {
+        tracing::warn!("{path}: --size {asked} is used; the file says {told}");
+    }
+    let size = args.size.or(told).unwrap_or(USUAL_SIZE);
+    let told = description.and_then(|description| description.normalization.as_deref());
+    if let (Some(asked), Some(told)) = (args.normalization.as_deref(), told)
+        && asked != told
+    {
+        tracing::warn!("{path}: --normalization {asked} is used; the file says {told}");
+    }
+    let name = args.normalization.as_deref().or(told).unwrap_or(USUAL_NORMALIZATION);
+    Ok((size, normalization(name)?))
+}
+
+/// The logits in `output`, `[images, classes]`, of the images `ids`.
+///
+/// # Errors
+/// A value that is not finite: it stands for no class.
+pub fn finite_logits(output: Tensor<2>, ids: &[String]) -> CliResult<Vec<Vec<f32>>> {
+    let num_classes = output.dims()[1];
+    let values: Vec<f32> = output.into_data().iter::<f32>().collect();
+    let logits: Vec<Vec<f32>> = values.chunks(num_classes).map(<[f32]>::to_vec).collect();
+    for (image_id, row) in ids.iter().zip(&logits) {
+        if let Some(class_idx) = row.iter().position(|logit| !logit.is_finite()) {
+            let message = format!(
+                "image `{image_id}`: the logit of class number {class_idx} is {}: the weights make \
+                 numbers of it that are too large; nothing was predicted",
+                row[class_idx]
+            );
+            return Err(CliError::new(ExitKind::Internal, message));
+        }
+    }
+    Ok(logits)
 }
 
 /// The network with random weights as of seed 0, and those of `weights` that fit; says which do not.
@@ -113,9 +184,9 @@ fn import_what_fits(
     network: Network,
     path: &Path,
     weights: &BTreeMap<String, NamedTensor>,
-) -> CliResult<Network> {
+) -> Result<Network, WeightsError> {
     let start = initial_weights(&network, 0);
-    let (network, misfit) = import_partial(import_weights(network, &start)?, weights);
+    let (network, misfit) = import_partial(import_weights(network, &start)?, weights)?;
     if !misfit.is_empty() {
         let num_fitting = start.len() - misfit.missing.len() - misfit.misshapen.len();
         let num_needed = start.len();
@@ -136,6 +207,7 @@ pub fn network_config(config: &Config) -> NetworkConfig {
         num_classes: config.data.classes.len(),
         variant: config.model.variant,
         padding: config.model.padding,
+        batch_norm_epsilon: config.model.batch_norm_epsilon,
         last_stride: config.model.last_stride,
         input_size: [config.input.size.height as usize, config.input.size.width as usize],
     }

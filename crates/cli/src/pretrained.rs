@@ -104,6 +104,12 @@ pub fn cache_folder() -> CliResult<PathBuf> {
     })
 }
 
+/// Whether `name` means weights of torchvision's that can be fetched, or is the path of one's file.
+pub fn is_torchvisions(name: &str) -> bool {
+    let last = Path::new(name).file_name().unwrap_or_default();
+    file_name(name).is_some() || FILES.iter().any(|(_, file_name)| last == *file_name)
+}
+
 fn file_name(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, file_name)| *file_name)
 }

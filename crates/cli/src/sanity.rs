@@ -4,7 +4,7 @@
 //! `faithfulness.csv`.
 
 use crate::config::SanityCheck;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ExitKind};
 use crate::explanation::Job;
 use crate::heatmaps;
 use crate::progress::Progress;
@@ -77,7 +77,7 @@ fn take_pixels(job: &Job<'_>, folder: &Path) -> CliResult<()> {
     let mut progress = Progress::new("faithfulness", ids.len(), "img");
     for (idx, image_id) in ids.iter().enumerate() {
         let image = job.images.batch(idx..idx + 1, job.device)?;
-        let target = job.targets_of(idx..idx + 1, &image)[0];
+        let target = job.targets_of(idx..idx + 1, &image)?[0];
         let mut random = Random::new(0, "random map", 0, image_id);
         let noise: Vec<f32> = (0..size[0] * size[1]).map(|_| random.unit() as f32).collect();
         let map = map_at(&folder.join(format!("{image_id}.npy")), size)?;
@@ -89,7 +89,15 @@ fn take_pixels(job: &Job<'_>, folder: &Path) -> CliResult<()> {
             let noise = &mut || noise.normal(0.0, 1.0) as f32;
             let found = faithfulness(&job.trained.network, image.clone(), target, &order, noise)?;
             let Faithfulness { deletion, insertion, road } = found;
-            let scores = [deletion, insertion, road].map(|score| format!("{score:.9}"));
+            let scores = [deletion, insertion, road];
+            if scores.iter().any(|score| !score.is_finite()) {
+                let message = format!(
+                    "image `{image_id}`: its faithfulness is not finite: {scores:?}; the network's \
+                     logits are not where pixels are taken away"
+                );
+                return Err(CliError::new(ExitKind::Internal, message));
+            }
+            let scores = scores.map(|score| format!("{score:.9}"));
             records.push([vec![image_id.clone(), name.to_string()], scores.to_vec()].concat());
         }
         progress.set(idx + 1, String::new());

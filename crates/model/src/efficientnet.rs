@@ -35,7 +35,7 @@ pub enum Feature {
 impl EfficientNet {
     /// The network of `config` and `plan`, with Burn's default initialization.
     pub(crate) fn new(plan: &EfficientNetPlan, config: &NetworkConfig, device: &Device) -> Self {
-        let (epsilon, momentum) = plan.batch_norm();
+        let (epsilon, (_, momentum)) = (config.epsilon(), plan.batch_norm());
         let layers = Layers { device, epsilon, momentum, padding: config.padding };
         let stages = plan.stages();
         let stem = layers.conv_norm([3, plan.channels(STAGES[0].3)], 3, 2);
@@ -170,7 +170,7 @@ impl EfficientNetPlan {
     }
 
     /// Epsilon and momentum of batch normalization; torchvision's B5 to B7 have TensorFlow's.
-    fn batch_norm(&self) -> (f64, f64) {
+    pub(crate) fn batch_norm(&self) -> (f64, f64) {
         if self.width < 1.5 { (1e-5, 0.1) } else { (1e-3, 0.01) }
     }
 

@@ -11,9 +11,11 @@ mod efficientnet;
 mod file;
 mod head;
 mod layers;
+mod locate;
 mod mbconv;
 mod misfit;
 mod network;
+mod origin;
 mod parameter;
 mod resnet;
 mod stage;
@@ -26,12 +28,15 @@ pub use block::Block;
 pub use drop::{DropSite, DropUnit};
 pub use efficientnet::EfficientNet;
 pub use file::{
-    ElementType, TensorInfo, WeightsFile, WeightsFormat, read_weights, write_safetensors,
+    ElementType, TensorInfo, WeightsFile, WeightsFormat, read_weights, write_described_safetensors,
+    write_safetensors,
 };
 pub use head::{Head, is_head};
 pub use layers::SqueezeExcitation;
-pub use misfit::{Misfit, Misshapen};
+pub use locate::{LocateError, Located, Wanted, locate, misfits};
+pub use misfit::{Misfit, Misshapen, expected_shapes};
 pub use network::{Network, NetworkConfig, Padding, Variant};
+pub use origin::{Computation, OtherNetwork};
 pub use parameter::ParameterPath;
 pub use resnet::ResNet;
 pub use stage::{replace_stages, stages};

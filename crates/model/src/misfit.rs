@@ -8,8 +8,8 @@ use burn::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many differences a message names.
-const MAX_SHOWN: usize = 8;
+/// How many differences of each kind a message names.
+const MAX_SHOWN: usize = 4;
 
 /// Every difference between the names and shapes of weights and those of a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,11 +37,16 @@ impl Misfit {
     /// Compares the shapes of weights, by torchvision's names, with those of `network`. The counters
     /// of PyTorch's batch normalization may be there or not.
     pub fn of(network: &Network, shapes: &BTreeMap<String, Vec<usize>>) -> Self {
-        let mut collector = ShapeCollector::default();
-        network.visit(&mut collector);
-        let expected = collector.shapes;
+        Self::between(&expected_shapes(network), shapes)
+    }
+
+    /// Compares shapes with those that are `expected`.
+    pub(crate) fn between(
+        expected: &BTreeMap<String, Vec<usize>>,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Self {
         let mut misfit = Self::default();
-        for (name, expected) in &expected {
+        for (name, expected) in expected {
             match shapes.get(name) {
                 Some(found) if found == expected => {}
                 Some(found) => misfit.misshapen.push(Misshapen {
@@ -73,13 +78,26 @@ impl Misfit {
         )
     }
 
+    /// Whether the network can be computed with what is there: nothing is missing or misshapen.
+    pub fn is_complete(&self) -> bool {
+        self.misshapen.is_empty() && self.missing.is_empty()
+    }
+
+    /// Without the tensors whose names `is_left_out` says.
+    pub fn without(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        self.misshapen.retain(|one| !is_left_out(&one.name));
+        self.missing.retain(|name| !is_left_out(name));
+        self.unexpected.retain(|name| !is_left_out(name));
+        self
+    }
+
     /// Number of tensors that are missing, unexpected or misshapen.
     pub fn num_differences(&self) -> usize {
         self.misshapen.len() + self.missing.len() + self.unexpected.len()
     }
 }
 
-/// Names the first eight differences and counts the others.
+/// Names the first differences of each kind and counts the others.
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let misshapen = self.misshapen.iter().map(|Misshapen { name, found, expected }| {
@@ -88,13 +106,30 @@ impl fmt::Display for Misfit {
         let missing = self.missing.iter().map(|name| format!("`{name}` is missing"));
         let unexpected =
             self.unexpected.iter().map(|name| format!("`{name}` is not in the network"));
-        let all = misshapen.chain(missing).chain(unexpected);
-        f.write_str(&all.take(MAX_SHOWN).collect::<Vec<_>>().join("; "))?;
-        match self.num_differences().saturating_sub(MAX_SHOWN) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
-        }
+        let parts = [
+            first(misshapen, self.misshapen.len(), "of another shape"),
+            first(missing, self.missing.len(), "missing"),
+            first(unexpected, self.unexpected.len(), "not in the network"),
+        ];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
+}
+
+/// The first of `num_all` differences of one kind, and how many others there are.
+fn first(all: impl Iterator<Item = String>, num_all: usize, kind: &str) -> Option<String> {
+    let mut shown: Vec<String> = all.take(MAX_SHOWN).collect();
+    let num_others = num_all.saturating_sub(MAX_SHOWN);
+    if num_others > 0 {
+        shown.push(format!("and {num_others} more {kind}"));
+    }
+    (!shown.is_empty()).then(|| shown.join("; "))
+}
+
+/// The shapes of `network`'s parameters and running statistics by torchvision's names.
+pub fn expected_shapes(network: &Network) -> BTreeMap<String, Vec<usize>> {
+    let mut collector = ShapeCollector::default();
+    network.visit(&mut collector);
+    collector.shapes
 }
 
 #[derive(Default)]

@@ -29,15 +29,27 @@ pub enum Variant {
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// As much on all sides: `(k - 1) / 2`.
+    #[serde(alias = "symmetric")]
     Torchvision,
     /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
     /// above and left and the rest below and right. Differs for even sizes where there is a stride.
     /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
+    #[serde(alias = "same")]
     Tf,
 }
 
+impl Padding {
+    /// The name in configurations and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Torchvision => "torchvision",
+            Self::Tf => "tf",
+        }
+    }
+}
+
 /// What a network is built from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct NetworkConfig {
     /// Which network.
     pub architecture: Architecture,
@@ -49,6 +61,9 @@ pub struct NetworkConfig {
     pub variant: Variant,
     /// Which padding; nothing to a ResNet, whose padding is the same in all libraries.
     pub padding: Padding,
+    /// Epsilon of the batch normalizations before the head; `None` for that of torchvision, or of
+    /// Keras for [`Variant::V1`].
+    pub batch_norm_epsilon: Option<f64>,
     /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the
     /// resolution.
     ///
@@ -71,6 +86,7 @@ impl NetworkConfig {
             num_classes,
             variant: Variant::Torchvision,
             padding: Padding::Torchvision,
+            batch_norm_epsilon: None,
             last_stride: 2,
             input_size: [224, 224],
         }
@@ -107,6 +123,16 @@ impl NetworkConfig {
     /// `[height, width]` of the last feature maps for images of `size` pixels.
     pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * self.last_stride))
+    }
+
+    /// Epsilon of the batch normalizations before the head.
+    pub fn epsilon(&self) -> f64 {
+        let usual = match (self.architecture.plan(), self.variant) {
+            (Plan::ResNet(_), Variant::Torchvision) => 1e-5,
+            (Plan::ResNet(_), Variant::V1) => 1.001e-5,
+            (Plan::EfficientNet(plan), _) => plan.batch_norm().0,
+        };
+        self.batch_norm_epsilon.unwrap_or(usual)
     }
 
     /// Builds the network on `device` with Burn's default initialization.

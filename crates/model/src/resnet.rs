@@ -36,10 +36,11 @@ pub struct ResNet {
 impl ResNet {
     /// The network of `config` and `plan`, with Burn's default initialization.
     pub(crate) fn new(plan: &ResNetPlan, config: &NetworkConfig, device: &Device) -> Self {
-        let (epsilon, momentum) = match config.variant {
-            Variant::Torchvision => (1e-5, 0.1),
-            Variant::V1 => (1.001e-5, 0.01),
+        let momentum = match config.variant {
+            Variant::Torchvision => 0.1,
+            Variant::V1 => 0.01,
         };
+        let epsilon = config.epsilon();
         let layers = Layers { device, epsilon, momentum, padding: Padding::Torchvision };
         let mut in_channels = 64;
         let mut stage = |stage_idx: usize, stride: usize| -> Vec<Block> {

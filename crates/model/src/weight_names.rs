@@ -1,29 +1,38 @@
 //! Names of weights in other programs.
 
-use crate::weights::NamedTensor;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// `torch.nn.DataParallel` puts this before every name.
-const DATA_PARALLEL: &str = "module.";
+use crate::architecture::Architecture;
+use crate::head::Head;
+use crate::misfit::expected_shapes;
+use crate::network::NetworkConfig;
+use burn::tensor::Device;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// Whose names weights have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// Torchvision's, or unknown ones. The ResNets of timm have them, too.
+    /// Torchvision's. The ResNets of timm have them, too.
     Torchvision,
     /// Those of timm's EfficientNets.
     Timm,
+    /// Those of no network here.
+    Unknown,
 }
 
 impl Naming {
     /// The naming of a whole set of names.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let names: BTreeSet<&str> = names.collect();
-        let prefix = common_prefix(&names);
-        let has = |name: &str| names.contains(format!("{prefix}{name}").as_str());
-        match has("conv_stem.weight") && has("blocks.0.0.conv_dw.weight") {
-            true => Self::Timm,
-            false => Self::Torchvision,
+        let has = |first: &[&str]| first.iter().all(|name| names.contains(name));
+        if has(&["conv_stem.weight", "blocks.0.0.conv_dw.weight"]) {
+            Self::Timm
+        } else if has(&["conv1.weight", "layer1.0.conv1.weight"])
+            || has(&["features.0.0.weight", "features.1.0.block.0.0.weight"])
+            || !names.is_empty() && names.iter().all(|name| is_known(name))
+        {
+            Self::Torchvision
+        } else {
+            Self::Unknown
         }
     }
 
@@ -32,49 +41,76 @@ impl Naming {
         match self {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
+            Self::Unknown => "unknown",
         }
     }
-}
-
-/// `tensors` by torchvision's names. Names that are not known stay as they are.
-///
-/// # Errors
-/// Two tensors get one name.
-pub(crate) fn to_torchvision(
-    tensors: BTreeMap<String, NamedTensor>,
-) -> Result<BTreeMap<String, NamedTensor>, String> {
-    let renamed = torchvision_names(tensors.keys().map(String::as_str));
-    let mut result = BTreeMap::new();
-    for ((name, tensor), new_name) in tensors.into_iter().zip(renamed) {
-        if result.insert(new_name.clone(), tensor).is_some() {
-            return Err(format!("`{name}` and another tensor are both torchvision's `{new_name}`"));
-        }
-    }
-    Ok(result)
 }
 
 /// Torchvision's names of the weights `names`, in their order.
 ///
-/// A common prefix `module.` of `torch.nn.DataParallel` is dropped; names of timm's EfficientNets are
-/// replaced; others stay as they are.
+/// Names of timm's EfficientNets are replaced; others stay as they are.
 pub fn torchvision_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    let all: BTreeSet<&str> = names.clone().collect();
-    let prefix = common_prefix(&all);
-    let own: BTreeSet<&str> = all.iter().map(|name| &name[prefix.len()..]).collect();
+    let own: BTreeSet<&str> = names.clone().collect();
     let naming = Naming::of(own.iter().copied());
     names
         .map(|name| {
-            let name = &name[prefix.len()..];
             let of_timm = if naming == Naming::Timm { of_timm(name, &own) } else { None };
             of_timm.unwrap_or_else(|| name.to_string())
         })
         .collect()
 }
 
-fn common_prefix(names: &BTreeSet<&str>) -> &'static str {
-    let is_common = names.iter().all(|name| name.starts_with(DATA_PARALLEL));
-    if is_common { DATA_PARALLEL } else { "" }
+/// Whether a network of any architecture has a weight of that name, as torchvision or timm call it.
+pub(crate) fn is_known(name: &str) -> bool {
+    static KNOWN: OnceLock<BTreeSet<String>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let mut known = BTreeSet::new();
+        for architecture in Architecture::ALL {
+            let torchvision = NetworkConfig::torchvision(architecture, 1);
+            let network = NetworkConfig { head: Head::GapBn, ..torchvision }.init(&Device::flex());
+            for name in expected_shapes(&network).into_keys() {
+                known.extend(timm_names(&name));
+                known.insert(name);
+            }
+        }
+        known
+    });
+    known.contains(name)
 }
+
+/// The last layers of timm's EfficientNets and torchvision's names of them; there are seven stages in
+/// between.
+const AROUND_BLOCKS: [(&str, &str); 5] = [
+    ("conv_stem", "features.0.0"),
+    ("bn1", "features.0.1"),
+    ("conv_head", "features.8.0"),
+    ("bn2", "features.8.1"),
+    ("classifier", "classifier.1"),
+];
+
+/// The layers of a block by timm's names, and where they are among torchvision's steps of a block that
+/// expands: expand, filter each channel, squeeze and excite, project.
+const EXPANDED: [(&str, &str); 8] = [
+    ("conv_pw", "0.0"),
+    ("bn1", "0.1"),
+    ("conv_dw", "1.0"),
+    ("bn2", "1.1"),
+    ("se.conv_reduce", "2.fc1"),
+    ("se.conv_expand", "2.fc2"),
+    ("conv_pwl", "3.0"),
+    ("bn3", "3.1"),
+];
+
+/// The same of blocks that do not expand: they lack the first step, so that the others move up and the
+/// projection has the name that the expansion has elsewhere.
+const PLAIN: [(&str, &str); 6] = [
+    ("conv_dw", "0.0"),
+    ("bn1", "0.1"),
+    ("se.conv_reduce", "1.fc1"),
+    ("se.conv_expand", "1.fc2"),
+    ("conv_pw", "2.0"),
+    ("bn2", "2.1"),
+];
 
 /// Torchvision's name of the weight `name` of an EfficientNet of timm that has the weights `all`.
 ///
@@ -83,60 +119,41 @@ fn common_prefix(names: &BTreeSet<&str>) -> &'static str {
 /// `torchvision/models/efficientnet.py`.
 fn of_timm(name: &str, all: &BTreeSet<&str>) -> Option<String> {
     let (layer, value) = name.rsplit_once('.')?;
-    if let Some(rest) = layer.strip_prefix("blocks.") {
-        let mut parts = rest.splitn(3, '.');
-        let (stage, block, layer) = (parts.next()?, parts.next()?, parts.next()?);
-        let features = stage_idx(stage)? + 1;
-        let place = place_in_block(layer, is_expanded(all, stage, block))?;
-        return Some(format!("features.{features}.{block}.block.{place}.{value}"));
-    }
-    let last = num_stages(all) + 1;
-    let layer = match layer {
-        "conv_stem" => "features.0.0".to_string(),
-        "bn1" => "features.0.1".to_string(),
-        "conv_head" => format!("features.{last}.0"),
-        "bn2" => format!("features.{last}.1"),
-        "classifier" => "classifier.1".to_string(),
-        _ => return None,
+    let torchvision_layer = match layer.strip_prefix("blocks.") {
+        Some(rest) => {
+            let mut parts = rest.splitn(3, '.');
+            let (stage, block, layer) = (parts.next()?, parts.next()?, parts.next()?);
+            let features = u32::from(stage.parse::<u8>().ok()?) + 1;
+            let is_expanded =
+                all.contains(format!("blocks.{stage}.{block}.conv_pwl.weight").as_str());
+            let places: &[(&str, &str)] = if is_expanded { &EXPANDED } else { &PLAIN };
+            let (_, place) = places.iter().find(|(of_timm, _)| *of_timm == layer)?;
+            format!("features.{features}.{block}.block.{place}")
+        }
+        None => {
+            let (_, found) = AROUND_BLOCKS.iter().find(|(of_timm, _)| *of_timm == layer)?;
+            (*found).to_string()
+        }
     };
-    Some(format!("{layer}.{value}"))
+    Some(format!("{torchvision_layer}.{value}"))
 }
 
-/// Where a layer of timm's is among torchvision's steps of a block: expand, filter each channel,
-/// squeeze and excite, project. Blocks that do not expand lack the first, so that the others move up
-/// and the projection has the name that the expansion has elsewhere.
-fn place_in_block(layer: &str, is_expanded: bool) -> Option<&'static str> {
-    Some(match (layer, is_expanded) {
-        ("conv_pw", true) => "0.0",
-        ("bn1", true) => "0.1",
-        ("conv_dw", true) => "1.0",
-        ("bn2", true) => "1.1",
-        ("se.conv_reduce", true) => "2.fc1",
-        ("se.conv_expand", true) => "2.fc2",
-        ("conv_pwl", true) => "3.0",
-        ("bn3", true) => "3.1",
-        ("conv_dw", false) => "0.0",
-        ("bn1", false) => "0.1",
-        ("se.conv_reduce", false) => "1.fc1",
-        ("se.conv_expand", false) => "1.fc2",
-        ("conv_pw", false) => "2.0",
-        ("bn2", false) => "2.1",
-        _ => return None,
-    })
-}
-
-fn is_expanded(all: &BTreeSet<&str>, stage: &str, block: &str) -> bool {
-    all.contains(format!("blocks.{stage}.{block}.conv_pwl.weight").as_str())
-}
-
-fn num_stages(all: &BTreeSet<&str>) -> u32 {
-    let stages = all.iter().filter_map(|name| {
-        let stage = name.strip_prefix("blocks.")?.split('.').next()?;
-        Some(stage_idx(stage)? + 1)
-    });
-    stages.max().unwrap_or(0)
-}
-
-fn stage_idx(text: &str) -> Option<u32> {
-    text.parse::<u8>().ok().map(u32::from)
+/// What timm may call the weight that torchvision calls `name`; one of two, if any.
+fn timm_names(name: &str) -> Vec<String> {
+    let Some((layer, value)) = name.rsplit_once('.') else { return Vec::new() };
+    if let Some((timm, _)) = AROUND_BLOCKS.iter().find(|(_, found)| *found == layer) {
+        return vec![format!("{timm}.{value}")];
+    }
+    let mut parts = layer.splitn(5, '.');
+    let (Some("features"), Some(features), Some(block), Some("block"), Some(place)) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Vec::new();
+    };
+    let Some(stage) = features.parse::<u32>().ok().and_then(|features| features.checked_sub(1))
+    else {
+        return Vec::new();
+    };
+    let layers = EXPANDED.iter().chain(&PLAIN).filter(|(_, found)| *found == place);
+    layers.map(|(timm, _)| format!("blocks.{stage}.{block}.{timm}.{value}")).collect()
 }

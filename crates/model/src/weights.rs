@@ -1,6 +1,6 @@
 //! Weights out of networks and into them, in torchvision's names and layouts.
 
-use crate::misfit::Misfit;
+use crate::misfit::{Misfit, expected_shapes};
 use crate::network::Network;
 use crate::parameter::ParameterPath;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -19,6 +19,22 @@ pub struct NamedTensor {
 }
 
 impl NamedTensor {
+    /// Fails if a value is not a number or infinite.
+    ///
+    /// # Errors
+    /// The first such value of the tensor, which is called `name`.
+    pub fn check_finite(&self, name: &str) -> Result<(), WeightsError> {
+        match self.values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(idx) => Err(WeightsError::NotFinite {
+                name: name.to_string(),
+                value: self.values[idx],
+                idx,
+                num_values: self.values.len(),
+            }),
+        }
+    }
+
     /// The shape, or the number of values if they do not fill it.
     fn value_shape(&self) -> Vec<usize> {
         let is_filled = self.shape.iter().product::<usize>() == self.values.len();
@@ -48,6 +64,20 @@ pub enum WeightsError {
     /// Names or shapes of the weights do not fit the network.
     #[error("the weights do not fit the network: {0}")]
     Misfit(Misfit),
+    /// A value is not a number, or infinite as a 32-bit float.
+    #[error(
+        "the tensor `{name}` holds {value} (value number {idx} of {num_values}), which no weight can be"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// The first such value.
+        value: f32,
+        /// Where it is, from 0.
+        idx: usize,
+        /// How many values the tensor has.
+        num_values: usize,
+    },
     /// Tensors that go with weights do not fit them, or themselves.
     #[error("the weights do not fit the network: {0}")]
     Mismatch(String),
@@ -67,28 +97,37 @@ pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
 /// Counters (see [`with_counters`]) are accepted and not used.
 ///
 /// # Errors
-/// Every missing, unexpected and misshapen tensor.
+/// Every missing, unexpected and misshapen tensor; a value that is not finite.
 pub fn import_weights(
     network: Network,
     tensors: &BTreeMap<String, NamedTensor>,
 ) -> Result<Network, WeightsError> {
-    let (network, misfit) = import_partial(network, tensors);
+    let (network, misfit) = import_partial(network, tensors)?;
     if misfit.is_empty() { Ok(network) } else { Err(WeightsError::Misfit(misfit)) }
 }
 
 /// `network` in inference mode with those of `tensors` in it that fit, and those that do not.
 ///
 /// What is missing or misshapen keeps the value that it has in `network`.
+///
+/// # Errors
+/// A value of a tensor that fits which is not finite.
 pub fn import_partial(
     network: Network,
     tensors: &BTreeMap<String, NamedTensor>,
-) -> (Network, Misfit) {
+) -> Result<(Network, Misfit), WeightsError> {
     let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.value_shape()));
-    let misfit = Misfit::of(&network, &shapes.collect());
+    let expected = expected_shapes(&network);
+    let misfit = Misfit::between(&expected, &shapes.collect());
+    for (name, tensor) in tensors {
+        if expected.get(name).is_some_and(|shape| *shape == tensor.value_shape()) {
+            tensor.check_finite(name)?;
+        }
+    }
     let mut importer = Importer { path: ParameterPath::default(), tensors };
     // Clones share the state of running statistics, and a pending update would be averaged in
     // later: `valid` gives the statistics a state of their own.
-    (network.valid().map(&mut importer), misfit)
+    Ok((network.valid().map(&mut importer), misfit))
 }
 
 /// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch

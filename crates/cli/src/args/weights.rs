@@ -1,7 +1,8 @@
 //! Arguments of `dermx weights`.
 
+use super::{choice, epsilon};
 use clap::{Args, Subcommand};
-use dermx_model::Architecture;
+use dermx_model::{Architecture, Padding};
 use std::path::PathBuf;
 
 /// What `dermx weights` can do.
@@ -36,12 +37,23 @@ pub struct ConvertArgs {
     /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// The safetensors file to write: 32-bit floats, and counters for batch normalization.
+    /// The safetensors file to write: 32-bit floats, counters for batch normalization, and what the
+    /// network is.
     #[arg(value_name = "OUT.safetensors")]
     pub output: PathBuf,
-    /// Refuse weights that do not fit this architecture.
+    /// The architecture; without it, the one that names and shapes fit. Weights that do not fit are
+    /// refused.
     #[arg(long)]
     pub arch: Option<Architecture>,
+    /// What the names start with, where a file holds several networks: `teacher.`.
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// How an EfficientNet pads, where names do not tell: torchvision (symmetric), tf (same).
+    #[arg(long, value_name = "HOW", value_parser = choice::<Padding>)]
+    pub padding: Option<Padding>,
+    /// Epsilon of batch normalization, where names do not tell it: 1e-3 for timm's tf_efficientnet.
+    #[arg(long, value_name = "NUMBER", value_parser = epsilon)]
+    pub epsilon: Option<f64>,
 }
 
 /// Arguments of `dermx weights fetch`.

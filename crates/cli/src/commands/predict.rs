@@ -3,7 +3,7 @@
 use crate::args::PredictArgs;
 use crate::error::CliResult;
 use crate::images::Images;
-use crate::network::TrainedNetwork;
+use crate::network::{TrainedNetwork, finite_logits};
 use crate::predictions::{Logits, to_csv};
 use crate::progress::Progress;
 use crate::stop;
@@ -35,7 +35,7 @@ pub fn run(args: &PredictArgs) -> CliResult<()> {
 /// The logits of every image, `[images.ids().len()][num_classes]`, in inference mode.
 ///
 /// # Errors
-/// A photo that cannot be read, or a request to stop.
+/// A photo that cannot be read, logits that are not finite, or a request to stop.
 pub fn predict(
     trained: &TrainedNetwork,
     images: &Images,
@@ -49,10 +49,8 @@ pub fn predict(
     let mut logits: Vec<Vec<f32>> = Vec::with_capacity(images.ids().len());
     for range in images.batches(batch_size) {
         stop::check("nothing was written")?;
-        let output = network.forward(images.batch(range, device)?);
-        let num_classes = output.dims()[1];
-        let values: Vec<f32> = output.into_data().iter::<f32>().collect();
-        logits.extend(values.chunks(num_classes).map(<[f32]>::to_vec));
+        let output = network.forward(images.batch(range.clone(), device)?);
+        logits.extend(finite_logits(output, &images.ids()[range])?);
         let images_per_s = logits.len() as f64 / start.elapsed().as_secs_f64();
         progress.set(logits.len(), format!("{images_per_s:.1} img/s"));
     }

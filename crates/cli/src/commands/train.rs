@@ -188,7 +188,7 @@ fn train_seed(
         Outcome::Stopped => Err(stop::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();
-            write_atomic(&folder.weights(), &weights_file(&network)?)?;
+            write_atomic(&folder.weights(), &weights_file(&network, config)?)?;
             Ok(starting_weights_hash)
         }
     }

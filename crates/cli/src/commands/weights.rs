@@ -1,22 +1,17 @@
 //! `dermx weights inspect` and `dermx weights convert`.
 
 use crate::args::{ConvertArgs, InspectArgs};
+use crate::description::Description;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::terminal::print;
-use crate::weight_files::{open, read, shapes};
-use burn::tensor::Device;
+use crate::weight_files::{self, Request, open};
 use dermx_model::{
-    Architecture, Misfit, NetworkConfig, TensorInfo, WeightsError, WeightsFile, with_counters,
-    write_safetensors,
+    Architecture, Computation, LocateError, Located, Misfit, OtherNetwork, TensorInfo, Wanted,
+    WeightsFile, is_counter, locate, misfits, with_counters,
 };
 use dermx_train::write_atomic;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// Logits of the published weights.
-const NUM_IMAGENET_CLASSES: usize = 1000;
-
-type Shapes = BTreeMap<String, Vec<usize>>;
 
 /// Tells what a file of weights holds.
 ///
@@ -24,102 +19,237 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 /// A file that cannot be read.
 pub fn inspect(args: &InspectArgs) -> CliResult<()> {
     let file = open(&args.file)?;
-    let fits = fits(&shapes(&file));
+    let description = weight_files::description(&args.file, &file)?;
+    let report = Report::of(&file, description);
     if !args.json {
-        return print(as_text(&args.file.display().to_string(), &file, &fits));
+        return print(report.as_text(&args.file.display().to_string()));
     }
-    let text = serde_json::to_string_pretty(&as_json(&file, &fits))
+    let text = serde_json::to_string_pretty(&report.as_json())
         .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
     print(format!("{text}\n"))
 }
 
-/// Writes weights as safetensors with torchvision's names.
+/// Writes weights as safetensors with torchvision's names, and what the network is.
 ///
 /// # Errors
-/// A file that cannot be read or written, or weights that do not fit `--arch`.
+/// A file that cannot be read or written, or weights that fit no network, or not `--arch`.
 pub fn convert(args: &ConvertArgs) -> CliResult<()> {
-    let tensors = with_counters(read(&args.input)?);
-    if let Some(architecture) = args.arch {
-        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
-        let misfit = misfit(architecture, &shapes.collect());
-        if !misfit.is_empty() {
-            return Err(CliError::bad_data(&args.input, WeightsError::Misfit(misfit)));
-        }
-    }
-    write_atomic(&args.output, &write_safetensors(&tensors)?)?;
-    print(format!("{}: {} tensors\n", args.output.display(), tensors.len()))
-}
-
-/// How weights of these shapes differ from each network, the best fit first.
-fn fits(shapes: &Shapes) -> Vec<(Architecture, Misfit)> {
-    let mut fits: Vec<(Architecture, Misfit)> = Architecture::ALL
-        .into_iter()
-        .map(|architecture| (architecture, misfit(architecture, shapes)))
-        .collect();
-    fits.sort_by_key(|(_, misfit)| misfit.num_differences());
-    fits
-}
-
-/// How weights of these shapes differ from a network with their number of classes.
-fn misfit(architecture: Architecture, shapes: &Shapes) -> Misfit {
-    let config = NetworkConfig::of_shapes(architecture, shapes)
-        .unwrap_or_else(|| NetworkConfig::torchvision(architecture, NUM_IMAGENET_CLASSES));
-    Misfit::of(&config.init(&Device::flex()), shapes)
-}
-
-/// Values that training changes: not the running statistics of batch normalization.
-fn num_parameters(file: &WeightsFile) -> usize {
-    let is_statistic = |name: &str| {
-        ["running_mean", "running_var", "num_batches_tracked"].iter().any(|end| name.ends_with(end))
+    let request = Request {
+        architecture: args.arch,
+        prefix: args.prefix.as_deref(),
+        padding: args.padding,
+        epsilon: args.epsilon,
+        ..Request::default()
     };
-    let parameters = file.tensors().filter(|tensor| !is_statistic(tensor.name));
-    parameters.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
+    let mut found = weight_files::find(&args.input, &request)?;
+    let config = found.config.ok_or_else(|| {
+        let matrix = found.located.architecture.head_matrix();
+        CliError::bad_data(&args.input, format!("there is no matrix `{matrix}`"))
+    })?;
+    let tensors = found.read(&args.input)?;
+    for (name, tensor) in &tensors {
+        tensor.check_finite(name).map_err(|error| weight_files::error_in(&args.input, error))?;
+    }
+    let counters = found.file.read_counters(&found.located.names)?;
+    let tensors = with_counters(tensors);
+    let of_network = Description::of_network(&config);
+    let description = match found.description {
+        Some(known) => Description {
+            input_size: known.input_size,
+            normalization: known.normalization,
+            classes: known.classes,
+            ..of_network
+        },
+        None => of_network,
+    };
+    let bytes = weight_files::to_bytes(&tensors, &counters, &description)?;
+    write_atomic(&args.output, &bytes)?;
+    let (output, architecture) = (args.output.display(), config.architecture);
+    print(format!("{output}: {} tensors of a {architecture}\n", tensors.len()))
 }
 
-fn as_text(name: &str, file: &WeightsFile, fits: &[(Architecture, Misfit)]) -> String {
-    let (format, naming) = (file.format().name(), file.naming().name());
-    let mut text = format!(
-        "{name}: {format}, names of {naming}, {} tensors, {} parameters\n",
-        file.tensors().count(),
-        num_parameters(file)
-    );
-    if let Some((architecture, misfit)) = fits.first() {
-        text += &match misfit.is_empty() {
-            true => format!("fits {architecture}\n"),
-            false => format!("closest to {architecture}: {}: {misfit}\n", misfit.counts()),
+/// What there is to say of a file.
+struct Report<'a> {
+    file: &'a WeightsFile,
+    description: Option<Description>,
+    located: Result<Located, LocateError>,
+    /// How the tensors differ from each network, the best fit first.
+    fits: Vec<(Architecture, Misfit)>,
+}
+
+impl<'a> Report<'a> {
+    fn of(file: &'a WeightsFile, description: Option<Description>) -> Self {
+        let shapes = file.shapes();
+        let architecture = description.as_ref().map(|description| description.architecture);
+        let wanted = Wanted { architecture, ..Wanted::default() };
+        let located = locate(&shapes, &wanted);
+        let own = match &located {
+            Ok(located) => located
+                .names
+                .iter()
+                .map(|(name, in_file)| (name.clone(), shapes[in_file].clone()))
+                .collect(),
+            Err(_) => shapes,
         };
+        Self { file, description, fits: misfits(&own), located }
     }
-    for TensorInfo { name, shape, element } in file.tensors() {
-        text += &format!("{:<5} {name} {shape:?}\n", element.name());
+
+    /// How the network computes; `None` where the weights are of none.
+    fn computation(&self) -> Option<Result<Computation, OtherNetwork>> {
+        let located = self.located.as_ref().ok()?;
+        if let Some(description) = &self.description {
+            let (padding, epsilon) = (description.padding, description.batch_norm_epsilon);
+            return Some(Ok(Computation { padding, epsilon, doubt: None }));
+        }
+        if !located.misfit.is_complete() {
+            return None;
+        }
+        let claimed = self.file.claimed_architecture();
+        Some(Computation::of(located.architecture, located.naming, claimed))
+    }
+
+    /// Values that training changes: not the running statistics of batch normalization.
+    fn num_parameters(&self) -> usize {
+        let is_statistic =
+            |name: &str| ["running_mean", "running_var"].iter().any(|end| name.ends_with(end));
+        let own: Option<Vec<&String>> =
+            self.located.as_ref().ok().map(|located| located.names.values().collect());
+        let is_own =
+            |name: &str| own.as_ref().is_none_or(|own| own.iter().any(|other| *other == name));
+        let parameters = self.file.tensors().filter(|tensor| {
+            !is_statistic(tensor.name) && !is_counter(tensor.name) && is_own(tensor.name)
+        });
+        parameters.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
+    }
+
+    fn naming(&self) -> &'static str {
+        self.located.as_ref().map_or("unknown", |located| located.naming.name())
+    }
+
+    fn as_text(&self, name: &str) -> String {
+        let naming = match self.naming() {
+            "unknown" => "names of no network here".to_string(),
+            naming => format!("names of {naming}"),
+        };
+        let mut text = format!(
+            "{name}: {}, {naming}, {} tensors, {} parameters\n",
+            self.file.format().name(),
+            self.file.tensors().count(),
+            self.num_parameters()
+        );
+        match &self.located {
+            Ok(located) => text += &located_text(located),
+            Err(error) => text += &format!("{error}\n"),
+        }
+        match self.computation() {
+            Some(Ok(Computation { padding, epsilon, doubt })) => {
+                text += &format!("padding {}, epsilon {epsilon:e}", padding.name());
+                text += &doubt.map_or("\n".to_string(), |doubt| format!(" assumed: {doubt}\n"));
+            }
+            Some(Err(error)) => text += &format!("{error}\n"),
+            None => {}
+        }
+        if let Some(claimed) = self.file.claimed_architecture() {
+            text += &format!("the file calls its network `{claimed}`\n");
+        }
+        text += &self.description.as_ref().map_or(String::new(), described_text);
+        if !self.file.objects().is_empty() {
+            let objects = self.file.objects().iter();
+            let objects: Vec<String> =
+                objects.map(|(place, class)| format!("{place} ({class})")).collect();
+            text += &format!("not read: {}\n", objects.join(", "));
+        }
+        for TensorInfo { name, shape, element } in self.file.tensors() {
+            text += &format!("{:<5} {name} {shape:?}\n", element.name());
+        }
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let tensors: Vec<Value> = self
+            .file
+            .tensors()
+            .map(|TensorInfo { name, shape, element }| {
+                json!({"name": name, "dtype": element.name(), "shape": shape})
+            })
+            .collect();
+        let fits: Vec<Value> = self
+            .fits
+            .iter()
+            .map(|(architecture, misfit)| {
+                let misshapen: Vec<&String> =
+                    misfit.misshapen.iter().map(|one| &one.name).collect();
+                json!({
+                    "arch": architecture.name(),
+                    "misshapen": misshapen,
+                    "missing": misfit.missing,
+                    "unexpected": misfit.unexpected,
+                })
+            })
+            .collect();
+        let located = self.located.as_ref().ok();
+        let computation = match self.computation() {
+            Some(Ok(Computation { padding, epsilon, doubt })) => {
+                json!({"padding": padding.name(), "epsilon": epsilon, "doubt": doubt})
+            }
+            Some(Err(error)) => json!({"refused": error.to_string()}),
+            None => Value::Null,
+        };
+        let objects: BTreeMap<&String, &String> =
+            self.file.objects().iter().map(|(place, class)| (place, class)).collect();
+        json!({
+            "format": self.file.format().name(),
+            "names": self.naming(),
+            "prefixes": located.map(|located| &located.prefixes),
+            "outside": located.map(|located| &located.outside),
+            "problem": self.located.as_ref().err().map(ToString::to_string),
+            "computation": computation,
+            "claimed": self.file.claimed_architecture(),
+            "description": self.description,
+            "not_read": objects,
+            "num_tensors": tensors.len(),
+            "num_parameters": self.num_parameters(),
+            "fits": fits,
+            "tensors": tensors,
+        })
+    }
+}
+
+/// Which network it is, and where in the file.
+fn located_text(located: &Located) -> String {
+    let Located { architecture, misfit, .. } = located;
+    let mut text = match misfit.is_empty() {
+        true => format!("fits {architecture}\n"),
+        false => format!("closest to {architecture}: {}: {misfit}\n", misfit.counts()),
+    };
+    if located.prefixes.iter().any(|prefix| !prefix.is_empty()) {
+        let prefixes: Vec<String> =
+            located.prefixes.iter().map(|prefix| format!("`{prefix}`")).collect();
+        text += &format!("its names start with {}\n", prefixes.join(" and "));
+    }
+    if !located.outside.is_empty() {
+        text += &format!("not of the network: {}\n", located.outside.join(", "));
     }
     text
 }
 
-fn as_json(file: &WeightsFile, fits: &[(Architecture, Misfit)]) -> Value {
-    let tensors: Vec<Value> = file
-        .tensors()
-        .map(|TensorInfo { name, shape, element }| {
-            json!({"name": name, "dtype": element.name(), "shape": shape})
-        })
-        .collect();
-    let fits: Vec<Value> = fits
-        .iter()
-        .map(|(architecture, misfit)| {
-            let misshapen: Vec<&String> = misfit.misshapen.iter().map(|one| &one.name).collect();
-            json!({
-                "arch": architecture.name(),
-                "misshapen": misshapen,
-                "missing": misfit.missing,
-                "unexpected": misfit.unexpected,
-            })
-        })
-        .collect();
-    json!({
-        "format": file.format().name(),
-        "names": file.naming().name(),
-        "num_tensors": tensors.len(),
-        "num_parameters": num_parameters(file),
-        "fits": fits,
-        "tensors": tensors,
-    })
+/// What a file that was written here says of its network.
+fn described_text(description: &Description) -> String {
+    let mut parts = vec![
+        format!("last stride {}", description.last_stride),
+        format!("head {}", word(&description.head)),
+        format!("variant {}", word(&description.variant)),
+    ];
+    parts.extend(description.input_size.map(|[height, width]| format!("size {height}x{width}")));
+    parts.extend(description.normalization.as_ref().map(|name| format!("normalization {name}")));
+    parts.extend(description.classes.as_ref().map(|names| format!("classes {}", names.join(", "))));
+    format!("{}\n", parts.join("; "))
+}
+
+/// A choice as configurations write it.
+fn word(choice: &impl serde::Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(Value::String(word)) => word,
+        _ => String::new(),
+    }
 }

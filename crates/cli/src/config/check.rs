@@ -119,6 +119,9 @@ impl ModelSection {
             "model.last_stride",
             format!("is {last_stride}; it has to be 1 or 2"),
         );
+        let holds = self.batch_norm_epsilon.is_none_or(|value| value > 0.0 && value <= 1.0);
+        let message = "has to be positive and at most 1";
+        checks.require(holds, "model.batch_norm_epsilon", message);
         checks.require(!self.trainable.is_empty(), "model.trainable", "names no parameter");
         let (architecture, is_resnet) = (self.architecture, self.architecture.is_resnet());
         let only = |value: &str, family: &str| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Keys that say where something lies or how it is kept, and change no result. What lies there
 /// enters results by its hash.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 13] = [
     "data.cache",
     "data.decoded_cache",
     "data.leaks",
@@ -15,6 +15,7 @@ const PLACES: [&str; 12] = [
     "data.test_images",
     "data.train",
     "model.weights",
+    "model.weights_prefix",
     "run.checkpoint_every",
     "run.output",
     "split.folds",

@@ -194,11 +194,18 @@ section! {
         variant: Variant,
         /// `"torchvision"`, or TensorFlow's padding of an EfficientNet: `"tf"`.
         padding: Padding,
+        /// Epsilon of the batch normalizations before the head; without this key torchvision's (1e-5,
+        /// and 1e-3 for EfficientNet-B5 to B7), or Keras' for `"v1"` (1.001e-5). TensorFlow's
+        /// EfficientNets have 1e-3.
+        batch_norm_epsilon: Option<f64>,
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize,
         /// `"random"`, the name of fetched weights, or a `.pth` or safetensors file; their head is not
         /// used.
         weights: String,
+        /// Which of several networks in the file of `weights`: what stands before the names of its
+        /// tensors, such as `"teacher."`.
+        weights_prefix: Option<String>,
         /// Names of the parameters that learn, or a preset; `*` stands for any text, `head` for the
         /// name of the head.
         trainable: Vec<String>,

@@ -92,7 +92,7 @@ impl Attempt<'_> {
         };
         match result? {
             dermx_train::Outcome::Finished(network) => {
-                write_atomic(&seed_folder.weights(), &weights_file(&network)?)?;
+                write_atomic(&seed_folder.weights(), &weights_file(&network, config)?)?;
                 Ok(Some(Outcome::Finished { epoch, value }))
             }
             dermx_train::Outcome::Stopped if watcher.is_pruned => {

@@ -1,14 +1,14 @@
 //! Files of weights: which format, what is in them, and their values.
 
+mod foreign;
 mod pth;
 mod safetensors;
 mod stored;
 
-pub use safetensors::write_safetensors;
+pub use safetensors::{write_described_safetensors, write_safetensors};
 pub use stored::ElementType;
 
-use crate::weight_names::{Naming, to_torchvision};
-use crate::weights::{NamedTensor, WeightsError};
+use crate::weights::{NamedTensor, WeightsError, is_counter};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -58,13 +58,26 @@ pub struct TensorInfo<'a> {
 /// A file of weights whose values are not read yet.
 ///
 /// Nothing that a file holds is executed: a `.pth` file is a pickle, which is interpreted without
-/// making any object, and whatever it asks for beyond tensors is refused by name.
+/// making any object; what it asks for beside tensors is passed over, or refused by name if it starts
+/// programs.
 #[derive(Debug)]
 pub struct WeightsFile {
     path: String,
     input: Input,
     format: WeightsFormat,
-    tensors: BTreeMap<String, StoredTensor>,
+    contents: Contents,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+struct Contents {
+    tensors: Tensors,
+    /// The value `dermx` of a safetensors file's metadata.
+    description: Option<String>,
+    /// What a checkpoint says that its network is called.
+    claimed: Option<String>,
+    /// Places and classes of what is neither tensor nor number nor text.
+    objects: Vec<(String, String)>,
 }
 
 impl WeightsFile {
@@ -75,13 +88,13 @@ impl WeightsFile {
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let name = path.display().to_string();
         let opened = Input::open(path).and_then(|mut input| {
-            let (format, tensors) = tensors_of(&mut input)?;
-            check_names(&tensors)?;
-            check_cost(&tensors, input.num_bytes)?;
-            Ok((input, format, tensors))
+            let (format, contents) = contents_of(&mut input)?;
+            check_names(&contents.tensors)?;
+            check_cost(&contents.tensors, input.num_bytes)?;
+            Ok((input, format, contents))
         });
-        let (input, format, tensors) = opened.map_err(|fault| fault.in_file(&name))?;
-        Ok(Self { path: name, input, format, tensors })
+        let (input, format, contents) = opened.map_err(|fault| fault.in_file(&name))?;
+        Ok(Self { path: name, input, format, contents })
     }
 
     /// The format.
@@ -89,38 +102,93 @@ impl WeightsFile {
         self.format
     }
 
-    /// Whose names the tensors have.
-    pub fn naming(&self) -> Naming {
-        Naming::of(self.tensors.keys().map(String::as_str))
+    /// What the network is, as the program that wrote the file says: the value `dermx` of a safetensors
+    /// file's metadata.
+    pub fn description(&self) -> Option<&str> {
+        self.contents.description.as_deref()
     }
 
-    /// What the file holds, in the order of the names.
+    /// What a checkpoint says that its network is called: its `arch`, as PyTorch's examples and timm
+    /// write it.
+    pub fn claimed_architecture(&self) -> Option<&str> {
+        self.contents.claimed.as_deref()
+    }
+
+    /// Places and classes of what a checkpoint holds beside tensors, numbers and texts. They were not
+    /// made.
+    pub fn objects(&self) -> &[(String, String)] {
+        &self.contents.objects
+    }
+
+    /// What the file holds, in the order of the names. A tensor in dictionaries of a checkpoint is named
+    /// by their keys, too: `state_dict.fc.bias`.
     pub fn tensors(&self) -> impl Iterator<Item = TensorInfo<'_>> {
-        self.tensors.iter().map(|(name, tensor)| TensorInfo {
+        self.contents.tensors.iter().map(|(name, tensor)| TensorInfo {
             name,
             shape: &tensor.shape,
             element: tensor.element,
         })
     }
 
-    /// All tensors by torchvision's names, as 32-bit floats.
+    /// The names and shapes of all tensors.
+    pub fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        self.tensors().map(|tensor| (tensor.name.to_string(), tensor.shape.to_vec())).collect()
+    }
+
+    /// All tensors by their names in the file, as 32-bit floats.
     ///
     /// Memory: the values, and one tensor more.
     ///
     /// # Errors
-    /// A file that cannot be read, or two tensors with one name.
+    /// A file that cannot be read.
     pub fn read(&mut self) -> Result<BTreeMap<String, NamedTensor>, WeightsError> {
+        let names = self.contents.tensors.keys();
+        let names = names.map(|name| (name.clone(), name.clone())).collect();
+        self.read_named(&names)
+    }
+
+    /// The tensors that `names` maps new names to, by the new names, as 32-bit floats.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or has no such tensor.
+    pub fn read_named(
+        &mut self,
+        names: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, NamedTensor>, WeightsError> {
         let mut tensors = BTreeMap::new();
-        for (name, stored) in &self.tensors {
+        for (new_name, name) in names {
+            let stored = self.contents.tensors.get(name).ok_or_else(|| {
+                let message = format!("there is no tensor `{name}`");
+                WeightsError::Format { path: self.path.clone(), message }
+            })?;
             let values = stored.read(&mut self.input).map_err(|fault| fault.in_file(&self.path))?;
-            tensors.insert(name.clone(), NamedTensor { shape: stored.shape.clone(), values });
+            tensors.insert(new_name.clone(), NamedTensor { shape: stored.shape.clone(), values });
         }
-        to_torchvision(tensors)
-            .map_err(|message| WeightsError::Format { path: self.path.clone(), message })
+        Ok(tensors)
+    }
+
+    /// The counters of batches among the tensors that `names` maps new names to, exactly: 32-bit floats
+    /// end at 2^24.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read_counters(
+        &mut self,
+        names: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, i64>, WeightsError> {
+        let mut counters = BTreeMap::new();
+        for (new_name, name) in names.iter().filter(|(new_name, _)| is_counter(new_name)) {
+            let Some(stored) = self.contents.tensors.get(name) else { continue };
+            let integer = stored.read_integer(&mut self.input);
+            if let Some(integer) = integer.map_err(|fault| fault.in_file(&self.path))? {
+                counters.insert(new_name.clone(), integer);
+            }
+        }
+        Ok(counters)
     }
 }
 
-/// All tensors of a safetensors or `.pth` file by torchvision's names, as 32-bit floats.
+/// All tensors of a safetensors or `.pth` file by their names in the file, as 32-bit floats.
 ///
 /// # Errors
 /// See [`WeightsFile::open`] and [`WeightsFile::read`].
@@ -130,16 +198,20 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, NamedTensor>, Weight
 
 type Tensors = BTreeMap<String, StoredTensor>;
 
-fn tensors_of(input: &mut Input) -> Result<(WeightsFormat, Tensors), Fault> {
-    let start = input.read(0..input.num_bytes.min(9))?;
+fn contents_of(input: &mut Input) -> Result<(WeightsFormat, Contents), Fault> {
+    let start = input.read(0..input.num_bytes.min(foreign::NUM_BYTES))?;
+    if let Some(message) = foreign::advice(&start, input.num_bytes) {
+        return Err(Fault::Format(message));
+    }
+    let start = &start[..start.len().min(9)];
     // A safetensors file starts with the size of its header, which can be any 8 bytes, so its brace
     // is looked at before the first byte of a pickle.
     if start.starts_with(b"PK\x03\x04") {
-        Ok((WeightsFormat::PthZip, pth::zip_tensors(input)?))
+        Ok((WeightsFormat::PthZip, pth::zip_contents(input)?))
     } else if start.first() == Some(&0x80) && start.last() != Some(&b'{') {
-        Ok((WeightsFormat::PthLegacy, pth::legacy_tensors(input)?))
+        Ok((WeightsFormat::PthLegacy, pth::legacy_contents(input)?))
     } else {
-        Ok((WeightsFormat::Safetensors, safetensors::tensors(input)?))
+        Ok((WeightsFormat::Safetensors, safetensors::contents(input)?))
     }
 }
 

@@ -1,16 +1,19 @@
 //! Safetensors files.
 
 use super::stored::{ElementType, StoredTensor};
-use super::{Fault, Input, Tensors};
+use super::{Contents, Fault, Input, Tensors};
 use crate::weights::{NamedTensor, WeightsError, is_counter};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::collections::BTreeMap;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// Largest header, the same as in the reference implementation.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// The key of a file's metadata under which this project says what the network is.
+const DESCRIPTION: &str = "dermx";
 
 /// What a safetensors file holds.
 ///
@@ -20,7 +23,7 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 ///
 /// # Source
 /// <https://github.com/huggingface/safetensors#format>
-pub fn tensors(input: &mut Input) -> Result<Tensors, Fault> {
+pub fn contents(input: &mut Input) -> Result<Contents, Fault> {
     let invalid =
         |message: String| Fault::Format(format!("not a valid safetensors file: {message}"));
     let size = input.read(0..8).map_err(|_| invalid("it is shorter than 8 bytes".to_string()))?;
@@ -36,7 +39,8 @@ pub fn tensors(input: &mut Input) -> Result<Tensors, Fault> {
     let header: Header = serde_json::from_slice(&input.read(8..data_start)?)
         .map_err(|error| invalid(format!("its header: {error}")))?;
     let num_bytes = input.num_bytes - data_start;
-    layout(header.0, data_start, num_bytes).map_err(invalid)
+    let tensors = layout(header.entries, data_start, num_bytes).map_err(invalid)?;
+    Ok(Contents { tensors, description: header.description, ..Contents::default() })
 }
 
 /// The tensors of `entries`, which have to fill the `num_bytes` bytes from `data_start` on.
@@ -83,8 +87,17 @@ struct Entry {
     data_offsets: [u64; 2],
 }
 
+/// What of a file's metadata is read.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    dermx: Option<String>,
+}
+
 /// All entries, also those of one name: a map would keep the last of them silently.
-struct Header(Vec<(String, Entry)>);
+struct Header {
+    entries: Vec<(String, Entry)>,
+    description: Option<String>,
+}
 
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,15 +115,16 @@ impl<'de> Visitor<'de> for HeaderVisitor {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Header, M::Error> {
-        let mut entries = Vec::new();
+        let mut header = Header { entries: Vec::new(), description: None };
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                map.next_value::<IgnoredAny>()?;
+                header.description =
+                    map.next_value::<Option<Metadata>>()?.and_then(|all| all.dermx);
             } else {
-                entries.push((name, map.next_value()?));
+                header.entries.push((name, map.next_value()?));
             }
         }
-        Ok(Header(entries))
+        Ok(header)
     }
 }
 
@@ -121,13 +135,39 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 /// # Errors
 /// A tensor whose shape and number of values disagree.
 pub fn write_safetensors(tensors: &BTreeMap<String, NamedTensor>) -> Result<Vec<u8>, WeightsError> {
+    serialize(tensors, &BTreeMap::new(), None)
+}
+
+/// [`write_safetensors`] with a `description` of the network among the metadata, under the key `dermx`,
+/// and the exact values of `counters`.
+///
+/// # Errors
+/// See [`write_safetensors`].
+pub fn write_described_safetensors(
+    tensors: &BTreeMap<String, NamedTensor>,
+    counters: &BTreeMap<String, i64>,
+    description: &str,
+) -> Result<Vec<u8>, WeightsError> {
+    // One key: a map of several has no order, and the same network has to give the same bytes.
+    let metadata = HashMap::from([(DESCRIPTION.to_string(), description.to_string())]);
+    serialize(tensors, counters, Some(metadata))
+}
+
+fn serialize(
+    tensors: &BTreeMap<String, NamedTensor>,
+    counters: &BTreeMap<String, i64>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, WeightsError> {
     let bytes: BTreeMap<&String, Vec<u8>> = tensors
         .iter()
         .map(|(name, tensor)| {
             let values = tensor.values.iter();
-            let bytes = match is_counter(name) {
-                true => values.flat_map(|&value| (value as i64).to_le_bytes()).collect(),
-                false => values.flat_map(|value| value.to_le_bytes()).collect(),
+            let bytes = match counters.get(name) {
+                Some(counter) if is_counter(name) => counter.to_le_bytes().to_vec(),
+                _ if is_counter(name) => {
+                    values.flat_map(|&value| (value as i64).to_le_bytes()).collect()
+                }
+                _ => values.flat_map(|value| value.to_le_bytes()).collect(),
             };
             (name, bytes)
         })
@@ -139,5 +179,6 @@ pub fn write_safetensors(tensors: &BTreeMap<String, NamedTensor>) -> Result<Vec<
             .map_err(|error| WeightsError::Mismatch(format!("`{name}`: {error}")))?;
         views.push((name.as_str(), view));
     }
-    safetensors::serialize(views, None).map_err(|error| WeightsError::Mismatch(error.to_string()))
+    safetensors::serialize(views, metadata)
+        .map_err(|error| WeightsError::Mismatch(error.to_string()))
 }

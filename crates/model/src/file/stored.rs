@@ -180,6 +180,19 @@ impl StoredTensor {
         if is_row_major { Ok(values) } else { Ok(self.gather(&values)) }
     }
 
+    /// The value if it is one integer; `None` for floats and for several values.
+    pub fn read_integer(&self, input: &mut Input) -> Result<Option<i64>, Fault> {
+        let num_bytes = self.element.num_bytes() as u64;
+        if self.num_values != 1 || !matches!(self.element, ElementType::I64 | ElementType::I32) {
+            return Ok(None);
+        }
+        let bytes = input.read(self.start..self.start + num_bytes)?;
+        Ok(match self.element {
+            ElementType::I64 => bytes.first_chunk().map(|&bytes| i64::from_le_bytes(bytes)),
+            _ => bytes.first_chunk().map(|&bytes| i64::from(i32::from_le_bytes(bytes))),
+        })
+    }
+
     fn gather(&self, values: &[f32]) -> Vec<f32> {
         let mut result = Vec::with_capacity(self.num_values);
         let mut index = vec![0; self.shape.len()];

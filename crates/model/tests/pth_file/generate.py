@@ -4,9 +4,13 @@
     python generate.py
 """
 
-from collections import OrderedDict
+import argparse
+import datetime
+import enum
+from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -68,6 +72,49 @@ checkpoint = {
 torch.save(checkpoint, HERE / "checkpoint.pth")
 torch.save({"model": network.state_dict()}, HERE / "model_legacy.pth", **LEGACY)
 save_file({k: v.float() for k, v in network.state_dict().items()}, HERE / "network.safetensors")
+
+
+
+class Mode(enum.Enum):
+    FAST = "fast"
+
+
+class Settings(dict):
+    """A dictionary with attributes, as configurations often are."""
+
+    def __init__(self):
+        super().__init__(rate=0.1)
+        self.name = "settings"
+
+
+# What training programs save beside weights: objects of all kinds.
+beside = {
+    "epoch": 90,
+    "arch": "resnet18",
+    "state_dict": {f"module._orig_mod.{k}": v for k, v in network.state_dict().items()},
+    "best_acc1": torch.tensor(76.5),
+    "optimizer": optimizer.state_dict(),
+    "args": argparse.Namespace(lr=0.1, data=Path("photos"), classes=["a", "b"]),
+    "accuracy": np.float64(0.75),
+    "curve": np.linspace(0, 1, 5),
+    "path": Path("runs") / "one",
+    "when": datetime.datetime(2026, 5, 4, 3, 2, 1),
+    "size": torch.Size([3, 4]),
+    "dtype": torch.float16,
+    "device": torch.device("cpu"),
+    "mode": Mode.FAST,
+    "settings": Settings(),
+    "tags": {"x"},
+    "number": 1 + 2j,
+    "bytes": b"\x00\xff",
+    "counts": Counter("aab"),
+    "groups": defaultdict(list, a=[1]),
+    "hyper_parameters": {"loss": torch.nn.CrossEntropyLoss(), "layers": (1, 2)},
+    "rng": torch.get_rng_state()[:16],
+    3: "a key that is a number",
+}
+torch.save(beside, HERE / "beside.pth")
+torch.save(beside, HERE / "beside_legacy.pth", **LEGACY)
 
 # A whole network instead of its weights: refused by name.
 torch.save(network, HERE / "whole_network.pth")

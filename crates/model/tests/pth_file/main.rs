@@ -6,7 +6,8 @@ mod mutated;
 
 use archive::zip;
 use dermx_model::{
-    ElementType, NamedTensor, TensorInfo, WeightsError, WeightsFile, WeightsFormat, read_weights,
+    Architecture, ElementType, NamedTensor, TensorInfo, Wanted, WeightsError, WeightsFile,
+    WeightsFormat, locate, read_weights,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,48 @@ fn every_type_stride_and_shared_storage_is_read_as_pytorch_does() {
 
 #[test]
 fn weights_are_found_in_checkpoints_of_training_programs() {
-    for file in ["checkpoint.pth", "model_legacy.pth"] {
-        assert_same_bits(&read(file), &read("network.safetensors"));
+    for (file, prefix) in [
+        ("checkpoint.pth", "state_dict.module."),
+        ("model_legacy.pth", "model."),
+        ("beside.pth", "state_dict.module._orig_mod."),
+        ("beside_legacy.pth", "state_dict.module._orig_mod."),
+    ] {
+        let mut file = WeightsFile::open(&golden(file)).expect("opens");
+        let architecture = Some(Architecture::Resnet18);
+        let wanted = Wanted { architecture, partial: true, ..Wanted::default() };
+        let located = locate(&file.shapes(), &wanted).expect("is found");
+        assert_eq!(located.prefixes, [prefix]);
+        let found = file.read_named(&located.names).expect("reads");
+        assert_same_bits(&found, &read("network.safetensors"));
+    }
+}
+
+#[test]
+fn objects_beside_the_weights_are_told_by_place_and_class_and_not_made() {
+    for file in ["beside.pth", "beside_legacy.pth"] {
+        let file = WeightsFile::open(&golden(file)).expect("opens");
+        let objects = file.objects();
+        for (place, class) in [
+            ("args", "argparse.Namespace"),
+            ("accuracy", "numpy._core.multiarray.scalar"),
+            ("curve", "numpy._core.multiarray._reconstruct"),
+            ("path", "pathlib._local.PosixPath"),
+            ("when", "datetime.datetime"),
+            ("dtype", "torch.float16"),
+            ("device", "torch.device"),
+            ("mode", "__main__.Mode"),
+            ("settings", "__main__.Settings"),
+            ("tags", "__builtin__.set"),
+            ("hyper_parameters.loss", "torch.nn.modules.loss.CrossEntropyLoss"),
+        ] {
+            let found = objects.iter().find(|(found, _)| found == place);
+            let found = found.unwrap_or_else(|| panic!("no `{place}` in {objects:?}"));
+            // Modules move from version to version of Python and NumPy; names stay.
+            let last = |name: &str| name.rsplit('.').next().map(str::to_string);
+            assert_eq!(last(&found.1), last(class), "{place}");
+        }
+        assert_eq!(file.claimed_architecture(), Some("resnet18"));
+        assert!(file.tensors().any(|tensor| tensor.name == "best_acc1"));
     }
 }
 

@@ -56,6 +56,82 @@ fn a_call_is_refused_by_name_and_not_executed() {
     assert!(!victim.exists());
 }
 
+/// The pickle of `{"w": tensor, "beside": ...}`, where `beside` makes the value.
+fn beside_a_tensor(beside: &[u8]) -> Vec<u8> {
+    let weight = [text("w"), tensor(2, 0, &[2], &[1])].concat();
+    [b"\x80\x02}(", &weight[..], &text("beside"), beside, b"u."].concat()
+}
+
+#[test]
+fn what_starts_programs_is_refused_beside_weights_too() {
+    for (module, function) in [
+        ("posix", "system"),
+        ("os", "popen"),
+        ("os.path", "join"),
+        ("builtins", "exec"),
+        ("__builtin__", "open"),
+        ("subprocess", "run"),
+        ("importlib", "import_module"),
+        ("runpy", "run_path"),
+    ] {
+        let name = format!("c{module}\n{function}\n");
+        for beside in [
+            [name.as_bytes(), &text("x"), b"\x85R"].concat(),
+            name.clone().into_bytes(),
+            // Deep in an object that would do no harm.
+            [b"cargparse\nNamespace\n)\x81}", &text("a")[..], name.as_bytes(), b"sb"].concat(),
+        ] {
+            let error = refusal(&pth(&beside_a_tensor(&beside), &[0; 8]));
+            assert!(error.contains(&format!("call {module}.{function};")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn objects_of_unknown_classes_are_passed_over_however_they_are_made() {
+    let name = b"cmy.module\nThing\n";
+    let arguments = text("x");
+    for beside in [
+        [&name[..], &arguments, b"\x85R"].concat(),
+        [&name[..], b")\x81}b"].concat(),
+        [&name[..], b")\x81(K\x01K\x02u"].concat(),
+        [&name[..], b")R(K\x01K\x02e"].concat(),
+        [b"(", &name[..], &arguments, b"o"].concat(),
+        [b"(", &arguments[..], b"imy.module\nThing\n"].concat(),
+        name.to_vec(),
+        // A call of what a call gave.
+        [&name[..], b")R)R"].concat(),
+    ] {
+        let weights = read_bytes(&pth(&beside_a_tensor(&beside), &[0; 8])).expect("reads");
+        assert_eq!(weights.len(), 1, "{beside:?}");
+        assert_eq!(weights["w"].values, [0.0, 0.0]);
+    }
+    // In place of the weight itself it is missing.
+    let pickle = [b"\x80\x02}", &text("w")[..], name, b")R", b"s."].concat();
+    assert!(refusal(&pth(&pickle, &[0; 8])).contains("my.module.Thing"));
+    // An object cannot become a storage, or the sizes of a tensor.
+    let weight = tensor(2, 0, &[2], &[1]);
+    let sizes = weight.windows(7).position(|part| part == b"(J\x02\0\0\0t").expect("sizes");
+    let with_object = [&weight[..sizes], name, b")R", &weight[sizes + 7..]].concat();
+    let pickle = [b"\x80\x02}", &text("w")[..], &with_object, b"s."].concat();
+    refusal(&pth(&pickle, &[0; 8]));
+}
+
+#[test]
+fn dictionaries_that_hold_each_other_many_times_are_refused() {
+    // Five levels of dictionaries with 100 keys each, that all hold the same: 10^10 items.
+    let mut pickle = b"\x80\x02}q\0".to_vec();
+    for level in 1..6_u8 {
+        pickle.extend(b"}(");
+        for key in 0..100 {
+            pickle.extend([text(&key.to_string()), vec![b'h', level - 1]].concat());
+        }
+        pickle.extend([b'u', b'q', level]);
+    }
+    pickle.push(b'.');
+    assert!(refusal(&pth(&pickle, &[])).contains("items"));
+}
+
 #[test]
 fn a_call_in_place_of_a_storage_or_of_the_magic_number_is_refused() {
     let evil = b"cposix\nsystem\n";

@@ -38,15 +38,15 @@ fn torchvisions_names_stay() {
 }
 
 #[test]
-fn the_prefix_of_networks_on_several_devices_is_dropped() {
-    let prefixed: Vec<String> = TIMM.lines().map(|name| format!("module.{name}")).collect();
-    assert_eq!(Naming::of(prefixed.iter().map(String::as_str)), Naming::Timm);
-    let names = torchvision_names(prefixed.iter().map(String::as_str));
-    assert!(names.iter().eq(TORCHVISION.lines()));
-    // Only if every name has it.
-    let mixed = ["module.a", "b"];
-    assert_eq!(torchvision_names(mixed.into_iter()), mixed);
-    assert!(torchvision_names([].into_iter()).is_empty());
+fn names_of_other_networks_are_nobodys() {
+    let convnext = ["features.0.0.weight", "features.1.0.block.0.weight", "classifier.2.weight"];
+    let timms_convnext = ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "head.fc.weight"];
+    for names in [convnext, timms_convnext] {
+        assert_eq!(Naming::of(names.into_iter()), Naming::Unknown);
+        assert_eq!(torchvision_names(names.into_iter()), names);
+    }
+    assert_eq!(Naming::of([].into_iter()), Naming::Unknown);
+    assert_eq!(Naming::of(["fc.weight", "fc.bias"].into_iter()), Naming::Torchvision);
 }
 
 #[test]

@@ -5,10 +5,12 @@ mod networks;
 
 use burn::tensor::Device;
 use dermx_model::{
-    Architecture, Misshapen, NamedTensor, Network, WeightsError, export_weights, import_partial,
-    import_weights, read_weights, with_counters, write_safetensors,
+    Architecture, Misshapen, NamedTensor, Network, Wanted, WeightsError, WeightsFile,
+    export_weights, import_partial, import_weights, locate, read_weights, with_counters,
+    write_described_safetensors, write_safetensors,
 };
 use networks::{Weights, bits, gap, seeded, seeded_images, seeded_weights, values};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -126,14 +128,61 @@ fn a_file_with_names_of_timms_is_read_by_torchvisions() {
         let tensors: Weights =
             names.iter().map(|name| (name.to_string(), tensor(&[1], &[1.0]))).collect();
         std::fs::write(&path, write_safetensors(&tensors).expect("writes")).expect("writes");
-        read_weights(&path)
+        let mut file = WeightsFile::open(&path).expect("opens");
+        let architecture = Some(Architecture::EfficientnetB0);
+        let wanted = Wanted { architecture, partial: true, ..Wanted::default() };
+        let located = locate(&file.shapes(), &wanted).map_err(|error| error.to_string())?;
+        file.read_named(&located.names).map_err(|error| error.to_string())
     };
     let timm = ["conv_stem.weight", "blocks.0.0.conv_dw.weight", "classifier.bias"];
     let found = read(&timm).expect("reads");
     let expected = ["classifier.1.bias", "features.0.0.weight", "features.1.0.block.0.0.weight"];
     assert!(found.keys().eq(expected), "{:?}", found.keys());
     let error = read(&[&timm[..], &["features.0.0.weight"]].concat()).expect_err("refused");
-    assert!(error.to_string().contains("both torchvision's `features.0.0.weight`"), "{error}");
+    assert!(error.contains("both torchvision's `features.0.0.weight`"), "{error}");
+}
+
+#[test]
+fn a_description_is_written_read_and_passed_over() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("described.safetensors");
+    let tensors = Weights::from([
+        ("bn1.num_batches_tracked".into(), tensor(&[], &[3.0])),
+        ("fc.bias".into(), tensor(&[1], &[0.3])),
+    ]);
+    // 2^24 + 1 is no 32-bit float.
+    let counters = BTreeMap::from([("bn1.num_batches_tracked".to_string(), 16_777_217)]);
+    let text = r#"{"format":1,"classes":["a \"b\""]}"#;
+    let bytes = write_described_safetensors(&tensors, &counters, text).expect("writes");
+    assert!(bytes == write_described_safetensors(&tensors, &counters, text).expect("writes"));
+    std::fs::write(&path, &bytes).expect("writes");
+    let mut file = WeightsFile::open(&path).expect("opens");
+    assert_eq!(file.description(), Some(text));
+    let names = file.tensors().map(|one| (one.name.to_string(), one.name.to_string())).collect();
+    assert_eq!(file.read_counters(&names).expect("reads"), counters);
+    assert_eq!(file.read().expect("reads")["fc.bias"], tensors["fc.bias"]);
+    let plain = golden("counted.safetensors");
+    assert_eq!(WeightsFile::open(&plain).expect("opens").description(), None);
+}
+
+#[test]
+fn values_that_are_not_finite_are_refused_by_name_where_they_are_used() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+        let mut weights = seeded_weights(&network, 1);
+        weights.get_mut("bn1.bias").expect("a bias").values[5] = value;
+        let error = import_weights(network.clone(), &weights).expect_err("refused");
+        assert!(matches!(error, WeightsError::NotFinite { idx: 5, num_values: 64, .. }), "{error}");
+        assert!(error.to_string().contains("`bn1.bias` holds"), "{error}");
+        assert!(import_partial(network.clone(), &weights).is_err());
+
+        // A tensor that the network does not take may hold anything.
+        let mut weights = seeded_weights(&network, 1);
+        weights.insert("other".into(), tensor(&[1], &[value]));
+        weights.insert("fc.bias".into(), tensor(&[3], &[value; 3]));
+        let (_, misfit) = import_partial(network, &weights).expect("fits in part");
+        assert_eq!(misfit.num_differences(), 2);
+    }
 }
 
 #[test]
@@ -243,11 +292,20 @@ fn a_tensor_with_too_few_values_is_named() {
 }
 
 #[test]
-fn all_problems_are_counted_and_the_first_eight_named() {
-    let error = import_error(|weights| weights.retain(|name, _| name.starts_with("fc.")));
-    assert_eq!(error.matches("is missing").count(), 8);
-    // 102 tensors without the head's two, less the eight.
-    assert!(error.ends_with("; and 92 more"), "{error}");
+fn all_problems_are_counted_and_the_first_of_each_kind_named() {
+    let error = import_error(|weights| {
+        weights.retain(|name, _| name.starts_with("fc."));
+        for idx in 0..6 {
+            weights.insert(format!("head.{idx}.weight"), tensor(&[1], &[0.0]));
+        }
+    });
+    assert_eq!(error.matches("is missing").count(), 4);
+    // 102 tensors without the head's two, less the four.
+    assert!(
+        error.contains("; and 96 more missing; `head.0.weight` is not in the network"),
+        "{error}"
+    );
+    assert!(error.ends_with("; and 2 more not in the network"), "{error}");
 }
 
 #[test]
@@ -277,7 +335,7 @@ fn a_partial_import_takes_what_fits_and_tells_the_rest() {
     weights.remove("bn1.weight");
     weights.insert("fc.weight".into(), tensor(&[3, 512], &[0.0; 1536]));
     weights.insert("head".into(), tensor(&[1], &[0.0]));
-    let (network, misfit) = import_partial(network, &weights);
+    let (network, misfit) = import_partial(network, &weights).expect("finite");
     assert_eq!(
         (&misfit.missing[..], &misfit.unexpected[..]),
         (&["bn1.weight".into()][..], &["head".into()][..])
@@ -391,4 +449,54 @@ fn a_file_that_is_not_there_is_named() {
     let folder = golden("");
     let error = read_weights(&folder).expect_err("refused");
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
+}
+
+#[test]
+fn what_is_no_file_of_weights_is_called_what_it_is() {
+    let onnx = b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:".to_vec();
+    let tar = [vec![b'a'; 257], b"ustar\x0000".to_vec(), vec![0; 255]].concat();
+    let index = br#"{"metadata": {"total_size": 12}, "weight_map": {"fc.bias": "1.safetensors"}}"#;
+    let keras = zipped(&["metadata.json", "config.json", "model.weights.h5"]);
+    for (what, bytes, advice) in [
+        ("empty", Vec::new(), "again"),
+        (
+            "Git LFS",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n".to_vec(),
+            "lfs pull",
+        ),
+        ("web page", b"\n <!doctype html>\n<html lang=en>".to_vec(), "download"),
+        ("web page", b"<HTML><head>".to_vec(), "download"),
+        ("HDF5", b"\x89HDF\r\n\x1a\n\0\0\0\0".to_vec(), "PyTorch"),
+        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc".to_vec(), "gunzip"),
+        ("xz", b"\xfd7zXZ\0\0\x04".to_vec(), "unxz"),
+        ("zstd", b"\x28\xb5\x2f\xfd\0\0".to_vec(), "unzstd"),
+        ("list of the parts", index.to_vec(), "join"),
+        ("JSON", b"[1, 2, 3]".to_vec(), "name the file"),
+        ("NumPy", b"\x93NUMPY\x01\0v\0{'descr'".to_vec(), "by name"),
+        ("NumPy", zipped(&["fc.weight.npy"]), "by name"),
+        ("ONNX", onnx, "state_dict"),
+        ("SavedModel", b"\x08\x01\x12\x90\x01\x0a".to_vec(), "PyTorch"),
+        ("tar", tar, "unpack"),
+        ("Keras", keras, "PyTorch"),
+        ("TorchScript", zipped(&["a/data.pkl", "a/code/b.py", "a/constants.pkl"]), "jit.load"),
+        ("zip archive", zipped(&["best/model.pth", "readme.txt"]), "best/model.pth"),
+    ] {
+        let error = read_error(&bytes).to_string();
+        assert!(error.contains(what) && error.contains(advice), "{what}: {error}");
+    }
+}
+
+/// A zip archive of empty entries with these names.
+fn zipped(names: &[&str]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for name in names {
+        let (size, at) = ((name.len() as u16).to_le_bytes(), (file.len() as u32).to_le_bytes());
+        file.extend([b"PK\x03\x04", &[0; 22][..], &size, &[0; 2], name.as_bytes()].concat());
+        directory.extend([b"PK\x01\x02", &[0; 24][..], &size, &[0; 12], &at].concat());
+        directory.extend(name.as_bytes());
+    }
+    let count = (names.len() as u16).to_le_bytes();
+    let numbers = [(directory.len() as u32).to_le_bytes(), (file.len() as u32).to_le_bytes()];
+    [&file[..], &directory, b"PK\x05\x06\0\0\0\0", &count, &count, &numbers.concat(), &[0; 2]]
+        .concat()
 }

@@ -3,6 +3,7 @@
 use super::subject::{Place, Subject};
 use super::workload::{Learner, explainer};
 use crate::error::CliResult;
+use crate::network::finite_logits;
 use crate::stop;
 use dermx_eval::ConfusionMatrix;
 use dermx_model::{BatchNormMode, export_weights};
@@ -55,7 +56,8 @@ impl Outputs {
         for range in subject.images.batches(place.batch_size) {
             stop::check("nothing was written")?;
             let batch = subject.batch(range.clone(), place)?;
-            logits.extend(network.forward(batch.clone()).into_data().iter::<f32>());
+            let ids = &subject.images.ids()[range.clone()];
+            logits.extend(finite_logits(network.forward(batch.clone()), ids)?.concat());
             let explanation = explainer.explain(batch, &subject.class_idx[range], &mut |_| 0.0)?;
             heatmaps.extend(explanation.heatmaps.into_iter().flat_map(|map| map.values));
         }

@@ -64,7 +64,8 @@ pub fn check_epochs(
         }
     }
     if let Some(network) = found.network {
-        let found = blake3::hash(&fitting::weights_file(&network)?).to_string();
+        let found = fitting::weights_file(&network, subject.config)?;
+        let found = blake3::hash(&found).to_string();
         let expected = &subject.certificate.result.weights_file_hash;
         table.compare("weights.safetensors", &found, expected, "trained again");
     }

@@ -39,13 +39,15 @@ pub struct Archive {
 struct Entry {
     position: u64,
     num_bytes: u64,
+    /// Whether the bytes are the content, neither compressed nor encrypted.
+    is_stored: bool,
 }
 
 impl Archive {
     /// Reads the table of contents.
     ///
     /// # Errors
-    /// A damaged one, two entries of one name, and entries that are compressed or encrypted.
+    /// A damaged one, and two entries of one name.
     pub fn open(input: &mut Input) -> Result<Self, Fault> {
         let directory = directory(input)?;
         if directory.end - directory.start > MAX_DIRECTORY_BYTES {
@@ -70,15 +72,48 @@ impl Archive {
         let mut prefixes = self.entries.keys().filter_map(|name| name.strip_suffix("data.pkl"));
         let prefixes = prefixes.by_ref().filter(|rest| rest.ends_with('/') || rest.is_empty());
         match prefixes.collect::<Vec<_>>().as_slice() {
+            [prefix] if self.has(&format!("{prefix}constants.pkl")) => Err(Fault::Format(
+                "no weights, but a program of TorchScript; write its weights with \
+                 `torch.save(torch.jit.load(...).state_dict(), ...)`"
+                    .to_string(),
+            )),
             [prefix] => Ok(prefix),
-            [] => Err(damaged("it has no entry `data.pkl`, as PyTorch's files have")),
+            [] => Err(self.not_of_pytorch()),
             _ => Err(damaged("it has several entries `data.pkl`")),
         }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// What an archive without a pickle is.
+    fn not_of_pytorch(&self) -> Fault {
+        let any = |ends: &[&str]| {
+            let mut names: Vec<&String> = self.entries.keys().collect();
+            names.sort_unstable();
+            names.into_iter().find(|name| ends.iter().any(|end| name.ends_with(end)))
+        };
+        let message = if any(&[".npy"]).is_some() {
+            "no weights, but arrays of NumPy (.npz); save them by name with PyTorch or safetensors"
+                .to_string()
+        } else if any(&["model.weights.h5"]).is_some() {
+            "no weights, but a network of Keras; save the network with PyTorch instead".to_string()
+        } else if let Some(name) = any(&[".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".tar"]) {
+            format!("a zip archive; unpack it first: it holds {}", name.escape_debug())
+        } else {
+            return damaged("it has no entry `data.pkl`, as PyTorch's files have");
+        };
+        Fault::Format(message)
     }
 
     /// Where in the file the content of the entry `name` is; `None` if there is no such entry.
     pub fn find(&self, name: &str, input: &mut Input) -> Result<Option<Range<u64>>, Fault> {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        if !entry.is_stored {
+            let name = name.escape_debug();
+            return Err(damaged(&format!("its entry `{name}` is compressed or encrypted")));
+        }
         let position = entry.position;
         let header = input.read(position..position.saturating_add(LOCAL_ENTRY_BYTES))?;
         let name_bytes = number::<2>(&header, 26)?;
@@ -150,10 +185,7 @@ fn entry(bytes: &[u8]) -> Result<(String, Entry, usize), Fault> {
     let name = bytes.get(DIRECTORY_ENTRY_BYTES..name_end).unwrap_or_default();
     let name = std::str::from_utf8(name).map_err(|_| damaged("a name is not UTF-8"))?;
     let (flags, method) = (number::<2>(bytes, 8)?, number::<2>(bytes, 10)?);
-    if flags & 1 != 0 || method != 0 {
-        let name = name.escape_debug();
-        return Err(damaged(&format!("its entry `{name}` is compressed or encrypted")));
-    }
+    let is_stored = flags & 1 == 0 && method == 0;
     let (mut packed, mut unpacked) = (number::<4>(bytes, 20)?, number::<4>(bytes, 24)?);
     let mut position = number::<4>(bytes, 42)?;
     let mut extra = wide_numbers(bytes.get(name_end..extra_end).unwrap_or_default());
@@ -162,10 +194,10 @@ fn entry(bytes: &[u8]) -> Result<(String, Entry, usize), Fault> {
             *number = extra.next().ok_or_else(|| damaged("a 64-bit size is missing"))?;
         }
     }
-    if packed != unpacked || end > bytes.len() {
+    if is_stored && packed != unpacked || end > bytes.len() {
         return Err(damaged(&format!("its entry `{}` has two sizes", name.escape_debug())));
     }
-    Ok((name.to_string(), Entry { position, num_bytes: unpacked }, end))
+    Ok((name.to_string(), Entry { position, num_bytes: packed, is_stored }, end))
 }
 
 /// The 64-bit numbers among the extra fields of an entry.

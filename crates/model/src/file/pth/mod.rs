@@ -9,19 +9,27 @@ mod reader;
 mod value;
 
 use super::stored::StoredTensor;
-use super::{Fault, Input, Tensors};
+use super::{Contents, Fault, Input, MAX_NAME_BYTES, Tensors};
 use archive::Archive;
 use pickle::Machine;
 use std::collections::HashMap;
 use std::ops::Range;
-use value::{Storage, Value};
+use value::{Global, Storage, Value};
 
 /// Largest pickle; that of a thousand tensors takes 0.2 MB.
 const MAX_PICKLE_BYTES: u64 = 16 << 20;
-/// Where training programs keep the weights among other things.
-const NESTED: [&str; 3] = ["state_dict", "model", "model_state_dict"];
-/// How deep they are looked for.
-const MAX_DEPTH: usize = 3;
+/// How deep in dictionaries tensors are looked for.
+const MAX_DEPTH: usize = 5;
+/// Most tensors of a file; a large network and its optimizer have some thousands.
+const MAX_TENSORS: usize = 100_000;
+/// Most items of dictionaries that are looked at: they may hold each other many times.
+const MAX_ITEMS: usize = 1_000_000;
+/// Most objects that are listed.
+const MAX_OBJECTS: usize = 50;
+/// Under which keys training programs say what the network is called, and where: beside the weights, or
+/// among the parameters of the training.
+const CLAIM_KEYS: [&str; 3] = ["arch", "architecture", "model_name"];
+const CLAIM_PLACES: [&str; 6] = ["", "hyper_parameters.", "hparams.", "config.", "args.", "opt."];
 /// The first pickle of a legacy file: 0x1950a86a20f9469cfc6c, little-endian.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const LEGACY_PROTOCOL: i64 = 1001;
@@ -30,7 +38,7 @@ const LEGACY_PROTOCOL: i64 = 1001;
 ///
 /// # Source
 /// PyTorch, `torch/serialization.py` (`_save`) and `caffe2/serialize/inline_container.h`.
-pub fn zip_tensors(input: &mut Input) -> Result<Tensors, Fault> {
+pub fn zip_contents(input: &mut Input) -> Result<Contents, Fault> {
     let archive = Archive::open(input)?;
     let prefix = archive.prefix()?.to_string();
     if let Some(order) = archive.find(&format!("{prefix}byteorder"), input)?
@@ -45,7 +53,7 @@ pub fn zip_tensors(input: &mut Input) -> Result<Tensors, Fault> {
     let bytes = input.read(pickle)?;
     let mut machine = Machine::new(&bytes);
     let root = machine.run()?;
-    state_dict(&machine, root, |storage| {
+    contents(&machine, root, |storage| {
         let name = format!("{prefix}data/{}", storage.key);
         let found = archive.find(&name, input)?;
         let found = found.filter(|range| Ok(range.end - range.start) == storage.num_bytes());
@@ -60,12 +68,16 @@ pub fn zip_tensors(input: &mut Input) -> Result<Tensors, Fault> {
 ///
 /// # Source
 /// PyTorch, `torch/serialization.py` (`_legacy_save`).
-pub fn legacy_tensors(input: &mut Input) -> Result<Tensors, Fault> {
+pub fn legacy_contents(input: &mut Input) -> Result<Contents, Fault> {
     let bytes = input.read(0..input.num_bytes.min(MAX_PICKLE_BYTES))?;
     let mut machine = Machine::new(&bytes);
     let magic = machine.run()?;
     if !matches!(magic, Value::Long(bytes) if bytes == LEGACY_MAGIC) {
-        return Err(Fault::Format("it is a pickle, but not one of PyTorch".to_string()));
+        let message = match machine.unknown.is_empty() {
+            true => "it is a pickle, but not one of PyTorch".to_string(),
+            false => machine.refusal(0),
+        };
+        return Err(Fault::Format(message));
     }
     let (protocol, system) = (machine.run()?, machine.run()?);
     if !matches!(protocol, Value::Int(LEGACY_PROTOCOL)) {
@@ -76,7 +88,7 @@ pub fn legacy_tensors(input: &mut Input) -> Result<Tensors, Fault> {
     }
     let (root, keys) = (machine.run()?, machine.run()?);
     let ranges = legacy_ranges(&machine, keys, input)?;
-    state_dict(&machine, root, |storage| match ranges.get(storage.key) {
+    contents(&machine, root, |storage| match ranges.get(storage.key) {
         Some((found, range)) if found == storage => Ok(range.clone()),
         _ => Err(Fault::Format(format!(
             "the storage {} is missing or not of its size",
@@ -117,44 +129,157 @@ fn legacy_ranges<'a>(
     }
 }
 
-/// The tensors of the dictionary `root`, or of one in it under a usual name; `locate` finds storages.
-fn state_dict<'a>(
+/// What the dictionary `root` and those in it hold; `locate` finds storages.
+fn contents<'a>(
     machine: &Machine<'a>,
-    mut root: Value<'a>,
+    root: Value<'a>,
     mut locate: impl FnMut(&Storage<'a>) -> Result<Range<u64>, Fault>,
-) -> Result<Tensors, Fault> {
-    for _ in 0..MAX_DEPTH {
-        let values = machine.items(root).iter().skip(1).step_by(2);
-        if values.into_iter().any(|value| matches!(value, Value::Tensor(_))) {
-            break;
-        }
-        let mut nested = NESTED.iter().filter_map(|name| entry(machine, root, name));
-        root = nested.find(|value| matches!(value, Value::Dict(_))).unwrap_or(root);
-    }
-    if !matches!(root, Value::Dict(_)) {
-        return Err(Fault::Format("it holds no dictionary of tensors".to_string()));
+) -> Result<Contents, Fault> {
+    let mut walk =
+        Walk { machine, found: Vec::new(), objects: Vec::new(), claimed: None, items: 0 };
+    walk.dictionary(root, "", 0)?;
+    if walk.found.is_empty() {
+        check_that_empty(machine, root, &walk.objects)?;
     }
     let mut tensors = Tensors::new();
-    for [key, value] in machine.items(root).as_chunks::<2>().0 {
-        let Value::Text(name) = key else {
-            return Err(Fault::Format("a key of its dictionary is no text".to_string()));
-        };
+    for (name, view_idx) in walk.found {
         let named = |message: String| format!("`{}`: {message}", name.escape_debug());
-        let Value::Tensor(view_idx) = value else {
-            let nested = NESTED.join(", ");
-            let message = format!("not a tensor, and there is no dictionary in {nested} either");
-            return Err(Fault::Format(named(message)));
-        };
-        let view = &machine.views[*view_idx];
+        let view = &machine.views[view_idx];
         let storage = &machine.storages[view.storage_idx];
         let range = locate(storage)?;
         let (shape, strides) = (view.shape.clone(), view.strides.clone());
         let tensor = StoredTensor::new(storage.element, shape, strides, view.offset, range);
-        if tensors.insert(name.to_string(), tensor.map_err(named)?).is_some() {
-            return Err(Fault::Format(named("there are two tensors of this name".to_string())));
+        let tensor = tensor.map_err(named)?;
+        if tensors.insert(name.clone(), tensor).is_some() {
+            let message = "there are two tensors of this name".to_string();
+            return Err(Fault::Format(format!("`{}`: {message}", name.escape_debug())));
         }
     }
-    Ok(tensors)
+    Ok(Contents { tensors, claimed: walk.claimed, objects: walk.objects, description: None })
+}
+
+/// Refuses what holds no tensors although it holds something.
+fn check_that_empty(
+    machine: &Machine<'_>,
+    root: Value<'_>,
+    objects: &[(String, String)],
+) -> Result<(), Fault> {
+    if let Value::Object(idx) | Value::Global(Global::Unknown(idx)) = root {
+        return Err(Fault::Format(machine.refusal(idx)));
+    }
+    if !machine.unknown.is_empty() && !objects.is_empty() {
+        return Err(Fault::Format(machine.refusal(0)));
+    }
+    match root {
+        Value::Dict(_) if machine.items(root).is_empty() => Ok(()),
+        Value::Dict(_) => {
+            let keys = machine.items(root).iter().step_by(2).filter_map(|key| match key {
+                Value::Text(key) => Some(format!("`{}`", key.escape_debug())),
+                _ => None,
+            });
+            let keys: Vec<String> = keys.take(8).collect();
+            let message = format!("there is no tensor in it; its keys are {}", keys.join(", "));
+            Err(Fault::Format(message.chars().take(600).collect()))
+        }
+        _ => Err(Fault::Format("it holds no dictionary of tensors".to_string())),
+    }
+}
+
+/// A walk through dictionaries.
+struct Walk<'m, 'a> {
+    machine: &'m Machine<'a>,
+    /// Names of tensors, and the numbers of their views.
+    found: Vec<(String, usize)>,
+    objects: Vec<(String, String)>,
+    claimed: Option<String>,
+    items: usize,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Notes what the dictionary, list or tuple `value` holds, whose place is `path`.
+    fn dictionary(&mut self, value: Value<'a>, path: &str, depth: usize) -> Result<(), Fault> {
+        let items = self.machine.items(value);
+        match value {
+            Value::Dict(_) => {
+                for [key, item] in items.as_chunks::<2>().0 {
+                    // Other keys are those of optimizers, which number their parameters.
+                    let Value::Text(key) = key else {
+                        self.count(1)?;
+                        continue;
+                    };
+                    self.item(key, *item, path, depth)?;
+                }
+            }
+            Value::List(_) | Value::Tuple(_) => {
+                for (idx, item) in items.iter().enumerate() {
+                    self.item(&idx.to_string(), *item, path, depth)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, key: &str, item: Value<'a>, path: &str, depth: usize) -> Result<(), Fault> {
+        self.count(1)?;
+        let is_container = matches!(item, Value::Dict(_) | Value::List(_) | Value::Tuple(_));
+        if !is_container
+            && !matches!(
+                item,
+                Value::Tensor(_) | Value::Object(_) | Value::Global(_) | Value::Text(_)
+            )
+        {
+            return Ok(());
+        }
+        if path.len() + key.len() > MAX_NAME_BYTES {
+            if !matches!(item, Value::Tensor(_)) {
+                return Ok(());
+            }
+            let start: String = key.chars().take(60).collect();
+            return Err(Fault::Format(format!(
+                "`{}` is no name of a tensor",
+                start.escape_debug()
+            )));
+        }
+        let name = format!("{path}{key}");
+        match item {
+            Value::Tensor(view_idx) if self.found.len() < MAX_TENSORS => {
+                self.found.push((name, view_idx));
+            }
+            Value::Tensor(_) => {
+                return Err(Fault::Format(format!("it holds more than {MAX_TENSORS} tensors")));
+            }
+            Value::Object(idx) | Value::Global(Global::Unknown(idx)) => {
+                if self.objects.len() < MAX_OBJECTS {
+                    let name = name.escape_debug().to_string();
+                    self.objects.push((name, self.machine.unknown_name(idx)));
+                }
+            }
+            Value::Text(text) if is_claim(path, key) && self.claimed.is_none() => {
+                let is_plain = text.len() <= 100 && !text.chars().any(char::is_control);
+                self.claimed = is_plain.then(|| text.to_string());
+            }
+            _ if is_container && depth < MAX_DEPTH => {
+                self.dictionary(item, &format!("{name}."), depth + 1)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Counts items, so that no file can make much work.
+    fn count(&mut self, num_items: usize) -> Result<(), Fault> {
+        self.items += num_items;
+        match self.items > MAX_ITEMS {
+            true => Err(Fault::Format(format!("refused: it has more than {MAX_ITEMS} items"))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whether the text under `key` in the dictionary `path` is what the network is called.
+fn is_claim(path: &str, key: &str) -> bool {
+    CLAIM_KEYS.contains(&key) && CLAIM_PLACES.contains(&path)
 }
 
 /// The value under `key` in the dictionary `value`.

@@ -1,7 +1,7 @@
 //! Pickles, read without making the objects they ask for.
 
 use super::reader::Reader;
-use super::value::{Global, Storage, Value, View};
+use super::value::{Storage, Value, View};
 use std::collections::HashMap;
 
 /// Most steps that a pickle may take; the state of a large network and its optimizer takes a tenth.
@@ -10,8 +10,9 @@ const MAX_STEPS: usize = 1_000_000;
 /// A stack machine for the part of Python's pickle language that PyTorch writes (protocol 2).
 ///
 /// Where Python would call a function, the machine knows a few by name and does what they stand for:
-/// it notes down a view of a storage, or starts a dictionary. There is nothing else it can do, and it
-/// refuses all other names. It does not recurse, and each step adds at most a few dozen bytes.
+/// it notes down a view of a storage, or starts a dictionary. There is nothing else it can do: what
+/// any other name would make is an object of which nothing but that name is kept, and names that start
+/// programs are refused. It does not recurse, and each step adds at most a few dozen bytes.
 ///
 /// # Source
 /// The operations: CPython, `Lib/pickletools.py`,
@@ -26,6 +27,8 @@ pub struct Machine<'a> {
     pub(super) lists: Vec<Vec<Value<'a>>>,
     pub(super) storages: Vec<Storage<'a>>,
     pub(super) views: Vec<View>,
+    /// Modules and names of what is not known.
+    pub(super) unknown: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Machine<'a> {
@@ -40,6 +43,7 @@ impl<'a> Machine<'a> {
             lists: Vec::new(),
             storages: Vec::new(),
             views: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 
@@ -51,8 +55,7 @@ impl<'a> Machine<'a> {
     /// Reads one pickle and gives the value that it describes.
     ///
     /// # Errors
-    /// A damaged pickle, one that takes too many steps, and one that asks for anything but tensors
-    /// in dictionaries.
+    /// A damaged pickle, one that takes too many steps, and one that names what starts programs.
     pub fn run(&mut self) -> Result<Value<'a>, String> {
         self.stack.clear();
         self.marks.clear();
@@ -101,10 +104,13 @@ impl<'a> Machine<'a> {
             // The state of an object, for example the versions of modules that PyTorch attaches to a
             // dictionary. There is no object to change.
             b'b' => {
-                self.pop()?;
-                self.top_dict().map(drop)
+                let state = self.pop()?;
+                match (self.top()?, state) {
+                    (Value::Object(_), _) => Ok(()),
+                    (Value::Tensor(_), Value::Object(idx)) => Err(self.refusal(idx)),
+                    _ => self.top_dict().map(drop),
+                }
             }
-            b'i' | b'o' | 0x81 | 0x92 => Err(self.refuse_object(operation)),
             _ => {
                 let value = self.value(operation)?;
                 self.stack.push(value);
@@ -149,7 +155,21 @@ impl<'a> Machine<'a> {
             }
             b'c' => {
                 let (module, name) = (self.reader.line()?, self.reader.line()?);
-                Value::Global(Global::named(module, name)?)
+                Value::Global(self.global(module, name)?)
+            }
+            b'i' => {
+                self.pop_mark()?;
+                let (module, name) = (self.reader.line()?, self.reader.line()?);
+                let class = Value::Global(self.global(module, name)?);
+                self.object_of(class)?
+            }
+            b'o' => {
+                let items = self.pop_mark()?;
+                self.object_of(items.first().copied().unwrap_or(Value::None))?
+            }
+            0x81 => {
+                let (_, class) = (self.pop()?, self.pop()?);
+                self.object_of(class)?
             }
             b'Q' => {
                 let id = self.pop()?;
@@ -168,10 +188,11 @@ impl<'a> Machine<'a> {
     }
 
     fn add_items(&mut self, items: Vec<Value<'a>>) -> Result<(), String> {
-        let Value::List(idx) = self.top()? else {
-            return Err("an item is added to what is no list".to_string());
-        };
-        self.lists[idx].extend(items);
+        match self.top()? {
+            Value::List(idx) => self.lists[idx].extend(items),
+            Value::Object(_) => {}
+            _ => return Err("an item is added to what is no list".to_string()),
+        }
         Ok(())
     }
 
@@ -179,8 +200,10 @@ impl<'a> Machine<'a> {
         if items.len() % 2 == 1 {
             return Err("a key has no value".to_string());
         }
-        let idx = self.top_dict()?;
-        self.lists[idx].extend(items);
+        if !matches!(self.top()?, Value::Object(_)) {
+            let idx = self.top_dict()?;
+            self.lists[idx].extend(items);
+        }
         Ok(())
     }
 
@@ -190,19 +213,6 @@ impl<'a> Machine<'a> {
             protocol => Err(format!(
                 "refused: pickle protocol {protocol}; `torch.save` writes 2 unless told otherwise"
             )),
-        }
-    }
-
-    /// Why an operation that makes objects of classes is refused: it names the class if it can.
-    fn refuse_object(&mut self, operation: u8) -> String {
-        let named = if operation == b'i' {
-            self.reader.line().ok().zip(self.reader.line().ok())
-        } else {
-            None
-        };
-        match named.map(|(module, name)| Global::named(module, name)) {
-            Some(Err(refusal)) => refusal,
-            _ => "refused: the file asks to make an object; nothing was executed".to_string(),
         }
     }
 

@@ -6,6 +6,29 @@ use crate::file::stored::ElementType;
 /// More axes than a weight has.
 const MAX_AXES: usize = 8;
 
+/// Modules of Python whose functions start programs or reach beyond the file. No checkpoint needs them.
+const REFUSED_MODULES: [&str; 16] = [
+    "_posixsubprocess",
+    "asyncio",
+    "code",
+    "commands",
+    "ctypes",
+    "importlib",
+    "nt",
+    "os",
+    "posix",
+    "pty",
+    "runpy",
+    "shutil",
+    "socket",
+    "subprocess",
+    "sys",
+    "webbrowser",
+];
+
+/// Functions of Python itself that run text as a program or open files.
+const REFUSED_BUILTINS: [&str; 6] = ["__import__", "compile", "eval", "exec", "execfile", "open"];
+
 /// A value of a pickle. Containers are numbers of lists of the machine, so that values are small and
 /// no depth of nesting needs recursion.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +47,8 @@ pub enum Value<'a> {
     Global(Global),
     Storage(usize),
     Tensor(usize),
+    /// What a class or function that is not known would have made; the number of its name.
+    Object(usize),
 }
 
 /// A function or class of Python that is known by name.
@@ -33,43 +58,44 @@ pub enum Global {
     Size,
     RebuildTensor,
     RebuildParameter,
+    /// A tensor with attributes: `(function, class, arguments, attributes)`.
+    RebuildFromType,
     Storage(ElementType),
+    /// Any other; the number of its name.
+    Unknown(usize),
 }
 
 impl Global {
-    /// The one with this name.
-    ///
-    /// # Errors
-    /// Any other is refused.
-    pub fn named(module: &str, name: &str) -> Result<Self, String> {
-        let element = |element| Ok(Self::Storage(element));
-        match (module, name) {
-            ("collections", "OrderedDict") => Ok(Self::OrderedDict),
-            ("torch", "Size") => Ok(Self::Size),
-            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Ok(Self::RebuildTensor),
+    /// The one with this name, if it is known.
+    fn named(module: &str, name: &str) -> Option<Self> {
+        Some(match (module, name) {
+            ("collections", "OrderedDict" | "defaultdict") => Self::OrderedDict,
+            ("torch", "Size") => Self::Size,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
-                Ok(Self::RebuildParameter)
+                Self::RebuildParameter
             }
-            ("torch", "DoubleStorage") => element(ElementType::F64),
-            ("torch", "FloatStorage") => element(ElementType::F32),
-            ("torch", "HalfStorage") => element(ElementType::F16),
-            ("torch", "BFloat16Storage") => element(ElementType::Bf16),
-            ("torch", "LongStorage") => element(ElementType::I64),
-            ("torch", "IntStorage") => element(ElementType::I32),
-            ("torch", "ShortStorage") => element(ElementType::I16),
-            ("torch", "CharStorage") => element(ElementType::I8),
-            ("torch", "ByteStorage") => element(ElementType::U8),
-            ("torch", "BoolStorage") => element(ElementType::Bool),
-            _ => {
-                let name: String = format!("{module}.{name}").chars().take(200).collect();
-                Err(format!(
-                    "refused: the file asks to call {}; nothing was executed. Weights alone, as \
-                     `torch.save(model.state_dict(), ...)` writes them, need no such thing",
-                    name.escape_debug()
-                ))
-            }
-        }
+            ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
+            ("torch", "DoubleStorage") => Self::Storage(ElementType::F64),
+            ("torch", "FloatStorage") => Self::Storage(ElementType::F32),
+            ("torch", "HalfStorage") => Self::Storage(ElementType::F16),
+            ("torch", "BFloat16Storage") => Self::Storage(ElementType::Bf16),
+            ("torch", "LongStorage") => Self::Storage(ElementType::I64),
+            ("torch", "IntStorage") => Self::Storage(ElementType::I32),
+            ("torch", "ShortStorage") => Self::Storage(ElementType::I16),
+            ("torch", "CharStorage") => Self::Storage(ElementType::I8),
+            ("torch", "ByteStorage") => Self::Storage(ElementType::U8),
+            ("torch", "BoolStorage") => Self::Storage(ElementType::Bool),
+            _ => return None,
+        })
     }
+}
+
+/// Whether the function or class starts programs or reaches beyond the file.
+fn is_refused(module: &str, name: &str) -> bool {
+    let is_builtin = matches!(module, "builtins" | "__builtin__");
+    let root = module.split('.').next().unwrap_or(module);
+    REFUSED_MODULES.contains(&root) || is_builtin && REFUSED_BUILTINS.contains(&name)
 }
 
 /// Values in the file that tensors are views of.
@@ -98,6 +124,46 @@ pub struct View {
 }
 
 impl<'a> Machine<'a> {
+    /// The function or class of that name.
+    ///
+    /// # Errors
+    /// One that starts programs is refused.
+    pub(super) fn global(&mut self, module: &'a str, name: &'a str) -> Result<Global, String> {
+        if let Some(known) = Global::named(module, name) {
+            return Ok(known);
+        }
+        self.unknown.push((module, name));
+        let idx = self.unknown.len() - 1;
+        if is_refused(module, name) { Err(self.refusal(idx)) } else { Ok(Global::Unknown(idx)) }
+    }
+
+    /// The name of what is not known, fit for a terminal.
+    pub fn unknown_name(&self, idx: usize) -> String {
+        let (module, name) = self.unknown[idx];
+        let name: String = format!("{}.{}", start_of(module), start_of(name));
+        name.escape_debug().to_string()
+    }
+
+    /// Why a file is refused that asks for what is not known.
+    pub fn refusal(&self, idx: usize) -> String {
+        format!(
+            "refused: the file asks to call {}; nothing was executed. Weights alone, as \
+             `torch.save(model.state_dict(), ...)` writes them, need no such thing",
+            self.unknown_name(idx)
+        )
+    }
+
+    /// An object of `class`, of which only the name is kept.
+    ///
+    /// # Errors
+    /// What is no class.
+    pub(super) fn object_of(&self, class: Value<'a>) -> Result<Value<'a>, String> {
+        match class {
+            Value::Global(Global::Unknown(idx)) | Value::Object(idx) => Ok(Value::Object(idx)),
+            _ => Err(malformed("an object")),
+        }
+    }
+
     /// The storage that PyTorch's persistent id stands for: `("storage", type, key, device,
     /// num_values)`, and in legacy files a sixth item that has been `None` since PyTorch 0.4.
     pub(super) fn storage(&mut self, id: Value<'a>) -> Result<Value<'a>, String> {
@@ -114,6 +180,10 @@ impl<'a> Machine<'a> {
                 element: *element,
                 num_values: u64::try_from(*num_values).map_err(|_| malformed("a storage"))?,
             },
+            // Values of a type that is not known, or a class that PyTorch wrote with its source.
+            [Value::Text("storage" | "module"), Value::Global(Global::Unknown(idx)), ..] => {
+                return Ok(Value::Object(*idx));
+            }
             _ => return Err(malformed("a storage")),
         };
         self.storages.push(storage);
@@ -126,12 +196,25 @@ impl<'a> Machine<'a> {
         function: Value<'a>,
         arguments: Value<'a>,
     ) -> Result<Value<'a>, String> {
-        let Value::Global(function) = function else {
-            return Err("refused: the file asks to call what is no function".to_string());
+        let function = match function {
+            Value::Global(Global::Unknown(idx)) | Value::Object(idx) => {
+                return Ok(Value::Object(idx));
+            }
+            Value::Global(function) => function,
+            _ => return Err("refused: the file asks to call what is no function".to_string()),
         };
+        if let (Global::RebuildTensor, &[object @ Value::Object(_), ..]) =
+            (function, self.items(arguments))
+        {
+            return Ok(object);
+        }
         Ok(match (function, self.items(arguments)) {
             (Global::OrderedDict, []) => Value::Dict(self.new_list(Vec::new())),
             (Global::OrderedDict, &[pairs @ Value::List(_)]) => self.dict_of_pairs(pairs)?,
+            // A default dictionary and what makes its defaults.
+            (Global::OrderedDict, [Value::None | Value::Global(_)]) => {
+                Value::Dict(self.new_list(Vec::new()))
+            }
             (Global::Size, &[sizes @ Value::Tuple(_)]) => sizes,
             (
                 Global::RebuildTensor,
@@ -142,7 +225,14 @@ impl<'a> Machine<'a> {
                 self.views.push(View { storage_idx, offset, shape, strides });
                 Value::Tensor(self.views.len() - 1)
             }
-            (Global::RebuildParameter, &[tensor @ Value::Tensor(_), ..]) => tensor,
+            (Global::RebuildParameter, &[tensor @ (Value::Tensor(_) | Value::Object(_)), ..]) => {
+                tensor
+            }
+            (Global::RebuildFromType, &[function, _, arguments, ..])
+                if !matches!(function, Value::Global(Global::RebuildFromType)) =>
+            {
+                self.call(function, arguments)?
+            }
             (function, _) => return Err(malformed(&format!("a call of {function:?}"))),
         })
     }
@@ -178,6 +268,12 @@ impl<'a> Machine<'a> {
         };
         items.iter().map(number).collect::<Option<_>>().ok_or_else(|| malformed("a tensor"))
     }
+}
+
+/// As much of a name as a message shows.
+fn start_of(name: &str) -> &str {
+    let end = name.char_indices().nth(100).map_or(name.len(), |(end, _)| end);
+    &name[..end]
 }
 
 fn malformed(what: &str) -> String {

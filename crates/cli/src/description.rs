@@ -1,0 +1,133 @@
+//! What files of weights say of their network beside names and shapes.
+
+use crate::config::Config;
+use crate::network::network_config;
+use dermx_data::Normalization;
+use dermx_model::{Architecture, Head, NetworkConfig, Padding, Variant};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format.
+const FORMAT: u32 = 1;
+
+/// The largest side of an image, in pixels.
+const MAX_SIDE_PX: usize = 8192;
+
+/// What names and shapes of weights do not say: how the network computes, what it takes, and what its
+/// logits mean. It is the value `dermx`, JSON, of the metadata of the safetensors files that are written
+/// here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Version of the format.
+    pub format: u32,
+    /// Which network.
+    pub architecture: Architecture,
+    /// Number of logits.
+    pub num_classes: usize,
+    /// Which head.
+    pub head: Head,
+    /// Which kind of ResNet.
+    pub variant: Variant,
+    /// Which padding of an EfficientNet.
+    pub padding: Padding,
+    /// Epsilon of the batch normalizations before the head.
+    pub batch_norm_epsilon: f64,
+    /// Stride of the last stage that has one.
+    pub last_stride: usize,
+    /// `[height, width]` of the images in pixels, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_size: Option<[usize; 2]>,
+    /// Standardization of the images, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalization: Option<String>,
+    /// Class names in the order of the logits, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+}
+
+impl Description {
+    /// The network of `config`, of whose images and classes nothing is known.
+    pub fn of_network(config: &NetworkConfig) -> Self {
+        Self {
+            format: FORMAT,
+            architecture: config.architecture,
+            num_classes: config.num_classes,
+            head: config.head,
+            variant: config.variant,
+            padding: config.padding,
+            batch_norm_epsilon: config.epsilon(),
+            last_stride: config.last_stride,
+            input_size: None,
+            normalization: None,
+            classes: None,
+        }
+    }
+
+    /// The network that a run of `config` trains.
+    pub fn of_run(config: &Config) -> Self {
+        let network = network_config(config);
+        Self {
+            input_size: Some(network.input_size),
+            normalization: Some(config.input.normalization.clone()),
+            classes: Some(config.data.classes.clone()),
+            ..Self::of_network(&network)
+        }
+    }
+
+    /// What a file's `text` says.
+    ///
+    /// # Errors
+    /// A newer version, or what no network can be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let not_ours = |error| format!("its metadata `dermx` are damaged: {error}");
+        let version: Version = serde_json::from_str(text).map_err(not_ours)?;
+        if version.format != FORMAT {
+            let found = version.format;
+            return Err(format!(
+                "its metadata `dermx` are of format {found}, this program knows {FORMAT}; use the \
+                 version of dermx that wrote it, or a newer one"
+            ));
+        }
+        let description: Self = serde_json::from_str(text).map_err(not_ours)?;
+        description.check().map_err(|problem| format!("its metadata `dermx`: {problem}"))?;
+        Ok(description)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let epsilon = self.batch_norm_epsilon;
+        let side = 1..=MAX_SIDE_PX;
+        let known = Normalization::PRESETS;
+        if !matches!(self.last_stride, 1 | 2) {
+            Err(format!("last_stride is {}; it has to be 1 or 2", self.last_stride))
+        } else if self.num_classes == 0 {
+            Err("num_classes is 0".to_string())
+        } else if !(epsilon > 0.0 && epsilon <= 1.0) {
+            Err(format!("batch_norm_epsilon is {epsilon}; it has to be positive and at most 1"))
+        } else if self.input_size.is_some_and(|size| !size.iter().all(|px| side.contains(px))) {
+            Err(format!("input_size is {:?}", self.input_size.unwrap_or_default()))
+        } else if self.normalization.as_ref().is_some_and(|name| !known.contains(&name.as_str())) {
+            Err(format!("normalization is none of {}", known.join(", ")))
+        } else if self.classes.as_ref().is_some_and(|names| names.len() != self.num_classes) {
+            Err(format!("classes are not {} names", self.num_classes))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What the network is built from.
+    pub fn network_config(&self) -> NetworkConfig {
+        let torchvision = NetworkConfig::torchvision(self.architecture, self.num_classes);
+        NetworkConfig {
+            head: self.head,
+            variant: self.variant,
+            padding: self.padding,
+            batch_norm_epsilon: Some(self.batch_norm_epsilon),
+            last_stride: self.last_stride,
+            input_size: self.input_size.unwrap_or(torchvision.input_size),
+            ..torchvision
+        }
+    }
+}

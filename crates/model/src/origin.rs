@@ -1,0 +1,107 @@
+//! How a network computes whose weights have given names, as far as names tell.
+//!
+//! The weights of networks that compute differently may have the same names and shapes: zeros around
+//! images, the epsilon of batch normalization and blurred strides have no weights.
+//!
+//! # Source
+//! timm 1.0.31: `tests/same_names/generate.py` lists all its networks whose weights have the names and
+//! shapes of one here.
+
+use crate::architecture::Architecture;
+use crate::network::{NetworkConfig, Padding};
+use crate::weight_names::Naming;
+
+/// Networks of timm whose weights have the names and shapes of one here, and which blur where they
+/// stride; they are not computed here.
+const BLURRED: [(Architecture, &[&str]); 3] = [
+    (Architecture::Resnet18, &["resnetblur18"]),
+    (Architecture::Resnet50, &["resnetblur50", "resnetaa50"]),
+    (Architecture::EfficientnetB0, &["efficientnet_blur_b0"]),
+];
+
+/// What a name of timm's older versions adds to a network for the data that it was trained on.
+const TRAININGS: [&str; 4] = ["_ap", "_ns", "_aa", "_jft"];
+
+/// How a network computes beyond the shapes of its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computation {
+    /// Where it pads.
+    pub padding: Padding,
+    /// Epsilon of its batch normalizations before the head.
+    pub epsilon: f64,
+    /// What the names leave open: which other networks have them.
+    pub doubt: Option<String>,
+}
+
+/// A network that has the names and shapes of one here and is not computed here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "they are of a `{0}`, which has the names of an ordinary network but blurs where it strides; that \
+     is not computed here"
+)]
+pub struct OtherNetwork(pub String);
+
+impl Computation {
+    /// How the network of weights with names of `naming` computes that fit `architecture`; `claimed` is
+    /// what the file says that it is called, with timm's or torchvision's name.
+    ///
+    /// # Errors
+    /// A network that is not computed here.
+    pub fn of(
+        architecture: Architecture,
+        naming: Naming,
+        claimed: Option<&str>,
+    ) -> Result<Self, OtherNetwork> {
+        let name = architecture.name();
+        let claimed = claimed.map(plain);
+        let blurred = BLURRED.iter().find(|(one, _)| *one == architecture);
+        let blurred = blurred.map_or(&[][..], |(_, names)| names);
+        if let Some(other) = blurred.iter().find(|other| claimed.as_deref() == Some(**other)) {
+            return Err(OtherNetwork((*other).to_string()));
+        }
+        let usual = NetworkConfig::torchvision(architecture, 1).epsilon();
+        // All EfficientNets of timm have PyTorch's epsilon, but those of TensorFlow.
+        let epsilon = if naming == Naming::Timm { 1e-5 } else { usual };
+        let ordinary = Self { padding: Padding::Torchvision, epsilon, doubt: None };
+        let of_tensorflow = format!("tf_{name}");
+        match claimed.as_deref() {
+            Some(claimed) if claimed == of_tensorflow && !architecture.is_resnet() => {
+                Ok(Self { padding: Padding::Tf, epsilon: 1e-3, doubt: None })
+            }
+            Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),
+            _ => {
+                let mut others: Vec<String> = Vec::new();
+                if naming == Naming::Timm {
+                    others.push(format!("tf_{name} (padding tf, epsilon 1e-3)"));
+                }
+                if architecture.is_resnet() || naming == Naming::Timm {
+                    others
+                        .extend(blurred.iter().map(|other| format!("{other} (not computed here)")));
+                }
+                let doubt = (!others.is_empty()).then(|| {
+                    format!("weights of timm's {} have the same names", others.join(" and "))
+                });
+                Ok(Self { doubt, ..ordinary })
+            }
+        }
+    }
+}
+
+/// Whether `claimed` is a name of the network that torchvision and timm call `name`.
+fn is_ordinary(claimed: &str, name: &str) -> bool {
+    let claimed = ["tv_", "gluon_", "ssl_", "swsl_"]
+        .iter()
+        .find_map(|start| claimed.strip_prefix(start))
+        .unwrap_or(claimed);
+    let claimed = claimed.strip_suffix("_v1b").unwrap_or(claimed);
+    claimed == name || claimed.strip_suffix('a').is_some_and(|claimed| claimed == name)
+}
+
+/// The name of a network without where it comes from and what it was trained on:
+/// `hf_hub:timm/tf_efficientnet_b0.ns_jft_in1k` is a `tf_efficientnet_b0`.
+fn plain(claimed: &str) -> String {
+    let name = claimed.rsplit(['/', ':']).next().unwrap_or(claimed).to_ascii_lowercase();
+    let name = name.split('.').next().unwrap_or_default();
+    let shorter = TRAININGS.iter().find_map(|end| name.strip_suffix(end));
+    shorter.unwrap_or(name).to_string()
+}
