@@ -2,32 +2,63 @@
 
 #![allow(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-env-changed=DERMX_COMMIT");
+    let root = Path::new("../..");
     // What the commit says is true of the sources as they are compiled, so it is asked for again
-    // when they change.
-    println!("cargo:rerun-if-changed=../../Cargo.lock");
+    // when they change, and when another commit is checked out or made.
+    println!("cargo:rerun-if-changed={}", root.join("Cargo.lock").display());
     for entry in std::fs::read_dir("..").into_iter().flatten().flatten() {
         println!("cargo:rerun-if-changed={}", entry.path().join("src").display());
     }
+    for file in commit_files(root) {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
     let given = std::env::var("DERMX_COMMIT").ok();
-    let commit = given.or_else(commit).unwrap_or_else(|| "unknown".to_string());
+    let commit = given.or_else(|| commit(root)).unwrap_or_else(|| "unknown".to_string());
     println!("cargo:rustc-env=DERMX_COMMIT={commit}");
+}
+
+/// What `git` prints in the checkout `root`, if that is one of its own and not part of another.
+fn git(root: &Path, args: &[&str]) -> Option<String> {
+    let output = |args: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root).args(args).output().ok()?;
+        let text = output.status.success().then(|| String::from_utf8(output.stdout).ok());
+        text.flatten().map(|text| text.trim().to_string())
+    };
+    let top = Path::new(&output(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
+    if top == root.canonicalize().ok()? { output(args) } else { None }
 }
 
 /// The commit of this checkout, with `-dirty` where files differ from it; nothing where the sources
 /// are no checkout of their own.
-fn commit() -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").args(args).output().ok()?;
-        let text = output.status.success().then(|| String::from_utf8(output.stdout).ok());
-        text.flatten().map(|text| text.trim().to_string())
+fn commit(root: &Path) -> Option<String> {
+    git(root, &["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+}
+
+/// Files that are there, one of which changes whenever another commit becomes the checkout's.
+///
+/// `HEAD` and its log are the checkout's own, also of a worktree; a branch is a file, or for lack of
+/// one a line of `packed-refs`, in what all worktrees share. Cargo would take a file that is not there
+/// for one that has changed.
+fn commit_files(root: &Path) -> Vec<PathBuf> {
+    let path = |name: &str| {
+        let path = git(root, &["rev-parse", "--git-path", name])?;
+        Some(root.join(path))
     };
-    let root = Path::new(&git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
-    let is_own = root == Path::new("../..").canonicalize().ok()?;
-    let describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
-    if is_own { git(&describe) } else { None }
+    let branch = git(root, &["symbolic-ref", "--quiet", "HEAD"]);
+    // The folder gets the branch's file with its next commit.
+    let branch = branch.and_then(|name| path(&name)).map(|file| match file.is_file() {
+        true => file,
+        false => file
+            .ancestors()
+            .skip(1)
+            .find(|folder| folder.is_dir())
+            .map_or(file.clone(), PathBuf::from),
+    });
+    let others = ["HEAD", "logs/HEAD", "packed-refs", "reftable"].into_iter().filter_map(path);
+    others.chain(branch).filter(|file| file.exists()).collect()
 }

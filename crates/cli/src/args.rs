@@ -382,10 +382,12 @@ pub struct EvaluateArgs {
     /// With --by, say "too few" where fewer images have a mask [default: 20].
     #[arg(long, value_name = "N", requires = "by")]
     pub min_images: Option<usize>,
-    /// Also compare with these scores, image by image: another run, or a folder that --out wrote.
+    /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
+    /// --out, writes comparison.json, comparison.md and comparison_1.csv.
     #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
     pub against: Option<PathBuf>,
-    /// Write eval.json and per_image.csv (and by.csv) into this folder.
+    /// Write eval.json, per_image.csv and diagnoses.csv (and by.csv) into this folder; of a run, a
+    /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print JSON.
@@ -434,7 +436,8 @@ pub struct ReportArgs {
     /// Finished run folders.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// The folder to make; several runs get a sub-folder each, and are compared with each other.
+    /// The folder to make; several runs get a sub-folder each, and are compared with each other. Runs
+    /// whose folders have one name are told apart by the folders above.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

@@ -1,16 +1,34 @@
-//! `run.json`: what the results of one seed were made from, and hashes of them.
+//! `run.json`: what results were made from, and hashes of them. That of a seed covers what training,
+//! prediction and explanation write into its folder; that of the run covers the scores, the report and
+//! the lists of images. Together they cover every result.
 
 use crate::backend;
 use crate::config::{self, Config};
-use crate::error::{CliError, CliResult};
-use crate::run_folder::{BURN_VERSION, SeedFolder, to_json};
+use crate::diagnoses::DIAGNOSES;
+use crate::error::{CliError, CliResult, ExitKind};
+use crate::image_manifests::{TEST, TRAIN};
+use crate::run_folder::{BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, to_json};
 use dermx_data::Manifest;
 use dermx_train::{EpochMetrics, Fingerprint, write_atomic};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-/// The version of the format.
-const FORMAT: u32 = 1;
+/// The version of the format. In the first, `files` was missing, and the run had no certificate.
+const FORMAT: u32 = 2;
+
+/// The first version that covers every result.
+pub const FORMAT_OF_FILES: u32 = 2;
+
+/// What a seed's certificate covers file by file, beside the files with a hash of their own.
+const SEED_RESULTS: [&str; 3] = ["metrics.csv", "tensorboard", "heatmaps"];
+
+/// The scores of a seed.
+const SEED_SCORES: [&str; 3] = ["eval.json", "per_image.csv", DIAGNOSES];
+
+/// BLAKE3 of files, by their path below a folder, with `/` between its parts.
+pub type FileHashes = BTreeMap<String, String>;
 
 /// The lock file of the workspace: the version of every library.
 const CARGO_LOCK: &[u8] = include_bytes!("../../../Cargo.lock");
@@ -49,6 +67,30 @@ pub struct CertifiedResult {
     pub weights_file_hash: String,
     /// BLAKE3 of `predictions.csv`, if there was a test.
     pub predictions_hash: Option<String>,
+    /// The other files that training, prediction and explanation wrote, by path below the seed's folder;
+    /// none before format 2.
+    #[serde(default)]
+    pub files: FileHashes,
+}
+
+/// The certificate of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCertificate {
+    /// The same for equal results in a folder of the same name, which the report shows.
+    pub result: CertifiedRun,
+    /// What made them; for the reader.
+    pub made_with: MadeWith,
+}
+
+/// What equal runs have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertifiedRun {
+    /// Version of this file's format.
+    pub format: u32,
+    /// BLAKE3 of `result` of each seed's certificate.
+    pub seeds: BTreeMap<u64, String>,
+    /// Scores, report and lists of images, by path below the run folder.
+    pub files: FileHashes,
 }
 
 /// A list of images.
@@ -158,6 +200,7 @@ pub fn write(
             Some(_) => Some(file_hash(&folder.predictions())?),
             None => None,
         },
+        files: seed_files(folder)?,
     };
     let certificate = Certificate { result, made_with: MadeWith::now() };
     Ok(write_atomic(&folder.certificate(), &to_json(&certificate)?)?)
@@ -169,12 +212,178 @@ pub fn write(
 /// There is none, or it is damaged.
 pub fn read(folder: &SeedFolder) -> CliResult<Certificate> {
     let path = folder.certificate();
-    let bytes = std::fs::read(&path).map_err(|error| {
-        let error = CliError::io(&path, &error);
-        let message = format!("{} (is the seed finished? --resume finishes it)", error.message);
+    let certificate: Certificate = read_json(&path, "seed")?;
+    check_format(&path, certificate.result.format)?;
+    Ok(certificate)
+}
+
+/// Where the certificate of the run in `run` is.
+pub fn of_run(run: &Path) -> PathBuf {
+    run.join("run.json")
+}
+
+/// Reads the certificate of a finished run.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn read_run(run: &Path) -> CliResult<RunCertificate> {
+    let path = of_run(run);
+    let certificate: RunCertificate = read_json(&path, "run")?;
+    check_format(&path, certificate.result.format)?;
+    Ok(certificate)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> CliResult<T> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let error = CliError::io(path, &error);
+        let message = format!("{} (is the {what} finished? --resume finishes it)", error.message);
         CliError { message, ..error }
     })?;
-    serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&path, error))
+    serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(path, error))
+}
+
+fn check_format(path: &Path, format: u32) -> CliResult<()> {
+    if (1..=FORMAT).contains(&format) {
+        return Ok(());
+    }
+    let message = format!(
+        "the certificate's format is {format}, this program knows 1 to {FORMAT}; use the version of \
+         dermx that made the run"
+    );
+    Err(CliError::bad_data(path, message))
+}
+
+/// Writes the certificate of a run whose seeds are finished.
+///
+/// # Errors
+/// A file of the run that cannot be read, or a full disk.
+pub fn write_run(folder: &RunFolder, config: &Config) -> CliResult<()> {
+    renew(folder, config, |_| true)
+}
+
+/// Writes the certificate of a run anew after its scores were, with all else as it was certified.
+///
+/// # Errors
+/// As [`write_run`].
+pub fn renew_scores(folder: &RunFolder, config: &Config) -> CliResult<()> {
+    renew_certified(folder, config, |file| {
+        SEED_SCORES.iter().any(|name| Path::new(file).ends_with(name)) && !is_below(file, REPORT)
+    })
+}
+
+/// The same after its report was.
+///
+/// # Errors
+/// As [`write_run`].
+pub fn renew_report(folder: &RunFolder, config: &Config) -> CliResult<()> {
+    renew_certified(folder, config, |file| is_below(file, REPORT))
+}
+
+fn is_below(file: &str, folder: &str) -> bool {
+    Path::new(file).starts_with(folder)
+}
+
+/// A run without a certificate, of an older version or not finished, stays without.
+fn renew_certified(
+    folder: &RunFolder,
+    config: &Config,
+    is_new: impl Fn(&str) -> bool,
+) -> CliResult<()> {
+    if !of_run(folder.path()).exists() {
+        return Ok(());
+    }
+    renew(folder, config, is_new)
+}
+
+/// Writes the certificate; what is not new and was certified before stays as it was certified.
+fn renew(folder: &RunFolder, config: &Config, is_new: impl Fn(&str) -> bool) -> CliResult<()> {
+    let path = of_run(folder.path());
+    let mut seeds = BTreeMap::new();
+    for &seed in &config.run.seeds {
+        seeds.insert(seed, result_hash(&read(&SeedFolder::of(folder.path(), seed))?)?);
+    }
+    let mut files = run_files(folder.path(), config)?;
+    if path.exists()
+        && let Ok(before) = read_run(folder.path())
+    {
+        files.retain(|file, _| is_new(file));
+        let kept = before.result.files.into_iter().filter(|(file, _)| !is_new(file));
+        files.extend(kept);
+    }
+    let result = CertifiedRun { format: FORMAT, seeds, files };
+    Ok(write_atomic(&path, &to_json(&RunCertificate { result, made_with: MadeWith::now() })?)?)
+}
+
+/// BLAKE3 of the part of a seed's certificate that is the same for equal results.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn result_hash(certificate: &Certificate) -> CliResult<String> {
+    Ok(blake3::hash(&to_json(&certificate.result)?).to_string())
+}
+
+/// What a seed's certificate covers file by file, as it is now.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn seed_files(folder: &SeedFolder) -> CliResult<FileHashes> {
+    file_hashes(&folder.path(), SEED_RESULTS.map(PathBuf::from))
+}
+
+/// What a run's certificate covers, as it is now.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn run_files(run: &Path, config: &Config) -> CliResult<FileHashes> {
+    let of_run = [SPLIT, TRAIN, TEST, "eval.json", REPORT].map(PathBuf::from);
+    let seeds = config.run.seeds.iter().map(|&seed| SeedFolder::of(Path::new(""), seed).path());
+    let scores = seeds.flat_map(|seed| SEED_SCORES.map(|name| seed.join(name)));
+    file_hashes(run, of_run.into_iter().chain(scores))
+}
+
+/// Hashes of `names` below `root`, files and folders with all that is in them; of those that are there.
+fn file_hashes(root: &Path, names: impl IntoIterator<Item = PathBuf>) -> CliResult<FileHashes> {
+    let mut hashes = FileHashes::new();
+    let mut left: Vec<PathBuf> = names.into_iter().collect();
+    while let Some(name) = left.pop() {
+        let path = root.join(&name);
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).map_err(|error| CliError::io(&path, &error))?;
+            for entry in entries {
+                let entry = entry.map_err(|error| CliError::io(&path, &error))?;
+                // What a killed process was writing is no result.
+                if !entry.file_name().to_string_lossy().ends_with(".partial") {
+                    left.push(name.join(entry.file_name()));
+                }
+            }
+        } else if path.exists() {
+            let parts = name.components().map(|part| part.as_os_str().to_string_lossy());
+            hashes.insert(parts.collect::<Vec<_>>().join("/"), file_hash(&path)?);
+        }
+    }
+    Ok(hashes)
+}
+
+/// Refuses `bytes` of `file` of the run in `run` that are not what its certificate says; of a run
+/// without one, or a file that it does not cover, it says nothing.
+///
+/// # Errors
+/// They are not.
+pub fn check_bytes(run: &Path, file: &str, bytes: &[u8]) -> CliResult<()> {
+    if !of_run(run).exists() {
+        return Ok(());
+    }
+    match read_run(run)?.result.files.get(file) {
+        Some(hash) if *hash != blake3::hash(bytes).to_string() => {
+            let message =
+                "not what the run's certificate says; `dermx verify` tells what else is not";
+            Err(CliError::new(
+                ExitKind::BadData,
+                format!("{}: {message}", run.join(file).display()),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The chain of hashes over the epochs of `history`.

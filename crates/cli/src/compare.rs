@@ -1,15 +1,19 @@
 //! Runs, or folders of scores, compared image by image.
 
-use crate::config;
+use crate::diagnoses::DIAGNOSES;
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::labels::labels;
 use crate::per_image;
 use crate::predictions::{Prediction, read_csv};
-use crate::run_folder::SeedFolder;
+use crate::run_folder::{SeedFolder, to_json};
 use crate::score::BOOTSTRAP;
 use crate::text_table::TextTable;
-use dermx_eval::{Comparison, EvalRecord, MapRow, Paired, Side, compare, correct_for_number};
+use dermx_eval::{
+    Comparison, EvalRecord, MapRow, Paired, PairedTest, Side, compare, correct_for_number,
+};
+use dermx_train::write_atomic;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What has to be the same for scores to be comparable.
 const SCORING: [&str; 4] = ["size", "normalize", "quantize", "border"];
@@ -20,7 +24,8 @@ const SCORING: [&str; 4] = ["size", "normalize", "quantize", "border"];
 /// --out` writes it.
 ///
 /// # Errors
-/// A folder without scores, or scores whose maps were prepared in different ways.
+/// A folder without scores, scores whose maps were prepared in different ways, or two test sets: no
+/// image in common, or an image with two gold classes.
 pub fn comparisons(paths: &[&Path]) -> CliResult<Vec<Comparison>> {
     let records: Vec<EvalRecord> =
         paths.iter().map(|path| read_record(path)).collect::<CliResult<_>>()?;
@@ -41,19 +46,50 @@ pub fn comparisons(paths: &[&Path]) -> CliResult<Vec<Comparison>> {
             }
         }
     }
-    let sides: Vec<Side> = paths.iter().map(|path| read_side(path)).collect::<CliResult<_>>()?;
-    let rows = || sides.iter().flat_map(|side| side.rows.iter().flatten());
-    let image_ids: BTreeSet<&str> = rows().map(|row: &MapRow| row.image_id.as_str()).collect();
+    let names = labels(paths)?;
+    let mut sides = Vec::new();
+    let mut gold = Vec::new();
+    for ((path, record), name) in paths.iter().zip(&records).zip(names) {
+        let (side, of_side) = read_side(path, record, name)?;
+        sides.push(side);
+        gold.push(of_side);
+    }
+    let image_ids: BTreeSet<&str> = sides.iter().flat_map(image_ids).collect();
     let image_ids: Vec<&str> = image_ids.into_iter().collect();
     let places: Vec<u32> = (0..image_ids.len() as u32).collect();
     let resamples = BOOTSTRAP.resamples(&places);
     let mut found = Vec::new();
     for (idx, first) in sides.iter().enumerate() {
-        let others = sides[idx + 1..].iter();
-        found.extend(others.map(|second| compare(first, second, &image_ids, &resamples)));
+        for (other_idx, second) in sides.iter().enumerate().skip(idx + 1) {
+            check_gold([paths[idx], paths[other_idx]], [&gold[idx], &gold[other_idx]])?;
+            let compared = compare(first, second, &image_ids, &resamples);
+            found.push(compared.map_err(|error| {
+                CliError::bad_data(paths[other_idx], format!("{}: {error}", paths[idx].display()))
+            })?);
+        }
     }
     correct_for_number(&mut found);
     Ok(found)
+}
+
+/// Writes `comparison.json`, `.md` and a table for each pair into `out`.
+///
+/// # Errors
+/// A folder that cannot be written to.
+pub fn write(comparisons: &[Comparison], out: &Path) -> CliResult<()> {
+    write_atomic(&out.join("comparison.json"), &to_json(&comparisons)?)?;
+    write_atomic(&out.join("comparison.md"), text(comparisons).trim_start().as_bytes())?;
+    for (idx, comparison) in comparisons.iter().enumerate() {
+        let table = table(comparison, idx + 1);
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    }
+    Ok(())
+}
+
+/// The names of the files that [`write`] makes of so many comparisons.
+pub fn file_names(num_comparisons: usize) -> Vec<String> {
+    let tables = (1..=num_comparisons).map(|number| format!("comparison_{number}.csv"));
+    ["comparison.json", "comparison.md"].map(str::to_string).into_iter().chain(tables).collect()
 }
 
 fn read_record(path: &Path) -> CliResult<EvalRecord> {
@@ -70,65 +106,131 @@ fn read_record(path: &Path) -> CliResult<EvalRecord> {
     serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&file, error))
 }
 
-fn read_side(path: &Path) -> CliResult<Side> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_else(|| path.display().to_string());
-    if !path.join("config.toml").exists() {
-        let rows = vec![per_image::read_csv(&path.join("per_image.csv"))?];
-        return Ok(Side { name, rows, correct: Vec::new() });
-    }
+/// Gold classes by image.
+type Gold = BTreeMap<String, String>;
+
+fn read_side(path: &Path, record: &EvalRecord, name: String) -> CliResult<(Side, Gold)> {
+    let folders: Vec<PathBuf> = match path.join("per_image.csv").exists() {
+        true => vec![path.to_path_buf()],
+        false => record.seeds.iter().map(|&seed| SeedFolder::of(path, seed).path()).collect(),
+    };
     let mut side = Side { name, ..Side::default() };
-    for seed in config::load_run(path)?.run.seeds {
-        let folder = SeedFolder::of(path, seed);
-        side.rows.push(per_image::read_csv(&folder.per_image())?);
-        side.correct.push(correct(&read_csv(&folder.predictions())?));
+    let mut gold = Gold::new();
+    let mut correct = Some(Vec::new());
+    for folder in folders {
+        side.rows.push(per_image::read_csv(&folder.join("per_image.csv"))?);
+        let diagnoses = read_diagnoses(&folder, record)?;
+        for one in diagnoses.iter().flatten() {
+            gold.extend(one.gold.clone().map(|class| (one.image_id.clone(), class)));
+        }
+        correct = correct.zip(diagnoses).map(|(mut seeds, diagnoses)| {
+            seeds.push(correct_of(&diagnoses));
+            seeds
+        });
     }
-    Ok(side)
+    side.correct = correct.unwrap_or_default();
+    Ok((side, gold))
 }
 
-fn correct(predictions: &[Prediction]) -> BTreeMap<String, bool> {
+/// The diagnoses of one seed that were scored; `None` without predictions.
+fn read_diagnoses(folder: &Path, record: &EvalRecord) -> CliResult<Option<Vec<Prediction>>> {
+    let scored = folder.join(DIAGNOSES);
+    if scored.exists() {
+        return Ok(Some(read_csv(&scored)?));
+    }
+    // Older versions wrote no list of them.
+    let predictions = folder.join("predictions.csv");
+    if !predictions.exists() {
+        return Ok(None);
+    }
+    let pair = record.scoring.get("class_exchange");
+    let pair: Option<[String; 2]> =
+        pair.and_then(|pair| serde_json::from_value(pair.clone()).ok()).flatten();
+    let mut found = read_csv(&predictions)?;
+    for one in &mut found {
+        one.predicted = crate::choices::exchanged(pair.as_ref(), &one.predicted).to_string();
+    }
+    Ok(Some(found))
+}
+
+fn correct_of(diagnoses: &[Prediction]) -> BTreeMap<String, bool> {
     let is_correct =
         |one: &Prediction| Some((one.image_id.clone(), *one.gold.as_ref()? == one.predicted));
-    predictions.iter().filter_map(is_correct).collect()
+    diagnoses.iter().filter_map(is_correct).collect()
+}
+
+fn image_ids(side: &Side) -> impl Iterator<Item = &str> {
+    let rows = side.rows.iter().flatten().map(|row: &MapRow| row.image_id.as_str());
+    rows.chain(side.correct.iter().flat_map(|seed| seed.keys().map(String::as_str)))
+}
+
+/// Refuses images of one id that are not the same image.
+fn check_gold(paths: [&Path; 2], gold: [&Gold; 2]) -> CliResult<()> {
+    let [first, second] = gold;
+    let differing = first.iter().find_map(|(image_id, class)| {
+        let other = second.get(image_id)?;
+        (other != class).then_some((image_id, class, other))
+    });
+    let Some((image_id, class, other)) = differing else { return Ok(()) };
+    let message = format!(
+        "the gold class of image `{image_id}` is `{other}`, but in {} it is `{class}`; scores of two \
+         test sets cannot be compared",
+        paths[0].display()
+    );
+    Err(CliError::bad_data(paths[1], message))
 }
 
 /// The comparison as a table; means are over images.
 pub fn table(comparison: &Comparison, number: usize) -> TextTable {
     let [first, second] = &comparison.sides;
     let title = format!(
-        "{first} (A) against {second} (B), image by image: fuzzy F1 of the heat maps (Wilcoxon \
-         signed-rank test) and diagnosis (exact McNemar test); p corrected after Holm over all rows"
+        "{first} (A, {}) against {second} (B, {}). The unit is the image: its fuzzy F1 is the mean \
+         over raters and seeds, its diagnosis the share of seeds that are right. A - B with its 95 % \
+         bootstrap interval over images; p is two-sided, and corrected after Holm over all rows",
+        seeds_text(comparison.seeds[0]),
+        seeds_text(comparison.seeds[1]),
     );
-    let header = ["", "A", "B", "A - B", "effect", "p", "p (Holm)", "images", "unpaired"];
+    let header = ["", "A", "B", "A - B", "test", "effect", "p", "p (Holm)", "images", "unpaired"];
     let mut table = TextTable::new(&format!("comparison_{number}"), title, &header);
     table.rows = comparison.f1.iter().map(|(name, paired)| row(name, paired)).collect();
-    table.rows.extend(comparison.accuracy.iter().map(|paired| row("Right diagnosis", paired)));
+    table.rows.extend(comparison.accuracy.iter().map(|paired| row("Accuracy", paired)));
     table
+}
+
+fn seeds_text(num_seeds: usize) -> String {
+    format!("{num_seeds} seed{}", if num_seeds == 1 { "" } else { "s" })
 }
 
 fn row(name: &str, paired: &Paired) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or("undefined".into(), |v| format!("{v:.3}"));
     let signed = |value: Option<f64>| value.map_or("undefined".into(), |v| format!("{v:+.3}"));
     let interval = paired.interval.map(|[low, high]| format!(" [{low:+.3}, {high:+.3}]"));
+    let p = |p: Option<f64>| match (p, paired.images) {
+        (None, 0) => "no common image".to_string(),
+        (None, _) => "no difference".to_string(),
+        (Some(p), _) if p < 0.001 => "< 0.001".to_string(),
+        (Some(p), _) => format!("{p:.3}"),
+    };
     vec![
         name.to_string(),
         number(paired.first),
         number(paired.second),
         signed(paired.difference) + &interval.unwrap_or_default(),
+        test_text(paired.test).to_string(),
         signed(paired.effect),
-        p_text(paired.p),
-        p_text(paired.p_holm),
+        p(paired.p),
+        p(paired.p_holm),
         paired.images.to_string(),
         paired.unpaired.to_string(),
     ]
 }
 
-/// A p value; none where the sides do not differ.
-fn p_text(p: Option<f64>) -> String {
-    match p {
-        None => "no difference".to_string(),
-        Some(p) if p < 0.001 => "< 0.001".to_string(),
-        Some(p) => format!("{p:.3}"),
+fn test_text(test: Option<PairedTest>) -> &'static str {
+    match test {
+        None => "",
+        Some(PairedTest::Mcnemar) => "McNemar's exact",
+        Some(PairedTest::SignedRank) => "Wilcoxon signed-rank",
+        Some(PairedTest::Permutation) => "permutation of the mean",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::backend;
 use crate::config::{self, Config};
+use crate::diagnoses::DIAGNOSES;
 use crate::error::{CliError, CliResult, ExitKind};
 use dermx_train::{differences, write_atomic};
 use serde::Serialize;
@@ -9,6 +10,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The folder of a run's report.
+pub const REPORT: &str = "report";
+
+/// The list of training and validation images.
+pub const SPLIT: &str = "split.csv";
 
 /// A run folder that this process alone writes into, until it is dropped.
 #[derive(Debug)]
@@ -145,6 +152,11 @@ pub fn check_idle(folder: &Path) -> CliResult<()> {
     }
 }
 
+/// Whether two paths lead to one folder, both of which are there.
+pub fn is_same_folder(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// What lies where for one seed of a run.
 #[derive(Debug, Clone)]
 pub struct SeedFolder {
@@ -155,6 +167,11 @@ impl SeedFolder {
     /// The folder of `seed` in `run`.
     pub fn of(run: &Path, seed: u64) -> Self {
         Self { path: run.join(format!("seed-{seed}")) }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
     }
 
     /// The checkpoints.
@@ -205,6 +222,11 @@ impl SeedFolder {
     /// What the results were made from, and their hashes.
     pub fn certificate(&self) -> PathBuf {
         self.path.join("run.json")
+    }
+
+    /// Gold and predicted class of each scored image.
+    pub fn diagnoses(&self) -> PathBuf {
+        self.path.join(DIAGNOSES)
     }
 
     /// One line for each scored mask.

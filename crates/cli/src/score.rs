@@ -1,6 +1,7 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
 use crate::choices::Choices;
+use crate::diagnoses::Diagnosis;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps::{self, RawMap};
 use crate::image_masks::{ImageMasks, RaterMask, Runs, masks_of};
@@ -10,9 +11,10 @@ use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::{Cohort, DermxDataset, Random, Selection};
 use dermx_eval::{
-    Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, MapRow,
-    MassShares, NOTICE, Normalize, PreparedMap, RankedMap, UNION, centre_gaussian, diagnosis_table,
-    fuzzy_scores_by_sums, localization_table, mass_shares, prepare, relative_scores, uniform_ones,
+    Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
+    MapRow, MassShares, NOTICE, Normalize, PreparedMap, RankedMap, UNION, UNIT, centre_gaussian,
+    diagnosis_table, fuzzy_scores_by_sums, lead, localization_table, mass_shares, prepare,
+    relative_scores, uniform_ones,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -144,8 +146,8 @@ pub struct Scored {
     pub rows: Vec<MapRow>,
     /// The shape of `eval.json`.
     pub record: EvalRecord,
-    /// Gold and predicted class of each scored image, in order; empty without predictions.
-    pub diagnoses: Vec<(usize, usize)>,
+    /// The diagnosis of each scored image, in order; none without predictions.
+    pub diagnoses: Option<Vec<Diagnosis>>,
 }
 
 impl<'a> Scorer<'a> {
@@ -195,12 +197,14 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<Scored> {
         let (rows, scored_ids) = self.map_rows(folder, partial, self.extras.localization)?;
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
-        let mut diagnoses = Vec::new();
-        if let Some((path, predictions)) = predictions {
-            diagnoses = self.diagnoses(path, predictions, classes, partial)?;
+        let diagnoses = match predictions {
+            None => None,
+            Some((path, rows)) => Some(self.diagnoses(path, rows, classes, partial)?),
+        };
+        if let Some(diagnoses) = &diagnoses {
             let mut matrix = ConfusionMatrix::new(classes.len());
-            for &(gold_idx, predicted_idx) in &diagnoses {
-                matrix.add(gold_idx, predicted_idx)?;
+            for one in diagnoses {
+                matrix.add(one.gold_idx, one.predicted_idx)?;
             }
             let table = diagnosis_table(&matrix, classes)?;
             record.accuracy = Some(table.accuracy);
@@ -304,6 +308,7 @@ impl<'a> Scorer<'a> {
             classes: classes.to_vec(),
             table_6: self.averaging().table(rows),
             relative: relative_scores(comparands, image_ids, &resamples),
+            leads: leads(&[rows], &baselines, image_ids, &resamples),
             baselines: baselines
                 .iter()
                 .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
@@ -319,6 +324,18 @@ impl<'a> Scorer<'a> {
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         })
+    }
+
+    /// How far the maps of several seeds, whose rows are `seeds`, are ahead of maps that never saw a
+    /// network, on all images.
+    ///
+    /// # Errors
+    /// None that a user can cause.
+    pub fn leads(&self, seeds: &[&[MapRow]]) -> CliResult<BTreeMap<String, Lead>> {
+        let image_ids: Vec<&str> = self.image_ids().collect();
+        let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
+        let resamples = BOOTSTRAP.resamples(&every_image);
+        Ok(leads(seeds, &self.baselines(&image_ids)?, &image_ids, &resamples))
     }
 
     /// How rows are averaged.
@@ -424,19 +441,19 @@ impl<'a> Scorer<'a> {
     fn correct<'p>(&self, predictions: &'p [Prediction]) -> BTreeMap<&'p str, bool> {
         let is_correct = |one: &'p Prediction| {
             let gold = &self.dataset.image(&one.image_id)?.diagnosis;
-            Some((one.image_id.as_str(), one.predicted == *gold))
+            Some((one.image_id.as_str(), self.choices.exchanged(&one.predicted) == gold))
         };
         predictions.iter().filter_map(is_correct).collect()
     }
 
-    /// Gold and predicted class of each image that has a prediction.
+    /// The diagnosis of each image that has a prediction.
     fn diagnoses(
         &self,
         path: &Path,
         predictions: &[Prediction],
         classes: &[String],
         partial: bool,
-    ) -> CliResult<Vec<(usize, usize)>> {
+    ) -> CliResult<Vec<Diagnosis>> {
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -464,9 +481,11 @@ impl<'a> Scorer<'a> {
         let mut diagnoses = Vec::new();
         for image in self.images.iter().filter(|image| image.is_kept) {
             match by_image.get(image.image_id.as_str()) {
-                Some(&predicted_idx) => {
-                    diagnoses.push((class_idx(&image.gold, &image.image_id)?, predicted_idx));
-                }
+                Some(&predicted_idx) => diagnoses.push(Diagnosis {
+                    image_id: image.image_id.clone(),
+                    gold_idx: class_idx(&image.gold, &image.image_id)?,
+                    predicted_idx,
+                }),
                 None if partial => {}
                 None => {
                     let message = format!("there is no prediction for image `{}`", image.image_id);
@@ -498,8 +517,20 @@ impl<'a> Scorer<'a> {
             ("num_mask_rows", json!(masks().count() - num_unions)),
             ("num_union_rows", json!(num_unions)),
             ("bootstrap", json!(BOOTSTRAP)),
+            ("unit_of_intervals", json!(UNIT)),
         ]
         .map(|(key, value)| (key.to_string(), value))
         .into()
     }
+}
+
+/// Without rows there is nothing to be ahead.
+fn leads(
+    seeds: &[&[MapRow]],
+    baselines: &BTreeMap<String, Vec<MapRow>>,
+    image_ids: &[&str],
+    resamples: &[Vec<u32>],
+) -> BTreeMap<String, Lead> {
+    let baselines = baselines.iter().filter(|_| seeds.iter().any(|rows| !rows.is_empty()));
+    baselines.map(|(name, rows)| (name.clone(), lead(seeds, rows, image_ids, resamples))).collect()
 }

@@ -86,12 +86,19 @@ pub fn parts(record: &EvalRecord) -> String {
 }
 
 fn part_line(name: &str, cells: &[String]) -> String {
-    let cells: String = cells.iter().map(|cell| format!("{cell:>12}")).collect();
+    // The second is the accuracy with its interval.
+    let cell = |(idx, cell)| match idx {
+        1 => format!("{cell:>24}"),
+        _ => format!("{cell:>12}"),
+    };
+    let cells: String = cells.iter().enumerate().map(cell).collect();
     format!("{name:<36}{cells}\n")
 }
 
 fn accuracy(part: &PartRecord) -> String {
-    part.accuracy.as_ref().map_or(String::new(), mean)
+    let Some(accuracy) = &part.accuracy else { return String::new() };
+    let interval = accuracy.interval.map(|[low, high]| format!(" [{low:.3}, {high:.3}]"));
+    mean(accuracy) + &interval.unwrap_or_default()
 }
 
 fn mean(score: &Score) -> String {
@@ -104,7 +111,7 @@ pub fn parts_table(record: &EvalRecord) -> TextTable {
     let mut table = TextTable::new(
         "by",
         "Table 6 on parts of the images",
-        &[&header[..], &["specificity", "mass"]].concat(),
+        &[&header[..], &["specificity", "mass", "accuracy"]].concat(),
     );
     for (variable, parts) in &record.by {
         for (value, part) in parts {
@@ -115,7 +122,9 @@ pub fn parts_table(record: &EvalRecord) -> TextTable {
                 };
                 let names = [variable, value, characteristic].map(String::clone);
                 let images = [row.images.to_string()];
-                table.rows.push(names.into_iter().chain(images).chain(scores).collect());
+                let accuracy = [part.accuracy.as_ref().map_or(String::new(), score)];
+                let cells = names.into_iter().chain(images).chain(scores).chain(accuracy);
+                table.rows.push(cells.collect());
             }
         }
     }

@@ -25,10 +25,14 @@ impl TextTable {
 
     /// As Markdown, under its title.
     pub fn markdown(&self) -> String {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let cell = |cell: &String| cell.replace('|', "\\|").replace(['\n', '\r'], " ");
+        let line = |cells: &[String]| {
+            format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "))
+        };
         let rule = vec!["---".to_string(); self.header.len()];
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        format!("**{}**\n\n{}{}{rows}", self.title, line(&self.header), line(&rule))
+        let title = self.title.replace(['\n', '\r'], " ");
+        format!("**{title}**\n\n{}{}{rows}", line(&self.header), line(&rule))
     }
 
     /// As CSV, without its title.

@@ -43,6 +43,8 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         baselines: join
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
         ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
+        // Needs single images, as `seed_agreement` does.
+        leads: BTreeMap::new(),
         relative: join.relative_table(&each(records, |record| &record.relative))?,
         randomization: join.randomization(&each(records, |record| &record.randomization))?,
         faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,

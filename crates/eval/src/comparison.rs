@@ -1,8 +1,17 @@
 //! Two networks on the same images.
 
-use crate::{MapRow, holm, mcnemar, percentile_interval, signed_rank};
+use crate::{
+    EvalError, FuzzyScores, MapRow, Permutation, UNION, holm, mcnemar, percentile_interval,
+    permutation, signed_rank,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// What differences are taken of, intervals resample and tests count.
+pub const UNIT: &str = "image";
+
+/// Where the numbers of seeds differ, F1 is compared in steps of this size.
+const F1_STEP: f64 = 1.0 / 4096.0;
 
 /// One network, or one method, trained or run once for each seed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,11 +29,30 @@ pub struct Side {
 pub struct Comparison {
     /// Names of the two sides; differences are the first less the second.
     pub sides: [String; 2],
-    /// Fuzzy F1 by characteristic, tested with the Wilcoxon signed-rank test.
+    /// Number of seeds of each side.
+    #[serde(default)]
+    pub seeds: [usize; 2],
+    /// The unit of analysis, [`UNIT`].
+    #[serde(default)]
+    pub unit: String,
+    /// Fuzzy F1 by characteristic.
     pub f1: BTreeMap<String, Paired>,
-    /// Share of right diagnoses, tested with the exact McNemar test; absent without predictions.
+    /// Accuracy: the mean over the images of the share of seeds whose diagnosis is right, which is
+    /// the mean of the seeds' accuracies; absent without predictions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub accuracy: Option<Paired>,
+}
+
+/// A test of paired differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairedTest {
+    /// McNemar's exact test: of diagnoses, one seed against one.
+    Mcnemar,
+    /// Wilcoxon's signed-rank test: as many seeds against as many.
+    SignedRank,
+    /// A permutation test of the mean difference: other numbers of seeds on both sides.
+    Permutation,
 }
 
 /// One score of both sides.
@@ -42,8 +70,11 @@ pub struct Paired {
     pub images: usize,
     /// Images where one side alone has it: they are left out.
     pub unpaired: usize,
-    /// Effect size: the rank-biserial correlation for F1; for diagnoses `(b - c) / (b + c)` with b
-    /// and c the numbers of images that the first and the second side alone get right.
+    /// Which test was taken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub test: Option<PairedTest>,
+    /// Effect size from -1 to 1: the share of ranks (signed-rank test), or of differences (the
+    /// others), in favor of the first side, less that in favor of the second.
     pub effect: Option<f64>,
     /// Two-sided p of the test; none where the sides do not differ on any image.
     pub p: Option<f64>,
@@ -53,43 +84,50 @@ pub struct Paired {
 
 /// Compares two sides.
 ///
-/// The unit is the image: its score is the mean over its raters' masks and over the seeds, since
-/// masks of one photo are not independent; so means differ a little from Table 6, whose unit is the
-/// mask. A diagnosis counts as right when it is in more than half of the seeds. `resamples` are
-/// places in `image_ids`.
+/// The unit is the image: its F1 is the mean over its raters' masks and over the seeds, since masks
+/// of one photo are not independent; so means differ a little from Table 6, whose unit is the mask.
+/// Its diagnosis is the share of seeds that are right, of images that every seed of the side has a
+/// diagnosis of. `resamples` are places in `image_ids`.
+///
+/// What is inferred is about other images, for the seeds at hand. Means over as many seeds are tested
+/// by [`signed_rank`], but for diagnoses of one seed against one, which are [`mcnemar`]'s. Where the
+/// numbers of seeds differ, the differences of equal networks are no longer as likely up as down, and
+/// the signed-rank test finds equal networks different; so their mean is tested by [`permutation`].
+///
+/// # Errors
+/// No image that both sides have a mask or a diagnosis of.
 pub fn compare(
     first: &Side,
     second: &Side,
     image_ids: &[&str],
     resamples: &[Vec<u32>],
-) -> Comparison {
-    let values = [first, second].map(|side| f1_by_image(side));
+) -> Result<Comparison, EvalError> {
+    let seeds = [first, second].map(|side| side.rows.len().max(side.correct.len()));
+    let values =
+        [first, second].map(|side| by_image(side.rows.iter().flatten(), |scores| scores.f1));
     let no_images = BTreeMap::new();
     let names = values[0].keys().chain(values[1].keys());
     let rows = names.map(|name| {
         let of_side = |side: usize| values[side].get(name).unwrap_or(&no_images);
         let pairs = Pairs::new(of_side(0), of_side(1), image_ids);
-        let test = signed_rank(&pairs.differences());
-        let tested = test.map(|test| (test.p, test.effect));
-        ((*name).to_string(), pairs.paired(resamples, tested))
+        ((*name).to_string(), pairs.paired(resamples, pairs.test_f1(seeds)))
     });
+    let f1: BTreeMap<String, Paired> = rows.collect();
     let has_predictions = !first.correct.is_empty() && !second.correct.is_empty();
-    Comparison {
-        sides: [first.name.clone(), second.name.clone()],
-        f1: rows.collect(),
-        accuracy: has_predictions.then(|| {
-            let values = [first, second].map(|side| mostly_correct(side));
-            let pairs = Pairs::new(&values[0], &values[1], image_ids);
-            let count = |sign: f64| {
-                pairs.differences().iter().filter(|difference| **difference == sign).count() as u64
-            };
-            let [only_first, only_second] = [count(1.0), count(-1.0)];
-            let num = (only_first + only_second) as f64;
-            let effect = (only_first as f64 - only_second as f64) / num;
-            let tested = (num > 0.0).then(|| (mcnemar(only_first, only_second), effect));
-            pairs.paired(resamples, tested)
-        }),
+    let accuracy = has_predictions.then(|| {
+        let shares = [first, second].map(|side| right_shares(&side.correct));
+        let pairs = Pairs::new(&shares[0], &shares[1], image_ids);
+        pairs.paired(resamples, pairs.test_shares(seeds))
+    });
+    if f1.values().chain(&accuracy).all(|paired| paired.images == 0) {
+        let message = format!(
+            "found no image that `{}` and `{}` both have a score of, expected the same test images",
+            first.name, second.name
+        );
+        return Err(EvalError::new("comparison", message));
     }
+    let sides = [first.name.clone(), second.name.clone()];
+    Ok(Comparison { sides, seeds, unit: UNIT.to_string(), f1, accuracy })
 }
 
 /// Corrects the p values of all comparisons as one family.
@@ -105,14 +143,20 @@ pub fn correct_for_number(comparisons: &mut [Comparison]) {
     }
 }
 
-/// By characteristic and image: the mean over raters and seeds of the defined F1.
-fn f1_by_image(side: &Side) -> BTreeMap<&str, BTreeMap<&str, f64>> {
+/// One of the scores.
+type Pick = fn(&FuzzyScores) -> Option<f64>;
+
+/// By characteristic and image: the mean over raters and seeds of the defined scores.
+fn by_image<'a>(
+    rows: impl IntoIterator<Item = &'a MapRow>,
+    pick: Pick,
+) -> BTreeMap<&'a str, BTreeMap<&'a str, f64>> {
     let mut sums: BTreeMap<&str, BTreeMap<&str, (f64, f64)>> = BTreeMap::new();
-    for row in side.rows.iter().flatten() {
-        if let Some(f1) = row.scores.f1 {
+    for row in rows {
+        if let Some(score) = pick(&row.scores) {
             let images = sums.entry(&row.characteristic).or_default();
             let sum = images.entry(&row.image_id).or_default();
-            *sum = (sum.0 + f1, sum.1 + 1.0);
+            *sum = (sum.0 + score, sum.1 + 1.0);
         }
     }
     let means = |images: BTreeMap<_, (f64, f64)>| {
@@ -121,13 +165,87 @@ fn f1_by_image(side: &Side) -> BTreeMap<&str, BTreeMap<&str, f64>> {
     sums.into_iter().map(|(characteristic, images)| (characteristic, means(images))).collect()
 }
 
-fn mostly_correct(side: &Side) -> BTreeMap<&str, f64> {
-    let mut num_correct: BTreeMap<&str, usize> = BTreeMap::new();
-    for (image_id, is_correct) in side.correct.iter().flatten() {
-        *num_correct.entry(image_id).or_default() += usize::from(*is_correct);
+/// By image: the share of seeds that are right, where all have a diagnosis.
+fn right_shares(seeds: &[BTreeMap<String, bool>]) -> BTreeMap<&str, f64> {
+    let Some(first) = seeds.first() else { return BTreeMap::new() };
+    let share = |image_id: &String| {
+        let diagnoses: Option<Vec<&bool>> = seeds.iter().map(|seed| seed.get(image_id)).collect();
+        let num_right = diagnoses?.into_iter().filter(|is_right| **is_right).count();
+        Some(num_right as f64 / seeds.len() as f64)
+    };
+    first.keys().filter_map(|image_id| Some((image_id.as_str(), share(image_id)?))).collect()
+}
+
+/// Maps of a network less maps that never saw one, on the union of each rater's outlines.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lead {
+    /// Of fuzzy F1.
+    pub f1: Difference,
+    /// Of the share of the map's mass inside the union.
+    pub mass: Difference,
+}
+
+/// A mean difference over images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The mean; `None` without images.
+    pub mean: Option<f64>,
+    /// Its 95 % bootstrap interval, over images.
+    pub interval: Option<[f64; 2]>,
+    /// Number of images.
+    pub images: usize,
+}
+
+/// By how much the maps of a network, of one or several seeds, are ahead of those of a baseline, image
+/// by image: as in [`compare`], an image's score is the mean over its raters and the seeds.
+///
+/// `resamples` are places in `image_ids`.
+pub fn lead(
+    seeds: &[&[MapRow]],
+    baseline: &[MapRow],
+    image_ids: &[&str],
+    resamples: &[Vec<u32>],
+) -> Lead {
+    let over = |pick: Pick| {
+        let network = by_image(seeds.iter().copied().flatten(), pick);
+        let other = by_image(baseline, pick);
+        let no_images = BTreeMap::new();
+        let [network, other] = [&network, &other].map(|of| of.get(UNION).unwrap_or(&no_images));
+        let pairs = Pairs::new(network, other, image_ids);
+        Difference {
+            mean: crate::mean(&pairs.differences()),
+            interval: pairs.interval(resamples),
+            images: pairs.values.len(),
+        }
+    };
+    Lead { f1: over(|scores| scores.f1), mass: over(|scores| scores.mass) }
+}
+
+/// A test with what came out of it, where the sides differ.
+struct Tested {
+    test: PairedTest,
+    p_and_effect: Option<(f64, f64)>,
+}
+
+impl Tested {
+    fn signed_rank(differences: &[f64]) -> Self {
+        let found = signed_rank(differences).map(|found| (found.p, found.effect));
+        Self { test: PairedTest::SignedRank, p_and_effect: found }
     }
-    let is_most = |num: usize| f64::from(u8::from(2 * num > side.correct.len()));
-    num_correct.into_iter().map(|(image_id, num)| (image_id, is_most(num))).collect()
+
+    fn permutation(differences: &[i64]) -> Self {
+        let found = permutation(differences).map(|Permutation { p, effect }| (p, effect));
+        Self { test: PairedTest::Permutation, p_and_effect: found }
+    }
+
+    fn mcnemar(differences: &[i64]) -> Self {
+        let count = |sign| differences.iter().filter(|value| **value == sign).count() as u64;
+        let [only_first, only_second] = [count(1), count(-1)];
+        let num = (only_first + only_second) as f64;
+        let effect = (only_first as f64 - only_second as f64) / num;
+        let found = (num > 0.0).then(|| (mcnemar(only_first, only_second), effect));
+        Self { test: PairedTest::Mcnemar, p_and_effect: found }
+    }
 }
 
 /// The values of both sides, by place of the image.
@@ -155,26 +273,50 @@ impl Pairs {
         self.values.values().map(|[first, second]| first - second).collect()
     }
 
-    /// `tested` are p and effect.
-    fn paired(&self, resamples: &[Vec<u32>], tested: Option<(f64, f64)>) -> Paired {
+    /// The differences as whole numbers of steps.
+    fn steps(&self, step: f64) -> Vec<i64> {
+        self.differences().iter().map(|difference| (difference / step).round() as i64).collect()
+    }
+
+    fn test_f1(&self, seeds: [usize; 2]) -> Tested {
+        match seeds[0] == seeds[1] {
+            true => Tested::signed_rank(&self.differences()),
+            false => Tested::permutation(&self.steps(F1_STEP)),
+        }
+    }
+
+    /// Differences of shares are whole numbers of the numbers of seeds' product.
+    fn test_shares(&self, seeds: [usize; 2]) -> Tested {
+        match seeds {
+            [1, 1] => Tested::mcnemar(&self.steps(1.0)),
+            [one, other] if one == other => Tested::signed_rank(&self.differences()),
+            [one, other] => Tested::permutation(&self.steps(1.0 / (one * other) as f64)),
+        }
+    }
+
+    /// Of the mean difference.
+    fn interval(&self, resamples: &[Vec<u32>]) -> Option<[f64; 2]> {
+        let mean_of = |places: &Vec<u32>| {
+            let drawn = places.iter().filter_map(|place| self.values.get(place));
+            let differences: Vec<f64> = drawn.map(|[first, second]| first - second).collect();
+            crate::mean(&differences)
+        };
+        percentile_interval(&resamples.iter().map(mean_of).collect::<Vec<_>>())
+    }
+
+    fn paired(&self, resamples: &[Vec<u32>], tested: Tested) -> Paired {
         let mean = |values: Vec<f64>| crate::mean(&values);
         let side = |side: usize| mean(self.values.values().map(|values| values[side]).collect());
-        let resampled: Vec<Option<f64>> = resamples
-            .iter()
-            .map(|places| {
-                let drawn = places.iter().filter_map(|place| self.values.get(place));
-                mean(drawn.map(|[first, second]| first - second).collect())
-            })
-            .collect();
         Paired {
             first: side(0),
             second: side(1),
             difference: mean(self.differences()),
-            interval: percentile_interval(&resampled),
+            interval: self.interval(resamples),
             images: self.values.len(),
             unpaired: self.unpaired,
-            effect: tested.map(|(_, effect)| effect),
-            p: tested.map(|(p, _)| p),
+            test: Some(tested.test),
+            effect: tested.p_and_effect.map(|(_, effect)| effect),
+            p: tested.p_and_effect.map(|(p, _)| p),
             p_holm: None,
         }
     }
@@ -183,7 +325,6 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FuzzyScores;
 
     fn row(image_id: &str, rater: &str, f1: f64) -> MapRow {
         let scores = FuzzyScores { f1: Some(f1), ..FuzzyScores::default() };
@@ -209,14 +350,19 @@ mod tests {
             ],
             &[],
         );
-        let second =
-            side(vec![vec![row("a", "r", 0.5), row("b", "r", 0.75), row("c", "r", 0.1)]], &[]);
-        let found = compare(&first, &second, &["a", "b", "c"], &[vec![0, 0, 2], vec![1, 1, 2]]);
+        let second = side(
+            vec![vec![row("a", "r", 0.5), row("b", "r", 0.75), row("c", "r", 0.1)], vec![]],
+            &[],
+        );
+        let resamples = [vec![0, 0, 2], vec![1, 1, 2]];
+        let found = compare(&first, &second, &["a", "b", "c"], &resamples).unwrap();
+        assert_eq!((found.unit.as_str(), found.seeds), ("image", [2, 2]));
         let plaque = &found.f1["Plaque"];
         assert_eq!((plaque.images, plaque.unpaired), (2, 1));
         assert!((plaque.difference.unwrap() + 0.025).abs() < 1e-12);
         assert!((plaque.first.unwrap() - 0.6).abs() < 1e-12);
         assert_eq!((plaque.effect, plaque.p), (Some(-1.0 / 3.0), Some(1.0)));
+        assert_eq!(plaque.test, Some(PairedTest::SignedRank));
         // Resampled differences .1 and -.15, 2.5 % of the way in.
         let [low, high] = plaque.interval.unwrap();
         assert!((low + 0.15 - 0.00625).abs() < 1e-12 && (high - 0.1 + 0.00625).abs() < 1e-12);
@@ -224,19 +370,89 @@ mod tests {
     }
 
     #[test]
-    fn diagnoses_are_right_in_most_seeds() {
-        let first = side(vec![], &[&[("a", true), ("b", true)], &[("a", true), ("b", false)]]);
-        let second = side(vec![], &[&[("a", false), ("b", false)]]);
-        let accuracy = compare(&first, &second, &["a", "b"], &[]).accuracy.unwrap();
-        // a is right twice of two, b once of two: not more than half.
-        assert_eq!((accuracy.first, accuracy.second), (Some(0.5), Some(0.0)));
-        assert_eq!((accuracy.effect, accuracy.p), (Some(1.0), Some(1.0)));
+    fn what_is_called_accuracy_is_the_mean_of_the_seeds_accuracies() {
+        // Right of a, b, c by seed: 3/3, 1/3 and 2/3 (mean 2/3) against 0/3: shares 1, 2/3 and 1/3.
+        let first = [
+            &[("a", true), ("b", true), ("c", true)][..],
+            &[("a", true), ("b", false), ("c", false)],
+            &[("a", true), ("b", true), ("c", false)],
+        ];
+        let first = side(vec![], &first);
+        let second = side(vec![], &[&[("a", false), ("b", false), ("c", false)]]);
+        let found = compare(&first, &second, &["a", "b", "c"], &[]).unwrap();
+        let accuracy = found.accuracy.unwrap();
+        assert!((accuracy.first.unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!((accuracy.second, accuracy.images), (Some(0.0), 3));
+        // Three seeds against one: differences of 3, 2 and 1 thirds, all up: p 2 / 8.
+        assert_eq!(accuracy.test, Some(PairedTest::Permutation));
+        assert_eq!((accuracy.effect, accuracy.p), (Some(1.0), Some(0.25)));
+    }
+
+    #[test]
+    fn mcnemars_test_is_for_one_seed_against_one() {
+        let images = ["a", "b", "c", "d"];
+        let seed =
+            |right: [bool; 4]| -> Vec<(&str, bool)> { images.into_iter().zip(right).collect() };
+        let [one, other] = [seed([true, true, true, false]), seed([false, false, true, false])];
+        let of = |first: &[&[(&str, bool)]], second: &[&[(&str, bool)]]| {
+            let sides = [first, second].map(|correct| side(vec![], correct));
+            compare(&sides[0], &sides[1], &images, &[]).unwrap().accuracy.unwrap()
+        };
+        // Two images that the first alone gets right: p 2 / 4.
+        let single = of(&[&one], &[&other]);
+        assert_eq!((single.test, single.p), (Some(PairedTest::Mcnemar), Some(0.5)));
+        // Two seeds against two: shares 1, 1, 1, 0 against 0, .5, 1, 0; ranks 2 and 1: p 2 / 4.
+        let mixed = seed([false, true, true, false]);
+        let double = of(&[&one, &one], &[&other, &mixed]);
+        assert_eq!((double.test, double.p), (Some(PairedTest::SignedRank), Some(0.5)));
+        assert_eq!((double.first, double.second), (Some(0.75), Some(0.375)));
+    }
+
+    #[test]
+    fn images_that_a_seed_has_no_diagnosis_of_are_left_out() {
+        let first = side(vec![], &[&[("a", true), ("b", true)], &[("a", true)]]);
+        let second = side(vec![], &[&[("a", true), ("b", true)]]);
+        let accuracy = compare(&first, &second, &["a", "b"], &[]).unwrap().accuracy.unwrap();
+        assert_eq!((accuracy.images, accuracy.unpaired, accuracy.first), (1, 1, Some(1.0)));
+    }
+
+    #[test]
+    fn sides_without_a_common_image_are_an_error() {
+        let one = side(vec![vec![row("a", "r", 0.5)]], &[&[("a", true)]]);
+        let other = side(vec![vec![row("b", "r", 0.5)]], &[&[("b", true)]]);
+        let error = compare(&one, &other, &["a", "b"], &[]).unwrap_err().to_string();
+        assert!(error.contains("no image that `side` and `side` both have"), "{error}");
+        let nothing = compare(&side(vec![], &[]), &side(vec![], &[]), &[], &[]);
+        assert!(nothing.is_err());
+    }
+
+    #[test]
+    fn leads_are_over_images_by_hand() {
+        // Image a: raters .5 and .7, second seed .9: mean .7; b .2. Less .4 and .3: .3 and -.1.
+        let union = |image: &str, rater: &str, f1: f64| MapRow {
+            characteristic: UNION.to_string(),
+            ..row(image, rater, f1)
+        };
+        let seeds = [
+            vec![union("a", "r", 0.5), union("a", "s", 0.7), union("b", "r", 0.2)],
+            vec![union("a", "r", 0.9), row("a", "r", 0.0), union("c", "r", 0.9)],
+        ];
+        let seeds: Vec<&[MapRow]> = seeds.iter().map(Vec::as_slice).collect();
+        let baseline = [union("a", "r", 0.4), union("b", "r", 0.3)];
+        let found = lead(&seeds, &baseline, &["a", "b", "c"], &[vec![0, 0, 2], vec![1, 1, 0]]);
+        assert_eq!((found.f1.images, found.mass.images), (2, 0));
+        assert!((found.f1.mean.unwrap() - 0.1).abs() < 1e-12, "{found:?}");
+        // Resampled means .3 and (-.1 - .1 + .3) / 3 = 1/30, 2.5 % of the way in.
+        let [low, high] = found.f1.interval.unwrap();
+        let inwards = 0.025 * (0.3 - 1.0 / 30.0);
+        assert!((low - 1.0 / 30.0 - inwards).abs() < 1e-12 && (high - 0.3 + inwards).abs() < 1e-12);
+        assert_eq!((found.mass.mean, found.mass.interval), (None, None));
     }
 
     #[test]
     fn a_side_does_not_differ_from_itself() {
         let one = side(vec![vec![row("a", "r", 0.5)]], &[&[("a", true)]]);
-        let mut found = [compare(&one, &one, &["a"], &[vec![0]])];
+        let mut found = [compare(&one, &one, &["a"], &[vec![0]]).unwrap()];
         correct_for_number(&mut found);
         let plaque = &found[0].f1["Plaque"];
         assert_eq!((plaque.difference, plaque.p, plaque.p_holm), (Some(0.0), None, None));

@@ -87,6 +87,11 @@ impl ConfusionMatrix {
         self.rows.iter().flatten().sum()
     }
 
+    /// Number of images whose gold class this is; none of a class beyond the matrix.
+    pub fn num_gold(&self, class_idx: usize) -> u64 {
+        self.rows.get(class_idx).map_or(0, |row| row.iter().sum())
+    }
+
     /// Share of images on the diagonal; `None` without images.
     pub fn accuracy(&self) -> Option<f64> {
         let num_correct = self.rows.iter().enumerate().map(|(idx, row)| row[idx]).sum();
@@ -96,7 +101,7 @@ impl ConfusionMatrix {
     /// One-vs-rest scores of a class; of a class without any image (or beyond the matrix) F1 and
     /// sensitivity are `None`.
     pub fn class_scores(&self, class_idx: usize) -> OneVsRest {
-        let num_gold: u64 = self.rows.get(class_idx).map_or(0, |row| row.iter().sum());
+        let num_gold = self.num_gold(class_idx);
         let column = || self.rows.iter().filter_map(|row| row.get(class_idx));
         let num_predicted: u64 = column().sum();
         let true_positive = column().nth(class_idx).copied().unwrap_or(0);

@@ -24,6 +24,7 @@ mod resize;
 mod score;
 mod seeds;
 mod table;
+mod wilson;
 
 pub use aggregate::aggregate;
 pub use agreement::{
@@ -34,7 +35,9 @@ pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
 pub use collapse::{Collapse, collapse};
-pub use comparison::{Comparison, Paired, Side, compare, correct_for_number};
+pub use comparison::{
+    Comparison, Difference, Lead, Paired, PairedTest, Side, UNIT, compare, correct_for_number, lead,
+};
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;
 pub use fuzzy::{
@@ -45,7 +48,7 @@ pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prep
 pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
 pub use localization::{LocalizationScores, RankedMap, binary_localization};
-pub use paired::{SignedRank, holm, mcnemar, signed_rank};
+pub use paired::{Permutation, ROUNDING, SignedRank, holm, mcnemar, permutation, signed_rank};
 pub use parts::part_record;
 pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
@@ -56,3 +59,4 @@ pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};
+pub use wilson::wilson_interval;

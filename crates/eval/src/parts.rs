@@ -27,7 +27,7 @@ pub fn part_record(
         accuracy: correct.map(|correct| {
             let num_correct = correct.iter().filter(|is_correct| **is_correct).count();
             let mean = (!correct.is_empty()).then(|| num_correct as f64 / correct.len() as f64);
-            Score { mean, n: correct.len(), ..Score::default() }
+            Score { mean, n: correct.len(), ..Score::default() }.with_share_interval(correct.len())
         }),
         table_6: map_table(rows).into_iter().map(row).collect(),
     }
@@ -51,9 +51,11 @@ pub(crate) fn join_parts(seeds: &[&BTreeMap<String, PartRecord>]) -> BTreeMap<St
                 tables.iter().map(|table| table.and_then(|table| table.get(name))).collect();
             (name.clone(), join_rows(&rows))
         });
+        let images = smallest(parts.iter().map(|part| part.map(|part| part.images)));
+        let accuracy = accuracies.iter().any(Option::is_some).then(|| over_seeds(&accuracies));
         PartRecord {
-            images: smallest(parts.iter().map(|part| part.map(|part| part.images))),
-            accuracy: accuracies.iter().any(Option::is_some).then(|| over_seeds(&accuracies)),
+            images,
+            accuracy: accuracy.map(|score| score.with_share_interval(images)),
             table_6: rows.collect(),
         }
     };
@@ -92,7 +94,7 @@ fn smallest(counts: impl Iterator<Item = Option<usize>>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FuzzyScores;
+    use crate::{FuzzyScores, wilson_interval};
 
     fn row(image_id: &str, f1: f64) -> MapRow {
         let scores = FuzzyScores { f1: Some(f1), ..FuzzyScores::default() };
@@ -107,7 +109,9 @@ mod tests {
         let part = part_record(3, &rows, Some(&[true, false, true]), 3);
         let plaque = &part.table_6["Plaque"];
         assert_eq!((plaque.scores.as_ref(), plaque.too_few, plaque.images), (None, true, 2));
-        assert_eq!(part.accuracy.unwrap().mean, Some(2.0 / 3.0));
+        let accuracy = part.accuracy.unwrap();
+        assert_eq!(accuracy.mean, Some(2.0 / 3.0));
+        assert_eq!(accuracy.interval, wilson_interval(2.0 / 3.0, 3.0));
         let part = part_record(3, &rows, None, 2);
         assert_eq!(part.table_6["Plaque"].scores.as_ref().unwrap().f1.mean, Some(0.5));
         assert_eq!((part.accuracy, part.images), (None, 3));

@@ -1,6 +1,6 @@
 //! What an evaluation says: the shape of `eval.json`.
 
-use crate::{Collapse, Comparison, Identification, SeedAgreement};
+use crate::{Collapse, Comparison, Identification, Lead, SeedAgreement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ pub struct Score {
     /// The mean of each seed, when this score is over seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Option<f64>>,
-    /// The 95 % bootstrap interval of the mean, where one was asked for.
+    /// The 95 % interval of the mean over images, where there is one: Wilson's of shares of images,
+    /// the bootstrap's of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
 }
@@ -165,6 +166,10 @@ pub struct EvalRecord {
     /// Table 6 in relation to `ceiling` and the best of `baselines`, by characteristic.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub relative: BTreeMap<String, RelativeScores>,
+    /// By baseline: how far the network's maps are ahead of it, over images; over seeds, of the mean
+    /// over the seeds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub leads: BTreeMap<String, Lead>,
     /// By how many stages are random, counted from the output: `01-head`, `02-layer4`, ...
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub randomization: BTreeMap<String, RandomizedScores>,

@@ -1,6 +1,10 @@
 //! Networks that differ in nothing but the seed, image by image.
 
-use crate::{ConfusionMatrix, EvalError, EvalRecord, fleiss_kappa, mean, percentile_interval};
+use crate::wilson::mean_share_interval;
+use crate::{
+    ConfusionMatrix, EvalError, EvalRecord, fleiss_kappa, mean, percentile_interval,
+    wilson_interval,
+};
 use serde::{Deserialize, Serialize};
 
 /// What each network said of the same images.
@@ -21,6 +25,9 @@ pub struct SeedAgreement {
     pub num_images: usize,
     /// Share of the images of which all networks say the same; `None` without images.
     pub unanimous: Option<f64>,
+    /// Wilson's interval of that share.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unanimous_interval: Option<[f64; 2]>,
     /// Fleiss' kappa with the networks as raters; `None` where all always name one class.
     pub fleiss_kappa: Option<f64>,
 }
@@ -38,18 +45,22 @@ impl SeedPredictions<'_> {
         let counts: Vec<Vec<u64>> = (0..self.gold.len()).map(|image| self.counts(image)).collect();
         let num_seeds = self.predicted.len() as u64;
         let num_unanimous = counts.iter().filter(|image| image.contains(&num_seeds)).count();
+        let unanimous = (!counts.is_empty()).then(|| num_unanimous as f64 / counts.len() as f64);
         Ok(Some(SeedAgreement {
             num_images: counts.len(),
-            unanimous: (!counts.is_empty()).then(|| num_unanimous as f64 / counts.len() as f64),
+            unanimous,
+            unanimous_interval: unanimous
+                .and_then(|share| wilson_interval(share, counts.len() as f64)),
             fleiss_kappa: fleiss_kappa(&counts)?,
         }))
     }
 
     /// Fills in what `record`, which is over the seeds of these predictions, says of single images: the
-    /// agreement, and the intervals of accuracy, macro-F1 and each class's F1.
+    /// agreement, and the intervals of accuracy, macro-F1 and each class's scores.
     ///
-    /// An interval is that of the mean over the seeds when the test images are resampled, the same for
-    /// all seeds: what other images would have changed, not what other seeds would have.
+    /// An interval says what other images would have changed, not what other seeds would have. That of
+    /// an F1 is the mean's over the seeds when the test images are resampled, the same for all seeds;
+    /// shares of images (accuracy, sensitivity, specificity) have Wilson's.
     ///
     /// # Shapes
     /// `resamples[resample][image]` are indices of images.
@@ -72,7 +83,7 @@ impl SeedPredictions<'_> {
             percentile_interval(&resampled.iter().map(over_seeds).collect::<Vec<_>>())
         };
         if let Some(accuracy) = &mut record.accuracy {
-            accuracy.interval = interval(&ConfusionMatrix::accuracy);
+            accuracy.interval = self.share_interval(|_| true, |gold, predicted| gold == predicted);
         }
         if let Some(macro_f1) = &mut record.macro_f1 {
             macro_f1.interval = interval(&ConfusionMatrix::macro_f1);
@@ -80,9 +91,33 @@ impl SeedPredictions<'_> {
         for (class_idx, class) in record.classes.iter().enumerate() {
             if let Some(scores) = record.table_5.get_mut(class) {
                 scores.f1.interval = interval(&|matrix| matrix.class_scores(class_idx).f1);
+                scores.sensitivity.interval = self.share_interval(
+                    |gold| gold == class_idx,
+                    |_, predicted| predicted == class_idx,
+                );
+                scores.specificity.interval = self.share_interval(
+                    |gold| gold != class_idx,
+                    |_, predicted| predicted != class_idx,
+                );
             }
         }
         Ok(())
+    }
+
+    /// The interval of the mean share of right images among those whose gold class `is_counted`; of
+    /// gold and predicted class `is_right` tells.
+    fn share_interval(
+        &self,
+        is_counted: impl Fn(usize) -> bool,
+        is_right: impl Fn(usize, usize) -> bool,
+    ) -> Option<[f64; 2]> {
+        let images = self.gold.iter().enumerate().filter(|(_, gold)| is_counted(**gold));
+        let share = |(image, &gold): (usize, &usize)| {
+            let num_right =
+                self.predicted.iter().filter(|seed| is_right(gold, seed[image])).count();
+            num_right as f64 / self.predicted.len() as f64
+        };
+        mean_share_interval(&images.map(share).collect::<Vec<_>>(), self.predicted.len())
     }
 
     fn check(&self) -> Result<(), EvalError> {

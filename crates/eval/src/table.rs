@@ -85,7 +85,8 @@ pub(crate) fn by_characteristic<T>(
 /// Scores one network's diagnoses (Table 5).
 ///
 /// `n` counts images, and for the macro F1 the classes that went into it; one network's scores
-/// have no spread. `classes` names the matrix's indices in order.
+/// have no spread. Accuracy, sensitivity and specificity are shares of images, and have Wilson's
+/// interval. `classes` names the matrix's indices in order.
 ///
 /// # Errors
 /// When there are not as many distinct names as classes.
@@ -100,7 +101,7 @@ pub fn diagnosis_table(
     let table_5: BTreeMap<String, ClassScores> = classes
         .iter()
         .enumerate()
-        .map(|(idx, class)| (class.clone(), class_scores(matrix.class_scores(idx), num_images)))
+        .map(|(idx, class)| (class.clone(), class_scores(matrix, idx)))
         .collect();
     if classes.len() != matrix.num_classes() || table_5.len() != classes.len() {
         let message =
@@ -114,14 +115,19 @@ pub fn diagnosis_table(
         undefined: classes.len() - num_defined,
         ..Score::default()
     };
-    Ok(DiagnosisTable { accuracy: over_images(matrix.accuracy(), num_images), macro_f1, table_5 })
+    let accuracy = over_images(matrix.accuracy(), num_images).with_share_interval(num_images);
+    Ok(DiagnosisTable { accuracy, macro_f1, table_5 })
 }
 
-fn class_scores(scores: OneVsRest, num_images: usize) -> ClassScores {
+fn class_scores(matrix: &ConfusionMatrix, class_idx: usize) -> ClassScores {
+    let OneVsRest { f1, sensitivity, specificity } = matrix.class_scores(class_idx);
+    let num_images = matrix.num_images() as usize;
+    let num_gold = matrix.num_gold(class_idx) as usize;
     ClassScores {
-        f1: over_images(scores.f1, num_images),
-        sensitivity: over_images(scores.sensitivity, num_images),
-        specificity: over_images(scores.specificity, num_images),
+        f1: over_images(f1, num_images),
+        sensitivity: over_images(sensitivity, num_images).with_share_interval(num_gold),
+        specificity: over_images(specificity, num_images)
+            .with_share_interval(num_images - num_gold),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::comparison::RATERS;
 use crate::sanity;
-use crate::score_text::{ABSENT, decimal, readable};
+use crate::score_text::{ABSENT, counted, decimal, readable};
 use crate::table::{Cell, Table};
-use dermx_eval::{Comparison, EvalRecord, LocalizationTable, Paired, PartRecord, Score, UNION};
+use dermx_eval::{
+    Comparison, EvalRecord, LocalizationTable, Paired, PairedTest, PartRecord, Score, UNION,
+};
 use std::collections::BTreeMap;
 
 /// Names of the localization scores, and the heads of their columns.
@@ -84,8 +86,8 @@ fn parts(record: &EvalRecord) -> Option<Table> {
     }
     let caption =
         "Parts of the images: diagnosis, and heat maps against the union of each rater's \
-                   outlines. \"Too few\" images say nothing about a part; tables/by.csv has every \
-                   characteristic."
+                   outlines. Under an accuracy, its 95 % interval (Wilson's). \"Too few\" images say \
+                   nothing about a part; tables/by.csv has every characteristic."
             .to_owned();
     let labels = ["Part", "Images", "Accuracy", "F1", "Sensitivity", "Specificity", "Mass"];
     let mut table = Table::new(caption, &[("", &labels)]);
@@ -99,7 +101,7 @@ fn parts(record: &EvalRecord) -> Option<Table> {
 }
 
 fn part_cells(part: &PartRecord) -> Vec<Cell> {
-    let mut cells = vec![Cell::text(part.images.to_string()), Cell::score(part.accuracy.as_ref())];
+    let mut cells = vec![Cell::text(part.images.to_string()), Cell::share(part.accuracy.as_ref())];
     let scores = part.table_6.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
         Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass]
@@ -112,11 +114,14 @@ fn part_cells(part: &PartRecord) -> Vec<Cell> {
 fn comparison(comparison: &Comparison) -> Table {
     let [first, second] = &comparison.sides;
     let caption = format!(
-        "{first} (A) against {second} (B), image by image: means over images, difference with its \
-         95 % bootstrap interval, effect size, and p (Wilcoxon's signed-rank test of fuzzy F1, \
-         McNemar's exact test of right diagnoses) after Holm's correction."
+        "{first} (A, {}) against {second} (B, {}). The unit is the image: its fuzzy F1 is the mean \
+         over raters and seeds, its diagnosis the share of seeds that are right. Means over images, \
+         their difference with its 95 % bootstrap interval over images, effect size, and two-sided p, \
+         also after Holm's correction.",
+        counted(comparison.seeds[0], "seed"),
+        counted(comparison.seeds[1], "seed"),
     );
-    let labels = ["", "Images", "A", "B", "A − B", "Effect", "p", "p (Holm)"];
+    let labels = ["", "Images", "A", "B", "A − B", "Test", "Effect", "p", "p (Holm)"];
     let mut table = Table::new(caption, &[("", &labels)]);
     for (name, paired) in comparison.f1.iter().filter(|(name, _)| *name != UNION) {
         table.push(&readable(name), paired_cells(paired), false);
@@ -125,14 +130,24 @@ fn comparison(comparison: &Comparison) -> Table {
         table.push(UNION, paired_cells(paired), true);
     }
     if let Some(paired) = &comparison.accuracy {
-        table.push("Right diagnosis", paired_cells(paired), true);
+        table.push("Accuracy", paired_cells(paired), true);
     }
     table
+}
+
+fn test(test: Option<PairedTest>) -> &'static str {
+    match test {
+        None => ABSENT,
+        Some(PairedTest::Mcnemar) => "McNemar, exact",
+        Some(PairedTest::SignedRank) => "Wilcoxon, signed rank",
+        Some(PairedTest::Permutation) => "permutation of the mean",
+    }
 }
 
 fn paired_cells(paired: &Paired) -> Vec<Cell> {
     let number = |value: Option<f64>| value.map_or(ABSENT.to_owned(), decimal);
     let p = |p: Option<f64>| match p {
+        None if paired.images == 0 => "no common image".to_owned(),
         None => ABSENT.to_owned(),
         Some(p) if p < 0.001 => "below 0.001".to_owned(),
         Some(p) => decimal(p),
@@ -144,6 +159,7 @@ fn paired_cells(paired: &Paired) -> Vec<Cell> {
         Cell::text(number(paired.first)),
         Cell::text(number(paired.second)),
         Cell::with_spread(number(paired.difference), interval.unwrap_or_default()),
+        Cell::text(test(paired.test)),
         Cell::text(number(paired.effect)),
         Cell::text(p(paired.p)),
         Cell::text(p(paired.p_holm)),

@@ -1,7 +1,7 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, readable};
+use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, interval, readable};
 use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
 use serde::Serialize;
 
@@ -46,9 +46,13 @@ fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score
     let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
     let images = images.map(|count| counted(count as usize, "image"));
     let classes = format!("{} classes", record.classes.len());
+    let interval = match score.map(interval).unwrap_or_default() {
+        text if text.is_empty() => text,
+        text => format!("; {text}"),
+    };
     let detail = match (&text, images) {
         (None, _) => "No predictions were scored.".to_owned(),
-        (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
+        (Some(_), Some(images)) => format!("{images}, {classes}, {}{interval}", over(record)),
         (Some(_), None) => format!("{classes}, {}", over(record)),
     };
     let ScoreText { mean, spread, .. } =

@@ -1,7 +1,7 @@
 //! Whether the network's maps beat maps that never saw a network.
 
-use crate::score_text::{ScoreText, decimal, defined, interval, join, readable};
-use dermx_eval::{EvalRecord, MapScores, Score, UNION};
+use crate::score_text::{ScoreText, counted, decimal, defined, interval, join, readable};
+use dermx_eval::{Difference, EvalRecord, Lead, MapScores, Score, UNION};
 
 /// What the raters among themselves are called beside the network.
 pub const RATERS: &str = "Raters among themselves";
@@ -11,25 +11,49 @@ pub const CAVEAT: &str = "Table 6 read alone cannot say that a network explains 
     a map that never saw a network scores there too. Only the distance to the baselines counts.";
 
 /// One score of the union row: the network beside each baseline.
-pub struct Comparison {
+struct Comparison<'a> {
     measure: &'static str,
     network: f64,
     spread: Option<f64>,
-    baselines: Vec<(String, f64)>,
+    baselines: Vec<Rival<'a>>,
 }
 
-impl Comparison {
+/// A baseline, and how far the network is ahead of it over images.
+struct Rival<'a> {
+    name: String,
+    mean: f64,
+    lead: Option<&'a Difference>,
+}
+
+/// How the network stands to baselines, by the intervals of the differences over images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Every interval is above 0.
+    Ahead,
+    /// One interval is below 0.
+    Behind,
+    /// Neither.
+    Open,
+    /// There is no interval of some difference.
+    Unknown,
+}
+
+impl<'a> Comparison<'a> {
     /// `None` where the network has no such score.
     fn new(
-        record: &EvalRecord,
+        record: &'a EvalRecord,
         measure: &'static str,
         pick: fn(&MapScores) -> &Score,
+        lead: fn(&Lead) -> &Difference,
     ) -> Option<Self> {
         let score = pick(record.table_6.get(UNION)?);
-        let baselines = record
-            .baselines
-            .iter()
-            .filter_map(|(name, table)| Some((readable(name), defined(pick(table.get(UNION)?))?)));
+        let baselines = record.baselines.iter().filter_map(|(name, table)| {
+            Some(Rival {
+                name: readable(name),
+                mean: defined(pick(table.get(UNION)?))?,
+                lead: record.leads.get(name).map(lead),
+            })
+        });
         Some(Self {
             measure,
             network: defined(score)?,
@@ -38,20 +62,27 @@ impl Comparison {
         })
     }
 
-    fn wins(&self) -> bool {
-        self.baselines.iter().all(|(_, baseline)| self.network > *baseline)
+    fn standing(&self) -> Standing {
+        let bounds: Option<Vec<[f64; 2]>> =
+            self.baselines.iter().map(|rival| rival.lead?.interval).collect();
+        match bounds {
+            None => Standing::Unknown,
+            Some(bounds) if bounds.iter().all(|[low, _]| *low > 0.0) => Standing::Ahead,
+            Some(bounds) if bounds.iter().any(|[_, high]| *high < 0.0) => Standing::Behind,
+            Some(_) => Standing::Open,
+        }
     }
 
-    /// The strongest baseline, and by how much the network leads it.
-    fn rival(&self) -> Option<(&str, f64)> {
-        let strongest = self.baselines.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        Some((&strongest.0, self.network - strongest.1))
+    /// The baseline with the highest mean.
+    fn strongest(&self) -> Option<&Rival<'a>> {
+        self.baselines.iter().max_by(|a, b| a.mean.total_cmp(&b.mean))
     }
 
     fn sentence(&self) -> String {
-        let Some((rival, lead)) = self.rival() else {
+        let Some(rival) = self.strongest() else {
             return format!("No baseline has a defined {}.", self.measure);
         };
+        let lead = self.network - rival.mean;
         let place = if lead > 0.0 {
             format!("{} above", decimal(lead))
         } else if lead < 0.0 {
@@ -59,23 +90,29 @@ impl Comparison {
         } else {
             "level with".to_owned()
         };
+        let by_image = rival.lead.and_then(|lead| {
+            let [low, high] = lead.interval?;
+            Some(format!(
+                "; image by image the difference is {} (95 % interval over {} {} to {})",
+                decimal(lead.mean?),
+                counted(lead.images, "image"),
+                decimal(low),
+                decimal(high)
+            ))
+        });
         let doubt = match self.spread {
-            Some(std) if self.is_close() => {
+            Some(std) if lead > 0.0 && lead < std => {
                 format!(", a lead smaller than the spread over seeds ({})", decimal(std))
             }
             _ => String::new(),
         };
         format!(
-            "In {} the network ({}) is {place} the strongest baseline, {rival}{doubt}.",
+            "In {} the network ({}) is {place} the strongest baseline, {}{doubt}{}.",
             self.measure,
-            decimal(self.network)
+            decimal(self.network),
+            rival.name,
+            by_image.unwrap_or_default(),
         )
-    }
-
-    /// Whether the lead is there, but smaller than the spread over seeds.
-    fn is_close(&self) -> bool {
-        let lead = self.rival().map(|(_, lead)| lead);
-        matches!((lead, self.spread), (Some(lead), Some(std)) if lead > 0.0 && lead < std)
     }
 }
 
@@ -91,10 +128,18 @@ pub struct Verdict {
 }
 
 /// Compares fuzzy F1 and mass of the union row with every baseline.
+///
+/// The network beats baselines where the interval of the difference over images is above 0 for each of
+/// them. What holds for all of several baselines needs no correction for their number.
 pub fn verdict(record: &EvalRecord) -> Verdict {
-    let comparisons: Vec<Comparison> = [
-        Comparison::new(record, "fuzzy F1", |scores| &scores.f1),
-        Comparison::new(record, "mass inside the experts' union", |scores| &scores.mass),
+    let comparisons: Vec<Comparison<'_>> = [
+        Comparison::new(record, "fuzzy F1", |scores| &scores.f1, |lead| &lead.f1),
+        Comparison::new(
+            record,
+            "mass inside the experts' union",
+            |scores| &scores.mass,
+            |lead| &lead.mass,
+        ),
     ]
     .into_iter()
     .flatten()
@@ -102,7 +147,7 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
     if comparisons.is_empty() {
         return unknown("No heat map was scored against the experts' union.");
     }
-    let comparable: Vec<&Comparison> =
+    let comparable: Vec<&Comparison<'_>> =
         comparisons.iter().filter(|comparison| !comparison.baselines.is_empty()).collect();
     if comparable.is_empty() {
         return unknown("No baseline was scored beside the heat maps, so they cannot be judged.");
@@ -131,25 +176,32 @@ fn unknown(headline: &str) -> Verdict {
     Verdict { level: "unknown", headline: headline.to_owned(), details: Vec::new() }
 }
 
-fn headline(comparisons: &[&Comparison]) -> (&'static str, String) {
-    let named = |wins: bool| -> Vec<&str> {
-        let chosen = comparisons.iter().filter(|comparison| comparison.wins() == wins);
-        chosen.map(|comparison| comparison.measure).collect()
+fn headline(comparisons: &[&Comparison<'_>]) -> (&'static str, String) {
+    let named = |standing: Standing, joint: &str| -> Option<String> {
+        let chosen = comparisons.iter().filter(|comparison| comparison.standing() == standing);
+        let measures: Vec<&str> = chosen.map(|comparison| comparison.measure).collect();
+        (!measures.is_empty()).then(|| measures.join(joint))
     };
-    let (won, lost) = (named(true).join(" and in "), named(false).join(" nor in "));
-    let beat = format!("The heat maps beat {} in {won}", rivals(comparisons));
-    let fail = "do not beat the strongest baseline in";
-    match (won.is_empty(), lost.is_empty()) {
-        (true, _) => ("no", format!("The heat maps {fail} {lost}.")),
-        (_, false) => ("partly", format!("{beat}, but {fail} {lost}.")),
-        _ if comparisons.iter().any(|comparison| comparison.is_close()) => {
-            ("partly", format!("{beat}, but not clearly: by less than the spread over seeds."))
-        }
-        _ => ("yes", format!("{beat}.")),
+    if named(Standing::Unknown, "").is_some() {
+        let headline = "There is no interval of the distance to the baselines over images, so the \
+                        heat maps cannot be judged; score them again.";
+        return ("unknown", headline.to_owned());
+    }
+    let ahead = named(Standing::Ahead, " and in ")
+        .map(|measures| format!("The heat maps beat {} in {measures}", rivals(comparisons)));
+    let behind = named(Standing::Behind, " nor in ")
+        .map(|measures| format!("do not beat the strongest baseline in {measures}"));
+    let open = named(Standing::Open, " nor in ")
+        .map(|measures| format!("cannot be told from the strongest baseline in {measures}"));
+    let others: Vec<String> = behind.into_iter().chain(open).collect();
+    match (ahead, others.is_empty()) {
+        (Some(ahead), true) => ("yes", format!("{ahead}.")),
+        (Some(ahead), false) => ("partly", format!("{ahead}, but {}.", others.join(" and "))),
+        (None, _) => ("no", format!("The heat maps {}.", others.join(" and "))),
     }
 }
 
-fn rivals(comparisons: &[&Comparison]) -> &'static str {
+fn rivals(comparisons: &[&Comparison<'_>]) -> &'static str {
     let all_have = |count| comparisons.iter().all(|c| c.baselines.len() == count);
     if all_have(1) {
         "the one baseline scored"
@@ -177,29 +229,53 @@ mod tests {
         BTreeMap::from([(UNION.to_owned(), scores)])
     }
 
-    fn verdict_of(f1: f64, mass: f64) -> Verdict {
-        verdict(&EvalRecord {
+    fn difference(mean: f64, half: f64) -> Difference {
+        Difference { mean: Some(mean), interval: Some([mean - half, mean + half]), images: 12 }
+    }
+
+    /// The network's F1 and mass beside two baselines; every interval is as wide.
+    fn record(f1: f64, mass: f64, half: f64) -> EvalRecord {
+        let lead = |baseline: [f64; 2]| Lead {
+            f1: difference(f1 - baseline[0], half),
+            mass: difference(mass - baseline[1], half),
+        };
+        EvalRecord {
             table_6: table(f1, mass),
             baselines: BTreeMap::from([
                 ("random".to_owned(), table(0.10, 0.12)),
                 ("centre_gaussian".to_owned(), table(0.20, 0.30)),
             ]),
+            leads: BTreeMap::from([
+                ("random".to_owned(), lead([0.10, 0.12])),
+                ("centre_gaussian".to_owned(), lead([0.20, 0.30])),
+            ]),
             ..EvalRecord::default()
-        })
+        }
     }
 
     #[test]
-    fn verdict_is_yes_only_above_every_baseline_by_more_than_the_spread() {
-        assert_eq!(verdict_of(0.25, 0.35).level, "yes");
-        // 0.21 - 0.20 = 0.01 < 0.02.
-        assert_eq!(verdict_of(0.21, 0.35).level, "partly");
-        assert_eq!(verdict_of(0.25, 0.15).level, "partly");
-        assert_eq!(verdict_of(0.20, 0.15).level, "no");
+    fn maps_beat_baselines_only_where_every_interval_is_above_zero() {
+        let level = |f1, mass, half| verdict(&record(f1, mass, half)).level;
+        assert_eq!(level(0.25, 0.35, 0.04), "yes");
+        // Leads of .05 with an interval from -.01.
+        assert_eq!(level(0.25, 0.35, 0.06), "no");
+        assert_eq!(level(0.25, 0.31, 0.04), "partly");
+        assert_eq!(level(0.20, 0.15, 0.04), "no");
+        let headline = verdict(&record(0.25, 0.31, 0.04)).headline;
+        assert_eq!(
+            headline,
+            "The heat maps beat both baselines in fuzzy F1, but cannot be told from the strongest \
+             baseline in mass inside the experts' union."
+        );
+        // The other baseline counts, too.
+        let mut one = record(0.25, 0.35, 0.04);
+        one.leads.get_mut("random").unwrap().f1 = difference(0.15, 0.2);
+        assert_eq!(verdict(&one).level, "partly");
     }
 
     #[test]
     fn verdict_names_the_strongest_baseline_and_the_distance() {
-        let verdict = verdict_of(0.25, 0.15);
+        let verdict = verdict(&record(0.25, 0.15, 0.04));
         assert_eq!(
             verdict.headline,
             "The heat maps beat both baselines in fuzzy F1, but do not beat the strongest \
@@ -208,8 +284,17 @@ mod tests {
         assert_eq!(
             verdict.details[1],
             "In mass inside the experts' union the network (0.150) is 0.150 below the strongest \
-             baseline, Center Gaussian."
+             baseline, Center Gaussian; image by image the difference is -0.150 (95 % interval over \
+             12 images -0.190 to -0.110)."
         );
+    }
+
+    #[test]
+    fn without_intervals_nothing_is_claimed() {
+        let old = EvalRecord { leads: BTreeMap::new(), ..record(0.5, 0.5, 0.01) };
+        let found = verdict(&old);
+        assert_eq!(found.level, "unknown");
+        assert!(found.headline.contains("score them again"), "{}", found.headline);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every table as CSV: a row for each number, in full precision.
 
 use crate::input::ReportInput;
-use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION};
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
@@ -26,6 +26,8 @@ impl Csv {
         let mut fields: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         fields.extend([number(score.mean), number(score.std)]);
         fields.extend([score.n.to_string(), score.undefined.to_string()]);
+        let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
+        fields.extend([number(low), number(high)]);
         self.row(&fields);
     }
 }
@@ -88,7 +90,8 @@ fn run(input: &ReportInput) -> Csv {
 }
 
 fn summary(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined"]);
+    let mut csv =
+        Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined", "low", "high"]);
     for (seed, record) in records(input) {
         for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
             if let Some(score) = score {
@@ -140,7 +143,8 @@ fn curves(input: &ReportInput) -> Csv {
 }
 
 fn table_5(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["seed", "class", "score", "mean", "std", "n", "undefined"]);
+    let mut csv =
+        Csv::new(&["seed", "class", "score", "mean", "std", "n", "undefined", "low", "high"]);
     for (seed, record) in records(input) {
         for (class, scores) in &record.table_5 {
             csv.score(&[&seed, class, "f1"], &scores.f1);
@@ -166,8 +170,18 @@ fn confusion(input: &ReportInput) -> Csv {
 }
 
 fn table_6(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "map", "characteristic", "score", "mean", "std", "n", "undefined"]);
+    let mut csv = Csv::new(&[
+        "seed",
+        "map",
+        "characteristic",
+        "score",
+        "mean",
+        "std",
+        "n",
+        "undefined",
+        "low",
+        "high",
+    ]);
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
             for (name, scores) in table {
@@ -188,7 +202,8 @@ fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
 }
 
 fn randomization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["seed", "random", "score", "mean", "std", "n", "undefined"]);
+    let mut csv =
+        Csv::new(&["seed", "random", "score", "mean", "std", "n", "undefined", "low", "high"]);
     for (seed, record) in records(input) {
         for (name, scores) in &record.randomization {
             map_scores(&mut csv, &[&seed, name], &scores.union);
@@ -199,7 +214,8 @@ fn randomization(input: &ReportInput) -> Csv {
 }
 
 fn faithfulness(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined"]);
+    let mut csv =
+        Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined", "low", "high"]);
     for (seed, record) in records(input) {
         for (map, scores) in &record.faithfulness {
             csv.score(&[&seed, map, "deletion"], &scores.deletion);
@@ -211,8 +227,18 @@ fn faithfulness(input: &ReportInput) -> Csv {
 }
 
 fn localization(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "map", "characteristic", "score", "mean", "std", "n", "undefined"]);
+    let mut csv = Csv::new(&[
+        "seed",
+        "map",
+        "characteristic",
+        "score",
+        "mean",
+        "std",
+        "n",
+        "undefined",
+        "low",
+        "high",
+    ]);
     for (seed, record) in records(input) {
         let baselines = record.localization_baselines.iter();
         let tables = std::iter::once((NETWORK, &record.localization))
@@ -232,15 +258,20 @@ fn localization(input: &ReportInput) -> Csv {
 /// Rows with too few images have their number of images and no score.
 fn by(input: &ReportInput) -> Csv {
     let keys = ["seed", "variable", "value", "characteristic", "images", "score"];
-    let mut csv = Csv::new(&[&keys[..], &["mean", "std", "n", "undefined"]].concat());
+    let mut csv =
+        Csv::new(&[&keys[..], &["mean", "std", "n", "undefined", "low", "high"]].concat());
     for (seed, record) in records(input) {
         for (variable, parts) in &record.by {
             for (value, part) in parts {
+                if let Some(accuracy) = &part.accuracy {
+                    let images = part.images.to_string();
+                    csv.score(&[&seed, variable, value, "", &images, "accuracy"], accuracy);
+                }
                 for (name, row) in &part.table_6 {
                     let images = row.images.to_string();
                     let keys: [&str; 5] = [&seed, variable, value, name, &images];
                     let Some(scores) = &row.scores else {
-                        csv.row(&[&keys[..], &["too few", "", "", "", ""]].concat());
+                        csv.row(&[&keys[..], &["too few", "", "", "", "", "", ""]].concat());
                         continue;
                     };
                     for (score_name, score) in [
@@ -264,6 +295,9 @@ fn comparisons(input: &ReportInput) -> Csv {
         "second",
         "score",
         "characteristic",
+        "unit",
+        "seeds_first",
+        "seeds_second",
         "images",
         "unpaired",
         "mean_first",
@@ -271,19 +305,30 @@ fn comparisons(input: &ReportInput) -> Csv {
         "difference",
         "low",
         "high",
+        "test",
         "effect",
         "p",
         "p_holm",
     ]);
-    for Comparison { sides: [first, second], f1, accuracy } in &input.evaluation.comparisons {
+    for Comparison { sides: [first, second], seeds, unit, f1, accuracy } in
+        &input.evaluation.comparisons
+    {
         let rows = f1.iter().map(|(name, paired)| ("f1", name.as_str(), paired));
         for (score, name, of) in rows.chain(accuracy.iter().map(|of| ("accuracy", "", of))) {
             let names = [first, second, score, name].map(str::to_owned);
-            let counts = [of.images, of.unpaired].map(|count| count.to_string());
+            let counts =
+                [seeds[0], seeds[1], of.images, of.unpaired].map(|count| count.to_string());
             let [low, high] = of.interval.map_or([None; 2], |bounds| bounds.map(Some));
-            let numbers =
-                [of.first, of.second, of.difference, low, high, of.effect, of.p, of.p_holm];
-            csv.row(&[&names[..], &counts, &numbers.map(number)].concat());
+            let means = [of.first, of.second, of.difference, low, high].map(number);
+            let test = match of.test {
+                None => "",
+                Some(PairedTest::Mcnemar) => "mcnemar",
+                Some(PairedTest::SignedRank) => "signed_rank",
+                Some(PairedTest::Permutation) => "permutation",
+            };
+            let tested = [of.effect, of.p, of.p_holm].map(number);
+            let row = [&names[..], &[unit.clone()], &counts, &means, &[test.to_owned()], &tested];
+            csv.row(&row.concat());
         }
     }
     csv
@@ -332,6 +377,6 @@ mod tests {
     fn undefined_numbers_are_empty_fields() {
         let mut csv = Csv::new(&["score"]);
         csv.score(&["f1"], &Score { mean: Some(f64::NAN), undefined: 3, ..Score::default() });
-        assert_eq!(csv.0, "score\nf1,,,0,3\n");
+        assert_eq!(csv.0, "score\nf1,,,0,3,,\n");
     }
 }

@@ -130,7 +130,7 @@ pub const DEFINITIONS: [Definition; 19] = [
 ];
 
 /// Words and signs of the page, and what they mean.
-pub const READING: [(&str, &str); 8] = [
+pub const READING: [(&str, &str); 9] = [
     (
         "±",
         "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
@@ -167,6 +167,12 @@ pub const READING: [(&str, &str); 8] = [
         "are maps that never saw a network: random values, a Gaussian in the middle of the image, \
          and ones everywhere. Lesions tend to be in the middle of a photo, so a network has to beat \
          the Gaussian before its maps say anything.",
+    ),
+    (
+        "Beats",
+        "is said of maps where the 95 % bootstrap interval, over images, of their difference from each \
+         baseline is above 0; \"cannot be told from\", where an interval has 0 inside and none is below. \
+         An image counts with the mean over its raters and the seeds.",
     ),
     (
         "Raters among themselves",

@@ -39,7 +39,7 @@ impl ScoreText {
     }
 }
 
-/// The bootstrap interval in words; empty where there is none.
+/// The interval in words; empty where there is none.
 pub fn interval(score: &Score) -> String {
     let text = |[low, high]: [f64; 2]| format!("95 %: {} to {}", decimal(low), decimal(high));
     score.interval.map(text).unwrap_or_default()

@@ -18,11 +18,16 @@ pub fn remarks(record: &EvalRecord) -> Vec<String> {
     if record.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
         remarks.push(format!("None of {} collapsed.", counted(record.seeds.len(), "seed")));
     }
-    if let Some(SeedAgreement { num_images, unanimous, fleiss_kappa }) = record.seed_agreement {
+    if let Some(SeedAgreement { num_images, unanimous, unanimous_interval, fleiss_kappa }) =
+        record.seed_agreement
+    {
+        let interval = unanimous_interval
+            .map(|[low, high]| format!(" (95 %: {} to {})", decimal(low), decimal(high)));
         remarks.push(format!(
-            "All seeds name the same diagnosis, right or wrong, for a share of {} of {}; beyond \
+            "All seeds name the same diagnosis, right or wrong, for a share of {}{} of {}; beyond \
              chance (Fleiss' kappa) they agree by {}.",
             decimal_or_undefined(unanimous),
+            interval.unwrap_or_default(),
             counted(num_images, "image"),
             decimal_or_undefined(fleiss_kappa)
         ));

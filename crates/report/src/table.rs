@@ -3,7 +3,7 @@
 use crate::comparison::RATERS;
 use crate::input::ReportInput;
 use crate::score_text::{
-    ABSENT, ScoreText, count_range, decimal, defined, interval, readable, spread_meaning,
+    ABSENT, ScoreText, count_range, decimal, defined, interval, join, readable, spread_meaning,
 };
 use dermx_eval::{EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
 use serde::Serialize;
@@ -88,6 +88,14 @@ impl Cell {
         Self { text, spread, ..Self::default() }
     }
 
+    /// A share of images: with its interval, which stands where there is no spread.
+    pub fn share(score: Option<&Score>) -> Self {
+        let cell = Self::score(score);
+        let interval = score.map(interval).unwrap_or_default();
+        let spread = join(&cell.spread, &interval);
+        Self { spread, ..cell }
+    }
+
     pub fn score(score: Option<&Score>) -> Self {
         let Some(score) = score else { return Self::text(ABSENT) };
         let ScoreText { mean, spread, note } = ScoreText::new(score);
@@ -100,7 +108,11 @@ pub fn table_5(record: &EvalRecord) -> Option<Table> {
     if record.table_5.is_empty() {
         return None;
     }
-    let caption = format!("Table 5. Diagnosis by class. {}", spread_meaning(record));
+    let caption = format!(
+        "Table 5. Diagnosis by class. {} Sensitivity and specificity are shares of images, with their \
+         95 % interval (Wilson's).",
+        spread_meaning(record)
+    );
     let labels = ["Class", "Images", "F1", "Sensitivity", "Specificity"];
     let mut table = Table::new(caption, &[("", &labels)]);
     let listed = record.classes.iter().filter(|class| record.table_5.contains_key(*class));
@@ -108,8 +120,8 @@ pub fn table_5(record: &EvalRecord) -> Option<Table> {
     for class in listed.chain(others) {
         let Some(scores) = record.table_5.get(class) else { continue };
         let mut cells = vec![Cell::text(count_range(&class_images(record, class)))];
-        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity];
-        cells.extend(scores.map(|score| Cell::score(Some(score))));
+        cells.push(Cell::score(Some(&scores.f1)));
+        cells.extend([&scores.sensitivity, &scores.specificity].map(|one| Cell::share(Some(one))));
         table.push(&readable(class), cells, false);
     }
     let absent = || Cell::text(ABSENT);
@@ -135,7 +147,7 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
     }
     let caption = format!(
         "Table 6. Heat maps against experts' masks by characteristic. {} A row counts one mask \
-         of one rater in one image. Bold: best of network and baselines.",
+         of one rater in one image. Bold: the highest mean of network and baselines.",
         spread_meaning(record)
     );
     let names: Vec<String> = record.baselines.keys().map(|name| readable(name)).collect();
@@ -254,8 +266,8 @@ pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
         return None;
     }
     let labels = ["Score", "Mean", "Sample std", "Population std", "95 % over images"];
-    let caption = "Spread over seeds, by n − 1 and by n, and the bootstrap interval of the mean \
-                   when the test images are drawn again.";
+    let caption = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
+                   images: Wilson's of the accuracy, the bootstrap's of F1.";
     let mut table = Table::new(caption.to_owned(), &[("", &labels)]);
     for (name, score) in rows {
         let number = |value: Option<f64>| Cell::text(value.map_or(ABSENT.to_owned(), decimal));

@@ -1,11 +1,13 @@
 //! `dermx evaluate`.
 
 use crate::args::EvaluateArgs;
+use crate::certificate;
 use crate::choices::Choices;
 use crate::config::{self, Config};
+use crate::diagnoses::{self, DIAGNOSES, Diagnosis};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::predictions::read_csv;
-use crate::run_folder::{RunFolder, SeedFolder, to_json};
+use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder, to_json};
 use crate::sanity;
 use crate::score::{BOOTSTRAP, Extras, Scored, Scorer, read_annotations};
 use crate::score_parts::{MIN_IMAGES, Variable};
@@ -26,12 +28,12 @@ use std::path::Path;
 /// Anything missing or damaged.
 pub fn run(args: &EvaluateArgs) -> CliResult<()> {
     // Only a folder of scores can be compared; known before the work begins.
-    let own = args.run.as_ref().or(args.out.as_ref());
+    let own = args.out.as_ref().or(args.run.as_ref());
     if args.against.is_some() && own.is_none() {
         return Err(CliError::new(ExitKind::Usage, "--against needs --out"));
     }
     let mut record = match (&args.run, &args.data, &args.heatmaps) {
-        (Some(run), _, _) => evaluate_run(&RunFolder::resume(run, None)?)?,
+        (Some(run), _, _) => evaluate_again(run, args.out.as_deref())?,
         (None, Some(data), Some(heatmaps)) => evaluate_files(args, data, heatmaps)?,
         (None, Some(data), None) if args.baselines => evaluate_baselines(args, data)?,
         _ => {
@@ -41,6 +43,10 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
     };
     if let (Some(own), Some(against)) = (own, &args.against) {
         record.comparisons = compare::comparisons(&[own, against])?;
+        if let Some(out) = &args.out {
+            write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
+            compare::write(&record.comparisons, out)?;
+        }
     }
     match args.json {
         true => print(to_json(&record)?),
@@ -48,12 +54,33 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
     }
 }
 
+/// Scores a finished run again: in its folder, whose certificate then covers the new scores, or, with
+/// `out`, in another one, which leaves the run as it is.
+fn evaluate_again(run: &Path, out: Option<&Path>) -> CliResult<EvalRecord> {
+    if let Some(out) = out {
+        std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
+        if !is_same_folder(run, out) {
+            check_idle(run)?;
+            return evaluate_seeds(run, out);
+        }
+    }
+    let folder = RunFolder::resume(run, None)?;
+    let record = evaluate_run(&folder)?;
+    certificate::renew_scores(&folder, &config::load_run(run)?)?;
+    Ok(record)
+}
+
 /// Scores every seed of a run and aggregates them; writes `eval.json` for each and for all.
 ///
 /// # Errors
 /// A seed that is not explained yet, or a data set that cannot be read.
 pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
-    let config = config::load_run(folder.path())?;
+    evaluate_seeds(folder.path(), folder.path())
+}
+
+/// Scores every seed of `run` and aggregates them; writes into `out`.
+fn evaluate_seeds(run: &Path, out: &Path) -> CliResult<EvalRecord> {
+    let config = config::load_run(run)?;
     let dataset = read_annotations(&config.data.test)?;
     let extras = Extras {
         localization: true,
@@ -63,27 +90,27 @@ pub fn evaluate_run(folder: &RunFolder) -> CliResult<EvalRecord> {
     let scorer = Scorer::new(&dataset, scoring(&config), Choices::of(&config), extras);
     let mut records = Vec::new();
     let mut diagnoses = Vec::new();
+    let mut rows = Vec::new();
     for &seed in &config.run.seeds {
-        let seed_folder = SeedFolder::of(folder.path(), seed);
-        let scored = evaluate_seed(&scorer, &config, seed, &seed_folder)?;
+        let scored = evaluate_seed(&scorer, &config, seed, &SeedFolder::of(run, seed))?;
+        write_scored(&scored, &SeedFolder::of(out, seed).path())?;
         records.push(scored.record);
-        diagnoses.push(scored.diagnoses);
+        diagnoses.push(scored.diagnoses.unwrap_or_default());
+        rows.push(scored.rows);
     }
     let mut record = aggregate(&records)?;
+    record.leads = scorer.leads(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
     describe_images(&mut record, &diagnoses)?;
-    folder.write("eval.json", &to_json(&record)?)?;
+    write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
     warn_of_collapse(&record);
     Ok(record)
 }
 
-/// Adds to the record over seeds what only single images tell; `diagnoses` are gold and predicted
-/// class of each image, for each seed.
-fn describe_images(record: &mut EvalRecord, diagnoses: &[Vec<(usize, usize)>]) -> CliResult<()> {
-    let gold: Vec<usize> = diagnoses.iter().take(1).flatten().map(|(gold, _)| *gold).collect();
-    let predicted: Vec<Vec<usize>> = diagnoses
-        .iter()
-        .map(|seed| seed.iter().map(|(_, predicted)| *predicted).collect())
-        .collect();
+/// Adds to the record over seeds what only single images tell; `diagnoses` are those of each seed.
+fn describe_images(record: &mut EvalRecord, diagnoses: &[Vec<Diagnosis>]) -> CliResult<()> {
+    let gold: Vec<usize> = diagnoses.iter().take(1).flatten().map(|one| one.gold_idx).collect();
+    let predicted: Vec<Vec<usize>> =
+        diagnoses.iter().map(|seed| seed.iter().map(|one| one.predicted_idx).collect()).collect();
     let every_image: Vec<u32> = (0..gold.len() as u32).collect();
     let num_classes = record.classes.len();
     let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
@@ -112,7 +139,6 @@ fn evaluate_seed(
         scorer.score(&folder.heatmaps(), Some((&path, &predictions)), classes, false)?;
     scored.record.seeds = vec![seed];
     sanity::score(scorer, &folder.heatmaps(), false, &mut scored.record)?;
-    write_scored(&scored, &folder.eval(), &folder.per_image())?;
     Ok(scored)
 }
 
@@ -177,8 +203,7 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
     let mut scored = scorer.score(heatmaps, predictions, &classes, args.partial)?;
     sanity::score(&scorer, heatmaps, args.partial, &mut scored.record)?;
     if let Some(out) = &args.out {
-        std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
-        write_scored(&scored, &out.join("eval.json"), &out.join("per_image.csv"))?;
+        write_scored(&scored, out)?;
         if !scored.record.by.is_empty() {
             let table = scores_text::parts_table(&scored.record);
             write_atomic(&out.join("by.csv"), &table.csv()?)?;
@@ -187,9 +212,15 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
     Ok(scored.record)
 }
 
-fn write_scored(scored: &Scored, eval: &Path, rows: &Path) -> CliResult<()> {
-    write_atomic(rows, &per_image::to_csv(&scored.rows)?)?;
-    Ok(write_atomic(eval, &to_json(&scored.record)?)?)
+/// Writes the scores of one network, or of maps of another program, into the folder `out`.
+fn write_scored(scored: &Scored, out: &Path) -> CliResult<()> {
+    std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
+    let Scored { rows, record, diagnoses } = scored;
+    write_atomic(&out.join("per_image.csv"), &per_image::to_csv(rows)?)?;
+    if let Some(diagnoses) = diagnoses {
+        write_atomic(&out.join(DIAGNOSES), &diagnoses::to_csv(diagnoses, &record.classes)?)?;
+    }
+    Ok(write_atomic(&out.join("eval.json"), &to_json(record)?)?)
 }
 
 /// The scores as a table for the terminal.
@@ -201,10 +232,11 @@ pub fn summary(record: &EvalRecord) -> String {
         let [accuracy, macro_f1] = [accuracy, macro_f1].map(with_interval);
         let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");
         out.push_str(&seeds_text(record));
-        let _ = writeln!(out, "{:<26}{:>16}{:>16}{:>16}", "", "F1", "sensitivity", "specificity");
+        let _ = writeln!(out, "{:<26}{:>16}{:>32}{:>32}", "", "F1", "sensitivity", "specificity");
         for (class, scores) in &record.table_5 {
-            let cells = [&scores.f1, &scores.sensitivity, &scores.specificity].map(text);
-            let _ = writeln!(out, "{class:<26}{:>16}{:>16}{:>16}", cells[0], cells[1], cells[2]);
+            let shares = [&scores.sensitivity, &scores.specificity].map(with_interval);
+            let cells = [text(&scores.f1), shares[0].clone(), shares[1].clone()];
+            let _ = writeln!(out, "{class:<26}{:>16}{:>32}{:>32}", cells[0], cells[1], cells[2]);
         }
     }
     let header = ["fuzzy F1", "sensitivity", "specificity", "mass in mask"];
@@ -238,11 +270,16 @@ fn seeds_text(record: &EvalRecord) -> String {
         true => String::new(),
         false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
     };
-    if let Some(SeedAgreement { unanimous: Some(unanimous), fleiss_kappa, .. }) =
-        record.seed_agreement
+    if let Some(SeedAgreement {
+        unanimous: Some(unanimous),
+        unanimous_interval,
+        fleiss_kappa,
+        ..
+    }) = record.seed_agreement
     {
         let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
-        text += &format!("all seeds say the same of {unanimous:.3} of the images, kappa {kappa}\n");
+        let share = format!("{unanimous:.3}{}", interval_text(unanimous_interval));
+        text += &format!("all seeds say the same of {share} of the images, kappa {kappa}\n");
     }
     text
 }
@@ -259,8 +296,11 @@ fn relative_text(record: &EvalRecord) -> String {
 }
 
 fn with_interval(score: &Score) -> String {
-    let interval = score.interval.map(|[low, high]| format!(" [{low:.3}, {high:.3}]"));
-    text(score) + &interval.unwrap_or_default()
+    text(score) + &interval_text(score.interval)
+}
+
+fn interval_text(interval: Option<[f64; 2]>) -> String {
+    interval.map_or(String::new(), |[low, high]| format!(" [{low:.3}, {high:.3}]"))
 }
 
 fn map_line(name: &str, scores: &MapScores) -> String {

@@ -3,9 +3,10 @@
 use crate::args::ReportArgs;
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::run_folder::{SeedFolder, to_json};
+use crate::labels::{check_distinct, folder_names, labels};
+use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::terminal::print;
-use crate::{compare, gallery};
+use crate::{certificate, compare, gallery};
 use dermx_eval::{Comparison, EvalRecord};
 use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
 use dermx_train::{EpochMetrics, write_atomic};
@@ -19,28 +20,41 @@ use std::path::{Path, PathBuf};
 pub fn run(args: &ReportArgs) -> CliResult<()> {
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     if let [run] = runs[..] {
-        return print(format!("report: {}\n", write(run, &args.out)?.display()));
+        return print(format!("report: {}\n", write_alone(run, &args.out)?.display()));
     }
+    check_distinct(&runs)?;
+    let labels = labels(&runs)?;
     let comparisons = compare::comparisons(&runs)?;
-    for &run in &runs {
-        let out = args.out.join(run.file_name().unwrap_or(run.as_os_str()));
-        let others: Vec<&Path> = runs.iter().copied().filter(|other| *other != run).collect();
-        let page = write_beside(run, &others, &comparisons, &out)?;
+    let names = folder_names(&labels, &compare::file_names(comparisons.len()));
+    let outs: Vec<PathBuf> = names.iter().map(|name| args.out.join(name)).collect();
+    if let Some(taken) = outs.iter().find(|out| out.join("config.toml").exists()) {
+        let message = format!(
+            "{}: is a run folder, and the report of a run would go there; choose another --out",
+            taken.display()
+        );
+        return Err(CliError::new(ExitKind::Usage, message));
+    }
+    let named: Vec<(&str, &Path)> = labels.iter().map(String::as_str).zip(runs).collect();
+    for (idx, out) in outs.iter().enumerate() {
+        let mut others = named.clone();
+        let run = others.remove(idx);
+        let page = write_beside(run, &others, &comparisons, out)?;
         print(format!("report: {}\n", page.display()))?;
     }
-    write_comparisons(&comparisons, &args.out)
+    compare::write(&comparisons, &args.out)?;
+    print(compare::text(&comparisons))
 }
 
-/// Writes `comparison.json`, `.md` and a table for each pair, and prints them.
-fn write_comparisons(comparisons: &[Comparison], out: &Path) -> CliResult<()> {
-    let text = compare::text(comparisons);
-    write_atomic(&out.join("comparison.json"), &to_json(&comparisons)?)?;
-    write_atomic(&out.join("comparison.md"), text.trim_start().as_bytes())?;
-    for (idx, comparison) in comparisons.iter().enumerate() {
-        let table = compare::table(comparison, idx + 1);
-        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+/// Writes the report of one run. In the run's own folder it takes the place of the run's, whose
+/// certificate then covers the new one.
+fn write_alone(run: &Path, out: &Path) -> CliResult<PathBuf> {
+    if !is_same_folder(&run.join(REPORT), out) {
+        return write(run, out);
     }
-    print(text)
+    let folder = RunFolder::resume(run, None)?;
+    let page = write(run, out)?;
+    certificate::renew_report(&folder, &config::load_run(run)?)?;
+    Ok(page)
 }
 
 /// Writes the report of the run in `run` into `out`; the path of the page.
@@ -48,13 +62,16 @@ fn write_comparisons(comparisons: &[Comparison], out: &Path) -> CliResult<()> {
 /// # Errors
 /// As [`run`].
 pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
-    write_beside(run, &[], &[], out)
+    let labels = labels(&[run])?;
+    let name = labels.first().map_or("", String::as_str);
+    write_beside((name, run), &[], &[], out)
 }
 
-/// As [`write()`], with comparisons, and heat maps of other runs in the gallery.
+/// As [`write()`], with comparisons, and heat maps of other runs in the gallery; each run with its
+/// name.
 fn write_beside(
-    run: &Path,
-    others: &[&Path],
+    (name, run): (&str, &Path),
+    others: &[(&str, &Path)],
     comparisons: &[Comparison],
     out: &Path,
 ) -> CliResult<PathBuf> {
@@ -88,7 +105,7 @@ fn write_beside(
         });
     }
     let input = ReportInput {
-        title: format!("DermX benchmark: {}", run_name(run)),
+        title: format!("DermX benchmark: {name}"),
         run_facts: run_facts(&config, run)?,
         evaluation: EvalRecord {
             comparisons: comparisons.to_vec(),
@@ -109,18 +126,13 @@ fn write_beside(
 }
 
 /// The first seed of each run, with the run's name.
-fn first_seeds(runs: &[&Path]) -> CliResult<Vec<(String, SeedFolder)>> {
+fn first_seeds(runs: &[(&str, &Path)]) -> CliResult<Vec<(String, SeedFolder)>> {
     let mut folders = Vec::new();
-    for &run in runs {
+    for &(name, run) in runs {
         let seed = config::load_run(run)?.run.seeds.first().copied();
-        folders.extend(seed.map(|seed| (run_name(run), SeedFolder::of(run, seed))));
+        folders.extend(seed.map(|seed| (name.to_string(), SeedFolder::of(run, seed))));
     }
     Ok(folders)
-}
-
-fn run_name(run: &Path) -> String {
-    let name = run.file_name().map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| run.display().to_string())
 }
 
 fn notes(config: &Config) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::predictions::{Logits, to_csv};
-use crate::run_folder::{RunFolder, SeedFolder};
+use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder};
 use crate::sanity;
 use crate::stop;
 use crate::terminal::print;
@@ -71,7 +71,7 @@ pub fn train(
     }
     let folder = RunFolder::open(place.run, place.name, place.resume, config)?;
     tracing::info!("run folder: {}", folder.path().display());
-    folder.write("split.csv", &data.split_csv()?)?;
+    folder.write(SPLIT, &data.split_csv()?)?;
     let manifest = record_training_images(&folder, config, &data)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, config, test)?),
@@ -94,10 +94,12 @@ pub fn train(
         certificate::write(&seed_folder, config, seed, &origin)?;
     }
     if test.is_none() {
+        certificate::write_run(&folder, config)?;
         return Ok(format!("{}: trained\n", folder.path().display()));
     }
     let record = evaluate::evaluate_run(&folder)?;
-    let page = report::write(folder.path(), &folder.path().join("report"))?;
+    let page = report::write(folder.path(), &folder.path().join(REPORT))?;
+    certificate::write_run(&folder, config)?;
     Ok(format!("{}\nreport: {}\n", evaluate::summary(&record), page.display()))
 }
 

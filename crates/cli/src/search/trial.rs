@@ -5,7 +5,7 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::fault;
 use crate::fitting::{fit_config, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
-use crate::run_folder::{RunFolder, SeedFolder};
+use crate::run_folder::{RunFolder, SPLIT, SeedFolder};
 use crate::training_data::TrainingData;
 use crate::{stop, terminal, training_log};
 use burn::tensor::Device;
@@ -68,7 +68,7 @@ impl Attempt<'_> {
         let resume = self.folder.join("config.toml").exists();
         let folder = RunFolder::open(Some(self.folder), "", resume, config)?;
         let seed_folder = folder.seed(seed)?;
-        folder.write("split.csv", &data.split_csv()?)?;
+        folder.write(SPLIT, &data.split_csv()?)?;
         let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
         let mut watcher = TrialWatcher {
             objective,

@@ -5,7 +5,8 @@ use super::status::Status;
 use crate::certificate::{self, Certificate};
 use crate::commands::{evaluate, report};
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::run_folder::{RunFolder, SeedFolder, resolved};
+use crate::image_manifests::{TEST, TRAIN};
+use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
 use crate::text_table::{TextTable, score};
 use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
 use dermx_sweep::{Kind, Unit};
@@ -217,6 +218,8 @@ impl<'a> Done<'a> {
         let folder = SeedFolder::of(&sweep.run(unit), unit.seed);
         let path = folder.eval();
         let bytes = std::fs::read(&path).map_err(|error| CliError::io(&path, &error))?;
+        let name = format!("seed-{}/eval.json", unit.seed);
+        certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
         let Tables { notice, classes, accuracy, macro_f1, table_5, table_6 } =
             serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(&path, error))?;
         let seeds = vec![unit.seed];
@@ -312,22 +315,32 @@ fn score_together(sweep: &Sweep, units: &[&Unit], folder: &Path) -> CliResult<Pa
     std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, &error))?;
     let comment = "The configuration of a group of a sweep.";
     write_atomic(&folder.join("config.toml"), resolved(&config, comment)?.as_bytes())?;
-    // Of the machine of one of them; it is for the reader.
-    link_file(&sweep.run(first).join("environment.json"), &folder.join("environment.json"))?;
+    // The images are those of each of them, the machine is that of one; it is for the reader.
+    for name in ["environment.json", SPLIT, TRAIN, TEST] {
+        let from = sweep.run(first).join(name);
+        if from.exists() {
+            link_file(&from, &folder.join(name))?;
+        }
+    }
     for unit in units {
         let from = SeedFolder::of(&sweep.run(unit), unit.seed);
         link(&from, &SeedFolder::of(folder, unit.seed))?;
     }
     let run = RunFolder::resume(folder, Some(&config))?;
     evaluate::evaluate_run(&run)?;
-    report::write(folder, &folder.join("report"))
+    let page = report::write(folder, &folder.join(REPORT))?;
+    certificate::write_run(&run, &config)?;
+    Ok(page)
 }
 
-/// The files of a seed that scoring and the report read, under another name: they are not copied.
+/// The files that a seed's certificate covers, under another name: they are not copied.
 fn link(from: &SeedFolder, to: &SeedFolder) -> CliResult<()> {
     for (from, to) in [
         (from.predictions(), to.predictions()),
+        (from.weights(), to.weights()),
         (from.metrics(), to.metrics()),
+        (from.metrics_csv(), to.metrics_csv()),
+        (from.event_file(), to.event_file()),
         (from.certificate(), to.certificate()),
     ] {
         link_file(&from, &to)?;

@@ -55,7 +55,7 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert!(record["localization"]["Union"]["auc"]["mean"].is_number());
     assert_eq!(record["localization_baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
 
-    // A run does not differ from its copy.
+    // A run does not differ from itself.
     let args = ["evaluate", "--run", "run", "--against", "run", "--json"];
     let compared: serde_json::Value =
         serde_json::from_slice(&succeed(workplace.path(), &args)?.stdout)?;
@@ -85,8 +85,88 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(comparisons[0]["sides"], serde_json::json!(["first", "second"]));
     assert_eq!(comparisons[0]["f1"]["Union"]["difference"], 0.0);
     let table = fs::read_to_string(workplace.join("pages/comparison_1.csv"))?;
-    assert!(table.contains("Right diagnosis"), "{table}");
-    Ok(())
+    assert!(table.contains("Accuracy") && table.contains("Wilcoxon signed-rank"), "{table}");
+    let markdown = fs::read_to_string(workplace.join("pages/comparison.md"))?;
+    assert!(markdown.contains("The unit is the image"), "{markdown}");
+    runs_of_one_name_are_told_apart(&workplace)?;
+    what_is_called_accuracy_is_the_runs(&workplace)
+}
+
+/// With two runs in the folders `first` and `second`.
+fn runs_of_one_name_are_told_apart(workplace: &Workplace) -> TestResult {
+    for folder in ["a", "b"] {
+        fs::create_dir(workplace.join(folder))?;
+    }
+    fs::rename(workplace.join("first"), workplace.join("a/comparison.md"))?;
+    fs::rename(workplace.join("second"), workplace.join("b/comparison.md"))?;
+    let both = ["report", "a/comparison.md", "b/comparison.md/"];
+    succeed(workplace.path(), &[&both[..], &["--out", "same"]].concat())?;
+    for (folder, other) in [("a-comparison.md", "b"), ("b-comparison.md", "a")] {
+        let page = fs::read_to_string(workplace.join("same").join(folder).join("index.html"))?;
+        let shown = format!("Heat map of {other}&#x2f;comparison.md");
+        assert!(page.contains(&shown), "{folder}: no {shown}");
+    }
+    let comparisons: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("same/comparison.json"))?)?;
+    let expected = serde_json::json!(["a/comparison.md", "b/comparison.md"]);
+    assert_eq!(comparisons[0]["sides"], expected);
+    // Nothing goes into a run folder, and a run is not compared with itself.
+    fs::rename(workplace.join("a/comparison.md"), workplace.join("x"))?;
+    fs::rename(workplace.join("b/comparison.md"), workplace.join("y"))?;
+    let args = ["report", "x", "y", "--out", "."];
+    fail(workplace.path(), &args, 2, &["is a run folder", "--out"])?;
+    fail(workplace.path(), &["report", "x", "y/../x", "--out", "z"], 2, &["one run folder"])
+}
+
+/// With two runs in the folders `x` and `y`: scores are compared and written elsewhere.
+fn what_is_called_accuracy_is_the_runs(workplace: &Workplace) -> TestResult {
+    // Of `x` alone the second seed remains.
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("x/eval.json"))?)?;
+    let before = fs::read_to_string(workplace.join("x/run.json"))?;
+    let args = ["evaluate", "--run", "x", "--against", "y/seed-1", "--out", "scores"];
+    let text = stdout(&succeed(workplace.path(), &args)?);
+    assert!(text.contains("x (A, 2 seeds) against seed-1 (B, 1 seed)"), "{text}");
+    assert!(text.contains("permutation of the mean"), "{text}");
+    let written: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("scores/comparison.json"))?)?;
+    let accuracy = &written[0]["accuracy"];
+    let near = |found: &serde_json::Value, expected: &serde_json::Value| {
+        let pair = found.as_f64().zip(expected.as_f64());
+        pair.is_some_and(|(found, expected)| (found - expected).abs() < 1e-12)
+    };
+    assert!(near(&accuracy["first"], &record["accuracy"]["mean"]), "{accuracy}");
+    assert!(near(&accuracy["second"], &record["accuracy"]["seeds"][1]), "{accuracy}");
+    assert_eq!(written[0]["unit"], "image");
+    for name in ["eval.json", "comparison.md", "comparison_1.csv", "seed-1/diagnoses.csv"] {
+        assert!(workplace.join("scores").join(name).exists(), "{name}");
+    }
+    assert_eq!(fs::read_to_string(workplace.join("x/run.json"))?, before);
+    // What was written can be compared in turn; other images cannot.
+    let args = ["evaluate", "--run", "x", "--against", "scores", "--json"];
+    let compared: serde_json::Value =
+        serde_json::from_slice(&succeed(workplace.path(), &args)?.stdout)?;
+    assert_eq!(compared["comparisons"][0]["accuracy"]["difference"], 0.0);
+    for file in ["seed-0/per_image.csv", "seed-1/per_image.csv"] {
+        let path = workplace.join("scores").join(file);
+        fs::write(&path, fs::read_to_string(&path)?.replace("synthetic-", "another-"))?;
+    }
+    for file in ["seed-0/diagnoses.csv", "seed-1/diagnoses.csv"] {
+        let path = workplace.join("scores").join(file);
+        let text = fs::read_to_string(&path)?;
+        // The same images, but one of another class.
+        let first = text.lines().nth(1).ok_or("no diagnosis")?;
+        let [image, gold] = [0, 1].map(|idx| first.split(',').nth(idx).unwrap_or_default());
+        let other = if gold == "Acne" { "Psoriasis" } else { "Acne" };
+        fs::write(&path, text.replace(first, &format!("{image},{other},{gold}")))?;
+    }
+    let args = ["evaluate", "--run", "x", "--against", "scores"];
+    fail(workplace.path(), &args, 65, &["gold class of image", "two test sets"])?;
+    for file in ["seed-0/diagnoses.csv", "seed-1/diagnoses.csv"] {
+        let path = workplace.join("scores").join(file);
+        fs::write(&path, fs::read_to_string(&path)?.replace("synthetic-", "another-"))?;
+    }
+    fail(workplace.path(), &args, 65, &["scores", "no image", "both have"])
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

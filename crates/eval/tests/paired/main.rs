@@ -1,11 +1,14 @@
 //! Paired tests against SciPy and statsmodels.
 
-use dermx_eval::{holm, mcnemar, signed_rank};
+use dermx_eval::{holm, mcnemar, permutation, signed_rank};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
     wilcoxon: Vec<Wilcoxon>,
+    /// Differences of shares, with rounding.
+    shares: Vec<Wilcoxon>,
+    permutation: Vec<Permuted>,
     mcnemar: Vec<Mcnemar>,
     holm: Vec<Holm>,
 }
@@ -14,6 +17,12 @@ struct Golden {
 struct Wilcoxon {
     differences: Vec<f64>,
     statistic: f64,
+    p: f64,
+}
+
+#[derive(Deserialize)]
+struct Permuted {
+    differences: Vec<i64>,
     p: f64,
 }
 
@@ -51,6 +60,27 @@ fn signed_rank_tests_are_those_of_scipy() {
         let negated: Vec<f64> = case.differences.iter().map(|value| -value).collect();
         let back = signed_rank(&negated).unwrap();
         assert_eq!((back.p, back.effect), (found.p, -found.effect));
+    }
+}
+
+#[test]
+fn signed_rank_tests_of_rounded_shares_are_those_of_scipy() {
+    let cases = golden().shares;
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let found = signed_rank(&case.differences).unwrap();
+        assert_eq!(found.statistic, case.statistic);
+        assert_close(found.p, case.p, &format!("{} differences", case.differences.len()));
+    }
+}
+
+#[test]
+fn permutation_tests_are_those_of_scipy() {
+    let cases = golden().permutation;
+    assert!(cases.len() >= 10);
+    for case in cases {
+        let found = permutation(&case.differences).unwrap();
+        assert_close(found.p, case.p, &format!("{:?}", case.differences));
     }
 }
 

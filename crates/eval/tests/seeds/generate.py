@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import binomtest, entropy
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+from statsmodels.stats.proportion import proportion_confint
 
 HERE = pathlib.Path(__file__).parent
 PUBLISHED = HERE.parents[3] / "datasets" / "published" / "confusion_matrices.json"
@@ -18,6 +19,36 @@ PUBLISHED = HERE.parents[3] / "datasets" / "published" / "confusion_matrices.jso
 
 def interval(values):
     return np.nanquantile(values, [0.025, 0.975]).tolist()
+
+
+def wilson(is_right):
+    """Wilson's interval of [seed][image] with the effective number of images; None of nothing."""
+    num_seeds, num_images = is_right.shape
+    if num_images == 0:
+        return None
+    shares = is_right.mean(axis=0)
+    p, effective = shares.mean(), num_images
+    if 0 < p < 1:
+        ratio = p * (1 - p) / shares.var() if shares.var() > 0 else np.inf
+        effective *= np.clip(ratio, 1, num_seeds)
+    return list(proportion_confint(p * effective, effective, method="wilson"))
+
+
+def over_seeds_share(gold, predicted):
+    """The mean accuracy, which is a share of images: with Wilson's interval."""
+    seeds = np.array([accuracy_score(gold, one) for one in predicted])
+    return {
+        "mean": seeds.mean(),
+        "std": seeds.std(ddof=1),
+        "population_std": seeds.std(),
+        "interval": wilson(predicted == gold),
+    }
+
+
+def class_shares(gold, predicted, label):
+    """Intervals of sensitivity and specificity."""
+    is_gold, is_right = gold == label, (predicted == label) == (gold == label)
+    return [wilson(is_right[:, images]) for images in [is_gold, ~is_gold]]
 
 
 def class_f1(gold, predicted, label):
@@ -46,19 +77,22 @@ def predictions(rng, num_seeds, num_images, num_classes, skill, num_resamples):
     predicted = np.where(rng.random(guess.shape) < skill, gold, guess)
     resamples = rng.integers(num_images, size=(num_resamples, num_images))
     counts, _ = aggregate_raters(predicted.T, n_cat=num_classes)
+    unanimous = (predicted == predicted[0]).all(axis=0).mean()
     macro_f1 = lambda gold, one: f1_score(gold, one, average="macro")
     return {
         "num_classes": num_classes,
         "gold": gold.tolist(),
         "predicted": predicted.tolist(),
         "resamples": resamples.tolist(),
-        "accuracy": over_seeds(accuracy_score, gold, predicted, resamples),
+        "accuracy": over_seeds_share(gold, predicted),
         "macro_f1": over_seeds(macro_f1, gold, predicted, resamples),
         "f1": [
             over_seeds(lambda g, p, c=c: class_f1(g, p, c), gold, predicted, resamples)
             for c in range(num_classes)
         ],
-        "unanimous": (predicted == predicted[0]).all(axis=0).mean(),
+        "shares": [class_shares(gold, predicted, label) for label in range(num_classes)],
+        "unanimous": unanimous,
+        "unanimous_interval": wilson((predicted == predicted[0]).all(axis=0, keepdims=True)),
         "fleiss_kappa": fleiss_kappa(counts),
     }
 

@@ -23,7 +23,10 @@ struct Predictions {
     accuracy: Expected,
     macro_f1: Expected,
     f1: Vec<Expected>,
+    /// By class: the intervals of sensitivity and specificity.
+    shares: Vec<[Option<[f64; 2]>; 2]>,
     unanimous: f64,
+    unanimous_interval: [f64; 2],
     fleiss_kappa: f64,
 }
 
@@ -98,9 +101,22 @@ fn scores_over_seeds_and_images() {
             let ClassScores { f1, .. } = class;
             assert_close(f1, expected);
         }
+        for (class, expected) in joined.table_5.values().zip(&case.shares) {
+            for (score, expected) in [&class.sensitivity, &class.specificity].iter().zip(expected) {
+                assert_eq!(score.interval.is_some(), expected.is_some(), "{score:?}");
+                let pair = score.interval.zip(*expected);
+                let is_same = pair.is_none_or(|([low, high], [expected_low, expected_high])| {
+                    close(low, expected_low) && close(high, expected_high)
+                });
+                assert!(is_same, "{score:?}, expected {expected:?}");
+            }
+        }
         let agreement = joined.seed_agreement.unwrap();
         assert_eq!(agreement.num_images, case.gold.len());
         assert!(close(agreement.unanimous.unwrap(), case.unanimous));
+        let [low, high] = agreement.unanimous_interval.unwrap();
+        let [expected_low, expected_high] = case.unanimous_interval;
+        assert!(close(low, expected_low) && close(high, expected_high), "{agreement:?}");
         assert!(close(agreement.fleiss_kappa.unwrap(), case.fleiss_kappa));
     }
 }

@@ -76,13 +76,17 @@ fn page_shows_the_numbers_given() {
         "✗ wrong",
         "Heat map of &lt;b&gt;|other",
         "too few",
-        "this|run (A) against other (B)",
+        "this|run (A, 2 seeds) against other (B, 2 seeds). The unit is the image",
+        "<td>Wilcoxon, signed rank</td>",
         "<td>below 0.001</td>",
         "0.050 <span class=\"spread\">[0.010, 0.090]</span>",
     ] {
         assert!(page.contains(shown), "{shown}");
     }
-    assert!(text(&report, "tables/summary.csv").contains("all,network,accuracy,0.5962,0.125,2,0"));
+    assert!(
+        text(&report, "tables/summary.csv")
+            .contains("all,network,accuracy,0.5962,0.125,2,0,0.5,0.7")
+    );
     assert!(text(&report, "tables/curves.csv").contains("3,2,1.5,0.5,1.75,0.4,0.001"));
     assert!(text(&report, "tables/confusion.csv").contains("3,acne,viral_warts,1"));
 }
@@ -113,7 +117,7 @@ fn undefined_scores_show_as_undefined() {
         assert!(!shown.contains("NaN") && !shown.contains("inf,"), "{path}");
     }
     let csv = text(&report, "tables/table_6.csv");
-    assert!(csv.contains("all,network,Plaque,mass,,,0,2"), "{csv}");
+    assert!(csv.contains("all,network,Plaque,mass,,,0,2,,"), "{csv}");
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn collapsed_seeds_and_agreement_are_told_in_words() {
     let shown = [
         "Seed 4 collapsed: its predictions are as mixed as 1.0 equally frequent classes, the gold \
          classes as 2.0; its accuracy of 0.500 cannot be told from 0.500 by chance (p = 0.69).",
-        "for a share of 0.750 of 4 images; beyond chance (Fleiss' kappa) they agree by undefined.",
+        "for a share of 0.750 (95 %: 0.300 to 0.950) of 4 images; beyond chance (Fleiss' kappa) they agree by undefined.",
         "| Accuracy | 0.596 | 0.125 | 0.088 | 0.500 to 0.700 |",
     ];
     for shown in shown {

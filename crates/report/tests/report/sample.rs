@@ -1,8 +1,8 @@
 //! A small report whose numbers are easy to check by eye.
 
 use dermx_eval::{
-    ClassScores, Collapse, Comparison, EvalRecord, LocalizationTable, MapScores, MapTable, Paired,
-    PartRecord, PartRow, RelativeScores, Score, SeedAgreement, UNION,
+    ClassScores, Collapse, Comparison, Difference, EvalRecord, Lead, LocalizationTable, MapScores,
+    MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score, SeedAgreement, UNION,
 };
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 use std::collections::BTreeMap;
@@ -85,6 +85,16 @@ fn parts(score: impl Fn(f64) -> Score) -> BTreeMap<String, BTreeMap<String, Part
     BTreeMap::from([("skin_tone".to_owned(), tones.into())])
 }
 
+/// Mean, low and high of F1 and of mass.
+fn lead(f1: [f64; 3], mass: [f64; 3]) -> Lead {
+    let of = |[mean, low, high]: [f64; 3]| Difference {
+        mean: Some(mean),
+        interval: Some([low, high]),
+        images: 12,
+    };
+    Lead { f1: of(f1), mass: of(mass) }
+}
+
 fn comparison() -> Comparison {
     let paired = Paired {
         first: Some(0.3),
@@ -93,12 +103,15 @@ fn comparison() -> Comparison {
         interval: Some([0.01, 0.09]),
         images: 12,
         unpaired: 0,
+        test: Some(PairedTest::SignedRank),
         effect: Some(0.4),
         p: Some(0.0004),
         p_holm: Some(0.012),
     };
     Comparison {
         sides: ["this|run".to_owned(), "other".to_owned()],
+        seeds: [2, 2],
+        unit: "image".to_owned(),
         f1: BTreeMap::from([(UNION.to_owned(), paired.clone())]),
         accuracy: Some(Paired { p: None, p_holm: None, effect: None, ..paired }),
     }
@@ -114,6 +127,10 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
         baselines: BTreeMap::from([
             ("random".to_owned(), maps(0.19, 0.202, score)),
             ("centre_gaussian".to_owned(), maps(0.26, 0.24, score)),
+        ]),
+        leads: BTreeMap::from([
+            ("random".to_owned(), lead([0.049, 0.02, 0.08], [0.049, 0.02, 0.08])),
+            ("centre_gaussian".to_owned(), lead([0.011, 0.001, 0.02], [0.011, -0.01, 0.03])),
         ]),
         ceiling: maps(0.6, 0.67, score),
         localization: localization(0.7, score),
@@ -137,7 +154,12 @@ fn over_seeds() -> EvalRecord {
         Collapse::FewClasses { predicted: 1.0, gold: 2.0 },
         Collapse::Chance { accuracy: 0.5, by_chance: 0.5, p_value: 0.6875 },
     ];
-    let agreement = SeedAgreement { num_images: 4, unanimous: Some(0.75), fleiss_kappa: None };
+    let agreement = SeedAgreement {
+        num_images: 4,
+        unanimous: Some(0.75),
+        unanimous_interval: Some([0.3, 0.95]),
+        fleiss_kappa: None,
+    };
     EvalRecord {
         accuracy: Some(accuracy),
         comparisons: vec![comparison()],

@@ -1,12 +1,17 @@
-//! Checks of what lies in the folder of a seed.
+//! Checks of what lies in the folders of a run and its seeds.
 
-use super::Subject;
 use super::table::Table;
-use crate::certificate::{ImagesHash, chain, config_hash, file_hash, read_metrics};
-use crate::config;
+use super::{OF_AN_OLDER_VERSION, Subject};
+use crate::certificate::{
+    self, FORMAT_OF_FILES, FileHashes, ImagesHash, chain, config_hash, file_hash, read_metrics,
+};
+use crate::config::{self, Config};
 use crate::error::CliResult;
+use crate::run_folder::SeedFolder;
 use dermx_model::{is_counter, read_weights, write_safetensors};
 use dermx_train::{CheckpointStore, differences, read_checkpoint};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The configuration, key by key, and the certificate's own hash of it.
 pub fn check_configuration(subject: &Subject<'_>, table: &mut Table) -> CliResult<()> {
@@ -111,4 +116,56 @@ pub fn check_checkpoints(subject: &Subject<'_>, table: &mut Table) -> CliResult<
         }
     }
     Ok(())
+}
+
+/// Heat maps, sanity checks and training curves of the seed.
+pub fn check_files(subject: &Subject<'_>, table: &mut Table) {
+    let certified = &subject.certificate.result;
+    let what = "heat maps, curves";
+    if certified.format < FORMAT_OF_FILES {
+        return table.skip(what, OF_AN_OLDER_VERSION);
+    }
+    if let Some(found) = table.read(what, || certificate::seed_files(subject.folder)) {
+        compare_files(what, &found, &certified.files, table);
+    }
+}
+
+/// Scores, report and lists of images of the run, and the certificates of its `seeds`.
+pub fn check_run(run: &Path, config: &Config, seeds: &[u64], table: &mut Table) {
+    let Some(certificate) = table.read("run.json", || certificate::read_run(run)) else { return };
+    let certified = certificate.result;
+    for seed in seeds {
+        let what = format!("seed-{seed}/run.json");
+        let found = table.read(&what, || {
+            certificate::result_hash(&certificate::read(&SeedFolder::of(run, *seed))?)
+        });
+        match (found, certified.seeds.get(seed)) {
+            (Some(found), Some(hash)) => table.compare(&what, &found, hash, "what it certifies"),
+            (Some(_), None) => table.differ(&what, "not in the run's certificate"),
+            (None, _) => {}
+        }
+    }
+    let what = "scores and report";
+    if let Some(found) = table.read(what, || certificate::run_files(run, config)) {
+        compare_files(what, &found, &certified.files, table);
+    }
+}
+
+/// The files of a list against those that are there; whatever is not the same is named.
+fn compare_files(what: &str, found: &FileHashes, certified: &FileHashes, table: &mut Table) {
+    let names: BTreeSet<&String> = found.keys().chain(certified.keys()).collect();
+    let mut num_differing = 0;
+    for name in names {
+        let difference = match (found.get(name), certified.get(name)) {
+            (Some(found), Some(certified)) if found == certified => continue,
+            (Some(_), Some(_)) => "changed",
+            (None, _) => "missing",
+            (_, None) => "was not there when the run was certified",
+        };
+        num_differing += 1;
+        table.differ(name, difference);
+    }
+    if num_differing == 0 {
+        table.equal(what, format!("{} files", certified.len()));
+    }
 }

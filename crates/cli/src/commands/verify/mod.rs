@@ -5,7 +5,7 @@ mod replay;
 mod table;
 
 use crate::args::{Epochs, VerifyArgs};
-use crate::certificate::{self, Certificate, MadeWith};
+use crate::certificate::{self, Certificate, FORMAT_OF_FILES, MadeWith};
 use crate::config::{self, Config};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::image_manifests::{self, TEST, TRAIN};
@@ -17,6 +17,10 @@ use burn::tensor::Device;
 use dermx_data::Manifest;
 use std::path::{Path, PathBuf};
 use table::Table;
+
+/// Why files of a run of an older version are not looked at.
+const OF_AN_OLDER_VERSION: &str =
+    "NOT COVERED: the run is of an older version, whose certificates say nothing of them";
 
 /// Compares files, images and configuration of a run with its certificates, trains the epochs of the
 /// arguments once more, and prints what was found.
@@ -38,7 +42,8 @@ pub fn run(args: &VerifyArgs) -> CliResult<()> {
     };
     let mut table = Table::default();
     let images = RunImages::check(&args.run, &config, &mut table);
-    for seed in seeds {
+    let mut are_covered = true;
+    for &seed in &seeds {
         let folder = SeedFolder::of(&args.run, seed);
         let certificate = certificate::read(&folder)?;
         let subject = Subject {
@@ -50,6 +55,18 @@ pub fn run(args: &VerifyArgs) -> CliResult<()> {
             device: &device,
         };
         subject.verify(args.epochs.as_ref(), &mut table)?;
+        are_covered &= certificate.result.format >= FORMAT_OF_FILES;
+    }
+    table.of_run();
+    match certificate::of_run(&args.run).exists() {
+        true => files::check_run(&args.run, &config, &seeds, &mut table),
+        false if !are_covered => table.skip("scores and report", OF_AN_OLDER_VERSION),
+        false if args.seed.is_some() => {
+            table.skip("scores and report", "not certified before every seed is finished");
+        }
+        false => {
+            table.differ("run.json", "missing; a run that is not finished gets it by --resume")
+        }
     }
     match args.json {
         true => print(to_json(&table.checks)?)?,
@@ -83,6 +100,7 @@ impl Subject<'_> {
             replay::check_epochs(self, epochs, table)?;
         }
         replay::check_predictions(self, table)?;
+        files::check_files(self, table);
         self.check_program(table);
         Ok(())
     }

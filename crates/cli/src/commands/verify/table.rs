@@ -45,6 +45,11 @@ impl Table {
         self.seed = Some(seed);
     }
 
+    /// What follows is about the run.
+    pub fn of_run(&mut self) {
+        self.seed = None;
+    }
+
     /// `what` is as it has to be.
     pub fn equal(&mut self, what: &str, detail: impl Into<String>) {
         self.add(what, Verdict::Equal, detail.into());
