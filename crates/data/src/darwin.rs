@@ -4,6 +4,7 @@
 //! Darwin (V7) exports as found in the 2021 release of DermX: a list of annotations, each with
 //! exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several).
 
+use crate::image_id::composed;
 use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,7 @@ fn write_evaluation(folder: &Path, evaluation: &Evaluation) -> Result<(), DataEr
 /// Rater and image from `RATER_IMAGE.json`.
 fn names(path: &Path) -> Result<(String, String), DataError> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = composed(stem);
     match stem.split_once('_') {
         Some((rater, image_id)) if !rater.is_empty() && !image_id.is_empty() => {
             Ok((rater.to_owned(), image_id.to_owned()))

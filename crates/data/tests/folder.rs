@@ -133,14 +133,20 @@ fn a_link_to_its_own_parent_ends() {
 }
 
 #[test]
-fn photos_are_listed_by_stem_at_any_depth() {
+fn photos_are_listed_by_their_path_without_extension() {
     let root = folder_of(&["b.jpg", "part 1/a.PNG", "c.d.jpeg", ".hidden"]);
     let photos = list_photos(root.path()).expect("lists");
     let ids: Vec<&str> = photos.keys().map(String::as_str).collect();
-    assert_eq!(ids, ["a", "b", "c.d"]);
-    assert_eq!(photos["a"], root.path().join("part 1").join("a.PNG"));
+    assert_eq!(ids, ["b", "c.d", "part 1/a"]);
+    assert_eq!(photos["part 1/a"], root.path().join("part 1").join("a.PNG"));
 
     let root = folder_of(&["1/a.jpg", "2/a.jpg"]);
+    let ids: Vec<String> = list_photos(root.path()).expect("lists").into_keys().collect();
+    assert_eq!(ids, ["1/a", "2/a"]);
+    let root = folder_of(&["1/a.jpg", "1/a.PNG"]);
     let message = list_photos(root.path()).expect_err("refused").to_string();
-    assert!(message.contains("the id `a`"), "{message}");
+    assert!(
+        message.contains("a.jpg: has the id `1/a` of ") && message.contains("a.PNG"),
+        "{message}"
+    );
 }

@@ -1,8 +1,8 @@
 //! Photos that are copies, unreadable, of the wrong size or of one patient.
 
 use dermx_data::{
-    Finding, FindingKind, ImageSize, Orientation, PhotoCheck, PhotoSet, Random, SynthConfig,
-    check_annotated_photos, check_patients, check_photos, decode_photo, read_patients, read_photo,
+    Finding, FindingKind, ImageSize, Orientation, PatientTable, PhotoCheck, PhotoSet, Random,
+    SynthConfig, check_annotated_photos, check_patients, check_photos, decode_photo, read_photo,
     resize, write_synthetic,
 };
 use image::codecs::jpeg::JpegEncoder;
@@ -243,7 +243,7 @@ fn set_of(name: &str, photos: &[&str]) -> PhotoSet {
         name: name.to_owned(),
         root: PathBuf::from(name),
         photos: photos.iter().map(|photo| Path::new(name).join(photo)).collect(),
-        others: Vec::new(),
+        ..PhotoSet::default()
     }
 }
 
@@ -253,7 +253,7 @@ fn a_patient_in_two_sets_is_leakage() {
     let text = "image_id,site,patient_id\n1,arm,P\n2,arm,P\n3,leg,P\n4,leg,Q\n5,leg,R\n6,leg,\n";
     let path = table(&root, text);
     let sets = [set_of("train", &["1.jpg", "2.png", "6.jpg"]), set_of("test", &["3.jpg", "4.jpg"])];
-    let check = check_patients(&path, &read_patients(&path).expect("reads"), &sets);
+    let check = check_patients(&PatientTable::read(&path).expect("reads"), &sets);
     assert_eq!((check.num_patients, check.num_photos_without_patient), (2, 1));
     let [leak, stale] = &check.findings[..] else { panic!("{:?}", check.findings) };
     assert_eq!((leak.kind, stale.kind), (FindingKind::Leakage, FindingKind::StaleRow));
@@ -266,8 +266,10 @@ fn a_patient_in_two_sets_is_leakage() {
 fn a_table_of_patients_may_name_files_and_use_semicolons() {
     let root = tempfile::tempdir().expect("a folder");
     let path = table(&root, "current_filename;patient_id\r\na.b.jpeg;P\r\n");
-    let patients = read_patients(&path).expect("reads");
-    assert_eq!(patients, BTreeMap::from([("a.b".to_owned(), "P".to_owned())]));
+    let photo = Path::new("train/a.b.png");
+    let table = PatientTable::read(&path).expect("reads");
+    let (patients, _) = table.join(&[("a.b", photo)]).expect("joins");
+    assert_eq!(patients.of(photo), Some("P"));
 }
 
 #[test]
@@ -278,14 +280,20 @@ fn a_wrong_table_of_patients_is_refused_with_its_line() {
         ("image_id,patient\n1,P\n", "line 1: found no column `patient_id`"),
         (
             "image_id,patient_id\n1,P\n1,Q\n",
-            "line 3, column `image_id`: found the image `1` for patient `Q`",
+            "line 3, column `image_id`: found the image `1` again, after line 2, column `image_id`",
         ),
         ("image_id,patient_id\n1,P\n,Q\n", "line 3, column `image_id`: found no image"),
+        ("image_id,patient_id\n1,P\n1,P\n", "found the image `1` again"),
+        ("image_id,patient_id\n1,P\n1.png,P\n", "found the image `1.png` again"),
+        ("image_id,patient_id\n2,P\n", "1 rows, but none is about one of the 1 images"),
+        ("image_id,patient_id,patient_id\n1,P,Q\n", "line 1: found two columns `patient_id`"),
         ("image_id,patient_id\n1,P,x\n", "line 2: found 3 cells"),
         ("image_id,patient_id\n1,\n", "found no patient"),
         ("", "expected the header `image_id,patient_id`"),
     ] {
-        let error = read_patients(&table(&root, text)).expect_err(text).to_string();
+        let read = PatientTable::read(&table(&root, text));
+        let joined = read.and_then(|table| table.join(&[("1", Path::new("train/1.jpg"))]));
+        let error = joined.expect_err(text).to_string();
         assert!(error.contains(part) && error.contains("patients.csv"), "{error}");
     }
 }
