@@ -76,7 +76,9 @@ struct Image {
     shown: String,
     /// The parts of its id.
     id: Vec<String>,
-    /// The name of its folder of photos; any where it is not known.
+    /// Its folder of photos; none where only ids are known.
+    root: Option<PathBuf>,
+    /// The name of that folder; any where it is not known.
     folder: Option<String>,
     /// Its file name.
     file: Option<String>,
@@ -121,6 +123,7 @@ impl ImageNames {
         let image = Image {
             shown: path.map_or_else(|| id.join("/"), |path| path.display().to_string()),
             folder: root.and_then(folder_name),
+            root: root.map(Path::to_path_buf),
             file: path.and_then(Path::file_name).map(text),
             id,
         };
@@ -131,7 +134,7 @@ impl ImageNames {
 
     /// The place of the image that a table calls `name`; `None` if it is none of these.
     ///
-    /// Of several candidates, the one whose whole id or file name `name` is.
+    /// Of several candidates in one folder of photos, the one whose whole id or file name `name` is.
     ///
     /// # Errors
     /// Names the candidates if there are several.
@@ -147,7 +150,10 @@ impl ImageNames {
         let exact = |is_exact: &dyn Fn(&Image) -> bool| -> Vec<usize> {
             candidates.iter().copied().filter(|&idx| is_exact(&self.images[idx])).collect()
         };
+        let roots: BTreeSet<&Option<PathBuf>> =
+            candidates.iter().map(|&idx| &self.images[idx].root).collect();
         let choices = [
+            if roots.len() > 1 { candidates.clone() } else { Vec::new() },
             exact(&|image| image.id == whole || image.is_file(&whole)),
             exact(&|image| image.id == cut),
             candidates.clone(),

@@ -1,9 +1,9 @@
 //! Photos that are copies, unreadable, of the wrong size or of one patient.
 
 use dermx_data::{
-    Finding, FindingKind, ImageSize, Orientation, PatientTable, PhotoCheck, PhotoSet, Random,
-    SynthConfig, check_annotated_photos, check_patients, check_photos, decode_photo, read_photo,
-    resize, write_synthetic,
+    Finding, FindingKind, ImageSize, Orientation, PatientTable, PhotoCheck, PhotoLook, PhotoSet,
+    Random, SynthConfig, check_annotated_photos, check_patients, check_photos, decode_photo,
+    find_leaks, read_photo, resize, write_synthetic,
 };
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
@@ -260,6 +260,89 @@ fn a_patient_in_two_sets_is_leakage() {
     let expected = "patient `P` is in `test` (test/3.jpg) and in `train` (train/1.jpg and 1 more)";
     assert_eq!(leak.message, expected);
     assert!(stale.message.contains("`5`"), "{stale:?}");
+}
+
+#[test]
+fn rows_about_several_photos_or_about_none_are_wrong() {
+    let root = tempfile::tempdir().expect("a folder");
+    let check = |rows: &str| {
+        let path = table(&root, &format!("image_id,patient_id\n{rows}"));
+        let sets =
+            [set_of("train", &["a/1.jpg", "2.v1.jpg"]), set_of("test", &["1.jpg", "2.v1.jpg"])];
+        check_patients(&PatientTable::read(&path).expect("reads"), &sets).findings
+    };
+    // Photos of one name, told apart by their folders, are of two patients or of one.
+    assert_eq!(check("train/2.v1,P\ntest/2.v1.png,Q\na/1,P\ntest/1,Q\n"), []);
+    let leaks = check("train/2.v1,P\ntest/2.v1.png,P\n");
+    assert_eq!((leaks.len(), leaks[0].kind), (1, FindingKind::Leakage), "{leaks:?}");
+    // `1` is the whole id of the test photo, and the name of a training photo.
+    for (rows, part) in [
+        (
+            "1,P\n",
+            "line 2, column `image_id`: found `1`, which may be any of 2 images (test/1.jpg, train/a/1.jpg)",
+        ),
+        ("2.v1,P\n", "may be any of 2 images"),
+        (
+            "a/1,P\ntrain/a/1.jpg,P\n",
+            "line 3, column `image_id`: found the image `train/a/1.jpg` again",
+        ),
+        ("2,P\n", "found 1 rows, but none is about one of the 4 images"),
+    ] {
+        let wrong = check(rows);
+        assert_eq!(wrong[0].kind, FindingKind::WrongRow, "{wrong:?}");
+        assert!(wrong[0].message.contains(part), "{wrong:?}");
+    }
+}
+
+/// What `find_leaks` finds among these photos of one set, each of a class.
+fn contradictions(photos: &[(&str, &RgbImage, &str)]) -> Vec<Finding> {
+    let looks = photos
+        .iter()
+        .map(|(path, photo, class)| PhotoLook::new(Path::new(path), photo).in_class(class));
+    find_leaks(vec![("training".to_owned(), looks.collect())], None)
+}
+
+#[test]
+fn a_copy_in_another_class_is_a_contradiction_and_one_in_its_own_is_not() {
+    let root = photos(6);
+    let photos = set(root.path(), "train").photos;
+    let [one, other] = [0, 5].map(|idx| read_photo(&photos[idx]).expect("a photo"));
+    let smaller = scaled(&one, 0.6);
+    let found = contradictions(&[
+        ("a.jpg", &one, "Acne"),
+        ("b.jpg", &one, "Acne"),
+        ("c.jpg", &smaller, "Psoriasis"),
+        ("d.jpg", &other, "Psoriasis"),
+    ]);
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (finding.kind, finding.path.as_path()),
+        (FindingKind::Contradiction, Path::new("c.jpg"))
+    );
+    assert!(finding.kind.is_error());
+    assert!(finding.message.starts_with("looks (likeness"), "{finding:?}");
+    assert!(
+        finding.message.contains("(and 1 more); it is in the class `Psoriasis` and in `Acne`"),
+        "{finding:?}"
+    );
+    assert_eq!(contradictions(&[("a.jpg", &one, "Acne"), ("b.jpg", &one, "Acne")]), []);
+
+    // In a folder of photos the class is the first sub-folder.
+    for path in ["sorted/acne/x.png", "sorted/acne/deep/y.png", "sorted/wart/z.png", "sorted/w.png"]
+    {
+        save(&root.path().join(path), &one);
+    }
+    let check = check(&[set(root.path(), "sorted")]);
+    let expected = [
+        (FindingKind::Contradiction, "sorted/wart/z.png"),
+        (FindingKind::Duplicate, "sorted/acne/x.png"),
+        (FindingKind::Duplicate, "sorted/wart/z.png"),
+    ];
+    let found = kinds(&check.findings, root.path());
+    for (kind, path) in expected {
+        assert!(found.contains(&(kind, Path::new(path))), "{found:?}");
+    }
+    assert_eq!(check.findings.iter().filter(|one| one.kind.is_error()).count(), 1, "{found:?}");
 }
 
 #[test]
