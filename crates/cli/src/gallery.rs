@@ -115,7 +115,7 @@ fn item(
         agreement,
         other_heatmaps: others
             .iter()
-            .filter(|(_, folder)| map_file(folder, image_id).exists())
+            .filter(|(_, folder)| map_file(folder, image_id).is_ok_and(|file| file.exists()))
             .map(|(name, folder)| {
                 let map = read_map(folder, image_id, &scoring)?;
                 let blended = blend_heatmap(photo.as_raw(), &map.values());
@@ -125,8 +125,8 @@ fn item(
     })
 }
 
-fn map_file(folder: &SeedFolder, image_id: &str) -> PathBuf {
-    folder.heatmaps().join(format!("{image_id}.npy"))
+fn map_file(folder: &SeedFolder, image_id: &str) -> CliResult<PathBuf> {
+    heatmaps::npy_file(&folder.heatmaps(), image_id)
 }
 
 fn read_map(
@@ -134,7 +134,7 @@ fn read_map(
     image_id: &str,
     scoring: &HeatmapScoring,
 ) -> CliResult<PreparedMap> {
-    let path = map_file(folder, image_id);
+    let path = map_file(folder, image_id)?;
     let map = heatmaps::read(&path)?.prepare(scoring);
     map.map_err(|error| CliError::bad_data(&path, error))
 }

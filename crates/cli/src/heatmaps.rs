@@ -1,7 +1,10 @@
 //! Heat maps on disk: `<image_id>.npy` or grey PNG, and `heatmaps.json`.
+//!
+//! An id with `/` in it lies in sub-folders, as its photo does.
 
 use crate::error::{CliError, CliResult};
 use crate::run_folder::to_json;
+use dermx_data::{image_id, list_files};
 use dermx_eval::{EvalError, HeatmapScoring, PreparedMap, prepare};
 use dermx_gradcam::Heatmap;
 use dermx_train::write_atomic;
@@ -15,6 +18,9 @@ use std::path::{Path, PathBuf};
 
 /// The description that lies beside the maps.
 pub const DESCRIPTION: &str = "heatmaps.json";
+
+/// The sub-folder with the maps of networks that are random in part, see [`crate::sanity`].
+pub const RANDOMIZED: &str = "randomized";
 
 /// The largest map that is read, in values.
 const MAX_VALUES: u64 = 100_000_000;
@@ -111,7 +117,7 @@ pub fn write_description(folder: &Path, description: &Description<'_>) -> CliRes
 /// # Errors
 /// An id that cannot be a file name, or a folder that cannot be written to.
 pub fn write_npy(folder: &Path, image_id: &str, map: &Heatmap) -> CliResult<()> {
-    let path = file_of(folder, image_id, "npy")?;
+    let path = npy_file(folder, image_id)?;
     let mut bytes = Vec::new();
     let write = |bytes: &mut Vec<u8>| -> std::io::Result<()> {
         let mut writer = npyz::WriteOptions::new()
@@ -123,25 +129,28 @@ pub fn write_npy(folder: &Path, image_id: &str, map: &Heatmap) -> CliResult<()> 
         writer.finish()
     };
     write(&mut bytes).map_err(|error| CliError::io(&path, &error))?;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| CliError::io(parent, &error))?;
+    }
     Ok(write_atomic(&path, &bytes)?)
 }
 
-/// The heat-map files in `folder` by image id.
+/// The heat-map files in `folder` and below by image id: the path below `folder` without `.npy` or
+/// `.png`. Those of networks that are random in part are not among them.
 ///
 /// # Errors
-/// No such folder, or an image with two maps.
+/// No such folder, an image with two maps, or what [`list_files`] refuses.
 pub fn list(folder: &Path) -> CliResult<BTreeMap<String, PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| CliError::io(folder, &error))?;
     let mut files = BTreeMap::new();
-    for entry in entries {
-        let path = entry.map_err(|error| CliError::io(folder, &error))?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
-        if !["npy", "png"].contains(&extension.to_lowercase().as_str()) {
-            continue;
-        }
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let image_id = stem.unwrap_or_default();
-        if let Some(other) = files.insert(image_id, path.clone()) {
+    for path in list_files(folder)? {
+        let below = path.strip_prefix(folder).unwrap_or(&path);
+        let name = below.to_string_lossy().into_owned();
+        let is_map = |extension: &str| ["npy", "png"].contains(&extension.to_lowercase().as_str());
+        let stem = name.rsplit_once('.').filter(|(_, extension)| is_map(extension));
+        let Some((stem, _)) = stem.filter(|_| !below.starts_with(RANDOMIZED)) else { continue };
+        // `a.jpg.npy` keeps `.jpg`: which image is meant is found where maps are used.
+        let id = image_id(&format!("{stem}.png"));
+        if let Some(other) = files.insert(id, path.clone()) {
             let message = format!("the image has another heat map, {}", other.display());
             return Err(CliError::bad_data(&path, message));
         }
@@ -278,18 +287,30 @@ fn read_png(path: &Path, bytes: &[u8]) -> CliResult<RawMap> {
     Ok(RawMap::Double { size: [height as usize, width as usize], values })
 }
 
-fn file_of(folder: &Path, image_id: &str, extension: &str) -> CliResult<PathBuf> {
-    let is_plain = !image_id.is_empty() && !image_id.contains(['/', '\\', '\0']);
-    if !is_plain || image_id == "." || image_id == ".." {
+/// The `.npy` file of an image in `folder`, in sub-folders where the id has them.
+///
+/// # Errors
+/// An id that cannot be a path inside `folder`, or that would lie among the maps of random networks.
+pub fn npy_file(folder: &Path, image_id: &str) -> CliResult<PathBuf> {
+    let is_odd = |part: &str| part.is_empty() || part == "." || part == "..";
+    let is_drive = image_id.get(1..2) == Some(":");
+    if is_drive || image_id.contains(['\\', '\0']) || image_id.split('/').any(is_odd) {
         let message = format!("image id `{image_id}` cannot be a file name");
         return Err(CliError::bad_data(folder, message));
     }
-    Ok(folder.join(format!("{image_id}.{extension}")))
+    if image_id.split_once('/').is_some_and(|(first, _)| first == RANDOMIZED) {
+        let message = format!(
+            "image id `{image_id}`: `{RANDOMIZED}` is the folder of sanity checks; rename the folder \
+             of the photo"
+        );
+        return Err(CliError::bad_data(folder, message));
+    }
+    Ok(folder.join(format!("{image_id}.npy")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RawMap, read, write_npy};
+    use super::{RawMap, list, read, write_npy};
     use dermx_gradcam::Heatmap;
 
     fn map() -> Heatmap {
@@ -446,8 +467,27 @@ mod tests {
     #[test]
     fn an_id_cannot_leave_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        for image_id in ["../a", "a/b", "..", ""] {
+        let odd = ["../a", "a/../../b", "/a", "a//b", "a/", "..", ".", "", "a\\b", "c:a", "a\0"];
+        for image_id in odd.into_iter().chain(["randomized/a"]) {
             assert!(write_npy(folder.path(), image_id, &map()).is_err(), "{image_id}");
         }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn maps_lie_in_sub_folders_as_their_photos_do() {
+        let folder = tempfile::tempdir().unwrap();
+        for image_id in ["cat/001", "dog/001", "p.2"] {
+            write_npy(folder.path(), image_id, &map()).unwrap();
+        }
+        std::fs::create_dir_all(folder.path().join("randomized/01-fc")).unwrap();
+        std::fs::write(folder.path().join("randomized/01-fc/p.2.npy"), "").unwrap();
+        std::fs::write(folder.path().join("heatmaps.json"), "").unwrap();
+        let found = list(folder.path()).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["cat/001", "dog/001", "p.2"]);
+        assert_eq!(found["cat/001"], folder.path().join("cat").join("001.npy"));
+        std::fs::write(folder.path().join("cat/001.png"), "").unwrap();
+        let message = list(folder.path()).unwrap_err().message;
+        assert!(message.contains("001.png") && message.contains("001.npy"), "{message}");
     }
 }

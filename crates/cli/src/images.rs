@@ -4,7 +4,7 @@ use crate::args::ImageArgs;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::network::TrainedNetwork;
 use burn::tensor::{Device, Tensor};
-use dermx_data::{ImageSize, list_photos};
+use dermx_data::{ImageNames, ImageSize, list_photos};
 use dermx_model::{NamedTensor, read_weights};
 use dermx_train::{Photos, images_to_tensor};
 use std::ops::Range;
@@ -17,6 +17,7 @@ const KEY: &str = "images";
 #[derive(Debug)]
 pub struct Images {
     ids: Vec<String>,
+    names: ImageNames,
     size: ImageSize,
     source: Source,
 }
@@ -39,8 +40,11 @@ impl Images {
                 if items.is_empty() {
                     return Err(CliError::bad_data(folder, "there is no .jpg or .png photo in it"));
                 }
+                let names = items.iter().map(|(id, path)| (id.as_str(), path.as_path()));
+                let names = ImageNames::of_photos(names);
                 let (size, normalization) = (trained.size, trained.normalization);
-                Ok(Self::of(Photos::open(items, size, normalization, false)?))
+                let photos = Photos::open(items, size, normalization, false)?;
+                Ok(Self { names, ..Self::of(photos) })
             }
             (None, Some(file)) => Self::tensor(file),
             (None, None) => Err(CliError::new(ExitKind::Usage, "name --images or --tensor")),
@@ -49,19 +53,26 @@ impl Images {
 
     /// Photos that are open.
     pub fn of(photos: Photos) -> Self {
-        let ids = (0..photos.len()).map(|idx| photos.id(idx).to_string()).collect();
-        Self { ids, size: photos.size(), source: Source::Photos(photos) }
+        let ids: Vec<String> = (0..photos.len()).map(|idx| photos.id(idx).to_string()).collect();
+        let names = ImageNames::of_ids(ids.iter().map(String::as_str));
+        Self { ids, names, size: photos.size(), source: Source::Photos(photos) }
     }
 
     /// Images of `values`, `[num_images, 3, height, width]`, standardized; their ids are numbers.
     pub fn of_values(num_images: usize, size: ImageSize, values: Vec<f32>) -> Self {
-        let ids = (0..num_images).map(|idx| idx.to_string()).collect();
-        Self { ids, size, source: Source::Tensor(values) }
+        let ids: Vec<String> = (0..num_images).map(|idx| idx.to_string()).collect();
+        let names = ImageNames::of_ids(ids.iter().map(String::as_str));
+        Self { ids, names, size, source: Source::Tensor(values) }
     }
 
     /// Ids in order.
     pub fn ids(&self) -> &[String] {
         &self.ids
+    }
+
+    /// What tables may call them, in order.
+    pub const fn names(&self) -> &ImageNames {
+        &self.names
     }
 
     /// Size of every image.

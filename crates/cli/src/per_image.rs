@@ -1,8 +1,10 @@
 //! `per_image.csv`: one line for each scored mask.
 
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::text_table;
+use dermx_data::{CsvLine, CsvTable, DataError};
 use dermx_eval::{FuzzyScores, MapRow};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The columns that every file has.
@@ -34,31 +36,22 @@ pub fn to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
 /// Reads the scores of Table 6 back.
 ///
 /// # Errors
-/// No such file, a column that is missing, or a score that is not a number.
+/// No such file, one that is against the rules of [`CsvTable`], a column that is missing, a score that
+/// is not a number, or a mask that has two rows.
 pub fn read_csv(path: &Path) -> CliResult<Vec<MapRow>> {
-    let bad = |message: String| CliError::bad_data(path, message);
-    let bytes = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
-    let mut places = [0; COLUMNS.len()];
-    for (place, column) in places.iter_mut().zip(COLUMNS) {
-        let found = header.iter().position(|name| name == column);
-        *place = found.ok_or_else(|| bad(format!("there is no column `{column}`")))?;
-    }
-    let row = |(row_idx, record): (usize, csv::Result<csv::StringRecord>)| {
-        let record = record.map_err(|error| bad(error.to_string()))?;
-        let text = |column: usize| record.get(places[column]).unwrap_or_default();
+    let table = CsvTable::read(path)?;
+    let places = table.positions(COLUMNS)?;
+    let row = |CsvLine { line, cells }: &CsvLine| {
+        let text = |column: usize| cells[places[column]].as_str();
         let score = |column: usize| match text(column) {
             "" => Ok(None),
-            text => text
-                .parse::<f64>()
-                .ok()
-                .filter(|score| score.is_finite())
-                .map(Some)
-                .ok_or_else(|| {
-                    let (line, name) = (row_idx + 2, COLUMNS[column]);
-                    bad(format!("line {line}: `{name}` is `{text}`, expected a number or nothing"))
-                }),
+            text => {
+                let number = text.parse::<f64>().ok().filter(|score| score.is_finite());
+                number.map(Some).ok_or_else(|| {
+                    let message = format!("found `{text}`; expected a number or nothing");
+                    table.invalid(*line, COLUMNS[column], message)
+                })
+            }
         };
         let [image_id, rater, characteristic] = [0, 1, 2].map(|column| text(column).to_string());
         let scores = FuzzyScores {
@@ -70,7 +63,16 @@ pub fn read_csv(path: &Path) -> CliResult<Vec<MapRow>> {
         };
         Ok(MapRow { image_id, rater, characteristic, scores, localization: None })
     };
-    reader.records().enumerate().map(row).collect()
+    let rows: Vec<MapRow> = table.rows().iter().map(row).collect::<Result<_, DataError>>()?;
+    let mut seen = BTreeSet::new();
+    for (row, CsvLine { line, .. }) in rows.iter().zip(table.rows()) {
+        let MapRow { image_id, rater, characteristic, .. } = row;
+        if !seen.insert((image_id, rater, characteristic)) {
+            let message = format!("found `{characteristic}` of `{rater}` for `{image_id}` again");
+            return Err(table.invalid(*line, COLUMNS[0], message).into());
+        }
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -114,7 +116,12 @@ mod tests {
         assert!(message("image_id,rater\n").contains("no column `characteristic`"));
         let header = COLUMNS.join(",");
         let found = message(&format!("{header}\na,r,Plaque,0.5,x,,\n"));
-        assert!(found.contains("line 2: `sensitivity` is `x`"), "{found}");
+        assert!(found.contains("line 2, column `sensitivity`: found `x`"), "{found}");
         assert!(message(&format!("{header}\na,r,Plaque,nan,,,\n")).contains("`nan`"));
+        let found = message(&format!("{header}\na,r,Plaque,0.5,,,\na,r,Plaque,,,,\n"));
+        assert!(
+            found.contains("line 3") && found.contains("`Plaque` of `r` for `a` again"),
+            "{found}"
+        );
     }
 }

@@ -1,14 +1,17 @@
 //! `predictions.csv`: one line for each image.
 
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::text_table;
+use dermx_data::CsvTable;
 use dermx_train::argmax;
 use std::path::Path;
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// The image.
+    /// The line in its file, from 1.
+    pub line: usize,
+    /// The image, as the file names it.
     pub image_id: String,
     /// Its gold class, if known.
     pub gold: Option<String>,
@@ -65,39 +68,29 @@ pub fn to_csv(rows: &[Logits], classes: &[String], with_logits: bool) -> CliResu
 /// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.
 ///
 /// # Errors
-/// A file that cannot be read, a missing column, a short row, or an image that occurs twice.
+/// A file that cannot be read, or is against the rules of [`CsvTable`]; with its line: a missing
+/// column, an empty cell, an image that occurs twice.
 pub fn read_csv(path: &Path) -> CliResult<Vec<Prediction>> {
-    let text = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
-    let mut reader = csv::Reader::from_reader(text.as_slice());
-    let headers = reader.headers().map_err(|error| CliError::bad_data(path, error))?.clone();
-    let column = |name: &str| headers.iter().position(|header| header.trim() == name);
-    let required = |name: &str| {
-        column(name).ok_or_else(|| {
-            let found = headers.iter().collect::<Vec<_>>().join(", ");
-            CliError::bad_data(path, format!("there is no column `{name}`; found: {found}"))
-        })
-    };
-    let (image_column, predicted_column) = (required("image_id")?, required("predicted")?);
-    let gold_column = column("gold");
+    let table = CsvTable::read(path)?;
+    let [image_idx, predicted_idx] = table.positions(["image_id", "predicted"])?;
+    let gold_idx = table.find_column("gold");
     let mut predictions: Vec<Prediction> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    for (row_idx, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| CliError::bad_data(path, error))?;
-        let row = row_idx + 2;
-        let text = |idx: usize| record.get(idx).unwrap_or("").trim().to_string();
-        let predicted = text(predicted_column);
-        let image_id = text(image_column);
-        if predicted.is_empty() || image_id.is_empty() {
-            let message = format!("row {row}: `image_id` and `predicted` must not be empty");
-            return Err(CliError::bad_data(path, message));
+    for row in table.rows() {
+        let [image_id, predicted] = [image_idx, predicted_idx].map(|idx| row.cells[idx].clone());
+        for (name, cell) in [("image_id", &image_id), ("predicted", &predicted)] {
+            if cell.is_empty() {
+                return Err(table.invalid(row.line, name, "found nothing; fill it in").into());
+            }
         }
         if !seen.insert(image_id.clone()) {
-            let message = format!("row {row}: image `{image_id}` occurs twice");
-            return Err(CliError::bad_data(path, message));
+            let message = format!("image `{image_id}` occurs twice; remove one of the rows");
+            return Err(table.invalid(row.line, "image_id", message).into());
         }
-        let probability = column(&format!("p_{predicted}")).and_then(|idx| text(idx).parse().ok());
-        let gold = gold_column.map(text).filter(|gold| !gold.is_empty());
-        predictions.push(Prediction { image_id, gold, predicted, probability });
+        let probability = table.find_column(&format!("p_{predicted}"));
+        let probability = probability.and_then(|idx| row.cells[idx].parse().ok());
+        let gold = gold_idx.map(|idx| row.cells[idx].clone()).filter(|gold| !gold.is_empty());
+        predictions.push(Prediction { line: row.line, image_id, gold, predicted, probability });
     }
     Ok(predictions)
 }

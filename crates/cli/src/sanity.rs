@@ -6,12 +6,12 @@
 use crate::config::SanityCheck;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::explanation::Job;
-use crate::heatmaps;
+use crate::heatmaps::{self, RANDOMIZED};
 use crate::progress::Progress;
 use crate::score::Scorer;
 use crate::stop;
 use crate::text_table;
-use dermx_data::Random;
+use dermx_data::{CsvLine, CsvTable, DataError, Random};
 use dermx_eval::{
     Border, EvalRecord, FaithfulnessScores, HeatmapScoring, Normalize, RandomizedScores, Score,
     UNION, centre_gaussian, rank_correlation,
@@ -22,8 +22,8 @@ use dermx_train::{initial_weights, write_atomic};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const RANDOMIZED: &str = "randomized";
 const FAITHFULNESS: &str = "faithfulness.csv";
+const FAITHFULNESS_COLUMNS: [&str; 5] = ["image_id", "map", "deletion", "insertion", "road"];
 
 /// Files of maps by image id.
 type MapFiles = BTreeMap<String, PathBuf>;
@@ -72,15 +72,14 @@ fn take_pixels(job: &Job<'_>, folder: &Path) -> CliResult<()> {
     let size = [job.images.size().height as usize, job.images.size().width as usize];
     let centre = centre_gaussian(size);
     let ids = job.images.ids();
-    let header = ["image_id", "map", "deletion", "insertion", "road"].map(str::to_string);
-    let mut records = vec![header.to_vec()];
+    let mut records = vec![FAITHFULNESS_COLUMNS.map(str::to_string).to_vec()];
     let mut progress = Progress::new("faithfulness", ids.len(), "img");
     for (idx, image_id) in ids.iter().enumerate() {
         let image = job.images.batch(idx..idx + 1, job.device)?;
         let target = job.targets_of(idx..idx + 1, &image)?[0];
         let mut random = Random::new(0, "random map", 0, image_id);
         let noise: Vec<f32> = (0..size[0] * size[1]).map(|_| random.unit() as f32).collect();
-        let map = map_at(&folder.join(format!("{image_id}.npy")), size)?;
+        let map = map_at(&heatmaps::npy_file(folder, image_id)?, size)?;
         for (name, map) in [("network", &map), ("random", &noise), ("centre_gaussian", &centre)] {
             stop::check("the faithfulness of the heat maps is not complete")?;
             let mut ties = Random::new(0, "relevance ties", 0, image_id);
@@ -139,7 +138,7 @@ fn score_randomized(
     if !root.is_dir() {
         return Ok(BTreeMap::new());
     }
-    let trained = heatmaps::list(folder)?;
+    let trained = scorer.maps(folder)?;
     let entries = std::fs::read_dir(&root).map_err(|error| CliError::io(&root, &error))?;
     let mut scores = BTreeMap::new();
     for entry in entries {
@@ -147,7 +146,7 @@ fn score_randomized(
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (rows, image_ids) = scorer.map_rows(&path, partial, false)?;
         let union = scorer.averaging().table(&rows).remove(UNION).unwrap_or_default();
-        let rank_correlation = correlation(&trained, &heatmaps::list(&path)?, &image_ids)?;
+        let rank_correlation = correlation(&trained, &scorer.maps(&path)?, &image_ids)?;
         scores.insert(name, RandomizedScores { union, rank_correlation });
     }
     Ok(scores)
@@ -170,22 +169,30 @@ fn read_faithfulness(file: &Path) -> CliResult<BTreeMap<String, FaithfulnessScor
     if !file.exists() {
         return Ok(BTreeMap::new());
     }
-    type Row = (String, String, f64, f64, f64);
-    let reader = csv::Reader::from_path(file);
-    let mut reader = reader.map_err(|error| CliError::bad_data(file, error))?;
-    let rows: Result<Vec<Row>, csv::Error> = reader.deserialize().collect();
-    let rows = rows.map_err(|error| CliError::bad_data(file, error))?;
-    let maps: BTreeSet<&String> = rows.iter().map(|row| &row.1).collect();
-    let scores = |map: &String| {
-        let over = |score: fn(&Row) -> f64| {
-            let rows = rows.iter().filter(|row| row.1 == *map);
-            Score::over(&rows.map(|row| Some(score(row))).collect::<Vec<_>>())
-        };
-        FaithfulnessScores {
-            deletion: over(|row| row.2),
-            insertion: over(|row| row.3),
-            road: over(|row| row.4),
+    let table = CsvTable::read(file)?;
+    let places = table.positions(FAITHFULNESS_COLUMNS)?;
+    let mut scores: BTreeMap<String, [Vec<Option<f64>>; 3]> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for CsvLine { line, cells } in table.rows() {
+        let [image_id, map] = [0, 1].map(|column| &cells[places[column]]);
+        if !seen.insert((image_id, map)) {
+            let message = format!("found the map `{map}` of `{image_id}` again");
+            return Err(table.invalid(*line, FAITHFULNESS_COLUMNS[0], message).into());
         }
+        let of_map = scores.entry(map.clone()).or_default();
+        for (column, scores) in (2..).zip(of_map) {
+            let text = &cells[places[column]];
+            let score = text.parse().ok().filter(|score: &f64| score.is_finite());
+            scores.push(Some(score.ok_or_else(|| -> DataError {
+                let message = format!("found `{text}`; expected a number");
+                table.invalid(*line, FAITHFULNESS_COLUMNS[column], message)
+            })?));
+        }
+    }
+    let over = |[deletion, insertion, road]: [Vec<Option<f64>>; 3]| FaithfulnessScores {
+        deletion: Score::over(&deletion),
+        insertion: Score::over(&insertion),
+        road: Score::over(&road),
     };
-    Ok(maps.into_iter().map(|map| (map.clone(), scores(map))).collect())
+    Ok(scores.into_iter().map(|(map, scores)| (map, over(scores))).collect())
 }

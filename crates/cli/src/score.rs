@@ -1,6 +1,6 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
-use crate::choices::Choices;
+use crate::choices::{Choices, ScoredRows};
 use crate::diagnoses::Diagnosis;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps::{self, RawMap};
@@ -9,7 +9,9 @@ use crate::predictions::Prediction;
 use crate::score_parts::{self, Variable};
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
-use dermx_data::{Cohort, DermxDataset, Random, Selection};
+use dermx_data::{
+    Cohort, DermxDataset, Evaluation, ImageNames, Joined, Random, Selection, cell_place,
+};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, MassShares, NOTICE, Normalize, PreparedMap, RankedMap, UNION, UNIT, centre_gaussian,
@@ -31,6 +33,15 @@ const CENTRE_GAUSSIAN: &str = "centre_gaussian";
 
 /// Name of the baseline that looks everywhere.
 const UNIFORM_ONES: &str = "uniform_ones";
+
+/// Keys of [`EvalRecord::scoring`]: scored images that nobody outlined anything on,
+pub const NUM_WITHOUT_MASK: &str = "num_images_without_mask";
+/// images without a heat map, which are left out,
+pub const NUM_WITHOUT_MAP: &str = "num_images_without_map";
+/// images without a prediction, which are left out of the diagnosis,
+pub const NUM_WITHOUT_PREDICTION: &str = "num_images_without_prediction";
+/// and images of the metadata without evaluations that count.
+pub const NUM_NOT_SCORED: &str = "num_images_not_scored";
 
 /// Resamples of the images for intervals.
 pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
@@ -139,6 +150,31 @@ fn more(num: usize) -> &'static str {
     if num > 1 { ", ..." } else { "" }
 }
 
+/// Checks before any work is done that there is something to score heat maps with.
+///
+/// # Errors
+/// No image has an outline that counts.
+pub fn check_outlines(root: &Path, dataset: &DermxDataset, choices: &Choices) -> CliResult<()> {
+    let kept = dataset.cohort_images(Cohort::Single);
+    let counts = |one: &Evaluation| {
+        let is_taken =
+            |rows: ScoredRows| rows.contains(kept.contains(one.image_id.as_str()), one.is_single());
+        !one.instances.is_empty() && (is_taken(choices.rows) || is_taken(choices.union_rows))
+    };
+    if dataset.evaluations().iter().any(counts) {
+        return Ok(());
+    }
+    let num_outlined = dataset.evaluations().iter().filter(|one| !one.instances.is_empty()).count();
+    let message = format!(
+        "there is nothing to score heat maps with: {} evaluations of {} images, {num_outlined} of them \
+         with outlines, none with outlines that count (evaluate.rows); outline characteristics in \
+         annotations/, or train without scoring: --no-eval",
+        dataset.evaluations().len(),
+        dataset.images().len()
+    );
+    Err(CliError::bad_data(root, message))
+}
+
 /// A score of every mask, and their means.
 #[derive(Debug)]
 pub struct Scored {
@@ -182,12 +218,14 @@ impl<'a> Scorer<'a> {
         self.images.iter().map(|image| image.image_id.as_str())
     }
 
-    /// Scores the heat maps in `folder` and, if given, `predictions` over `classes`.
+    /// Scores the heat maps in `folder` and, if given, `predictions` over `classes`. Warns of maps and
+    /// predictions of other images.
     ///
     /// With `partial`, images without a map or prediction are left out; else they are errors.
     ///
     /// # Errors
-    /// A missing or damaged map, a class that does not exist, a gold class that differs.
+    /// A missing or damaged map, a class that does not exist, a gold class that differs, two maps or
+    /// predictions of one image, predictions of other images only.
     pub fn score(
         &self,
         folder: &Path,
@@ -195,13 +233,19 @@ impl<'a> Scorer<'a> {
         classes: &[String],
         partial: bool,
     ) -> CliResult<Scored> {
+        let known = predictions.map(|(path, all)| self.of_known_images(path, all)).transpose()?;
+        let predictions = predictions.map(|(path, _)| path).zip(known.as_deref());
         let (rows, scored_ids) = self.map_rows(folder, partial, self.extras.localization)?;
+        self.warn_of_other_maps(folder)?;
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
         let diagnoses = match predictions {
             None => None,
             Some((path, rows)) => Some(self.diagnoses(path, rows, classes, partial)?),
         };
         if let Some(diagnoses) = &diagnoses {
+            let num_kept = self.images.iter().filter(|image| image.is_kept).count();
+            let num_missing = num_kept - diagnoses.len();
+            record.scoring.insert(NUM_WITHOUT_PREDICTION.to_string(), json!(num_missing));
             let mut matrix = ConfusionMatrix::new(classes.len());
             for one in diagnoses {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
@@ -221,9 +265,69 @@ impl<'a> Scorer<'a> {
         };
         record.by = images.parts(&self.extras.by, self.extras.min_images);
         if self.extras.localization {
-            record.identification = self.identification(&heatmaps::list(folder)?)?;
+            record.identification = self.identification(&self.maps(folder)?)?;
         }
         Ok(Scored { rows, record, diagnoses })
+    }
+
+    /// The heat map in `folder` of each image of the data set that has one. A map is named as a table
+    /// may name its image: in any folder, with or without the photo's extension before `.npy`.
+    ///
+    /// # Errors
+    /// No such folder, or an image with two maps.
+    pub fn maps(&self, folder: &Path) -> CliResult<BTreeMap<String, PathBuf>> {
+        let (files, joined) = self.list_maps(folder)?;
+        if let Some(problem) = joined.problems.first() {
+            return Err(problem.clone().into());
+        }
+        let files: Vec<PathBuf> = files.into_values().collect();
+        let images = self.dataset.images().iter().zip(&joined.row_of);
+        let found = images.filter_map(|(image, row)| Some((image.image_id.clone(), (*row)?)));
+        Ok(found.map(|(image_id, row)| (image_id, files[row].clone())).collect())
+    }
+
+    fn list_maps(&self, folder: &Path) -> CliResult<(BTreeMap<String, PathBuf>, Joined)> {
+        let files = heatmaps::list(folder)?;
+        let rows = files.iter().map(|(id, path)| (path.display().to_string(), id.as_str()));
+        let joined = self.image_names().join(folder, rows);
+        Ok((files, joined))
+    }
+
+    fn warn_of_other_maps(&self, folder: &Path) -> CliResult<()> {
+        let (files, joined) = self.list_maps(folder)?;
+        if let Some((first, _)) = joined.unmatched.first() {
+            tracing::warn!(
+                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
+                joined.unmatched.len(),
+                files.len(),
+                if joined.unmatched.len() > 1 { ", ..." } else { "" }
+            );
+        }
+        Ok(())
+    }
+
+    /// What tables may call the images of the metadata, in their order.
+    fn image_names(&self) -> ImageNames {
+        ImageNames::of_ids(self.dataset.images().iter().map(|image| image.image_id.as_str()))
+    }
+
+    /// The predictions of images of the metadata, with their ids. Warns of the others.
+    fn of_known_images(
+        &self,
+        path: &Path,
+        predictions: &[Prediction],
+    ) -> CliResult<Vec<Prediction>> {
+        let rows = predictions.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
+        let joined = self.image_names().join(path, rows).checked()?;
+        if let Some(warning) = joined.warning() {
+            tracing::warn!("{warning}");
+        }
+        let images = self.dataset.images().iter().zip(&joined.row_of);
+        let known = images.filter_map(|(image, row)| {
+            let image_id = image.image_id.clone();
+            Some(Prediction { image_id, ..predictions[(*row)?].clone() })
+        });
+        Ok(known.collect())
     }
 
     /// A row for each mask of the images that have a map in `folder`, and these images' ids; with
@@ -237,7 +341,7 @@ impl<'a> Scorer<'a> {
         partial: bool,
         localization: bool,
     ) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
-        let files = heatmaps::list(folder)?;
+        let files = self.maps(folder)?;
         let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
         if let (Some(first), false) = (missing.first(), partial) {
             let num_missing = missing.len();
@@ -493,12 +597,18 @@ impl<'a> Scorer<'a> {
                 }
             }
         }
+        if diagnoses.is_empty() && self.images.iter().any(|image| image.is_kept) {
+            let message = "none of the predictions is of an image that is scored: one that somebody \
+                           gave a single diagnosis";
+            return Err(CliError::bad_data(path, message));
+        }
         Ok(diagnoses)
     }
 
     fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {
         let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
         let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
+        let has_no_mask = |image: &&ImageMasks| is_scored(image) && image.masks.is_empty();
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
         let Choices { rows, union_rows, average, union_average, class_exchange } = &self.choices;
@@ -514,6 +624,9 @@ impl<'a> Scorer<'a> {
             ("border", json!(border)),
             ("images", json!("those with at least one evaluation of a single diagnosis")),
             ("num_images", json!(image_ids.len())),
+            (NUM_WITHOUT_MASK, json!(self.images.iter().filter(has_no_mask).count())),
+            (NUM_WITHOUT_MAP, json!(self.images.len() - image_ids.len())),
+            (NUM_NOT_SCORED, json!(self.dataset.images().len() - self.images.len())),
             ("num_mask_rows", json!(masks().count() - num_unions)),
             ("num_union_rows", json!(num_unions)),
             ("bootstrap", json!(BOOTSTRAP)),

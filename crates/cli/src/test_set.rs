@@ -2,7 +2,10 @@
 
 use crate::config::DataSection;
 use crate::error::{CliError, CliResult, ExitKind};
-use dermx_data::{DermxDataset, Selection, list_photos};
+use dermx_data::{
+    DataError, DermxDataset, ImageNames, ImageRecord, Selection, list_photos, read_photo,
+};
+use rayon::prelude::*;
 use std::path::PathBuf;
 
 /// An annotated test set with a photo for every image of its metadata.
@@ -20,14 +23,21 @@ impl TestSet {
     /// Reads annotations and finds the photos.
     ///
     /// # Errors
-    /// A data set that cannot be read, an image without a photo, or a gold class that is not one of
-    /// the configuration's.
+    /// A data set that cannot be read, an image without a photo or with several that may be meant, or a
+    /// gold class that is not one of the configuration's.
     pub fn read(data: &DataSection) -> CliResult<Self> {
         let dataset = DermxDataset::read(&data.test)?.select(Selection::default());
-        let files = list_photos(&data.test_images)?;
+        let files: Vec<(String, PathBuf)> = list_photos(&data.test_images)?.into_iter().collect();
+        let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
+        let names = ImageNames::of_photos(names);
         let images = dataset.images();
-        let missing = images.iter().filter(|image| !files.contains_key(&image.image_id));
-        let missing: Vec<&str> = missing.map(|image| image.file_name.as_str()).collect();
+        let found: Vec<Option<usize>> = images
+            .iter()
+            .map(|image| find_photo(&names, image))
+            .collect::<Result<_, String>>()
+            .map_err(|message| CliError::bad_data(&data.test_images, message))?;
+        let missing = images.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let missing: Vec<&str> = missing.map(|(image, _)| image.file_name.as_str()).collect();
         if let Some(first) = missing.first() {
             let message = format!(
                 "{}: there is no photo `{first}`, and {} others of {} are missing, too; see \
@@ -51,8 +61,9 @@ impl TestSet {
             images.iter().map(|image| gold(&image.diagnosis)).collect();
         let photos = images
             .iter()
-            .filter_map(|image| {
-                let file = files.get(&image.image_id)?;
+            .zip(&found)
+            .filter_map(|(image, found)| {
+                let (_, file) = files.get((*found)?)?;
                 Some((image.image_id.clone(), file.clone()))
             })
             .collect();
@@ -60,8 +71,26 @@ impl TestSet {
         Ok(Self { dataset, photos, gold_idx })
     }
 
+    /// Reads every photo once, so that one that cannot be read is known before the work begins.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check_photos(&self) -> CliResult<()> {
+        let read = |(_, path): &(String, PathBuf)| read_photo(path).map(drop);
+        let results: Vec<Result<(), DataError>> = self.photos.par_iter().map(read).collect();
+        Ok(results.into_iter().collect::<Result<(), _>>()?)
+    }
+
     /// The files of the photos.
     pub fn files(&self) -> Vec<PathBuf> {
         self.photos.iter().map(|(_, path)| path.clone()).collect()
+    }
+}
+
+/// The photo of an image: by the file name in the metadata, which may have folders, or by its id.
+fn find_photo(names: &ImageNames, image: &ImageRecord) -> Result<Option<usize>, String> {
+    match names.find(&image.file_name)? {
+        None => names.find(&image.image_id),
+        found => Ok(found),
     }
 }

@@ -6,10 +6,11 @@ use crate::network::normalization;
 use crate::test_set::TestSet;
 use crate::text_table;
 use dermx_data::{
-    Finding, Fold, LabelledFolder, Normalization, Patients, Split, find_leaks, read_folds,
-    read_labelled_folder, read_patients, split_by_list, split_fold, split_fraction,
+    Finding, FindingKind, Fold, LabelledFolder, Normalization, PatientTable, Patients, PhotoLook,
+    Split, find_leaks, read_folds, read_labelled_folder, split_by_list, split_fold, split_fraction,
 };
 use dermx_train::{LabelledPhotos, Photos, Sets};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Leaks that an error names.
@@ -34,6 +35,12 @@ impl Part {
 
     fn labelled(&self) -> LabelledPhotos<'_> {
         LabelledPhotos { photos: &self.photos, class_idx: &self.class_idx }
+    }
+
+    /// What each photo looks like, with its class.
+    fn looks(&self) -> CliResult<Vec<PhotoLook>> {
+        let looks = self.photos.looks()?.into_iter().zip(&self.class_idx);
+        Ok(looks.map(|(look, &class_idx)| look.in_class(&self.images.classes[class_idx])).collect())
     }
 }
 
@@ -68,8 +75,8 @@ pub struct TrainingData {
     pub training: Part,
     /// What is scored after every epoch, if there is a split.
     pub validation: Option<Part>,
-    /// Whom each photo shows, and the file that says so.
-    patients: Option<(PathBuf, Patients)>,
+    /// Whom photos show.
+    patients: Option<PatientTable>,
 }
 
 impl TrainingData {
@@ -79,9 +86,10 @@ impl TrainingData {
     /// No photos, one that cannot be read, or a split that cannot be made.
     pub fn read(config: &Config) -> CliResult<Self> {
         let folder = read_images(config)?;
-        let mut patients = match &config.data.patients {
-            Some(path) => Some((path.clone(), read_patients(path)?)),
-            None => None,
+        let mut patients = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
+        let of_photo = match &patients {
+            Some(table) => table.join(&named(&folder))?.0,
+            None => Patients::default(),
         };
         let Some(section) = &config.split else {
             let training = Part::open(config, folder)?;
@@ -90,13 +98,10 @@ impl TrainingData {
         let split = match (section.method, &section.folds) {
             (SplitMethod::Files, Some(root)) => {
                 let fold = read_fold(root, section.fold.unwrap_or(0))?;
-                let of_fold = patients_of(&fold);
-                if patients.is_none() && !of_fold.is_empty() {
-                    patients = Some((root.clone(), of_fold));
-                }
+                patients = patients.or_else(|| PatientTable::of_fold(root, &fold));
                 split_by_list(&folder, &fold, root)?
             }
-            _ => generated(&folder, patients.as_ref().map(|(_, patients)| patients), section),
+            _ => generated(&folder, &of_photo, section),
         };
         check_split(&split)?;
         Ok(Self {
@@ -120,24 +125,26 @@ impl TrainingData {
         }
     }
 
-    /// Looks for photos and patients that are in two of training, validation and test.
+    /// Looks for photos and patients that are in two of training, validation and test, and for
+    /// photos in two classes. Warns of rows of the table of patients that are about no photo.
     ///
     /// # Errors
-    /// A photo that cannot be read; leaks, where the configuration refuses them.
+    /// A photo that cannot be read; a table of patients that may mean several photos; leaks and
+    /// contradictions, where the configuration refuses them.
     pub fn check_leaks(&self, config: &Config, test: Option<&TestSet>) -> CliResult<()> {
+        let patients = self.patients(test)?;
         if config.data.leaks == Leaks::Ignore {
             return Ok(());
         }
-        let mut sets = vec![("training".to_string(), self.training.photos.looks()?)];
+        let mut sets = vec![("training".to_string(), self.training.looks()?)];
         if let Some(validation) = &self.validation {
-            sets.push(("validation".to_string(), validation.photos.looks()?));
+            sets.push(("validation".to_string(), validation.looks()?));
         }
         if let Some(test) = test {
             let photos = open_photos(config, test.photos.clone())?;
             sets.push(("test".to_string(), photos.looks()?));
         }
-        let patients = self.patients.as_ref().map(|(path, patients)| (path.as_path(), patients));
-        let leaks = find_leaks(sets, patients);
+        let leaks = find_leaks(sets, patients.as_ref());
         if leaks.is_empty() {
             return Ok(());
         }
@@ -147,6 +154,25 @@ impl TrainingData {
         }
         tracing::warn!("{message}");
         Ok(())
+    }
+
+    /// Whom the photos of training, validation and test show.
+    fn patients(&self, test: Option<&TestSet>) -> CliResult<Option<Patients>> {
+        let Some(table) = &self.patients else { return Ok(None) };
+        let parts = std::iter::once(&self.training).chain(&self.validation);
+        let own = parts.flat_map(|part| named(&part.images));
+        let of_test = test.into_iter().flat_map(|test| &test.photos);
+        let of_test = of_test.map(|(id, path)| (id.as_str(), path.as_path()));
+        // A photo that is in two of them is one photo.
+        let ids: BTreeMap<&Path, &str> =
+            of_test.chain(own).map(|(image_id, path)| (path, image_id)).collect();
+        let photos: Vec<(&str, &Path)> = ids.into_iter().map(|(path, id)| (id, path)).collect();
+        let (patients, joined) = table.join(&photos)?;
+        if let Some(warning) = joined.warning() {
+            let note = if test.is_none() { " (test images were not looked at)" } else { "" };
+            tracing::warn!("{warning}{note}");
+        }
+        Ok(Some(patients))
     }
 
     /// The split as CSV: `image_id,class,part`.
@@ -181,13 +207,7 @@ fn read_images(config: &Config) -> CliResult<LabelledFolder> {
 }
 
 /// A split that is drawn at random.
-fn generated(
-    folder: &LabelledFolder,
-    patients: Option<&Patients>,
-    section: &SplitSection,
-) -> Split {
-    let nobody = Patients::new();
-    let patients = patients.unwrap_or(&nobody);
+fn generated(folder: &LabelledFolder, patients: &Patients, section: &SplitSection) -> Split {
     let seed = section.seed.unwrap_or(0);
     match (section.fraction, section.num_folds) {
         (Some(fraction), _) => split_fraction(folder, patients, fraction, seed),
@@ -207,10 +227,9 @@ fn read_fold(root: &Path, wanted: usize) -> CliResult<Fold> {
     })
 }
 
-fn patients_of(fold: &Fold) -> Patients {
-    let images = fold.train.iter().chain(&fold.test);
-    let known = images.filter(|image| !image.patient_id.is_empty());
-    known.map(|image| (image.image_id.clone(), image.patient_id.clone())).collect()
+/// Id and file of each photo.
+fn named(folder: &LabelledFolder) -> Vec<(&str, &Path)> {
+    folder.images.iter().map(|image| (image.id.as_str(), image.path.as_path())).collect()
 }
 
 /// A class that is not learned, or nothing to validate on, is a slip.
@@ -228,19 +247,37 @@ fn check_split(split: &Split) -> CliResult<()> {
     }
 }
 
-fn leaks_text(leaks: &[Finding]) -> String {
-    let shown = leaks.iter().take(MAX_SHOWN);
-    let lines: Vec<String> =
-        shown.map(|leak| format!("\n  {}: {}", leak.path.display(), leak.message)).collect();
-    let more = match leaks.len().saturating_sub(MAX_SHOWN) {
-        0 => String::new(),
-        num => format!("\n  and {num} more"),
-    };
-    format!(
-        "{} photos or patients are in two of training, validation and test, so scores would be too \
-         good; remove one of each, name the patients with data.patients, or say \
-         data.leaks = \"warn\":{}{more}",
-        leaks.len(),
-        lines.concat()
-    )
+fn leaks_text(findings: &[Finding]) -> String {
+    let (contradictions, leaks): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().partition(|finding| finding.kind == FindingKind::Contradiction);
+    let mut texts = Vec::new();
+    if !leaks.is_empty() {
+        texts.push(format!(
+            "{} photos or patients are in two of training, validation and test, so scores would be \
+             too good; remove one of each, name the patients with data.patients, or say \
+             data.leaks = \"warn\":{}",
+            leaks.len(),
+            lines(&leaks)
+        ));
+    }
+    if !contradictions.is_empty() {
+        texts.push(format!(
+            "{} photos are copies of photos of another class, so one of the labels is wrong; remove \
+             the wrong one of each, or say data.leaks = \"warn\":{}",
+            contradictions.len(),
+            lines(&contradictions)
+        ));
+    }
+    texts.join("\n")
+}
+
+/// The first of `findings`, one a line.
+fn lines(findings: &[&Finding]) -> String {
+    let shown = findings.iter().take(MAX_SHOWN);
+    let shown: String =
+        shown.map(|one| format!("\n  {}: {}", one.path.display(), one.message)).collect();
+    match findings.len().saturating_sub(MAX_SHOWN) {
+        0 => shown,
+        num => format!("{shown}\n  and {num} more"),
+    }
 }

@@ -5,6 +5,7 @@
 //! with exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several). As darwin-py reads
 //! them, both may have `additional_paths`: further rings, holes or islands.
 
+use crate::image_id::composed;
 use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
@@ -98,6 +99,7 @@ fn write_evaluation(folder: &Path, evaluation: &Evaluation) -> Result<(), DataEr
 /// Rater and image from `RATER_IMAGE.json`.
 fn names(path: &Path) -> Result<(String, String), DataError> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = composed(stem);
     match stem.split_once('_') {
         Some((rater, image_id)) if !rater.is_empty() && !image_id.is_empty() => {
             Ok((rater.to_owned(), image_id.to_owned()))

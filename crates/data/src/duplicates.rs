@@ -1,4 +1,4 @@
-//! Photos that are copies of others, inside a set and across sets.
+//! Photos that are copies of others, inside a set, across sets and across classes.
 
 use crate::likeness::{MIN_LIKENESS, likeness};
 use crate::photo_set::{PhotoSet, SeenPhoto};
@@ -57,32 +57,38 @@ struct Originals {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pairs {
     All,
-    /// Those of different sets.
-    AcrossSets,
+    /// Those of different sets, or of different classes of a set.
+    OfTwoSetsOrClasses,
 }
 
-/// One finding for each photo and each set in which an earlier photo is alike.
+/// One finding for each photo and each set in which an earlier photo is alike; of one set two if an
+/// earlier photo in another class is alike, too.
 pub(crate) fn find_copies(sets: &[PhotoSet], photos: &[SeenPhoto], pairs: Pairs) -> Vec<Finding> {
     let of_one = |(photo_idx, photo): (usize, &SeenPhoto)| -> Vec<Finding> {
         originals(photo, &photos[..photo_idx], pairs)
             .into_iter()
-            .map(|(set_idx, originals)| {
-                finding(sets, photo, set_idx, &photos[originals.best_idx], &originals)
-            })
+            .map(|originals| finding(sets, photo, &photos[originals.best_idx], &originals))
             .collect()
     };
     photos.par_iter().enumerate().flat_map_iter(of_one).collect()
 }
 
-/// What `photo` is a copy of, by set.
-fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto], pairs: Pairs) -> BTreeMap<usize, Originals> {
-    let mut found: BTreeMap<usize, Originals> = BTreeMap::new();
+/// Whether both are in a class, and not in the same one.
+fn is_of_two_classes(one: &SeenPhoto, other: &SeenPhoto) -> bool {
+    one.class.is_some() && other.class.is_some() && one.class != other.class
+}
+
+/// What `photo` is a copy of, by set, and in its own by whether the class is another one.
+fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto], pairs: Pairs) -> Vec<Originals> {
+    let mut found: BTreeMap<(usize, bool), Originals> = BTreeMap::new();
     for (idx, other) in earlier.iter().enumerate() {
-        if pairs == Pairs::AcrossSets && other.set_idx == photo.set_idx {
+        let is_same_set = other.set_idx == photo.set_idx;
+        let is_contradiction = is_same_set && is_of_two_classes(photo, other);
+        if pairs == Pairs::OfTwoSetsOrClasses && is_same_set && !is_contradiction {
             continue;
         }
         let Some(relation) = Relation::of(photo, other) else { continue };
-        let originals = found.entry(other.set_idx).or_insert(Originals {
+        let originals = found.entry((other.set_idx, is_contradiction)).or_insert(Originals {
             best_idx: idx,
             best: relation,
             num: 0,
@@ -92,13 +98,12 @@ fn originals(photo: &SeenPhoto, earlier: &[SeenPhoto], pairs: Pairs) -> BTreeMap
             (originals.best_idx, originals.best) = (idx, relation);
         }
     }
-    found
+    found.into_values().collect()
 }
 
 fn finding(
     sets: &[PhotoSet],
     photo: &SeenPhoto,
-    set_idx: usize,
     original: &SeenPhoto,
     originals: &Originals,
 ) -> Finding {
@@ -106,11 +111,27 @@ fn finding(
     if originals.num > 1 {
         message.push_str(&format!(" (and {} more)", originals.num - 1));
     }
+    let classes = match (&photo.class, &original.class) {
+        (Some(one), Some(other)) if one != other => Some((one, other)),
+        _ => None,
+    };
     let kind = match originals.best {
-        _ if set_idx != photo.set_idx => {
-            let (one, other) = (&sets[photo.set_idx].name, &sets[set_idx].name);
-            message.push_str(&format!("; it is in `{one}` and in `{other}`: remove one"));
+        _ if original.set_idx != photo.set_idx => {
+            let (one, other) = (&sets[photo.set_idx].name, &sets[original.set_idx].name);
+            message.push_str(&match classes {
+                None => format!("; it is in `{one}` and in `{other}`: remove one"),
+                Some((class, other_class)) => format!(
+                    "; it is in `{one}` as `{class}` and in `{other}` as `{other_class}`: remove the \
+                     wrong one"
+                ),
+            });
             FindingKind::Leakage
+        }
+        _ if let Some((class, other_class)) = classes => {
+            message.push_str(&format!(
+                "; it is in the class `{class}` and in `{other_class}`: remove the wrong one"
+            ));
+            FindingKind::Contradiction
         }
         Relation::File | Relation::Pixels => FindingKind::Duplicate,
         Relation::Looks(_) => FindingKind::NearDuplicate,

@@ -31,6 +31,8 @@ pub enum FindingKind {
     WrongRow,
     /// One photo, or one patient, on both sides of a split.
     Leakage,
+    /// One photo in two classes, or two photos of one id.
+    Contradiction,
     /// A file that is not as the manifest says.
     Changed,
     /// A file that nothing needs.
@@ -60,6 +62,7 @@ impl FindingKind {
             | Self::MaskDiffers
             | Self::WrongRow
             | Self::Leakage
+            | Self::Contradiction
             | Self::Changed => true,
             Self::Extra
             | Self::StaleRow

@@ -1,6 +1,7 @@
 //! Folders of photos: one sub-folder per class, or photos by id.
 
-use crate::DataError;
+use crate::image_id::{composed, image_id, is_photo};
+use crate::{DataError, file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,19 +12,13 @@ const MAX_DEPTH: usize = 16;
 /// One photo and the class that it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelledImage {
-    /// The path below the root, with `/` and without extension: unique and the same on any machine.
+    /// The path below the root without the extension of a photo, see [`image_id`](crate::image_id):
+    /// unique and the same on any machine.
     pub id: String,
     /// The file.
     pub path: PathBuf,
     /// The place of its class in [`LabelledFolder::classes`].
     pub class_idx: usize,
-}
-
-impl LabelledImage {
-    /// The file name without folders and extension: what patients and folds call the image.
-    pub fn file_stem(&self) -> &str {
-        self.id.rsplit_once('/').map_or(self.id.as_str(), |(_, name)| name)
-    }
 }
 
 /// Photos with their classes, sorted by id.
@@ -58,16 +53,18 @@ impl LabelledFolder {
 /// # Errors
 /// A sub-folder or an entry of `class_names` without a class; an entry without a sub-folder; a
 /// class without images; a file in a sub-folder that is neither `.jpg`, `.jpeg` nor `.png`; a photo
-/// beside the sub-folders; two photos with one id (`a.jpg` and `a.png`).
+/// beside the sub-folders; two photos with one id (`a.jpg` and `a.png`); what [`list_files`] refuses.
 pub fn read_labelled_folder(
     root: &Path,
     classes: &[String],
     class_names: &BTreeMap<String, String>,
 ) -> Result<LabelledFolder, DataError> {
     let folders = class_folders(root)?;
-    check_class_names(root, classes, class_names, &folders)?;
+    let class_names: BTreeMap<String, String> =
+        class_names.iter().map(|(folder, class)| (composed(folder), class.clone())).collect();
+    check_class_names(root, classes, &class_names, &folders)?;
     let mut found = BTreeMap::new();
-    for (name, class_idx) in bind_classes(root, classes, class_names, &folders)? {
+    for (name, class_idx) in bind_classes(root, classes, &class_names, &folders)? {
         for path in photos_below(&folders[&name])? {
             let id = id_below(root, &path)?;
             insert_unique(&mut found, id, path, class_idx)?;
@@ -82,27 +79,33 @@ pub fn read_labelled_folder(
     Ok(folder)
 }
 
-/// Lists the photos of a flat or nested folder by id, which is the file name without extension.
+/// Lists the photos in `dir` and below by id: the path below `dir` without the extension of a photo,
+/// see [`image_id`](crate::image_id).
 ///
 /// Hidden files and `Thumbs.db` are passed over.
 ///
 /// # Errors
-/// A file that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id.
+/// A file that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id; what [`list_files`]
+/// refuses.
 pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut found = BTreeMap::new();
     for path in photos_below(dir)? {
-        let id = name_of(&path.with_extension(""))?.to_owned();
+        let id = id_below(dir, &path)?;
         insert_unique(&mut found, id, path, ())?;
     }
     Ok(found.into_iter().map(|(id, (path, ()))| (id, path)).collect())
 }
 
-/// The sub-folders of the root, by name.
+/// The sub-folders of the root, by name in Unicode's composed form.
 fn class_folders(root: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();
-    for path in entries(root)? {
-        if path.is_dir() {
-            folders.insert(name_of(&path)?.to_owned(), path);
+    let entries = entries(root)?;
+    if let Some(problem) = entries.problems.into_iter().next() {
+        return Err(problem);
+    }
+    for (path, is_folder) in entries.paths {
+        if is_folder {
+            folders.insert(composed(name_of(&path)?), path);
         } else if is_photo(&path) {
             let message = "is a photo outside the class folders; move it into one of them";
             return Err(DataError::invalid(&path, "", message));
@@ -184,7 +187,7 @@ fn class_idx_of(name: &str, classes: &[String]) -> Option<usize> {
     if let Some(class_idx) = classes.iter().position(|class| class == name) {
         return Some(class_idx);
     }
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], " ");
+    let plain = |text: &str| composed(text).to_lowercase().replace(['_', '-'], " ");
     let mut alike = (0..classes.len()).filter(|&idx| plain(&classes[idx]) == plain(name));
     alike.next().filter(|_| alike.next().is_none())
 }
@@ -207,7 +210,7 @@ fn expected(classes: &[String]) -> String {
 
 /// The photos in `dir` and below, sorted.
 fn photos_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let files = files_below(dir)?;
+    let files = files_below(dir)?.checked()?;
     match files.iter().find(|path| !is_photo(path)) {
         None => Ok(files),
         Some(path) => {
@@ -217,29 +220,69 @@ fn photos_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
 }
 
-/// The files in `dir` and below, sorted; hidden ones and `Thumbs.db` are passed over.
-pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut files = Vec::new();
+/// What lies in a folder.
+#[derive(Default)]
+pub(crate) struct Files {
+    /// The files, sorted.
+    pub files: Vec<PathBuf>,
+    /// What is neither a file nor a folder, and names that are one but for their composition.
+    pub problems: Vec<DataError>,
+}
+
+impl Files {
+    /// The files.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn checked(self) -> Result<Vec<PathBuf>, DataError> {
+        match self.problems.into_iter().next() {
+            None => Ok(self.files),
+            Some(problem) => Err(problem),
+        }
+    }
+}
+
+/// Lists the files in `dir` and below, sorted; hidden ones and `Thumbs.db` are passed over.
+///
+/// # Errors
+/// A folder that cannot be read; what is neither a file nor a folder; two names in one folder that
+/// are the same in Unicode's composed form; a folder with the name of a photo.
+pub fn list_files(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    files_below(dir)?.checked()
+}
+
+/// As [`list_files`], with its problems beside the files.
+pub(crate) fn files_below(dir: &Path) -> Result<Files, DataError> {
+    let mut files = Files::default();
     add_files_below(dir, 0, &mut files)?;
     Ok(files)
 }
 
-fn add_files_below(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
+fn add_files_below(dir: &Path, depth: usize, files: &mut Files) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
         let message = format!("is more than {MAX_DEPTH} folders deep; does a link lead back?");
         return Err(DataError::invalid(dir, "", message));
     }
-    for path in entries(dir)? {
-        match path.is_dir() {
+    let entries = entries(dir)?;
+    files.problems.extend(entries.problems);
+    for (path, is_folder) in entries.paths {
+        match is_folder {
             true => add_files_below(&path, depth + 1, files)?,
-            false => files.push(path),
+            false => files.files.push(path),
         }
     }
     Ok(())
 }
 
-/// The sorted entries of `dir` without hidden ones and `Thumbs.db`.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+/// What lies in one folder.
+struct Entries {
+    /// Files and folders, sorted, each with whether it is a folder.
+    paths: Vec<(PathBuf, bool)>,
+    problems: Vec<DataError>,
+}
+
+/// The entries of `dir` without hidden ones and `Thumbs.db`.
+fn entries(dir: &Path) -> Result<Entries, DataError> {
     let io = |e| DataError::io(dir, &e);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {
@@ -250,12 +293,35 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
         }
     }
     paths.sort();
-    Ok(paths)
+    let mut entries = Entries { paths: Vec::new(), problems: same_names(&paths)? };
+    for path in paths {
+        match file::is_folder(&path) {
+            Ok(true) if is_photo(&path) => {
+                let message = "is a folder with the name of a photo; rename it";
+                entries.problems.push(DataError::invalid(&path, "", message));
+            }
+            Ok(is_folder) => entries.paths.push((path, is_folder)),
+            Err(error) => entries.problems.push(error),
+        }
+    }
+    Ok(entries)
 }
 
-pub(crate) fn is_photo(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)
+/// Names that are one in Unicode's composed form.
+fn same_names(paths: &[PathBuf]) -> Result<Vec<DataError>, DataError> {
+    let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        if let Some(other) = seen.insert(composed(name_of(path)?), path) {
+            let message = format!(
+                "has the name of {} but for the composition of its letters (Unicode); rename one of \
+                 them",
+                other.display()
+            );
+            problems.push(DataError::invalid(path, "", message));
+        }
+    }
+    Ok(problems)
 }
 
 fn name_of(path: &Path) -> Result<&str, DataError> {
@@ -264,9 +330,9 @@ fn name_of(path: &Path) -> Result<&str, DataError> {
         .ok_or_else(|| DataError::invalid(path, "", "has a name that is not UTF-8; rename it"))
 }
 
-/// The path below `root` with `/` and without extension.
-fn id_below(root: &Path, path: &Path) -> Result<String, DataError> {
-    name_below(root, &path.with_extension(""))
+/// The image id of a photo below `root`.
+pub(crate) fn id_below(root: &Path, path: &Path) -> Result<String, DataError> {
+    Ok(image_id(&name_below(root, path)?))
 }
 
 /// The path below `root` with `/`.

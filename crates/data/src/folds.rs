@@ -1,6 +1,7 @@
 //! The folds of the 2023 release: which images are for training, and which for testing.
 
 use crate::csv_table::{CsvRow, read_rows};
+use crate::image_id::image_id;
 use crate::metadata::ImageIds;
 use crate::{DataError, file};
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ pub struct Fold {
 /// An image of a fold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FoldImage {
-    /// The file name without its extension.
+    /// What the file calls the image, as [`image_id`](crate::image_id) has it.
     pub image_id: String,
     /// Whom the image shows; empty where that is not known.
     pub patient_id: String,
@@ -38,12 +39,12 @@ pub(crate) fn files(root: &Path, fold_idx: usize) -> [PathBuf; 2] {
 
 /// Reads `root/folds/metadata_fold_N_{train,test}.csv`, sorted by `N`; no folder, no folds.
 ///
-/// The files are separated by `,`; of their columns `current_filename` and `patient_id` are read.
+/// Of their columns `current_filename` and `patient_id` are read.
 ///
 /// # Errors
-/// When a file cannot be read or has no partner; with line and column: a missing column, a row of
-/// another length, text that is not UTF-8, no file name, an image that has two rows; or no row at
-/// all.
+/// When a file cannot be read, has no partner or is against the rules of
+/// [`CsvTable`](crate::CsvTable); with line and column: a missing column, no file name, an image that
+/// has two rows; or no row at all.
 pub fn read_folds(root: &Path) -> Result<Vec<Fold>, DataError> {
     fold_indices(root)?.into_iter().map(|fold_idx| read_fold(root, fold_idx)).collect()
 }
@@ -76,9 +77,9 @@ pub(crate) fn read_side(path: &Path) -> Result<Vec<FoldImage>, DataError> {
     }
     let mut image_ids = ImageIds::default();
     let mut images = Vec::new();
-    for CsvRow { line, cells } in read_rows(path, b',', ["current_filename", "patient_id"])? {
+    for CsvRow { line, cells } in read_rows(path, ["current_filename", "patient_id"])? {
         let [file_name, patient_id] = cells;
-        let image_id = image_ids.add(path, line, &file_name)?;
+        let image_id = image_ids.add(path, line, &file_name, image_id(&file_name))?;
         images.push(FoldImage { image_id, patient_id });
     }
     image_ids.check_some(path)?;

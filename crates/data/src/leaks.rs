@@ -1,9 +1,9 @@
-//! Photos and patients that are in two parts of a split.
+//! Photos and patients that are in two parts of a split, and photos in two classes.
 
 use crate::duplicates::{Pairs, find_copies};
 use crate::photo_set::{SeenPhoto, hash_of_pixels};
 use crate::signature::Signature;
-use crate::{Finding, FindingKind, Patients, PhotoSet, check_patients};
+use crate::{Finding, FindingKind, Patients, PhotoSet};
 use image::RgbImage;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct PhotoLook {
     path: PathBuf,
+    class: Option<String>,
     pixels: blake3::Hash,
     signature: Signature,
 }
@@ -24,43 +25,39 @@ impl PhotoLook {
     pub fn new(path: &Path, photo: &RgbImage) -> Self {
         Self {
             path: path.to_path_buf(),
+            class: None,
             pixels: hash_of_pixels(photo),
             signature: Signature::new(photo),
         }
     }
+
+    /// The same of a photo that is in `class`.
+    pub fn in_class(self, class: &str) -> Self {
+        Self { class: Some(class.to_owned()), ..self }
+    }
 }
 
-/// Copies and patients in two of the named `sets`, sorted; copies inside a set do not count.
+/// Copies and patients in two of the named `sets` (`Leakage`), and copies in two classes of one set
+/// (`Contradiction`), sorted; copies in one class of a set do not count.
 ///
 /// Two photos are copies as [`crate::check_photos`] says: also after encoding, resizing, mirroring,
-/// turning by 90 degrees or cropping. `patients` and the file that they are from are optional.
-/// Takes 0.5 us for each pair of photos.
+/// turning by 90 degrees or cropping. Takes 0.5 us for each pair of photos.
 pub fn find_leaks(
     sets: Vec<(String, Vec<PhotoLook>)>,
-    patients: Option<(&Path, &Patients)>,
+    patients: Option<&Patients>,
 ) -> Vec<Finding> {
     let mut photo_sets = Vec::new();
     let mut photos = Vec::new();
     for (set_idx, (name, looks)) in sets.into_iter().enumerate() {
-        photo_sets.push(PhotoSet {
-            name,
-            root: PathBuf::new(),
-            photos: looks.iter().map(|look| look.path.clone()).collect(),
-            others: Vec::new(),
-        });
-        photos.extend(looks.into_iter().map(|PhotoLook { path, pixels, signature }| SeenPhoto {
-            set_idx,
-            path,
-            file: None,
-            pixels,
-            signature,
+        let paths = looks.iter().map(|look| look.path.clone()).collect();
+        photo_sets.push(PhotoSet { name, photos: paths, ..PhotoSet::default() });
+        photos.extend(looks.into_iter().map(|PhotoLook { path, class, pixels, signature }| {
+            SeenPhoto { set_idx, path, class, file: None, pixels, signature }
         }));
     }
-    let mut findings = find_copies(&photo_sets, &photos, Pairs::AcrossSets);
-    if let Some((table, patients)) = patients {
-        findings.extend(check_patients(table, patients, &photo_sets).findings);
-    }
-    findings.retain(|finding| finding.kind == FindingKind::Leakage);
+    let mut findings = find_copies(&photo_sets, &photos, Pairs::OfTwoSetsOrClasses);
+    findings.extend(patients.iter().flat_map(|patients| patients.leaks(&photo_sets)));
+    findings.retain(|one| matches!(one.kind, FindingKind::Leakage | FindingKind::Contradiction));
     findings.sort();
     findings
 }

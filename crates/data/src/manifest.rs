@@ -1,6 +1,7 @@
 //! The manifest of a folder: size and hash of every file, as text that is the same on any machine.
 
 use crate::folder::{files_below, name_below};
+use crate::image_id::composed;
 use crate::{DataError, Finding, FindingKind, file};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -28,13 +29,13 @@ impl Manifest {
     /// Hashes every file in `root` and below, but for `leave_out` (the manifest itself, if it lies
     /// there), hidden files and `Thumbs.db`.
     ///
-    /// Links are followed. A path is relative to `root`, with `/`.
+    /// Links are followed. A path is relative to `root`, with `/`, in Unicode's composed form (NFC).
     ///
     /// # Errors
     /// A folder or file that cannot be read; a name that is not UTF-8 or has a line break or a
     /// backslash in it.
     pub fn of_folder(root: &Path, leave_out: Option<&Path>) -> Result<Self, DataError> {
-        let mut paths = files_below(root)?;
+        let mut paths = files_below(root)?.checked()?;
         if let Some(leave_out) = leave_out.and_then(|path| path.canonicalize().ok()) {
             paths.retain(|path| path.canonicalize().ok().as_ref() != Some(&leave_out));
         }
@@ -47,7 +48,7 @@ impl Manifest {
     /// As [`Self::of_folder`].
     pub fn of_files(root: &Path, paths: &[PathBuf]) -> Result<Self, DataError> {
         let record = |path: &PathBuf| {
-            let name = name_below(root, path)?;
+            let name = composed(&name_below(root, path)?);
             check_name(&name).map_err(|message| DataError::invalid(path, "", message))?;
             Ok((name, FileRecord::of(path)?))
         };

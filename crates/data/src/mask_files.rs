@@ -1,5 +1,6 @@
 //! The published masks: PNG files, and the table that names them.
 
+use crate::image_id::composed;
 use crate::ontology::{TermKind, kind_of, usual_spelling};
 use crate::{DataError, Evaluation, ImageSize, Mask, file};
 use rayon::prelude::*;
@@ -25,7 +26,10 @@ pub enum MaskLayout {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MaskFiles {
     folder: PathBuf,
+    /// In Unicode's composed form, as the names that are looked for.
     names: BTreeSet<String>,
+    /// The names on disk that are not in that form, by name.
+    on_disk: BTreeMap<String, String>,
     /// By `RATER_IMAGE` and class, the names of the files by class: several where a class is spelled in
     /// several ways.
     by_class: BTreeMap<String, BTreeMap<String, Vec<String>>>,
@@ -45,7 +49,10 @@ impl MaskFiles {
         if !folder.is_dir() {
             return Ok(None);
         }
-        let names: BTreeSet<String> = file::list(&folder)?.into_iter().collect();
+        let listed = file::list(&folder)?;
+        let named = listed.iter().map(|name| (composed(name), name.clone()));
+        let on_disk = named.filter(|(name, on_disk)| name != on_disk).collect();
+        let names: BTreeSet<String> = listed.iter().map(|name| composed(name)).collect();
         let of_stem: HashMap<String, &Evaluation> =
             evaluations.iter().map(|one| (one.stem(), one)).collect();
         let mut by_class: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
@@ -54,7 +61,7 @@ impl MaskFiles {
                 by_class.entry(stem).or_default().entry(class).or_default().push(name.clone());
             }
         }
-        Ok(Some(Self { folder, names, by_class }))
+        Ok(Some(Self { folder, names, on_disk, by_class }))
     }
 
     /// By class as soon as one file is named so.
@@ -71,7 +78,7 @@ impl MaskFiles {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.join(self.on_disk.get(name).map_or(name, String::as_str))
     }
 
     /// The files of an outlined characteristic: that of the class or, where there is none, those of

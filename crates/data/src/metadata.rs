@@ -1,6 +1,7 @@
 //! The images and their gold-standard diagnoses, `metadata.csv`.
 
 use crate::csv_table::{CsvRow, invalid_cell, read_rows};
+use crate::image_id::flat_image_id;
 use crate::ontology::DIAGNOSES;
 use crate::suggestion::did_you_mean;
 use crate::{DataError, file};
@@ -15,7 +16,8 @@ const COLUMNS: [&str; 6] =
 /// One row of `metadata.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRecord {
-    /// The file name without its extension.
+    /// The file name without folders and without the extension of a photo, see
+    /// [`image_id`](crate::image_id).
     pub image_id: String,
     /// The file name in the source data set.
     pub original_filename: String,
@@ -34,15 +36,15 @@ pub struct ImageRecord {
 /// Reads the rows, sorted by image id; further columns are skipped.
 ///
 /// # Errors
-/// When the file cannot be read; with line and column: a separator other than `;`, a missing
-/// column, a row of another length, text that is not UTF-8, no file name, an image that has two
-/// rows, a diagnosis that is not one of the six; or no row at all.
+/// When the file cannot be read or is against the rules of [`CsvTable`](crate::CsvTable); with line and
+/// column: a missing column, no file name, an image that has two rows, a diagnosis that is not one of
+/// the six; or no row at all.
 pub fn read(path: &Path) -> Result<Vec<ImageRecord>, DataError> {
     let mut image_ids = ImageIds::default();
     let mut images = Vec::new();
-    for CsvRow { line, cells } in read_rows(path, b';', COLUMNS)? {
+    for CsvRow { line, cells } in read_rows(path, COLUMNS)? {
         let [original_filename, dataset, diagnosis, file_name, skin_tone, age] = cells;
-        let image_id = image_ids.add(path, line, &file_name)?;
+        let image_id = image_ids.add(path, line, &file_name, flat_image_id(&file_name))?;
         check_diagnosis(path, line, &diagnosis)?;
         images.push(ImageRecord {
             image_id,
@@ -79,19 +81,19 @@ pub fn write(path: &Path, images: &[ImageRecord]) -> Result<(), DataError> {
     file::write(path, &writer.into_inner().map_err(|error| invalid(error.to_string()))?)
 }
 
-/// The image id of a file name: the name without its extension.
-pub fn image_id_of(file_name: &str) -> &str {
-    file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem)
-}
-
 /// The image ids in the column `current_filename` of one file, each with its line.
 #[derive(Default)]
 pub(crate) struct ImageIds(BTreeMap<String, usize>);
 
 impl ImageIds {
     /// The image id of a row; without a file name, or with one that stood before, an error.
-    pub fn add(&mut self, path: &Path, line: usize, file_name: &str) -> Result<String, DataError> {
-        let image_id = image_id_of(file_name).to_owned();
+    pub fn add(
+        &mut self,
+        path: &Path,
+        line: usize,
+        file_name: &str,
+        image_id: String,
+    ) -> Result<String, DataError> {
         let invalid = |message| Err(invalid_cell(path, line, "current_filename", message));
         if image_id.is_empty() {
             return invalid(format!("found `{file_name}`; expected a file name"));

@@ -1,18 +1,19 @@
 //! Named folders of photos, and whether their photos can be trusted.
 
 use crate::duplicates::{Pairs, find_copies};
-use crate::folder::{files_below, is_photo};
+use crate::folder::{files_below, id_below, name_below};
+use crate::image_id::is_photo;
 use crate::photo::read_bytes;
 use crate::signature::Signature;
-use crate::{DataError, Finding, FindingKind, ImageSize, Orientation, decode_photo};
+use crate::{DataError, Finding, FindingKind, ImageNames, ImageSize, Orientation, decode_photo};
 use image::RgbImage;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One side of a split, or any other folder of photos.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PhotoSet {
     /// What the folder is called in findings, for example `train`.
     pub name: String,
@@ -22,21 +23,47 @@ pub struct PhotoSet {
     pub photos: Vec<PathBuf>,
     /// Files in it that are no photos by their names.
     pub others: Vec<PathBuf>,
+    /// The classes of its photos, where they are known.
+    pub classes: BTreeMap<PathBuf, String>,
+    /// What is neither a file nor a folder, and photos of one id.
+    pub findings: Vec<Finding>,
 }
 
 impl PhotoSet {
-    /// Lists the files in `root` and below; hidden ones and `Thumbs.db` are passed over.
+    /// The id of one of its photos, see [`image_id`](crate::image_id).
+    pub fn id(&self, photo: &Path) -> String {
+        id_below(&self.root, photo).unwrap_or_default()
+    }
+
+    /// Lists the files in `root` and below; hidden ones and `Thumbs.db` are passed over. A photo's
+    /// class is its folder in `root`; one that lies in `root` itself has none.
     ///
     /// # Errors
     /// A folder that cannot be read, or without a photo.
     pub fn read(name: impl Into<String>, root: &Path) -> Result<Self, DataError> {
+        let below = files_below(root)?;
         let (photos, others): (Vec<_>, Vec<_>) =
-            files_below(root)?.into_iter().partition(|path| is_photo(path));
+            below.files.into_iter().partition(|path| is_photo(path));
         if photos.is_empty() {
             let message = "found no .jpg, .jpeg or .png photo in it; name a folder of photos";
             return Err(DataError::invalid(root, "", message));
         }
-        Ok(Self { name: name.into(), root: root.to_path_buf(), photos, others })
+        let mut findings: Vec<Finding> = below.problems.into_iter().map(Finding::from).collect();
+        let mut seen: BTreeMap<String, &PathBuf> = BTreeMap::new();
+        let mut classes = BTreeMap::new();
+        for path in &photos {
+            let id = id_below(root, path)?;
+            if let Some((class, _)) = name_below(root, path)?.split_once('/') {
+                classes.insert(path.clone(), class.to_owned());
+            }
+            if let Some(other) = seen.get(&id) {
+                let message =
+                    format!("has the id `{id}` of {}; rename one of them", other.display());
+                findings.push(Finding::new(FindingKind::Contradiction, path, message));
+            }
+            seen.insert(id, path);
+        }
+        Ok(Self { name: name.into(), root: root.to_path_buf(), photos, others, classes, findings })
     }
 }
 
@@ -58,6 +85,8 @@ pub(crate) struct SeenPhoto {
     /// Its place in the list of sets.
     pub set_idx: usize,
     pub path: PathBuf,
+    /// Its class, if it is known.
+    pub class: Option<String>,
     /// Hash of the file, if it was read.
     pub file: Option<blake3::Hash>,
     /// Hash of size and pixels.
@@ -69,8 +98,9 @@ pub(crate) struct SeenPhoto {
 ///
 /// Finds photos that cannot be read, files that are no photos, copies inside a set (`Duplicate`:
 /// equal files or equal pixels; `NearDuplicate`: photos that look the same after encoding, resizing,
-/// mirroring, turning by 90 degrees or cropping) and copies in two sets (`Leakage`). Each photo is
-/// reported once for a set: with the earlier photo in it that is most alike. `progress(done, total)`
+/// mirroring, turning by 90 degrees or cropping), copies in two classes of a set (`Contradiction`) and
+/// copies in two sets (`Leakage`). Each photo is reported once for a set: with the earlier photo in it
+/// that is most alike; in its own set once for its class and once for others. `progress(done, total)`
 /// is called, from several threads, after each photo is read. Does not depend on the number of
 /// threads; takes about 20 KB for each photo and 0.5 us for each pair.
 pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync)) -> PhotoCheck {
@@ -81,7 +111,7 @@ pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync))
         .collect();
     let num_done = AtomicUsize::new(0);
     let read = |&(set_idx, path): &(usize, &PathBuf)| {
-        let seen = look_at(set_idx, path);
+        let seen = look_at(set_idx, path, sets[set_idx].classes.get(path));
         progress(num_done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
         seen
     };
@@ -99,6 +129,7 @@ pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync))
             }
         }
     }
+    findings.extend(sets.iter().flat_map(|set| set.findings.iter().cloned()));
     for path in sets.iter().flat_map(|set| &set.others) {
         findings.push(Finding::new(FindingKind::Extra, path, "is no photo (.jpg, .jpeg or .png)"));
     }
@@ -112,12 +143,17 @@ pub fn check_photos(sets: &[PhotoSet], progress: &(dyn Fn(usize, usize) + Sync))
     }
 }
 
-fn look_at(set_idx: usize, path: &Path) -> Result<(ImageSize, SeenPhoto), DataError> {
+fn look_at(
+    set_idx: usize,
+    path: &Path,
+    class: Option<&String>,
+) -> Result<(ImageSize, SeenPhoto), DataError> {
     let bytes = read_bytes(path)?;
     let photo = decode_photo(&bytes, path, Orientation::Apply)?;
     let seen = SeenPhoto {
         set_idx,
         path: path.to_path_buf(),
+        class: class.cloned(),
         file: Some(blake3::hash(&bytes)),
         pixels: hash_of_pixels(&photo),
         signature: Signature::new(&photo),
@@ -136,41 +172,45 @@ pub(crate) fn hash_of_pixels(photo: &RgbImage) -> blake3::Hash {
 /// Compares the photos of an annotated set with its annotations.
 ///
 /// `annotated` holds the size of each image as its raters saw it, by image id. Finds annotated
-/// images without a photo (`Missing`), photos without an annotation (`Extra`), and photos of another
-/// size (`SizeMismatch`): outlines would lie in the wrong place. `check` has to be about `set`.
+/// images without a photo (`Missing`), photos without an annotation (`Extra`), second photos of an
+/// image (`Contradiction`), and photos of another size (`SizeMismatch`): outlines would lie in the
+/// wrong place. `check` has to be about `set`.
 pub fn check_annotated_photos(
     annotated: &BTreeMap<String, ImageSize>,
     set: &PhotoSet,
     check: &PhotoCheck,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut found = BTreeSet::new();
+    let images: Vec<(&String, &ImageSize)> = annotated.iter().collect();
+    let names = ImageNames::of_ids(annotated.keys().map(String::as_str));
+    let mut photo_of: Vec<Option<&PathBuf>> = vec![None; images.len()];
     for path in &set.photos {
-        let image_id = image_id_of(path);
-        match (annotated.get(&image_id), check.sizes.get(path)) {
-            (None, _) => {
-                let message = format!("no annotation is about the image `{image_id}`");
-                findings.push(Finding::new(FindingKind::Extra, path, message));
-            }
-            (Some(expected), Some(size)) if size != expected => {
-                let message = format!(
-                    "is {size} (height x width), its annotations {expected}; find the photo that \
-                     was annotated"
-                );
-                findings.push(Finding::new(FindingKind::SizeMismatch, path, message));
-            }
-            _ => {}
+        let id = set.id(path);
+        // The ids of annotated images are different, so there is one at most.
+        let Ok(Some(idx)) = names.find(&id) else {
+            let message = format!("no annotation is about the image `{id}`");
+            findings.push(Finding::new(FindingKind::Extra, path, message));
+            continue;
+        };
+        let (image_id, expected) = images[idx];
+        if let Some(size) = check.sizes.get(path).filter(|size| *size != expected) {
+            let message = format!(
+                "is {size} (height x width), its annotations {expected}; find the photo that was \
+                 annotated"
+            );
+            findings.push(Finding::new(FindingKind::SizeMismatch, path, message));
         }
-        found.insert(image_id);
+        if let Some(other) = photo_of[idx].replace(path) {
+            let message = format!(
+                "is a second photo of the annotated image `{image_id}`, after {}; remove one",
+                other.display()
+            );
+            findings.push(Finding::new(FindingKind::Contradiction, path, message));
+        }
     }
-    for image_id in annotated.keys().filter(|image_id| !found.contains(*image_id)) {
+    for ((image_id, _), _) in images.iter().zip(&photo_of).filter(|(_, photo)| photo.is_none()) {
         let message = "is annotated, but there is no such photo (.jpg, .jpeg or .png)";
         findings.push(Finding::new(FindingKind::Missing, &set.root.join(image_id), message));
     }
     findings
-}
-
-/// The image id of a photo: its file name without extension.
-pub(crate) fn image_id_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,6 +1,6 @@
 //! Which of the training photos are kept for validation.
 
-use crate::{DataError, Fold, LabelledFolder, LabelledImage, Patients, Random};
+use crate::{DataError, Fold, FoldImage, ImageNames, LabelledFolder, Patients, Random};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -96,24 +96,35 @@ pub fn split_fold(
 /// Puts the test side of `fold` aside; `path` names where the fold is from.
 ///
 /// # Errors
-/// A photo that is on neither side or on both, or an image of the fold without a photo.
+/// A photo that is on neither side or on both, an image of the fold without a photo, or one that may
+/// be any of several photos.
 pub fn split_by_list(
     folder: &LabelledFolder,
     fold: &Fold,
     path: &Path,
 ) -> Result<Split, DataError> {
-    let side = |images: &[crate::FoldImage]| -> BTreeSet<String> {
-        images.iter().map(|image| image.image_id.clone()).collect()
-    };
-    let (train, test) = (side(&fold.train), side(&fold.test));
     let place = format!("fold {}", fold.fold_idx);
     let invalid = |message: String| Err(DataError::invalid(path, place.clone(), message));
-    let names: BTreeSet<&str> = folder.images.iter().map(LabelledImage::file_stem).collect();
-    if let Some(missing) = train.union(&test).find(|image| !names.contains(image.as_str())) {
-        return invalid(format!("found the image `{missing}`, of which there is no photo"));
+    let photos = folder.images.iter().map(|image| (image.id.as_str(), image.path.as_path()));
+    let names = ImageNames::of_photos(photos);
+    let join = |images: &[FoldImage]| {
+        names.join(path, images.iter().map(|image| (place.clone(), image.image_id.as_str())))
+    };
+    let (train, test) = (join(&fold.train), join(&fold.test));
+    if let Some(problem) = train.problems.iter().chain(&test.problems).next() {
+        return Err(problem.clone());
     }
-    for name in names {
-        match (train.contains(name), test.contains(name)) {
+    let missing: Vec<&(String, String)> = train.unmatched.iter().chain(&test.unmatched).collect();
+    if let [(_, first), others @ ..] = &missing[..] {
+        let more = match others.len() {
+            0 => String::new(),
+            num => format!(", and {num} more without a photo"),
+        };
+        return invalid(format!("found the image `{first}`, of which there is no photo{more}"));
+    }
+    for (image, sides) in folder.images.iter().zip(train.row_of.iter().zip(&test.row_of)) {
+        let name = &image.id;
+        match (sides.0.is_some(), sides.1.is_some()) {
             (false, false) => {
                 return invalid(format!("the photo `{name}` is on neither side; list it on one"));
             }
@@ -123,7 +134,7 @@ pub fn split_by_list(
             _ => {}
         }
     }
-    Ok(parts(folder, |idx| test.contains(folder.images[idx].file_stem())))
+    Ok(parts(folder, |idx| test.row_of[idx].is_some()))
 }
 
 /// The groups, large ones first and otherwise in random order.
@@ -131,7 +142,7 @@ fn groups(folder: &LabelledFolder, patients: &Patients, seed: u64) -> Vec<Group>
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for (idx, image) in folder.images.iter().enumerate() {
         // A patient and a photo of one name are two groups.
-        let name = match patients.get(image.file_stem()) {
+        let name = match patients.of(&image.path) {
             Some(patient) => format!("patient {patient}"),
             None => format!("photo {}", image.id),
         };

@@ -95,7 +95,7 @@ fn is_annotation(path: &Path) -> bool {
 fn refusal(path: &Path) -> Result<Option<String>, DataError> {
     let is_like_annotation = |path: &Path| name_of(path).to_lowercase().ends_with(".json");
     if path.is_dir() {
-        let files = files_below(path)?;
+        let files = files_below(path)?.files;
         let num_files = files.iter().filter(|path| is_like_annotation(path)).count();
         return Ok((num_files > 0).then(|| {
             format!(

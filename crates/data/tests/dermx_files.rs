@@ -449,9 +449,9 @@ fn metadata_may_start_with_a_byte_order_mark() {
 
 #[test]
 fn metadata_with_a_wrong_header_is_refused() {
-    let (place, message) = csv_error(HEADER.replace(';', ","));
+    let (place, message) = csv_error(HEADER.replace(';', "\t"));
     assert_eq!(place, "line 1");
-    assert_eq!(message, "found columns separated by ','; expected `;`");
+    assert_eq!(message, "found columns separated by '\\t'; expected `,` or `;`");
     let (_, message) = csv_error(HEADER.replace("diagnosis", "Diagnoses"));
     assert_contains(&message, "found no column `diagnosis` (is it `Diagnoses`?)");
     let (_, message) = csv_error("");

@@ -124,6 +124,60 @@ fn a_missing_root_is_missing() {
 
 #[test]
 #[cfg(unix)]
+fn what_is_no_file_is_named_and_never_opened() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let make: [(&str, fn(&Path)); 4] = [
+        ("is a named pipe", |path| {
+            let status = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(status.expect("mkfifo runs").success());
+        }),
+        ("is a socket", |path| drop(UnixListener::bind(path).expect("binds"))),
+        ("is a link to what cannot be read", |path| symlink("nowhere", path).expect("links")),
+        ("is a folder with the name of a photo", |path| std::fs::create_dir(path).expect("makes")),
+    ];
+    for (expected, make) in make {
+        let root = folder_of(&GOOD);
+        make(&root.path().join("Acne/x.jpg"));
+        for error in [
+            read(root.path(), &[("wart", "Viral warts")]).expect_err(expected),
+            list_photos(root.path()).expect_err(expected),
+            dermx_data::Manifest::of_folder(root.path(), None).expect_err(expected),
+        ] {
+            assert_eq!(
+                (error.kind, error.path),
+                (ErrorKind::Invalid, root.path().join("Acne/x.jpg"))
+            );
+            assert!(error.message.contains(expected), "{}", error.message);
+        }
+        // A check goes on.
+        let set = dermx_data::PhotoSet::read("train", root.path()).expect("reads");
+        assert_eq!((set.photos.len(), set.findings.len()), (3, 1));
+        assert!(set.findings[0].kind.is_error() && set.findings[0].message.contains(expected));
+    }
+}
+
+#[test]
+fn names_are_compared_in_their_composed_form() {
+    // é as one character, and as e with an accent.
+    let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+    let root = folder_of(&[&format!("{decomposed}/{decomposed}.jpg")[..], GOOD[0], GOOD[1]]);
+    let photos = list_photos(root.path()).expect("lists");
+    let id = format!("{composed}/{composed}");
+    assert_eq!(photos[&id], root.path().join(decomposed).join(format!("{decomposed}.jpg")));
+    let folder = read(root.path(), &[(composed, "Viral warts")]).expect("reads");
+    assert_eq!((folder.images[2].id.as_str(), folder.images[2].class_idx), (id.as_str(), 2));
+
+    let root = folder_of(&[&format!("{decomposed}.jpg")[..], &format!("{composed}.jpg")]);
+    if std::fs::read_dir(root.path()).expect("lists").count() == 2 {
+        let message = list_photos(root.path()).expect_err("refused").to_string();
+        for part in [composed, decomposed, "but for the composition of its letters"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
 fn a_link_to_its_own_parent_ends() {
     let root = folder_of(&GOOD);
     std::os::unix::fs::symlink(root.path().join("Acne"), root.path().join("Acne/loop"))
@@ -133,14 +187,20 @@ fn a_link_to_its_own_parent_ends() {
 }
 
 #[test]
-fn photos_are_listed_by_stem_at_any_depth() {
+fn photos_are_listed_by_their_path_without_extension() {
     let root = folder_of(&["b.jpg", "part 1/a.PNG", "c.d.jpeg", ".hidden"]);
     let photos = list_photos(root.path()).expect("lists");
     let ids: Vec<&str> = photos.keys().map(String::as_str).collect();
-    assert_eq!(ids, ["a", "b", "c.d"]);
-    assert_eq!(photos["a"], root.path().join("part 1").join("a.PNG"));
+    assert_eq!(ids, ["b", "c.d", "part 1/a"]);
+    assert_eq!(photos["part 1/a"], root.path().join("part 1").join("a.PNG"));
 
     let root = folder_of(&["1/a.jpg", "2/a.jpg"]);
+    let ids: Vec<String> = list_photos(root.path()).expect("lists").into_keys().collect();
+    assert_eq!(ids, ["1/a", "2/a"]);
+    let root = folder_of(&["1/a.jpg", "1/a.PNG"]);
     let message = list_photos(root.path()).expect_err("refused").to_string();
-    assert!(message.contains("the id `a`"), "{message}");
+    assert!(
+        message.contains("a.jpg: has the id `1/a` of ") && message.contains("a.PNG"),
+        "{message}"
+    );
 }

@@ -1,9 +1,9 @@
 //! Photos that are copies, unreadable, of the wrong size or of one patient.
 
 use dermx_data::{
-    Finding, FindingKind, ImageSize, Orientation, PhotoCheck, PhotoSet, Random, SynthConfig,
-    check_annotated_photos, check_patients, check_photos, decode_photo, read_patients, read_photo,
-    resize, write_synthetic,
+    Finding, FindingKind, ImageSize, Orientation, PatientTable, PhotoCheck, PhotoLook, PhotoSet,
+    Random, SynthConfig, check_annotated_photos, check_patients, check_photos, decode_photo,
+    find_leaks, read_photo, resize, write_synthetic,
 };
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
@@ -243,7 +243,7 @@ fn set_of(name: &str, photos: &[&str]) -> PhotoSet {
         name: name.to_owned(),
         root: PathBuf::from(name),
         photos: photos.iter().map(|photo| Path::new(name).join(photo)).collect(),
-        others: Vec::new(),
+        ..PhotoSet::default()
     }
 }
 
@@ -253,7 +253,7 @@ fn a_patient_in_two_sets_is_leakage() {
     let text = "image_id,site,patient_id\n1,arm,P\n2,arm,P\n3,leg,P\n4,leg,Q\n5,leg,R\n6,leg,\n";
     let path = table(&root, text);
     let sets = [set_of("train", &["1.jpg", "2.png", "6.jpg"]), set_of("test", &["3.jpg", "4.jpg"])];
-    let check = check_patients(&path, &read_patients(&path).expect("reads"), &sets);
+    let check = check_patients(&PatientTable::read(&path).expect("reads"), &sets);
     assert_eq!((check.num_patients, check.num_photos_without_patient), (2, 1));
     let [leak, stale] = &check.findings[..] else { panic!("{:?}", check.findings) };
     assert_eq!((leak.kind, stale.kind), (FindingKind::Leakage, FindingKind::StaleRow));
@@ -263,11 +263,96 @@ fn a_patient_in_two_sets_is_leakage() {
 }
 
 #[test]
+fn rows_about_several_photos_or_about_none_are_wrong() {
+    let root = tempfile::tempdir().expect("a folder");
+    let check = |rows: &str| {
+        let path = table(&root, &format!("image_id,patient_id\n{rows}"));
+        let sets =
+            [set_of("train", &["a/1.jpg", "2.v1.jpg"]), set_of("test", &["1.jpg", "2.v1.jpg"])];
+        check_patients(&PatientTable::read(&path).expect("reads"), &sets).findings
+    };
+    // Photos of one name, told apart by their folders, are of two patients or of one.
+    assert_eq!(check("train/2.v1,P\ntest/2.v1.png,Q\na/1,P\ntest/1,Q\n"), []);
+    let leaks = check("train/2.v1,P\ntest/2.v1.png,P\n");
+    assert_eq!((leaks.len(), leaks[0].kind), (1, FindingKind::Leakage), "{leaks:?}");
+    // `1` is the whole id of the test photo, and the name of a training photo.
+    for (rows, part) in [
+        (
+            "1,P\n",
+            "line 2, column `image_id`: found `1`, which may be any of 2 images (test/1.jpg, train/a/1.jpg)",
+        ),
+        ("2.v1,P\n", "may be any of 2 images"),
+        (
+            "a/1,P\ntrain/a/1.jpg,P\n",
+            "line 3, column `image_id`: found the image `train/a/1.jpg` again",
+        ),
+        ("2,P\n", "found 1 rows, but none is about one of the 4 images"),
+    ] {
+        let wrong = check(rows);
+        assert_eq!(wrong[0].kind, FindingKind::WrongRow, "{wrong:?}");
+        assert!(wrong[0].message.contains(part), "{wrong:?}");
+    }
+}
+
+/// What `find_leaks` finds among these photos of one set, each of a class.
+fn contradictions(photos: &[(&str, &RgbImage, &str)]) -> Vec<Finding> {
+    let looks = photos
+        .iter()
+        .map(|(path, photo, class)| PhotoLook::new(Path::new(path), photo).in_class(class));
+    find_leaks(vec![("training".to_owned(), looks.collect())], None)
+}
+
+#[test]
+fn a_copy_in_another_class_is_a_contradiction_and_one_in_its_own_is_not() {
+    let root = photos(6);
+    let photos = set(root.path(), "train").photos;
+    let [one, other] = [0, 5].map(|idx| read_photo(&photos[idx]).expect("a photo"));
+    let smaller = scaled(&one, 0.6);
+    let found = contradictions(&[
+        ("a.jpg", &one, "Acne"),
+        ("b.jpg", &one, "Acne"),
+        ("c.jpg", &smaller, "Psoriasis"),
+        ("d.jpg", &other, "Psoriasis"),
+    ]);
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (finding.kind, finding.path.as_path()),
+        (FindingKind::Contradiction, Path::new("c.jpg"))
+    );
+    assert!(finding.kind.is_error());
+    assert!(finding.message.starts_with("looks (likeness"), "{finding:?}");
+    assert!(
+        finding.message.contains("(and 1 more); it is in the class `Psoriasis` and in `Acne`"),
+        "{finding:?}"
+    );
+    assert_eq!(contradictions(&[("a.jpg", &one, "Acne"), ("b.jpg", &one, "Acne")]), []);
+
+    // In a folder of photos the class is the first sub-folder.
+    for path in ["sorted/acne/x.png", "sorted/acne/deep/y.png", "sorted/wart/z.png", "sorted/w.png"]
+    {
+        save(&root.path().join(path), &one);
+    }
+    let check = check(&[set(root.path(), "sorted")]);
+    let expected = [
+        (FindingKind::Contradiction, "sorted/wart/z.png"),
+        (FindingKind::Duplicate, "sorted/acne/x.png"),
+        (FindingKind::Duplicate, "sorted/wart/z.png"),
+    ];
+    let found = kinds(&check.findings, root.path());
+    for (kind, path) in expected {
+        assert!(found.contains(&(kind, Path::new(path))), "{found:?}");
+    }
+    assert_eq!(check.findings.iter().filter(|one| one.kind.is_error()).count(), 1, "{found:?}");
+}
+
+#[test]
 fn a_table_of_patients_may_name_files_and_use_semicolons() {
     let root = tempfile::tempdir().expect("a folder");
     let path = table(&root, "current_filename;patient_id\r\na.b.jpeg;P\r\n");
-    let patients = read_patients(&path).expect("reads");
-    assert_eq!(patients, BTreeMap::from([("a.b".to_owned(), "P".to_owned())]));
+    let photo = Path::new("train/a.b.png");
+    let table = PatientTable::read(&path).expect("reads");
+    let (patients, _) = table.join(&[("a.b", photo)]).expect("joins");
+    assert_eq!(patients.of(photo), Some("P"));
 }
 
 #[test]
@@ -278,14 +363,20 @@ fn a_wrong_table_of_patients_is_refused_with_its_line() {
         ("image_id,patient\n1,P\n", "line 1: found no column `patient_id`"),
         (
             "image_id,patient_id\n1,P\n1,Q\n",
-            "line 3, column `image_id`: found the image `1` for patient `Q`",
+            "line 3, column `image_id`: found the image `1` again, after line 2, column `image_id`",
         ),
         ("image_id,patient_id\n1,P\n,Q\n", "line 3, column `image_id`: found no image"),
+        ("image_id,patient_id\n1,P\n1,P\n", "found the image `1` again"),
+        ("image_id,patient_id\n1,P\n1.png,P\n", "found the image `1.png` again"),
+        ("image_id,patient_id\n2,P\n", "1 rows, but none is about one of the 1 images"),
+        ("image_id,patient_id,patient_id\n1,P,Q\n", "line 1: found two columns `patient_id`"),
         ("image_id,patient_id\n1,P,x\n", "line 2: found 3 cells"),
         ("image_id,patient_id\n1,\n", "found no patient"),
         ("", "expected the header `image_id,patient_id`"),
     ] {
-        let error = read_patients(&table(&root, text)).expect_err(text).to_string();
+        let read = PatientTable::read(&table(&root, text));
+        let joined = read.and_then(|table| table.join(&[("1", Path::new("train/1.jpg"))]));
+        let error = joined.expect_err(text).to_string();
         assert!(error.contains(part) && error.contains("patients.csv"), "{error}");
     }
 }

@@ -23,7 +23,20 @@ fn folder(class_idx: &[usize], num_classes: usize) -> LabelledFolder {
 
 /// Each photo's number on its own.
 fn numbers(part: &LabelledFolder) -> Vec<usize> {
-    part.images.iter().map(|image| image.file_stem().parse().unwrap()).collect()
+    part.images.iter().map(|image| number(&image.id)).collect()
+}
+
+fn number(id: &str) -> usize {
+    id.rsplit_once('/').and_then(|(_, name)| name.parse().ok()).unwrap()
+}
+
+/// These patients of the photos with these numbers.
+fn patients_of(folder: &LabelledFolder, named: &BTreeMap<usize, String>) -> Patients {
+    let known = folder
+        .images
+        .iter()
+        .filter_map(|image| Some((image.path.clone(), named.get(&number(&image.id))?.clone())));
+    Patients::new(Path::new("patients.csv"), known.collect())
 }
 
 /// As [`folder`], with the photos backwards.
@@ -42,7 +55,8 @@ fn is_partition(split: &Split, num_images: usize) -> bool {
 /// No patient is on both sides.
 fn keeps_patients(split: &Split, patients: &Patients) -> bool {
     let of = |part: &LabelledFolder| -> Vec<String> {
-        part.images.iter().filter_map(|image| patients.get(image.file_stem()).cloned()).collect()
+        let known = part.images.iter().filter_map(|image| patients.of(&image.path));
+        known.map(str::to_owned).collect()
     };
     let training = of(&split.training);
     of(&split.validation).iter().all(|patient| !training.contains(patient))
@@ -55,7 +69,7 @@ fn a_fifth_of_each_class_is_put_aside() {
         .iter()
         .flat_map(|&(class, num)| vec![class; num])
         .collect();
-    let split = split_fraction(&folder(&classes, 4), &Patients::new(), 0.2, 0);
+    let split = split_fraction(&folder(&classes, 4), &Patients::default(), 0.2, 0);
     assert_eq!(split.validation.num_per_class(), [2, 1, 1, 0]);
     assert_eq!(split.training.num_per_class(), [8, 6, 2, 1]);
 }
@@ -65,18 +79,19 @@ fn a_patient_with_too_many_photos_stays_in_training() {
     // The aim is 2 of 10. Patient `a` has 5 photos: (5 - 2)^2 > 2^2. `b` has 2: that is the aim.
     let classes = vec![0; 10];
     let patient = |idx: usize| if idx < 5 { "a" } else { "b" };
-    let patients = (0..7).map(|idx| (idx.to_string(), patient(idx).to_owned())).collect();
-    let split = split_fraction(&folder(&classes, 1), &patients, 0.2, 0);
+    let folder = folder(&classes, 1);
+    let named = (0..7).map(|idx| (idx, patient(idx).to_owned())).collect();
+    let split = split_fraction(&folder, &patients_of(&folder, &named), 0.2, 0);
     assert_eq!(numbers(&split.validation), [5, 6]);
 }
 
 #[test]
 fn another_seed_is_another_split() {
     let folder = folder(&[0; 40], 1);
-    let of = |seed| split_fraction(&folder, &Patients::new(), 0.5, seed);
+    let of = |seed| split_fraction(&folder, &Patients::default(), 0.5, seed);
     assert_eq!(of(3), of(3));
     assert_ne!(of(3), of(4));
-    let fold = |seed| split_fold(&folder, &Patients::new(), 5, 0, seed);
+    let fold = |seed| split_fold(&folder, &Patients::default(), 5, 0, seed);
     assert_ne!(fold(3), fold(4));
 }
 
@@ -94,8 +109,12 @@ fn lists_say_what_is_put_aside() {
     assert_eq!((numbers(&split.training), numbers(&split.validation)), (vec![0, 2], vec![1]));
     let wrong = [
         (fold(&["0", "2"], &["1", "x"]), "found the image `x`, of which there is no photo"),
-        (fold(&["0"], &["1"]), "the photo `2` is on neither side; list it on one"),
-        (fold(&["0", "1", "2"], &["1"]), "the photo `1` is on both sides; list it on one"),
+        (
+            fold(&["y", "2"], &["x"]),
+            "found the image `y`, of which there is no photo, and 1 more without a photo",
+        ),
+        (fold(&["0"], &["1"]), "the photo `class_0/2` is on neither side; list it on one"),
+        (fold(&["0", "1", "2"], &["1"]), "the photo `class_1/1` is on both sides; list it on one"),
     ];
     for (fold, expected) in wrong {
         let error = split_by_list(&folder, &fold, path).unwrap_err().to_string();
@@ -109,30 +128,31 @@ prop_compose! {
         (patients in prop::collection::vec(prop::option::of(0..12_usize), classes.len()),
          classes in Just(classes)) -> (LabelledFolder, Patients) {
         let named = patients.iter().enumerate().filter_map(|(idx, patient)| {
-            Some((idx.to_string(), format!("{}", (*patient)?)))
+            Some((idx, format!("{}", (*patient)?)))
         });
-        (folder(&classes, 4), named.collect())
+        let folder = folder(&classes, 4);
+        let patients = patients_of(&folder, &named.collect());
+        (folder, patients)
     }
 }
 
 /// As [`photos`], each patient with one class only.
 fn photos_with_one_class_a_patient() -> impl Strategy<Value = (LabelledFolder, Patients)> {
     photos().prop_map(|(folder, patients)| {
-        let class_of: BTreeMap<&str, usize> =
-            folder.images.iter().map(|image| (image.file_stem(), image.class_idx)).collect();
-        let named = patients.iter().map(|(image, patient)| {
-            (image.clone(), format!("{patient} of {}", class_of[image.as_str()]))
+        let named = folder.images.iter().filter_map(|image| {
+            let patient = patients.of(&image.path)?;
+            Some((number(&image.id), format!("{patient} of {}", image.class_idx)))
         });
-        let patients = named.collect();
+        let patients = patients_of(&folder, &named.collect());
         (folder, patients)
     })
 }
 
 /// Number of photos of each class's largest patient.
 fn largest(folder: &LabelledFolder, patients: &Patients) -> Vec<usize> {
-    let mut sizes: BTreeMap<(usize, &String), usize> = BTreeMap::new();
+    let mut sizes: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for image in &folder.images {
-        if let Some(patient) = patients.get(image.file_stem()) {
+        if let Some(patient) = patients.of(&image.path) {
             *sizes.entry((image.class_idx, patient)).or_default() += 1;
         }
     }
@@ -160,7 +180,7 @@ proptest! {
     fn a_class_is_within_one_photo_of_its_share(
         (folder, _) in photos(), fraction in 0.01..0.99, seed: u64,
     ) {
-        let split = split_fraction(&folder, &Patients::new(), fraction, seed);
+        let split = split_fraction(&folder, &Patients::default(), fraction, seed);
         let totals = folder.num_per_class();
         for (number, total) in split.validation.num_per_class().into_iter().zip(totals) {
             prop_assert!((number as f64 - fraction * total as f64).abs() < 1.0);
@@ -201,7 +221,7 @@ proptest! {
         (folder, patients) in photos_with_one_class_a_patient(), num_folds in 2..7_usize, seed: u64,
     ) {
         for (patients, allowed) in [
-            (Patients::new(), vec![1; 4]),
+            (Patients::default(), vec![1; 4]),
             (patients.clone(), largest(&folder, &patients)),
         ] {
             let fold = |idx| split_fold(&folder, &patients, num_folds, idx, seed).validation;

@@ -6,13 +6,14 @@ use crate::progress::Progress;
 use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, DermxDataset, Evaluation, Finding, FindingKind, ImageSize, Manifest, PhotoSet,
-    check_annotated_photos, check_annotations, check_patients, check_photos, read_patients,
+    AnnotationCheck, DermxDataset, Evaluation, Finding, FindingKind, ImageNames, ImageSize,
+    Manifest, PatientTable, PhotoSet, check_annotated_photos, check_annotations, check_patients,
+    check_photos,
 };
 use dermx_train::write_atomic;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Name of the photos of `--images`.
@@ -67,13 +68,16 @@ struct ManifestSummary {
 
 impl Check {
     fn of(args: &CheckArgs) -> CliResult<Self> {
-        let sets = photo_sets(args)?;
+        let mut sets = photo_sets(args)?;
         let mut check = Self::default();
-        let annotated = match &args.data {
+        let dataset = match &args.data {
             Some(root) => check.add_annotations(root)?,
             None => None,
         };
-        check.add_photos(&sets, annotated.as_ref());
+        for images in sets.iter_mut().filter(|set| set.name == IMAGES) {
+            images.classes = diagnoses(images, dataset.as_ref());
+        }
+        check.add_photos(&sets, dataset.as_ref());
         if let Some(table) = &args.patients {
             check.add_patients(table, &sets)?;
         }
@@ -88,18 +92,16 @@ impl Check {
         Ok(check)
     }
 
-    /// Checks annotations. Returns the size of each image where they can be read.
-    fn add_annotations(&mut self, root: &Path) -> CliResult<Option<BTreeMap<String, ImageSize>>> {
+    /// Checks annotations. Returns them where they can be read.
+    fn add_annotations(&mut self, root: &Path) -> CliResult<Option<DermxDataset>> {
         let mut annotations = check_annotations(root)?;
         self.findings.append(&mut annotations.findings);
         self.annotations = Some(annotations);
-        let size = |one: &Evaluation| (one.image_id.clone(), one.size);
-        let dataset = DermxDataset::read(root).ok();
-        Ok(dataset.map(|dataset| dataset.evaluations().iter().map(size).collect()))
+        Ok(DermxDataset::read(root).ok())
     }
 
     /// Checks photos, and those of `--images` against the sizes of annotated images.
-    fn add_photos(&mut self, sets: &[PhotoSet], annotated: Option<&BTreeMap<String, ImageSize>>) {
+    fn add_photos(&mut self, sets: &[PhotoSet], dataset: Option<&DermxDataset>) {
         let total = sets.iter().map(|set| set.photos.len()).sum();
         let progress = Mutex::new(Progress::new("photos", total, "img"));
         let photos = check_photos(sets, &|done, _| {
@@ -112,8 +114,11 @@ impl Check {
             progress.finish(&format!("{total} checked"));
         }
         let images = sets.iter().find(|set| set.name == IMAGES);
-        if let (Some(images), Some(annotated)) = (images, annotated) {
-            self.findings.extend(check_annotated_photos(annotated, images, &photos));
+        if let (Some(images), Some(dataset)) = (images, dataset) {
+            let size = |one: &Evaluation| (one.image_id.clone(), one.size);
+            let annotated: BTreeMap<String, ImageSize> =
+                dataset.evaluations().iter().map(size).collect();
+            self.findings.extend(check_annotated_photos(&annotated, images, &photos));
         }
         self.findings.extend(photos.findings);
         (self.num_photos, self.num_pairs) = (photos.num_photos, photos.num_pairs);
@@ -123,7 +128,7 @@ impl Check {
         if sets.len() < 2 {
             return Err(usage("--patients needs two folders of photos: --split or --images"));
         }
-        let patients = check_patients(table, &read_patients(table)?, sets);
+        let patients = check_patients(&PatientTable::read(table)?, sets);
         self.findings.extend(patients.findings);
         self.patients = Some(PatientSummary {
             num_patients: patients.num_patients,
@@ -235,6 +240,17 @@ fn photo_sets(args: &CheckArgs) -> CliResult<Vec<PhotoSet>> {
     Ok(sets)
 }
 
+/// The gold standard of each annotated photo.
+fn diagnoses(images: &PhotoSet, dataset: Option<&DermxDataset>) -> BTreeMap<PathBuf, String> {
+    let records = dataset.map_or(&[][..], DermxDataset::images);
+    let names = ImageNames::of_ids(records.iter().map(|record| record.image_id.as_str()));
+    let diagnosis = |path: &PathBuf| {
+        let record_idx = names.find(&images.id(path)).ok()??;
+        Some((path.clone(), records[record_idx].diagnosis.clone()))
+    };
+    images.photos.iter().filter_map(diagnosis).collect()
+}
+
 fn usage(message: impl Into<String>) -> CliError {
     CliError::new(ExitKind::Usage, message)
 }
@@ -247,6 +263,7 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::SizeMismatch => "of another size",
         FindingKind::MaskDiffers => "mask unlike its outline",
         FindingKind::Leakage => "leakage",
+        FindingKind::Contradiction => "contradiction",
         FindingKind::Changed => "changed",
         FindingKind::WrongRow => "wrong row",
         FindingKind::OtherSpelling => "other spelling",

@@ -228,6 +228,7 @@ pub fn summary(record: &EvalRecord) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
     let _ = writeln!(out, "{}", record.notice);
+    scores_text::counts(record).iter().for_each(|line| out.push_str(&format!("{line}\n")));
     if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
         let [accuracy, macro_f1] = [accuracy, macro_f1].map(with_interval);
         let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");

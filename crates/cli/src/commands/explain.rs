@@ -8,8 +8,8 @@ use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::sanity;
 use crate::terminal::print;
+use dermx_data::{CsvLine, CsvTable, cell_place};
 use dermx_gradcam::Explainer;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How scoring prepares a map, in words.
@@ -81,34 +81,33 @@ fn new_folder(folder: &Path) -> CliResult<()> {
 
 /// The target of each image, from the columns `image_id` and `target` (class name or number).
 fn read_targets(path: &Path, images: &Images, classes: &[String]) -> CliResult<Vec<usize>> {
-    let mut reader =
-        csv::Reader::from_path(path).map_err(|error| CliError::bad_data(path, error))?;
-    let headers = reader.headers().map_err(|error| CliError::bad_data(path, error))?.clone();
-    let column = |name: &str| {
-        headers
-            .iter()
-            .position(|header| header.trim() == name)
-            .ok_or_else(|| CliError::bad_data(path, format!("there is no column `{name}`")))
-    };
-    let (image_column, target_column) = (column("image_id")?, column("target")?);
-    let mut targets = BTreeMap::new();
-    for (row_idx, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| CliError::bad_data(path, error))?;
-        let text = record.get(target_column).unwrap_or("").trim();
+    let table = CsvTable::read(path)?;
+    let [image_idx, target_idx] = table.positions(["image_id", "target"])?;
+    let target = |row: &CsvLine| {
+        let text = &row.cells[target_idx];
         let by_name = classes.iter().position(|class| class == text);
-        let class_idx = by_name.or(text.parse().ok()).filter(|idx| *idx < classes.len());
-        let class_idx = class_idx.ok_or_else(|| {
+        by_name.or(text.parse().ok()).filter(|idx| *idx < classes.len()).ok_or_else(|| {
             let known = classes.join(", ");
-            let message =
-                format!("row {}: `{text}` is not a class; there are: {known}", row_idx + 2);
-            CliError::bad_data(path, message)
-        })?;
-        targets.insert(record.get(image_column).unwrap_or("").trim().to_string(), class_idx);
-    }
-    let target_of = |image_id: &String| {
-        targets.get(image_id).copied().ok_or_else(|| {
-            CliError::bad_data(path, format!("there is no target for image `{image_id}`"))
+            let message = format!("`{text}` is not a class; there are: {known}");
+            table.invalid(row.line, "target", message)
         })
     };
-    images.ids().iter().map(target_of).collect()
+    let targets: Vec<usize> = table.rows().iter().map(target).collect::<Result<_, _>>()?;
+    let rows = table.rows().iter();
+    let rows = rows.map(|row| (cell_place(row.line, "image_id"), row.cells[image_idx].as_str()));
+    let joined = images.names().join(path, rows).checked()?;
+    if let Some(warning) = joined.warning() {
+        tracing::warn!("{warning}");
+    }
+    let missing = images.ids().iter().zip(&joined.row_of).filter(|(_, row)| row.is_none());
+    let missing: Vec<&String> = missing.map(|(image_id, _)| image_id).collect();
+    if let [first, others @ ..] = &missing[..] {
+        let message = format!(
+            "there is no target for image `{first}` and {} others of {}",
+            others.len(),
+            images.ids().len()
+        );
+        return Err(CliError::bad_data(path, message));
+    }
+    Ok(joined.row_of.iter().flatten().map(|&row| targets[row]).collect())
 }

@@ -6,7 +6,7 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::terminal::print;
-use crate::{certificate, compare, gallery};
+use crate::{certificate, compare, gallery, scores_text};
 use dermx_eval::{Comparison, EvalRecord};
 use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
 use dermx_train::{EpochMetrics, write_atomic};
@@ -85,7 +85,9 @@ fn write_beside(
         );
         return Err(CliError::new(ExitKind::MissingInput, message));
     }
+    let evaluation: EvalRecord = read_json(&scores)?;
     let mut notes = notes(&config);
+    notes.extend(scores_text::counts(&evaluation));
     let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
         Ok(items) => items,
         // Scores can be shown without photos; a user may have them on another machine.
@@ -107,10 +109,7 @@ fn write_beside(
     let input = ReportInput {
         title: format!("DermX benchmark: {name}"),
         run_facts: run_facts(&config, run)?,
-        evaluation: EvalRecord {
-            comparisons: comparisons.to_vec(),
-            ..read_json::<EvalRecord>(&scores)?
-        },
+        evaluation: EvalRecord { comparisons: comparisons.to_vec(), ..evaluation },
         per_seed,
         gallery,
         notes,

@@ -3,8 +3,8 @@
 use super::{evaluate, explain, predict, report, synth};
 use crate::args::TrainArgs;
 use crate::certificate::{self, Origin};
-use crate::choices::exchanged;
-use crate::config::{self, Config, ExplainInput, Target};
+use crate::choices::{Choices, exchanged};
+use crate::config::{self, Config, ExplainInput, Leaks, Target};
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::explanation::Job;
 use crate::fault;
@@ -15,6 +15,7 @@ use crate::network::TrainedNetwork;
 use crate::predictions::{Logits, to_csv};
 use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder};
 use crate::sanity;
+use crate::score::check_outlines;
 use crate::stop;
 use crate::terminal::print;
 use crate::test_set::TestSet;
@@ -23,6 +24,7 @@ use crate::watcher::Watcher;
 use burn::tensor::Device;
 use dermx_data::{Manifest, Normalization, SynthConfig};
 use dermx_gradcam::Explainer;
+use dermx_model::Network;
 use dermx_train::{CheckpointStore, Outcome, argmax, fit, write_atomic};
 use std::path::Path;
 
@@ -66,8 +68,15 @@ pub fn train(
     // Before the folder is made: missing data leave nothing behind.
     let data = TrainingData::read(config)?;
     let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    if let Some(test) = &test {
+        check_outlines(&config.data.test, &test.dataset, &Choices::of(config))?;
+    }
     if !place.resume {
         data.check_leaks(config, test.as_ref())?;
+        // Else the search for leaks has read every photo.
+        if let (Some(test), Leaks::Ignore) = (&test, config.data.leaks) {
+            test.check_photos()?;
+        }
     }
     let folder = RunFolder::open(place.run, place.name, place.resume, config)?;
     tracing::info!("run folder: {}", folder.path().display());
@@ -81,7 +90,7 @@ pub fn train(
         stop::check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
         let starting_weights_hash =
-            train_seed(config, seed, &data, &manifest, &seed_folder, device)?;
+            train_seed(config, seed, &data, &manifest, &seed_folder, no_eval, device)?;
         stop::check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(config, test, &seed_folder, device).map_err(resumable)?;
@@ -178,10 +187,15 @@ fn train_seed(
     data: &TrainingData,
     manifest: &Manifest,
     folder: &SeedFolder,
+    no_eval: bool,
     device: &Device,
 ) -> CliResult<String> {
     let fit_config = fit_config(config, seed, data, manifest)?;
     let network = starting_network(config, seed, device)?;
+    if !no_eval {
+        // A layer that does not exist is known before the training, not after it.
+        explainer(config, &network)?;
+    }
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
     let num_images = data.training.images.images.len();
@@ -208,9 +222,7 @@ fn predict_and_explain(
     let batch_size = config.explain.batch_size;
     let logits = predict::predict(&trained, &images, batch_size, device)?;
     write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
-    let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
-    let method = config.explain.method;
-    let explainer = Explainer::new(&trained.network, method, config.explain.settings(), layer)?;
+    let explainer = explainer(config, &trained.network)?;
     if config.explain.input == Some(ExplainInput::RawRgb) {
         images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
     }
@@ -222,6 +234,12 @@ fn predict_and_explain(
     job.write_maps("explain", &explainer, &maps)?;
     explain::describe(&explainer, &images, &target_text(config), &maps)?;
     sanity::run(&config.explain.sanity, &job, &explainer, &maps)
+}
+
+/// What explains `network` as the configuration says.
+fn explainer(config: &Config, network: &Network) -> CliResult<Explainer> {
+    let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
+    Ok(Explainer::new(network, config.explain.method, config.explain.settings(), layer)?)
 }
 
 /// Index of the class that each test image is explained for.

@@ -54,7 +54,8 @@ section! {
     }
 }
 
-/// What happens when photos or patients are in two of training, validation and test.
+/// What happens when photos or patients are in two of training, validation and test, or photos in two
+/// classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leaks {
@@ -81,9 +82,11 @@ section! {
         cache: bool,
         /// A folder that keeps photos decoded and resized for the next run, too.
         decoded_cache: Option<PathBuf>,
-        /// A CSV file with the columns `image_id` and `patient_id`: their photos stay together.
+        /// A CSV file with the columns `image_id` and `patient_id`: their photos stay together. An id is
+        /// a path below the folder of photos, with or without that folder and extension.
         patients: Option<PathBuf>,
-        /// What to do about photos or patients that are in two of training, validation and test.
+        /// What to do about photos or patients that are in two of training, validation and test, and
+        /// about photos in two classes.
         leaks: Leaks,
         /// Two classes that change places between training and test, as in the study's code: their
         /// predictions are counted as each other's, and their images explained with each other's

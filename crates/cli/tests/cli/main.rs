@@ -10,6 +10,7 @@ mod dermx;
 mod determinism;
 mod faults;
 mod foreign_heatmaps;
+mod image_ids;
 mod not_finite;
 mod resume;
 mod search;

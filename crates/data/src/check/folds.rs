@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::folds::{files, fold_indices, folder, read_side};
-use crate::{Finding, FindingKind, FoldImage};
+use crate::{Finding, FindingKind, FoldImage, ImageNames};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -42,7 +42,16 @@ impl Checker<'_> {
 
     fn read_side(&mut self, path: PathBuf) -> Option<Side> {
         let read = read_side(&path).map_err(|error| self.result.findings.push(error.into()));
-        Some(Side { images: read.ok()?, path })
+        let mut images = read.ok()?;
+        // A fold may name folders, which the ids of the metadata do not have.
+        let ids: Vec<&str> = self.images.iter().flatten().map(String::as_str).collect();
+        let known = ImageNames::of_ids(ids.iter().copied());
+        for image in &mut images {
+            if let Ok(Some(idx)) = known.find(&image.image_id) {
+                image.image_id = ids[idx].to_owned();
+            }
+        }
+        Some(Side { images, path })
     }
 
     /// Images that the metadata do not have.

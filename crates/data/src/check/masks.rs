@@ -162,7 +162,7 @@ fn read_table(path: &Path) -> Result<Vec<CsvRow<3>>, DataError> {
         let message = "found no such file; expected the table of the masks";
         return Err(DataError::missing(path, message));
     }
-    read_rows(path, b',', TABLE_COLUMNS)
+    read_rows(path, TABLE_COLUMNS)
 }
 
 /// The class of a row against that of its instance; where masks are by class, the numbers in

@@ -5,6 +5,7 @@ mod masks;
 
 use crate::dermx::{metadata_file, read_all, size_differences, sorted};
 use crate::describe::tally;
+use crate::image_id::composed;
 use crate::mask_files::MaskLayout;
 use crate::ontology::{TermKind, kind_of, usual_spelling};
 use crate::strays::{self, AnnotationFolder};
@@ -98,7 +99,7 @@ impl<'a> Checker<'a> {
             match read {
                 Ok(evaluation) => evaluations.push(evaluation),
                 Err(error) => {
-                    unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(Into::into));
+                    unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(composed));
                     result.findings.push(error.into());
                 }
             }
