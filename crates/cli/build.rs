@@ -35,7 +35,7 @@ fn git(root: &Path, args: &[&str]) -> Option<String> {
 
 /// The commit of this checkout, with `-dirty` where files differ from it; nothing where the sources
 /// are no checkout of their own.
-fn commit(root: &Path) -> Option<String> {
+pub fn commit(root: &Path) -> Option<String> {
     git(root, &["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
 }
 
@@ -44,7 +44,7 @@ fn commit(root: &Path) -> Option<String> {
 /// `HEAD` and its log are the checkout's own, also of a worktree; a branch is a file, or for lack of
 /// one a line of `packed-refs`, in what all worktrees share. Cargo would take a file that is not there
 /// for one that has changed.
-fn commit_files(root: &Path) -> Vec<PathBuf> {
+pub fn commit_files(root: &Path) -> Vec<PathBuf> {
     let path = |name: &str| {
         let path = git(root, &["rev-parse", "--git-path", name])?;
         Some(root.join(path))

@@ -2,7 +2,6 @@
 
 use crate::backend;
 use crate::config::{self, Config};
-use crate::diagnoses::DIAGNOSES;
 use crate::error::{CliError, CliResult, ExitKind};
 use dermx_train::{differences, write_atomic};
 use serde::Serialize;
@@ -222,16 +221,6 @@ impl SeedFolder {
     /// What the results were made from, and their hashes.
     pub fn certificate(&self) -> PathBuf {
         self.path.join("run.json")
-    }
-
-    /// Gold and predicted class of each scored image.
-    pub fn diagnoses(&self) -> PathBuf {
-        self.path.join(DIAGNOSES)
-    }
-
-    /// One line for each scored mask.
-    pub fn per_image(&self) -> PathBuf {
-        self.path.join("per_image.csv")
     }
 }
 

@@ -145,22 +145,17 @@ fn heat_maps_of_equal_networks_do_not_differ_whatever_their_numbers_of_seeds() {
 
 #[test]
 fn shares_of_many_seeds_against_one_are_not_for_the_signed_rank_test() {
-    // Why another test is taken there: it finds equal networks different.
-    let skill = skill(0.8, 1.0);
+    // Why another test is taken there: with images as hard as each other, of which a seed gets 80 % right,
+    // it finds equal networks different in about 20 of 100 data sets.
     let is_found = |data_set: &u64| {
         let mut random = Random(FIRST + *data_set);
-        let images: Vec<f64> = (0..NUM_IMAGES).map(|_| random.normal()).collect();
-        let differences: Vec<f64> = images
-            .iter()
-            .map(|image| {
-                let mut share = |num_seeds: usize| {
-                    let is_right = |_: &usize| random.unit() < logistic(skill + image);
-                    (0..num_seeds).filter(is_right).count() as f64 / num_seeds as f64
-                };
-                share(1) - share(5)
-            })
-            .collect();
+        let mut share = |num_seeds: usize| {
+            let is_right = |_: &usize| random.unit() < 0.8;
+            (0..num_seeds).filter(is_right).count() as f64 / num_seeds as f64
+        };
+        let differences: Vec<f64> = (0..NUM_IMAGES).map(|_| share(1) - share(5)).collect();
         dermx_eval::signed_rank(&differences).is_some_and(|found| found.p < 0.05)
     };
-    assert!((0..NUM_DATA_SETS).filter(is_found).count() > 7);
+    let found = (0..NUM_DATA_SETS).filter(is_found).count();
+    assert!(found > 12, "{found}");
 }

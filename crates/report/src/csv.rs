@@ -327,7 +327,14 @@ fn comparisons(input: &ReportInput) -> Csv {
                 Some(PairedTest::Permutation) => "permutation",
             };
             let tested = [of.effect, of.p, of.p_holm].map(number);
-            let row = [&names[..], &[unit.clone()], &counts, &means, &[test.to_owned()], &tested];
+            let row = [
+                &names[..],
+                std::slice::from_ref(unit),
+                &counts,
+                &means,
+                &[test.to_owned()],
+                &tested,
+            ];
             csv.row(&row.concat());
         }
     }

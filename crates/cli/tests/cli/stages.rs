@@ -77,7 +77,7 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     copy(&workplace.join("first"), &workplace.join("second"))?;
     succeed(workplace.path(), &["report", "first", "second", "--out", "pages"])?;
     let page = fs::read_to_string(workplace.join("pages/first/index.html"))?;
-    for part in ["Heat map of second", "first (A) against second (B)"] {
+    for part in ["Heat map of second", "first (A, 2 seeds) against second (B, 2 seeds)"] {
         assert!(page.contains(part), "{part}");
     }
     let comparisons: serde_json::Value =
