@@ -224,7 +224,8 @@ pub struct NetworkArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ImageArgs {
-    /// A folder of photos (JPEG or PNG).
+    /// A folder of photos (JPEG or PNG), and its sub-folders. A photo's id is its path below the folder
+    /// without .jpg, .jpeg or .png.
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
     /// A safetensors file with standardized `images`, f32 `[n, 3, height, width]`.
@@ -270,8 +271,8 @@ pub struct ExplainArgs {
     /// Which images.
     #[command(flatten)]
     pub images: ImageArgs,
-    /// A CSV file with the columns `image_id` and `target` (class name or number); without it, the
-    /// predicted class is explained.
+    /// A CSV file with the columns `image_id` and `target` (class name or number), one row an image;
+    /// without it, the predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
     /// Which method: grad_cam, grad_cam_plus_plus, xgrad_cam, hires_cam, layer_cam, eigen_cam,
@@ -307,7 +308,7 @@ pub struct ExplainArgs {
     /// What computes.
     #[command(flatten)]
     pub backend: BackendArg,
-    /// The folder to make: one .npy file an image, and heatmaps.json.
+    /// The folder to make: one .npy file an image, named by its id, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Images a step.
@@ -338,11 +339,13 @@ pub struct EvaluateArgs {
     /// A run folder: score all its seeds again.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
     pub run: Option<PathBuf>,
-    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`.
+    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`; one row an image,
+    /// which may have any folder and extension.
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
-    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id. Of
-    /// whole numbers (8 or 16 bits, also in .npy) the largest that the type has counts as 1.
+    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
+    /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
+    /// has counts as 1.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines"])]
     pub heatmaps: Option<PathBuf>,
     /// Score no heat maps, only what they have to be compared with: maps that never saw a network,

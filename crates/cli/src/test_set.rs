@@ -6,6 +6,7 @@ use dermx_data::{
     DataError, DermxDataset, ImageNames, ImageRecord, Selection, list_photos, read_photo,
 };
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// An annotated test set with a photo for every image of its metadata.
@@ -17,6 +18,8 @@ pub struct TestSet {
     pub photos: Vec<(String, PathBuf)>,
     /// Index of each photo's gold class.
     pub gold_idx: Vec<usize>,
+    /// Number of photos of no image in the metadata, and one of them.
+    others: (usize, Option<String>),
 }
 
 impl TestSet {
@@ -68,7 +71,22 @@ impl TestSet {
             })
             .collect();
         let gold_idx = gold_idx?;
-        Ok(Self { dataset, photos, gold_idx })
+        let is_found: BTreeSet<usize> = found.into_iter().flatten().collect();
+        let mut others = (0..files.len()).filter(|idx| !is_found.contains(idx));
+        let first = others.next().map(|idx| files[idx].1.display().to_string());
+        let others = (files.len() - is_found.len(), first);
+        Ok(Self { dataset, photos, gold_idx, others })
+    }
+
+    /// Warns of photos of no image in the metadata.
+    pub fn warn_of_others(&self) {
+        if let (num, Some(first)) = &self.others {
+            tracing::warn!(
+                "{num} of {} photos are of no image in metadata.csv and are not used: {first}{}",
+                num + self.photos.len(),
+                if *num > 1 { ", ..." } else { "" }
+            );
+        }
     }
 
     /// Reads every photo once, so that one that cannot be read is known before the work begins.

@@ -68,6 +68,15 @@ pub fn open_photos_with(
     })
 }
 
+/// Which photos a table of patients is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Those of training and validation: the table is of a fold of them.
+    Training,
+    /// Those of the test, too.
+    All,
+}
+
 /// The photos of a run.
 #[derive(Debug)]
 pub struct TrainingData {
@@ -75,8 +84,8 @@ pub struct TrainingData {
     pub training: Part,
     /// What is scored after every epoch, if there is a split.
     pub validation: Option<Part>,
-    /// Whom photos show.
-    patients: Option<PatientTable>,
+    /// Whom photos show, and which photos the table is about.
+    patients: Option<(PatientTable, About)>,
 }
 
 impl TrainingData {
@@ -86,11 +95,12 @@ impl TrainingData {
     /// No photos, one that cannot be read, or a split that cannot be made.
     pub fn read(config: &Config) -> CliResult<Self> {
         let folder = read_images(config)?;
-        let mut patients = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
-        let of_photo = match &patients {
+        let table = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
+        let of_photo = match &table {
             Some(table) => table.join(&named(&folder))?.0,
             None => Patients::default(),
         };
+        let mut patients = table.map(|table| (table, About::All));
         let Some(section) = &config.split else {
             let training = Part::open(config, folder)?;
             return Ok(Self { training, validation: None, patients });
@@ -98,7 +108,8 @@ impl TrainingData {
         let split = match (section.method, &section.folds) {
             (SplitMethod::Files, Some(root)) => {
                 let fold = read_fold(root, section.fold.unwrap_or(0))?;
-                patients = patients.or_else(|| PatientTable::of_fold(root, &fold));
+                let of_fold = || PatientTable::of_fold(root, &fold);
+                patients = patients.or_else(|| of_fold().map(|table| (table, About::Training)));
                 split_by_list(&folder, &fold, root)?
             }
             _ => generated(&folder, &of_photo, section),
@@ -141,8 +152,10 @@ impl TrainingData {
             sets.push(("validation".to_string(), validation.looks()?));
         }
         if let Some(test) = test {
-            let photos = open_photos(config, test.photos.clone())?;
-            sets.push(("test".to_string(), photos.looks()?));
+            let looks = open_photos(config, test.photos.clone())?.looks()?.into_iter();
+            let classes = test.gold_idx.iter().map(|&idx| &config.data.classes[idx]);
+            let looks = looks.zip(classes).map(|(look, class)| look.in_class(class));
+            sets.push(("test".to_string(), looks.collect()));
         }
         let leaks = find_leaks(sets, patients.as_ref());
         if leaks.is_empty() {
@@ -158,10 +171,11 @@ impl TrainingData {
 
     /// Whom the photos of training, validation and test show.
     fn patients(&self, test: Option<&TestSet>) -> CliResult<Option<Patients>> {
-        let Some(table) = &self.patients else { return Ok(None) };
+        let Some((table, about)) = &self.patients else { return Ok(None) };
+        let of_test = test.filter(|_| *about == About::All);
         let parts = std::iter::once(&self.training).chain(&self.validation);
         let own = parts.flat_map(|part| named(&part.images));
-        let of_test = test.into_iter().flat_map(|test| &test.photos);
+        let of_test = of_test.into_iter().flat_map(|test| &test.photos);
         let of_test = of_test.map(|(id, path)| (id.as_str(), path.as_path()));
         // A photo that is in two of them is one photo.
         let ids: BTreeMap<&Path, &str> =

@@ -121,8 +121,8 @@ fn finding(
             message.push_str(&match classes {
                 None => format!("; it is in `{one}` and in `{other}`: remove one"),
                 Some((class, other_class)) => format!(
-                    "; it is in `{one}` as `{class}` and in `{other}` as `{other_class}`: remove the \
-                     wrong one"
+                    "; it is in `{one}` and in `{other}`, as `{class}` and as `{other_class}`: remove \
+                     the wrong one"
                 ),
             });
             FindingKind::Leakage

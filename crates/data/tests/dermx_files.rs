@@ -3,8 +3,8 @@
 mod fixture;
 
 use dermx_data::{
-    Cohort, DermxDataset, ErrorKind, Evaluation, ImageSize, Instance, darwin, describe, mask_files,
-    ontology,
+    Cohort, DermxDataset, ErrorKind, Evaluation, ImageRecord, ImageSize, Instance, MaskSource,
+    check_annotations, darwin, describe, mask_files, ontology,
 };
 use fixture::{Fixture, TRIANGLE, assert_contains, evaluation, image, instance, strings};
 use proptest::prelude::*;
@@ -437,6 +437,46 @@ fn metadata_columns_may_stand_in_any_order() {
                adult;;a.jpeg;Acne;source;a_original.jpg;dark\n";
     fs::write(fixture.path("metadata.csv"), csv).unwrap();
     assert_eq!(fixture.read().unwrap().images(), [image("a", "Acne")]);
+}
+
+#[test]
+fn metadata_may_be_separated_by_commas_and_name_folders() {
+    let fixture = Fixture::small();
+    let csv = format!("{HEADER}a_original.jpg;source;Acne;a.jpeg;dark;adult\r\n");
+    let csv = csv.replace(';', ",").replace(",a.jpeg", ", photos/a.jpeg ");
+    fs::write(fixture.path("metadata.csv"), csv).unwrap();
+    let expected = ImageRecord { file_name: "photos/a.jpeg".to_owned(), ..image("a", "Acne") };
+    assert_eq!(fixture.read().unwrap().images(), [expected]);
+}
+
+#[test]
+fn files_and_metadata_meet_whatever_the_composition_of_their_letters() {
+    // é as one character, and as e with an accent: one name, as macOS writes it.
+    let (composed, decomposed) = ("caf\u{e9}.v1", "cafe\u{301}.v1");
+    let mut first = evaluation("derm1", composed, &["Acne"], &[]);
+    first.instances = vec![instance("Papule", &TRIANGLE)];
+    let fixture = Fixture::new(&[first], &[image(composed, "Acne")]);
+    for folder in ["annotations", "masks/masks"] {
+        for entry in fs::read_dir(fixture.path(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().replace(composed, decomposed);
+            fs::rename(&path, path.with_file_name(name)).unwrap();
+        }
+    }
+    let dataset = fixture.read().unwrap().with_mask_source(MaskSource::Files).unwrap();
+    assert!(dataset.image(composed).is_some() && dataset.images_without_metadata().is_empty());
+    let [evaluation] = dataset.evaluations_of(composed) else { panic!("one evaluation") };
+    assert!(dataset.mask(evaluation, "Papule").unwrap().is_some());
+    assert_eq!(check_annotations(&fixture.path("")).unwrap().findings, []);
+
+    // Two files of one name are one too many.
+    let path = fixture.path("annotations").join(format!("derm1_{composed}.json"));
+    fs::copy(path.with_file_name(format!("derm1_{decomposed}.json")), &path).unwrap();
+    if fs::read_dir(fixture.path("annotations")).unwrap().count() == 2 {
+        let message = fixture.read().unwrap_err().to_string();
+        assert_contains(&message, "but for the composition of its letters");
+        assert!(message.contains(composed) && message.contains(decomposed), "{message}");
+    }
 }
 
 #[test]

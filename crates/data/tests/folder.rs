@@ -126,7 +126,8 @@ fn a_missing_root_is_missing() {
 #[cfg(unix)]
 fn what_is_no_file_is_named_and_never_opened() {
     use std::os::unix::{fs::symlink, net::UnixListener};
-    let make: [(&str, fn(&Path)); 4] = [
+    type Make = fn(&Path);
+    let make: [(&str, Make); 4] = [
         ("is a named pipe", |path| {
             let status = std::process::Command::new("mkfifo").arg(path).status();
             assert!(status.expect("mkfifo runs").success());

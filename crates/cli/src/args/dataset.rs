@@ -34,11 +34,12 @@ pub struct CheckArgs {
     /// The photos of `--data`, compared with its annotations and with those of each `--split`.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub images: Option<PathBuf>,
-    /// A folder of photos, and its sub-folders: no photo may be in two splits. May be repeated.
+    /// A folder of photos, and its sub-folders, which are taken for classes: no photo may be in two
+    /// splits or in two classes. May be repeated.
     #[arg(long = "split", value_name = "NAME=DIR", value_parser = split)]
     pub splits: Vec<Split>,
     /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`: no patient
-    /// may be in two splits.
+    /// may be in two splits. An image may be named with or without folder and extension.
     #[arg(long, value_name = "CSV")]
     pub patients: Option<PathBuf>,
     /// Compare the files of `--folder` with this manifest.

@@ -69,6 +69,7 @@ pub fn train(
     let data = TrainingData::read(config)?;
     let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
     if let Some(test) = &test {
+        test.warn_of_others();
         check_outlines(&config.data.test, &test.dataset, &Choices::of(config))?;
     }
     if !place.resume {

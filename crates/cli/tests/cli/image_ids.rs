@@ -21,7 +21,7 @@ fn borrowed(arguments: &[String]) -> Vec<&str> {
 /// A photo that is not like others: stripes whose width and direction `number` says.
 fn save_photo(path: &Path, number: u32) -> TestResult {
     fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-    let (period, is_upright) = (3 + 5 * (number / 2), number % 2 == 0);
+    let (period, is_upright) = (3 + 5 * (number / 2), number.is_multiple_of(2));
     let photo = RgbImage::from_fn(96, 72, |x, y| {
         let along = if is_upright { x } else { y };
         Rgb([if along / period % 2 == 0 { 20 } else { 200 }, (2 * x) as u8, (3 * y) as u8])
@@ -210,7 +210,7 @@ fn predictions_are_joined_by_image_id_and_not_by_chance() -> TestResult {
     let output = succeed(folder.path(), &args)?;
     assert_eq!(stdout(&output), expected);
     assert!(
-        stderr(&output).contains("1 of 5 rows") && stderr(&output).contains("`another`"),
+        stderr(&output).contains("1 of 6 rows") && stderr(&output).contains("`another`"),
         "{}",
         stderr(&output)
     );
@@ -237,26 +237,26 @@ fn predictions_are_joined_by_image_id_and_not_by_chance() -> TestResult {
 fn one_photo_in_two_classes_is_a_contradiction() -> TestResult {
     let workplace = Workplace::new()?;
     let original = workplace.join("data/train/acne/acne-0001.jpg");
-    image::open(&original)?.save(workplace.join("data/train/wart/wart-9999.png"))?;
+    fs::copy(&original, workplace.join("data/train/wart/wart-9999.jpg"))?;
     let check = ["dataset", "check", "--split", "train=data/train"];
     fail(workplace.path(), &check, 65, &["1 contradiction"])?;
     let text = stdout(&command(workplace.path(), &check).output()?);
-    let expected = "contradiction (error): 1\n  data/train/wart/wart-9999.png: has the same pixels as \
+    let expected = "contradiction (error): 1\n  data/train/wart/wart-9999.jpg: is the same file as \
                     data/train/acne/acne-0001.jpg; it is in the class `wart` and in `acne`";
     assert!(text.contains(expected), "{text}");
 
     let parts =
-        ["1 photos are copies", "wart-9999.png", "acne-0001.jpg", "`Viral warts` and in `Acne`"];
+        ["1 photos are copies", "wart-9999.jpg", "acne-0001.jpg", "`Viral warts` and in `Acne`"];
     let parts = [&parts[..], &["data.leaks"]].concat();
     fail(workplace.path(), &borrowed(&arguments("run", &SHORT)), 65, &parts)?;
     assert!(!workplace.join("run").exists());
     let warned = [&["--set", "data.leaks=warn"], &SHORT[..]].concat();
     let output = succeed(workplace.path(), &borrowed(&arguments("warned", &warned)))?;
-    assert!(stderr(&output).contains("wart-9999.png"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("wart-9999.jpg"), "{}", stderr(&output));
     // Twice in one class is no contradiction.
     fs::rename(
-        workplace.join("data/train/wart/wart-9999.png"),
-        workplace.join("data/train/acne/acne-9999.png"),
+        workplace.join("data/train/wart/wart-9999.jpg"),
+        workplace.join("data/train/acne/acne-9999.jpg"),
     )?;
     succeed(workplace.path(), &check)?;
     succeed(workplace.path(), &borrowed(&arguments("run", &SHORT))).map(drop)
@@ -306,6 +306,7 @@ fn images_without_masks_maps_and_predictions_are_counted_aloud() -> TestResult {
     let workplace = trained()?;
     // Nobody outlines anything on one image; another loses its map, one its prediction.
     remove_outlines(&workplace, |path| path.contains("_synthetic-acne-001"))?;
+    save_photo(&workplace.join("data/dermx/images/stranger.png"), 1)?;
     let images = ["--run", "run", "--images", "data/dermx/images"];
     succeed(workplace.path(), &[&["explain"], &images[..], &["--out", "maps"]].concat())?;
     succeed(workplace.path(), &[&["predict"], &images[..], &["--out", "p.csv"]].concat())?;
@@ -325,5 +326,75 @@ fn images_without_masks_maps_and_predictions_are_counted_aloud() -> TestResult {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert!(!text.contains("no evaluation that counts"), "{text}");
+    // A run says so, too, and its report.
+    let output = succeed(workplace.path(), &borrowed(&arguments("scored", &SHORT[..2])))?;
+    assert!(stdout(&output).contains("scored: 12 images, "), "{}", stdout(&output));
+    assert!(stdout(&output).contains("\n1 of them have no mask"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).contains("1 of 13 photos are of no image in metadata.csv"),
+        "{}",
+        stderr(&output)
+    );
+    let page = fs::read_to_string(workplace.join("scored/report/report.md"))?;
+    assert!(page.contains("1 of them have no mask"), "{page}");
     Ok(())
+}
+
+#[test]
+fn a_test_photo_of_two_diagnoses_is_refused() -> TestResult {
+    let workplace = Workplace::new()?;
+    let image = |name: &str| workplace.join(&format!("data/dermx/images/synthetic-{name}.jpg"));
+    fs::copy(image("acne-001"), image("vitiligo-002"))?;
+    let parts = ["1 photos are copies", "vitiligo-002", "`Vitiligo` and in `Acne`", "acne-001"];
+    fail(workplace.path(), &borrowed(&arguments("run", &[])), 65, &parts)?;
+    let check = ["dataset", "check", "--data", "data/dermx", "--images", "data/dermx/images"];
+    fail(workplace.path(), &check, 65, &["1 contradiction"])?;
+    // Nobody asks for the test set.
+    succeed(workplace.path(), &borrowed(&arguments("run", &SHORT))).map(drop)
+}
+
+#[test]
+fn photos_of_one_name_are_told_apart_by_folds_and_patients() -> TestResult {
+    let workplace = Workplace::new()?;
+    let train = workplace.join("data/train");
+    // The second photo of each class gets the name `002.x.jpg`.
+    let mut rows = [String::new(), String::new()];
+    let mut patients = "image_id,patient_id\n".to_string();
+    for entry in fs::read_dir(&train)? {
+        let folder = entry?.path();
+        let class = folder.file_name().and_then(|name| name.to_str()).ok_or("no name")?;
+        let mut photos: Vec<PathBuf> = fs::read_dir(&folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        photos.sort();
+        fs::rename(&photos[1], folder.join("002.x.jpg"))?;
+        photos[1] = folder.join("002.x.jpg");
+        for (idx, photo) in photos.iter().enumerate() {
+            let name = photo.file_name().and_then(|name| name.to_str()).ok_or("no name")?;
+            rows[usize::from(idx == 1)] += &format!("{class}/{name},\n");
+        }
+        patients += &format!("{class}/002.x,{class}\n");
+    }
+    fs::create_dir_all(workplace.join("lists/folds"))?;
+    let write = |side: &str, rows: &str| {
+        let path = workplace.join(&format!("lists/folds/metadata_fold_0_{side}.csv"));
+        fs::write(path, format!("current_filename,patient_id\n{rows}"))
+    };
+    write("train", &rows[0])?;
+    write("test", &rows[1])?;
+    fs::write(workplace.join("patients.csv"), &patients)?;
+    let split =
+        ["--set", "split.method=files", "--set", "split.folds=lists", "--set", "split.fold=0"];
+    let named = ["--set", "data.patients=patients.csv"];
+    let more = [&split[..], &named, &SHORT].concat();
+    succeed(workplace.path(), &borrowed(&arguments("run", &more)))?;
+    let text = fs::read_to_string(workplace.join("run/split.csv"))?;
+    let validation: Vec<&str> = text.lines().filter(|line| line.ends_with("validation")).collect();
+    assert_eq!(validation.len(), 6);
+    assert!(validation.iter().all(|line| line.contains("/002.x,")), "{text}");
+
+    // Without the class nobody knows which of the six is meant.
+    write("test", &rows[1].replace("acne/", ""))?;
+    let parts = ["fold 0", "`002.x`", "any of 6 images", "acne/002.x.jpg"];
+    fail(workplace.path(), &borrowed(&arguments("other", &more)), 65, &parts)
 }

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use crate::csv_table::{CsvRow, read_rows};
+use crate::image_id::composed;
 use crate::mask_files::{
     MaskFile, MaskFiles, MaskLayout, TABLE_COLUMNS, size_message, stem, table, usual_class,
 };
@@ -162,7 +163,12 @@ fn read_table(path: &Path) -> Result<Vec<CsvRow<3>>, DataError> {
         let message = "found no such file; expected the table of the masks";
         return Err(DataError::missing(path, message));
     }
-    read_rows(path, TABLE_COLUMNS)
+    let mut rows = read_rows(path, TABLE_COLUMNS)?;
+    // Ids are compared with file names.
+    for [image_id, mask_id, _] in rows.iter_mut().map(|row| &mut row.cells) {
+        (*image_id, *mask_id) = (composed(image_id), composed(mask_id));
+    }
+    Ok(rows)
 }
 
 /// The class of a row against that of its instance; where masks are by class, the numbers in
