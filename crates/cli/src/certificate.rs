@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::diagnoses::DIAGNOSES;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::image_manifests::{TEST, TRAIN};
+use crate::per_image::PER_IMAGE;
 use crate::run_folder::{BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, to_json};
 use dermx_data::Manifest;
 use dermx_train::{EpochMetrics, Fingerprint, write_atomic};
@@ -25,7 +26,7 @@ pub const FORMAT_OF_FILES: u32 = 2;
 const SEED_RESULTS: [&str; 3] = ["metrics.csv", "tensorboard", "heatmaps"];
 
 /// The scores of a seed.
-const SEED_SCORES: [&str; 3] = ["eval.json", "per_image.csv", DIAGNOSES];
+const SEED_SCORES: [&str; 3] = ["eval.json", PER_IMAGE, DIAGNOSES];
 
 /// BLAKE3 of files, by their path below a folder, with `/` between its parts.
 pub type FileHashes = BTreeMap<String, String>;

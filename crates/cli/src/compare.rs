@@ -3,7 +3,7 @@
 use crate::diagnoses::DIAGNOSES;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::labels::labels;
-use crate::per_image;
+use crate::per_image::{self, PER_IMAGE};
 use crate::predictions::{Prediction, read_csv};
 use crate::run_folder::{SeedFolder, to_json};
 use crate::score::BOOTSTRAP;
@@ -21,12 +21,12 @@ const SCORING: [&str; 4] = ["size", "normalize", "quantize", "border"];
 /// Compares each of `paths` with each later one; p values are corrected over all tests together.
 ///
 /// A path is a run folder, or a folder with `eval.json` and `per_image.csv`, as `dermx evaluate
-/// --out` writes it.
+/// --out` writes it; it is called after the folder at the same place of `called`.
 ///
 /// # Errors
 /// A folder without scores, scores whose maps were prepared in different ways, or two test sets: no
 /// image in common, or an image with two gold classes.
-pub fn comparisons(paths: &[&Path]) -> CliResult<Vec<Comparison>> {
+pub fn comparisons(paths: &[&Path], called: &[&Path]) -> CliResult<Vec<Comparison>> {
     let records: Vec<EvalRecord> =
         paths.iter().map(|path| read_record(path)).collect::<CliResult<_>>()?;
     for (path, record) in paths.iter().zip(&records).skip(1) {
@@ -46,7 +46,7 @@ pub fn comparisons(paths: &[&Path]) -> CliResult<Vec<Comparison>> {
             }
         }
     }
-    let names = labels(paths)?;
+    let names = labels(called)?;
     let mut sides = Vec::new();
     let mut gold = Vec::new();
     for ((path, record), name) in paths.iter().zip(&records).zip(names) {
@@ -62,6 +62,13 @@ pub fn comparisons(paths: &[&Path]) -> CliResult<Vec<Comparison>> {
     for (idx, first) in sides.iter().enumerate() {
         for (other_idx, second) in sides.iter().enumerate().skip(idx + 1) {
             check_gold([paths[idx], paths[other_idx]], [&gold[idx], &gold[other_idx]])?;
+            if first.correct.is_empty() != second.correct.is_empty() {
+                let without = if first.correct.is_empty() { idx } else { other_idx };
+                tracing::warn!(
+                    "{}: no diagnoses were scored there, so accuracy is not compared",
+                    paths[without].display()
+                );
+            }
             let compared = compare(first, second, &image_ids, &resamples);
             found.push(compared.map_err(|error| {
                 CliError::bad_data(paths[other_idx], format!("{}: {error}", paths[idx].display()))
@@ -110,15 +117,17 @@ fn read_record(path: &Path) -> CliResult<EvalRecord> {
 type Gold = BTreeMap<String, String>;
 
 fn read_side(path: &Path, record: &EvalRecord, name: String) -> CliResult<(Side, Gold)> {
-    let folders: Vec<PathBuf> = match path.join("per_image.csv").exists() {
-        true => vec![path.to_path_buf()],
-        false => record.seeds.iter().map(|&seed| SeedFolder::of(path, seed).path()).collect(),
-    };
+    // A folder for each seed, or the folder of one seed, or of maps of another program.
+    let seeds: Vec<PathBuf> =
+        record.seeds.iter().map(|&seed| SeedFolder::of(path, seed).path()).collect();
+    let is_whole = !seeds.is_empty()
+        && (seeds.iter().all(|folder| folder.is_dir()) || !path.join(PER_IMAGE).exists());
+    let folders = if is_whole { seeds } else { vec![path.to_path_buf()] };
     let mut side = Side { name, ..Side::default() };
     let mut gold = Gold::new();
     let mut correct = Some(Vec::new());
     for folder in folders {
-        side.rows.push(per_image::read_csv(&folder.join("per_image.csv"))?);
+        side.rows.push(per_image::read_csv(&folder.join(PER_IMAGE))?);
         let diagnoses = read_diagnoses(&folder, record)?;
         for one in diagnoses.iter().flatten() {
             gold.extend(one.gold.clone().map(|class| (one.image_id.clone(), class)));

@@ -7,6 +7,9 @@ use dermx_eval::{FuzzyScores, MapRow};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// The name of the file.
+pub const PER_IMAGE: &str = "per_image.csv";
+
 /// The columns that every file has.
 const COLUMNS: [&str; 7] =
     ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];

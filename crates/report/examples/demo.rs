@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p dermx-report --example demo -- FOLDER`
 
-use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score};
+use dermx_eval::{ClassScores, Difference, EvalRecord, Lead, MapScores, MapTable, Score};
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput, render};
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 use std::collections::BTreeMap;
@@ -79,6 +79,12 @@ fn score(mean: f64, n: usize, seeds: &[u64]) -> Score {
     }
 }
 
+fn lead(mean: f64) -> Lead {
+    let interval = Some([mean - 0.02, mean + 0.02]);
+    let difference = Difference { mean: Some(mean), interval, images: 120 };
+    Lead { f1: difference.clone(), mass: difference }
+}
+
 fn record(seeds: &[u64]) -> EvalRecord {
     let class = |(idx, name): (usize, &&str)| {
         let f1 = score(0.45 + 0.3 * wobble(idx, 1), 1, seeds);
@@ -96,6 +102,10 @@ fn record(seeds: &[u64]) -> EvalRecord {
         baselines: BTreeMap::from([
             ("random".to_owned(), maps(0.8, seeds)),
             ("centre_gaussian".to_owned(), maps(0.96, seeds)),
+        ]),
+        leads: BTreeMap::from([
+            ("random".to_owned(), lead(0.05)),
+            ("centre_gaussian".to_owned(), lead(0.01)),
         ]),
         confusion_matrices: seeds.iter().map(|seed| matrix(*seed as usize)).collect(),
         scoring: BTreeMap::from([

@@ -6,13 +6,14 @@ use crate::choices::Choices;
 use crate::config::{self, Config};
 use crate::diagnoses::{self, DIAGNOSES, Diagnosis};
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::per_image::{self, PER_IMAGE};
 use crate::predictions::read_csv;
 use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder, to_json};
 use crate::sanity;
 use crate::score::{BOOTSTRAP, Extras, Scored, Scorer, read_annotations};
 use crate::score_parts::{MIN_IMAGES, Variable};
 use crate::terminal::print;
-use crate::{compare, per_image, scores_text};
+use crate::{compare, scores_text};
 use dermx_data::ontology;
 use dermx_eval::{
     Border, EvalRecord, HeatmapScoring, MapScores, Normalize, Score, SeedAgreement,
@@ -42,10 +43,14 @@ pub fn run(args: &EvaluateArgs) -> CliResult<()> {
         }
     };
     if let (Some(own), Some(against)) = (own, &args.against) {
-        record.comparisons = compare::comparisons(&[own, against])?;
+        let called = args.run.as_ref().unwrap_or(own);
+        record.comparisons = compare::comparisons(&[own, against], &[called, against])?;
         if let Some(out) = &args.out {
-            write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
             compare::write(&record.comparisons, out)?;
+            // Scores of a run are its own, and certified.
+            if args.run.as_ref().is_none_or(|run| !is_same_folder(run, out)) {
+                write_atomic(&out.join("eval.json"), &to_json(&record)?)?;
+            }
         }
     }
     match args.json {
@@ -216,7 +221,7 @@ fn evaluate_files(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResul
 fn write_scored(scored: &Scored, out: &Path) -> CliResult<()> {
     std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
     let Scored { rows, record, diagnoses } = scored;
-    write_atomic(&out.join("per_image.csv"), &per_image::to_csv(rows)?)?;
+    write_atomic(&out.join(PER_IMAGE), &per_image::to_csv(rows)?)?;
     if let Some(diagnoses) = diagnoses {
         write_atomic(&out.join(DIAGNOSES), &diagnoses::to_csv(diagnoses, &record.classes)?)?;
     }

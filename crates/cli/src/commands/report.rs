@@ -24,7 +24,7 @@ pub fn run(args: &ReportArgs) -> CliResult<()> {
     }
     check_distinct(&runs)?;
     let labels = labels(&runs)?;
-    let comparisons = compare::comparisons(&runs)?;
+    let comparisons = compare::comparisons(&runs, &runs)?;
     let names = folder_names(&labels, &compare::file_names(comparisons.len()));
     let outs: Vec<PathBuf> = names.iter().map(|name| args.out.join(name)).collect();
     if let Some(taken) = outs.iter().find(|out| out.join("config.toml").exists()) {

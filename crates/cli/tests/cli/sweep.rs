@@ -84,12 +84,22 @@ fn a_sweep_gives_what_one_run_of_all_seeds_gives() -> TestResult {
     train.extend(["--set", "run.seeds=[0,1]"].map(str::to_string));
     run(&workplace, &train)?;
     succeed(workplace.path(), &["sweep", "collect", "pool", "--report", "--quiet"])?;
-    let units = fs::read_to_string(workplace.join("pool/collected/groups.csv"))?;
-    let group = units.lines().nth(1).and_then(|row| row.split(',').next()).ok_or("no group")?;
+    let groups = fs::read_to_string(workplace.join("pool/collected/groups.csv"))?;
+    let group = groups.lines().nth(1).and_then(|row| row.split(',').next()).ok_or("no group")?;
     let collected = workplace.join("pool/collected").join(group);
     let [one, other] = [collected.join("eval.json"), workplace.join("run/eval.json")].map(fs::read);
     assert_eq!(String::from_utf8(one?)?, String::from_utf8(other?)?);
     assert!(collected.join("report/index.html").exists());
+    // A group is a run with its certificates, and scores that were changed are not collected.
+    let folder = collected.display().to_string();
+    let text = stdout(&succeed(workplace.path(), &["verify", &folder, "--quiet"])?);
+    assert!(text.contains("scores and report") && !text.contains("DIFFERS"), "{text}");
+    let unit = units(&workplace, "pool")?.remove(0);
+    let run = workplace.join("pool/runs").join(&unit);
+    let scores = run.join("seed-0/eval.json");
+    fs::write(&scores, fs::read_to_string(&scores)? + "\n")?;
+    let parts = ["seed-0/eval.json", "the run's certificate"];
+    fail(workplace.path(), &["sweep", "collect", "pool"], 65, &parts)?;
     Ok(())
 }
 

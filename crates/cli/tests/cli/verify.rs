@@ -200,8 +200,10 @@ fn a_run_stays_verified_when_it_is_scored_reported_or_resumed_again() -> TestRes
     let workplace = Workplace::new()?;
     assert!(workplace.train("run", &QUICK).output()?.status.success());
     let certified = fs::read(workplace.join("run/run.json"))?;
-    let again: [&[&str]; 4] = [
+    let again: [&[&str]; 6] = [
         &["evaluate", "--run", "run"],
+        &["evaluate", "--run", "run", "--against", "run/seed-0"],
+        &["evaluate", "--run", "run", "--out", "run", "--against", "run/seed-0"],
         &["evaluate", "--run", "run", "--out", "elsewhere"],
         &["report", "run", "--out", "run/report"],
         &["report", "run", "--out", "page"],
@@ -210,6 +212,7 @@ fn a_run_stays_verified_when_it_is_scored_reported_or_resumed_again() -> TestRes
         succeed(workplace.path(), args)?;
         assert_eq!(fs::read(workplace.join("run/run.json"))?, certified, "{args:?}");
     }
+    succeed(workplace.path(), &["verify", "run"])?;
     let scores = [workplace.join("run/eval.json"), workplace.join("elsewhere/eval.json")];
     assert_eq!(fs::read(&scores[0])?, fs::read(&scores[1])?);
     // Scoring again does not cover a page, or a map, that was changed before.
