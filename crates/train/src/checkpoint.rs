@@ -173,7 +173,7 @@ impl CheckpointStore {
         self.prune(&target)
     }
 
-    /// The newest checkpoint that is whole; `None` when there is none at all.
+    /// The newest checkpoint that is whole and finite; `None` when there is none at all.
     ///
     /// # Errors
     /// There are checkpoints and none is whole, or the newest whole one is of another run, of which
@@ -182,7 +182,10 @@ impl CheckpointStore {
         let folders = self.list()?;
         let mut damaged = Vec::new();
         for folder in folders.into_iter().rev() {
-            match read_checkpoint(&folder) {
+            let finite = |checkpoint: Checkpoint| {
+                checkpoint.check_finite("the checkpoint").map(|()| checkpoint)
+            };
+            match read_checkpoint(&folder).and_then(finite) {
                 Ok(checkpoint) => {
                     let differences = differences(&checkpoint.state.fingerprint, fingerprint);
                     if !differences.is_empty() {
@@ -192,6 +195,9 @@ impl CheckpointStore {
                 }
                 Err(TrainError::Checkpoint { path, message }) => {
                     damaged.push(format!("{}: {message}", path.display()));
+                }
+                Err(error @ TrainError::NonFiniteWeights { .. }) => {
+                    damaged.push(format!("{}: {error}", folder.display()));
                 }
                 Err(error) => return Err(error),
             }

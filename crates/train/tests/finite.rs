@@ -6,11 +6,12 @@ mod tiny;
 use burn::tensor::Device;
 use dermx_kernels::Precision;
 use dermx_model::{
-    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, import_weights, set_trainable,
+    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, import_weights,
+    set_trainable, write_safetensors,
 };
 use dermx_train::{
-    AdamConfig, Checkpoint, CheckpointStore, FitConfig, MixConfig, OptimizerConfig, Photos,
-    Sampling, Schedule, SgdConfig, TrainState, initial_weights, read_checkpoint,
+    AdamConfig, Checkpoint, CheckpointStore, Fingerprint, FitConfig, MixConfig, OptimizerConfig,
+    Photos, Sampling, Schedule, SgdConfig, TrainState, initial_weights, read_checkpoint,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -221,6 +222,37 @@ fn a_checkpoint_that_is_not_finite_is_not_saved() -> TestResult {
         assert_eq!(store.list()?, before);
         assert_eq!(read_checkpoint(&before[0])?, checkpoint([1.0; 3]));
     }
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_with_what_is_no_number_gives_way_to_the_one_before() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let store = CheckpointStore::new(folder.path());
+    let tensors = |value: f32| {
+        let tensor = NamedTensor { shape: vec![1], values: vec![value] };
+        BTreeMap::from([("w".to_string(), tensor)])
+    };
+    for epochs_done in 1..=2 {
+        let state = TrainState { epochs_done, ..TrainState::default() };
+        let (weights, optimizer) = (tensors(epochs_done as f32), BTreeMap::new());
+        store.save(&Checkpoint { state, weights, optimizer, kept: BTreeMap::new() })?;
+    }
+    // As a program wrote it that did not look.
+    let newest = store.list()?.remove(1);
+    let manifest = std::fs::read_to_string(newest.join("manifest.json"))?;
+    let hash = |bytes: &[u8]| blake3::hash(bytes).to_string();
+    let [before, after] =
+        [tensors(2.0), tensors(f32::NAN)].map(|tensors| write_safetensors(&tensors));
+    let (before, after) = (before?, after?);
+    assert!(manifest.contains(&hash(&before)));
+    std::fs::write(newest.join("weights.safetensors"), &after)?;
+    let manifest = manifest.replace(&hash(&before), &hash(&after));
+    std::fs::write(newest.join("manifest.json"), manifest)?;
+    let latest = store.latest(&Fingerprint::default())?.ok_or("a checkpoint")?;
+    assert_eq!(latest.checkpoint.state.epochs_done, 1);
+    assert_eq!(latest.damaged.len(), 1);
+    assert!(latest.damaged[0].contains("`w` holds NaN"), "{:?}", latest.damaged);
     Ok(())
 }
 

@@ -95,7 +95,7 @@ fn a_merged_batch_is_the_batch_of_all_its_images() -> TestResult {
     let photos = photos(folder.path())?;
     let run = |batch_size, last_batch, name: &str| {
         let config = FitConfig { batch_size, last_batch, ..config(1, 1e-3) };
-        train(&config, &photos, &folder.path().join(name), StopAfter::NEVER, resnet18("*")?)
+        train(&config, &photos, &folder.path().join(name), StopAfter::NEVER, resnet18("fc.*")?)
     };
     // 9 and the one that is left are all ten images.
     let whole = run(NUM_IMAGES, None, "whole")?;
@@ -112,11 +112,11 @@ fn a_run_stopped_inside_an_epoch_goes_on_with_the_merged_batch() -> TestResult {
     let photos = photos(folder.path())?;
     let config = FitConfig { batch_size: 3, checkpoint_every: Some(1), ..config(2, 1e-3) };
     let run = |name: &str, num_steps| {
-        train(&config, &photos, &folder.path().join(name), num_steps, resnet18("*")?)
+        train(&config, &photos, &folder.path().join(name), num_steps, resnet18("fc.*")?)
     };
     let undisturbed = run("undisturbed", StopAfter::NEVER)?;
     // Steps of 3, 3 and 4 images.
-    for num_steps in [2, 3, 5] {
+    for num_steps in [2, 5] {
         let name = format!("stopped-{num_steps}");
         assert!(run(&name, num_steps)?.0.is_none());
         assert_eq!(run(&name, StopAfter::NEVER)?, undisturbed, "after {num_steps} steps");

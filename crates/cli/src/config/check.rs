@@ -284,7 +284,7 @@ impl Config {
             || self.train.schedule == ScheduleName::Plateau;
         let (path, largest) = self.largest_learning_rate();
         let message = format!(
-            "takes the learning rate to {largest:e} within {} epochs; a 32-bit float ends at {:e}",
+            "takes the learning rate to {largest:.1e} within {} epochs; a 32-bit float ends at {:e}",
             self.run.epochs,
             f32::MAX
         );

@@ -250,7 +250,7 @@ mod tests {
             complaints(QUICKSTART, &[&schedule[..], &[&factor]].concat())
         };
         let found = step("1e14");
-        assert!(found.contains("`train.step_factor` takes the learning rate to 1e39"), "{found}");
+        assert!(found.contains("`train.step_factor` takes the learning rate to 1.0e39"), "{found}");
         assert_eq!(step("1e13"), "");
         assert_eq!(step("0.1"), "");
         assert!(step("inf").contains("`train.step_factor` has to be positive"));
@@ -258,7 +258,7 @@ mod tests {
         let found =
             complaints(QUICKSTART, &[&plateau[..], &["train.plateau_factor=1e10"]].concat());
         assert!(
-            found.contains("`train.plateau_factor` takes the learning rate to 5e56"),
+            found.contains("`train.plateau_factor` takes the learning rate to 5.0e56"),
             "{found}"
         );
     }
