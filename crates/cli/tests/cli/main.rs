@@ -10,6 +10,7 @@ mod dermx;
 mod determinism;
 mod faults;
 mod foreign_heatmaps;
+mod read_in_part;
 mod resume;
 mod search;
 mod slurm;
