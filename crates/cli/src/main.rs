@@ -18,6 +18,7 @@ mod heatmaps;
 mod image_manifests;
 mod image_masks;
 mod images;
+mod left_out;
 mod network;
 mod per_image;
 mod predictions;

@@ -6,8 +6,8 @@ use crate::progress::Progress;
 use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, DermxDataset, Evaluation, Finding, FindingKind, ImageSize, Manifest, PhotoSet,
-    check_annotated_photos, check_annotations, check_patients, check_photos, read_patients,
+    AnnotationCheck, Finding, FindingKind, Manifest, PhotoSet, check_annotated_photos,
+    check_annotations, check_patients, check_photos, read_patients,
 };
 use dermx_train::write_atomic;
 use serde::Serialize;
@@ -69,11 +69,12 @@ impl Check {
     fn of(args: &CheckArgs) -> CliResult<Self> {
         let sets = photo_sets(args)?;
         let mut check = Self::default();
-        let annotated = match &args.data {
-            Some(root) => check.add_annotations(root)?,
-            None => None,
-        };
-        check.add_photos(&sets, annotated.as_ref());
+        if let Some(root) = &args.data {
+            let mut annotations = check_annotations(root)?;
+            check.findings.append(&mut annotations.findings);
+            check.annotations = Some(annotations);
+        }
+        check.add_photos(&sets);
         if let Some(table) = &args.patients {
             check.add_patients(table, &sets)?;
         }
@@ -88,18 +89,8 @@ impl Check {
         Ok(check)
     }
 
-    /// Checks annotations. Returns the size of each image where they can be read.
-    fn add_annotations(&mut self, root: &Path) -> CliResult<Option<BTreeMap<String, ImageSize>>> {
-        let mut annotations = check_annotations(root)?;
-        self.findings.append(&mut annotations.findings);
-        self.annotations = Some(annotations);
-        let size = |one: &Evaluation| (one.image_id.clone(), one.size);
-        let dataset = DermxDataset::read(root).ok();
-        Ok(dataset.map(|dataset| dataset.evaluations().iter().map(size).collect()))
-    }
-
     /// Checks photos, and those of `--images` against the sizes of annotated images.
-    fn add_photos(&mut self, sets: &[PhotoSet], annotated: Option<&BTreeMap<String, ImageSize>>) {
+    fn add_photos(&mut self, sets: &[PhotoSet]) {
         let total = sets.iter().map(|set| set.photos.len()).sum();
         let progress = Mutex::new(Progress::new("photos", total, "img"));
         let photos = check_photos(sets, &|done, _| {
@@ -112,8 +103,14 @@ impl Check {
             progress.finish(&format!("{total} checked"));
         }
         let images = sets.iter().find(|set| set.name == IMAGES);
-        if let (Some(images), Some(annotated)) = (images, annotated) {
-            self.findings.extend(check_annotated_photos(annotated, images, &photos));
+        if let (Some(images), Some(annotations)) = (images, &self.annotations) {
+            let findings = check_annotated_photos(&annotations.sizes, images, &photos);
+            // Of what could not be read it cannot be said that it is about no photo.
+            let is_unread = |one: &Finding| {
+                let stem = one.path.file_stem().unwrap_or_default().to_string_lossy();
+                one.kind == FindingKind::Extra && annotations.unread_images.contains(&*stem)
+            };
+            self.findings.extend(findings.into_iter().filter(|one| !is_unread(one)));
         }
         self.findings.extend(photos.findings);
         (self.num_photos, self.num_pairs) = (photos.num_photos, photos.num_pairs);
