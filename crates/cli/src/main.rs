@@ -28,6 +28,7 @@ mod image_manifests;
 mod image_masks;
 mod images;
 mod labels;
+mod left_out;
 mod network;
 mod per_image;
 mod predictions;

@@ -5,6 +5,7 @@ use crate::diagnoses::Diagnosis;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::heatmaps::{self, RawMap};
 use crate::image_masks::{ImageMasks, RaterMask, Runs, masks_of};
+use crate::left_out::{self, more};
 use crate::predictions::Prediction;
 use crate::score_parts::{self, Variable};
 use crate::typical::typical;
@@ -92,43 +93,12 @@ pub fn read_annotations(root: &Path) -> CliResult<DermxDataset> {
             more(unknown.len())
         );
     }
-    warn_of_what_is_left_out(&dataset);
+    left_out::warn(&dataset);
     let num_repeated = dataset.evaluations().iter().filter(|one| one.round() > 1).count();
     if num_repeated > 0 {
         tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
     }
     Ok(dataset.select(Selection::default()))
-}
-
-/// Warns of files that are not read, images that nobody evaluated, and outlines without a pixel.
-fn warn_of_what_is_left_out(dataset: &DermxDataset) {
-    if let Some(first) = dataset.not_read().first() {
-        tracing::warn!(
-            "{} files or folders beside the annotations are not read: {}{}",
-            dataset.not_read().len(),
-            first.display(),
-            more(dataset.not_read().len())
-        );
-    }
-    let unevaluated = dataset.images_without_evaluation();
-    if let Some(first) = unevaluated.first() {
-        tracing::warn!(
-            "{} images of metadata.csv have no annotation and are not scored: `{first}`{}",
-            unevaluated.len(),
-            more(unevaluated.len())
-        );
-    }
-    let evaluations = dataset.evaluations();
-    let num_outside: usize = evaluations.iter().map(|one| one.outside().count()).sum();
-    let first = evaluations.iter().find(|one| one.outside().next().is_some());
-    if let Some(first) = first {
-        tracing::warn!(
-            "{num_outside} outlines lie outside of their image and are not scored: {}.json{}; \
-             `dermx dataset check` lists them",
-            first.stem(),
-            more(num_outside)
-        );
-    }
 }
 
 /// Warns of maps whose values are cut to 1, by file the number of values.
@@ -143,11 +113,6 @@ fn warn_of_values_above_one(above_one: &BTreeMap<&PathBuf, usize>) {
             more(above_one.len())
         );
     }
-}
-
-/// What follows the first of `num` names.
-fn more(num: usize) -> &'static str {
-    if num > 1 { ", ..." } else { "" }
 }
 
 /// Checks before any work is done that there is something to score heat maps with.

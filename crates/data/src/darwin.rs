@@ -6,7 +6,7 @@
 //! them, both may have `additional_paths`: further rings, holes or islands.
 
 use crate::image_id::composed;
-use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json};
+use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json, polygon};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,10 @@ use std::path::Path;
 
 /// Longest side of an image, in pixels.
 const MAX_SIDE_PX: u32 = 65535;
+
+/// Rows of pixels that the edges of an outline may cross in all, which bounds time and memory; those of
+/// the release cross some thousands.
+const MAX_ROWS_CROSSED: u64 = 1 << 24;
 
 /// Reads one evaluation; image and rater come from the file name.
 ///
@@ -33,7 +37,8 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 /// With the place as a JSON path, or as line and column where there is none: text that is not JSON in
 /// UTF-8, another version of Darwin than 1.0, a key that is missing or of another type, an unknown key
 /// inside of an outline, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
-/// of tag, polygon and complex polygon, or a ring without a vertex.
+/// of tag, polygon and complex polygon, a ring without a vertex, or an outline whose edges cross more
+/// than 2^24 rows of pixels in all.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
     let (rater, image_id) = names(path)?;
     let file: File = json::parse(path, bytes).map_err(|error| named_version(path, bytes, error))?;
@@ -54,7 +59,7 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
     };
     for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
         let place = format!("annotations[{annotation_idx}]");
-        match annotation.into_content().map_err(|message| invalid((place, message)))? {
+        match annotation.into_content().map_err(|message| invalid((place.clone(), message)))? {
             Content::Tag(name) => {
                 let name = evaluation.spell(name);
                 evaluation.push_tag(name);
@@ -62,6 +67,14 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
             Content::Instance(Instance { characteristic, attributes, rings }) => {
                 let characteristic = evaluation.spell(characteristic);
                 let attributes = attributes.into_iter().map(|one| evaluation.spell(one)).collect();
+                let num_rows = polygon::num_rows_crossed(&rings, evaluation.size);
+                if num_rows > MAX_ROWS_CROSSED {
+                    let message = format!(
+                        "`{characteristic}`: the edges of the outline cross {num_rows} rows of pixels in \
+                         all; expected at most {MAX_ROWS_CROSSED}: draw it with fewer vertices"
+                    );
+                    return Err(DataError::invalid(path, place, message));
+                }
                 evaluation.instances.push(Instance { characteristic, attributes, rings });
             }
         }

@@ -1,9 +1,13 @@
 //! Binary masks as runs of pixels.
 
 use crate::{DataError, ImageSize, file};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
+use image::codecs::png::{CompressionType, FilterType, PngDecoder, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder};
+use std::io::Cursor;
 use std::path::Path;
+
+/// Largest mask that is read from a file, in pixels: as large as a photo may be.
+const MAX_FILE_PIXELS: u64 = 100_000_000;
 
 /// The pixels of an image that a rater outlined.
 ///
@@ -177,11 +181,21 @@ impl Mask {
     /// Reads an 8-bit gray PNG of the values 0 and 255.
     ///
     /// # Errors
-    /// When the file cannot be read, is no PNG, has transparent pixels, or holds another value.
+    /// When the file cannot be read, is no PNG, has more than 100 megapixels, transparent pixels, or
+    /// another value.
     pub fn read_png(path: &Path) -> Result<Self, DataError> {
         let invalid = |message: String| DataError::invalid(path, "", message);
-        let image = image::load_from_memory_with_format(&file::read(path)?, ImageFormat::Png)
-            .map_err(|error| invalid(format!("found {error}; expected an 8-bit gray PNG")))?;
+        let bytes = file::read(path)?;
+        let no_png = |error| invalid(format!("found {error}; expected an 8-bit gray PNG"));
+        let decoder = PngDecoder::new(Cursor::new(&bytes)).map_err(no_png)?;
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > MAX_FILE_PIXELS {
+            let size = ImageSize::new(height, width);
+            return Err(invalid(format!(
+                "found a mask of {size}; expected at most 100 megapixels"
+            )));
+        }
+        let image = DynamicImage::from_decoder(decoder).map_err(no_png)?;
         // A mask that stands in the alpha channel would else be read as something else.
         let is_opaque = |image: &DynamicImage| image.to_rgba8().pixels().all(|one| one.0[3] == 255);
         if image.color().has_alpha() && !is_opaque(&image) {
@@ -190,9 +204,6 @@ impl Mask {
         }
         let gray = image.into_luma8();
         let size = ImageSize::new(gray.height(), gray.width());
-        if u32::try_from(size.num_pixels()).is_err() {
-            return Err(invalid(format!("found a mask of {size}; expected at most 65535x65535")));
-        }
         if let Some(position) = gray.as_raw().iter().position(|value| !matches!(value, 0 | 255)) {
             let (row, column) =
                 (position / gray.width() as usize, position % gray.width() as usize);

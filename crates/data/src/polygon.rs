@@ -37,6 +37,11 @@ pub fn rasterize_nearest(rings: &[Ring], size: ImageSize, new_size: ImageSize) -
     Mask::from_sorted_runs(new_size, spans.map(run))
 }
 
+/// The rows of the image that each edge of `rings` crosses, summed: what drawing them takes.
+pub(crate) fn num_rows_crossed(rings: &[Ring], size: ImageSize) -> u64 {
+    edges(rings, size).iter().map(|[a, b]| a[1].abs_diff(b[1])).sum()
+}
+
 /// Whether no point inside `rings` or on them lies in the image, whose pixels reach half a pixel beyond
 /// their centers.
 ///

@@ -273,6 +273,19 @@ fn unknown_keys_in_an_outline_are_refused_by_name() {
 }
 
 #[test]
+fn an_outline_that_would_take_all_memory_is_refused() {
+    // Up and down 1000 times over 65534 rows: 65.5 million.
+    let vertex = |idx: u32| format!(r#"{{"x":{idx},"y":{}}}"#, 65534 * (idx % 2));
+    let path = (0..1000).map(vertex).collect::<Vec<_>>().join(",");
+    let annotation = format!(r#"{{"name":"Scar","polygon":{{"path":[{path}]}}}}"#);
+    let image = r#"{"width":65535,"height":65535}"#;
+    let json = format!(r#"{{"image":{image},"annotations":[{annotation}]}}"#);
+    let error = Fixture::small().error_with("annotations/derm1_a.json", json);
+    assert_eq!(error.place, "annotations[0]");
+    assert_contains(&error.message, "`Scar`: the edges of the outline cross 65534000 rows");
+}
+
+#[test]
 fn shapes_that_are_not_read_are_named() {
     for shape in ["ellipse", "mask", "line", "keypoint", "frames"] {
         let polygon = r#""polygon":{"path":[{"x":1,"y":1}]}"#;

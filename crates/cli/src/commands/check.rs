@@ -6,9 +6,8 @@ use crate::progress::Progress;
 use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, DermxDataset, Evaluation, Finding, FindingKind, ImageNames, ImageSize,
-    Manifest, PatientTable, PhotoSet, check_annotated_photos, check_annotations, check_patients,
-    check_photos,
+    AnnotationCheck, DermxDataset, Finding, FindingKind, ImageNames, Manifest, PatientTable,
+    PhotoSet, check_annotated_photos, check_annotations, check_patients, check_photos, image_id,
 };
 use dermx_train::write_atomic;
 use serde::Serialize;
@@ -77,7 +76,7 @@ impl Check {
         for images in sets.iter_mut().filter(|set| set.name == IMAGES) {
             images.classes = diagnoses(images, dataset.as_ref());
         }
-        check.add_photos(&sets, dataset.as_ref());
+        check.add_photos(&sets);
         if let Some(table) = &args.patients {
             check.add_patients(table, &sets)?;
         }
@@ -101,7 +100,7 @@ impl Check {
     }
 
     /// Checks photos, and those of `--images` against the sizes of annotated images.
-    fn add_photos(&mut self, sets: &[PhotoSet], dataset: Option<&DermxDataset>) {
+    fn add_photos(&mut self, sets: &[PhotoSet]) {
         let total = sets.iter().map(|set| set.photos.len()).sum();
         let progress = Mutex::new(Progress::new("photos", total, "img"));
         let photos = check_photos(sets, &|done, _| {
@@ -114,11 +113,15 @@ impl Check {
             progress.finish(&format!("{total} checked"));
         }
         let images = sets.iter().find(|set| set.name == IMAGES);
-        if let (Some(images), Some(dataset)) = (images, dataset) {
-            let size = |one: &Evaluation| (one.image_id.clone(), one.size);
-            let annotated: BTreeMap<String, ImageSize> =
-                dataset.evaluations().iter().map(size).collect();
-            self.findings.extend(check_annotated_photos(&annotated, images, &photos));
+        if let (Some(images), Some(annotations)) = (images, &self.annotations) {
+            let findings = check_annotated_photos(&annotations.sizes, images, &photos);
+            // Of what could not be read it cannot be said that it is about no photo.
+            let is_unread = |one: &Finding| {
+                let name = one.path.file_name().unwrap_or_default().to_string_lossy();
+                one.kind == FindingKind::Extra
+                    && annotations.unread_images.contains(&image_id(&name))
+            };
+            self.findings.extend(findings.into_iter().filter(|one| !is_unread(one)));
         }
         self.findings.extend(photos.findings);
         (self.num_photos, self.num_pairs) = (photos.num_photos, photos.num_pairs);

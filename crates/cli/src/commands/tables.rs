@@ -2,6 +2,7 @@
 
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult, ExitKind};
+use crate::left_out;
 use crate::printed::{self, Comparison};
 use crate::run_folder::to_json;
 use crate::tables_text::text_tables;
@@ -21,7 +22,9 @@ use std::fmt::Write;
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
     let selection = Selection { images: args.images, rounds: args.rounds };
-    let dataset = DermxDataset::read(&args.data)?.select(selection);
+    let dataset = DermxDataset::read(&args.data)?;
+    left_out::warn(&dataset);
+    let dataset = dataset.select(selection);
     let dataset = dataset.with_mask_source(args.masks)?;
     let options = Options {
         overrides: args.choices.overrides(),

@@ -81,7 +81,7 @@ fn real_masks_are_their_outlines_in_every_pixel() -> TestResult {
     let check: serde_json::Value = serde_json::from_slice(&succeed(folder.path(), &args)?.stdout)?;
     assert_eq!(check["annotations"]["masks_compared"], 3562);
     assert_eq!(check["annotations"]["masks_equal"], 3562);
-    assert_eq!(check["findings"], serde_json::json!([]));
+    assert_eq!(check["num_findings"], serde_json::json!({"outside_image": 2}));
     Ok(())
 }
 
@@ -120,7 +120,8 @@ fn real_tables_are_the_printed_ones_to_the_last_cell() -> TestResult {
 
     let found: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.path().join("tables/tables.json"))?)?;
-    // Computed once by an independent program (NumPy and Pillow, from the mask files).
+    // Computed once by an independent program (NumPy and Pillow, from the mask files without those of the
+    // two outlines outside of their images, which change two specificities in the sixth digit).
     let expected: serde_json::Value = serde_json::from_str(include_str!("dermx_2021_tables.json"))?;
     let num_numbers = assert_contains("", &found, &expected);
     assert!(num_numbers > 700, "{num_numbers}");

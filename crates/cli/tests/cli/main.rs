@@ -12,6 +12,7 @@ mod faults;
 mod foreign_heatmaps;
 mod image_ids;
 mod not_finite;
+mod read_in_part;
 mod resume;
 mod search;
 mod slurm;

@@ -10,7 +10,7 @@ use crate::mask_files::MaskLayout;
 use crate::ontology::{TermKind, kind_of, usual_spelling};
 use crate::strays::{self, AnnotationFolder};
 use crate::suggestion::did_you_mean;
-use crate::{DataError, Evaluation, Finding, FindingKind, metadata};
+use crate::{DataError, Evaluation, Finding, FindingKind, ImageSize, metadata};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,12 @@ pub struct AnnotationCheck {
     pub respelled_labels: BTreeMap<String, usize>,
     /// What was found, sorted by kind, file and message.
     pub findings: Vec<Finding>,
+    /// The size of each image of which an annotation could be read.
+    #[serde(skip)]
+    pub sizes: BTreeMap<String, ImageSize>,
+    /// The images of annotation files that could not be read.
+    #[serde(skip)]
+    pub unread_images: BTreeSet<String>,
 }
 
 impl AnnotationCheck {
@@ -83,7 +89,10 @@ pub fn check_annotations(root: &Path) -> Result<AnnotationCheck, DataError> {
     checker.check_outlines();
     checker.check_masks();
     checker.check_folds();
-    let mut result = checker.result;
+    let Checker { evaluations, unread, mut result, .. } = checker;
+    result.sizes = evaluations.into_iter().map(|one| (one.image_id, one.size)).collect();
+    let image = |stem: &String| Some(stem.split_once('_')?.1.to_owned());
+    result.unread_images = unread.iter().filter_map(image).collect();
     result.findings.sort_unstable();
     Ok(result)
 }

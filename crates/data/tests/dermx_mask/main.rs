@@ -243,6 +243,20 @@ fn png_with_transparent_pixels_is_refused() {
 }
 
 #[test]
+fn huge_png_is_refused_by_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.png");
+    let header = [b"IHDR".as_slice(), &60_000_u32.to_be_bytes(), &60_000_u32.to_be_bytes()];
+    let header = [&header.concat()[..], &[8, 0, 0, 0, 0]].concat();
+    let mut crc = flate2::Crc::new();
+    crc.update(&header);
+    let parts = [b"\x89PNG\r\n\x1a\n\0\0\0\x0d".as_slice(), &header, &crc.sum().to_be_bytes()];
+    std::fs::write(&path, [&parts.concat()[..], b"\0\0\0\0IDAT"].concat()).unwrap();
+    let error = Mask::read_png(&path).unwrap_err();
+    assert!(error.message.contains("found a mask of 60000x60000"), "{error}");
+}
+
+#[test]
 fn broken_png_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mask.png");

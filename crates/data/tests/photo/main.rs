@@ -240,3 +240,39 @@ fn pixels_of_rare_jpegs_do_not_depend_on_the_processor() {
         assert_eq!(decoder.decode().expect("decodes"), photo.into_raw());
     }
 }
+
+/// The mean difference of colors that the quality of encoding leaves.
+fn mean_difference(one: &RgbImage, other: &RgbImage) -> f64 {
+    let pairs = std::iter::zip(one.as_raw(), other.as_raw());
+    let sum: f64 = pairs.map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
+    sum / one.as_raw().len() as f64
+}
+
+#[test]
+fn every_usual_resolution_of_color_is_read() {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    let photo =
+        RgbImage::from_fn(50, 37, |x, y| Rgb([(3 * x) as u8, (4 * y) as u8, (100 + x + y) as u8]));
+    for sampling in [
+        SamplingFactor::F_1_1,
+        SamplingFactor::F_2_1,
+        SamplingFactor::F_1_2,
+        SamplingFactor::F_2_2,
+        SamplingFactor::F_4_1,
+        SamplingFactor::F_4_2,
+        SamplingFactor::F_1_4,
+        SamplingFactor::F_2_4,
+    ] {
+        for is_progressive in [false, true] {
+            let mut bytes = Vec::new();
+            let mut encoder = Encoder::new(&mut bytes, 95);
+            encoder.set_sampling_factor(sampling);
+            encoder.set_progressive(is_progressive);
+            encoder.encode(photo.as_raw(), 50, 37, ColorType::Rgb).expect("encodes");
+            let kind = format!("{sampling:?}, progressive: {is_progressive}");
+            let found = decode(&bytes).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            let difference = mean_difference(&found, &photo);
+            assert!(difference < 4.0, "{kind}: {difference}");
+        }
+    }
+}
