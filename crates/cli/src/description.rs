@@ -112,6 +112,8 @@ impl Description {
             Err(format!("normalization is none of {}", known.join(", ")))
         } else if self.classes.as_ref().is_some_and(|names| names.len() != self.num_classes) {
             Err(format!("classes are not {} names", self.num_classes))
+        } else if self.classes.iter().flatten().any(|name| name.chars().any(char::is_control)) {
+            Err("a name of classes has control characters".to_string())
         } else {
             Ok(())
         }

@@ -137,20 +137,13 @@ fn pretrained_trunk(config: &Config) -> CliResult<BTreeMap<String, NamedTensor>>
         ..Request::default()
     };
     let mut found = weight_files::find(path, &request)?;
-    let ours = network_config(config);
-    if let Some(theirs) = found.told() {
-        for (key, ours, theirs) in [
-            ("padding", ours.padding.name().to_string(), theirs.0.name().to_string()),
-            ("batch_norm_epsilon", ours.epsilon().to_string(), theirs.1.to_string()),
-        ] {
-            if ours != theirs {
-                tracing::warn!(
-                    "model.weights: {} are of a network with {key} {theirs}; this one has {ours}, \
-                     which model.{key} changes",
-                    path.display()
-                );
-            }
-        }
+    let is_said = request.padding.is_some() || request.epsilon.is_some();
+    for (key, there, here) in found.differences(&network_config(config), is_said) {
+        tracing::warn!(
+            "model.weights: {} are of a network with {key} {there}; this one has {here}, which \
+             model.{key} changes",
+            path.display()
+        );
     }
     let mut weights = found.read(path)?;
     weights.retain(|name, _| !is_head(name));

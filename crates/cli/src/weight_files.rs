@@ -5,7 +5,8 @@ use crate::error::{CliError, CliResult, ExitKind};
 use crate::pretrained;
 use dermx_model::{
     Architecture, Computation, ElementType, LocateError, Located, NamedTensor, NetworkConfig,
-    Padding, Wanted, WeightsError, WeightsFile, is_counter, locate, write_described_safetensors,
+    Padding, Variant, Wanted, WeightsError, WeightsFile, is_counter, locate,
+    write_described_safetensors,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -108,15 +109,38 @@ pub fn find(path: &Path, request: &Request<'_>) -> CliResult<Found> {
 }
 
 impl Found {
-    /// Padding and epsilon of the network that the weights were made for, where the file tells.
-    pub fn told(&self) -> Option<(Padding, f64)> {
-        if let Some(description) = &self.description {
-            return Some((description.padding, description.batch_norm_epsilon));
-        }
+    /// How `config` computes otherwise than the network that the weights were made for: key, value
+    /// there, value here. Where names leave it open, what is assumed of them counts unless
+    /// `trust_config`.
+    pub fn differences(
+        &self,
+        config: &NetworkConfig,
+        trust_config: bool,
+    ) -> Vec<(&'static str, String, String)> {
         let Located { architecture, naming, .. } = self.located;
-        let computation = Computation::of(architecture, naming, self.file.claimed_architecture());
-        let computation = computation.ok().filter(|computation| computation.doubt.is_none());
-        computation.map(|computation| (computation.padding, computation.epsilon))
+        let (variant, padding, epsilon) = match &self.description {
+            Some(told) => (told.variant, told.padding, told.batch_norm_epsilon),
+            None => {
+                let claimed = self.file.claimed_architecture();
+                match Computation::of(architecture, naming, claimed) {
+                    Ok(found) if found.doubt.is_none() || !trust_config => {
+                        (config.variant, found.padding, found.epsilon)
+                    }
+                    _ => return Vec::new(),
+                }
+            }
+        };
+        let word = |variant| if variant == Variant::V1 { "v1" } else { "torchvision" };
+        // Keras' epsilon differs from torchvision's by a thousandth of itself.
+        let is_near = (epsilon / config.epsilon() - 1.0).abs() < 0.01;
+        let here = if is_near { epsilon } else { config.epsilon() };
+        let mut all = vec![
+            ("variant", word(variant).to_string(), word(config.variant).to_string()),
+            ("padding", padding.name().to_string(), config.padding.name().to_string()),
+            ("batch_norm_epsilon", format!("{epsilon:e}"), format!("{here:e}")),
+        ];
+        all.retain(|(_, there, here)| there != here);
+        all
     }
 
     /// The tensors by torchvision's names, as 32-bit floats; says which were converted.
@@ -183,6 +207,15 @@ fn misfit_message(file: &WeightsFile, located: &Located, is_asked_for: bool) -> 
     if let Some(claimed) = file.claimed_architecture() {
         message += &format!("; the file says that they are of a `{claimed}`");
     }
+    let matrix = architecture.head_matrix();
+    let head = matrix.trim_end_matches("1.weight").trim_end_matches("weight");
+    let layer = misfit.unexpected.iter().find(|name| name.starts_with(head));
+    if let Some(layer) = layer.filter(|_| misfit.missing.iter().any(|name| name == matrix)) {
+        message += &format!(
+            "; `{layer}` is of a head of several layers: if all but one are dropout, rename that one \
+             to `{matrix}` in PyTorch, else the network cannot be computed here"
+        );
+    }
     let objects = file.objects().iter().filter(|(place, _)| {
         located.prefixes.iter().any(|prefix| {
             let own = place.strip_prefix(prefix.as_str());
@@ -205,11 +238,17 @@ fn chosen(
     check_padding(description.architecture, request.padding)?;
     let config = description.network_config();
     let path = path.display();
-    if let Some(padding) = request.padding.filter(|padding| *padding != config.padding) {
+    // Where training starts, the configuration says what is computed.
+    let is_said = !request.without_head;
+    if let Some(padding) =
+        request.padding.filter(|_| is_said).filter(|padding| *padding != config.padding)
+    {
         let (asked, found) = (padding.name(), config.padding.name());
         tracing::warn!("{path}: --padding {asked} is used; the file says {found}");
     }
-    if let Some(epsilon) = request.epsilon.filter(|epsilon| *epsilon != config.epsilon()) {
+    if let Some(epsilon) =
+        request.epsilon.filter(|_| is_said).filter(|epsilon| *epsilon != config.epsilon())
+    {
         tracing::warn!("{path}: --epsilon {epsilon} is used; the file says {}", config.epsilon());
     }
     let of_shapes = located.config.map_or(config.input_size, |config| config.input_size);
@@ -252,7 +291,7 @@ fn report_doubt(
         None => String::new(),
     };
     let options = match architecture.is_resnet() {
-        true => "`dermx weights convert` writes down what they are".to_string(),
+        true => "`dermx weights convert` writes down once that they are ordinary ones".to_string(),
         false => "change it with --padding and --epsilon (model.padding and \
                   model.batch_norm_epsilon in a configuration)"
             .to_string(),

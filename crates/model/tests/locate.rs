@@ -43,7 +43,7 @@ fn any_text_before_all_names_is_a_prefix() {
         "net.0.",
         "0.",
         "fc.",
-        "layer1.0.",
+        "layer1.",
         "some.thing.nobody.has.heard.of.",
     ] {
         let located = found(&behind(prefix, &own));

@@ -24,6 +24,12 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     };
     assert_eq!(without_gold(&again), without_gold(&of_run));
 
+    // The weights alone say all that the run does: network, stride, size, classes.
+    let weights = "run/seed-0/weights.safetensors";
+    let args = ["predict", "--weights", weights, "--images", images, "--out", "predictions.csv"];
+    succeed(workplace.path(), &[&args[..], &["--logits"]].concat())?;
+    assert_eq!(fs::read_to_string(workplace.join("predictions.csv"))?, again);
+
     let mut targets = "image_id,target\n".to_string();
     for line in of_run.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();

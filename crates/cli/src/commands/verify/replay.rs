@@ -12,6 +12,7 @@ use crate::network::TrainedNetwork;
 use crate::progress::Progress;
 use crate::stop;
 use crate::training_data::open_photos;
+use dermx_model::{WeightsFile, export_weights, with_counters, write_safetensors};
 use dermx_train::{
     Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, read_checkpoint,
     replay,
@@ -64,7 +65,12 @@ pub fn check_epochs(
         }
     }
     if let Some(network) = found.network {
-        let found = fitting::weights_file(&network, subject.config)?;
+        // Files of earlier versions do not say what they are.
+        let is_described = WeightsFile::open(&subject.folder.weights())?.description().is_some();
+        let found = match is_described {
+            true => fitting::weights_file(&network, subject.config)?,
+            false => write_safetensors(&with_counters(export_weights(&network)))?,
+        };
         let found = blake3::hash(&found).to_string();
         let expected = &subject.certificate.result.weights_file_hash;
         table.compare("weights.safetensors", &found, expected, "trained again");

@@ -1,11 +1,12 @@
 """Checks with PyTorch what tests cannot: that `dermx` and PyTorch read each other's files.
 
-    pip install torch==2.15.0 torchvision==0.29.2 safetensors==0.8.0
+    pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 safetensors==0.8.0
     cargo build --release --workspace
     python check_with_torch.py target/release/dermx
 
 For each network: PyTorch saves random weights, `dermx` predicts from the file and converts it, and
-PyTorch loads the converted file strictly, finds the same tensors, and computes the same logits.
+PyTorch loads the converted file strictly, finds the same tensors, and computes the same logits. Of timm's
+networks the converted file is loaded by `examples/load_weights.py`.
 """
 
 import csv
@@ -14,16 +15,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+import timm
 import torch
 import torchvision
 from safetensors.torch import load_file, save_file
 
+sys.path.insert(0, str(Path(__file__).parents[5] / "examples"))
+from load_weights import load  # noqa: E402
+
+# What timm calls a network, and what has to be said of it.
+OF_TIMM = {
+    "efficientnet_b0": [],
+    "tf_efficientnet_b0": ["--padding", "tf", "--epsilon", "1e-3"],
+    "efficientnet_b5": [],
+    "tf_efficientnet_b5": ["--padding", "same", "--epsilon", "1e-3"],
+}
 ARCHITECTURES = ["resnet18", "resnet50", "efficientnet_b0", "efficientnet_b4"]
 
 
-def trained(arch):
-    """A network whose statistics are those of a batch, so that logits depend on the image."""
-    network = getattr(torchvision.models, arch)(num_classes=7)
+def trained(network):
+    """`network` with the statistics of a batch, so that logits depend on the image."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
@@ -33,12 +44,12 @@ def trained(arch):
     return network.eval()
 
 
-def logits_of_dermx(dermx, folder, arch, weights):
+def logits_of_dermx(dermx, folder, arch, weights, options=()):
     """Logits by `dermx predict` for the images in `folder`."""
     out = folder / "predictions.csv"
     subprocess.run(
         [dermx, "--quiet", "predict", "--arch", arch, "--weights", weights, "--logits"]
-        + ["--tensor", folder / "images.safetensors", "--out", out],
+        + ["--tensor", folder / "images.safetensors", "--out", out, *options],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -50,7 +61,7 @@ def logits_of_dermx(dermx, folder, arch, weights):
 def check(dermx, folder, arch, options):
     """The whole way there and back of one network."""
     torch.manual_seed(1)
-    network = trained(arch)
+    network = trained(getattr(torchvision.models, arch)(num_classes=7))
     images = torch.randn(3, 3, 96, 128)
     save_file({"images": images}, folder / "images.safetensors")
     pth, converted = folder / "weights.pth", folder / "weights.safetensors"
@@ -68,8 +79,7 @@ def check(dermx, folder, arch, options):
     loaded = load_file(converted)
     for name, tensor in network.state_dict().items():
         assert loaded[name].dtype == tensor.dtype and torch.equal(loaded[name], tensor), name
-    again = getattr(torchvision.models, arch)(num_classes=7).eval()
-    again.load_state_dict(loaded, strict=True)
+    again = load(converted)
     with torch.no_grad():
         assert torch.equal(again(images), expected)
     difference = (of_pth - expected).abs().max().item()
@@ -78,6 +88,31 @@ def check(dermx, folder, arch, options):
     print(f"{arch} {options or 'zip'}: logits differ by {difference:.1e} (and by {spread:.1e} between images)")
 
 
+def check_timm(dermx, folder, name, options):
+    """A network of timm's, in a checkpoint of a compiled network on several devices."""
+    torch.manual_seed(1)
+    network = trained(timm.create_model(name, num_classes=7))
+    images = torch.randn(3, 3, 64, 97)
+    save_file({"images": images}, folder / "images.safetensors")
+    pth, converted = folder / "weights.pth", folder / "weights.safetensors"
+    state = {f"module._orig_mod.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"epoch": 3, "best_acc1": torch.tensor(0.5), "state_dict": state}, pth)
+    with torch.no_grad():
+        expected = network(images)
+    arch = name.removeprefix("tf_")
+    scale = expected.abs().max().item()
+    difference = (logits_of_dermx(dermx, folder, arch, pth, options) - expected).abs().max().item() / scale
+    assert difference < 1e-3, difference
+    subprocess.run([dermx, "weights", "convert", pth, converted, *options], check=True, stdout=subprocess.DEVNULL)
+    with torch.no_grad():
+        again = (load(converted)(images) - expected).abs().max().item() / scale
+    assert again < 1e-3, again
+    print(f"timm's {name}: logits differ by {difference:.1e} of the largest, in PyTorch by {again:.1e}")
+
+
+for name, options in OF_TIMM.items():
+    with tempfile.TemporaryDirectory() as folder:
+        check_timm(Path(sys.argv[1]).resolve(), Path(folder), name, options)
 for arch in ARCHITECTURES:
     for options in [{}, {"_use_new_zipfile_serialization": False}]:
         with tempfile.TemporaryDirectory() as folder:

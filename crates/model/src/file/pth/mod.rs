@@ -249,11 +249,11 @@ impl<'a> Walk<'_, 'a> {
             Value::Tensor(_) => {
                 return Err(Fault::Format(format!("it holds more than {MAX_TENSORS} tensors")));
             }
-            Value::Object(idx) | Value::Global(Global::Unknown(idx)) => {
-                if self.objects.len() < MAX_OBJECTS {
-                    let name = name.escape_debug().to_string();
-                    self.objects.push((name, self.machine.unknown_name(idx)));
-                }
+            Value::Object(idx) | Value::Global(Global::Unknown(idx))
+                if self.objects.len() < MAX_OBJECTS =>
+            {
+                let name = name.escape_debug().to_string();
+                self.objects.push((name, self.machine.unknown_name(idx)));
             }
             Value::Text(text) if is_claim(path, key) && self.claimed.is_none() => {
                 let is_plain = text.len() <= 100 && !text.chars().any(char::is_control);
