@@ -148,7 +148,7 @@ fn values_folds_and_seeds_are_crossed_without_running() -> TestResult {
 fn a_unit_that_fails_leaves_the_others_alone_and_is_done_after_the_fix() -> TestResult {
     let workplace = Workplace::new()?;
     let args = plan_args("sweep", &["--set", "data.patients=absent.csv,present.csv"]);
-    fs::write(workplace.join("present.csv"), "image_id,patient_id\nsomebody,p1\n")?;
+    fs::write(workplace.join("present.csv"), "image_id,patient_id\nacne-0001,p1\n")?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     fail(workplace.path(), &args, 66, &["1 done", "1 failed", "absent.csv", "log: "])?;
     let found = status(&workplace, "sweep")?;
@@ -156,7 +156,7 @@ fn a_unit_that_fails_leaves_the_others_alone_and_is_done_after_the_fix() -> Test
     let failed = found["failed"][0]["unit"].as_str().ok_or("no unit")?;
     assert!(found["failed"][0]["message"].as_str().is_some_and(|text| text.contains("absent.csv")));
 
-    fs::write(workplace.join("absent.csv"), "image_id,patient_id\nsomebody,p1\n")?;
+    fs::write(workplace.join("absent.csv"), "image_id,patient_id\nacne-0001,p1\n")?;
     succeed(workplace.path(), &["sweep", "run", "sweep", "--quiet"])?;
     for unit in units(&workplace, "sweep")? {
         let expected = if unit == failed { 2 } else { 1 };

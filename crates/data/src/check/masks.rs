@@ -188,7 +188,8 @@ fn check_class(
         (MaskLayout::ByInstance, Some(instance)) => [instance.characteristic.as_str()].into(),
         _ => evaluation.characteristics(),
     };
-    if expected.contains(class.as_str()) {
+    // The cells of a table are trimmed.
+    if expected.iter().any(|one| one.trim() == class) {
         return Ok(());
     }
     let expected = expected.into_iter().collect::<Vec<_>>().join("` or `");
