@@ -248,31 +248,46 @@ fn mean_difference(one: &RgbImage, other: &RgbImage) -> f64 {
     sum / one.as_raw().len() as f64
 }
 
-#[test]
-fn every_usual_resolution_of_color_is_read() {
-    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+/// A JPEG of a picture with all colors, and that picture.
+fn encoded(change: impl Fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>)) -> (Vec<u8>, RgbImage) {
     let photo =
         RgbImage::from_fn(50, 37, |x, y| Rgb([(3 * x) as u8, (4 * y) as u8, (100 + x + y) as u8]));
-    for sampling in [
-        SamplingFactor::F_1_1,
-        SamplingFactor::F_2_1,
-        SamplingFactor::F_1_2,
-        SamplingFactor::F_2_2,
-        SamplingFactor::F_4_1,
-        SamplingFactor::F_4_2,
-        SamplingFactor::F_1_4,
-        SamplingFactor::F_2_4,
-    ] {
-        for is_progressive in [false, true] {
-            let mut bytes = Vec::new();
-            let mut encoder = Encoder::new(&mut bytes, 95);
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 95);
+    change(&mut encoder);
+    encoder.encode(photo.as_raw(), 50, 37, jpeg_encoder::ColorType::Rgb).expect("encodes");
+    (bytes, photo)
+}
+
+#[test]
+fn every_resolution_of_color_is_read_right_or_refused() {
+    use jpeg_encoder::SamplingFactor::{F_1_1, F_1_2, F_1_4, F_2_1, F_2_2, F_2_4, F_4_1, F_4_2};
+    let all = [F_1_1, F_2_1, F_1_2, F_2_2, F_4_1, F_4_2, F_1_4, F_2_4];
+    for (sampling_idx, sampling) in all.into_iter().enumerate() {
+        let (progressive, photo) = encoded(|encoder| {
             encoder.set_sampling_factor(sampling);
-            encoder.set_progressive(is_progressive);
-            encoder.encode(photo.as_raw(), 50, 37, ColorType::Rgb).expect("encodes");
-            let kind = format!("{sampling:?}, progressive: {is_progressive}");
-            let found = decode(&bytes).unwrap_or_else(|error| panic!("{kind}: {error}"));
-            let difference = mean_difference(&found, &photo);
-            assert!(difference < 4.0, "{kind}: {difference}");
+            encoder.set_progressive(true);
+        });
+        let difference = mean_difference(&decode(&progressive).expect("decodes"), &photo);
+        assert!(difference < 4.0, "progressive {sampling:?}: {difference}");
+        // This encoder writes other factors than 1 and 2 in several scans, and all with its own codes.
+        let (sequential, _) = encoded(|encoder| encoder.set_sampling_factor(sampling));
+        let (own_codes, _) = encoded(|encoder| {
+            encoder.set_sampling_factor(sampling);
+            encoder.set_optimized_huffman_tables(true);
+        });
+        let is_read = sampling_idx < 4;
+        for (bytes, is_read) in [(sequential, is_read), (own_codes, false)] {
+            match is_read {
+                true => {
+                    let difference = mean_difference(&decode(&bytes).expect("decodes"), &photo);
+                    assert!(difference < 4.0, "{sampling:?}: {difference}");
+                }
+                false => {
+                    let message = refused(&bytes).message;
+                    assert!(message.contains("this kind is not read"), "{sampling:?}: {message}");
+                }
+            }
         }
     }
 }
