@@ -8,8 +8,8 @@ const Z: f64 = 1.959_963_984_540_054;
 /// The 95 % Wilson interval `[low, high]` of a share of `num` images; `None` without images.
 ///
 /// `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`. Unlike the bootstrap's, it
-/// is not a point when all of a few images are right. `num` need not be whole: see
-/// [`mean_share_interval`].
+/// is not a point when all of a few images are right. `num` need not be whole: several networks on the
+/// same images count as more of them.
 ///
 /// # Source
 /// Wilson, 1927, <https://doi.org/10.2307/2276774>. Parity with statsmodels'
