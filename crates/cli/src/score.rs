@@ -121,15 +121,16 @@ fn warn_of_values_above_one(above_one: &BTreeMap<&PathBuf, usize>) {
 /// No image has an outline that counts.
 pub fn check_outlines(root: &Path, dataset: &DermxDataset, choices: &Choices) -> CliResult<()> {
     let kept = dataset.cohort_images(Cohort::Single);
+    let is_outlined = |one: &Evaluation| one.inside().next().is_some();
     let counts = |one: &Evaluation| {
         let is_taken =
             |rows: ScoredRows| rows.contains(kept.contains(one.image_id.as_str()), one.is_single());
-        !one.instances.is_empty() && (is_taken(choices.rows) || is_taken(choices.union_rows))
+        is_outlined(one) && (is_taken(choices.rows) || is_taken(choices.union_rows))
     };
     if dataset.evaluations().iter().any(counts) {
         return Ok(());
     }
-    let num_outlined = dataset.evaluations().iter().filter(|one| !one.instances.is_empty()).count();
+    let num_outlined = dataset.evaluations().iter().filter(|one| is_outlined(one)).count();
     let message = format!(
         "there is nothing to score heat maps with: {} evaluations of {} images, {num_outlined} of them \
          with outlines, none with outlines that count (evaluate.rows); outline characteristics in \
