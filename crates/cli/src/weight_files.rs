@@ -82,7 +82,7 @@ pub fn find(path: &Path, request: &Request<'_>) -> CliResult<Found> {
         partial: request.partial,
     };
     let located = locate(&file.shapes(), &wanted);
-    let located = located.map_err(|error| bad_data(with_advice(&error)))?;
+    let located = located.map_err(|error| bad_data(with_advice(&error, &file)))?;
     if !located.misfit.is_empty() && !request.partial {
         return Err(bad_data(misfit_message(&file, &located, wanted.architecture.is_some())));
     }
@@ -104,7 +104,7 @@ pub fn find(path: &Path, request: &Request<'_>) -> CliResult<Found> {
             })
         }
     };
-    report_places(path, &located, wanted.architecture.is_none());
+    report_places(path, &file, &located, wanted.architecture.is_none());
     Ok(Found { file, located, config, description })
 }
 
@@ -184,8 +184,17 @@ pub fn error_in(path: &Path, error: WeightsError) -> CliError {
     CliError { message: format!("{}: {}", path.display(), error.message), ..error }
 }
 
-fn with_advice(error: &LocateError) -> String {
+fn with_advice(error: &LocateError, file: &WeightsFile) -> String {
     match error {
+        LocateError::NoNames { .. } => {
+            let objects = file.objects().iter().take(4);
+            let objects = objects.map(|(place, class)| format!("; `{place}` is a {class}"));
+            let objects: String = objects.collect();
+            match objects.is_empty() {
+                true => error.to_string(),
+                false => format!("{error}{objects}; save the weights alone, `model.state_dict()`"),
+            }
+        }
         LocateError::Ambiguous { .. } => format!(
             "{error}; choose one: --prefix on the command line, model.weights_prefix in a \
              configuration"
@@ -303,8 +312,8 @@ fn report_doubt(
 }
 
 /// Says where in the file the weights are, and what is not among them.
-fn report_places(path: &Path, located: &Located, was_found: bool) {
-    let path = path.display();
+fn report_places(path: &Path, file: &WeightsFile, located: &Located, was_found: bool) {
+    let (path, shapes) = (path.display(), file.shapes());
     if was_found {
         tracing::info!("{path}: the weights are of a {}", located.architecture);
     }
@@ -313,7 +322,9 @@ fn report_places(path: &Path, located: &Located, was_found: bool) {
             located.prefixes.iter().map(|prefix| format!("`{prefix}`")).collect();
         tracing::info!("{path}: names of weights start with {}", prefixes.join(" and "));
     }
-    let outside: Vec<&String> = located.outside.iter().filter(|name| !is_counter(name)).collect();
+    // Numbers beside the weights, such as the best accuracy, are no layers.
+    let is_layer = |name: &&String| shapes[*name].iter().product::<usize>() > 1;
+    let outside: Vec<&String> = located.outside.iter().filter(is_layer).collect();
     if !outside.is_empty() {
         let shown: Vec<String> = outside.iter().take(4).map(|name| format!("`{name}`")).collect();
         let others = outside.len() - shown.len();

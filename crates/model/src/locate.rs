@@ -12,6 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Logits of the published weights, where no matrix tells of others.
 const NUM_IMAGENET_CLASSES: usize = 1000;
 
+/// What compilers and programs for many devices put between the parts of a name.
+const WRAPPERS: [&str; 4] =
+    ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module"];
+
 /// How many sets of names are compared with networks.
 const MAX_SETS: usize = 16;
 
@@ -171,7 +175,7 @@ fn sets_of(shapes: &Shapes) -> Vec<NameSet> {
     for name in shapes.keys() {
         if let Some(at) = start_of_known(name) {
             let names = sets.entry(&name[..at]).or_default();
-            names.insert(name[at..].to_string(), name.clone());
+            names.insert(without_wrappers(&name[at..]), name.clone());
         }
     }
     let set = |(prefix, names): (&str, _)| NameSet { prefixes: vec![prefix.to_string()], names };
@@ -182,14 +186,28 @@ fn sets_of(shapes: &Shapes) -> Vec<NameSet> {
 fn start_of_known(name: &str) -> Option<usize> {
     let starts = [0].into_iter().chain(name.match_indices('.').map(|(at, _)| at + 1));
     let is_start = |&at: &usize| {
-        let rest = &name[at..];
+        // At the start wrappers are a prefix like others.
+        if WRAPPERS.contains(&name[at..].split('.').next().unwrap_or_default()) {
+            return false;
+        }
+        let rest = without_wrappers(&name[at..]);
         // A counter is known by the statistics beside it.
         match rest.strip_suffix("num_batches_tracked") {
             Some(layer) => is_known(&format!("{layer}running_mean")),
-            None => is_known(rest),
+            None => is_known(&rest),
         }
     };
     starts.into_iter().find(is_start)
+}
+
+/// A name without the wrappers of parts of the network: `layer1._orig_mod.0.bn1.bias` is
+/// `layer1.0.bn1.bias`.
+fn without_wrappers(name: &str) -> String {
+    if !WRAPPERS.iter().any(|wrapper| name.contains(wrapper)) {
+        return name.to_string();
+    }
+    let parts: Vec<&str> = name.split('.').filter(|part| !WRAPPERS.contains(part)).collect();
+    parts.join(".")
 }
 
 fn prefixes(sets: &[NameSet]) -> Vec<String> {

@@ -59,6 +59,34 @@ fn any_text_before_all_names_is_a_prefix() {
 }
 
 #[test]
+fn wrappers_of_parts_of_a_network_are_passed_over() {
+    let own = shapes(Architecture::Resnet18);
+    for (from, to) in [
+        ("layer1.0.", "layer1._orig_mod.0."),
+        ("layer2.", "_fsdp_wrapped_module.layer2._fsdp_wrapped_module."),
+        ("layer3.1.", "layer3.1._checkpoint_wrapped_module."),
+        ("fc.", "fc.module."),
+    ] {
+        // Of FSDP the whole network is wrapped, too.
+        let outer = if to.starts_with('_') { "_fsdp_wrapped_module." } else { "" };
+        let inner = to.strip_prefix(outer).unwrap_or(to);
+        let wrapped: Shapes = own
+            .iter()
+            .map(|(name, shape)| {
+                let name = match name.strip_prefix(from) {
+                    Some(rest) => format!("{outer}{inner}{rest}"),
+                    None => format!("{outer}{name}"),
+                };
+                (name, shape.clone())
+            })
+            .collect();
+        let located = found(&wrapped);
+        assert!(located.misfit.is_empty(), "{to}: {}", located.misfit);
+        assert_eq!(located.prefixes, [outer]);
+    }
+}
+
+#[test]
 fn every_architecture_is_told_by_names_and_shapes() {
     for architecture in Architecture::ALL {
         let located = found(&behind("model.", &shapes(architecture)));

@@ -82,5 +82,11 @@ pub fn advice(start: &[u8], num_bytes: u64) -> Option<String> {
             false => not_weights("JSON", "name the file of weights instead"),
         };
     }
+    let is_text = |letter: char| !letter.is_control() || letter.is_whitespace();
+    if start.len() >= 8 && !text.contains('\u{fffd}') && text.chars().all(is_text) {
+        let first: String = text.lines().next().unwrap_or_default().chars().take(40).collect();
+        let what = format!("text (`{}`)", first.escape_debug());
+        return not_weights(&what, "name the file of weights instead");
+    }
     None
 }

@@ -379,7 +379,6 @@ fn what_is_not_safetensors_is_refused() {
     };
     assert!(write_safetensors(&Weights::new()).is_ok());
     for (what, bytes) in [
-        ("text", b"model = resnet18\nclasses = 2\n".to_vec()),
         ("a header of 2^64 - 1 bytes", [vec![0xFF; 8], vec![0; 60]].concat()),
         ("a header that is no JSON", file_of("not JSON", &[])),
         ("offsets that end before they start", of("[2]", "[8,0]")),
@@ -472,6 +471,7 @@ fn what_is_no_file_of_weights_is_called_what_it_is() {
         ("zstd", b"\x28\xb5\x2f\xfd\0\0".to_vec(), "unzstd"),
         ("list of the parts", index.to_vec(), "join"),
         ("JSON", b"[1, 2, 3]".to_vec(), "name the file"),
+        ("text (`model = resnet18`)", b"model = resnet18\nclasses = 2\n".to_vec(), "name the file"),
         ("NumPy", b"\x93NUMPY\x01\0v\0{'descr'".to_vec(), "by name"),
         ("NumPy", zipped(&["fc.weight.npy"]), "by name"),
         ("ONNX", onnx, "state_dict"),

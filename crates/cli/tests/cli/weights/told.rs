@@ -7,7 +7,7 @@ use super::{
 use crate::dermx::{QUICK, TestResult, Workplace, fail, stderr, stdout, succeed};
 use dermx_model::{
     Architecture, Head, NamedTensor, NetworkConfig, Padding, Variant, WeightsFile, read_weights,
-    write_described_safetensors,
+    write_described_safetensors, write_safetensors,
 };
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
@@ -133,6 +133,25 @@ fn training_says_where_its_starting_weights_are_of_another_network() -> TestResu
         let output = run("wrong", &[&format!("model.batch_norm_epsilon={wrong}")])?;
         assert_eq!(output.status.code(), Some(78), "{wrong}: {}", stderr(&output));
     }
+    Ok(())
+}
+
+#[test]
+fn a_run_of_a_version_whose_weights_said_nothing_is_verified() -> TestResult {
+    let workplace = Workplace::new()?;
+    let mut command = workplace.train("run", &QUICK);
+    let output = command.args(["--no-eval", "--set", "run.epochs=1"]).output()?;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let path = workplace.join("run/seed-0/weights.safetensors");
+    let before = blake3::hash(&fs::read(&path)?).to_string();
+    let silent = write_safetensors(&read_weights(&path)?)?;
+    fs::write(&path, &silent)?;
+    fail(workplace.path(), &["verify", "run"], 65, &["run"])?;
+    let certificate = workplace.join("run/seed-0/run.json");
+    let text = fs::read_to_string(&certificate)?;
+    fs::write(&certificate, text.replace(&before, &blake3::hash(&silent).to_string()))?;
+    let table = stdout(&succeed(workplace.path(), &["verify", "run"])?);
+    assert!(!table.contains("DIFFERS"), "{table}");
     Ok(())
 }
 
