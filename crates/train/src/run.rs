@@ -90,8 +90,8 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
+    #[expect(clippy::expect_used, reason = "`step` alone takes it, and ends the run without it")]
     fn network(&self) -> &Network {
-        // Cannot fail: `step` alone takes it, and returns without it only to end the run.
         self.network.as_ref().expect("a network")
     }
 

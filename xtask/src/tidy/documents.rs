@@ -12,11 +12,10 @@ const COMMANDS: [&str; 2] = ["cargo xtask train --config quickstart.toml", "carg
 
 /// What is wrong with the documents among `files`.
 pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
-    let is_document = |path: &&PathBuf| path.extension().is_some_and(|kind| kind == "md");
     let missing = REQUIRED.iter().filter(|name| !files.iter().any(|path| path == Path::new(name)));
     let mut problems: Vec<String> =
         missing.map(|name| format!("{name}: there is no such document")).collect();
-    for path in files.iter().filter(is_document) {
+    for path in files.iter().filter(|path| is_document(path)) {
         let name = path.display().to_string();
         match fs::read_to_string(root.join(path)) {
             Ok(text) => problems.extend(problems_of(&name, &text, |path| root.join(path).exists())),
@@ -24,6 +23,13 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether somebody reads the file as it is: Markdown, but for templates and what tests compare with.
+fn is_document(path: &Path) -> bool {
+    let mut folders = path.components().map(|part| part.as_os_str());
+    let is_markdown = path.extension().is_some_and(|kind| kind == "md");
+    is_markdown && !folders.any(|folder| folder == "templates" || folder == "tests")
 }
 
 /// What is wrong with the document `name`, given which files there are.
@@ -83,7 +89,7 @@ fn unchecked_invariants(architecture: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, links, problems_of, unchecked_invariants};
+    use super::{check, is_document, links, problems_of, unchecked_invariants};
     use std::path::{Path, PathBuf};
 
     #[test]
@@ -120,6 +126,14 @@ mod tests {
         let files = ["README.md", "docs/new.md"].map(PathBuf::from);
         let problems = check(Path::new("nowhere"), &files);
         assert!(problems.iter().any(|problem| problem.starts_with("docs/new.md: cannot be read")));
+    }
+
+    #[test]
+    fn templates_and_goldens_are_no_documents() {
+        assert!(is_document(Path::new("docs/new.md")));
+        for name in ["crates/a/templates/page.md", "crates/a/tests/b/golden.md", "docs/a.rs"] {
+            assert!(!is_document(Path::new(name)), "{name}");
+        }
     }
 
     #[test]
