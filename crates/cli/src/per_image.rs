@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use dermx_eval::LocalizationScores;
 
-    fn row(f1: Option<f64>) -> MapRow {
-        let [image_id, rater, characteristic] = ["a,b", "derm1", "Plaque"].map(String::from);
+    fn row(rater: &str, f1: Option<f64>) -> MapRow {
+        let [image_id, rater, characteristic] = ["a,b", rater, "Plaque"].map(String::from);
         let scores = FuzzyScores { f1, mass: Some(1.0 / 3.0), ..FuzzyScores::default() };
         MapRow { image_id, rater, characteristic, scores, localization: None }
     }
@@ -93,7 +93,7 @@ mod tests {
     fn written_rows_read_back_to_the_last_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("per_image.csv");
-        let mut rows = vec![row(Some(0.1 + 0.2)), row(None)];
+        let mut rows = vec![row("derm1", Some(0.1 + 0.2)), row("derm2", None)];
         std::fs::write(&path, to_csv(&rows).unwrap()).unwrap();
         assert_eq!(read_csv(&path).unwrap(), rows);
         // The scores beyond Table 6 are for other programs.
@@ -105,7 +105,7 @@ mod tests {
         assert!(text.lines().next().unwrap().ends_with("pointing,rank_accuracy,top_k_iou,auc"));
         assert!(text.lines().nth(1).unwrap().ends_with(",,,,0.5"), "{text}");
         std::fs::write(&path, text).unwrap();
-        assert_eq!(read_csv(&path).unwrap()[1], row(None));
+        assert_eq!(read_csv(&path).unwrap()[1], row("derm2", None));
     }
 
     #[test]

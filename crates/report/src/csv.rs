@@ -16,6 +16,12 @@ impl Csv {
         csv
     }
 
+    /// A table of [scores](Self::score), each named by `keys` and its own name.
+    fn of_scores(keys: &[&str]) -> Self {
+        const SCORE: [&str; 7] = ["score", "mean", "std", "n", "undefined", "low", "high"];
+        Self::new(&[keys, &SCORE].concat())
+    }
+
     fn row(&mut self, fields: &[impl AsRef<str>]) {
         let fields: Vec<String> = fields.iter().map(|field| quote(field.as_ref())).collect();
         self.0 += &fields.join(",");
@@ -90,8 +96,7 @@ fn run(input: &ReportInput) -> Csv {
 }
 
 fn summary(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined", "low", "high"]);
+    let mut csv = Csv::of_scores(&["seed", "map"]);
     for (seed, record) in records(input) {
         for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
             if let Some(score) = score {
@@ -143,8 +148,7 @@ fn curves(input: &ReportInput) -> Csv {
 }
 
 fn table_5(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "class", "score", "mean", "std", "n", "undefined", "low", "high"]);
+    let mut csv = Csv::of_scores(&["seed", "class"]);
     for (seed, record) in records(input) {
         for (class, scores) in &record.table_5 {
             csv.score(&[&seed, class, "f1"], &scores.f1);
@@ -170,18 +174,7 @@ fn confusion(input: &ReportInput) -> Csv {
 }
 
 fn table_6(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "seed",
-        "map",
-        "characteristic",
-        "score",
-        "mean",
-        "std",
-        "n",
-        "undefined",
-        "low",
-        "high",
-    ]);
+    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
             for (name, scores) in table {
@@ -202,8 +195,7 @@ fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
 }
 
 fn randomization(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "random", "score", "mean", "std", "n", "undefined", "low", "high"]);
+    let mut csv = Csv::of_scores(&["seed", "random"]);
     for (seed, record) in records(input) {
         for (name, scores) in &record.randomization {
             map_scores(&mut csv, &[&seed, name], &scores.union);
@@ -214,8 +206,7 @@ fn randomization(input: &ReportInput) -> Csv {
 }
 
 fn faithfulness(input: &ReportInput) -> Csv {
-    let mut csv =
-        Csv::new(&["seed", "map", "score", "mean", "std", "n", "undefined", "low", "high"]);
+    let mut csv = Csv::of_scores(&["seed", "map"]);
     for (seed, record) in records(input) {
         for (map, scores) in &record.faithfulness {
             csv.score(&[&seed, map, "deletion"], &scores.deletion);
@@ -227,18 +218,7 @@ fn faithfulness(input: &ReportInput) -> Csv {
 }
 
 fn localization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "seed",
-        "map",
-        "characteristic",
-        "score",
-        "mean",
-        "std",
-        "n",
-        "undefined",
-        "low",
-        "high",
-    ]);
+    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
         let baselines = record.localization_baselines.iter();
         let tables = std::iter::once((NETWORK, &record.localization))

@@ -85,10 +85,26 @@ def evaluations(root):
             if "tag" in annotation:
                 tags.add(annotation["name"])
             else:
-                outlined[annotation["name"]].append(f"{path.stem}_{instance:05}.png")
+                # Two outlines lie beside their images; their masks show them on the rim.
+                if not is_outside(annotation, data["image"]):
+                    outlined[annotation["name"]].append(f"{path.stem}_{instance:05}.png")
                 instance += 1
         found.append((image, rater, tags, outlined))
     return found
+
+
+def is_outside(annotation, image):
+    """Whether all points lie on one side of the image, whose pixels reach half a pixel beyond their
+    centers."""
+    shape = annotation.get("complex_polygon") or annotation["polygon"]
+    path = shape["path"]
+    rings = path if isinstance(path[0], list) else [path]
+    points = [point for ring in rings for point in ring]
+    for axis, length in (("x", image["width"]), ("y", image["height"])):
+        values = [point[axis] for point in points]
+        if max(values) <= -0.5 or min(values) >= length - 0.5:
+            return True
+    return False
 
 
 def is_single(tags):
