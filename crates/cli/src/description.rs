@@ -112,6 +112,8 @@ impl Description {
             Err(format!("normalization is none of {}", known.join(", ")))
         } else if self.classes.as_ref().is_some_and(|names| names.len() != self.num_classes) {
             Err(format!("classes are not {} names", self.num_classes))
+        } else if let Some(name) = self.classes.as_ref().and_then(|names| twice(names)) {
+            Err(format!("two classes are called `{name}`"))
         } else if self.classes.iter().flatten().any(|name| name.chars().any(char::is_control)) {
             Err("a name of classes has control characters".to_string())
         } else {
@@ -132,4 +134,9 @@ impl Description {
             ..torchvision
         }
     }
+}
+
+/// The first name that is there twice.
+fn twice(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(idx, name)| names[..*idx].contains(name)).map(|(_, name)| name)
 }

@@ -57,6 +57,14 @@ impl RawMap {
         }
     }
 
+    /// Whether no value is above 0, so that the map points nowhere.
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::Single(map) => map.values.iter().all(|&value| value <= 0.0),
+            Self::Double { values, .. } => values.iter().all(|&value| value <= 0.0),
+        }
+    }
+
     /// Brings the map to the size of the masks; see [`dermx_eval::prepare`].
     ///
     /// # Errors
@@ -416,6 +424,14 @@ mod tests {
         assert_eq!(RawMap::Single(map()).num_above_one(), 3);
         let values = vec![1.0, 1.5, -2.0];
         assert_eq!(RawMap::Double { size: [1, 3], values }.num_above_one(), 1);
+    }
+
+    #[test]
+    fn a_map_without_a_value_above_zero_is_blank() {
+        assert!(!RawMap::Single(map()).is_blank());
+        for (values, expected) in [(vec![0.0, -1.0], true), (vec![0.0, 1e-9], false)] {
+            assert_eq!(RawMap::Double { size: [1, 2], values }.is_blank(), expected);
+        }
     }
 
     #[test]

@@ -147,14 +147,25 @@ fn input_of(
     {
         tracing::warn!("{path}: --size {asked} is used; the file says {told}");
     }
-    let size = args.size.or(told).unwrap_or(USUAL_SIZE);
+    let size = args.size.or(told).unwrap_or_else(|| {
+        tracing::warn!(
+            "{path}: nothing says the size of its images: {USUAL_SIZE} is assumed (--size)"
+        );
+        USUAL_SIZE
+    });
     let told = description.and_then(|description| description.normalization.as_deref());
     if let (Some(asked), Some(told)) = (args.normalization.as_deref(), told)
         && asked != told
     {
         tracing::warn!("{path}: --normalization {asked} is used; the file says {told}");
     }
-    let name = args.normalization.as_deref().or(told).unwrap_or(USUAL_NORMALIZATION);
+    let name = args.normalization.as_deref().or(told).unwrap_or_else(|| {
+        tracing::warn!(
+            "{path}: nothing says how its images are standardized: {USUAL_NORMALIZATION} is assumed \
+             (--normalization)"
+        );
+        USUAL_NORMALIZATION
+    });
     Ok((size, normalization(name)?))
 }
 
@@ -170,7 +181,7 @@ pub fn finite_logits(output: Tensor<2>, ids: &[String]) -> CliResult<Vec<Vec<f32
         if let Some(class_idx) = row.iter().position(|logit| !logit.is_finite()) {
             let message = format!(
                 "image `{image_id}`: the logit of class number {class_idx} is {}: the weights make \
-                 numbers of it that are too large; nothing was predicted",
+                 numbers of it that are too large, or a `running_var` is negative; nothing was predicted",
                 row[class_idx]
             );
             return Err(CliError::new(ExitKind::Internal, message));

@@ -22,7 +22,7 @@ use dermx_eval::{
 use rayon::prelude::*;
 use serde_json::json;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -115,6 +115,27 @@ fn warn_of_values_above_one(above_one: &BTreeMap<&PathBuf, usize>) {
     }
 }
 
+/// Warns of masks without a pixel at scoring size; masks of raters, not their unions.
+fn warn_of_empty_masks(images: &[ImageMasks], size: [usize; 2]) {
+    let empty = images.iter().flat_map(|image| {
+        let masks = image.masks.iter().filter(|one| one.characteristic != UNION);
+        masks.filter(|one| one.mask.is_empty()).map(|one| (&image.image_id, one))
+    });
+    let empty: Vec<_> = empty.collect();
+    if let Some((image_id, first)) = empty.first() {
+        tracing::warn!(
+            "{} outlined characteristics have no pixel at {}x{} and count as outlined nowhere, with a \
+             fuzzy F1 of 0: `{}` of `{}` for `{image_id}`{}",
+            empty.len(),
+            size[0],
+            size[1],
+            first.characteristic,
+            first.rater,
+            more(empty.len())
+        );
+    }
+}
+
 /// Checks before any work is done that there is something to score heat maps with.
 ///
 /// # Errors
@@ -175,6 +196,7 @@ impl<'a> Scorer<'a> {
                 (is_kept || !image.masks.is_empty()).then_some(image)
             })
             .collect();
+        warn_of_empty_masks(&images, scoring.size);
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
         Self { dataset, scoring, choices, extras, gold: gold.collect(), images }
     }
@@ -323,6 +345,7 @@ impl<'a> Scorer<'a> {
             ));
         }
         let above_one = Mutex::new(BTreeMap::new());
+        let blank = Mutex::new(BTreeSet::new());
         let rows = self.rows(|image, _| match files.get(&image.image_id) {
             None => Ok(Vec::new()),
             Some(path) => {
@@ -332,6 +355,9 @@ impl<'a> Scorer<'a> {
                 if let (true, Ok(mut above_one)) = (num > 0, above_one.lock()) {
                     above_one.insert(path, num);
                 }
+                if let (true, Ok(mut blank)) = (raw.is_blank(), blank.lock()) {
+                    blank.insert(path);
+                }
                 let map = self.prepare(path, &raw)?;
                 let ranked = localization.then(|| RankedMap::new(&map.values()));
                 image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
@@ -339,6 +365,17 @@ impl<'a> Scorer<'a> {
         })?;
         if self.scoring.normalize == Normalize::None {
             warn_of_values_above_one(&above_one.into_inner().unwrap_or_default());
+        }
+        let blank = blank.into_inner().unwrap_or_default();
+        if let Some(first) = blank.first() {
+            let num = blank.len();
+            tracing::warn!(
+                "{num} of {} heat maps have no value above 0: their fuzzy F1 is 0, and their mass is \
+                 undefined: {}{}",
+                files.len(),
+                first.display(),
+                more(num)
+            );
         }
         if rows.is_empty() {
             let message = "none of the heat maps is of an image with masks; maps are named \

@@ -7,6 +7,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The fewest images that a difference has an interval over. Where five images all point the same way,
+/// their signs alone have p = 2 / 2^5 = 0.06; resampling one or two images says nothing of others.
+const MIN_IMAGES: usize = 6;
+
 /// What differences are taken of, intervals resample and tests count.
 pub const UNIT: &str = "image";
 
@@ -64,7 +68,7 @@ pub struct Paired {
     pub second: Option<f64>,
     /// Mean difference.
     pub difference: Option<f64>,
-    /// 95 % bootstrap interval of the difference, over images.
+    /// 95 % bootstrap interval of the difference, over images; none over fewer than six.
     pub interval: Option<[f64; 2]>,
     /// Number of images where both sides have the score.
     pub images: usize,
@@ -190,7 +194,7 @@ pub struct Lead {
 pub struct Difference {
     /// The mean; `None` without images.
     pub mean: Option<f64>,
-    /// Its 95 % bootstrap interval, over images.
+    /// Its 95 % bootstrap interval, over images; none over fewer than six.
     pub interval: Option<[f64; 2]>,
     /// Number of images.
     pub images: usize,
@@ -294,8 +298,12 @@ impl Pairs {
         }
     }
 
-    /// Of the mean difference.
+    /// Of the mean difference; none over too few images.
     fn interval(&self, resamples: &[Vec<u32>]) -> Option<[f64; 2]> {
+        if self.values.len() < MIN_IMAGES { None } else { self.resampled(resamples) }
+    }
+
+    fn resampled(&self, resamples: &[Vec<u32>]) -> Option<[f64; 2]> {
         let mean_of = |places: &Vec<u32>| {
             let drawn = places.iter().filter_map(|place| self.values.get(place));
             let differences: Vec<f64> = drawn.map(|[first, second]| first - second).collect();
@@ -325,6 +333,13 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The interval that the differences of the images `a`, `b`, `c` have by `resamples` alone.
+    fn resampled(differences: &[(&str, f64)], resamples: &[Vec<u32>]) -> [f64; 2] {
+        let first = differences.iter().copied().collect();
+        let second = differences.iter().map(|(image_id, _)| (*image_id, 0.0)).collect();
+        Pairs::new(&first, &second, &["a", "b", "c"]).resampled(resamples).unwrap()
+    }
 
     fn row(image_id: &str, rater: &str, f1: f64) -> MapRow {
         let scores = FuzzyScores { f1: Some(f1), ..FuzzyScores::default() };
@@ -363,8 +378,9 @@ mod tests {
         assert!((plaque.first.unwrap() - 0.6).abs() < 1e-12);
         assert_eq!((plaque.effect, plaque.p), (Some(-1.0 / 3.0), Some(1.0)));
         assert_eq!(plaque.test, Some(PairedTest::SignedRank));
-        // Resampled differences .1 and -.15, 2.5 % of the way in.
-        let [low, high] = plaque.interval.unwrap();
+        // Resampled differences .1 and -.15, 2.5 % of the way in; two images are too few to show it.
+        assert_eq!(plaque.interval, None);
+        let [low, high] = resampled(&[("a", 0.1), ("b", -0.15)], &resamples);
         assert!((low + 0.15 - 0.00625).abs() < 1e-12 && (high - 0.1 + 0.00625).abs() < 1e-12);
         assert_eq!(found.accuracy, None);
     }
@@ -427,6 +443,20 @@ mod tests {
     }
 
     #[test]
+    fn differences_of_six_images_have_an_interval_and_of_five_none() {
+        let rows =
+            |images: &[&str], f1: f64| vec![images.iter().map(|id| row(id, "r", f1)).collect()];
+        let images = ["a", "b", "c", "d", "e", "f"];
+        let resamples = [(0..6).collect(), vec![0; 6]];
+        for (num, expected) in [(5, false), (6, true)] {
+            let sides = [0.75, 0.5].map(|f1| side(rows(&images[..num], f1), &[]));
+            let found = compare(&sides[0], &sides[1], &images, &resamples).unwrap();
+            let plaque = &found.f1["Plaque"];
+            assert_eq!((plaque.difference, plaque.interval.is_some()), (Some(0.25), expected));
+        }
+    }
+
+    #[test]
     fn leads_are_over_images_by_hand() {
         // Image a: raters .5 and .7, second seed .9: mean .7; b .2. Less .4 and .3: .3 and -.1.
         let union = |image: &str, rater: &str, f1: f64| MapRow {
@@ -439,11 +469,13 @@ mod tests {
         ];
         let seeds: Vec<&[MapRow]> = seeds.iter().map(Vec::as_slice).collect();
         let baseline = [union("a", "r", 0.4), union("b", "r", 0.3)];
-        let found = lead(&seeds, &baseline, &["a", "b", "c"], &[vec![0, 0, 2], vec![1, 1, 0]]);
+        let resamples = [vec![0, 0, 2], vec![1, 1, 0]];
+        let found = lead(&seeds, &baseline, &["a", "b", "c"], &resamples);
         assert_eq!((found.f1.images, found.mass.images), (2, 0));
         assert!((found.f1.mean.unwrap() - 0.1).abs() < 1e-12, "{found:?}");
         // Resampled means .3 and (-.1 - .1 + .3) / 3 = 1/30, 2.5 % of the way in.
-        let [low, high] = found.f1.interval.unwrap();
+        assert_eq!(found.f1.interval, None);
+        let [low, high] = resampled(&[("a", 0.3), ("b", -0.1)], &resamples);
         let inwards = 0.025 * (0.3 - 1.0 / 30.0);
         assert!((low - 1.0 / 30.0 - inwards).abs() < 1e-12 && (high - 0.3 + inwards).abs() < 1e-12);
         assert_eq!((found.mass.mean, found.mass.interval), (None, None));

@@ -53,7 +53,11 @@ pub enum ExplainError {
     #[error("the logits do not depend on layer `{0}`")]
     NoGradient(String),
     /// A setting that has to be at least 1.
-    #[error("explaining needs at least one step, sample and pixel; found {0:?}")]
+    #[error(
+        "explaining needs at least one step, one sample, and squares of at least one pixel every pixel or \
+         more; found {} steps, {} samples, squares of {} pixels every {} pixels",
+        .0.num_steps, .0.num_samples, .0.patch_px, .0.stride_px
+    )]
     Setting(Settings),
     /// Squares with gaps between them.
     #[error(

@@ -72,7 +72,9 @@ pub fn train(
         test.warn_of_others();
         check_outlines(&config.data.test, &test.dataset, &Choices::of(config))?;
     }
-    if !place.resume {
+    // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
+    let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
+    if !place.resume || is_new_test {
         data.check_leaks(config, test.as_ref())?;
         // Else the search for leaks has read every photo.
         if let (Some(test), Leaks::Ignore) = (&test, config.data.leaks) {

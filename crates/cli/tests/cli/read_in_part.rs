@@ -189,6 +189,23 @@ fn values_above_one_that_are_cut_are_counted() -> TestResult {
 }
 
 #[test]
+fn maps_that_point_nowhere_and_masks_without_a_pixel_are_counted() -> TestResult {
+    // Of 2 rows and 3 columns the pixels are those at rows 5, 15 and columns 5, 15, 25.
+    let outlines = [polygon("Plaque", [2, 2, 12, 12]), polygon("Scar", [8, 8, 10, 10])];
+    let data_set = DataSet::new(&outlines)?;
+    let args = ["evaluate", "--data", "data", "--heatmaps", "maps", "--size", "2x3"];
+    for (value, is_blank) in [(0.0_f32, true), (-1.0, true), (0.5, false)] {
+        data_set.write_npy("<f4", &value.to_le_bytes().repeat(4))?;
+        let message = stderr(&succeed(data_set.root(), &args)?);
+        let expected = "1 of 1 heat maps have no value above 0: their fuzzy F1 is 0";
+        assert_eq!(message.contains(expected), is_blank, "{value}: {message}");
+        let expected = "1 outlined characteristics have no pixel at 2x3";
+        assert!(message.contains(expected) && message.contains("`Scar` of `r1`"), "{message}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_map_with_a_value_that_is_not_finite_is_refused_with_its_place() -> TestResult {
     let data_set = DataSet::new(&[polygon("Scar", [1, 1, 10, 10])])?;
     for (descr, values) in [

@@ -46,6 +46,9 @@ fn a_test_photo_in_training_is_refused_by_name() -> TestResult {
     assert!(!workplace.join("run").exists());
     // Nobody asks for the test set: there is no leak.
     succeed(workplace.path(), &borrowed(&arguments("without", &ONE_SEED)))?;
+    // Then somebody does.
+    let evaluated = arguments("without", &[&ONE_SEED[..4], &["--resume"]].concat());
+    fail(workplace.path(), &borrowed(&evaluated), 65, &parts)?;
     let warned =
         workplace.train("warned", &[&ONE_SEED[..4], &["--set", "data.leaks=warn"]].concat());
     let output = { warned }.output()?;
