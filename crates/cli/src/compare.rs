@@ -93,7 +93,7 @@ pub fn write(comparisons: &[Comparison], out: &Path) -> CliResult<()> {
     Ok(())
 }
 
-/// The names of the files that [`write`] makes of so many comparisons.
+/// The names of the files that [`write()`] makes of so many comparisons.
 pub fn file_names(num_comparisons: usize) -> Vec<String> {
     let tables = (1..=num_comparisons).map(|number| format!("comparison_{number}.csv"));
     ["comparison.json", "comparison.md"].map(str::to_string).into_iter().chain(tables).collect()

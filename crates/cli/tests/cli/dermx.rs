@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
 
 pub type TestResult = Result<(), Box<dyn Error>>;
@@ -64,6 +64,26 @@ pub const QUICK: [&str; 8] = [
     "run.checkpoint_every=4",
 ];
 
+/// A synthetic set of 12 test and 24 training images, made once for all processes that test one binary.
+fn synthetic() -> Result<PathBuf, Box<dyn Error>> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let built =
+        fs::metadata(env!("CARGO_BIN_EXE_dermx"))?.modified()?.duration_since(UNIX_EPOCH)?;
+    let shared = target.join(format!("synthetic-{}", built.as_nanos()));
+    if !shared.exists() {
+        let folder = TempDir::new_in(target)?;
+        let num_train = NUM_TRAIN.to_string();
+        let args = ["synth", "--out", "data", "--images", "12", "--train-images", &num_train];
+        succeed(folder.path(), &args)?;
+        // Another process may have been faster; then its folder is there, and cannot be replaced.
+        let moved = fs::rename(folder.path().join("data"), &shared);
+        if !shared.exists() {
+            moved?;
+        }
+    }
+    Ok(shared)
+}
+
 /// A temporary folder with a tiny data set of its own.
 pub struct Workplace {
     folder: TempDir,
@@ -72,16 +92,8 @@ pub struct Workplace {
 impl Workplace {
     /// A copy of a synthetic set of 12 test and 24 training images.
     pub fn new() -> Result<Self, Box<dyn Error>> {
-        static SYNTHETIC: OnceLock<TempDir> = OnceLock::new();
-        let original = SYNTHETIC.get_or_init(|| {
-            let folder = TempDir::new().expect("a temporary folder");
-            let num_train = NUM_TRAIN.to_string();
-            let args = ["synth", "--out", "data", "--images", "12", "--train-images", &num_train];
-            succeed(folder.path(), &args).expect("synthetic data");
-            folder
-        });
         let folder = TempDir::new()?;
-        copy(&original.path().join("data"), &folder.path().join("data"))?;
+        copy(&synthetic()?, &folder.path().join("data"))?;
         Ok(Self { folder })
     }
 
