@@ -17,7 +17,7 @@ pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
-use dermx_model::{Architecture, Padding};
+use dermx_model::{Architecture, NetworkConfig, Padding};
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -174,7 +174,7 @@ fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
 
 /// An epsilon of batch normalization.
 fn epsilon(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|&number| number > 0.0 && number <= 1.0);
+    let number = text.parse().ok().filter(|&number| NetworkConfig::is_epsilon(number));
     number.ok_or_else(|| "it has to be a positive number of at most 1, such as 1e-3".to_string())
 }
 

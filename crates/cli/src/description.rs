@@ -1,7 +1,6 @@
 //! What files of weights say of their network beside names and shapes.
 
 use crate::config::Config;
-use crate::network::network_config;
 use dermx_data::Normalization;
 use dermx_model::{Architecture, Head, NetworkConfig, Padding, Variant};
 use serde::{Deserialize, Serialize};
@@ -64,7 +63,7 @@ impl Description {
 
     /// The network that a run of `config` trains.
     pub fn of_run(config: &Config) -> Self {
-        let network = network_config(config);
+        let network = config.network();
         Self {
             input_size: Some(network.input_size),
             normalization: Some(config.input.normalization.clone()),
@@ -104,7 +103,7 @@ impl Description {
             Err(format!("last_stride is {}; it has to be 1 or 2", self.last_stride))
         } else if self.num_classes == 0 {
             Err("num_classes is 0".to_string())
-        } else if !(epsilon > 0.0 && epsilon <= 1.0) {
+        } else if !NetworkConfig::is_epsilon(epsilon) {
             Err(format!("batch_norm_epsilon is {epsilon}; it has to be positive and at most 1"))
         } else if self.input_size.is_some_and(|size| !size.iter().all(|px| side.contains(px))) {
             Err(format!("input_size is {:?}", self.input_size.unwrap_or_default()))

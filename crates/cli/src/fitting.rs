@@ -4,7 +4,6 @@ use crate::backend;
 use crate::config::{self, Config, EarlyStoppingSection};
 use crate::description::Description;
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::network::network_config;
 use crate::pretrained;
 use crate::training_data::TrainingData;
 use crate::weight_files::{self, Request};
@@ -99,7 +98,7 @@ fn fingerprint(
 /// # Errors
 /// Weights that are missing or do not fit, patterns that name no parameter.
 pub fn starting_network(config: &Config, seed: u64, device: &Device) -> CliResult<Network> {
-    let network = network_config(config).init(device);
+    let network = config.network().init(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
         let path = pretrained::resolve(Path::new(&config.model.weights))?;
@@ -138,7 +137,7 @@ fn pretrained_trunk(config: &Config) -> CliResult<BTreeMap<String, NamedTensor>>
     };
     let mut found = weight_files::find(path, &request)?;
     let is_said = request.padding.is_some() || request.epsilon.is_some();
-    for (key, there, here) in found.differences(&network_config(config), is_said) {
+    for (key, there, here) in found.differences(&config.network(), is_said) {
         tracing::warn!(
             "model.weights: {} are of a network with {key} {there}; this one has {here}, which \
              model.{key} changes",

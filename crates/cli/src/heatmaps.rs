@@ -22,6 +22,9 @@ pub const DESCRIPTION: &str = "heatmaps.json";
 /// The sub-folder with the maps of networks that are random in part, see [`crate::sanity`].
 pub const RANDOMIZED: &str = "randomized";
 
+/// Files of maps by image id.
+pub type MapFiles = BTreeMap<String, PathBuf>;
+
 /// The largest map that is read, in values.
 const MAX_VALUES: u64 = 100_000_000;
 
@@ -148,7 +151,7 @@ pub fn write_npy(folder: &Path, image_id: &str, map: &Heatmap) -> CliResult<()> 
 ///
 /// # Errors
 /// No such folder, an image with two maps, or what [`list_files`] refuses.
-pub fn list(folder: &Path) -> CliResult<BTreeMap<String, PathBuf>> {
+pub fn list(folder: &Path) -> CliResult<MapFiles> {
     let mut files = BTreeMap::new();
     for path in list_files(folder)? {
         let below = path.strip_prefix(folder).unwrap_or(&path);

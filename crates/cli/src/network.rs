@@ -63,7 +63,7 @@ impl TrainedNetwork {
             let error = CliError::from(error);
             CliError { message: format!("{} (is the seed trained?)", error.message), ..error }
         })?;
-        let network_config = network_config(config);
+        let network_config = config.network();
         Ok(Self {
             network: import_weights(network_config.init(device), &weights)
                 .map_err(|error| weight_files::error_in(&folder.weights(), error))?,
@@ -208,20 +208,6 @@ fn import_what_fits(
         );
     }
     Ok(network)
-}
-
-/// The network that a configuration describes.
-pub fn network_config(config: &Config) -> NetworkConfig {
-    NetworkConfig {
-        architecture: config.model.architecture,
-        head: config.model.head,
-        num_classes: config.data.classes.len(),
-        variant: config.model.variant,
-        padding: config.model.padding,
-        batch_norm_epsilon: config.model.batch_norm_epsilon,
-        last_stride: config.model.last_stride,
-        input_size: [config.input.size.height as usize, config.input.size.width as usize],
-    }
 }
 
 /// The standardization of that name.

@@ -44,19 +44,10 @@ pub fn to_csv(rows: &[MapRow]) -> CliResult<Vec<u8>> {
 pub fn read_csv(path: &Path) -> CliResult<Vec<MapRow>> {
     let table = CsvTable::read(path)?;
     let places = table.positions(COLUMNS)?;
-    let row = |CsvLine { line, cells }: &CsvLine| {
-        let text = |column: usize| cells[places[column]].as_str();
-        let score = |column: usize| match text(column) {
-            "" => Ok(None),
-            text => {
-                let number = text.parse::<f64>().ok().filter(|score| score.is_finite());
-                number.map(Some).ok_or_else(|| {
-                    let message = format!("found `{text}`; expected a number or nothing");
-                    table.invalid(*line, COLUMNS[column], message)
-                })
-            }
-        };
-        let [image_id, rater, characteristic] = [0, 1, 2].map(|column| text(column).to_string());
+    let row = |row: &CsvLine| {
+        let score = |column: usize| table.number(row, places[column]);
+        let [image_id, rater, characteristic] =
+            [0, 1, 2].map(|column| row.cells[places[column]].clone());
         let scores = FuzzyScores {
             f1: score(3)?,
             sensitivity: score(4)?,

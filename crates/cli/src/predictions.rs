@@ -87,14 +87,10 @@ pub fn read_csv(path: &Path) -> CliResult<Vec<Prediction>> {
             let message = format!("image `{image_id}` occurs twice; remove one of the rows");
             return Err(table.invalid(row.line, "image_id", message).into());
         }
-        let column = format!("p_{predicted}");
-        let probability = table.find_column(&column).map(|idx| row.cells[idx].as_str());
-        let number = |text: &str| {
-            let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-            let message = || format!("found `{text}`; expected a number or nothing");
-            number.ok_or_else(|| table.invalid(row.line, &column, message()))
+        let probability = match table.find_column(&format!("p_{predicted}")) {
+            Some(idx) => table.number(row, idx)?,
+            None => None,
         };
-        let probability = probability.filter(|text| !text.is_empty()).map(number).transpose()?;
         let gold = gold_idx.map(|idx| row.cells[idx].clone()).filter(|gold| !gold.is_empty());
         predictions.push(Prediction { line: row.line, image_id, gold, predicted, probability });
     }

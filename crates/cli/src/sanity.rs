@@ -6,7 +6,7 @@
 use crate::config::SanityCheck;
 use crate::error::{CliError, CliResult, ExitKind};
 use crate::explanation::Job;
-use crate::heatmaps::{self, RANDOMIZED};
+use crate::heatmaps::{self, MapFiles, RANDOMIZED};
 use crate::progress::Progress;
 use crate::score::Scorer;
 use crate::stop;
@@ -20,13 +20,10 @@ use dermx_gradcam::{Explainer, Faithfulness, faithfulness, relevance_order};
 use dermx_model::{export_weights, import_weights, replace_stages, stages};
 use dermx_train::{initial_weights, write_atomic};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const FAITHFULNESS: &str = "faithfulness.csv";
 const FAITHFULNESS_COLUMNS: [&str; 5] = ["image_id", "map", "deletion", "insertion", "road"];
-
-/// Files of maps by image id.
-type MapFiles = BTreeMap<String, PathBuf>;
 
 /// Seed of the random weights; runs are usually counted from 0.
 const RANDOM_WEIGHTS: u64 = u64::MAX;
@@ -144,9 +141,10 @@ fn score_randomized(
     for entry in entries {
         let path = entry.map_err(|error| CliError::io(&root, &error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (rows, image_ids) = scorer.map_rows(&path, partial, false)?;
+        let maps = scorer.maps(&path)?;
+        let (rows, image_ids) = scorer.map_rows(&path, &maps, partial, false)?;
         let union = scorer.averaging().table(&rows).remove(UNION).unwrap_or_default();
-        let rank_correlation = correlation(&trained, &scorer.maps(&path)?, &image_ids)?;
+        let rank_correlation = correlation(&trained, &maps, &image_ids)?;
         scores.insert(name, RandomizedScores { union, rank_correlation });
     }
     Ok(scores)

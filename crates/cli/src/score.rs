@@ -3,7 +3,7 @@
 use crate::choices::{Choices, ScoredRows};
 use crate::diagnoses::Diagnosis;
 use crate::error::{CliError, CliResult, ExitKind};
-use crate::heatmaps::{self, RawMap};
+use crate::heatmaps::{self, MapFiles, RawMap};
 use crate::image_masks::{ImageMasks, RaterMask, Runs, masks_of};
 use crate::left_out::{self, more};
 use crate::predictions::Prediction;
@@ -223,8 +223,16 @@ impl<'a> Scorer<'a> {
     ) -> CliResult<Scored> {
         let known = predictions.map(|(path, all)| self.of_known_images(path, all)).transpose()?;
         let predictions = predictions.map(|(path, _)| path).zip(known.as_deref());
-        let (rows, scored_ids) = self.map_rows(folder, partial, self.extras.localization)?;
-        self.warn_of_other_maps(folder)?;
+        let (maps, joined) = self.list_maps(folder)?;
+        let (rows, scored_ids) = self.map_rows(folder, &maps, partial, self.extras.localization)?;
+        if let Some((first, _)) = joined.unmatched.first() {
+            tracing::warn!(
+                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
+                joined.unmatched.len(),
+                joined.num_rows(),
+                more(joined.unmatched.len())
+            );
+        }
         let mut record = self.record_of(&rows, &scored_ids, classes)?;
         let diagnoses = match predictions {
             None => None,
@@ -253,7 +261,7 @@ impl<'a> Scorer<'a> {
         };
         record.by = images.parts(&self.extras.by, self.extras.min_images);
         if self.extras.localization {
-            record.identification = self.identification(&self.maps(folder)?)?;
+            record.identification = self.identification(&maps)?;
         }
         Ok(Scored { rows, record, diagnoses })
     }
@@ -263,35 +271,23 @@ impl<'a> Scorer<'a> {
     ///
     /// # Errors
     /// No such folder, or an image with two maps.
-    pub fn maps(&self, folder: &Path) -> CliResult<BTreeMap<String, PathBuf>> {
-        let (files, joined) = self.list_maps(folder)?;
+    pub fn maps(&self, folder: &Path) -> CliResult<MapFiles> {
+        Ok(self.list_maps(folder)?.0)
+    }
+
+    /// The same, and what joined files and images.
+    fn list_maps(&self, folder: &Path) -> CliResult<(MapFiles, Joined)> {
+        let files = heatmaps::list(folder)?;
+        let rows = files.iter().map(|(id, path)| (path.display().to_string(), id.as_str()));
+        let joined = self.image_names().join(folder, rows);
         if let Some(problem) = joined.problems.first() {
             return Err(problem.clone().into());
         }
         let files: Vec<PathBuf> = files.into_values().collect();
         let images = self.dataset.images().iter().zip(&joined.row_of);
         let found = images.filter_map(|(image, row)| Some((image.image_id.clone(), (*row)?)));
-        Ok(found.map(|(image_id, row)| (image_id, files[row].clone())).collect())
-    }
-
-    fn list_maps(&self, folder: &Path) -> CliResult<(BTreeMap<String, PathBuf>, Joined)> {
-        let files = heatmaps::list(folder)?;
-        let rows = files.iter().map(|(id, path)| (path.display().to_string(), id.as_str()));
-        let joined = self.image_names().join(folder, rows);
-        Ok((files, joined))
-    }
-
-    fn warn_of_other_maps(&self, folder: &Path) -> CliResult<()> {
-        let (files, joined) = self.list_maps(folder)?;
-        if let Some((first, _)) = joined.unmatched.first() {
-            tracing::warn!(
-                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
-                joined.unmatched.len(),
-                files.len(),
-                if joined.unmatched.len() > 1 { ", ..." } else { "" }
-            );
-        }
-        Ok(())
+        let maps = found.map(|(image_id, row)| (image_id, files[row].clone())).collect();
+        Ok((maps, joined))
     }
 
     /// What tables may call the images of the metadata, in their order.
@@ -318,18 +314,18 @@ impl<'a> Scorer<'a> {
         Ok(known.collect())
     }
 
-    /// A row for each mask of the images that have a map in `folder`, and these images' ids; with
-    /// `localization` also the scores that take sorting every map.
+    /// A row for each mask of the images that have one of the `files`, which lie in `folder`, and these
+    /// images' ids; with `localization` also the scores that take sorting every map.
     ///
     /// # Errors
     /// As [`Self::score`].
     pub fn map_rows(
         &self,
         folder: &Path,
+        files: &MapFiles,
         partial: bool,
         localization: bool,
     ) -> CliResult<(Vec<MapRow>, Vec<&str>)> {
-        let files = self.maps(folder)?;
         let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
         if let (Some(first), false) = (missing.first(), partial) {
             let num_missing = missing.len();
@@ -471,7 +467,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// On what the maps in `files` lie, and on what baselines do on the same images.
-    fn identification(&self, files: &BTreeMap<String, PathBuf>) -> CliResult<Identification> {
+    fn identification(&self, files: &MapFiles) -> CliResult<Identification> {
         let typical = typical(self.dataset);
         let size = self.scoring.size;
         let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };

@@ -121,8 +121,12 @@ fn part_line(name: &str, cells: &[String]) -> String {
 
 fn accuracy(part: &PartRecord) -> String {
     let Some(accuracy) = &part.accuracy else { return String::new() };
-    let interval = accuracy.interval.map(|[low, high]| format!(" [{low:.3}, {high:.3}]"));
-    mean(accuracy) + &interval.unwrap_or_default()
+    mean(accuracy) + &interval_text(accuracy.interval)
+}
+
+/// An interval as it stands behind its score; nothing without one.
+pub fn interval_text(interval: Option<[f64; 2]>) -> String {
+    interval.map_or(String::new(), |[low, high]| format!(" [{low:.3}, {high:.3}]"))
 }
 
 fn mean(score: &Score) -> String {

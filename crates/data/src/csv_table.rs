@@ -131,6 +131,20 @@ impl CsvTable {
         Ok(positions)
     }
 
+    /// The number in a cell of a row; `None` where it is empty.
+    ///
+    /// # Errors
+    /// Anything else, infinity and what is not a number, too.
+    pub fn number(&self, row: &CsvLine, column_idx: usize) -> Result<Option<f64>, DataError> {
+        let text = row.cells[column_idx].as_str();
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        if number.is_none() && !text.is_empty() {
+            let message = format!("found `{text}`; expected a number or nothing");
+            return Err(self.invalid(row.line, &self.columns[column_idx], message));
+        }
+        Ok(number)
+    }
+
     /// An error in a cell.
     pub fn invalid(&self, line: usize, column: &str, message: impl Into<String>) -> DataError {
         invalid_cell(&self.path, line, column, message)

@@ -1,7 +1,7 @@
 //! The DermX data set: all evaluations and all images of one folder.
 
 use crate::mask_files::{self, MaskFiles};
-use crate::strays::AnnotationFolder;
+use crate::strays::{AnnotationFolder, LAYOUT};
 use crate::{
     Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Rounds, Selection, darwin,
     metadata, strays,
@@ -47,7 +47,7 @@ impl DermxDataset {
     /// [`darwin::parse_evaluation`]; also raters who saw one image in different sizes, and what looks
     /// like an annotation but is not read: other letters in `.json`, a sub-folder with JSON files.
     pub fn read(root: &Path) -> Result<Self, DataError> {
-        let files = AnnotationFolder::list(root)?.complete()?;
+        let AnnotationFolder { files, others, .. } = AnnotationFolder::list(root)?.complete()?;
         let images = metadata::read(&metadata_file(root)?)?;
         let evaluations = read_all(&files).into_iter().collect::<Result<Vec<_>, _>>()?;
         let evaluations = sorted(evaluations);
@@ -64,7 +64,7 @@ impl DermxDataset {
             mask_source: MaskSource::default(),
             selection: Selection { images: ImageScope::All, rounds: Rounds::All },
             num_left_out: 0,
-            not_read: strays::find(root)?,
+            not_read: strays::find(root, others)?,
         })
     }
 
@@ -197,10 +197,6 @@ impl DermxDataset {
         images
     }
 }
-
-/// What a data set looks like.
-pub(crate) const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, `metadata.csv` \
-    and, if wanted, `masks/masks/RATER_IMAGE_NNNNN.png`";
 
 /// The metadata file of a data set; without it an error.
 pub(crate) fn metadata_file(root: &Path) -> Result<PathBuf, DataError> {

@@ -113,8 +113,7 @@ impl Evaluation {
 
     /// The pixels in any outline of `characteristic`; `None` when the rater outlined none in the image.
     pub fn mask(&self, characteristic: &str) -> Option<Mask> {
-        let drawn = |one: &Instance| polygon::rasterize(&one.rings, self.size);
-        Mask::union_all(self.instances_of(characteristic).map(drawn))
+        Mask::union_all(self.instances_of(characteristic).map(|one| self.drawn(one)))
     }
 
     /// The same mask resized by [`Mask::resize_nearest`].
@@ -126,13 +125,18 @@ impl Evaluation {
         )
     }
 
+    /// The pixels of an outline that is known to lie in the image.
+    fn drawn(&self, instance: &Instance) -> Mask {
+        polygon::rasterize(&instance.rings, self.size)
+    }
+
     fn instances_of(&self, characteristic: &str) -> impl Iterator<Item = &Instance> {
         self.inside().filter(move |instance| instance.characteristic == characteristic)
     }
 
     /// The pixels in any outline; `None` when the rater outlined nothing in the image.
     pub fn union_mask(&self) -> Option<Mask> {
-        Mask::union_all(self.inside().map(|instance| instance.mask(self.size)))
+        Mask::union_all(self.inside().map(|one| self.drawn(one)))
     }
 
     /// Every use of a label: tags once, outlines and attributes once per instance.

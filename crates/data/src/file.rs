@@ -70,18 +70,22 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<String>, DataError> {
         })?);
     }
     names.sort_unstable();
-    let mut seen = BTreeMap::new();
-    for name in &names {
-        if let Some(other) = seen.insert(composed(name), name) {
-            let message = format!(
-                "has the name of `{other}` but for the composition of its letters (Unicode); rename \
-                 one of them"
-            );
-            return Err(DataError::invalid(&folder.join(name), "", message));
-        }
+    if let Some([name, other]) = same_names(names.iter().map(String::as_str)).first() {
+        let message = format!(
+            "has the name of `{other}` but for the composition of its letters (Unicode); rename one of \
+             them"
+        );
+        return Err(DataError::invalid(&folder.join(name), "", message));
     }
     for name in names.iter().filter(|name| !name.starts_with('.')) {
         is_folder(&folder.join(name))?;
     }
     Ok(names)
+}
+
+/// Names that are one in Unicode's composed form: each beside the one before it.
+pub(crate) fn same_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<[&'a str; 2]> {
+    let mut seen = BTreeMap::new();
+    let pair = |name| seen.insert(composed(name), name).map(|other| [name, other]);
+    names.into_iter().filter_map(pair).collect()
 }

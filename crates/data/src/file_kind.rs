@@ -1,7 +1,9 @@
 //! What a file is by its first bytes, whatever its name says.
 
-use crate::photo::CONVERT;
 use image::ImageFormat;
+
+/// What to do about a kind of file that is not read.
+pub(crate) const CONVERT: &str = "convert it to an 8-bit baseline JPEG or a PNG";
 
 /// What a file that ought to be a photo is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +54,15 @@ pub(crate) fn kind_of(bytes: &[u8]) -> FileKind {
     match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => FileKind::Jpeg,
         Ok(ImageFormat::Png) => FileKind::Png,
-        Ok(ImageFormat::Tiff) => other_image("TIFF (or a camera's raw photo)"),
-        Ok(other) => other_image(other.to_mime_type()),
+        Ok(ImageFormat::Tiff) => FileKind::Other(image("TIFF (or a camera's raw photo)")),
+        Ok(other) => FileKind::Other(image(other.to_mime_type())),
         Err(_) if bytes.is_empty() => FileKind::Other("is empty; copy it again".to_owned()),
         Err(_) => FileKind::Other(other(bytes)),
     }
 }
 
-fn other_image(name: &str) -> FileKind {
-    FileKind::Other(format!("is {name}; photos are JPEG or PNG: {CONVERT}"))
+fn image(name: &str) -> String {
+    format!("is {name}; photos are JPEG or PNG: {CONVERT}")
 }
 
 fn other(bytes: &[u8]) -> String {
@@ -68,7 +70,7 @@ fn other(bytes: &[u8]) -> String {
         bytes.get(at..).is_some_and(|bytes| bytes.starts_with(magic))
     };
     if let Some((name, ..)) = IMAGES.iter().find(at) {
-        return format!("is {name}; photos are JPEG or PNG: {CONVERT}");
+        return image(name);
     }
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     let starts = |&&(_, magic): &&(&str, &[u8])| {

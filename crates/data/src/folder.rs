@@ -293,7 +293,7 @@ fn entries(dir: &Path) -> Result<Entries, DataError> {
         }
     }
     paths.sort();
-    let mut entries = Entries { paths: Vec::new(), problems: same_names(&paths)? };
+    let mut entries = Entries { paths: Vec::new(), problems: same_names(dir, &paths)? };
     for path in paths {
         match file::is_folder(&path) {
             Ok(true) if is_photo(&path) => {
@@ -308,20 +308,16 @@ fn entries(dir: &Path) -> Result<Entries, DataError> {
 }
 
 /// Names that are one in Unicode's composed form.
-fn same_names(paths: &[PathBuf]) -> Result<Vec<DataError>, DataError> {
-    let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
-    let mut problems = Vec::new();
-    for path in paths {
-        if let Some(other) = seen.insert(composed(name_of(path)?), path) {
-            let message = format!(
-                "has the name of {} but for the composition of its letters (Unicode); rename one of \
-                 them",
-                other.display()
-            );
-            problems.push(DataError::invalid(path, "", message));
-        }
-    }
-    Ok(problems)
+fn same_names(dir: &Path, paths: &[PathBuf]) -> Result<Vec<DataError>, DataError> {
+    let names = paths.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let problem = |[name, other]: [&str; 2]| {
+        let message = format!(
+            "has the name of {} but for the composition of its letters (Unicode); rename one of them",
+            dir.join(other).display()
+        );
+        DataError::invalid(&dir.join(name), "", message)
+    };
+    Ok(file::same_names(names).into_iter().map(problem).collect())
 }
 
 fn name_of(path: &Path) -> Result<&str, DataError> {

@@ -246,6 +246,11 @@ impl Image {
 }
 
 impl Joined {
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.num_rows
+    }
+
     /// The same if the table can be used.
     ///
     /// # Errors

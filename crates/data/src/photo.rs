@@ -3,7 +3,7 @@
 //! The decoders are used directly and strictly: the usual lenient setting turns a cut-off file into
 //! a photo whose lower part is gray, and such a photo would be trained on without a word.
 
-use crate::file_kind::{FileKind, kind_of};
+use crate::file_kind::{CONVERT, FileKind, kind_of};
 use crate::{DataError, ImageSize, jpeg, orientation, resize};
 use image::{DynamicImage, RgbImage};
 use std::io::{Cursor, Read};
@@ -23,9 +23,6 @@ const MAX_PIXELS: u64 = 100_000_000;
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
 const TRUNCATED_JPEG: &str = "is a truncated JPEG; copy it again";
-
-/// What to do about a kind of file that is not read.
-pub(crate) const CONVERT: &str = "convert it to an 8-bit baseline JPEG or a PNG";
 
 /// Whether the orientation that a file states turns its photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

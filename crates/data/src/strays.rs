@@ -1,9 +1,12 @@
 //! What lies in the folders of a data set and is not read.
 
-use crate::dermx::LAYOUT;
 use crate::folder::files_below;
 use crate::{DataError, file, folds, mask_files};
 use std::path::{Path, PathBuf};
+
+/// What a data set looks like.
+pub(crate) const LAYOUT: &str = "expected the layout of DermX: `annotations/RATER_IMAGE.json`, `metadata.csv` \
+    and, if wanted, `masks/masks/RATER_IMAGE_NNNNN.png`";
 
 /// Files and folders that a message names.
 const MAX_NAMED: usize = 5;
@@ -16,6 +19,8 @@ pub(crate) struct AnnotationFolder {
     /// What looks like an annotation and is not read, with what to say of it. Results without it would
     /// be those of another data set, so it is refused.
     pub refused: Vec<(PathBuf, String)>,
+    /// What else is not read.
+    pub others: Vec<PathBuf>,
 }
 
 impl AnnotationFolder {
@@ -40,7 +45,7 @@ impl AnnotationFolder {
             match refusal(&path)? {
                 Some(message) => list.refused.push((path, message)),
                 None if is_annotation(&path) => list.files.push(path),
-                None => {}
+                None => list.others.push(path),
             }
         }
         if list.files.is_empty() && list.refused.is_empty() {
@@ -50,9 +55,9 @@ impl AnnotationFolder {
         Ok(list)
     }
 
-    /// The files; an error if something looks like an annotation and is not read.
-    pub fn complete(self) -> Result<Vec<PathBuf>, DataError> {
-        let Some((first, message)) = self.refused.first() else { return Ok(self.files) };
+    /// The same; an error if something looks like an annotation and is not read.
+    pub fn complete(self) -> Result<Self, DataError> {
+        let Some((first, message)) = self.refused.first() else { return Ok(self) };
         let names = self.refused.iter().skip(1).take(MAX_NAMED).map(|(path, _)| name_of(path));
         let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
         let others = match self.refused.len() - 1 {
@@ -64,15 +69,10 @@ impl AnnotationFolder {
     }
 }
 
-/// What nothing reads in `annotations/`, `masks/` and `folds/`, sorted; hidden files and `Thumbs.db` are
-/// passed over. What [`AnnotationFolder`] refuses is not in it, nor are files in `masks/masks`.
-pub(crate) fn find(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut strays = Vec::new();
-    for path in entries(&folder(root))? {
-        if !is_annotation(&path) && refusal(&path)?.is_none() {
-            strays.push(path);
-        }
-    }
+/// What nothing reads in `annotations/`, which are the [others](AnnotationFolder::others) there, in
+/// `masks/` and in `folds/`, sorted; hidden files, `Thumbs.db` and files in `masks/masks` are passed over.
+pub(crate) fn find(root: &Path, others: Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
+    let mut strays = others;
     let read = [mask_files::folder(root), mask_files::table(root)];
     let of_masks = entries(&root.join("masks"))?.into_iter().filter(|path| !read.contains(path));
     strays.extend(of_masks);

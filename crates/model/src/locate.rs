@@ -132,15 +132,15 @@ pub fn locate(shapes: &Shapes, wanted: &Wanted<'_>) -> Result<Located, LocateErr
     for set in &sets {
         fits.push(set.fit(shapes, wanted)?);
     }
-    let complete: Vec<usize> = (0..fits.len()).filter(|&idx| fits[idx].is_complete()).collect();
+    let complete: Vec<usize> =
+        (0..fits.len()).filter(|&idx| fits[idx].misfit.is_complete()).collect();
     let fit = match complete.as_slice() {
         [only] => fits.swap_remove(*only),
         [] if sets.len() == 1 => fits.remove(0),
         [] => {
             let together = match &all {
-                Some(all) => {
-                    Some(all.fit(shapes, wanted)?).filter(|fit| wanted.partial || fit.is_complete())
-                }
+                Some(all) => Some(all.fit(shapes, wanted)?)
+                    .filter(|fit| wanted.partial || fit.misfit.is_complete()),
                 None => None,
             };
             // A few names in the place of another set are layers more, not another network.
@@ -243,15 +243,9 @@ fn merged(sets: &[NameSet]) -> Option<NameSet> {
     Some(all)
 }
 
-/// A set of names beside the network that it fits best.
-#[derive(Debug)]
-struct Fit {
-    located: Located,
-}
-
 impl NameSet {
     /// How the set fits the network that is wanted, or the one that it fits best.
-    fn fit(&self, shapes: &Shapes, wanted: &Wanted<'_>) -> Result<Fit, LocateError> {
+    fn fit(&self, shapes: &Shapes, wanted: &Wanted<'_>) -> Result<Located, LocateError> {
         let names = self.torchvision_names()?;
         let own: Shapes = names
             .iter()
@@ -261,15 +255,11 @@ impl NameSet {
             Some(architecture) => vec![architecture],
             None => Architecture::ALL.to_vec(),
         };
-        let fits = architectures.into_iter().map(|architecture| {
-            let config = NetworkConfig::of_shapes(architecture, &own);
-            (architecture, config, misfit(architecture, config.as_ref(), &own))
-        });
-        let best = fits.min_by_key(|(.., misfit)| misfit.num_differences());
+        let best = fits(&architectures, &own).into_iter().next();
         let (architecture, config, misfit) =
             best.unwrap_or((Architecture::Resnet18, None, Misfit::default()));
         let misfit = if wanted.without_head { misfit.without(is_head) } else { misfit };
-        let located = Located {
+        Ok(Located {
             architecture,
             config,
             prefixes: self.prefixes.clone(),
@@ -277,8 +267,7 @@ impl NameSet {
             names,
             misfit,
             outside: Vec::new(),
-        };
-        Ok(Fit { located })
+        })
     }
 
     /// The names in the file by torchvision's names.
@@ -294,21 +283,27 @@ impl NameSet {
     }
 }
 
-/// How tensors of these shapes differ from the network of `config`.
-fn misfit(architecture: Architecture, config: Option<&NetworkConfig>, shapes: &Shapes) -> Misfit {
-    let usual = NetworkConfig::torchvision(architecture, NUM_IMAGENET_CLASSES);
-    let network = config.unwrap_or(&usual).init(&Device::flex());
-    Misfit::between(&expected_shapes(&network), shapes)
+/// How tensors of these shapes, by torchvision's names, differ from the networks of `architectures` with
+/// the head that they tell, the best fit first.
+fn fits(
+    architectures: &[Architecture],
+    shapes: &Shapes,
+) -> Vec<(Architecture, Option<NetworkConfig>, Misfit)> {
+    let fit = |&architecture: &Architecture| {
+        let config = NetworkConfig::of_shapes(architecture, shapes);
+        let usual = NetworkConfig::torchvision(architecture, NUM_IMAGENET_CLASSES);
+        let network = config.as_ref().unwrap_or(&usual).init(&Device::flex());
+        (architecture, config, Misfit::between(&expected_shapes(&network), shapes))
+    };
+    let mut fits: Vec<_> = architectures.iter().map(fit).collect();
+    fits.sort_by_key(|(.., misfit)| misfit.num_differences());
+    fits
 }
 
-impl Fit {
-    fn is_complete(&self) -> bool {
-        self.located.misfit.is_complete()
-    }
-
+impl Located {
     /// Adds the names that belong to no network: layers of this one if they have its prefix.
-    fn with_strangers(self, shapes: &Shapes, wanted: &Wanted<'_>) -> Located {
-        let mut located = self.located;
+    fn with_strangers(self, shapes: &Shapes, wanted: &Wanted<'_>) -> Self {
+        let mut located = self;
         let known: BTreeSet<&String> = located.names.values().collect();
         let strangers: Vec<String> =
             shapes.keys().filter(|name| !known.contains(name)).cloned().collect();
@@ -334,13 +329,6 @@ impl Fit {
 /// How tensors of these shapes, by torchvision's names, differ from each network with their number of
 /// classes, the best fit first.
 pub fn misfits(shapes: &Shapes) -> Vec<(Architecture, Misfit)> {
-    let mut fits: Vec<(Architecture, Misfit)> = Architecture::ALL
-        .into_iter()
-        .map(|architecture| {
-            let config = NetworkConfig::of_shapes(architecture, shapes);
-            (architecture, misfit(architecture, config.as_ref(), shapes))
-        })
-        .collect();
-    fits.sort_by_key(|(_, misfit)| misfit.num_differences());
-    fits
+    let fits = fits(&Architecture::ALL, shapes).into_iter();
+    fits.map(|(architecture, _, misfit)| (architecture, misfit)).collect()
 }

@@ -125,6 +125,11 @@ impl NetworkConfig {
         size.map(|side| side.div_ceil(16 * self.last_stride))
     }
 
+    /// Whether an epsilon of batch normalization may have this value: positive, and at most 1.
+    pub fn is_epsilon(value: f64) -> bool {
+        value > 0.0 && value <= 1.0
+    }
+
     /// Epsilon of the batch normalizations before the head.
     pub fn epsilon(&self) -> f64 {
         let usual = match (self.architecture.plan(), self.variant) {

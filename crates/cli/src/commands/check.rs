@@ -6,8 +6,8 @@ use crate::progress::Progress;
 use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, DermxDataset, Finding, FindingKind, ImageNames, Manifest, PatientTable,
-    PhotoSet, check_annotated_photos, check_annotations, check_patients, check_photos, image_id,
+    AnnotationCheck, Finding, FindingKind, ImageNames, Manifest, PatientTable, PhotoSet,
+    check_annotated_photos, check_annotations, check_patients, check_photos, image_id,
 };
 use dermx_train::write_atomic;
 use serde::Serialize;
@@ -69,12 +69,13 @@ impl Check {
     fn of(args: &CheckArgs) -> CliResult<Self> {
         let mut sets = photo_sets(args)?;
         let mut check = Self::default();
-        let dataset = match &args.data {
-            Some(root) => check.add_annotations(root)?,
-            None => None,
-        };
-        for images in sets.iter_mut().filter(|set| set.name == IMAGES) {
-            images.classes = diagnoses(images, dataset.as_ref());
+        if let Some(root) = &args.data {
+            let mut annotations = check_annotations(root)?;
+            check.findings.append(&mut annotations.findings);
+            for images in sets.iter_mut().filter(|set| set.name == IMAGES) {
+                images.classes = diagnoses(images, &annotations);
+            }
+            check.annotations = Some(annotations);
         }
         check.add_photos(&sets);
         if let Some(table) = &args.patients {
@@ -89,14 +90,6 @@ impl Check {
             check.num_errors += usize::from(finding.kind.is_error());
         }
         Ok(check)
-    }
-
-    /// Checks annotations. Returns them where they can be read.
-    fn add_annotations(&mut self, root: &Path) -> CliResult<Option<DermxDataset>> {
-        let mut annotations = check_annotations(root)?;
-        self.findings.append(&mut annotations.findings);
-        self.annotations = Some(annotations);
-        Ok(DermxDataset::read(root).ok())
     }
 
     /// Checks photos, and those of `--images` against the sizes of annotated images.
@@ -244,12 +237,12 @@ fn photo_sets(args: &CheckArgs) -> CliResult<Vec<PhotoSet>> {
 }
 
 /// The gold standard of each annotated photo.
-fn diagnoses(images: &PhotoSet, dataset: Option<&DermxDataset>) -> BTreeMap<PathBuf, String> {
-    let records = dataset.map_or(&[][..], DermxDataset::images);
-    let names = ImageNames::of_ids(records.iter().map(|record| record.image_id.as_str()));
+fn diagnoses(images: &PhotoSet, annotations: &AnnotationCheck) -> BTreeMap<PathBuf, String> {
+    let names = ImageNames::of_ids(annotations.diagnoses.keys().map(String::as_str));
+    let diagnoses: Vec<&String> = annotations.diagnoses.values().collect();
     let diagnosis = |path: &PathBuf| {
-        let record_idx = names.find(&images.id(path)).ok()??;
-        Some((path.clone(), records[record_idx].diagnosis.clone()))
+        let image_idx = names.find(&images.id(path)).ok()??;
+        Some((path.clone(), diagnoses[image_idx].clone()))
     };
     images.photos.iter().filter_map(diagnosis).collect()
 }

@@ -284,7 +284,7 @@ fn seeds_text(record: &EvalRecord) -> String {
     }) = record.seed_agreement
     {
         let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
-        let share = format!("{unanimous:.3}{}", interval_text(unanimous_interval));
+        let share = format!("{unanimous:.3}{}", scores_text::interval_text(unanimous_interval));
         text += &format!("all seeds say the same of {share} of the images, kappa {kappa}\n");
     }
     text
@@ -302,11 +302,7 @@ fn relative_text(record: &EvalRecord) -> String {
 }
 
 fn with_interval(score: &Score) -> String {
-    text(score) + &interval_text(score.interval)
-}
-
-fn interval_text(interval: Option<[f64; 2]>) -> String {
-    interval.map_or(String::new(), |[low, high]| format!(" [{low:.3}, {high:.3}]"))
+    text(score) + &scores_text::interval_text(score.interval)
 }
 
 fn map_line(name: &str, scores: &MapScores) -> String {

@@ -7,7 +7,7 @@ use super::sections::{
 };
 use super::training::{EarlyStoppingSection, OptimizerName, ScheduleName, TrainSection};
 use dermx_data::{ImageSize, Normalization};
-use dermx_model::{Padding, Variant};
+use dermx_model::{NetworkConfig, Padding, Variant};
 use dermx_train::Select;
 use std::collections::BTreeSet;
 
@@ -119,7 +119,7 @@ impl ModelSection {
             "model.last_stride",
             format!("is {last_stride}; it has to be 1 or 2"),
         );
-        let holds = self.batch_norm_epsilon.is_none_or(|value| value > 0.0 && value <= 1.0);
+        let holds = self.batch_norm_epsilon.is_none_or(NetworkConfig::is_epsilon);
         let message = "has to be positive and at most 1";
         checks.require(holds, "model.batch_norm_epsilon", message);
         checks.require(!self.trainable.is_empty(), "model.trainable", "names no parameter");

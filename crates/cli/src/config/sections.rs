@@ -8,7 +8,7 @@ use crate::score_parts::Variable;
 use dermx_data::{AugmentConfig, ImageSize};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
-use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
+use dermx_model::{Architecture, BatchNormMode, Head, NetworkConfig, Padding, Variant};
 use dermx_sweep::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -429,6 +429,20 @@ const SECTIONS: [&str; 13] = [
 ];
 
 impl Config {
+    /// What the network is built from.
+    pub fn network(&self) -> NetworkConfig {
+        NetworkConfig {
+            architecture: self.model.architecture,
+            head: self.model.head,
+            num_classes: self.data.classes.len(),
+            variant: self.model.variant,
+            padding: self.model.padding,
+            batch_norm_epsilon: self.model.batch_norm_epsilon,
+            last_stride: self.model.last_stride,
+            input_size: [self.input.size.height as usize, self.input.size.width as usize],
+        }
+    }
+
     /// Reads and checks every section; adds everything that is wrong to `problems`.
     pub fn read(document: &Document, problems: &mut Vec<String>) -> Option<Self> {
         document.report_unknown_sections(&SECTIONS, problems);

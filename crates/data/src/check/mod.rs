@@ -47,6 +47,9 @@ pub struct AnnotationCheck {
     /// The size of each image of which an annotation could be read.
     #[serde(skip)]
     pub sizes: BTreeMap<String, ImageSize>,
+    /// The diagnosis of each image of the metadata.
+    #[serde(skip)]
+    pub diagnoses: BTreeMap<String, String>,
     /// The images of annotation files that could not be read.
     #[serde(skip)]
     pub unread_images: BTreeSet<String>,
@@ -80,9 +83,9 @@ struct Checker<'a> {
 /// # Errors
 /// Only when there is nothing to check: no folder, or no annotation file in it.
 pub fn check_annotations(root: &Path) -> Result<AnnotationCheck, DataError> {
-    let AnnotationFolder { files, refused } = AnnotationFolder::list(root)?;
-    let mut checker = Checker::read(root, &files);
-    checker.check_strays(refused);
+    let folder = AnnotationFolder::list(root)?;
+    let mut checker = Checker::read(root, &folder.files);
+    checker.check_strays(folder);
     checker.check_images();
     checker.check_sizes();
     checker.check_labels();
@@ -114,7 +117,11 @@ impl<'a> Checker<'a> {
             }
         }
         let images = match metadata_file(root).and_then(|path| metadata::read(&path)) {
-            Ok(images) => Some(images.into_iter().map(|image| image.image_id).collect()),
+            Ok(images) => {
+                let diagnoses = images.into_iter().map(|image| (image.image_id, image.diagnosis));
+                result.diagnoses = diagnoses.collect();
+                Some(result.diagnoses.keys().cloned().collect())
+            }
             Err(error) => {
                 result.findings.push(error.into());
                 None
@@ -124,12 +131,12 @@ impl<'a> Checker<'a> {
     }
 
     /// What looks like an annotation but is not read, and what nothing reads.
-    fn check_strays(&mut self, refused: Vec<(PathBuf, String)>) {
+    fn check_strays(&mut self, AnnotationFolder { refused, others, .. }: AnnotationFolder) {
         let finding = |(path, message): (PathBuf, String)| {
             Finding::new(FindingKind::Unreadable, &path, message)
         };
         self.result.findings.extend(refused.into_iter().map(finding));
-        match strays::find(self.root) {
+        match strays::find(self.root, others) {
             Ok(paths) => self.result.findings.extend(paths.iter().map(|path| {
                 Finding::new(FindingKind::Extra, path, "is not read; nothing needs it here")
             })),
