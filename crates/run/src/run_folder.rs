@@ -346,9 +346,15 @@ fn numbered(output: &Path, name: &str) -> RunResult<Vec<(u32, PathBuf)>> {
 /// # Errors
 /// None that a user can cause.
 pub fn resolved(config: &Config, comment: &str) -> RunResult<String> {
-    toml::to_string_pretty(config)
-        .map(|text| format!("# {comment}\n\n{text}"))
-        .map_err(|error| RunError::internal(error.to_string()))
+    Ok(format!("# {comment}\n\n{}", config_text(config)?))
+}
+
+/// The configuration as TOML.
+///
+/// # Errors
+/// A value that TOML cannot hold.
+pub fn config_text(config: &Config) -> RunResult<String> {
+    toml::to_string_pretty(config).map_err(|error| RunError::internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod typical;
 
 pub use choices::{ScoredRows, ScoringChoices, exchanged};
 pub use diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
-pub use error::{ScoreError, ScoreResult, data_failure};
+pub use error::{ScoreError, ScoreResult};
 pub use files::{FileScoring, write_scored};
 pub use heatmaps::{MapFiles, RANDOMIZED, RawMap, npy_file, read_map, write_npy};
 pub use left_out::{more, warn_of_left_out};

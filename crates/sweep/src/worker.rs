@@ -1,16 +1,17 @@
-//! The work of one unit: claimed, done as `dermx train` does it, and handed in.
+//! The work of one unit: claimed, done, and handed in.
 
-use super::folder::DiskFolder;
-use super::plan::Sweep;
-use crate::config::Config;
-use crate::context::Context;
-use crate::error::{RunError, RunResult};
-use crate::run_folder::{this_process, to_json};
-use crate::search::{self, EndedTrial};
-use crate::train::{self, Place, Trained};
-use dermx_sweep::{Hold, Kind, Sighting, Standing, State, Unit, accepted, claim, standing};
-use dermx_work::{Failure, PanicLog};
+use crate::claim::{Hold, Sighting, Standing, State, accepted, claim, standing};
+use crate::error::{SweepError, SweepResult};
+use crate::folder::DiskFolder;
+use crate::plan::Sweep;
+use crate::unit::Unit;
+use dermx_data::to_json;
+use dermx_work::{
+    Ended, EndedTrial, Failure, GoOn, Kind, Resolved, Stopped, Task, Watch, Work, panic_message,
+    run_trial,
+};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -41,11 +42,11 @@ impl Accepted {
     ///
     /// # Errors
     /// A folder that cannot be read, a damaged file.
-    pub fn read(sweep: &Sweep, unit: &Unit) -> RunResult<Option<Self>> {
+    pub fn read(sweep: &Sweep, unit: &Unit) -> SweepResult<Option<Self>> {
         let bytes = accepted(&sweep.shared(), &unit.name).map_err(in_folder(sweep))?;
         let path = sweep.path().join("accepted").join(&unit.name);
         let parse = |bytes: Vec<u8>| {
-            serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(&path, error))
+            serde_json::from_slice(&bytes).map_err(|error| SweepError::in_file(&path, error))
         };
         bytes.map(parse).transpose()
     }
@@ -53,18 +54,18 @@ impl Accepted {
 
 /// How the work on a unit ended.
 #[derive(Debug)]
-pub enum UnitEnd {
+pub enum UnitEnd<T> {
     /// It had its result before.
     Done,
     /// Another process is at it.
     Taken,
-    /// It was trained, and tested.
-    Trained(Box<Trained>),
-    /// It was tried.
+    /// The run was done; holds what the work left to its caller.
+    Ran(T),
+    /// The trial was done, or failed.
     Tried(EndedTrial),
 }
 
-impl UnitEnd {
+impl<T> UnitEnd<T> {
     fn trial(&self) -> Option<&EndedTrial> {
         match self {
             Self::Tried(trial) => Some(trial),
@@ -78,64 +79,174 @@ impl UnitEnd {
 /// for the lock of the run folder.
 pub type OnLost = Arc<dyn Fn() + Send + Sync>;
 
+/// Somebody who does units, one at a time.
+pub struct Worker<'a, W: ?Sized> {
+    /// How a unit is done.
+    pub work: &'a W,
+    /// Who this is, for people: process and machine.
+    pub owner: String,
+    /// What is done when another has taken over.
+    pub on_lost: OnLost,
+    /// Who may stop it.
+    pub watch: Watch<'a>,
+}
+
+impl<W: ?Sized> fmt::Debug for Worker<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
 /// Seconds since 1970.
 pub fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
 }
 
-/// Does `unit`, unless it is done or another process gives signs of life.
-///
-/// # Errors
-/// The unit failed, which is written down, or somebody asked to stop.
-pub fn run_unit(
-    sweep: &Sweep,
-    unit: &Unit,
-    on_lost: OnLost,
-    context: Context<'_>,
-) -> RunResult<UnitEnd> {
-    let folder = sweep.shared();
-    let lease = Duration::from_secs(sweep.plan().lease_s);
-    let hold = match wait_for_claim(&folder, unit, lease, context).map_err(in_folder(sweep))? {
-        Turn::Mine(hold) => hold,
-        Turn::Done => return Ok(UnitEnd::Done),
-        Turn::Others => return Ok(UnitEnd::Taken),
-        Turn::Stopped => return Err(RunError::stopped(RESUME)),
-    };
-    let heart = Heart::start(folder.clone(), hold, lease / 6, on_lost)?;
-    let result = catch_unwind(AssertUnwindSafe(|| work(sweep, unit, lease, context)))
-        .unwrap_or_else(|panic| {
-            let reason = context.session.panics().reason(panic.as_ref());
-            Err(RunError::internal(format!("internal fault: {reason}")))
-        });
-    let mut hold = heart.stop(context.session.panics())?;
-    match &result {
-        Ok(work) => {
-            let accepted = Accepted {
-                owner: owner(),
-                generation: hold.generation(),
-                seconds: hold.seconds(unix_s()),
-                trial: work.trial().cloned(),
-            };
-            let bytes = to_json(&accepted)?;
-            hold.accept(&folder, &bytes, unix_s()).map_err(in_folder(sweep))?;
-            if unit.kind == Kind::Trial {
-                search::forget_checkpoints(&sweep.run(unit))?;
+impl<W: Work + ?Sized> Worker<'_, W> {
+    /// Does `unit`, unless it is done or another process gives signs of life.
+    ///
+    /// # Errors
+    /// The unit failed, which is written down, or somebody asked to stop.
+    pub fn run(&self, sweep: &Sweep, unit: &Unit) -> SweepResult<UnitEnd<W::Output>> {
+        let folder = sweep.shared();
+        let lease = Duration::from_secs(sweep.plan().lease_s);
+        let hold = match self.wait_for_claim(&folder, unit, lease).map_err(in_folder(sweep))? {
+            Turn::Mine(hold) => hold,
+            Turn::Done => return Ok(UnitEnd::Done),
+            Turn::Others => return Ok(UnitEnd::Taken),
+            Turn::Stopped => return Err(stopped()),
+        };
+        let heart = Heart::start(folder.clone(), hold, lease / 6, Arc::clone(&self.on_lost))?;
+        let result = catch_unwind(AssertUnwindSafe(|| self.work(sweep, unit, lease)))
+            .unwrap_or_else(|panic| {
+                let reason = self.work.reason(panic.as_ref());
+                Err(SweepError::Internal(format!("internal fault: {reason}")))
+            });
+        let mut hold = heart.stop().map_err(SweepError::Internal)?;
+        match &result {
+            Ok(end) => {
+                let accepted = Accepted {
+                    owner: self.owner(),
+                    generation: hold.generation(),
+                    seconds: hold.seconds(unix_s()),
+                    trial: end.trial().cloned(),
+                };
+                let bytes = to_json(&accepted).map_err(SweepError::internal)?;
+                hold.accept(&folder, &bytes, unix_s()).map_err(in_folder(sweep))?;
+                if unit.kind == Kind::Trial {
+                    self.work.forget(&sweep.run(unit))?;
+                }
+            }
+            Err(error) => {
+                let state = match error.failure() {
+                    Failure::Stopped => State::Stopped,
+                    failure => State::Failed { failure, message: error.to_string() },
+                };
+                hold.end(&folder, state, unix_s()).map_err(in_folder(sweep))?;
             }
         }
-        Err(error) => {
-            let state = match error.failure() {
-                Failure::Stopped => State::Stopped,
-                failure => State::Failed { failure, message: error.to_string() },
+        result
+    }
+
+    /// Claims `unit`; waits as long as a lease where there is a claim of somebody who may be dead.
+    fn wait_for_claim(
+        &self,
+        folder: &DiskFolder,
+        unit: &Unit,
+        lease: Duration,
+    ) -> io::Result<Turn> {
+        let mut seen: Option<(Sighting, Instant)> = None;
+        loop {
+            let generation = match standing(folder, &unit.name)? {
+                Standing::Accepted => return Ok(Turn::Done),
+                Standing::Free { generation } => Some(generation),
+                Standing::Held(sighting) => match seen {
+                    Some((before, _)) if before != sighting => return Ok(Turn::Others),
+                    Some((_, since)) if since.elapsed() < lease => None,
+                    Some(_) => Some(sighting.generation + 1),
+                    None => {
+                        seen = Some((sighting, Instant::now()));
+                        None
+                    }
+                },
             };
-            hold.end(&folder, state, unix_s()).map_err(in_folder(sweep))?;
+            if self.watch.cancel.is_requested() {
+                return Ok(Turn::Stopped);
+            }
+            let Some(generation) = generation else {
+                std::thread::sleep((lease / 12).min(Duration::from_secs(1)));
+                continue;
+            };
+            match claim(folder, &unit.name, generation, &self.owner(), unix_s())? {
+                Some(hold) => return Ok(Turn::Mine(hold)),
+                None => seen = None,
+            }
         }
     }
-    result
+
+    /// Who this is and in which job, for people.
+    fn owner(&self) -> String {
+        let job = |name: &str| std::env::var(name).ok();
+        let slurm = match (job("SLURM_ARRAY_JOB_ID"), job("SLURM_ARRAY_TASK_ID")) {
+            (Some(array), Some(task)) => format!(", Slurm job {array}_{task}"),
+            _ => String::new(),
+        };
+        let node = job("SLURMD_NODENAME").map_or(String::new(), |node| format!(", node {node}"));
+        format!("{}{slurm}{node}", self.owner)
+    }
+
+    /// Does what the unit asks for; waits where a process that lost its claim still writes into the
+    /// run folder.
+    fn work(&self, sweep: &Sweep, unit: &Unit, lease: Duration) -> SweepResult<UnitEnd<W::Output>> {
+        let config = sweep.resolve(unit, self.work)?;
+        let start = Instant::now();
+        loop {
+            match self.attempt(&config, unit.kind, &sweep.run(unit)) {
+                Err(error)
+                    if error.failure() == Failure::Locked && start.elapsed() < 10 * lease =>
+                {
+                    self.watch.check(RESUME)?;
+                    tracing::info!("waiting: {error}");
+                    std::thread::sleep((lease / 6).min(Duration::from_secs(5)));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        config: &Resolved,
+        kind: Kind,
+        folder: &Path,
+    ) -> SweepResult<UnitEnd<W::Output>> {
+        let mut on_epoch = |_: &[f64]| GoOn::Yes;
+        match kind {
+            Kind::Trial => {
+                let ended = run_trial(self.work, config, folder, &mut on_epoch)?;
+                ended.map(UnitEnd::Tried).ok_or_else(stopped)
+            }
+            Kind::Run => {
+                let task = Task { kind, config, folder };
+                match self.work.run(&task, &mut on_epoch)? {
+                    Ended::Finished { output, .. } => Ok(UnitEnd::Ran(output)),
+                    Ended::Stopped => Err(stopped()),
+                    Ended::Cut { .. } => {
+                        Err(SweepError::Internal("a run ended before its end".to_string()))
+                    }
+                }
+            }
+        }
+    }
 }
 
-fn in_folder(sweep: &Sweep) -> impl Fn(io::Error) -> RunError {
+fn stopped() -> SweepError {
+    Stopped(RESUME.to_string()).into()
+}
+
+fn in_folder(sweep: &Sweep) -> impl Fn(io::Error) -> SweepError {
     let path = sweep.path().to_path_buf();
-    move |error| RunError::io(&path, &error)
+    move |error| SweepError::io(&path, &error)
 }
 
 enum Turn {
@@ -143,85 +254,6 @@ enum Turn {
     Done,
     Others,
     Stopped,
-}
-
-/// Claims `unit`; waits as long as a lease where there is a claim of somebody who may be dead.
-fn wait_for_claim(
-    folder: &DiskFolder,
-    unit: &Unit,
-    lease: Duration,
-    context: Context<'_>,
-) -> io::Result<Turn> {
-    let mut seen: Option<(Sighting, Instant)> = None;
-    loop {
-        let generation = match standing(folder, &unit.name)? {
-            Standing::Accepted => return Ok(Turn::Done),
-            Standing::Free { generation } => Some(generation),
-            Standing::Held(sighting) => match seen {
-                Some((before, _)) if before != sighting => return Ok(Turn::Others),
-                Some((_, since)) if since.elapsed() < lease => None,
-                Some(_) => Some(sighting.generation + 1),
-                None => {
-                    seen = Some((sighting, Instant::now()));
-                    None
-                }
-            },
-        };
-        if context.is_stopping() {
-            return Ok(Turn::Stopped);
-        }
-        let Some(generation) = generation else {
-            std::thread::sleep((lease / 12).min(Duration::from_secs(1)));
-            continue;
-        };
-        match claim(folder, &unit.name, generation, &owner(), unix_s())? {
-            Some(hold) => return Ok(Turn::Mine(hold)),
-            None => seen = None,
-        }
-    }
-}
-
-/// Who this is, for people.
-fn owner() -> String {
-    let job = |name: &str| std::env::var(name).ok();
-    let slurm = match (job("SLURM_ARRAY_JOB_ID"), job("SLURM_ARRAY_TASK_ID")) {
-        (Some(array), Some(task)) => format!(", Slurm job {array}_{task}"),
-        _ => String::new(),
-    };
-    let node = job("SLURMD_NODENAME").map_or(String::new(), |node| format!(", node {node}"));
-    format!("{}{slurm}{node}", this_process())
-}
-
-/// Does what the unit asks for; waits where a process that lost its claim still writes into the run
-/// folder.
-fn work(sweep: &Sweep, unit: &Unit, lease: Duration, context: Context<'_>) -> RunResult<UnitEnd> {
-    let config = sweep.config(unit)?;
-    let start = Instant::now();
-    loop {
-        let result = match unit.kind {
-            Kind::Run => run(&config, &sweep.run(unit), context),
-            Kind::Trial => trial(&config, sweep, unit, context),
-        };
-        match result {
-            Err(error) if error.failure() == Failure::Locked && start.elapsed() < 10 * lease => {
-                context.check(RESUME)?;
-                tracing::info!("waiting: {error}");
-                std::thread::sleep((lease / 6).min(Duration::from_secs(5)));
-            }
-            result => return result,
-        }
-    }
-}
-
-fn run(config: &Config, folder: &Path, context: Context<'_>) -> RunResult<UnitEnd> {
-    let resume = folder.join("config.toml").exists();
-    let place = Place { run: Some(folder), name: "", resume };
-    Ok(UnitEnd::Trained(Box::new(train::train(config, &place, false, context)?)))
-}
-
-fn trial(config: &Config, sweep: &Sweep, unit: &Unit, context: Context<'_>) -> RunResult<UnitEnd> {
-    let ended = search::run_unit(config, sweep.path(), &sweep.run(unit), context)?;
-    Ok(UnitEnd::Tried(ended.ok_or_else(|| RunError::stopped(RESUME))?))
 }
 
 /// Gives signs of life on a thread of its own while the work goes on.
@@ -236,7 +268,7 @@ impl Heart {
         mut hold: Hold,
         every: Duration,
         on_lost: OnLost,
-    ) -> RunResult<Self> {
+    ) -> SweepResult<Self> {
         let (stop, stopped) = channel();
         let beats = move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
@@ -249,13 +281,13 @@ impl Heart {
             hold
         };
         let thread = std::thread::Builder::new().name("heart".to_string()).spawn(beats);
-        let thread = thread.map_err(|error| RunError::io(Path::new("a thread"), &error))?;
+        let thread = thread.map_err(|error| SweepError::io(Path::new("a thread"), &error))?;
         Ok(Self { stop, thread })
     }
 
-    fn stop(self, panics: &PanicLog) -> RunResult<Hold> {
+    fn stop(self) -> Result<Hold, String> {
         // It may have ended by itself.
         let _ = self.stop.send(());
-        self.thread.join().map_err(|panic| RunError::internal(panics.reason(panic.as_ref())))
+        self.thread.join().map_err(|panic| panic_message(panic.as_ref()))
     }
 }

@@ -12,7 +12,7 @@ mod training;
 pub use bench::{BenchConfig, load_bench};
 pub use flat::{flat, flat_results, flat_training};
 pub use load::{config_name, load, load_run, parse};
-pub use search::{Objective, SearchConfig, assignments, load_search};
+pub use search::{Objective, SearchConfig, assignment, load_search};
 pub use sections::{
     Config, DataSection, ExplainInput, Leaks, SanityCheck, SplitMethod, SplitSection, Target,
 };
