@@ -30,8 +30,10 @@ pub struct Toy {
     pub most_at_once: AtomicUsize,
     /// How often each folder was worked in, by its name.
     pub attempts: Mutex<BTreeMap<String, usize>>,
-    num_running: AtomicUsize,
-    is_stopped: AtomicBool,
+    /// How many run now.
+    pub num_running: AtomicUsize,
+    /// Whether to stop.
+    pub is_stopped: AtomicBool,
 }
 
 impl Cancel for Toy {
