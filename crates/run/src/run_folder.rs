@@ -344,7 +344,7 @@ fn numbered(output: &Path, name: &str) -> RunResult<Vec<(u32, PathBuf)>> {
 /// The configuration as TOML, under a comment.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A value that TOML cannot hold.
 pub fn resolved(config: &Config, comment: &str) -> RunResult<String> {
     Ok(format!("# {comment}\n\n{}", config_text(config)?))
 }
