@@ -1,8 +1,8 @@
 //! Networks of several seeds against NumPy, SciPy, scikit-learn and statsmodels.
 
 use dermx_eval::{
-    ClassScores, Collapse, ConfusionMatrix, EvalRecord, Score, SeedPredictions, aggregate,
-    collapse, diagnosis_scores,
+    ClassScores, Collapse, ConfusionMatrix, DiagnosisScores, EvalRecord, Score, SeedPredictions,
+    aggregate, collapse, diagnosis_scores,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -177,6 +177,14 @@ fn predictions_that_do_not_fit_are_refused() {
     let message = error(&[vec![0, 2]]);
     assert_eq!(message, "predictions: found class 2, expected indices below 2");
     let predictions = SeedPredictions { num_classes: 2, gold: &gold, predicted: &[vec![0, 1]] };
-    let message = predictions.describe(&mut EvalRecord::default(), &[vec![2]]).unwrap_err();
+    let message = predictions
+        .describe(
+            &mut EvalRecord {
+                diagnosis: Some(DiagnosisScores::default()),
+                ..EvalRecord::default()
+            },
+            &[vec![2]],
+        )
+        .unwrap_err();
     assert_eq!(message.to_string(), "resample: found 2, expected indices below 2");
 }
