@@ -9,9 +9,9 @@ use dermx_eval::{
     read_eval_json,
 };
 use dermx_score::{
-    BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, TextTable, exchanged, read_per_image,
-    read_predictions,
+    BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, TextTable, read_per_image, read_predictions,
 };
+use dermx_study::exchanged;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -21,7 +21,7 @@ const fn rule(
 }
 
 /// One line for each crate but the command, which may know all.
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     rule("dermx-data", &[], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
@@ -29,7 +29,12 @@ const RULES: [Rule; 14] = [
     rule("dermx-search", &["dermx-data"], false),
     rule("dermx-sweep", &["dermx-work"], false),
     rule("dermx-work", &[], false),
-    rule("dermx-score", &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-work"], false),
+    rule("dermx-study", &["dermx-data", "dermx-eval"], false),
+    rule(
+        "dermx-score",
+        &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-study", "dermx-work"],
+        false,
+    ),
     rule(
         "dermx-run",
         &[
@@ -41,6 +46,7 @@ const RULES: [Rule; 14] = [
             "dermx-model",
             "dermx-report",
             "dermx-score",
+            "dermx-study",
             "dermx-search",
             "dermx-sweep",
             "dermx-train",

@@ -2,12 +2,12 @@
 
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult};
-use crate::printed::{self, Comparison};
 use crate::tables_text::text_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
 use dermx_data::{DermxDataset, Selection, write_atomic};
 use dermx_score::{TextTable, to_json, warn_of_left_out};
+use dermx_study::{PrintedComparison, compare_tables, read_printed};
 use dermx_work::Failure;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,9 +35,9 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
     let texts = text_tables(&tables);
     let mut markdown = texts.iter().map(TextTable::markdown).collect::<Vec<_>>().join("\n");
     if let Some(path) = &args.compare {
-        let comparisons = printed::compare(&json, &printed::read(path)?);
+        let comparisons = compare_tables(&json, &read_printed(path)?);
         markdown += &comparison_text(&comparisons);
-        let by_name: BTreeMap<&String, &Comparison> =
+        let by_name: BTreeMap<&String, &PrintedComparison> =
             comparisons.iter().map(|one| (&one.table, one)).collect();
         json["comparison_with_paper"] = to_value(&by_name)?;
     }
@@ -59,11 +59,12 @@ fn to_value(value: &impl Serialize) -> CliResult<Value> {
     serde_json::to_value(value).map_err(|error| CliError::new(Failure::Internal, error.to_string()))
 }
 
-fn comparison_text(comparisons: &[Comparison]) -> String {
+fn comparison_text(comparisons: &[PrintedComparison]) -> String {
     let mut out =
         "\n**Printed cells found again**\n\n| table | matching | cells |\n| --- | --- | --- |\n"
             .to_string();
-    let sum = |number: fn(&Comparison) -> usize| comparisons.iter().map(number).sum::<usize>();
+    let sum =
+        |number: fn(&PrintedComparison) -> usize| comparisons.iter().map(number).sum::<usize>();
     // Writing into a string cannot fail.
     for one in comparisons {
         let _ = writeln!(out, "| {} | {} | {} |", one.table, one.matching, one.cells);
