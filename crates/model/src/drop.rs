@@ -1,6 +1,6 @@
 //! Dropout and stochastic depth, with the chance left to the caller.
 
-use crate::layers::{channels_first, channels_last};
+use crate::layout::{channels_first, channels_last};
 use burn::tensor::{Tensor, TensorData};
 use dermx_kernels::channel_scale;
 

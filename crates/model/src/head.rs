@@ -1,8 +1,8 @@
 //! What turns the last feature maps into logits.
 
 use crate::drop::{DropSite, DropUnit};
-use crate::layers::channels_first;
-use crate::network::Tap;
+use crate::layout::channels_first;
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;

@@ -2,7 +2,7 @@
 //!
 //! Inside the networks feature maps are `[batch, height, width, channels]`.
 
-use crate::network::Padding;
+use crate::config::Padding;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
@@ -16,16 +16,6 @@ use dermx_kernels::{
 
 /// A convolution and its batch normalization; a tuple, so that they are called 0 and 1.
 pub(crate) type ConvNorm = (Conv2d, BatchNorm);
-
-/// `[batch, height, width, channels]` of `[batch, channels, height, width]`.
-pub(crate) fn channels_last(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 2, 3, 1])
-}
-
-/// `[batch, channels, height, width]` of `[batch, height, width, channels]`.
-pub(crate) fn channels_first(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 3, 1, 2])
-}
 
 /// A bias-free convolution.
 pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {

@@ -1,11 +1,11 @@
 //! Which of the tensors in a file are a network's, whatever stands before their names.
 
 use crate::architecture::Architecture;
+use crate::config::NetworkConfig;
 use crate::head::is_head;
 use crate::misfit::{Misfit, expected_shapes};
-use crate::network::NetworkConfig;
+use crate::parameter::is_counter;
 use crate::weight_names::{Naming, is_known, torchvision_names};
-use crate::weights::is_counter;
 use burn::tensor::Device;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@
 //! shapes of one here.
 
 use crate::architecture::Architecture;
-use crate::network::{NetworkConfig, Padding};
+use crate::config::{NetworkConfig, Padding};
 use crate::weight_names::Naming;
 
 /// Networks of timm whose weights have the names and shapes of one here, and which blur where they

@@ -1,5 +1,8 @@
 //! Names of parameters.
 
+/// PyTorch's name of a counter of batches.
+pub(crate) const COUNTER: &str = "num_batches_tracked";
+
 /// The place in a network during a visit or a mapping, in torchvision's names.
 ///
 /// Call [`enter`](Self::enter) and [`exit`](Self::exit) from the `enter_module` and `exit_module`
@@ -66,4 +69,10 @@ impl ParameterPath {
     pub fn is_running_statistic(&self) -> bool {
         self.parts.last().is_some_and(|part| part == "running_mean" || part == "running_var")
     }
+}
+
+/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
+/// normalization. Nothing reads it unless the statistics are plain averages.
+pub fn is_counter(name: &str) -> bool {
+    name.ends_with(COUNTER)
 }

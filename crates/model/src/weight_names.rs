@@ -1,9 +1,9 @@
 //! Names of weights in other programs.
 
 use crate::architecture::Architecture;
+use crate::config::NetworkConfig;
 use crate::head::Head;
 use crate::misfit::expected_shapes;
-use crate::network::NetworkConfig;
 use burn::tensor::Device;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -2,12 +2,10 @@
 
 use crate::misfit::{Misfit, expected_shapes};
 use crate::network::Network;
-use crate::parameter::ParameterPath;
+use crate::parameter::{COUNTER, ParameterPath};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use std::collections::BTreeMap;
-
-const COUNTER: &str = "num_batches_tracked";
 
 /// A tensor on the host, named and laid out as in torchvision.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,12 +126,6 @@ pub fn import_partial(
     // Clones share the state of running statistics, and a pending update would be averaged in
     // later: `valid` gives the statistics a state of their own.
     Ok((network.valid().map(&mut importer), misfit))
-}
-
-/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
-/// normalization. Nothing reads it unless the statistics are plain averages.
-pub fn is_counter(name: &str) -> bool {
-    name.ends_with(COUNTER)
 }
 
 /// `tensors` and, where batch normalization has none, a counter of 0: PyTorch's

@@ -1,0 +1,22 @@
+//! What every format has to tell of a file.
+
+use super::stored::StoredTensor;
+use std::collections::BTreeMap;
+
+/// Longest name of a tensor.
+pub(super) const MAX_NAME_BYTES: usize = 300;
+
+/// Tensors by their names in the file.
+pub(super) type Tensors = BTreeMap<String, StoredTensor>;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub tensors: Tensors,
+    /// The value `dermx` of a safetensors file's metadata.
+    pub description: Option<String>,
+    /// What a checkpoint says that its network is called.
+    pub claimed: Option<String>,
+    /// Places and classes of what is neither tensor nor number nor text.
+    pub objects: Vec<(String, String)>,
+}
