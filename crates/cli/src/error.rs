@@ -127,7 +127,7 @@ impl From<ExplainError> for CliError {
         let kind = match error {
             ExplainError::UnknownLayer { .. } => ExitKind::BadConfig,
             ExplainError::Targets(_) => ExitKind::BadData,
-            ExplainError::Setting(_) | ExplainError::Gaps { .. } => ExitKind::Usage,
+            ExplainError::Setting { .. } | ExplainError::Gaps { .. } => ExitKind::Usage,
             ExplainError::Order { .. } | ExplainError::NoGradient(_) => ExitKind::Internal,
         };
         Self::new(kind, error.to_string())

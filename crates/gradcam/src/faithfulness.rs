@@ -1,15 +1,13 @@
 //! Whether a network's output rests on the pixels that a map names.
 
-use crate::explainer::{ExplainError, values};
+use crate::error::ExplainError;
+use crate::host::values;
 use crate::imputation::impute;
-use burn::module::Module;
-use burn::tensor::activation::softmax;
-use burn::tensor::{Tensor, TensorData};
+use crate::method::Output;
+use crate::probe::{BATCH, Probe};
+use burn::tensor::Tensor;
 use dermx_model::Network;
 use rayon::prelude::*;
-
-/// Changed images that go through the network together.
-const BATCH: usize = 16;
 
 /// Steps from the whole image to nothing of it.
 const NUM_STEPS: usize = 20;
@@ -80,45 +78,38 @@ pub fn faithfulness(
     order: &[usize],
     noise: &mut dyn FnMut() -> f32,
 ) -> Result<Faithfulness, ExplainError> {
-    let [_, num_planes, height, width] = image.dims();
+    let [_, _, height, width] = image.dims();
     if order.len() != height * width {
         return Err(ExplainError::Order { found: order.len(), expected: height * width });
     }
-    let probe = Probe {
-        network: network.valid(),
-        shape: [num_planes, height, width],
-        target,
-        device: image.device(),
-    };
-    let image = values(image);
-    let nothing = vec![0.0; image.len()];
-    let blurred: Vec<f32> = image
+    let test = Test { probe: Probe::new(network, Output::Probability), image: &image, target };
+    let pixels = values(image.clone());
+    let nothing = vec![0.0; pixels.len()];
+    let blurred: Vec<f32> = pixels
         .par_chunks(height * width)
         .flat_map_iter(|plane| blur(plane, [height, width]))
         .collect();
-    let deletion = probe.curve(&image, &nothing, order)?;
-    let insertion = probe.curve(&blurred, &image, order)?;
-    let road = probe.road(&image, order, noise)?;
+    let deletion = test.curve(&pixels, &nothing, order)?;
+    let insertion = test.curve(&blurred, &pixels, order)?;
+    let road = test.road(&pixels, order, noise)?;
     Ok(Faithfulness { deletion, insertion, road })
 }
 
-/// A network that is asked for the probability of one class.
-struct Probe {
-    network: Network,
-    shape: [usize; 3],
+/// The probability of one class for changed copies of one image.
+struct Test<'a> {
+    probe: Probe,
+    image: &'a Tensor<4>,
     target: usize,
-    device: burn::tensor::Device,
 }
 
-impl Probe {
+impl Test<'_> {
     /// The area under the probabilities from `start` to `end`.
     fn curve(&self, start: &[f32], end: &[f32], order: &[usize]) -> Result<f64, ExplainError> {
         let num_pixels = order.len();
         let images = (0..=NUM_STEPS).map(|step| {
             let mut image = start.to_vec();
             for &pixel in &order[..num_pixels * step / NUM_STEPS] {
-                for plane in 0..self.shape[0] {
-                    let idx = plane * num_pixels + pixel;
+                for idx in (pixel..image.len()).step_by(num_pixels) {
                     image[idx] = end[idx];
                 }
             }
@@ -129,13 +120,14 @@ impl Probe {
         Ok(pairs.sum::<f64>() / NUM_STEPS as f64)
     }
 
+    /// See [`Faithfulness::road`].
     fn road(
         &self,
         image: &[f32],
         order: &[usize],
         noise: &mut dyn FnMut() -> f32,
     ) -> Result<f64, ExplainError> {
-        let [_, height, width] = self.shape;
+        let [_, _, height, width] = self.image.dims();
         let num_pixels = order.len();
         let least_first: Vec<usize> = order.iter().rev().copied().collect();
         let removals: Vec<&[usize]> = [least_first.as_slice(), order]
@@ -171,23 +163,8 @@ impl Probe {
         &self,
         images: impl Iterator<Item = Vec<f32>>,
     ) -> Result<Vec<f64>, ExplainError> {
-        let mut images = images.peekable();
-        let mut probabilities = Vec::new();
-        while images.peek().is_some() {
-            let batch: Vec<Vec<f32>> = images.by_ref().take(BATCH).collect();
-            let [planes, height, width] = self.shape;
-            let data = TensorData::new(batch.concat(), [batch.len(), planes, height, width]);
-            let output = softmax(self.network.forward(Tensor::from_data(data, &self.device)), 1);
-            let num_classes = output.dims()[1];
-            if self.target >= num_classes {
-                let message = format!("class {} of {num_classes}", self.target);
-                return Err(ExplainError::Targets(message));
-            }
-            let rows = values(output);
-            probabilities
-                .extend(rows.chunks_exact(num_classes).map(|row| f64::from(row[self.target])));
-        }
-        Ok(probabilities)
+        let found = self.probe.outputs_of_changed(self.image, self.target, images)?;
+        Ok(found.into_iter().map(f64::from).collect())
     }
 }
 

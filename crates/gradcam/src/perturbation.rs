@@ -1,12 +1,12 @@
 //! Forward passes of images of which something is hidden.
 
-use crate::Settings;
-use crate::explainer::{ExplainError, Explainer, Heatmap, values};
+use crate::error::ExplainError;
+use crate::heatmap::Heatmap;
+use crate::host::values;
+use crate::method::Settings;
+use crate::probe::Probe;
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Tensor, TensorData};
-
-/// Hidden images that go through the network together.
-const BATCH: usize = 16;
 
 /// See [`crate::Method::ScoreCam`].
 ///
@@ -14,7 +14,7 @@ const BATCH: usize = 16;
 /// - `images`: `[batch, 3, height, width]`
 /// - `features`: `[batch, channels, map height, map width]`
 pub(crate) fn score_cam(
-    explainer: &Explainer,
+    probe: &Probe,
     images: &Tensor<4>,
     features: Tensor<4>,
     targets: &[usize],
@@ -26,18 +26,12 @@ pub(crate) fn score_cam(
     for (image_idx, &target) in targets.iter().enumerate() {
         let image = images.clone().narrow(0, image_idx, 1);
         let maps = features.clone().narrow(0, image_idx, 1);
-        let num_cells = map_height * map_width;
-        let mut outputs = Vec::with_capacity(num_channels);
-        // The masks of a batch at a time: those of all channels would be a gigabyte.
-        for maps in values(maps.clone()).chunks(BATCH * num_cells) {
-            let masks: Vec<f32> = maps
-                .chunks_exact(num_cells)
-                .flat_map(|map| mask(map, [map_height, map_width], [height, width]))
-                .collect();
-            let data = TensorData::new(masks, [maps.len() / num_cells, 1, height, width]);
-            let hidden = image.clone() * Tensor::<4>::from_data(data, &device);
-            outputs.extend(output(explainer, hidden, target)?);
-        }
+        let (pixels, map_values) = (values(image.clone()), values(maps.clone()));
+        // One mask at a time: those of all channels would be a gigabyte.
+        let hidden = map_values
+            .chunks_exact(map_height * map_width)
+            .map(|map| masked(&pixels, &mask(map, [map_height, map_width], [height, width])));
+        let outputs = probe.outputs_of_changed(&image, target, hidden)?;
         let outputs = Tensor::<1>::from_data(TensorData::new(outputs, [num_channels]), &device);
         let alpha = softmax(outputs, 0).reshape([1, num_channels, 1, 1]);
         let values = values(relu((maps * alpha).sum_dim(1)));
@@ -83,7 +77,7 @@ fn positions(len: usize, new_len: usize) -> Vec<(usize, f32)> {
 /// # Shapes
 /// - `images`: `[batch, 3, height, width]`
 pub(crate) fn occlusion(
-    explainer: &Explainer,
+    probe: &Probe,
     images: &Tensor<4>,
     targets: &[usize],
     settings: &Settings,
@@ -102,31 +96,49 @@ pub(crate) fn occlusion(
     let mut heatmaps = Vec::with_capacity(targets.len());
     for (image_idx, &target) in targets.iter().enumerate() {
         let image = images.clone().narrow(0, image_idx, 1);
-        let whole = output(explainer, image.clone(), target)?[0];
-        let mut sums = vec![(0.0_f32, 0.0_f32); height * width];
-        for first in (0..num_patches).step_by(BATCH) {
-            let batch = first..num_patches.min(first + BATCH);
-            let mut masks = vec![1.0_f32; batch.len() * height * width];
-            for (mask, idx) in masks.chunks_mut(height * width).zip(batch.clone()) {
-                cells(patch(idx)).for_each(|run| mask[run].fill(0.0));
-            }
-            let data = TensorData::new(masks, [batch.len(), 1, height, width]);
-            let hidden = image.clone() * Tensor::<4>::from_data(data, &image.device());
-            for (hidden, idx) in output(explainer, hidden, target)?.iter().zip(batch) {
-                let sums = &mut sums;
-                for run in cells(patch(idx)) {
-                    sums[run].iter_mut().for_each(|(sum, num)| {
-                        *sum += whole - hidden;
-                        *num += 1.0;
-                    });
-                }
+        let pixels = values(image.clone());
+        let whole = values(probe.outputs(probe.forward(image.clone()), &[target])?)[0];
+        let hidden = (0..num_patches).map(|idx| {
+            let mut mask = vec![1.0_f32; height * width];
+            cells(patch(idx)).for_each(|run| mask[run].fill(0.0));
+            masked(&pixels, &mask)
+        });
+        let outputs = probe.outputs_of_changed(&image, target, hidden)?;
+        let mut falls = vec![Fall::default(); height * width];
+        for (idx, hidden) in outputs.into_iter().enumerate() {
+            for run in cells(patch(idx)) {
+                falls[run].iter_mut().for_each(|fall| fall.add(whole - hidden));
             }
         }
         // Squares reach each other and both borders ([`Settings::check`]): every pixel has one.
-        let values = sums.iter().map(|(sum, num)| (sum / num).max(0.0)).collect();
+        let values = falls.iter().map(Fall::positive_mean).collect();
         heatmaps.push(Heatmap { height, width, values });
     }
     Ok(heatmaps)
+}
+
+/// How much the output falls when squares cover a pixel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fall {
+    sum: f32,
+    num_squares: f32,
+}
+
+impl Fall {
+    fn add(&mut self, fall: f32) {
+        self.sum += fall;
+        self.num_squares += 1.0;
+    }
+
+    fn positive_mean(&self) -> f32 {
+        (self.sum / self.num_squares).max(0.0)
+    }
+}
+
+/// The planes of an image, each multiplied with `mask`.
+fn masked(planes: &[f32], mask: &[f32]) -> Vec<f32> {
+    let planes = planes.chunks_exact(mask.len());
+    planes.flat_map(|plane| plane.iter().zip(mask).map(|(value, kept)| value * kept)).collect()
 }
 
 /// Where squares start on a side: every `stride`, and so that the last ends where the side does.
@@ -135,17 +147,6 @@ fn starts(side: usize, patch: usize, stride: usize) -> Vec<usize> {
     let mut starts: Vec<usize> = (0..last).step_by(stride).collect();
     starts.push(last);
     starts
-}
-
-/// The explained output of one class for each image.
-fn output(
-    explainer: &Explainer,
-    images: Tensor<4>,
-    target: usize,
-) -> Result<Vec<f32>, ExplainError> {
-    let targets = vec![target; images.dims()[0]];
-    let logits = explainer.forward(images);
-    Ok(values(explainer.outputs(logits, &targets)?))
 }
 
 #[cfg(test)]
