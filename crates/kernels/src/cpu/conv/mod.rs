@@ -11,7 +11,7 @@ use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
 use self::source::{Positions, Source};
 use self::weight::{GradOut, Operands, Order};
-use self::winograd::Filter;
+use self::winograd::Winograd;
 use super::scratch::Scratch;
 use super::simd::{self, InstructionSet};
 use super::{ConvShape, Epilogue, Precision};
@@ -43,8 +43,8 @@ pub fn conv_forward(
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, epilogue, size, out);
         return;
     }
-    if let Some(filter) = Filter::choose(shape, shape.out_size(), precision) {
-        filtered_forward(shape, filter, set, x, weight, epilogue, out);
+    if let Some(winograd) = Winograd::choose(shape, shape.out_size(), precision) {
+        winograd_forward(shape, winograd, set, x, weight, epilogue, out);
         return;
     }
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
@@ -105,8 +105,8 @@ pub fn conv_backward_input(
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, &epilogue, size, grad_in);
         return;
     }
-    if let Some(filter) = Filter::choose(shape, shape.in_size, precision) {
-        filtered_backward_input(shape, filter, set, weight, grad_out, grad_in);
+    if let Some(winograd) = Winograd::choose(shape, shape.in_size, precision) {
+        winograd_backward_input(shape, winograd, set, weight, grad_out, grad_in);
         return;
     }
     let [group_in, group_out] = group_channels(shape);
@@ -128,9 +128,9 @@ pub fn conv_backward_input(
     }
 }
 
-fn filtered_forward(
+fn winograd_forward(
     shape: &ConvShape,
-    filter: Filter,
+    winograd: Winograd,
     set: InstructionSet,
     x: &[f32],
     weight: &[f32],
@@ -144,18 +144,18 @@ fn filtered_forward(
         depth_stride: 9,
         channel_stride: 9 * in_channels,
     };
-    let weight = filter.weights(set, weight, out_channels, &layout);
+    let weight = winograd.weights(set, weight, out_channels, &layout);
     let source = source(x, shape.in_size, in_channels, 0, in_channels);
     let size = shape.out_size();
     let mut target = Target { data: out, batch, size, pixel_stride: out_channels, channel: 0 };
     let origin = [0, 1].map(|axis| -(shape.padding[axis] as isize));
-    filter.run(set, &source, origin, &weight, epilogue, &mut target);
+    winograd.run(set, &source, origin, &weight, epilogue, &mut target);
 }
 
 /// The convolution of `grad_out` with the kernels turned by 180 degrees.
-fn filtered_backward_input(
+fn winograd_backward_input(
     shape: &ConvShape,
-    filter: Filter,
+    winograd: Winograd,
     set: InstructionSet,
     weight: &[f32],
     grad_out: &[f32],
@@ -168,12 +168,12 @@ fn filtered_backward_input(
         depth_stride: 9 * in_channels,
         channel_stride: 9,
     };
-    let weight = filter.weights(set, weight, in_channels, &layout);
+    let weight = winograd.weights(set, weight, in_channels, &layout);
     let source = source(grad_out, shape.out_size(), out_channels, 0, out_channels);
     let size = shape.in_size;
     let mut target = Target { data: grad_in, batch, size, pixel_stride: in_channels, channel: 0 };
     let origin = [0, 1].map(|axis| shape.padding[axis] as isize - 2);
-    filter.run(set, &source, origin, &weight, &Epilogue::default(), &mut target);
+    winograd.run(set, &source, origin, &weight, &Epilogue::default(), &mut target);
 }
 
 /// Gradient of the weights.
