@@ -1,11 +1,11 @@
 //! The tables of an annotated data set as text.
 
-use crate::text_table::{TextTable, interval, score, scores};
 use dermx_agreement::{
     AgreementTables, Attribute, Choices, DIAGNOSIS, DatasetTables, Row, Rows, characteristics,
     localisable,
 };
 use dermx_data::ontology::DIAGNOSES;
+use dermx_score::{TextTable, interval, score_cell, scores_cells};
 use serde::Serialize;
 
 const SCORES: [&str; 4] = ["", "F1", "sensitivity", "specificity"];
@@ -139,7 +139,7 @@ fn rows(
     for label in labels {
         let Some(row) = rows.get(label) else { continue };
         let mut cells = vec![label.to_string()];
-        cells.extend(scores(row.scores.as_ref()));
+        cells.extend(scores_cells(row.scores.as_ref()));
         cells.extend(numbers(row).iter().map(ToString::to_string));
         table.rows.push(cells);
     }
@@ -174,7 +174,7 @@ fn beyond_chance(part: &AgreementTables, mut table: TextTable) -> TextTable {
             cells.extend(["too few", "", "", "too few", "", "too few"].map(str::to_string));
         } else {
             cells.extend([
-                score(&row.cohen_kappa),
+                score_cell(&row.cohen_kappa),
                 row.cohen_kappa.n.to_string(),
                 row.cohen_kappa.undefined.to_string(),
                 number(row.fleiss_kappa),

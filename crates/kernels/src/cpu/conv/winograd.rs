@@ -30,7 +30,7 @@ use super::pack::{Layout, Packed, pack_block};
 use super::source::{Positions, Source};
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
-use crate::cpu::{Activation, ConvShape, Epilogue, Precision};
+use crate::cpu::{Activation, Epilogue, Precision};
 
 /// Lanes of the widest block.
 const MAX_LANES: usize = 48;
