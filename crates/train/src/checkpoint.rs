@@ -3,9 +3,9 @@
 use crate::error::TrainError;
 use crate::fingerprint::{Fingerprint, differences};
 use crate::finite::NonFinite;
+use crate::metrics::ValidationMetrics;
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
-use crate::validation::ValidationMetrics;
 use dermx_data::{Disk, FileCall, FileSystem};
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! What the scores on the validation photos decide: which weights are kept, and when to stop.
 
-use crate::validation::ValidationMetrics;
+use crate::metrics::ValidationMetrics;
 use serde::{Deserialize, Serialize};
 
 /// The score on the validation photos that decides.

@@ -1,6 +1,6 @@
 //! Photos at the size of the network, ready to be batched.
 
-use crate::sampling::Draw;
+use crate::draw::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,

@@ -1,17 +1,21 @@
 //! A run under way.
 
-use crate::batch::{Batch, Learned, Teacher, batches};
-use crate::chance::Chance;
+use crate::batch::{Batch, batches};
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
+use crate::config::FitConfig;
+use crate::dropout_rng::DropoutRng;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::finite::NonFinite;
-use crate::fit::{FitConfig, Observer, Sets, StepReport};
+use crate::labelled::Sets;
+use crate::metrics::ValidationMetrics;
 use crate::monitor::{Best, Select};
+use crate::observer::{Observer, StepReport};
 use crate::optimizer::{NamedGradients, Optimizer};
 use crate::prefetch::prefetch;
 use crate::schedule::Schedule;
-use crate::validation::{ValidationMetrics, validate};
+use crate::train_step::{StepResult, TrainStep};
+use crate::validation::validate;
 use burn::module::Module;
 use burn::tensor::Device;
 use dermx_model::{NamedTensor, Network, export_weights, import_weights, write_safetensors};
@@ -31,7 +35,7 @@ pub(crate) struct Run<'a> {
     device: Device,
     /// `None` only while the optimizer moves it: a second one would have to be copied.
     network: Option<Network>,
-    chance: Chance,
+    dropout: DropoutRng,
     optimizer: Optimizer,
     state: TrainState,
     ema: Option<Ema>,
@@ -57,7 +61,7 @@ impl<'a> Run<'a> {
             config,
             sets,
             device: device.clone().autodiff(),
-            chance: Chance::new(&network, config.seed),
+            dropout: DropoutRng::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
@@ -134,20 +138,20 @@ impl<'a> Run<'a> {
         let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
         let num_steps = config.steps_per_epoch(draws.len());
         let mut flow = ControlFlow::Continue(());
-        let mut learned = Learned::default();
+        let mut result = StepResult::default();
         prefetch(
             &batches(&draws, config, self.state.steps_done),
             |batch| batch.images(set.photos, config, epoch),
             |batch, images| {
-                let teacher = Teacher { config, set, chance: &self.chance, device: &self.device };
-                let found = teacher.learn(self.network(), batch, images, epoch);
+                let step = TrainStep { config, set, dropout: &self.dropout, device: &self.device };
+                let found = step.run(self.network(), batch, images, epoch);
                 let loss = found.sums.loss / found.sums.num_images as f64;
-                learned.add(found);
-                self.check_batch(loss, &learned.gradients, batch)?;
+                result.add(found);
+                self.check_batch(loss, &result.gradients, batch)?;
                 if !batch.ends_step {
                     return Ok(flow);
                 }
-                let report = self.step(std::mem::take(&mut learned), epoch, num_steps)?;
+                let report = self.step(std::mem::take(&mut result), epoch, num_steps)?;
                 observer.on_step(&report);
                 // After the last step the epoch is finished first; the caller saves and asks then.
                 if self.state.steps_done == num_steps {
@@ -199,31 +203,31 @@ impl<'a> Run<'a> {
     /// One step of the optimizer.
     fn step(
         &mut self,
-        mut learned: Learned,
+        mut result: StepResult,
         epoch: u32,
         num_steps: usize,
     ) -> Result<StepReport, TrainError> {
-        let norm = self.config.clip_norm.map(|max_norm| learned.gradients.clip(max_norm));
+        let norm = self.config.clip_norm.map(|max_norm| result.gradients.clip(max_norm));
         let learning_rate = self.learning_rate();
         let step = self.state.steps_done + 1;
         let non_finite = |found| {
-            let norm = norm.unwrap_or_else(|| learned.gradients.norm());
+            let norm = norm.unwrap_or_else(|| result.gradients.norm());
             TrainError::NonFiniteStep { found, epoch, step, norm, learning_rate }
         };
         // Nobody else holds the network, so that its weights are moved where they are.
         let moved = self
             .network
             .take()
-            .map(|network| self.optimizer.step(network, &learned.gradients, learning_rate));
+            .map(|network| self.optimizer.step(network, &result.gradients, learning_rate));
         self.network = moved.transpose().map_err(non_finite)?;
         if let (Some(ema), Some(network)) = (&mut self.ema, &self.network) {
             ema.update(network).map_err(non_finite)?;
         }
         self.state.steps_done += 1;
         self.state.optimizer_steps = self.optimizer.num_steps();
-        self.state.sums.add(&learned.sums);
-        let num_images = learned.sums.num_images;
-        let loss = learned.sums.loss / num_images as f64;
+        self.state.sums.add(&result.sums);
+        let num_images = result.sums.num_images;
+        let loss = result.sums.loss / num_images as f64;
         Ok(StepReport { epoch, step, num_steps, loss, num_images })
     }
 

@@ -1,6 +1,6 @@
 //! Gradients in main memory.
 
-use super::CHUNK;
+use super::chunk::CHUNK;
 use crate::finite::NonFinite;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};

@@ -1,6 +1,7 @@
 //! Optimizers.
 
 mod adam;
+mod chunk;
 mod gradients;
 mod sgd;
 
@@ -9,16 +10,13 @@ pub use gradients::NamedGradients;
 pub use sgd::SgdConfig;
 
 use crate::finite::NonFinite;
-use adam::AdamRule;
+use adam::{AdamRule, Decay};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
 use serde::{Deserialize, Serialize};
 use sgd::SgdRule;
 use std::collections::BTreeMap;
-
-/// Number of values that one thread moves at a time.
-const CHUNK: usize = 1 << 14;
 
 /// Which optimizer, and what it is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,22 +61,6 @@ impl OptimizerConfig {
             }
             Self::Sgd(config) => Rule::Sgd(SgdRule { config, step_size: learning_rate as f32 }),
         }
-    }
-}
-
-/// How weights decay in a step.
-#[derive(Debug, Clone, Copy)]
-enum Decay {
-    None,
-    /// The gradient gets this times the weight added.
-    InGradient(f32),
-    /// The weight is multiplied by this.
-    OfWeight(f32),
-}
-
-impl Decay {
-    const fn in_gradient(weight_decay: f32) -> Self {
-        if weight_decay == 0.0 { Self::None } else { Self::InGradient(weight_decay) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The arithmetic of stochastic gradient descent.
 
-use super::CHUNK;
+use super::chunk::CHUNK;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
