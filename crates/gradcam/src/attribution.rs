@@ -6,10 +6,10 @@ use crate::probe::Probe;
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, TensorData};
 
-/// The next number of a standard normal distribution for the image at that place of the batch.
+/// Draws the next number of a standard normal distribution for the image at that index of the batch.
 ///
-/// Only [`crate::Method::SmoothGrad`] draws; each image has a stream of its own, so that it gets the same
-/// map in any batch.
+/// Only [`crate::Method::SmoothGrad`] draws. Each image should have its own stream of numbers, so
+/// that its map does not depend on the batch.
 pub type Noise<'a> = &'a mut dyn FnMut(usize) -> f32;
 
 /// Logits, and for each value of the images how much of `y(x) - y(0)` it accounts for; signed.

@@ -1,4 +1,4 @@
-//! What can be wrong with a question to a network.
+//! Why images cannot be explained.
 
 /// Why a batch cannot be explained.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum ExplainError {
     /// There is not one target class for each image, or a class does not exist.
     #[error("targets do not fit the batch: {0}")]
     Targets(String),
-    /// There is not one place in the order for each pixel.
+    /// The order has not one entry for each pixel.
     #[error("an order of {found} pixels for an image of {expected}")]
     Order {
         /// Pixels in the order.
@@ -25,7 +25,7 @@ pub enum ExplainError {
     /// The logits do not depend on the layer.
     #[error("the logits do not depend on layer `{0}`")]
     NoGradient(String),
-    /// A setting that has to be at least 1.
+    /// A setting is 0 that has to be at least 1.
     #[error(
         "explaining needs at least one step, one sample, and squares of at least one pixel every pixel or \
          more; found {num_steps} steps, {num_samples} samples, squares of {patch_px} pixels every \

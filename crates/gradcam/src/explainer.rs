@@ -1,4 +1,4 @@
-//! Explaining a batch: what every method shares.
+//! Explains batches of images with any method.
 
 use crate::attribution::Noise;
 use crate::error::ExplainError;
@@ -10,7 +10,7 @@ use crate::{attribution, cam, eigen, perturbation};
 use burn::tensor::Tensor;
 use dermx_model::Network;
 
-/// What is said about a batch.
+/// The explanation of a batch.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// Logits of each image, `[batch][num_classes]`.

@@ -1,4 +1,4 @@
-//! Whether a network's output rests on the pixels that a map names.
+//! Whether a network's output depends on the pixels that a map marks as relevant.
 
 use crate::error::ExplainError;
 use crate::host::values;
@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use dermx_model::Network;
 use rayon::prelude::*;
 
-/// Steps from the whole image to nothing of it.
+/// Steps from the whole image to an image without any of its pixels.
 const NUM_STEPS: usize = 20;
 
 /// Percent of the pixels that ROAD removes.
@@ -21,7 +21,8 @@ const ROAD_NOISE: f32 = 0.01;
 /// Blur of the image that insertion starts from: standard deviation and reach in pixels.
 const BLUR: (f64, usize) = (5.0, 5);
 
-/// What the probability of the target class does when pixels go and come in a map's order.
+/// How the probability of the target class changes when pixels are removed or inserted in the order
+/// of a map.
 ///
 /// A number alone says little: compare it with that of a random order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,17 +41,19 @@ pub struct Faithfulness {
     /// As [`Self::deletion`].
     pub insertion: f64,
     /// Half the difference of probabilities without the least and without the most relevant 10, 20,
-    /// ..., 90 percent of the pixels, on average. What is removed is filled in from around it, with
-    /// a little noise, so that no shape gives it away. From -1/2 to 1/2; high for a faithful map.
+    /// ..., 90 percent of the pixels, on average. Removed pixels are filled in from their
+    /// surroundings, with a little noise, so that the shape of the removed area does not show. From
+    /// -1/2 to 1/2; high for a faithful map.
     ///
     /// # Source
     /// Rong et al., 2022, <https://arxiv.org/abs/2202.00449>; combined as in pytorch-grad-cam.
     pub road: f64,
 }
 
-/// Pixels from the most to the least relevant; equal ones in the order of `tie_break`'s numbers.
+/// Pixels from the most to the least relevant. Equally relevant ones are ordered by the numbers of
+/// `tie_break`.
 ///
-/// Random numbers keep a map of many zeros from removing an image from the top down.
+/// With random numbers, a map of many zeros does not remove the image row by row from the top.
 pub fn relevance_order(map: &[f32], tie_break: &mut dyn FnMut() -> u64) -> Vec<usize> {
     let mut pixels: Vec<(u64, usize)> = (0..map.len()).map(|idx| (tie_break(), idx)).collect();
     pixels.sort_by(|(tie, idx), (other_tie, other_idx)| {

@@ -45,9 +45,9 @@ fn mask(map: &[f32], [map_height, map_width]: [usize; 2], [height, width]: [usiz
     let rows = positions(map_height, height);
     let columns = positions(map_width, width);
     let mut mask = Vec::with_capacity(height * width);
-    for &(top, down) in &rows {
+    for &Position { cell: top, share: down } in &rows {
         let bottom = (top + 1).min(map_height - 1);
-        for &(left, along) in &columns {
+        for &Position { cell: left, share: along } in &columns {
             let right = (left + 1).min(map_width - 1);
             let at = |row: usize, column: usize| map[row * map_width + column];
             let upper = at(top, left) + (at(top, right) - at(top, left)) * along;
@@ -61,13 +61,22 @@ fn mask(map: &[f32], [map_height, map_width]: [usize; 2], [height, width]: [usiz
     mask
 }
 
-/// For each of `new_len` pixels the cell before it and how far it lies towards the next.
-fn positions(len: usize, new_len: usize) -> Vec<(usize, f32)> {
+/// Where a pixel lies between two cells of a feature map.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    /// The cell before it.
+    cell: usize,
+    /// Its share of the way to the next cell.
+    share: f32,
+}
+
+/// Positions of `new_len` pixels among `len` cells.
+fn positions(len: usize, new_len: usize) -> Vec<Position> {
     let step = if new_len > 1 { (len - 1) as f32 / (new_len - 1) as f32 } else { 0.0 };
     let position = |idx: usize| {
         let position = idx as f32 * step;
         let cell = (position as usize).min(len - 1);
-        (cell, position - cell as f32)
+        Position { cell, share: position - cell as f32 }
     };
     (0..new_len).map(position).collect()
 }

@@ -1,4 +1,4 @@
-//! The networks by name.
+//! Names of the networks.
 
 use crate::family::{EfficientNetScale, Family, ResNetDepth};
 use serde::{Deserialize, Serialize};

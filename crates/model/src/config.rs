@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
-    /// Stride in the 3x3 convolution of a bottleneck ("v1.5"); epsilon 1e-5, momentum 0.1.
+    /// The 3x3 convolution of a bottleneck strides ("v1.5"); epsilon 1e-5, momentum 0.1.
     Torchvision,
     /// As in the paper and in Keras: stride in the first 1x1 convolution of a bottleneck; epsilon
     /// 1.001e-5 and momentum 0.01 (0.99 as Keras counts).
@@ -52,9 +52,9 @@ pub struct NetworkConfig {
     pub head: Head,
     /// Number of logits.
     pub num_classes: usize,
-    /// Which kind of ResNet; nothing to an EfficientNet.
+    /// Which kind of ResNet; EfficientNets ignore it.
     pub variant: Variant,
-    /// Which padding; nothing to a ResNet, whose padding is the same in all libraries.
+    /// Which padding; ResNets, whose padding is the same in all libraries, ignore it.
     pub padding: Padding,
     /// Epsilon of the batch normalizations before the head; `None` for that of torchvision, or of
     /// Keras for [`Variant::V1`].
@@ -87,11 +87,11 @@ impl NetworkConfig {
         }
     }
 
-    /// The network of torchvision's kind whose head has the shapes that `shapes` gives for
-    /// torchvision's names; `None` without the matrix [`Architecture::head_matrix`].
+    /// The network with torchvision's settings and a head of the given `shapes`, which are keyed by
+    /// torchvision's names. `None` if the matrix [`Architecture::head_matrix`] is missing.
     ///
-    /// A head on all cells of the last feature maps does not tell how high and wide they are:
-    /// `input_size` is then that of an image whose cells make one column.
+    /// A [`Head::Flatten`] tells the number of cells of the last feature maps, but not their height
+    /// and width: `input_size` is then chosen so that they form one column.
     pub fn of_shapes(
         architecture: Architecture,
         shapes: &BTreeMap<String, Vec<usize>>,
@@ -120,7 +120,7 @@ impl NetworkConfig {
         size.map(|side| side.div_ceil(16 * self.last_stride))
     }
 
-    /// Whether an epsilon of batch normalization may have this value: positive, and at most 1.
+    /// Whether `value` is a valid epsilon of batch normalization: positive and at most 1.
     pub fn is_epsilon(value: f64) -> bool {
         value > 0.0 && value <= 1.0
     }

@@ -31,7 +31,7 @@ pub struct EfficientNet {
     classifier: (Option<BatchNorm>, Linear),
 }
 
-/// A member of torchvision's `features`; the names of the variants are not part of a name.
+/// A member of torchvision's `features`. The variants' names are not part of parameter names.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Feature {

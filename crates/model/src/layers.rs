@@ -14,7 +14,8 @@ use dermx_kernels::{
     global_avg_pool,
 };
 
-/// A convolution and its batch normalization; a tuple, so that they are called 0 and 1.
+/// A convolution and its batch normalization. It is a tuple because torchvision names their
+/// parameters 0 and 1.
 pub(crate) type ConvNorm = (Conv2d, BatchNorm);
 
 /// A bias-free convolution.
@@ -46,8 +47,8 @@ pub(crate) fn normalized(
     found.out
 }
 
-/// A bias-free convolution, its batch normalization, a sum and an activation; one pass where nothing
-/// is on a tape.
+/// A bias-free convolution, its batch normalization, a sum and an activation. Without gradients they
+/// are computed in one pass.
 pub(crate) fn conv_norm(
     conv: &Conv2d,
     norm: &BatchNorm,
@@ -106,13 +107,13 @@ fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
     }
 }
 
-/// Follows feature maps through a network and notes its convolutions.
+/// Records the convolutions of a network and the sizes of their inputs.
 pub(crate) struct Tracer {
     pub batch: usize,
     /// Height and width of the feature maps.
     pub size: [usize; 2],
     pub shapes: Vec<ConvShape>,
-    /// Whether a batch normalization that trains sees feature maps of one cell.
+    /// Whether a batch normalization in training mode sees feature maps of one cell.
     pub normalizes_one_cell: bool,
 }
 
@@ -192,7 +193,7 @@ impl Layers<'_> {
     }
 }
 
-/// Scales each channel by what the means of all channels say: squeeze and excitation.
+/// Squeeze and excitation: scales each channel by a factor computed from the means of all channels.
 ///
 /// `x * sigmoid(W_2 silu(W_1 mean(x) + b_1) + b_2)`, channel by channel.
 ///

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use dermx_kernels::Activation;
 
-/// What a block is built from.
+/// Settings of one block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MbConvConfig {
     /// Factor on the channels inside the block.
@@ -32,7 +32,7 @@ pub struct MbConv {
     drop_rate: f64,
 }
 
-/// A layer of a block; the names of the variants are not part of a parameter's name.
+/// A layer of a block. The variants' names are not part of parameter names.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Layer {
@@ -69,7 +69,7 @@ impl MbConv {
         for layer in &self.block {
             match layer {
                 Layer::Active(layer) | Layer::Linear(layer) => tracer.conv_norm(layer),
-                // Its convolutions see one pixel.
+                // Its convolutions see one pixel, which is too little to count.
                 Layer::Squeeze(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! The networks behind one type.
+//! A network of any architecture, and its forward pass.
 
 use crate::config::NetworkConfig;
 use crate::drop::DropSite;
@@ -34,12 +34,12 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// The one forward pass: logits, with `tap` called at every named tap in execution order.
+    /// The forward pass, which returns logits; `tap` is called at every named tap in execution order.
     ///
-    /// The pass goes on with the tensor that `tap` returns, so a caller can look at, replace or
-    /// detach an activation; training applies its [`DropSite`]s there. Batch normalization uses
-    /// batch statistics only on an autodiff device and only while its training flag is on; freeze
-    /// the network to explain it.
+    /// The pass continues with the tensor that `tap` returns, so that a caller can look at, replace
+    /// or detach an activation; training applies its [`DropSite`]s there. Batch normalization uses
+    /// batch statistics only on an autodiff device and only while its training flag is on; freeze the
+    /// network to explain it.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`, standardized
@@ -52,8 +52,8 @@ impl Network {
         self.pass(images, Tap { names: None, call: tap })
     }
 
-    /// [`Self::forward_tapped`] with the taps `names` alone; the same bits in less time, since layers
-    /// without a tap between them are computed together.
+    /// As [`Self::forward_tapped`], but `tap` is called only at `names`. The result has the same
+    /// bits; it takes less time, since layers without a tap between them are computed together.
     pub fn forward_tapped_at(
         &self,
         images: Tensor<4>,
@@ -81,9 +81,9 @@ impl Network {
         self.trace(batch, size).shapes
     }
 
-    /// Whether a batch normalization that trains sees one value a channel of a batch of one image of
-    /// `size` (height, width): feature maps of one cell, or pooled ones. Its variance is 0 then, and
-    /// what comes out does not depend on the image.
+    /// Whether, for a batch of one image of `size` (height, width), a batch normalization in training
+    /// mode sees a single value for each channel: feature maps of one cell, or pooled ones. The
+    /// variance is 0 then, so that the output does not depend on the image.
     pub fn normalizes_one_value(&self, size: [usize; 2]) -> bool {
         self.trace(1, size).normalizes_one_cell
     }
@@ -120,7 +120,7 @@ impl Network {
         }
     }
 
-    /// The taps at which training drops activations by chance, in execution order.
+    /// The taps at which training drops activations at random, in execution order.
     pub fn drop_sites(&self) -> Vec<DropSite> {
         match self {
             Self::ResNet(network) => network.drop_sites(),

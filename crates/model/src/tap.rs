@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 pub(crate) struct Tap<'a> {
     /// The taps that are called; all of them if there is no list.
     pub names: Option<&'a [&'a str]>,
-    /// Called with the name and the activation, channels first; the pass goes on with what it
-    /// returns.
+    /// Called with the name and the activation, channels first. The forward pass continues with the
+    /// tensor that it returns.
     pub call: &'a mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
 }
 
@@ -18,7 +18,7 @@ impl Tap<'_> {
         self.names.is_none_or(|names| names.contains(&name))
     }
 
-    /// What the pass goes on with from the tap `name`.
+    /// The activation with which the forward pass continues after the tap `name`.
     ///
     /// # Shapes
     /// - `x` and output: `[batch, height, width, channels]`

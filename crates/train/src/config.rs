@@ -13,54 +13,55 @@ use dermx_kernels::Precision;
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitConfig {
-    /// Seed of all that chance decides: which images an epoch sees, their order, augmentation and
-    /// mixing, and what the network drops.
+    /// Seed of all random numbers: which images an epoch sees, their order, augmentation and mixing,
+    /// and dropout.
     pub seed: u64,
     /// Number of passes over the images.
     pub epochs: u32,
     /// How the images of an epoch are drawn.
     pub sampling: Sampling,
-    /// Images a batch. Batch normalization sees one batch at a time.
+    /// Number of images in a batch. Batch normalization takes its statistics from one batch at a
+    /// time.
     pub batch_size: usize,
-    /// What becomes of the last images of an epoch, where they are fewer than a batch. Without a choice
-    /// they are a batch of their own, but a single image, of which batch normalization would see
-    /// little or nothing that varies, joins the batch before.
+    /// What happens to the last images of an epoch if they do not fill a batch. `None`: they are a
+    /// smaller batch, except that a single image joins the batch before it, because the statistics of
+    /// batch normalization mean little for one image.
     pub last_batch: Option<LastBatch>,
-    /// Number of batches whose gradients make one step of the optimizer, as one batch of all their
-    /// images would; the last step of an epoch takes what is left. 0 is as 1.
+    /// Number of batches whose gradients are averaged for one step of the optimizer, as if they were
+    /// one large batch. The last step of an epoch takes the batches that are left. 0 means 1.
     pub accumulation_steps: usize,
-    /// Learning rate that the schedule starts from.
+    /// Learning rate at the start of the schedule.
     pub learning_rate: f64,
-    /// How the learning rate goes on.
+    /// How the learning rate changes after the warm-up.
     pub schedule: Schedule,
-    /// Number of epochs in which the learning rate rises before that.
+    /// Number of epochs at the start in which the learning rate rises to `learning_rate`.
     pub warmup_epochs: u32,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
     /// The largest norm of all gradients together.
     pub clip_norm: Option<f64>,
-    /// Decay of the moving average of the weights, which then is what is scored and what results.
+    /// Decay of the moving average of the weights. If set, the average is what is validated and what
+    /// the run returns.
     pub ema_decay: Option<f64>,
     /// Weight of each class in the loss.
     pub class_weights: Vec<f32>,
     /// Share of the targets that is spread over all classes.
     pub label_smoothing: f32,
-    /// What the convolutions of a training step multiply, on the CPU; validation multiplies
+    /// Number type of the convolutions in a training step, on the CPU. Validation always uses
     /// [`Precision::F32`].
     pub precision: Precision,
     /// How images are mixed.
     pub mix: MixConfig,
-    /// The score on the validation photos that `select`, `early_stopping` and a schedule that waits
-    /// for a plateau go by.
+    /// The validation score used by `select`, `early_stopping` and [`Schedule::Plateau`].
     pub monitor: Option<Monitor>,
     /// Which weights are the result.
     pub select: Select,
-    /// When to end before the last epoch.
+    /// Whether and when a run ends before its last epoch.
     pub early_stopping: Option<EarlyStopping>,
     /// Augmentation of the training images.
     pub augment: AugmentConfig,
-    /// Number of steps of an epoch after which a checkpoint is saved; without it, and beside it, one
-    /// is saved at the end of each epoch.
+    /// Number of steps after which a checkpoint is saved within an epoch. One is saved at the end of
+    /// each epoch in any case.
     pub checkpoint_every: Option<usize>,
     /// Describes the run; checkpoints with another fingerprint are refused.
     pub fingerprint: Fingerprint,
@@ -96,7 +97,7 @@ impl FitConfig {
         }
     }
 
-    /// What goes by the scores on the validation photos, if anything does.
+    /// The first setting that needs validation scores, if any does.
     pub(crate) fn needs_scores(&self) -> Option<&'static str> {
         let needs = [
             (self.early_stopping.is_some(), "early_stopping"),

@@ -5,12 +5,14 @@
 pub struct Draw {
     /// The photo.
     pub idx: usize,
-    /// What the image's random numbers are named by: its id, and which repeat in the epoch it is.
+    /// The name that its random numbers are drawn with: its id, and its repeat in the epoch if that
+    /// is not 0.
     pub name: String,
 }
 
 impl Draw {
-    /// The photo `id`, which stands at `idx` of its list, for the first time (`repeat` 0) or a later one in an epoch.
+    /// The photo `id` at index `idx` of its list; `repeat` counts how often the epoch has seen it
+    /// before.
     pub fn new(id: &str, idx: usize, repeat: usize) -> Self {
         let name = if repeat == 0 { id.to_string() } else { format!("{id}\n{repeat}") };
         Self { idx, name }

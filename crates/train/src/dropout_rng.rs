@@ -21,7 +21,7 @@ impl DropoutRng {
         self.sites.iter().map(|site| site.name.as_str()).collect()
     }
 
-    /// What goes on from the tap `name` with the activation `x` of the images `ids`.
+    /// `x`, the activation of the images `ids` at the tap `name`, after dropout.
     pub fn apply(&self, name: &str, x: Tensor<4>, epoch: u32, ids: &[&str]) -> Tensor<4> {
         let Some(site) = self.sites.iter().find(|site| site.name == name) else { return x };
         let num_draws = site.num_draws(&x);
@@ -49,7 +49,7 @@ mod tests {
         }
     }
 
-    /// What is left of eight ones for each image.
+    /// Eight ones for each image, after dropout.
     fn left(rng: &DropoutRng, tap: &str, epoch: u32, ids: &[&str]) -> Vec<Vec<f32>> {
         let ones = Tensor::ones([ids.len(), 8, 1, 1], &Device::flex());
         let data = rng.apply(tap, ones, epoch, ids).into_data();

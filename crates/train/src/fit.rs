@@ -20,15 +20,16 @@ pub enum Outcome {
 
 /// Trains `network`, from its newest checkpoint if there is one.
 ///
-/// `network` comes from a plain device, with its starting weights and with the parameters that may
-/// learn marked. After every epoch, every `checkpoint_every` steps, and when the observer stops the
-/// run, a checkpoint is saved.
+/// `network` is on a device without autodiff, has its starting weights, and has its trainable
+/// parameters marked ([`dermx_model::set_trainable`]). After every epoch, every `checkpoint_every`
+/// steps, and when the observer stops the run, a checkpoint is saved.
 ///
 /// # Errors
-/// No images, a choice that goes by validation photos without any, an unreadable photo, checkpoints
-/// none of which is whole, a failed write, batch normalization of one value a channel, or training that
-/// is not finite: losses, gradients and running statistics are looked at after every batch, weights,
-/// what the optimizer keeps and the moving average after every step.
+/// No images; a setting that needs validation scores without validation photos; a photo that cannot
+/// be read; checkpoints of which none is intact; a failed write; batch normalization of a single
+/// value for each channel; values that are infinite or not a number. Losses, gradients and running
+/// statistics are checked after every batch; weights, the optimizer's state and the moving average
+/// after every step.
 pub fn fit(
     config: &FitConfig,
     sets: Sets<'_>,
@@ -44,7 +45,7 @@ pub fn fit(
     if let Some(found) = latest {
         store.clean(&found.folder)?;
         observer.on_resume(&found.checkpoint.state, &found.damaged);
-        // What was recorded after the checkpoint is forgotten: it happens again.
+        // Epochs recorded after the checkpoint are dropped: they are trained again.
         observer.on_epoch(run.history())?;
     }
     while !run.is_over() {
@@ -61,7 +62,7 @@ pub fn fit(
     Ok(Outcome::Finished(Box::new(run.finish()?)))
 }
 
-/// What [`replay`] came to.
+/// The result of [`replay`].
 #[derive(Debug)]
 pub struct Replayed {
     /// The finished epochs, those before the checkpoint too.
@@ -70,13 +71,13 @@ pub struct Replayed {
     pub network: Option<Box<Network>>,
 }
 
-/// The epochs up to `last_epoch` once more, from `checkpoint` or from the start; saves nothing. `None`
-/// when the observer stopped it.
+/// Repeats the epochs up to `last_epoch`, from `checkpoint` or from the start, and saves nothing.
+/// `None` if the observer stopped it.
 ///
 /// `network` is as for [`fit`].
 ///
 /// # Errors
-/// As for [`fit`], and a checkpoint that does not fit.
+/// As for [`fit`]; besides, a checkpoint that does not fit `network`.
 pub fn replay(
     config: &FitConfig,
     sets: Sets<'_>,

@@ -11,11 +11,11 @@ pub struct LabelledPhotos<'a> {
     pub class_idx: &'a [usize],
 }
 
-/// What a run sees.
+/// The photos of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Sets<'a> {
-    /// What the network learns from.
+    /// Photos to train on.
     pub training: LabelledPhotos<'a>,
-    /// What it is scored on after every epoch: never augmented, and never learned from.
+    /// Photos to validate on after every epoch. They are never augmented and never trained on.
     pub validation: Option<LabelledPhotos<'a>>,
 }

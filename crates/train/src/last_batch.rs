@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What becomes of the last images of an epoch, where they are fewer than a batch.
+/// What happens to the last images of an epoch if they do not fill a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastBatch {
-    /// They are a batch of their own.
+    /// They are a smaller batch.
     Keep,
     /// They are left out of the epoch.
     Drop,
@@ -16,8 +16,7 @@ pub enum LastBatch {
 
 /// Numbers of images of an epoch's batches; `batch_size` is at least 1.
 ///
-/// Without a `choice`, a single image that is left joins the batch before, and more are a batch of their
-/// own.
+/// Without a `choice`, a single image joins the batch before it, and several are a smaller batch.
 pub(crate) fn batch_sizes(
     num_images: usize,
     batch_size: usize,

@@ -1,9 +1,9 @@
-//! What a run tells whoever watches it.
+//! How a caller follows a run, and stops it.
 
 use crate::checkpoint::{EpochMetrics, TrainState};
 use crate::error::TrainError;
 
-/// What one step came to.
+/// The results of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
     /// The epoch, from 1.
@@ -18,19 +18,19 @@ pub struct StepReport {
     pub num_images: usize,
 }
 
-/// Who watches a run, and may stop it.
+/// Follows a run, and may stop it.
 pub trait Observer {
     /// Called after every step.
     fn on_step(&mut self, report: &StepReport);
-    /// Called once at the start of a resumed run, with what is wrong with each checkpoint that was
-    /// passed over.
+    /// Called once at the start of a resumed run. `damaged` says what is wrong with each newer
+    /// checkpoint that could not be used.
     fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
         let _ = (state, damaged);
     }
     /// Called after every epoch with all finished epochs, and once at the start of a resumed run.
     ///
     /// # Errors
-    /// Whatever keeps the observer from recording them; it ends the run.
+    /// The observer cannot record the epochs; the run ends with this error.
     fn on_epoch(&mut self, history: &[EpochMetrics]) -> Result<(), TrainError>;
     /// Asked after every step: `true` makes the run save and stop.
     fn should_stop(&self) -> bool;

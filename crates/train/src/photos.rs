@@ -40,7 +40,7 @@ pub struct Photos {
 #[derive(Debug)]
 struct Decoded {
     cache: DecodedCache,
-    /// Of each photo.
+    /// One for each photo.
     keys: Vec<DecodedKey>,
 }
 

@@ -1,4 +1,4 @@
-//! A run under way.
+//! The state of a run between two steps.
 
 use crate::batch::{Batch, batches};
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
@@ -24,27 +24,28 @@ use std::ops::ControlFlow;
 
 type Weights = BTreeMap<String, NamedTensor>;
 
-/// What the names of weights start with in a checkpoint: those of the best epoch, and the average.
+/// Prefixes of names in a checkpoint: the weights of the best epoch, and the moving average.
 const BEST: &str = "best.";
 const EMA: &str = "ema.";
 
-/// A network on its way through the epochs.
+/// A network in training, with everything that belongs to its run.
 pub(crate) struct Run<'a> {
     config: &'a FitConfig,
     sets: Sets<'a>,
     device: Device,
-    /// `None` only while the optimizer moves it: a second one would have to be copied.
+    /// `None` only while the optimizer updates it, so that the weights have one owner and are not
+    /// copied.
     network: Option<Network>,
     dropout: DropoutRng,
     optimizer: Optimizer,
     state: TrainState,
     ema: Option<Ema>,
-    /// The result of the best epoch, where that is to be the result.
+    /// The weights of the best epoch, if they are to be the result.
     best_weights: Option<Weights>,
 }
 
 impl<'a> Run<'a> {
-    /// The run as `checkpoint` left it, or at its beginning.
+    /// Continues from `checkpoint`, or starts at the beginning.
     pub fn start(
         config: &'a FitConfig,
         sets: Sets<'a>,
@@ -127,8 +128,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on to the end of the current epoch, or to where the observer stops it; saves inside the
-    /// epoch if there is a `store`.
+    /// Trains to the end of the current epoch, or until the observer stops it. With a `store`,
+    /// checkpoints are saved within the epoch.
     pub fn epoch(
         &mut self,
         observer: &mut dyn Observer,
@@ -153,7 +154,8 @@ impl<'a> Run<'a> {
                 }
                 let report = self.step(std::mem::take(&mut result), epoch, num_steps)?;
                 observer.on_step(&report);
-                // After the last step the epoch is finished first; the caller saves and asks then.
+                // After the last step the epoch is finished first; then the caller saves and asks the
+                // observer.
                 if self.state.steps_done == num_steps {
                     return Ok(flow);
                 }
@@ -179,8 +181,8 @@ impl<'a> Run<'a> {
         every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
     }
 
-    /// Checks what came of a batch: its loss, the sum of the gradients up to it, and the running
-    /// statistics.
+    /// Checks that the loss of a batch, the gradients summed so far and the running statistics are
+    /// finite.
     fn check_batch(
         &self,
         loss: f64,
@@ -214,7 +216,7 @@ impl<'a> Run<'a> {
             let norm = norm.unwrap_or_else(|| result.gradients.norm());
             TrainError::NonFiniteStep { found, epoch, step, norm, learning_rate }
         };
-        // Nobody else holds the network, so that its weights are moved where they are.
+        // No other owner holds the network, so that its weights are updated in place.
         let moved = self
             .network
             .take()
@@ -279,7 +281,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Keeps the epoch in mind if it is the best so far, and lowers the learning rate on a plateau.
+    /// Records the epoch if it is the best so far, and lowers the learning rate on a plateau.
     fn compare(&mut self, epoch: u32, metrics: &ValidationMetrics) {
         let Some(monitor) = self.config.monitor else { return };
         let value = monitor.value(metrics);
@@ -297,13 +299,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the run would end with now.
+    /// The weights that the run would return now.
     fn result(&self) -> Weights {
         let ema = self.ema.as_ref().map(|ema| ema.weights().clone());
         ema.unwrap_or_else(|| export_weights(self.network()))
     }
 
-    /// Everything that the run needs to go on.
+    /// Everything that the run needs to continue.
     pub fn checkpoint(&self) -> Checkpoint {
         let best = self.best_weights.iter().flat_map(|weights| prefixed(weights, BEST));
         let ema = self.ema.iter().flat_map(|ema| prefixed(ema.weights(), EMA));

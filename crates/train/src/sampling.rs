@@ -5,14 +5,14 @@ use crate::photos::Photos;
 use dermx_data::Random;
 use serde::{Deserialize, Serialize};
 
-/// How an epoch of as many images as there are is drawn.
+/// How the images of an epoch are drawn; an epoch has as many images as there are photos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// Every image once.
     Shuffle,
-    /// Every class equally often, or once more: from large classes other images in every epoch, from
-    /// small ones every image several times, each time augmented differently.
+    /// Every class equally often, up to one image. Large classes give other images in every epoch;
+    /// images of small classes occur several times, augmented differently each time.
     Balanced,
 }
 
@@ -40,8 +40,8 @@ struct Pick {
     repeat: usize,
 }
 
-/// The same number of images of every class that has some, and one more of as many classes as it
-/// takes to get as many images as there are.
+/// The same number of images of every class that has images; as many classes as needed give one more,
+/// so that the epoch has as many images as there are photos.
 fn balanced(class_idx: &[usize], seed: u64, epoch: u32) -> Vec<Pick> {
     let num_classes = class_idx.iter().max().map_or(0, |max| max + 1);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); num_classes];

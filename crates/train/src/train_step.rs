@@ -1,4 +1,4 @@
-//! One batch on its way to gradients.
+//! The forward and backward pass of one batch.
 
 use crate::batch::{Batch, BatchImages};
 use crate::checkpoint::EpochSums;
@@ -21,7 +21,7 @@ pub(crate) struct StepResult {
 }
 
 impl StepResult {
-    /// Takes in another batch of the same optimizer step.
+    /// Adds those of another batch of the same optimizer step.
     pub fn add(&mut self, other: Self) {
         self.sums.add(&other.sums);
         self.gradients.add(other.gradients);
@@ -39,8 +39,8 @@ pub(crate) struct TrainStep<'a> {
 impl TrainStep<'_> {
     /// Loss and gradients of one batch in `epoch`; the loss is not checked.
     ///
-    /// The gradients are those of the mean over the images of the optimizer step, as far as they
-    /// come from this batch.
+    /// The gradients are this batch's share of those of the mean loss over all images of the
+    /// optimizer step.
     pub fn run(
         &self,
         network: &Network,

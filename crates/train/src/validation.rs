@@ -1,4 +1,4 @@
-//! How well the network does on photos that it does not learn from.
+//! Scores on photos that are not trained on.
 
 use crate::error::TrainError;
 use crate::labelled::LabelledPhotos;

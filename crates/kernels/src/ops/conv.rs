@@ -5,7 +5,7 @@ use super::options::ConvOptions;
 use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
 use super::{plain, precision};
 use crate::Activation;
-use crate::cpu::{self, ConvShape, Epilogue, Precision};
+use crate::cpu::{self, ConvShape, Epilogue, Precision, ScaleAndShift};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -50,7 +50,7 @@ pub fn conv_affine(
         let z = plain::conv2d(x, weight, options);
         return plain::affine(z, normalization, residual, activation);
     }
-    let (scale, shift) = normalization.scale_and_shift();
+    let ScaleAndShift { scale, shift } = normalization.scale_and_shift();
     let residual = residual.map(Values::of);
     let epilogue = Epilogue {
         scale: Some(&scale),

@@ -1,4 +1,5 @@
-//! Functions of tensors, each in three ways: plain on the CPU, with a tape, and in Burn's operations.
+//! Functions of tensors. Each is computed by the CPU kernels, by the kernels with autodiff, or by
+//! Burn's operations.
 
 mod conv;
 mod norm;

@@ -96,7 +96,8 @@ pub fn affine(
     }
 }
 
-/// Whether the kernels have the gradient: SiLU's they find from `x` alone, without what was added.
+/// Whether the kernels have the gradient. That of SiLU is computed from `x` alone, which is wrong if
+/// a residual was added.
 fn is_fused(residual: Option<&Tensor<4>>, activation: Activation) -> bool {
     residual.is_none() || activation != Activation::Silu
 }
@@ -125,7 +126,7 @@ impl Parents {
     }
 }
 
-/// All of a normalization but its input; small.
+/// A normalization without its input.
 #[derive(Debug, Clone)]
 struct NormValues {
     gamma: Values,
@@ -170,7 +171,7 @@ impl NormValues {
     }
 }
 
-/// Whose mean and variance normalize.
+/// Which mean and variance are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Statistics {
     Batch,
@@ -223,7 +224,7 @@ fn saved_for_again(x: &Taped) -> Saved {
     }
 }
 
-/// The output is kept: the sign of the sum is not known from the input alone.
+/// The output is kept, because the sign of the sum does not follow from the input alone.
 fn record_with_residual(
     parents: Parents,
     residual: Taped,
@@ -263,7 +264,7 @@ struct NormStep;
 #[derive(Debug, Clone)]
 struct NormState {
     x: Saved,
-    /// The output, where the gradient of the activation cannot do without.
+    /// The output, if the gradient of the activation needs it.
     out: Option<Values>,
     values: NormValues,
     statistics: Statistics,

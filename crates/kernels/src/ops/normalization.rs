@@ -2,7 +2,7 @@
 
 use super::values::{Route, Values};
 use crate::Activation;
-use crate::cpu::{self, Norm};
+use crate::cpu::{self, Norm, ScaleAndShift};
 use burn::tensor::Tensor;
 
 /// A normalization with given statistics, `(x - mean) / sqrt(var + epsilon) * gamma + beta`.
@@ -31,7 +31,7 @@ impl Normalization {
     }
 
     /// The same as `x * scale + shift`.
-    pub(super) fn scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
+    pub(super) fn scale_and_shift(&self) -> ScaleAndShift {
         let [gamma, beta, mean, var] =
             [&self.gamma, &self.beta, &self.mean, &self.var].map(|one| Values::of(one.clone()));
         let norm = Norm {

@@ -9,7 +9,8 @@ pub struct ConvOptions {
     pub stride: [usize; 2],
     /// Rows and columns of zeros: top, left, bottom, right.
     pub padding: [usize; 4],
-    /// The channels are divided into so many groups that do not see each other.
+    /// Number of groups that the channels are divided into; outputs of a group depend on its inputs
+    /// alone.
     pub groups: usize,
 }
 

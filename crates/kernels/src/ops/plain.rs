@@ -1,4 +1,4 @@
-//! The same in Burn's operations, for every device and type.
+//! The same functions in Burn's operations, for every device and type.
 
 use super::normalization::{BatchNormOutput, Normalization};
 use super::options::ConvOptions;

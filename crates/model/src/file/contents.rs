@@ -1,4 +1,4 @@
-//! What every format has to tell of a file.
+//! What the reader of each format returns.
 
 use super::stored::StoredTensor;
 use std::collections::BTreeMap;
@@ -17,6 +17,15 @@ pub(super) struct Contents {
     pub description: Option<String>,
     /// What a checkpoint says that its network is called.
     pub claimed: Option<String>,
-    /// Places and classes of what is neither tensor nor number nor text.
-    pub objects: Vec<(String, String)>,
+    /// What is neither tensor nor number nor text.
+    pub objects: Vec<UnreadObject>,
+}
+
+/// An object of a checkpoint that was not made, because it is no tensor, number or text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadObject {
+    /// The keys that lead to it, joined by dots.
+    pub place: String,
+    /// The name of its class in Python.
+    pub class: String,
 }

@@ -7,6 +7,7 @@ mod pth;
 mod safetensors;
 mod stored;
 
+pub use contents::UnreadObject;
 pub use safetensors::{write_described_safetensors, write_safetensors};
 pub use stored::ElementType;
 
@@ -102,9 +103,8 @@ impl WeightsFile {
         self.contents.claimed.as_deref()
     }
 
-    /// Places and classes of what a checkpoint holds beside tensors, numbers and texts. They were not
-    /// made.
-    pub fn objects(&self) -> &[(String, String)] {
+    /// What a checkpoint holds beside tensors, numbers and texts. None of it was made.
+    pub fn objects(&self) -> &[UnreadObject] {
         &self.contents.objects
     }
 
@@ -213,7 +213,8 @@ fn check_names(tensors: &Tensors) -> Result<(), Fault> {
     }
 }
 
-/// Refuses files of few bytes that stand for many: strides let tensors share and repeat values.
+/// Refuses small files whose tensors would need much memory: with strides, tensors can share and
+/// repeat values.
 fn check_cost(tensors: &Tensors, num_bytes: u64) -> Result<(), Fault> {
     let limit = num_bytes.max(SMALL_FILE_BYTES).saturating_mul(MAX_BYTES_PER_BYTE);
     let mut cost = 0_u64;

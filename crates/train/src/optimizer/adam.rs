@@ -21,7 +21,7 @@ pub struct AdamConfig {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decay {
     None,
-    /// The gradient gets this times the weight added.
+    /// This times the weight is added to the gradient.
     InGradient(f32),
     /// The weight is multiplied by this.
     OfWeight(f32),
@@ -57,7 +57,7 @@ impl AdamRule {
         }
     }
 
-    /// Whether weights and moments are finite after the step.
+    /// Makes the step. Returns whether weights and moments are finite afterwards.
     pub fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) -> bool {
         match self.decay {
             Decay::None => self.pass(weights, gradient, moments, |_, gradient| gradient),

@@ -245,7 +245,7 @@ fn transposed_phases(
                 || rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
             let layout = Layout {
                 taps: pairs()
-                    .map(|(row, column)| row.0 * shape.kernel_size[1] + column.0)
+                    .map(|(row, column)| row.kernel_idx * shape.kernel_size[1] + column.kernel_idx)
                     .collect(),
                 depth: group_out,
                 depth_stride: group_in * shape.num_taps(),
@@ -254,7 +254,7 @@ fn transposed_phases(
             let positions = Positions {
                 grid: phase_grid(shape, offset),
                 step: [1, 1],
-                taps: pairs().map(|(row, column)| [row.1, column.1]).collect(),
+                taps: pairs().map(|(row, column)| [row.distance, column.distance]).collect(),
             };
             let weight = Packed::new(weight, group_in, &layout, simd::width(set), precision);
             Phase { positions, weight, offset, step: shape.stride }
@@ -284,8 +284,8 @@ fn depthwise_transposed(shape: &ConvShape) -> Vec<depthwise::Phase> {
         taps.reverse();
         depthwise::Taps {
             step: 1,
-            first: taps.first().map_or(0, |tap| tap.1),
-            kernel: taps.iter().map(|tap| tap.0).collect(),
+            first: taps.first().map_or(0, |tap| tap.distance),
+            kernel: taps.iter().map(|tap| tap.kernel_idx).collect(),
         }
     };
     phase_offsets(shape)
@@ -310,14 +310,20 @@ fn phase_grid(shape: &ConvShape, offset: [usize; 2]) -> [usize; 2] {
     [0, 1].map(|axis| (shape.in_size[axis] - offset[axis]).div_ceil(shape.stride[axis]))
 }
 
-/// Along one axis, the kernel indices k that reach input pixels offset + i · stride, each with d:
-/// the output pixel is i + d.
-fn transposed_taps(shape: &ConvShape, axis: usize, offset: usize) -> Vec<(usize, isize)> {
+/// A tap of a transposed convolution along one axis: input pixel offset + i · stride reads output pixel
+/// i + `distance`.
+struct TransposedTap {
+    kernel_idx: usize,
+    distance: isize,
+}
+
+/// The taps that reach input pixels offset + i · stride along one axis.
+fn transposed_taps(shape: &ConvShape, axis: usize, offset: usize) -> Vec<TransposedTap> {
     let (stride, padding) = (shape.stride[axis] as isize, shape.padding[axis] as isize);
     (0..shape.kernel_size[axis])
         .map(|k| (k, offset as isize + padding - k as isize))
         .filter(|(_, distance)| distance % stride == 0)
-        .map(|(k, distance)| (k, distance / stride))
+        .map(|(k, distance)| TransposedTap { kernel_idx: k, distance: distance / stride })
         .collect()
 }
 

@@ -103,10 +103,16 @@ impl Winograd {
             out: Shared(target.data.as_mut_ptr()),
         };
         let pieces = work.pieces(num_tiles);
-        pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, (tiles, blocks)| {
-            work.run(tiles, blocks, table);
+        pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, piece| {
+            work.run(piece, table);
         });
     }
+}
+
+/// A piece of work: tiles × blocks of channels.
+struct Piece {
+    tiles: Range<usize>,
+    blocks: Range<usize>,
 }
 
 /// A convolution, its kernels transformed.
@@ -130,7 +136,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Cuts the work into tiles × blocks, so that the inputs of a piece stay in the second cache while
     /// the blocks of weights pass by, and so that there are many pieces.
-    fn pieces(&self, num_tiles: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    fn pieces(&self, num_tiles: usize) -> Vec<Piece> {
         const CACHE_FLOATS: usize = 96 * 1024;
         const WANTED: usize = 16;
         let num_blocks = self.weight.blocks.len();
@@ -143,12 +149,16 @@ impl Work<'_> {
             .flat_map(|start| {
                 let tiles = start..num_tiles.min(start + len);
                 let blocks = (0..num_blocks).step_by(blocks_len);
-                blocks.map(move |block| (tiles.clone(), block..num_blocks.min(block + blocks_len)))
+                blocks.map(move |block| Piece {
+                    tiles: tiles.clone(),
+                    blocks: block..num_blocks.min(block + blocks_len),
+                })
             })
             .collect()
     }
 
-    fn run(&self, tiles: &Range<usize>, blocks: &Range<usize>, table: &mut Vec<*const f32>) {
+    fn run(&self, piece: &Piece, table: &mut Vec<*const f32>) {
+        let Piece { tiles, blocks } = piece;
         let len = tiles.len();
         self.positions.addresses(self.source, &self.zeros, tiles.start, len, len, table);
         let inputs = self.transformed(table);

@@ -8,7 +8,7 @@ mod pickle;
 mod reader;
 mod value;
 
-use super::contents::{Contents, MAX_NAME_BYTES, Tensors};
+use super::contents::{Contents, MAX_NAME_BYTES, Tensors, UnreadObject};
 use super::input::{Fault, Input};
 use super::stored::StoredTensor;
 use archive::Archive;
@@ -158,11 +158,11 @@ fn contents<'a>(
     Ok(Contents { tensors, claimed: walk.claimed, objects: walk.objects, description: None })
 }
 
-/// Refuses what holds no tensors although it holds something.
+/// Refuses a file without tensors, unless it is an empty dictionary.
 fn check_that_empty(
     memory: &Memory<'_>,
     root: Value<'_>,
-    objects: &[(String, String)],
+    objects: &[UnreadObject],
 ) -> Result<(), Fault> {
     if let Value::Object(idx) | Value::Global(Global::Unknown(idx)) = root {
         return Err(Fault::Format(memory.refusal(idx)));
@@ -190,7 +190,7 @@ struct Walk<'m, 'a> {
     memory: &'m Memory<'a>,
     /// Names of tensors, and the numbers of their views.
     found: Vec<(String, usize)>,
-    objects: Vec<(String, String)>,
+    objects: Vec<UnreadObject>,
     claimed: Option<String>,
     items: usize,
 }
@@ -231,7 +231,7 @@ impl<'a> Walk<'_, 'a> {
         {
             return Ok(());
         }
-        // No weight is called so; keys of callbacks of Lightning are.
+        // No weight has such a long name, but keys of Lightning's callbacks do.
         if path.len() + key.len() > MAX_NAME_BYTES {
             return Ok(());
         }
@@ -246,8 +246,8 @@ impl<'a> Walk<'_, 'a> {
             Value::Object(idx) | Value::Global(Global::Unknown(idx))
                 if self.objects.len() < MAX_OBJECTS =>
             {
-                let name = name.escape_debug().to_string();
-                self.objects.push((name, self.memory.unknown_name(idx)));
+                let place = name.escape_debug().to_string();
+                self.objects.push(UnreadObject { place, class: self.memory.unknown_name(idx) });
             }
             Value::Text(text) if is_claim(path, key) && self.claimed.is_none() => {
                 let is_plain = text.len() <= 100 && !text.chars().any(char::is_control);
@@ -261,7 +261,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    /// Counts items, so that no file can make much work.
+    /// Counts the items, so that no file can take long.
     fn count(&mut self, num_items: usize) -> Result<(), Fault> {
         self.items += num_items;
         match self.items > MAX_ITEMS {

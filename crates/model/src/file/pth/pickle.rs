@@ -7,8 +7,8 @@ use std::collections::HashMap;
 /// A stack machine for the part of Python's pickle language that PyTorch writes (protocol 2).
 ///
 /// Where Python would call a function, the machine knows a few by name and does what they stand for:
-/// it notes down a view of a storage, or starts a dictionary. There is nothing else it can do: what
-/// any other name would make is an object of which nothing but that name is kept, and names that start
+/// it notes down a view of a storage, or starts a dictionary. It can do nothing else: of an object
+/// with any other class only the name of the class is kept, and names of functions that start
 /// programs are refused. It does not recurse, and each step adds at most a few dozen bytes.
 ///
 /// # Source

@@ -1,4 +1,4 @@
-//! What a pickle of tensors can speak of, and the few functions it may name.
+//! The values that a pickle of tensors can hold, and the few functions that it may call.
 
 use crate::file::stored::ElementType;
 
@@ -138,7 +138,7 @@ pub struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// Counts work, so that no pickle can make much of it.
+    /// Counts the steps, so that no pickle can take long.
     pub fn spend(&mut self, num_steps: usize) -> Result<(), String> {
         self.num_steps = self.num_steps.saturating_add(num_steps);
         match self.num_steps > MAX_STEPS {
@@ -156,7 +156,7 @@ impl<'a> Memory<'a> {
     /// The function or class of that name.
     ///
     /// # Errors
-    /// One that starts programs is refused.
+    /// A function that starts programs.
     pub fn global(&mut self, module: &'a str, name: &'a str) -> Result<Global, String> {
         if let Some(known) = Global::named(module, name) {
             return Ok(known);
@@ -185,7 +185,7 @@ impl<'a> Memory<'a> {
     /// An object of `class`, of which only the name is kept.
     ///
     /// # Errors
-    /// What is no class.
+    /// A value that is not a class.
     pub fn object_of(&self, class: Value<'a>) -> Result<Value<'a>, String> {
         match class {
             Value::Global(Global::Unknown(idx)) | Value::Object(idx) => Ok(Value::Object(idx)),
@@ -236,7 +236,7 @@ impl<'a> Memory<'a> {
         Ok(match (function, self.items(arguments)) {
             (Global::OrderedDict, []) => Value::Dict(self.new_list(Vec::new())),
             (Global::OrderedDict, &[pairs @ Value::List(_)]) => self.dict_of_pairs(pairs)?,
-            // A default dictionary and what makes its defaults.
+            // A `defaultdict` with the function that makes its defaults.
             (Global::OrderedDict, [Value::None | Value::Global(_)]) => {
                 Value::Dict(self.new_list(Vec::new()))
             }
