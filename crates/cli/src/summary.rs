@@ -1,6 +1,6 @@
 //! Scores for the terminal.
 
-use dermx_eval::{EvalRecord, MapScores, Score, SeedAgreement, UNION};
+use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, Score, SeedAgreement, UNION};
 use dermx_run::{Tested, Trained, comparisons_text};
 use dermx_score::{counts, identification, interval_text, localization, parts};
 use std::fmt::Write;
@@ -11,12 +11,12 @@ pub fn summary(record: &EvalRecord) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(out, "{}", record.notice);
     counts(record).iter().for_each(|line| out.push_str(&format!("{line}\n")));
-    if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
-        let [accuracy, macro_f1] = [accuracy, macro_f1].map(with_interval);
+    if let Some(diagnosis) = &record.diagnosis {
+        let [accuracy, macro_f1] = [&diagnosis.accuracy, &diagnosis.macro_f1].map(with_interval);
         let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");
-        out.push_str(&seeds_text(record));
+        out.push_str(&seeds_text(diagnosis));
         let _ = writeln!(out, "{:<26}{:>16}{:>32}{:>32}", "", "F1", "sensitivity", "specificity");
-        for (class, scores) in &record.table_5 {
+        for (class, scores) in &diagnosis.classes {
             let shares = [&scores.sensitivity, &scores.specificity].map(with_interval);
             let cells = [text(&scores.f1), shares[0].clone(), shares[1].clone()];
             let _ = writeln!(out, "{class:<26}{:>16}{:>32}{:>32}", cells[0], cells[1], cells[2]);
@@ -26,7 +26,7 @@ pub fn summary(record: &EvalRecord) -> String {
     let _ = write!(out, "\n{:<26}", "");
     header.iter().for_each(|name| out.push_str(&format!("{name:>16}")));
     out.push('\n');
-    for (characteristic, scores) in &record.table_6 {
+    for (characteristic, scores) in &record.explanation {
         out.push_str(&map_line(characteristic, scores));
     }
     for (baseline, table) in &record.baselines {
@@ -56,9 +56,9 @@ pub fn trained_text(trained: &Trained) -> String {
 }
 
 /// Which seeds collapsed, and how far the seeds agree.
-fn seeds_text(record: &EvalRecord) -> String {
+fn seeds_text(diagnosis: &DiagnosisScores) -> String {
     let collapsed: Vec<String> =
-        record.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
+        diagnosis.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
     let mut text = match collapsed.is_empty() {
         true => String::new(),
         false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
@@ -68,7 +68,7 @@ fn seeds_text(record: &EvalRecord) -> String {
         unanimous_interval,
         fleiss_kappa,
         ..
-    }) = record.seed_agreement
+    }) = diagnosis.seed_agreement
     {
         let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
         let share = format!("{unanimous:.3}{}", interval_text(unanimous_interval));
@@ -79,7 +79,7 @@ fn seeds_text(record: &EvalRecord) -> String {
 
 /// Where the maps stand between what a map without a network and what raters reach.
 fn relative_text(record: &EvalRecord) -> String {
-    let Some(union) = record.relative.get(UNION) else { return String::new() };
+    let Some(union) = record.skill.get(UNION) else { return String::new() };
     let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \

@@ -1,13 +1,12 @@
-//! The tables beyond the paper's: where maps are highest, parts of the images, other runs.
+//! Further tables: where maps are highest, parts of the images, other runs.
 
 use crate::comparison::RATERS;
 use crate::sanity;
 use crate::score_text::{ABSENT, counted, decimal, readable};
 use crate::table::{Cell, Table};
 use dermx_eval::{
-    Comparison, EvalRecord, LocalizationTable, Paired, PairedTest, PartRecord, Score, UNION,
+    Comparison, EvalRecord, MapScores, MapTable, Paired, PairedTest, PartRecord, UNION,
 };
-use std::collections::BTreeMap;
 
 /// Names of the localization scores, and the heads of their columns.
 const LOCALIZATION: [(&str, &str); 6] = [
@@ -34,30 +33,26 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
 }
 
 fn localization(record: &EvalRecord) -> Option<Table> {
-    if record.localization.is_empty() {
+    if record.explanation.values().all(|scores| scores.localization.is_empty()) {
         return None;
     }
-    let caption = "Where heat maps are highest, by characteristic. Rows count as in Table 6; the \
-                   last ones are the baselines and the raters on the union."
+    let caption = "Where heat maps are highest, by characteristic. Rows count as above; the last ones are the baselines and the raters on the union."
         .to_owned();
     let labels: Vec<&str> =
         std::iter::once("Characteristic").chain(LOCALIZATION.map(|(_, head)| head)).collect();
     let mut table = Table::new(caption, &[("", &labels)]);
-    let cells = |scores: &BTreeMap<String, Score>| {
-        LOCALIZATION.map(|(name, _)| Cell::score(scores.get(name))).into()
+    let cells = |scores: &MapScores| {
+        LOCALIZATION.map(|(name, _)| Cell::score(scores.localization.get(name))).into()
     };
-    for (name, scores) in record.localization.iter().filter(|(name, _)| *name != UNION) {
+    for (name, scores) in record.explanation.iter().filter(|(name, _)| *name != UNION) {
         table.push(&readable(name), cells(scores), false);
     }
-    let baselines = record.localization_baselines.iter();
-    let union = |name: String, table: &LocalizationTable| Some((name, table.get(UNION)?.clone()));
-    let rows = std::iter::once(union(UNION.to_owned(), &record.localization))
+    let baselines = record.baselines.iter();
+    let union = |name: String, table: &MapTable| Some((name, table.get(UNION)?.clone()));
+    let rows = std::iter::once(union(UNION.to_owned(), &record.explanation))
         .chain(baselines.map(|(name, table)| union(format!("{UNION}, {}", readable(name)), table)))
-        .chain([union(
-            format!("{UNION}, {}", RATERS.to_lowercase()),
-            &record.localization_ceiling,
-        )]);
-    for (name, scores) in rows.flatten() {
+        .chain([union(format!("{UNION}, {}", RATERS.to_lowercase()), &record.ceiling)]);
+    for (name, scores) in rows.flatten().filter(|(_, scores)| !scores.localization.is_empty()) {
         table.push(&name, cells(&scores), true);
     }
     Some(table)
@@ -102,7 +97,7 @@ fn parts(record: &EvalRecord) -> Option<Table> {
 
 fn part_cells(part: &PartRecord) -> Vec<Cell> {
     let mut cells = vec![Cell::text(part.images.to_string()), Cell::share(part.accuracy.as_ref())];
-    let scores = part.table_6.get(UNION).and_then(|row| row.scores.as_ref());
+    let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
         Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass]
             .map(|score| Cell::score(Some(score))),

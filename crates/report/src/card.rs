@@ -2,7 +2,7 @@
 
 use crate::comparison::RATERS;
 use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, interval, readable};
-use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
 use serde::Serialize;
 
 /// One number of the summary, beside the baselines where there are some.
@@ -34,16 +34,22 @@ struct Strip {
 /// Accuracy, macro F1, and fuzzy F1 and mass of the union row.
 pub fn cards(record: &EvalRecord) -> Vec<Card> {
     vec![
-        diagnosis_card("Accuracy", record, record.accuracy.as_ref()),
-        diagnosis_card("Macro F1", record, record.macro_f1.as_ref()),
+        diagnosis_card("Accuracy", record, |scores| &scores.accuracy),
+        diagnosis_card("Macro F1", record, |scores| &scores.macro_f1),
         map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
         map_card("Heat map: mass inside", record, |scores| &scores.mass),
     ]
 }
 
-fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score>) -> Card {
+fn diagnosis_card(
+    label: &'static str,
+    record: &EvalRecord,
+    pick: fn(&DiagnosisScores) -> &Score,
+) -> Card {
+    let score = record.diagnosis.as_ref().map(pick);
     let text = score.map(ScoreText::new);
-    let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
+    let matrix = record.confusion_matrices().first();
+    let images = matrix.map(|matrix| matrix.counts.iter().flatten().sum::<u64>());
     let images = images.map(|count| counted(count as usize, "image"));
     let classes = format!("{} classes", record.classes.len());
     let interval = match score.map(interval).unwrap_or_default() {
@@ -70,9 +76,9 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
             is_network,
         })
     };
-    let text = record.table_6.get(UNION).map(|scores| ScoreText::new(pick(scores)));
+    let text = record.explanation.get(UNION).map(|scores| ScoreText::new(pick(scores)));
     let baselines = record.baselines.iter();
-    let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
+    let mut bars = vec![bar("Network".to_owned(), &record.explanation, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
     bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
     let detail = match &text {

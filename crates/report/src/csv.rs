@@ -1,7 +1,9 @@
 //! Every table as CSV: a row for each number, in full precision.
 
 use crate::input::ReportInput;
-use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION};
+use dermx_eval::{
+    Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION,
+};
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
@@ -56,9 +58,9 @@ pub fn files(input: &ReportInput) -> Vec<(String, String)> {
         ("run", run(input)),
         ("summary", summary(input)),
         ("curves", curves(input)),
-        ("table_5", table_5(input)),
+        ("diagnosis", diagnosis(input)),
         ("confusion", confusion(input)),
-        ("table_6", table_6(input)),
+        ("explanation", explanation(input)),
         ("randomization", randomization(input)),
         ("faithfulness", faithfulness(input)),
         ("localization", localization(input)),
@@ -98,10 +100,10 @@ fn run(input: &ReportInput) -> Csv {
 fn summary(input: &ReportInput) -> Csv {
     let mut csv = Csv::of_scores(&["seed", "map"]);
     for (seed, record) in records(input) {
-        for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
-            if let Some(score) = score {
-                csv.score(&[&seed, NETWORK, name], score);
-            }
+        if let Some(diagnosis) = &record.diagnosis {
+            csv.score(&[&seed, NETWORK, "accuracy"], &diagnosis.accuracy);
+            csv.score(&[&seed, NETWORK, "balanced_accuracy"], &diagnosis.balanced_accuracy);
+            csv.score(&[&seed, NETWORK, "macro_f1"], &diagnosis.macro_f1);
         }
         for (map, table) in map_tables(record) {
             if let Some(union) = table.get(UNION) {
@@ -116,7 +118,7 @@ fn summary(input: &ReportInput) -> Csv {
 /// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    std::iter::once((NETWORK, &record.table_6))
+    std::iter::once((NETWORK, &record.explanation))
         .chain(baselines)
         .chain([("raters", &record.ceiling)])
 }
@@ -147,10 +149,10 @@ fn curves(input: &ReportInput) -> Csv {
     csv
 }
 
-fn table_5(input: &ReportInput) -> Csv {
+fn diagnosis(input: &ReportInput) -> Csv {
     let mut csv = Csv::of_scores(&["seed", "class"]);
     for (seed, record) in records(input) {
-        for (class, scores) in &record.table_5 {
+        for (class, scores) in record.diagnosis.iter().flat_map(|one| &one.classes) {
             csv.score(&[&seed, class, "f1"], &scores.f1);
             csv.score(&[&seed, class, "sensitivity"], &scores.sensitivity);
             csv.score(&[&seed, class, "specificity"], &scores.specificity);
@@ -160,12 +162,11 @@ fn table_5(input: &ReportInput) -> Csv {
 }
 
 fn confusion(input: &ReportInput) -> Csv {
-    let record = &input.evaluation;
     let mut csv = Csv::new(&["seed", "gold", "predicted", "images"]);
-    for (network_idx, matrix) in record.confusion_matrices.iter().enumerate() {
-        let seed = record.seeds.get(network_idx).map_or(String::new(), u64::to_string);
-        for (gold, row) in record.classes.iter().zip(matrix) {
-            for (predicted, count) in record.classes.iter().zip(row) {
+    for CountedConfusions { seed, classes, counts } in input.evaluation.confusion_matrices() {
+        let seed = seed.map_or(String::new(), |seed| seed.to_string());
+        for (gold, row) in classes.iter().zip(counts) {
+            for (predicted, count) in classes.iter().zip(row) {
                 csv.row(&[&seed, gold, predicted, &count.to_string()]);
             }
         }
@@ -173,7 +174,7 @@ fn confusion(input: &ReportInput) -> Csv {
     csv
 }
 
-fn table_6(input: &ReportInput) -> Csv {
+fn explanation(input: &ReportInput) -> Csv {
     let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
@@ -186,7 +187,7 @@ fn table_6(input: &ReportInput) -> Csv {
 }
 
 fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
-    let MapScores { f1, sensitivity, specificity, mass } = scores;
+    let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
     for (name, score) in
         [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
     {
@@ -220,13 +221,9 @@ fn faithfulness(input: &ReportInput) -> Csv {
 fn localization(input: &ReportInput) -> Csv {
     let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
-        let baselines = record.localization_baselines.iter();
-        let tables = std::iter::once((NETWORK, &record.localization))
-            .chain(baselines.map(|(name, table)| (name.as_str(), table)))
-            .chain([("raters", &record.localization_ceiling)]);
-        for (map, table) in tables {
+        for (map, table) in map_tables(record) {
             for (name, scores) in table {
-                for (score_name, score) in scores {
+                for (score_name, score) in &scores.localization {
                     csv.score(&[&seed, map, name, score_name], score);
                 }
             }
@@ -247,7 +244,7 @@ fn by(input: &ReportInput) -> Csv {
                     let images = part.images.to_string();
                     csv.score(&[&seed, variable, value, "", &images, "accuracy"], accuracy);
                 }
-                for (name, row) in &part.table_6 {
+                for (name, row) in &part.explanation {
                     let images = row.images.to_string();
                     let keys: [&str; 5] = [&seed, variable, value, name, &images];
                     let Some(scores) = &row.scores else {

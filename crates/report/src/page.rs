@@ -11,7 +11,7 @@ use crate::input::ReportInput;
 use crate::matrix::{Matrix, matrices};
 use crate::score_text::readable;
 use crate::seeds::remarks;
-use crate::table::{Table, by_seed, over_seeds, table_5, table_6};
+use crate::table::{Table, by_seed, diagnosis, explanation, over_seeds};
 use crate::template::Templates;
 use crate::{csv, template};
 use dermx_eval::{EvalRecord, NOTICE};
@@ -40,9 +40,9 @@ struct Page {
     seed_remarks: Vec<String>,
     charts: Vec<Figure>,
     learning_rate: String,
-    table_5: Option<Table>,
+    diagnosis: Option<Table>,
     matrices: Vec<Figure>,
-    table_6: Option<Table>,
+    explanation: Option<Table>,
     beyond: Vec<Table>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
@@ -103,9 +103,9 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        table_5: table_5(record),
+        diagnosis: diagnosis(record),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        table_6: table_6(input),
+        explanation: explanation(input),
         beyond: beyond::tables(record),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),

@@ -20,11 +20,11 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
         [("", &["Random weights", "F1", "Sensitivity", "Specificity", "Mass", "Correlation"])];
     let mut table = Table::new(caption, &groups);
     let cells = |scores: &MapScores, correlation: Cell| {
-        let MapScores { f1, sensitivity, specificity, mass } = scores;
+        let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
         let scores = [f1, sensitivity, specificity, mass].map(|score| Cell::score(Some(score)));
         scores.into_iter().chain([correlation]).collect()
     };
-    if let Some(union) = record.table_6.get(UNION) {
+    if let Some(union) = record.explanation.get(UNION) {
         table.push("None (trained)", cells(union, Cell::text("1")), true);
     }
     let num_stages = record.randomization.len();

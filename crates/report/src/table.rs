@@ -104,49 +104,47 @@ impl Cell {
 }
 
 /// Diagnosis by class; `None` without predictions.
-pub fn table_5(record: &EvalRecord) -> Option<Table> {
-    if record.table_5.is_empty() {
-        return None;
-    }
+pub fn diagnosis(record: &EvalRecord) -> Option<Table> {
+    let diagnosis = record.diagnosis.as_ref().filter(|one| !one.classes.is_empty())?;
     let caption = format!(
-        "Table 5. Diagnosis by class. {} Sensitivity and specificity are shares of images, with their \
+        "Diagnosis by class. {} Sensitivity and specificity are shares of images, with their \
          95 % interval (Wilson's).",
         spread_meaning(record)
     );
     let labels = ["Class", "Images", "F1", "Sensitivity", "Specificity"];
     let mut table = Table::new(caption, &[("", &labels)]);
-    let listed = record.classes.iter().filter(|class| record.table_5.contains_key(*class));
-    let others = record.table_5.keys().filter(|class| !record.classes.contains(class));
+    let listed = record.classes.iter().filter(|class| diagnosis.classes.contains_key(*class));
+    let others = diagnosis.classes.keys().filter(|class| !record.classes.contains(class));
     for class in listed.chain(others) {
-        let Some(scores) = record.table_5.get(class) else { continue };
+        let Some(scores) = diagnosis.classes.get(class) else { continue };
         let mut cells = vec![Cell::text(count_range(&class_images(record, class)))];
         cells.push(Cell::score(Some(&scores.f1)));
         cells.extend([&scores.sensitivity, &scores.specificity].map(|one| Cell::share(Some(one))));
         table.push(&readable(class), cells, false);
     }
     let absent = || Cell::text(ABSENT);
-    let macro_f1 = Cell::score(record.macro_f1.as_ref());
+    let macro_f1 = Cell::score(Some(&diagnosis.macro_f1));
     table.push("Macro (mean of the classes)", vec![absent(), macro_f1, absent(), absent()], true);
     Some(table)
 }
 
 /// Number of gold images of the class in each confusion matrix.
 fn class_images(record: &EvalRecord, class: &String) -> Vec<u64> {
-    let Some(class_idx) = record.classes.iter().position(|name| name == class) else {
-        return Vec::new();
-    };
-    let matrices = record.confusion_matrices.iter();
-    matrices.filter_map(|matrix| Some(matrix.get(class_idx)?.iter().sum())).collect()
+    let rows = record.confusion_matrices().iter().filter_map(|matrix| {
+        let class_idx = matrix.classes.iter().position(|name| name == class)?;
+        matrix.counts.get(class_idx)
+    });
+    rows.map(|row| row.iter().sum()).collect()
 }
 
 /// Explanations by characteristic, the network beside each baseline; `None` without maps.
-pub fn table_6(input: &ReportInput) -> Option<Table> {
+pub fn explanation(input: &ReportInput) -> Option<Table> {
     let record = &input.evaluation;
-    if record.table_6.is_empty() {
+    if record.explanation.is_empty() {
         return None;
     }
     let caption = format!(
-        "Table 6. Heat maps against experts' masks by characteristic. {} A row counts one mask \
+        "Heat maps against experts' masks by characteristic. {} A row counts one mask \
          of one rater in one image. Bold: the highest mean of network and baselines.",
         spread_meaning(record)
     );
@@ -161,11 +159,11 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
         groups.push(("", &["Skill"]));
     }
     let mut table = Table::new(caption, &groups);
-    let names = record.table_6.keys().filter(|name| *name != UNION);
+    let names = record.explanation.keys().filter(|name| *name != UNION);
     for name in names {
         table.push(&readable(name), map_cells(input, name), false);
     }
-    if record.table_6.contains_key(UNION) {
+    if record.explanation.contains_key(UNION) {
         table.push(UNION, map_cells(input, UNION), true);
     }
     Some(table)
@@ -173,7 +171,7 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
 
 fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     let record = &input.evaluation;
-    let network = record.table_6.get(name);
+    let network = record.explanation.get(name);
     let rivals: Vec<Option<&MapScores>> =
         record.baselines.values().map(|table| table.get(name)).collect();
     let best = |pick: fn(&MapScores) -> &Score| best_mean(network, &rivals, pick);
@@ -198,7 +196,7 @@ fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     if !record.ceiling.is_empty() {
         let raters = record.ceiling.get(name);
         cells.extend([cell(raters, |s| &s.f1, None), cell(raters, |s| &s.mass, None)]);
-        cells.push(skill_cell(record.relative.get(name)));
+        cells.push(skill_cell(record.skill.get(name)));
     }
     cells
 }
@@ -228,8 +226,8 @@ fn best_mean(
 /// Number of rows of one network, and which of its scores were undefined how often.
 fn row_counts(input: &ReportInput, name: &str) -> (String, String) {
     let tables: Vec<&MapTable> = match (input.per_seed.is_empty(), input.evaluation.seeds.len()) {
-        (false, _) => input.per_seed.iter().map(|seed| &seed.record.table_6).collect(),
-        (true, 0 | 1) => vec![&input.evaluation.table_6],
+        (false, _) => input.per_seed.iter().map(|seed| &seed.record.explanation).collect(),
+        (true, 0 | 1) => vec![&input.evaluation.explanation],
         _ => Vec::new(),
     };
     let scores: Vec<&MapScores> = tables.into_iter().filter_map(|table| table.get(name)).collect();
@@ -255,19 +253,20 @@ fn row_counts(input: &ReportInput, name: &str) -> (String, String) {
 
 /// Diagnosis over the seeds, with each measure of its spread; `None` below two seeds.
 pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
-    let main = [("Accuracy", &record.accuracy), ("Macro F1", &record.macro_f1)];
-    let main =
-        main.into_iter().filter_map(|(name, score)| Some((name.to_owned(), score.as_ref()?)));
+    let diagnosis = record.diagnosis.as_ref().filter(|_| record.seeds.len() > 1)?;
+    let main = [
+        ("Accuracy", &diagnosis.accuracy),
+        ("Balanced accuracy", &diagnosis.balanced_accuracy),
+        ("Macro F1", &diagnosis.macro_f1),
+    ];
+    let main = main.into_iter().map(|(name, score)| (name.to_owned(), score));
     let classes = record.classes.iter().filter_map(|class| {
-        Some((format!("F1 of {}", readable(class)), &record.table_5.get(class)?.f1))
+        Some((format!("F1 of {}", readable(class)), &diagnosis.classes.get(class)?.f1))
     });
     let rows: Vec<(String, &Score)> = main.chain(classes).collect();
-    if record.seeds.len() < 2 || rows.is_empty() {
-        return None;
-    }
     let labels = ["Score", "Mean", "Sample std", "Population std", "95 % over images"];
     let caption = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
-                   images: Wilson's of the accuracy, the bootstrap's of F1.";
+                   images: Wilson's of the accuracy, the bootstrap's of the others.";
     let mut table = Table::new(caption.to_owned(), &[("", &labels)]);
     for (name, score) in rows {
         let number = |value: Option<f64>| Cell::text(value.map_or(ABSENT.to_owned(), decimal));
@@ -288,10 +287,11 @@ pub fn by_seed(input: &ReportInput) -> Option<Table> {
     let labels = ["Seed", "Accuracy", "Macro F1", "Union F1", "Union mass"];
     let mut table = Table::new("The main scores of each seed.".to_owned(), &[("", &labels)]);
     for seed in &input.per_seed {
-        let union = seed.record.table_6.get(UNION);
+        let union = seed.record.explanation.get(UNION);
+        let diagnosis = seed.record.diagnosis.as_ref();
         let cells = vec![
-            Cell::score(seed.record.accuracy.as_ref()),
-            Cell::score(seed.record.macro_f1.as_ref()),
+            Cell::score(diagnosis.map(|one| &one.accuracy)),
+            Cell::score(diagnosis.map(|one| &one.macro_f1)),
             Cell::score(union.map(|scores| &scores.f1)),
             Cell::score(union.map(|scores| &scores.mass)),
         ];

@@ -1,10 +1,10 @@
-//! The scores beyond Tables 5 and 6 as text.
+//! Scores as text: what was counted, localization, parts of the images.
 
 use crate::score::{NUM_NOT_SCORED, NUM_WITHOUT_MAP, NUM_WITHOUT_MASK, NUM_WITHOUT_PREDICTION};
 use crate::text_table::{TextTable, score_cell};
-use dermx_eval::{EvalRecord, LocalizationTable, PartRecord, Score, UNION};
+use dermx_eval::{EvalRecord, MapScores, PartRecord, Score, UNION};
 
-/// Names of the scores beyond Table 6, and the heads of their columns.
+/// Names of the localization scores, and the heads of their columns.
 const LOCALIZATION: [(&str, &str); 6] = [
     ("pointing", "pointing"),
     ("rank_accuracy", "rank"),
@@ -39,28 +39,26 @@ pub fn counts(record: &EvalRecord) -> Vec<String> {
 
 /// The second table of scores, with baselines and raters; nothing where it was not asked for.
 pub fn localization(record: &EvalRecord) -> String {
-    let baselines = record.localization_baselines.iter();
+    let baselines = record.baselines.iter();
     let others = baselines
         .map(|(name, table)| (format!("{name} map"), table))
-        .chain([("raters".to_string(), &record.localization_ceiling)]);
-    let others: Vec<(String, &LocalizationTable)> = others.collect();
-    if others.iter().all(|(_, table)| table.is_empty()) {
+        .chain([("raters".to_string(), &record.ceiling)]);
+    let rows = record.explanation.iter().map(|(name, scores)| (name.clone(), scores));
+    let rows = rows.chain(others.filter_map(|(name, table)| {
+        let scores = table.get(UNION)?;
+        Some((format!("{UNION}, {name}"), scores))
+    }));
+    let rows = rows.filter(|(_, scores)| !scores.localization.is_empty());
+    let lines: Vec<String> = rows.map(|(name, scores)| line(&name, &cells(scores))).collect();
+    if lines.is_empty() {
         return String::new();
     }
-    let mut lines = vec![line("", &LOCALIZATION.map(|(_, head)| head.to_string()))];
-    for (characteristic, scores) in &record.localization {
-        lines.push(line(characteristic, &cells(scores)));
-    }
-    for (name, table) in others {
-        if let Some(scores) = table.get(UNION) {
-            lines.push(line(&format!("{UNION}, {name}"), &cells(scores)));
-        }
-    }
-    format!("\n{}", lines.concat())
+    let header = line("", &LOCALIZATION.map(|(_, head)| head.to_string()));
+    format!("\n{header}{}", lines.concat())
 }
 
-fn cells(scores: &std::collections::BTreeMap<String, Score>) -> [String; 6] {
-    LOCALIZATION.map(|(name, _)| match scores.get(name) {
+fn cells(scores: &MapScores) -> [String; 6] {
+    LOCALIZATION.map(|(name, _)| match scores.localization.get(name) {
         Some(Score { mean: Some(mean), .. }) => format!("{mean:.3}"),
         _ => "undefined".to_string(),
     })
@@ -98,7 +96,7 @@ pub fn parts(record: &EvalRecord) -> String {
     for (variable, parts) in &record.by {
         for (value, part) in parts {
             let mut cells = vec![part.images.to_string(), accuracy(part)];
-            let scores = part.table_6.get(UNION).and_then(|row| row.scores.as_ref());
+            let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
             cells.extend(match scores {
                 Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(mean),
                 None => [(); 4].map(|()| "too few".to_string()),
@@ -138,12 +136,12 @@ pub fn parts_table(record: &EvalRecord) -> TextTable {
     let header = ["variable", "value", "characteristic", "images", "f1", "sensitivity"];
     let mut table = TextTable::new(
         "by",
-        "Table 6 on parts of the images",
+        "Explanation scores on parts of the images",
         &[&header[..], &["specificity", "mass", "accuracy"]].concat(),
     );
     for (variable, parts) in &record.by {
         for (value, part) in parts {
-            for (characteristic, row) in &part.table_6 {
+            for (characteristic, row) in &part.explanation {
                 let scores = match &row.scores {
                     Some(of) => {
                         [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(score_cell)

@@ -9,7 +9,10 @@ use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
 use crate::{evaluate, report};
 use dermx_data::write_atomic;
-use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
+use dermx_eval::{
+    DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION, aggregate,
+    read_eval_json,
+};
 use dermx_score::{TextTable, score_cell};
 use dermx_sweep::{Kind, Unit};
 use rayon::prelude::*;
@@ -29,15 +32,14 @@ struct Done<'a> {
 #[derive(Deserialize)]
 struct Tables {
     notice: String,
+    dataset: ScoredDataset,
     classes: Vec<String>,
-    accuracy: Option<Score>,
-    macro_f1: Option<Score>,
-    table_5: BTreeMap<String, ClassScores>,
-    table_6: MapTable,
+    diagnosis: Option<DiagnosisScores>,
+    explanation: MapTable,
 }
 
 /// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds), for people
-/// `tables.md`, and Tables 5 and 6 of every group as `table_5.csv` and `table_6.csv`. With `report`, the
+/// `tables.md`, and of every group `diagnosis.csv` by class and `explanation.csv` by characteristic. With `report`, the
 /// seeds of each group are also scored together in `GROUP/`, and get the report of a run of several
 /// seeds. What to print.
 ///
@@ -84,8 +86,8 @@ pub fn collect(
             "Means over seeds, and sample standard deviations",
             &GROUP_COLUMNS,
         ),
-        TextTable::new("table_5", "Table 5", &TABLE_5_COLUMNS),
-        TextTable::new("table_6", "Table 6", &TABLE_6_COLUMNS),
+        TextTable::new("diagnosis", "Diagnosis by class", &DIAGNOSIS_COLUMNS),
+        TextTable::new("explanation", "Explanation by characteristic", &EXPLANATION_COLUMNS),
     ];
     let mut for_people =
         TextTable::new("tables", "Means over seeds ± sample standard deviation", &TEXT_COLUMNS);
@@ -147,7 +149,7 @@ const GROUP_COLUMNS: [&str; 13] = [
 const TEXT_COLUMNS: [&str; 8] =
     ["config", "fold", "set", "seeds", "accuracy", "macro-F1", "union F1", "union mass"];
 
-const TABLE_5_COLUMNS: [&str; 8] = [
+const DIAGNOSIS_COLUMNS: [&str; 8] = [
     "group",
     "class",
     "f1",
@@ -158,7 +160,7 @@ const TABLE_5_COLUMNS: [&str; 8] = [
     "specificity_std",
 ];
 
-const TABLE_6_COLUMNS: [&str; 10] = [
+const EXPLANATION_COLUMNS: [&str; 10] = [
     "group",
     "characteristic",
     "f1",
@@ -207,11 +209,12 @@ impl Group {
             let cells = scores.iter().flat_map(|score| mean_and_std(Some(*score)));
             [name, of].map(str::to_string).into_iter().chain(cells).collect()
         };
-        let class_rows = record.table_5.iter().map(|(class, scores)| {
+        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
+        let class_rows = classes.map(|(class, scores)| {
             of_row(class, &[&scores.f1, &scores.sensitivity, &scores.specificity])
         });
-        let map_rows = record.table_6.iter().map(|(characteristic, scores)| {
-            let MapScores { f1, sensitivity, specificity, mass } = scores;
+        let map_rows = record.explanation.iter().map(|(characteristic, scores)| {
+            let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
             of_row(characteristic, &[f1, sensitivity, specificity, mass])
         });
         let rows = [unit_rows, vec![row], class_rows.collect(), map_rows.collect()];
@@ -226,12 +229,12 @@ impl<'a> Done<'a> {
         let bytes = std::fs::read(&path).map_err(|error| RunError::io(&path, &error))?;
         let name = format!("seed-{}/eval.json", unit.seed);
         certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
-        let Tables { notice, classes, accuracy, macro_f1, table_5, table_6 } =
-            serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(&path, error))?;
+        let Tables { notice, dataset, classes, diagnosis, explanation } =
+            read_eval_json(&bytes).map_err(|error| RunError::in_file(&path, error))?;
         let seeds = vec![unit.seed];
         let others = EvalRecord::default();
         let record =
-            EvalRecord { notice, classes, seeds, accuracy, macro_f1, table_5, table_6, ..others };
+            EvalRecord { notice, dataset, classes, seeds, diagnosis, explanation, ..others };
         Ok(Self { unit, certificate: certificate::read(&folder)?, record })
     }
 
@@ -294,10 +297,10 @@ fn setting_cells(unit: Option<&Unit>) -> [String; 3] {
 
 /// Accuracy, macro-F1, F1 and mass of the union.
 fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
-    let union = record.table_6.get(UNION);
+    let union = record.explanation.get(UNION);
     [
-        record.accuracy.as_ref(),
-        record.macro_f1.as_ref(),
+        record.diagnosis.as_ref().map(|one| &one.accuracy),
+        record.diagnosis.as_ref().map(|one| &one.macro_f1),
         union.map(|scores| &scores.f1),
         union.map(|scores| &scores.mass),
     ]
