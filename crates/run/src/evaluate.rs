@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
 use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder};
+use crate::session::Session;
 use dermx_eval::EvalRecord;
 use dermx_score::{Benchmark, MapFolder, Predictions, read_annotations, write_record};
 use std::path::Path;
@@ -20,6 +21,10 @@ pub fn evaluate_again(
     out: Option<&Path>,
     context: Context<'_>,
 ) -> RunResult<EvalRecord> {
+    context.session.install(|| evaluate_here(run, out, context.session))
+}
+
+fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult<EvalRecord> {
     if let Some(out) = out {
         std::fs::create_dir_all(out).map_err(|error| RunError::io(out, &error))?;
         if !is_same_folder(run, out) {
@@ -29,7 +34,7 @@ pub fn evaluate_again(
     }
     let folder = RunFolder::resume(run, None)?;
     let record = evaluate_run(&folder)?;
-    certificate::renew_scores(&folder, &config::load_run(run)?, context.session)?;
+    certificate::renew_scores(&folder, &config::load_run(run)?, session)?;
     Ok(record)
 }
 

@@ -192,7 +192,7 @@ impl TrainingData {
     /// The split as CSV: `image_id,class,part`.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// A text that CSV cannot hold.
     pub fn split_csv(&self) -> RunResult<Vec<u8>> {
         let mut records = vec![["image_id", "class", "part"].map(str::to_string).to_vec()];
         let parts = [("training", Some(&self.training)), ("validation", self.validation.as_ref())];

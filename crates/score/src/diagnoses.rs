@@ -21,7 +21,7 @@ pub struct Diagnosis {
 /// predictions.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A text that CSV cannot hold.
 pub fn diagnoses_csv(diagnoses: &[Diagnosis], classes: &[String]) -> ScoreResult<Vec<u8>> {
     let header = ["image_id", "gold", "predicted"].map(str::to_string).to_vec();
     let class = |idx: usize| classes.get(idx).cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ const COLUMNS: [&str; 7] =
 /// asked for.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A text that CSV cannot hold.
 pub fn per_image_csv(rows: &[MapRow]) -> ScoreResult<Vec<u8>> {
     let mut header = COLUMNS.map(str::to_string).to_vec();
     let first = rows.first().and_then(MapRow::localization);
