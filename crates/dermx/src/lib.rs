@@ -37,7 +37,10 @@ pub use dermx_run::config::Config;
 pub use dermx_run::{
     Backend, Context, Images, RunError, Session, Tested, Trained, WeightsOptions, synthesize,
 };
-pub use dermx_score::{RawMap, ScoreError, ScoringChoices};
+pub use dermx_score::{
+    Benchmark, MapFolder, MapSource, Predictions, RawMap, ScoreError, Scorecard, ScoringChoices,
+    read_annotations,
+};
 pub use dermx_work::{Cancel, Failure, PanicLog, Progress, ProgressBar, Watch};
 pub use experiment::Experiment;
 pub use model::{Model, PhotoPrediction, Targets};
