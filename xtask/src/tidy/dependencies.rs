@@ -21,13 +21,14 @@ const fn rule(
 }
 
 /// One line for each crate but the command, which may know all.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     rule("dermx-data", &[], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
-    rule("dermx-report", &["dermx-eval"], false),
+    rule("dermx-report", &["dermx-eval", "dermx-table"], false),
     rule("dermx-search", &["dermx-data"], false),
     rule("dermx-sweep", &[], false),
+    rule("dermx-table", &[], false),
     rule("dermx-kernels", &[], true),
     rule("dermx-model", &["dermx-kernels"], true),
     rule("dermx-train", &["dermx-data", "dermx-kernels", "dermx-model"], true),
