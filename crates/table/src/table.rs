@@ -18,7 +18,7 @@ pub struct Table {
 pub struct Column {
     /// What programs call it.
     pub name: String,
-    /// What people call it; the name, if nothing else is said.
+    /// What people call it; the name with spaces for underscores, if nothing else is said.
     pub label: String,
     /// A heading over neighbouring columns of the same group; empty for none.
     pub group: String,
@@ -121,7 +121,7 @@ impl Table {
 
 impl Column {
     fn new(name: &str, kind: Kind, decimals: Option<usize>) -> Self {
-        let (name, label) = (name.to_string(), name.to_string());
+        let (name, label) = (name.to_string(), name.replace('_', " "));
         Self { name, label, group: String::new(), kind, decimals, is_signed: false }
     }
 

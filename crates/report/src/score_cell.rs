@@ -1,0 +1,31 @@
+//! Scores as cells of tables.
+
+use crate::score_text::ABSENT;
+use dermx_eval::Score;
+use dermx_table as table;
+use dermx_table::Cell;
+
+/// The score with all that is known of it; where there is no mean, whether there was nothing to score
+/// (`–`) or how many values were undefined.
+pub fn score_cell(score: &Score) -> Cell {
+    let Some(mean) = score.mean.filter(|mean| mean.is_finite()) else {
+        return Cell::Undefined(match (score.undefined, score.mean) {
+            (0, None) => ABSENT.to_owned(),
+            (0, Some(_)) => "undefined".to_owned(),
+            (count, _) => format!("undefined ({count})"),
+        });
+    };
+    let Score { std, interval, undefined: num_undefined, .. } = *score;
+    Cell::Score(table::Score { std, interval, num_undefined, ..table::Score::new(mean) })
+}
+
+/// As [`score_cell`], with no spread but that over seeds: the spread over images or masks of one network
+/// is another thing.
+pub fn seeds_cell(score: &Score) -> Cell {
+    match score_cell(score) {
+        Cell::Score(cell) if score.seeds.is_empty() => {
+            Cell::Score(table::Score { std: None, ..cell })
+        }
+        cell => cell,
+    }
+}
