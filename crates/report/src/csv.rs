@@ -1,73 +1,55 @@
-//! Every table as CSV: a row for each number, in full precision.
+//! Every table for programs, as CSV: a row for each score, in full precision.
 
 use crate::input::ReportInput;
 use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION};
+use dermx_table::{Cell, Column, Table};
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
 
-/// A CSV file in the making.
-struct Csv(String);
-
-impl Csv {
-    fn new(header: &[&str]) -> Self {
-        let mut csv = Self(String::new());
-        csv.row(header);
-        csv
-    }
-
-    /// A table of [scores](Self::score), each named by `keys` and its own name.
-    fn of_scores(keys: &[&str]) -> Self {
-        const SCORE: [&str; 7] = ["score", "mean", "std", "n", "undefined", "low", "high"];
-        Self::new(&[keys, &SCORE].concat())
-    }
-
-    fn row(&mut self, fields: &[impl AsRef<str>]) {
-        let fields: Vec<String> = fields.iter().map(|field| quote(field.as_ref())).collect();
-        self.0 += &fields.join(",");
-        self.0.push('\n');
-    }
-
-    fn score(&mut self, keys: &[&str], score: &Score) {
-        let mut fields: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-        fields.extend([number(score.mean), number(score.std)]);
-        fields.extend([score.n.to_string(), score.undefined.to_string()]);
-        let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
-        fields.extend([number(low), number(high)]);
-        self.row(&fields);
-    }
+/// A table with a row for each score, named by `keys` and its own name.
+fn of_scores(name: &str, keys: &[&str]) -> Table {
+    let keys = keys.iter().map(|key| Column::text(key));
+    Table::new(name, "", keys.chain([Column::text("score")]).chain(score_columns()))
 }
 
-/// RFC 4180: quotes around what holds a separator, and quotes doubled.
-fn quote(field: &str) -> String {
-    if !field.contains([',', '"', '\n', '\r']) {
-        return field.to_owned();
-    }
-    format!("\"{}\"", field.replace('"', "\"\""))
+fn score_columns() -> [Column; 6] {
+    [
+        Column::number("mean"),
+        Column::number("std"),
+        Column::count("n"),
+        Column::count("undefined"),
+        Column::number("low"),
+        Column::number("high"),
+    ]
 }
 
-fn number(value: Option<f64>) -> String {
-    value.filter(|value| value.is_finite()).map_or(String::new(), |value| value.to_string())
+fn push_score(table: &mut Table, keys: &[&str], score: &Score) {
+    let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
+    let counts = [score.n, score.undefined].map(Cell::from);
+    let numbers = [score.mean, score.std].into_iter().map(Cell::from).chain(counts);
+    let numbers = numbers.chain([low, high].map(Cell::from));
+    table.push(keys.iter().copied().map(Cell::from).chain(numbers));
 }
 
-/// Every table as (path, text); tables without rows are left out.
-pub fn files(input: &ReportInput) -> Vec<(String, String)> {
-    let files = [
-        ("run", run(input)),
-        ("summary", summary(input)),
-        ("curves", curves(input)),
-        ("table_5", table_5(input)),
-        ("confusion", confusion(input)),
-        ("table_6", table_6(input)),
-        ("randomization", randomization(input)),
-        ("faithfulness", faithfulness(input)),
-        ("localization", localization(input)),
-        ("by", by(input)),
-        ("comparisons", comparisons(input)),
-        ("gallery", gallery(input)),
+/// Every table as (path, bytes); tables without rows are left out.
+pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+    let tables = [
+        run(input),
+        summary(input),
+        curves(input),
+        table_5(input),
+        confusion(input),
+        table_6(input),
+        randomization(input),
+        faithfulness(input),
+        localization(input),
+        by(input),
+        comparisons(input),
+        gallery(input),
     ];
-    let with_rows = files.into_iter().filter(|(_, csv)| csv.0.lines().count() > 1);
-    with_rows.map(|(name, csv)| (format!("tables/{name}.csv"), csv.0)).collect()
+    let with_rows = tables.into_iter().filter(|table| !table.rows.is_empty());
+    with_rows.map(|table| (format!("tables/{}.csv", table.name), table.csv())).collect()
 }
 
 /// Each record with the seed that it is of; `all` over several.
@@ -84,33 +66,33 @@ fn records(input: &ReportInput) -> Vec<(String, &EvalRecord)> {
     records
 }
 
-fn run(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["key", "value"]);
+fn run(input: &ReportInput) -> Table {
+    let mut table = Table::new("run", "", ["key", "value"].map(Column::text));
     for (key, value) in &input.run_facts {
-        csv.row(&[key, value]);
+        table.push([key, value].map(Cell::from));
     }
     for (key, value) in &input.evaluation.scoring {
-        csv.row(&[&format!("scoring.{key}"), &value.to_string()]);
+        table.push([format!("scoring.{key}"), value.to_string()].map(Cell::from));
     }
-    csv
+    table
 }
 
-fn summary(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map"]);
+fn summary(input: &ReportInput) -> Table {
+    let mut table = of_scores("summary", &["seed", "map"]);
     for (seed, record) in records(input) {
         for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
             if let Some(score) = score {
-                csv.score(&[&seed, NETWORK, name], score);
+                push_score(&mut table, &[&seed, NETWORK, name], score);
             }
         }
         for (map, table) in map_tables(record) {
             if let Some(union) = table.get(UNION) {
-                csv.score(&[&seed, map, "union_f1"], &union.f1);
-                csv.score(&[&seed, map, "union_mass"], &union.mass);
+                push_score(&mut table, &[&seed, map, "union_f1"], &union.f1);
+                push_score(&mut table, &[&seed, map, "union_mass"], &union.mass);
             }
         }
     }
-    csv
+    table
 }
 
 /// The network's table, each baseline's, and that of the raters among themselves.
@@ -121,104 +103,106 @@ fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
         .chain([("raters", &record.ceiling)])
 }
 
-fn curves(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "seed",
-        "epoch",
+fn curves(input: &ReportInput) -> Table {
+    let numbers = [
         "train_loss",
         "train_accuracy",
         "validation_loss",
         "validation_accuracy",
         "learning_rate",
-    ]);
+    ];
+    let columns = ["seed", "epoch"].map(Column::text).into_iter().chain(numbers.map(Column::number));
+    let mut table = Table::new("curves", "", columns);
     for seed in &input.per_seed {
         for point in &seed.curves {
-            csv.row(&[
-                seed.seed.to_string(),
-                point.epoch.to_string(),
-                number(Some(point.train_loss)),
-                number(Some(point.train_accuracy)),
-                number(point.validation_loss),
-                number(point.validation_accuracy),
-                number(Some(point.learning_rate)),
-            ]);
+            let keys = [seed.seed.to_string(), point.epoch.to_string()].map(Cell::from);
+            let numbers = [
+                Some(point.train_loss),
+                Some(point.train_accuracy),
+                point.validation_loss,
+                point.validation_accuracy,
+                Some(point.learning_rate),
+            ];
+            table.push(keys.into_iter().chain(numbers.map(Cell::from)));
         }
     }
-    csv
+    table
 }
 
-fn table_5(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "class"]);
+fn table_5(input: &ReportInput) -> Table {
+    let mut table = of_scores("table_5", &["seed", "class"]);
     for (seed, record) in records(input) {
         for (class, scores) in &record.table_5 {
-            csv.score(&[&seed, class, "f1"], &scores.f1);
-            csv.score(&[&seed, class, "sensitivity"], &scores.sensitivity);
-            csv.score(&[&seed, class, "specificity"], &scores.specificity);
+            push_score(&mut table, &[&seed, class, "f1"], &scores.f1);
+            push_score(&mut table, &[&seed, class, "sensitivity"], &scores.sensitivity);
+            push_score(&mut table, &[&seed, class, "specificity"], &scores.specificity);
         }
     }
-    csv
+    table
 }
 
-fn confusion(input: &ReportInput) -> Csv {
+fn confusion(input: &ReportInput) -> Table {
     let record = &input.evaluation;
-    let mut csv = Csv::new(&["seed", "gold", "predicted", "images"]);
+    let columns = ["seed", "gold", "predicted"].map(Column::text);
+    let mut table =
+        Table::new("confusion", "", columns.into_iter().chain([Column::count("images")]));
     for (network_idx, matrix) in record.confusion_matrices.iter().enumerate() {
         let seed = record.seeds.get(network_idx).map_or(String::new(), u64::to_string);
         for (gold, row) in record.classes.iter().zip(matrix) {
             for (predicted, count) in record.classes.iter().zip(row) {
-                csv.row(&[&seed, gold, predicted, &count.to_string()]);
+                table.push([(&seed).into(), gold.into(), predicted.into(), (*count).into()]);
             }
         }
     }
-    csv
+    table
 }
 
-fn table_6(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
+fn table_6(input: &ReportInput) -> Table {
+    let mut table = of_scores("table_6", &["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
         for (map, table) in map_tables(record) {
             for (name, scores) in table {
-                map_scores(&mut csv, &[&seed, map, name], scores);
+                map_scores(&mut table, &[&seed, map, name], scores);
             }
         }
     }
-    csv
+    table
 }
 
-fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
+fn map_scores(table: &mut Table, keys: &[&str], scores: &MapScores) {
     let MapScores { f1, sensitivity, specificity, mass } = scores;
     for (name, score) in
         [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
     {
-        csv.score(&[keys, &[name]].concat(), score);
+        push_score(table, &[keys, &[name]].concat(), score);
     }
 }
 
-fn randomization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "random"]);
+fn randomization(input: &ReportInput) -> Table {
+    let mut table = of_scores("randomization", &["seed", "random"]);
     for (seed, record) in records(input) {
         for (name, scores) in &record.randomization {
-            map_scores(&mut csv, &[&seed, name], &scores.union);
-            csv.score(&[&seed, name, "rank_correlation"], &scores.rank_correlation);
+            map_scores(&mut table, &[&seed, name], &scores.union);
+            push_score(&mut table, &[&seed, name, "rank_correlation"], &scores.rank_correlation);
         }
     }
-    csv
+    table
 }
 
-fn faithfulness(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map"]);
+fn faithfulness(input: &ReportInput) -> Table {
+    let mut table = of_scores("faithfulness", &["seed", "map"]);
     for (seed, record) in records(input) {
         for (map, scores) in &record.faithfulness {
-            csv.score(&[&seed, map, "deletion"], &scores.deletion);
-            csv.score(&[&seed, map, "insertion"], &scores.insertion);
-            csv.score(&[&seed, map, "road"], &scores.road);
+            push_score(&mut table, &[&seed, map, "deletion"], &scores.deletion);
+            push_score(&mut table, &[&seed, map, "insertion"], &scores.insertion);
+            push_score(&mut table, &[&seed, map, "road"], &scores.road);
         }
     }
-    csv
+    table
 }
 
-fn localization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
+fn localization(input: &ReportInput) -> Table {
+    let mut table = of_scores("localization", &["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
         let baselines = record.localization_baselines.iter();
         let tables = std::iter::once((NETWORK, &record.localization))
@@ -227,31 +211,29 @@ fn localization(input: &ReportInput) -> Csv {
         for (map, table) in tables {
             for (name, scores) in table {
                 for (score_name, score) in scores {
-                    csv.score(&[&seed, map, name, score_name], score);
+                    push_score(&mut table, &[&seed, map, name, score_name], score);
                 }
             }
         }
     }
-    csv
+    table
 }
 
 /// Rows with too few images have their number of images and no score.
-fn by(input: &ReportInput) -> Csv {
-    let keys = ["seed", "variable", "value", "characteristic", "images", "score"];
-    let mut csv =
-        Csv::new(&[&keys[..], &["mean", "std", "n", "undefined", "low", "high"]].concat());
+fn by(input: &ReportInput) -> Table {
+    let mut table = of_scores("by", &["seed", "variable", "value", "characteristic", "images"]);
     for (seed, record) in records(input) {
         for (variable, parts) in &record.by {
             for (value, part) in parts {
                 if let Some(accuracy) = &part.accuracy {
                     let images = part.images.to_string();
-                    csv.score(&[&seed, variable, value, "", &images, "accuracy"], accuracy);
+                    push_score(&mut table, &[&seed, variable, value, "", &images, "accuracy"], accuracy);
                 }
                 for (name, row) in &part.table_6 {
                     let images = row.images.to_string();
                     let keys: [&str; 5] = [&seed, variable, value, name, &images];
                     let Some(scores) = &row.scores else {
-                        csv.row(&[&keys[..], &["too few", "", "", "", "", "", ""]].concat());
+                        table.push(keys.into_iter().chain(["too few"]).map(Cell::from));
                         continue;
                     };
                     for (score_name, score) in [
@@ -260,110 +242,71 @@ fn by(input: &ReportInput) -> Csv {
                         ("specificity", &scores.specificity),
                         ("mass", &scores.mass),
                     ] {
-                        csv.score(&[&keys[..], &[score_name]].concat(), score);
+                        push_score(&mut table, &[&keys[..], &[score_name]].concat(), score);
                     }
                 }
             }
         }
     }
-    csv
+    table
 }
 
-fn comparisons(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "first",
-        "second",
-        "score",
-        "characteristic",
-        "unit",
-        "seeds_first",
-        "seeds_second",
-        "images",
-        "unpaired",
-        "mean_first",
-        "mean_second",
-        "difference",
-        "low",
-        "high",
-        "test",
-        "effect",
-        "p",
-        "p_holm",
-    ]);
+fn comparisons(input: &ReportInput) -> Table {
+    let names = ["first", "second", "score", "characteristic", "unit"].map(Column::text);
+    let counts = ["seeds_first", "seeds_second", "images", "unpaired"].map(Column::count);
+    let means = ["mean_first", "mean_second", "difference", "low", "high"].map(Column::number);
+    let tested = [Column::number("effect"), Column::p("p"), Column::p("p_holm")];
+    let columns = names.into_iter().chain(counts).chain(means);
+    let columns = columns.chain([Column::text("test")]).chain(tested);
+    let mut table = Table::new("comparisons", "", columns);
     for Comparison { sides: [first, second], seeds, unit, f1, accuracy } in
         &input.evaluation.comparisons
     {
         let rows = f1.iter().map(|(name, paired)| ("f1", name.as_str(), paired));
         for (score, name, of) in rows.chain(accuracy.iter().map(|of| ("accuracy", "", of))) {
-            let names = [first, second, score, name].map(str::to_owned);
-            let counts =
-                [seeds[0], seeds[1], of.images, of.unpaired].map(|count| count.to_string());
+            let names = [first, second, score, name, unit].map(Cell::from);
+            let counts = [seeds[0], seeds[1], of.images, of.unpaired].map(Cell::from);
             let [low, high] = of.interval.map_or([None; 2], |bounds| bounds.map(Some));
-            let means = [of.first, of.second, of.difference, low, high].map(number);
+            let means = [of.first, of.second, of.difference, low, high].map(Cell::from);
             let test = match of.test {
                 None => "",
                 Some(PairedTest::Mcnemar) => "mcnemar",
                 Some(PairedTest::SignedRank) => "signed_rank",
                 Some(PairedTest::Permutation) => "permutation",
             };
-            let tested = [of.effect, of.p, of.p_holm].map(number);
-            let row = [
-                &names[..],
-                std::slice::from_ref(unit),
-                &counts,
-                &means,
-                &[test.to_owned()],
-                &tested,
-            ];
-            csv.row(&row.concat());
+            let tested = [of.effect, of.p, of.p_holm].map(Cell::from);
+            let cells = names.into_iter().chain(counts).chain(means);
+            table.push(cells.chain([test.into()]).chain(tested));
         }
     }
-    csv
+    table
 }
 
-fn gallery(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "image_id",
-        "seed",
-        "gold",
-        "predicted",
-        "probability",
-        "num_raters",
-        "union_f1",
-        "union_mass",
-        "agreement",
-    ]);
+fn gallery(input: &ReportInput) -> Table {
+    let columns = [
+        Column::text("image_id"),
+        Column::text("seed"),
+        Column::text("gold"),
+        Column::text("predicted"),
+        Column::number("probability"),
+        Column::count("num_raters"),
+        Column::number("union_f1"),
+        Column::number("union_mass"),
+        Column::number("agreement"),
+    ];
+    let mut table = Table::new("gallery", "", columns);
     for item in &input.gallery {
-        csv.row(&[
-            item.image_id.clone(),
-            item.seed.to_string(),
-            item.gold.clone(),
-            item.predicted.clone().unwrap_or_default(),
-            number(item.probability),
-            item.num_raters.to_string(),
-            number(item.union_f1),
-            number(item.union_mass),
-            number(item.agreement),
+        table.push([
+            (&item.image_id).into(),
+            item.seed.to_string().into(),
+            (&item.gold).into(),
+            item.predicted.as_deref().unwrap_or_default().into(),
+            item.probability.into(),
+            item.num_raters.into(),
+            item.union_f1.into(),
+            item.union_mass.into(),
+            item.agreement.into(),
         ]);
     }
-    csv
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_with_separators_are_quoted() {
-        let mut csv = Csv::new(&["a", "b"]);
-        csv.row(&["x,y", "say \"hi\""]);
-        assert_eq!(csv.0, "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n");
-    }
-
-    #[test]
-    fn undefined_numbers_are_empty_fields() {
-        let mut csv = Csv::new(&["score"]);
-        csv.score(&["f1"], &Score { mean: Some(f64::NAN), undefined: 3, ..Score::default() });
-        assert_eq!(csv.0, "score\nf1,,,0,3,,\n");
-    }
+    table
 }

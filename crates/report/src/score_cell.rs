@@ -3,7 +3,7 @@
 use crate::score_text::ABSENT;
 use dermx_eval::Score;
 use dermx_table as table;
-use dermx_table::Cell;
+use dermx_table::{Cell, Column};
 
 /// The score with all that is known of it; where there is no mean, whether there was nothing to score
 /// (`–`) or how many values were undefined.
@@ -28,4 +28,29 @@ pub fn seeds_cell(score: &Score) -> Cell {
         }
         cell => cell,
     }
+}
+
+/// As [`seeds_cell`]; `–` without a score.
+pub fn seeds_cell_or_absent(score: Option<&Score>) -> Cell {
+    score.map_or_else(absent, seeds_cell)
+}
+
+/// There is nothing to show.
+pub fn absent() -> Cell {
+    Cell::Undefined(ABSENT.to_owned())
+}
+
+/// There are too few images for a score.
+pub fn too_few() -> Cell {
+    Cell::Undefined("too few".to_owned())
+}
+
+/// The columns of a map's scores against masks.
+pub fn map_columns() -> [Column; 4] {
+    [
+        Column::mean_and_std("f1").label("F1"),
+        Column::mean_and_std("sensitivity").label("Sensitivity"),
+        Column::mean_and_std("specificity").label("Specificity"),
+        Column::mean_and_std("mass").label("Mass"),
+    ]
 }
