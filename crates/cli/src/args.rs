@@ -7,23 +7,24 @@ mod sweep;
 mod verify;
 mod weights;
 
-use crate::backend::Backend;
-use crate::choices::{Choices, ScoredRows};
-use crate::config::SanityCheck;
-use crate::score_parts::Variable;
-pub use bench::{BenchArgs, BenchMode};
+use crate::error::{CliError, CliResult};
+pub use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand};
 pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, NetworkConfig, Padding};
+use dermx_run::config::SanityCheck;
+use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
+use dermx_score::{ScoredRows, ScoringChoices, Variable};
+use dermx_work::Failure;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
-pub use sweep::{Launcher, PlanArgs, SweepArgs, SweepCommand};
-pub use verify::{Epochs, VerifyArgs};
+pub use sweep::{PlanArgs, SweepArgs, SweepCommand};
+pub use verify::VerifyArgs;
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
@@ -220,6 +221,32 @@ pub struct NetworkArgs {
     pub normalization: Option<String>,
 }
 
+impl NetworkArgs {
+    /// The network that they name.
+    ///
+    /// # Errors
+    /// No such run, seed or file, or weights that do not fit.
+    pub fn open(&self, session: &Session) -> CliResult<TrainedNetwork> {
+        let device = session.device();
+        match (&self.run, &self.weights) {
+            (Some(run), _) => Ok(TrainedNetwork::open(run, self.seed, device)?),
+            (None, Some(weights)) => {
+                let options = WeightsOptions {
+                    architecture: self.arch,
+                    prefix: self.prefix.clone(),
+                    allow_partial: self.allow_partial,
+                    padding: self.padding,
+                    epsilon: self.epsilon,
+                    size: self.size,
+                    normalization: self.normalization.clone(),
+                };
+                Ok(TrainedNetwork::of_file(weights, &options, device)?)
+            }
+            (None, None) => Err(CliError::new(Failure::Usage, "name a --run or --weights")),
+        }
+    }
+}
+
 /// Which images.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -231,6 +258,20 @@ pub struct ImageArgs {
     /// A safetensors file with standardized `images`, f32 `[n, 3, height, width]`.
     #[arg(long, value_name = "FILE")]
     pub tensor: Option<PathBuf>,
+}
+
+impl ImageArgs {
+    /// The images that they name, as `trained` takes them.
+    ///
+    /// # Errors
+    /// No such folder or file, no images, or images of another size than the network's.
+    pub fn open(&self, trained: &TrainedNetwork) -> CliResult<Images> {
+        match (&self.images, &self.tensor) {
+            (Some(folder), _) => Ok(Images::open(folder, trained)?),
+            (None, Some(file)) => Ok(Images::of_tensor_file(file)?),
+            (None, None) => Err(CliError::new(Failure::Usage, "name --images or --tensor")),
+        }
+    }
 }
 
 /// Arguments of `dermx predict`.
@@ -421,8 +462,8 @@ pub struct ScoredArgs {
 
 impl ScoredArgs {
     /// What they choose.
-    pub fn choices(&self) -> Choices {
-        Choices {
+    pub fn choices(&self) -> ScoringChoices {
+        ScoringChoices {
             rows: self.rows,
             union_rows: self.union_rows.unwrap_or(self.rows),
             average: self.average,

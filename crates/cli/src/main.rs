@@ -1,5 +1,4 @@
-//! The `dermx` command: the only place that knows backends, configuration files, run folders,
-//! the clock and the environment.
+//! The `dermx` command: arguments, text, signals and exit codes around the library.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,53 +8,21 @@
 )]
 
 mod args;
-mod backend;
-mod certificate;
-mod choices;
 mod commands;
-mod compare;
-mod config;
-mod description;
-mod diagnoses;
-mod download;
 mod error;
-mod explanation;
-mod fault;
-mod fitting;
-mod gallery;
-mod heatmaps;
-mod image_manifests;
-mod image_masks;
-mod images;
-mod labels;
-mod left_out;
-mod network;
-mod per_image;
-mod predictions;
-mod pretrained;
 mod printed;
+mod process;
 mod progress;
-mod run_folder;
-mod sanity;
-mod score;
-mod score_parts;
-mod scores_text;
-mod search;
 mod stop;
-mod sweep;
+mod summary;
 mod tables_text;
 mod terminal;
-mod test_set;
-mod text_table;
-mod training_data;
-mod training_log;
-mod typical;
-mod watcher;
-mod weight_files;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};
 use clap::Parser;
-use error::{CliResult, ExitKind};
+use dermx_work::Failure;
+use error::{CliResult, exit_code};
+use process::Process;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -63,43 +30,39 @@ fn main() -> ExitCode {
     terminal::start_logging(cli.quiet);
     stop::install();
     // Burn reports faults on its own threads as panics; a user gets a message and an exit code.
-    terminal::silence_panics();
-    match std::panic::catch_unwind(|| dispatch(cli)) {
+    let process = Process::new(terminal::log_panics(), cli.quiet);
+    match std::panic::catch_unwind(|| dispatch(cli.command, &process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             eprintln!("error: {}", error.message);
-            ExitCode::from(error.kind as u8)
+            ExitCode::from(exit_code(error.failure))
         }
         Err(panic) => {
-            let message = terminal::first_panic_message(panic.as_ref());
-            let text = backend::fault(&message).unwrap_or_else(|| {
-                format!("internal fault: {message}\nPlease report it with the command you ran.")
-            });
-            eprintln!("error: {text}");
-            ExitCode::from(ExitKind::Internal as u8)
+            eprintln!("error: {}", process.fault(&process.panics().reason(panic.as_ref())));
+            ExitCode::from(exit_code(Failure::Internal))
         }
     }
 }
 
-fn dispatch(cli: Cli) -> CliResult<()> {
-    match cli.command {
-        Command::Train(args) => commands::train::run(&args),
-        Command::Search(args) => commands::search::run(&args),
-        Command::Sweep(args) => commands::sweep::run(&args),
-        Command::Synth(args) => commands::synth::run(&args),
+fn dispatch(command: Command, process: &Process) -> CliResult<()> {
+    match command {
+        Command::Train(args) => commands::train::run(&args, process),
+        Command::Search(args) => commands::search::run(&args, process),
+        Command::Sweep(args) => commands::sweep::run(&args, process),
+        Command::Synth(args) => commands::synth::run(&args, process),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),
+        Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args, process),
         Command::Weights(WeightsCommand::Inspect(args)) => commands::weights::inspect(&args),
         Command::Weights(WeightsCommand::Convert(args)) => commands::weights::convert(&args),
-        Command::Weights(WeightsCommand::Fetch(args)) => commands::fetch::run(&args),
-        Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args),
-        Command::Predict(args) => commands::predict::run(&args),
-        Command::Explain(args) => commands::explain::run(&args),
-        Command::Evaluate(args) => commands::evaluate::run(&args),
-        Command::Report(args) => commands::report::run(&args),
+        Command::Weights(WeightsCommand::Fetch(args)) => commands::fetch::run(&args, process),
+        Command::Predict(args) => commands::predict::run(&args, process),
+        Command::Explain(args) => commands::explain::run(&args, process),
+        Command::Evaluate(args) => commands::evaluate::run(&args, process),
+        Command::Report(args) => commands::report::run(&args, process),
         Command::Audit(args) => commands::audit::run(&args),
-        Command::Verify(args) => commands::verify::run(&args),
-        Command::Bench(args) => commands::bench::run(&args),
-        Command::Backends(args) => commands::backends::run(&args),
+        Command::Verify(args) => commands::verify::run(&args, process),
+        Command::Bench(args) => commands::bench::run(&args, process),
+        Command::Backends(args) => commands::backends::run(&args, process),
     }
 }

@@ -1,64 +1,74 @@
 //! Progress of long work: a bar on a terminal, plain lines elsewhere.
 
-use crate::terminal;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use dermx_work::{Progress, ProgressBar};
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Progress through a known amount of work.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    name: String,
-    last_line: Instant,
-    plain: bool,
+/// Progress on standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct TerminalProgress {
+    /// Whether the user wants none.
+    pub quiet: bool,
 }
 
-impl Progress {
-    /// Progress of `name` through `total` units, called `unit` (for example "img").
-    pub fn new(name: impl Into<String>, total: usize, unit: &str) -> Self {
-        let name = name.into();
-        let quiet = terminal::is_quiet();
-        let plain = !quiet && !std::io::stderr().is_terminal();
-        let target = match quiet || plain {
+impl Progress for TerminalProgress {
+    fn start(&self, name: &str, total: usize, unit: &str) -> Box<dyn ProgressBar> {
+        Box::new(TerminalBar::new(name, total, unit, self.quiet))
+    }
+}
+
+/// Progress through a known amount of work.
+#[derive(Debug)]
+struct TerminalBar {
+    bar: indicatif::ProgressBar,
+    name: String,
+    last_line: Instant,
+    is_plain: bool,
+    is_quiet: bool,
+}
+
+impl TerminalBar {
+    fn new(name: &str, total: usize, unit: &str, is_quiet: bool) -> Self {
+        let is_plain = !is_quiet && !std::io::stderr().is_terminal();
+        let target = match is_quiet || is_plain {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
         };
-        let bar = ProgressBar::with_draw_target(Some(total as u64), target);
+        let bar = indicatif::ProgressBar::with_draw_target(Some(total as u64), target);
         let template =
             format!("{{prefix}} [{{bar:24}}] {{pos}}/{{len}} {unit} {{msg}} {{eta}} left");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_prefix(name.clone());
-        Self { bar, name, last_line: Instant::now(), plain }
+        bar.set_prefix(name.to_string());
+        Self { bar, name: name.to_string(), last_line: Instant::now(), is_plain, is_quiet }
     }
+}
 
-    /// Work that was finished before, for example by an interrupted run.
-    pub fn skip(&self, units: usize) {
+impl ProgressBar for TerminalBar {
+    fn skip(&mut self, units: usize) {
         self.bar.set_position(units as u64);
         self.bar.reset_eta();
     }
 
-    /// The work stands at `units`; `message` says more about it.
-    pub fn set(&mut self, units: usize, message: String) {
-        if self.plain && self.last_line.elapsed() >= LINE_INTERVAL {
+    fn set(&mut self, units: usize, message: &str) {
+        if self.is_plain && self.last_line.elapsed() >= LINE_INTERVAL {
             let left = self.bar.eta().as_secs();
             let total = self.bar.length().unwrap_or(0);
             eprintln!("{}: {units}/{total} {message} {left} s left", self.name);
             self.last_line = Instant::now();
         }
-        self.bar.set_message(message);
+        self.bar.set_message(message.to_string());
         self.bar.set_position(units as u64);
     }
 
-    /// Ends the bar and says how it went.
-    pub fn finish(self, message: &str) {
+    fn finish(self: Box<Self>, message: &str) {
         self.bar.finish_and_clear();
-        if !terminal::is_quiet() {
+        if !self.is_quiet {
             eprintln!("{}: {message}", self.name);
         }
     }

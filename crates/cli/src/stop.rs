@@ -1,6 +1,6 @@
 //! Stopping on request.
 
-use crate::error::{CliError, CliResult, ExitKind};
+use dermx_work::Cancel;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
@@ -43,17 +43,12 @@ fn request(is_ctrl_c: bool) {
     }
 }
 
-/// Whether somebody asked to stop.
-pub fn requested() -> bool {
-    REQUESTED.load(Ordering::SeqCst)
-}
+/// The signals of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Signals;
 
-/// The error that ends a stopped command.
-pub fn stopped(how_to_go_on: &str) -> CliError {
-    CliError::new(ExitKind::Stopped, format!("stopped on request; {how_to_go_on}"))
-}
-
-/// An error if somebody asked to stop.
-pub fn check(how_to_go_on: &str) -> CliResult<()> {
-    if requested() { Err(stopped(how_to_go_on)) } else { Ok(()) }
+impl Cancel for Signals {
+    fn is_requested(&self) -> bool {
+        REQUESTED.load(Ordering::SeqCst)
+    }
 }

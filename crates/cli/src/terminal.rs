@@ -1,18 +1,13 @@
 //! What a user reads on the terminal besides results.
 
 use crate::error::{CliError, CliResult};
-use std::any::Any;
+use dermx_work::PanicLog;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::filter::LevelFilter;
-
-static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sends log lines to standard error: everything from `info` on, or only warnings when `quiet`.
 pub fn start_logging(quiet: bool) {
-    QUIET.store(quiet, Ordering::Relaxed);
     let level = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -21,11 +16,6 @@ pub fn start_logging(quiet: bool) {
         .with_target(false)
         .without_time()
         .init();
-}
-
-/// Whether the user wants no progress.
-pub fn is_quiet() -> bool {
-    QUIET.load(Ordering::Relaxed)
 }
 
 /// Writes a result to standard output.
@@ -42,32 +32,13 @@ pub fn print(text: impl AsRef<[u8]>) -> CliResult<()> {
     }
 }
 
-/// The first panic of any thread since it was last asked for.
-static FIRST_PANIC: Mutex<Option<String>> = Mutex::new(None);
-
-/// Keeps the standard library from printing panics; [`first_panic_message`] is printed instead.
-pub fn silence_panics() {
-    std::panic::set_hook(Box::new(|info| {
+/// Keeps the standard library from printing panics; they are noted in the log that is returned.
+pub fn log_panics() -> PanicLog {
+    let log = PanicLog::default();
+    let noted = log.clone();
+    std::panic::set_hook(Box::new(move |info| {
         tracing::debug!("{info}");
-        let mut first = FIRST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| panic_message(info.payload()));
+        noted.record(info.payload());
     }));
-}
-
-/// The first panic of any thread since this was last called.
-pub fn take_first_panic() -> Option<String> {
-    FIRST_PANIC.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// Why a caught panic happened: what the first one said, since a device's own thread ends before
-/// those that wait for it.
-pub fn first_panic_message(panic: &(dyn Any + Send)) -> String {
-    take_first_panic().unwrap_or_else(|| panic_message(panic))
-}
-
-/// What a caught panic said.
-pub fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_string())
+    log
 }

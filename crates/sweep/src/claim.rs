@@ -17,6 +17,7 @@
 //! Clocks are not compared between machines: a sign of life is a number that grows, and who waits
 //! for one measures the time on its own clock.
 
+use dermx_work::Failure;
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -67,8 +68,8 @@ pub enum State {
     Stopped,
     /// It cannot be done as it is.
     Failed {
-        /// The exit code.
-        exit_code: i32,
+        /// What sort of failure it was.
+        failure: Failure,
         /// The error.
         message: String,
     },

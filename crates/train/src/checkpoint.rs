@@ -1,12 +1,12 @@
 //! Checkpoints that are whole or not there.
 
 use crate::error::TrainError;
-use crate::file::{Disk, FileCall, FileSystem};
 use crate::fingerprint::{Fingerprint, differences};
 use crate::finite::NonFinite;
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
 use crate::validation::ValidationMetrics;
+use dermx_data::{Disk, FileCall, FileSystem};
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

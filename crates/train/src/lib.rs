@@ -9,7 +9,6 @@ mod chance;
 mod checkpoint;
 mod ema;
 mod error;
-mod file;
 mod fingerprint;
 mod finite;
 mod fit;
@@ -30,7 +29,6 @@ pub use checkpoint::{
     Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
 };
 pub use error::TrainError;
-pub use file::{Disk, FileCall, FileSystem, write_atomic};
 pub use fingerprint::{Difference, Fingerprint, differences};
 pub use finite::NonFinite;
 pub use fit::{

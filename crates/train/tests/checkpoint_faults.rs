@@ -1,10 +1,8 @@
 //! Checkpoints on disks that fail, and in files that were changed.
 
-use dermx_data::Random;
+use dermx_data::{Disk, FileCall, FileSystem, Random};
 use dermx_model::NamedTensor;
-use dermx_train::{
-    Checkpoint, CheckpointStore, Disk, FileCall, FileSystem, Fingerprint, TrainError, TrainState,
-};
+use dermx_train::{Checkpoint, CheckpointStore, Fingerprint, TrainError, TrainState};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;

@@ -1,11 +1,12 @@
 //! Arguments of `dermx bench`.
 
 use super::choice;
-use crate::backend::Backend;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use dermx_data::ImageSize;
 use dermx_kernels::Precision;
 use dermx_model::Architecture;
+use dermx_run::Backend;
+use dermx_run::bench::BenchMode;
 use std::path::PathBuf;
 
 /// Arguments of `dermx bench`.
@@ -35,8 +36,11 @@ pub struct BenchArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run")]
     pub seed: Option<u64>,
-    /// What is timed: step unless backends are compared, which is done for step, infer and explain.
-    #[arg(long, value_enum)]
+    /// What is timed: step (a training step of all layers: Adam, cross-entropy, without photos and their
+    /// augmentation), recipe (the same with the layers frozen that the DermX study froze), infer
+    /// (prediction), explain (Grad-CAM of the last feature maps). Without it step, or when backends are
+    /// compared step, infer and explain.
+    #[arg(long, value_name = "WHAT", value_parser = choice::<BenchMode>)]
     pub mode: Option<BenchMode>,
     /// Images in a batch: 8.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
@@ -59,32 +63,4 @@ pub struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What `dermx bench` times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BenchMode {
-    /// A training step of all layers (Adam, cross-entropy), without photos and their augmentation.
-    Step,
-    /// The same with the layers frozen that the DermX study froze.
-    Recipe,
-    /// Prediction.
-    Infer,
-    /// Grad-CAM of the last feature maps.
-    Explain,
-}
-
-impl BenchMode {
-    /// What is timed where backends are compared.
-    pub const COMPARED: [Self; 3] = [Self::Step, Self::Infer, Self::Explain];
-
-    /// Its name in results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Step => "step",
-            Self::Recipe => "recipe",
-            Self::Infer => "infer",
-            Self::Explain => "explain",
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! Arguments of `dermx search`.
 
-use super::{BackendArg, Launcher, choice};
+use super::{BackendArg, choice};
 use clap::Args;
+use dermx_run::sweep::Launcher;
 use dermx_search::SamplerName;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -26,10 +27,10 @@ pub struct SearchArgs {
     /// tpe (where good ones were).
     #[arg(long, value_name = "NAME", value_parser = choice::<SamplerName>)]
     pub sampler: Option<SamplerName>,
-    /// Who runs the trials: processes of this machine, or Slurm, as units of a sweep in the folder of
+    /// Who runs the trials: local (processes of this machine) or slurm, as units of a sweep in the folder of
     /// the search (`dermx sweep status`). For the samplers grid and random without a pruner; without
     /// it, trials run in this process.
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "WHO", value_parser = choice::<Launcher>)]
     pub launcher: Option<Launcher>,
     /// Seconds without a sign of life after which a launched trial is given to another process; a
     /// resumed search keeps to what it began with.

@@ -1,8 +1,9 @@
 //! Arguments of `dermx sweep`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use super::choice;
+use clap::{Args, Subcommand};
+use dermx_run::sweep::Launcher;
 use dermx_sweep::NumberRange;
-use serde::{Deserialize, Serialize};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -35,16 +36,6 @@ pub enum SweepCommand {
     Unit(UnitArgs),
 }
 
-/// Who runs the units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Launcher {
-    /// Processes on this machine.
-    Local,
-    /// Slurm, as arrays of jobs; the folder has to be one that all nodes see.
-    Slurm,
-}
-
 /// What a sweep is made of.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -61,8 +52,9 @@ pub struct PlanArgs {
     /// with each of the others.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE[,VALUE...]")]
     pub sets: Vec<String>,
-    /// Who runs the units.
-    #[arg(long, value_enum, default_value = "local")]
+    /// Who runs the units: local (processes of this machine), slurm (arrays of jobs; the folder has to be
+    /// one that all nodes see).
+    #[arg(long, value_name = "WHO", default_value = "local", value_parser = choice::<Launcher>)]
     pub launcher: Launcher,
     /// Units at once, with --launcher local; the cores are shared out among them.
     #[arg(long, value_name = "N", default_value = "1")]
@@ -84,8 +76,8 @@ pub struct PlanArgs {
 pub struct RunArgs {
     /// The folder of the sweep.
     pub sweep: PathBuf,
-    /// Who runs the units, instead of the plan's.
-    #[arg(long, value_enum)]
+    /// Who runs the units, instead of the plan's: local, slurm.
+    #[arg(long, value_name = "WHO", value_parser = choice::<Launcher>)]
     pub launcher: Option<Launcher>,
     /// Units at once, instead of the plan's.
     #[arg(long, value_name = "N")]

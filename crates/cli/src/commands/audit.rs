@@ -1,16 +1,17 @@
 //! `dermx audit`.
 
 use crate::args::AuditArgs;
-use crate::error::{CliError, CliResult, ExitKind};
+use crate::error::{CliError, CliResult};
 use crate::printed::{self, Comparison};
-use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_eval::{
     Assignment, ClassScores, ConfusionMatrix, NOTICE, OneVsRest, Score, Spread, best_assignment,
     class_scores_over,
 };
 use dermx_report::score_cell;
+use dermx_score::to_json;
 use dermx_table::{Cell, Column, Table};
+use dermx_work::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -67,7 +68,7 @@ pub fn run(args: &AuditArgs) -> CliResult<()> {
         let table = PRINTED.iter().find(|(name, _)| name == network);
         if let (Some(printed), Some((_, table))) = (&printed, table) {
             let ours = serde_json::to_value(&audit.published.table_5)
-                .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+                .map_err(|error| CliError::new(Failure::Internal, error.to_string()))?;
             audit.comparison = Some(printed::compare_table(table, &ours, printed));
         }
         audits.insert(network.clone(), audit);

@@ -1,20 +1,21 @@
 //! `dermx backends`.
 
 use crate::args::BackendsArgs;
-use crate::backend::{self, BackendKind, BackendReport, DeviceReport};
 use crate::error::CliResult;
-use crate::run_folder::to_json;
+use crate::process::Process;
 use crate::terminal::print;
+use dermx_run::{BackendKind, BackendReport, DeviceReport, backend_reports};
+use dermx_score::to_json;
 
 /// Lists backends and devices.
 ///
 /// # Errors
 /// A backend that was asked for and cannot compute.
-pub fn run(args: &BackendsArgs) -> CliResult<()> {
+pub fn run(args: &BackendsArgs, process: &Process) -> CliResult<()> {
     if let Some(backend) = args.backend {
-        backend.open()?;
+        process.session(backend)?;
     }
-    let mut reports = backend::reports();
+    let mut reports = backend_reports(process.panics());
     if let Some(backend) = args.backend {
         reports.retain(|report| report.backend == backend.kind);
     }

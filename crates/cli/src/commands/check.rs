@@ -1,15 +1,16 @@
 //! `dermx dataset check`.
 
 use crate::args::CheckArgs;
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::progress::Progress;
-use crate::run_folder::to_json;
+use crate::error::{CliError, CliResult};
+use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
     AnnotationCheck, Finding, FindingKind, ImageNames, Manifest, PatientTable, PhotoSet,
     check_annotated_photos, check_annotations, check_patients, check_photos, image_id,
+    write_atomic,
 };
-use dermx_train::write_atomic;
+use dermx_score::to_json;
+use dermx_work::{Failure, Watch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ const MAX_SHOWN: usize = 20;
 /// # Errors
 /// A file or folder of the arguments that cannot be read; after all was printed, findings with which
 /// results would be wrong or could not be computed.
-pub fn run(args: &CheckArgs) -> CliResult<()> {
-    let check = Check::of(args)?;
+pub fn run(args: &CheckArgs, process: &Process) -> CliResult<()> {
+    let check = Check::of(args, process.watch())?;
     match args.json {
         true => print(to_json(&check)?)?,
         false => print(check.text())?,
@@ -66,7 +67,7 @@ struct ManifestSummary {
 }
 
 impl Check {
-    fn of(args: &CheckArgs) -> CliResult<Self> {
+    fn of(args: &CheckArgs, watch: Watch<'_>) -> CliResult<Self> {
         let mut sets = photo_sets(args)?;
         let mut check = Self::default();
         if let Some(root) = &args.data {
@@ -77,7 +78,7 @@ impl Check {
             }
             check.annotations = Some(annotations);
         }
-        check.add_photos(&sets);
+        check.add_photos(&sets, watch);
         if let Some(table) = &args.patients {
             check.add_patients(table, &sets)?;
         }
@@ -93,13 +94,13 @@ impl Check {
     }
 
     /// Checks photos, and those of `--images` against the sizes of annotated images.
-    fn add_photos(&mut self, sets: &[PhotoSet]) {
+    fn add_photos(&mut self, sets: &[PhotoSet], watch: Watch<'_>) {
         let total = sets.iter().map(|set| set.photos.len()).sum();
-        let progress = Mutex::new(Progress::new("photos", total, "img"));
+        let progress = Mutex::new(watch.progress.start("photos", total, "img"));
         let photos = check_photos(sets, &|done, _| {
             // A poisoned lock would only cost a progress line.
             if let Ok(mut progress) = progress.lock() {
-                progress.set(done, String::new());
+                progress.set(done, "");
             }
         });
         if let (Ok(progress), true) = (progress.into_inner(), total > 0) {
@@ -214,7 +215,7 @@ impl Check {
                     "results on these data would be wrong or cannot be computed: {}",
                     errors.join(", ")
                 );
-                Err(CliError::new(ExitKind::BadData, message))
+                Err(CliError::new(Failure::BadData, message))
             }
         }
     }
@@ -248,7 +249,7 @@ fn diagnoses(images: &PhotoSet, annotations: &AnnotationCheck) -> BTreeMap<PathB
 }
 
 fn usage(message: impl Into<String>) -> CliError {
-    CliError::new(ExitKind::Usage, message)
+    CliError::new(Failure::Usage, message)
 }
 
 /// A kind in words.

@@ -2,9 +2,9 @@
 
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
-use crate::run_folder::to_json;
 use crate::terminal::print;
 use dermx_data::{DermxDataset, Description, describe};
+use dermx_score::to_json;
 use dermx_table::{Cell, Column, Table};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,109 +1,16 @@
 //! `dermx weights fetch`.
 
 use crate::args::FetchArgs;
-use crate::download::download;
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::pretrained::{PretrainedFile, cache_folder};
+use crate::error::CliResult;
+use crate::process::Process;
 use crate::terminal::print;
-use dermx_train::write_atomic;
-use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use dermx_run::fetch_weights;
 
 /// Downloads weights unless they are there, checks them, and prints where they are.
 ///
 /// # Errors
 /// An unknown name, a server that cannot be reached, a file of another hash.
-pub fn run(args: &FetchArgs) -> CliResult<()> {
-    let file = PretrainedFile::find(&args.name)?;
-    let folder = args.dir.clone().map_or_else(cache_folder, Ok)?;
-    fs::create_dir_all(&folder).map_err(|error| CliError::io(&folder, &error))?;
-    let target = folder.join(&file.file_name);
-    if target.exists() {
-        check_kept(&target, &file)?;
-    } else {
-        let url = format!("{}/{}", args.base_url.trim_end_matches('/'), file.file_name);
-        fetch(&url, &target, &file)?;
-    }
-    print(format!("{}\n", target.display()))
-}
-
-/// Downloads `url` beside `target` and renames it once its hash is right.
-fn fetch(url: &str, target: &Path, file: &PretrainedFile) -> CliResult<()> {
-    let partial = with_suffix(target, ".partial");
-    let io = |error| CliError::io(&partial, &error);
-    let mut options = File::options();
-    let mut output =
-        options.read(true).write(true).create(true).truncate(false).open(&partial).map_err(io)?;
-    if output.try_lock().is_err() {
-        let message = format!("{}: another process is downloading it", partial.display());
-        return Err(CliError::new(ExitKind::Locked, message));
-    }
-    tracing::info!("downloading {url}");
-    let downloaded = download(url, &file.file_name, &mut output);
-    if downloaded.is_err() && output.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-        fs::remove_file(&partial).map_err(io)?;
-    }
-    downloaded.map_err(|error| match error.kind {
-        ExitKind::Stopped => error,
-        kind => {
-            let by_hand =
-                format!("or download it by other means and put it at {}", target.display());
-            CliError::new(kind, format!("{url}: {}; try again, {by_hand}", error.message))
-        }
-    })?;
-    output.sync_all().map_err(io)?;
-    drop(output);
-    let hash = sha256(&partial)?;
-    if !hash.starts_with(&file.hash_start) {
-        fs::remove_file(&partial).map_err(io)?;
-        let expected = &file.hash_start;
-        let message = format!("{url}: its SHA-256 is {hash}, but has to start with {expected}");
-        return Err(CliError::new(ExitKind::BadData, format!("{message}; it was removed")));
-    }
-    fs::rename(&partial, target).map_err(io)?;
-    write_hash(target, &hash, file)
-}
-
-/// Whether a file that was there before is what it was when it came, or at least what it has to be.
-fn check_kept(target: &Path, file: &PretrainedFile) -> CliResult<()> {
-    let hash = sha256(target)?;
-    let noted = match fs::read_to_string(hash_path(target)) {
-        Ok(text) => text.split_whitespace().next().map(ToString::to_string),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(CliError::io(&hash_path(target), &error)),
-    };
-    let expected = noted.as_ref().unwrap_or(&file.hash_start);
-    if !hash.starts_with(expected) || !hash.starts_with(&file.hash_start) {
-        let message =
-            format!("its SHA-256 is {hash}, expected {expected}; remove it and fetch again");
-        return Err(CliError::bad_data(target, message));
-    }
-    // A file that was put there by hand gets its note now.
-    if noted.is_none() { write_hash(target, &hash, file) } else { Ok(()) }
-}
-
-/// Notes the whole hash beside the file, as `sha256sum --check` reads it.
-fn write_hash(target: &Path, hash: &str, file: &PretrainedFile) -> CliResult<()> {
-    let line = format!("{hash}  {}\n", file.file_name);
-    Ok(write_atomic(&hash_path(target), line.as_bytes())?)
-}
-
-fn hash_path(target: &Path) -> PathBuf {
-    with_suffix(target, ".sha256")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-fn sha256(path: &Path) -> CliResult<String> {
-    let io = |error| CliError::io(path, &error);
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path).map_err(io)?;
-    std::io::copy(&mut file, &mut hasher).map_err(io)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+pub fn run(args: &FetchArgs, process: &Process) -> CliResult<()> {
+    let file = fetch_weights(&args.name, args.dir.as_deref(), &args.base_url, process.watch())?;
+    print(format!("{}\n", file.display()))
 }

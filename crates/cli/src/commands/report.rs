@@ -1,196 +1,21 @@
 //! `dermx report`.
 
 use crate::args::ReportArgs;
-use crate::config::{self, Config};
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::labels::{check_distinct, folder_names, labels};
-use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
+use crate::error::CliResult;
+use crate::process::Process;
 use crate::terminal::print;
-use crate::{certificate, compare, gallery, scores_text};
-use dermx_eval::{Comparison, EvalRecord};
-use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
-use dermx_train::{EpochMetrics, write_atomic};
-use serde::de::DeserializeOwned;
+use dermx_run::{Reports, Session, comparisons_text, write_reports};
 use std::path::{Path, PathBuf};
 
 /// Writes the report of each run.
 ///
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
-pub fn run(args: &ReportArgs) -> CliResult<()> {
+pub fn run(args: &ReportArgs, process: &Process) -> CliResult<()> {
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
-    if let [run] = runs[..] {
-        return print(format!("report: {}\n", write_alone(run, &args.out)?.display()));
-    }
-    check_distinct(&runs)?;
-    let labels = labels(&runs)?;
-    let comparisons = compare::comparisons(&runs, &runs)?;
-    let names = folder_names(&labels, &compare::file_names(comparisons.len()));
-    let outs: Vec<PathBuf> = names.iter().map(|name| args.out.join(name)).collect();
-    if let Some(taken) = outs.iter().find(|out| out.join("config.toml").exists()) {
-        let message = format!(
-            "{}: is a run folder, and the report of a run would go there; choose another --out",
-            taken.display()
-        );
-        return Err(CliError::new(ExitKind::Usage, message));
-    }
-    let named: Vec<(&str, &Path)> = labels.iter().map(String::as_str).zip(runs).collect();
-    for (idx, out) in outs.iter().enumerate() {
-        let mut others = named.clone();
-        let run = others.remove(idx);
-        let page = write_beside(run, &others, &comparisons, out)?;
-        print(format!("report: {}\n", page.display()))?;
-    }
-    compare::write(&comparisons, &args.out)?;
-    print(compare::text(&comparisons))
-}
-
-/// Writes the report of one run. In the run's own folder it takes the place of the run's, whose
-/// certificate then covers the new one.
-fn write_alone(run: &Path, out: &Path) -> CliResult<PathBuf> {
-    if !is_same_folder(&run.join(REPORT), out) {
-        return write(run, out);
-    }
-    let folder = RunFolder::resume(run, None)?;
-    let page = write(run, out)?;
-    certificate::renew_report(&folder, &config::load_run(run)?)?;
-    Ok(page)
-}
-
-/// Writes the report of the run in `run` into `out`; the path of the page.
-///
-/// # Errors
-/// As [`run`].
-pub fn write(run: &Path, out: &Path) -> CliResult<PathBuf> {
-    let labels = labels(&[run])?;
-    let name = labels.first().map_or("", String::as_str);
-    write_beside((name, run), &[], &[], out)
-}
-
-/// As [`write()`], with comparisons, and heat maps of other runs in the gallery; each run with its
-/// name.
-fn write_beside(
-    (name, run): (&str, &Path),
-    others: &[(&str, &Path)],
-    comparisons: &[Comparison],
-    out: &Path,
-) -> CliResult<PathBuf> {
-    let config = config::load_run(run)?;
-    let scores = run.join("eval.json");
-    if !scores.exists() {
-        let message = format!(
-            "{}: the run is not scored yet; finish it with `dermx train --resume --run {}`",
-            scores.display(),
-            run.display()
-        );
-        return Err(CliError::new(ExitKind::MissingInput, message));
-    }
-    let evaluation: EvalRecord = read_json(&scores)?;
-    let mut notes = notes(&config);
-    notes.extend(scores_text::counts(&evaluation));
-    let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
-        Ok(items) => items,
-        // Scores can be shown without photos; a user may have them on another machine.
-        Err(error) if error.kind == ExitKind::MissingInput => {
-            notes.push(format!("There is no gallery: {}", error.message));
-            Vec::new()
-        }
-        Err(error) => return Err(error),
-    };
-    let mut per_seed = Vec::new();
-    for &seed in &config.run.seeds {
-        let folder = SeedFolder::of(run, seed);
-        per_seed.push(SeedInput {
-            seed,
-            curves: curves(&folder.metrics())?,
-            record: read_json(&folder.eval())?,
-        });
-    }
-    let input = ReportInput {
-        title: format!("DermX benchmark: {name}"),
-        run_facts: run_facts(&config, run)?,
-        evaluation: EvalRecord { comparisons: comparisons.to_vec(), ..evaluation },
-        per_seed,
-        gallery,
-        notes,
-    };
-    for (name, bytes) in render(&input)?.files {
-        let path = out.join(name);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, &error))?;
-        }
-        write_atomic(&path, &bytes)?;
-    }
-    Ok(out.join("index.html"))
-}
-
-/// The first seed of each run, with the run's name.
-fn first_seeds(runs: &[(&str, &Path)]) -> CliResult<Vec<(String, SeedFolder)>> {
-    let mut folders = Vec::new();
-    for &(name, run) in runs {
-        let seed = config::load_run(run)?.run.seeds.first().copied();
-        folders.extend(seed.map(|seed| (name.to_string(), SeedFolder::of(run, seed))));
-    }
-    Ok(folders)
-}
-
-fn notes(config: &Config) -> Vec<String> {
-    let mut notes = Vec::new();
-    if config.synthetic.is_some() {
-        notes.push(
-            "The photos and the raters are synthetic. The scores show that the benchmark works; \
-             they say nothing about skin diseases, dermatologists or patients."
-                .to_string(),
-        );
-    }
-    notes.push(
-        "Heat maps are of the class that [explain] target names; their resolution is that of the \
-         network's last feature maps."
-            .to_string(),
-    );
-    notes
-}
-
-fn run_facts(config: &Config, run: &Path) -> CliResult<Vec<(String, String)>> {
-    let environment: serde_json::Value = read_json(&run.join("environment.json"))?;
-    let text = |key: &str| match &environment[key] {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let seeds: Vec<String> = config.run.seeds.iter().map(ToString::to_string).collect();
-    let facts = [
-        ("Architecture", format!("{} ({:?} head)", config.model.architecture, config.model.head)),
-        ("Weights before training", config.model.weights.clone()),
-        ("Image size", format!("{} (height x width)", config.input.size)),
-        ("Seeds", seeds.join(", ")),
-        ("Epochs", config.run.epochs.to_string()),
-        ("Training images", config.data.train.display().to_string()),
-        ("Test images", config.data.test.display().to_string()),
-        ("Backend", text("backend")),
-        ("Machine", format!("{}, {}", text("operating_system"), text("processor"))),
-        ("dermx", text("dermx_version")),
-    ];
-    Ok(facts.map(|(name, value)| (name.to_string(), value)).into())
-}
-
-fn curves(path: &Path) -> CliResult<Vec<EpochPoint>> {
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::io(path, &error))?;
-    let parse = |line: &str| {
-        let metrics: EpochMetrics =
-            serde_json::from_str(line).map_err(|error| CliError::bad_data(path, error))?;
-        Ok(EpochPoint {
-            epoch: metrics.epoch as usize,
-            train_loss: metrics.train_loss,
-            train_accuracy: metrics.train_accuracy,
-            validation_loss: metrics.validation.map(|validation| validation.loss),
-            validation_accuracy: metrics.validation.map(|validation| validation.accuracy),
-            learning_rate: metrics.learning_rate,
-        })
-    };
-    text.lines().map(parse).collect()
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> CliResult<T> {
-    let bytes = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(path, error))
+    let session = Session::cpu();
+    let Reports { pages, comparisons } =
+        write_reports(&runs, &args.out, process.context(&session))?;
+    let pages: String = pages.iter().map(|page| format!("report: {}\n", page.display())).collect();
+    print(pages + &comparisons_text(&comparisons))
 }

@@ -1,22 +1,21 @@
 //! `dermx search`.
 
-use super::train;
-use crate::args::{Launcher, SearchArgs};
-use crate::backend::Backend;
-use crate::config::{Config, SearchConfig, config_name, load_search};
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::search::{Launched, Results, SearchFolder, results, run as run_trials};
-use crate::stop;
-use crate::sweep::{Plan, Sweep, check_present, launch};
+use crate::args::SearchArgs;
+use crate::error::{CliError, CliResult};
+use crate::process::Process;
 use crate::terminal::print;
-use crate::training_data::TrainingData;
+use dermx_run::config::{Config, SearchConfig, config_name, load_search};
+use dermx_run::search::{Launched, Results, SearchFolder, results, run_trials};
+use dermx_run::sweep::{Launcher, Plan, Sweep, check_present, launch};
+use dermx_run::{Backend, Context, TrainingData, prepare_synthetic};
 use dermx_search::Settings;
+use dermx_work::Failure;
 
 /// Tries configurations, and prints which were best.
 ///
 /// # Errors
 /// A wrong configuration, missing data, a folder in use, no such launcher, or a request to stop.
-pub fn run(args: &SearchArgs) -> CliResult<()> {
+pub fn run(args: &SearchArgs, process: &Process) -> CliResult<()> {
     let mut config = load_search(&args.config)?;
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
@@ -25,24 +24,26 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
     if base.split.is_none() {
         let message = "search.set: a search goes by scores on validation photos; add \
                        \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2, \"split.seed\" = 0";
-        return Err(CliError::new(ExitKind::BadConfig, message));
+        return Err(CliError::new(Failure::BadConfig, message));
     }
     if let Some(launcher) = args.launcher {
         config.check_independent()?;
         if args.backend.backend != Backend::CPU {
             let message = "--launcher runs trials on the processor; leave --backend away";
-            return Err(CliError::new(ExitKind::Usage, message));
+            return Err(CliError::new(Failure::Usage, message));
         }
         if !args.dry_run {
             check_present(launcher)?;
         }
     }
-    train::prepare_synthetic(&base)?;
+    prepare_synthetic(&base, process.watch())?;
     if !args.resume {
         TrainingData::read(&base)?.check_leaks(&base, None)?;
     }
     let name = config_name(&args.config);
-    let folder = SearchFolder::open(args.run.as_deref(), &name, args.resume, &base, &config)?;
+    let session = process.session(args.backend.backend)?;
+    let run = args.run.as_deref();
+    let folder = SearchFolder::open(run, &name, args.resume, &base, &config, &session)?;
     tracing::info!("search folder: {}", folder.path().display());
     let settings = Settings {
         space: config.space.clone(),
@@ -52,8 +53,8 @@ pub fn run(args: &SearchArgs) -> CliResult<()> {
         max_trials: config.max_trials,
     };
     match launcher(args, &folder)? {
-        Some(launcher) => run_launched(args, &config, base, &folder, settings, launcher),
-        None => run_here(args, &config, &folder, settings),
+        Some(launcher) => run_launched(args, &config, base, &folder, settings, launcher, process),
+        None => run_here(args, &config, &folder, settings, process.context(&session)),
     }
 }
 
@@ -66,7 +67,7 @@ fn launcher(args: &SearchArgs, folder: &SearchFolder) -> CliResult<Option<Launch
                 "{}: the search began in one process; go on without --launcher",
                 folder.path().display()
             );
-            Err(CliError::new(ExitKind::BadConfig, message))
+            Err(CliError::new(Failure::BadConfig, message))
         }
         (None, asked) => Ok(asked),
     }
@@ -77,11 +78,12 @@ fn run_here(
     config: &SearchConfig,
     folder: &SearchFolder,
     settings: Settings,
+    context: Context<'_>,
 ) -> CliResult<()> {
     let jobs = args.jobs.get();
     let search = folder.search(settings, jobs)?;
-    let trials = run_trials(config, folder, search, jobs, &args.backend.backend.open()?)?;
-    stop::check("go on with the same command and --resume")?;
+    let trials = run_trials(config, folder, search, jobs, context)?;
+    context.check("go on with the same command and --resume")?;
     let results = results(config, &trials)?;
     results.write(folder)?;
     show(&results, folder, args.json)
@@ -94,10 +96,12 @@ fn run_launched(
     folder: &SearchFolder,
     settings: Settings,
     launcher: Launcher,
+    process: &Process,
 ) -> CliResult<()> {
     let plan = Plan::new(launcher, args.jobs, args.lease)?;
     let search = Launched::plan(config, base, folder, settings, plan)?;
-    let launched = launch(search.sweep(), launcher, Some(args.jobs.get()), args.dry_run);
+    let launched =
+        launch(search.sweep(), launcher, Some(args.jobs.get()), args.dry_run, process.watch());
     if args.dry_run {
         return print(launched?);
     }
@@ -128,7 +132,7 @@ fn show(results: &Results, folder: &SearchFolder, json: bool) -> CliResult<()> {
     if !results.has_best() {
         let message =
             format!("{}: no trial finished; table.json in it says why", folder.path().display());
-        return Err(CliError::new(ExitKind::Internal, message));
+        return Err(CliError::new(Failure::Internal, message));
     }
     match json {
         true => print(results.json()?),

@@ -1,21 +1,34 @@
 //! `dermx sweep`.
 
 use crate::args::{PlanArgs, SweepArgs, SweepCommand};
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::run_folder::to_json;
-use crate::sweep::{Status, Sweep, collect, launch, plan, run_unit};
+use crate::error::{CliError, CliResult, exit_code};
+use crate::process::Process;
+use crate::summary::trained_text;
 use crate::terminal::print;
+use dermx_run::sweep::{
+    OnLost, PlanRequest, Status, Sweep, UnitEnd, collect, launch, plan, run_unit,
+};
+use dermx_run::{Backend, Session};
+use dermx_score::to_json;
+use dermx_work::Failure;
+use std::sync::Arc;
 
 /// Plans, runs and collects many runs.
 ///
 /// # Errors
 /// Wrong arguments or configurations, units that failed, no such launcher.
-pub fn run(args: &SweepArgs) -> CliResult<()> {
+pub fn run(args: &SweepArgs, process: &Process) -> CliResult<()> {
     match (&args.command, &args.plan) {
         (Some(SweepCommand::Run(args)), _) => {
             let sweep = Sweep::open(&args.sweep)?;
             let launcher = args.launcher.unwrap_or(sweep.plan().launcher);
-            print(launch(&sweep, launcher, args.jobs.map(usize::from), args.dry_run)?)
+            print(launch(
+                &sweep,
+                launcher,
+                args.jobs.map(usize::from),
+                args.dry_run,
+                process.watch(),
+            )?)
         }
         (Some(SweepCommand::Status(args)), _) => {
             let status = Status::read(&Sweep::open(&args.sweep)?)?;
@@ -26,23 +39,55 @@ pub fn run(args: &SweepArgs) -> CliResult<()> {
         }
         (Some(SweepCommand::Collect(args)), _) => {
             let sweep = Sweep::open(&args.sweep)?;
-            print(collect(&sweep, args.partial, args.report)?)
+            let session = Session::cpu();
+            print(collect(&sweep, args.partial, args.report, process.context(&session))?)
         }
         (Some(SweepCommand::Unit(args)), _) => {
             let sweep = Sweep::open(&args.sweep)?;
             let folder = &sweep.plan().working_folder;
             std::env::set_current_dir(folder).map_err(|error| CliError::io(folder, &error))?;
-            print(run_unit(&sweep, sweep.unit(&args.unit)?)?)
+            let session = process.session(Backend::CPU)?;
+            let unit = sweep.unit(&args.unit)?;
+            let end = run_unit(&sweep, unit, on_lost(), process.context(&session))?;
+            print(end_text(&unit.name, &end))
         }
-        (None, Some(args)) => begin(args),
+        (None, Some(args)) => begin(args, process),
         (None, None) => {
-            Err(CliError::new(ExitKind::Usage, "name --config and --out, or run, status, collect"))
+            Err(CliError::new(Failure::Usage, "name --config and --out, or run, status, collect"))
         }
     }
 }
 
-fn begin(args: &PlanArgs) -> CliResult<()> {
-    let sweep = plan(args)?;
+/// A process whose claim went to another ends at once: nothing is wrong, and nothing to be done.
+fn on_lost() -> OnLost {
+    Arc::new(|| {
+        eprintln!("another process has taken over: this one was thought dead");
+        std::process::exit(i32::from(exit_code(Failure::Stopped)));
+    })
+}
+
+fn end_text(unit: &str, end: &UnitEnd) -> String {
+    match end {
+        UnitEnd::Done => format!("{unit}: has its result\n"),
+        UnitEnd::Taken => format!("{unit}: another process is at it\n"),
+        UnitEnd::Trained(trained) => trained_text(trained),
+        UnitEnd::Tried(trial) => format!("{unit}: {}\n", trial.text()),
+    }
+}
+
+fn begin(args: &PlanArgs, process: &Process) -> CliResult<()> {
+    let request = PlanRequest {
+        configs: args.configs.clone(),
+        seeds: args.seeds.as_ref().map(|range| range.0.clone()),
+        folds: args.folds.as_ref().map(|range| range.0.clone()).unwrap_or_default(),
+        sets: args.sets.clone(),
+        launcher: args.launcher,
+        jobs: args.jobs,
+        lease: args.lease,
+        out: args.out.clone(),
+        dry_run: args.dry_run,
+    };
+    let sweep = plan(&request, process.watch())?;
     tracing::info!("{}: {} units", sweep.path().display(), sweep.plan().units.len());
-    print(launch(&sweep, args.launcher, None, args.dry_run)?)
+    print(launch(&sweep, args.launcher, None, args.dry_run, process.watch())?)
 }

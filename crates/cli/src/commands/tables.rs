@@ -1,16 +1,15 @@
 //! `dermx dataset tables`.
 
 use crate::args::TablesArgs;
-use crate::error::{CliError, CliResult, ExitKind};
-use crate::left_out;
+use crate::error::{CliError, CliResult};
 use crate::printed::{self, Comparison};
-use crate::run_folder::to_json;
 use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
-use dermx_data::{DermxDataset, Selection};
+use dermx_data::{DermxDataset, Selection, write_atomic};
+use dermx_score::{to_json, warn_of_left_out};
 use dermx_table::{Cell, Column, Table};
-use dermx_train::write_atomic;
+use dermx_work::Failure;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ use std::collections::BTreeMap;
 pub fn run(args: &TablesArgs) -> CliResult<()> {
     let selection = Selection { images: args.images, rounds: args.rounds };
     let dataset = DermxDataset::read(&args.data)?;
-    left_out::warn(&dataset);
+    warn_of_left_out(&dataset);
     let dataset = dataset.select(selection);
     let dataset = dataset.with_mask_source(args.masks)?;
     let options = Options {
@@ -63,8 +62,7 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
 }
 
 fn to_value(value: &impl Serialize) -> CliResult<Value> {
-    serde_json::to_value(value)
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))
+    serde_json::to_value(value).map_err(|error| CliError::new(Failure::Internal, error.to_string()))
 }
 
 /// How many printed cells were found again, and those that were not.

@@ -1,15 +1,16 @@
 //! `dermx weights inspect` and `dermx weights convert`.
 
 use crate::args::{ConvertArgs, InspectArgs};
-use crate::description::Description;
-use crate::error::{CliError, CliResult, ExitKind};
+use crate::error::{CliError, CliResult};
 use crate::terminal::print;
-use crate::weight_files::{self, Request, open};
+use dermx_data::write_atomic;
 use dermx_model::{
     Architecture, Computation, LocateError, Located, Misfit, OtherNetwork, TensorInfo, Wanted,
     WeightsFile, is_counter, locate, misfits, with_counters,
 };
-use dermx_train::write_atomic;
+use dermx_run::weight_files::{self, Request, open};
+use dermx_run::{Description, RunError};
+use dermx_work::Failure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub fn inspect(args: &InspectArgs) -> CliResult<()> {
         return print(report.as_text(&args.file.display().to_string()));
     }
     let text = serde_json::to_string_pretty(&report.as_json())
-        .map_err(|error| CliError::new(ExitKind::Internal, error.to_string()))?;
+        .map_err(|error| CliError::new(Failure::Internal, error.to_string()))?;
     print(format!("{text}\n"))
 }
 
@@ -50,7 +51,7 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
     for (name, tensor) in &tensors {
         tensor.check_finite(name).map_err(|error| weight_files::error_in(&args.input, error))?;
     }
-    let counters = found.file.read_counters(&found.located.names)?;
+    let counters = found.file.read_counters(&found.located.names).map_err(RunError::from)?;
     let tensors = with_counters(tensors);
     let of_network = Description::of_network(&config);
     let description = match found.description {

@@ -1,0 +1,110 @@
+//! Files that are never seen half written, and all that is asked of the operating system for it.
+
+use crate::error::{DataError, ErrorKind};
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One thing that writing asks of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileCall<'a> {
+    /// Makes a folder, and those above it.
+    CreateFolder(&'a Path),
+    /// Makes a file with this content, or replaces its content.
+    Write(&'a Path, &'a [u8]),
+    /// Brings the content of a file to the disk.
+    SyncFile(&'a Path),
+    /// Brings the names in a folder to the disk: a rename then survives a power cut.
+    SyncFolder(&'a Path),
+    /// Gives what is called the first path the second.
+    Rename(&'a Path, &'a Path),
+    /// Removes a folder with all that is in it.
+    RemoveFolder(&'a Path),
+}
+
+impl FileCall<'_> {
+    /// The file or folder that it is about; of a rename the new name.
+    pub const fn path(&self) -> &Path {
+        match self {
+            Self::CreateFolder(path)
+            | Self::Write(path, _)
+            | Self::SyncFile(path)
+            | Self::SyncFolder(path)
+            | Self::Rename(_, path)
+            | Self::RemoveFolder(path) => path,
+        }
+    }
+
+    /// Asks it of the operating system.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn run(self) -> io::Result<()> {
+        match self {
+            Self::CreateFolder(path) => fs::create_dir_all(path),
+            Self::Write(path, bytes) => fs::write(path, bytes),
+            Self::SyncFile(path) => OpenOptions::new().write(true).open(path)?.sync_all(),
+            // Only Unix lets a program sync a folder.
+            Self::SyncFolder(path) if cfg!(unix) => File::open(path)?.sync_all(),
+            Self::SyncFolder(_) => Ok(()),
+            Self::Rename(from, to) => fs::rename(from, to),
+            Self::RemoveFolder(path) => fs::remove_dir_all(path),
+        }
+    }
+}
+
+/// Whom writing asks: the [`Disk`], or something in front of it that fails on purpose.
+pub trait FileSystem: Debug + Send + Sync {
+    /// Does what `call` says.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn call(&self, call: FileCall<'_>) -> io::Result<()>;
+}
+
+/// The operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl FileSystem for Disk {
+    fn call(&self, call: FileCall<'_>) -> io::Result<()> {
+        call.run()
+    }
+}
+
+/// Writes `bytes` beside `path`, syncs, and renames: a reader sees the old file or the new one.
+///
+/// What a killed process left beside `path` is replaced; two processes must not write one file at
+/// a time.
+///
+/// # Errors
+/// A folder that cannot be written to, a full disk.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let partial = partial_of(folder, path);
+    let steps = [
+        FileCall::Write(&partial, bytes),
+        FileCall::SyncFile(&partial),
+        FileCall::Rename(&partial, path),
+        FileCall::SyncFolder(folder),
+    ];
+    steps.into_iter().try_for_each(|call| Disk.call(call)).map_err(|source| {
+        // A full disk is not to stay full of halves; the error to report is the first.
+        let _ = fs::remove_file(&partial);
+        DataError {
+            // A folder that is not there is not an input that is missing.
+            kind: ErrorKind::Io,
+            path: path.to_path_buf(),
+            place: String::new(),
+            message: source.to_string(),
+        }
+    })
+}
+
+/// The file beside `path` that becomes it: hidden, and no longer than any name may be.
+fn partial_of(folder: &Path, path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    folder.join(format!(".{}.partial", &blake3::hash(name).to_hex()[..16]))
+}

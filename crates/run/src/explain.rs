@@ -1,0 +1,123 @@
+//! Heat maps of images, with what describes and checks them.
+
+use crate::config::SanityCheck;
+use crate::error::{RunError, RunResult};
+use crate::explanation::Job;
+use crate::images::Images;
+use crate::sanity;
+use dermx_data::{CsvLine, CsvTable, cell_place, write_atomic};
+use dermx_gradcam::Explainer;
+use dermx_score::to_json;
+use serde::Serialize;
+use std::path::Path;
+
+/// How scoring prepares a map, in words.
+const SCORING: &str = "evaluate divides a map by its maximum, cuts it to 256 levels and resizes \
+                       it bilinearly, unless told otherwise; eval.json says what was done";
+
+/// The description that lies beside the maps.
+const DESCRIPTION: &str = "heatmaps.json";
+
+/// Writes the maps of `job` by `explainer` into the new folder `out`, with `heatmaps.json` and what
+/// `checks` come to.
+///
+/// # Errors
+/// A folder in use, photos that cannot be read, a request to stop.
+pub fn explain(
+    job: &Job<'_>,
+    explainer: &Explainer,
+    checks: &[SanityCheck],
+    out: &Path,
+) -> RunResult<()> {
+    new_folder(out)?;
+    let target = if job.targets.is_some() { "given" } else { "predicted" };
+    job.write_maps("explain", explainer, out)?;
+    describe(explainer, job.images, target, out)?;
+    sanity::run(checks, job, explainer, out)
+}
+
+/// What the maps in a folder are.
+#[derive(Debug, Serialize)]
+pub struct MapDescription<'a> {
+    /// The method that made them.
+    pub method: &'a str,
+    /// The explained layer; none where the image itself is explained.
+    pub layer: Option<&'a str>,
+    /// Whose logit was explained.
+    pub target: &'a str,
+    /// `[height, width]` of the network's input in pixels.
+    pub input_size: [u32; 2],
+    /// What the values are.
+    pub values: &'static str,
+    /// What scoring does before it compares a map with a mask.
+    pub scoring: &'a str,
+}
+
+/// Writes `heatmaps.json`.
+///
+/// # Errors
+/// A failed write.
+pub fn describe(
+    explainer: &Explainer,
+    images: &Images,
+    target: &str,
+    folder: &Path,
+) -> RunResult<()> {
+    let description = MapDescription {
+        method: explainer.method().name(),
+        layer: explainer.layer(),
+        target,
+        input_size: images.size().into(),
+        values: "raw: non-negative, before normalization and resizing",
+        scoring: SCORING,
+    };
+    Ok(write_atomic(&folder.join(DESCRIPTION), &to_json(&description)?)?)
+}
+
+/// Makes `folder`, which must be new or empty.
+fn new_folder(folder: &Path) -> RunResult<()> {
+    std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
+    let mut entries = std::fs::read_dir(folder).map_err(|error| RunError::io(folder, &error))?;
+    if entries.next().is_some() {
+        let message = format!("{}: the folder is in use; choose another --out", folder.display());
+        return Err(RunError::locked(message));
+    }
+    Ok(())
+}
+
+/// The target of each image in the table `path`, from the columns `image_id` and `target` (class name or
+/// number of `classes`).
+///
+/// # Errors
+/// A table that cannot be read, an unknown class, an image without a target.
+pub fn read_targets(path: &Path, images: &Images, classes: &[String]) -> RunResult<Vec<usize>> {
+    let table = CsvTable::read(path)?;
+    let [image_idx, target_idx] = table.positions(["image_id", "target"])?;
+    let target = |row: &CsvLine| {
+        let text = &row.cells[target_idx];
+        let by_name = classes.iter().position(|class| class == text);
+        by_name.or(text.parse().ok()).filter(|idx| *idx < classes.len()).ok_or_else(|| {
+            let known = classes.join(", ");
+            let message = format!("`{text}` is not a class; there are: {known}");
+            table.invalid(row.line, "target", message)
+        })
+    };
+    let targets: Vec<usize> = table.rows().iter().map(target).collect::<Result<_, _>>()?;
+    let rows = table.rows().iter();
+    let rows = rows.map(|row| (cell_place(row.line, "image_id"), row.cells[image_idx].as_str()));
+    let joined = images.names().join(path, rows).checked()?;
+    if let Some(warning) = joined.warning() {
+        tracing::warn!("{warning}");
+    }
+    let missing = images.ids().iter().zip(&joined.row_of).filter(|(_, row)| row.is_none());
+    let missing: Vec<&String> = missing.map(|(image_id, _)| image_id).collect();
+    if let [first, others @ ..] = &missing[..] {
+        let message = format!(
+            "there is no target for image `{first}` and {} others of {}",
+            others.len(),
+            images.ids().len()
+        );
+        return Err(RunError::in_file(path, message));
+    }
+    Ok(joined.row_of.iter().flatten().map(|&row| targets[row]).collect())
+}

@@ -1,0 +1,150 @@
+//! How one seed is trained: what the configuration says, as `fit` takes it.
+
+use crate::config::{self, Config, EarlyStoppingSection};
+use crate::description::Description;
+use crate::error::{RunError, RunResult};
+use crate::pretrained;
+use crate::session::{Session, check_precision};
+use crate::training_data::TrainingData;
+use crate::weight_files::{self, Request};
+use burn::tensor::Device;
+use dermx_data::Manifest;
+use dermx_model::{
+    NamedTensor, Network, Padding, export_weights, import_weights, is_head, set_trainable,
+    with_counters, write_safetensors,
+};
+use dermx_train::{Fingerprint, FitConfig, Sampling, Select, initial_weights};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// `weights.safetensors` of a network that a run of `config` trained.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_file(network: &Network, config: &Config) -> RunResult<Vec<u8>> {
+    let tensors = with_counters(export_weights(network));
+    weight_files::to_bytes(&tensors, &BTreeMap::new(), &Description::of_run(config))
+}
+
+/// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn weights_hash(network: &Network) -> RunResult<String> {
+    Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
+}
+
+/// How one seed is trained.
+///
+/// # Errors
+/// A schedule that lacks a key.
+pub fn fit_config(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+    session: &Session,
+) -> RunResult<FitConfig> {
+    let section = &config.train;
+    let precision = section.precision.unwrap_or_default();
+    check_precision(session.kind(), precision)?;
+    Ok(FitConfig {
+        seed,
+        epochs: config.run.epochs,
+        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        batch_size: section.batch_size,
+        last_batch: section.last_batch,
+        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        learning_rate: section.learning_rate,
+        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
+        warmup_epochs: section.warmup_epochs.unwrap_or(0),
+        optimizer: section.optimizer(),
+        clip_norm: section.clip_norm,
+        ema_decay: section.ema_decay,
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
+        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        precision,
+        mix: section.mix(),
+        monitor: section.monitor,
+        select: section.select.unwrap_or(Select::Last),
+        early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
+        augment: config.augment.config(),
+        checkpoint_every: config.run.checkpoint_every,
+        fingerprint: fingerprint(config, seed, data, manifest, session)?,
+    })
+}
+
+fn incomplete_schedule() -> RunError {
+    RunError::bad_config("train.schedule: a key of the schedule is missing")
+}
+
+/// What a run's checkpoints depend on, key by key.
+fn fingerprint(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+    session: &Session,
+) -> RunResult<Fingerprint> {
+    let mut fingerprint = config::flat_training(config, seed)?;
+    let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
+    fingerprint.insert("training images".to_string(), images);
+    let split = blake3::hash(&data.split_csv()?).to_string();
+    fingerprint.insert("split".to_string(), split);
+    fingerprint.insert("backend".to_string(), session.kind().name().to_string());
+    Ok(fingerprint)
+}
+
+/// The network with its starting weights: random, or from a file except for the head.
+///
+/// # Errors
+/// Weights that are missing or do not fit, patterns that name no parameter.
+pub fn starting_network(config: &Config, seed: u64, device: &Device) -> RunResult<Network> {
+    let network = config.network().init(device);
+    let mut weights = initial_weights(&network, seed);
+    if config.model.weights != "random" {
+        let path = pretrained::resolve(Path::new(&config.model.weights))?;
+        if !path.exists() {
+            let message = format!(
+                "{}: there are no such weights; datasets/README.md says where to get them, and \
+                 `--set model.weights=random` starts without",
+                path.display()
+            );
+            return Err(RunError::missing_input(message));
+        }
+        weights.retain(|name, _| is_head(name));
+        weights.extend(pretrained_trunk(config)?);
+    }
+    let network = import_weights(network, &weights)
+        .map_err(|error| RunError::from(error).context("model.weights: "))?;
+    set_trainable(network, &config.model.trainable, config.model.batch_norm)
+        .map_err(|error| RunError::bad_config(format!("model.trainable: {error}")))
+}
+
+/// The weights in `model.weights` without those of the head; says where they are of a network that
+/// computes otherwise than the configured one.
+fn pretrained_trunk(config: &Config) -> RunResult<BTreeMap<String, NamedTensor>> {
+    let section = &config.model;
+    let path = Path::new(&section.weights);
+    let request = Request {
+        architecture: Some(section.architecture),
+        prefix: section.weights_prefix.as_deref(),
+        // What the configuration says of them needs no assumption.
+        padding: Some(section.padding).filter(|padding| *padding == Padding::Tf),
+        epsilon: section.batch_norm_epsilon,
+        without_head: true,
+        ..Request::default()
+    };
+    let mut found = weight_files::find(path, &request)?;
+    let is_said = request.padding.is_some() || request.epsilon.is_some();
+    for (key, there, here) in found.differences(&config.network(), is_said) {
+        tracing::warn!(
+            "model.weights: {} are of a network with {key} {there}; this one has {here}, which \
+             model.{key} changes",
+            path.display()
+        );
+    }
+    let mut weights = found.read(path)?;
+    weights.retain(|name, _| !is_head(name));
+    Ok(weights)
+}

@@ -1,0 +1,64 @@
+//! Runs: from a configuration to a run folder, and what is done in one: training, prediction, explanation,
+//! scoring, the report, verification; searches and sweeps of many runs.
+//!
+//! This crate knows files, the clock and the environment; it prints nothing and ends no process. What
+//! computes is a [`Session`], who watches a [`dermx_work::Watch`]; both are handed in.
+
+#![allow(clippy::disallowed_methods, reason = "run folders tell of the machine and the hour")]
+
+pub mod bench;
+mod certificate;
+mod compare;
+pub mod config;
+mod context;
+mod description;
+mod download;
+mod error;
+mod evaluate;
+mod explain;
+mod explanation;
+mod fault;
+mod fetch;
+mod fitting;
+mod gallery;
+mod image_manifests;
+mod images;
+mod labels;
+mod network;
+mod predict;
+mod pretrained;
+mod report;
+mod run_folder;
+mod sanity;
+pub mod search;
+mod session;
+pub mod sweep;
+mod synth;
+mod test_set;
+mod train;
+mod training_data;
+mod training_log;
+mod verify;
+mod watcher;
+pub mod weight_files;
+
+pub use compare::{comparison_table, comparisons, comparisons_text, write_comparisons};
+pub use context::Context;
+pub use description::Description;
+pub use error::{RunError, RunResult};
+pub use evaluate::{evaluate_again, evaluate_run};
+pub use explain::{explain, read_targets};
+pub use explanation::Job;
+pub use fetch::fetch_weights;
+pub use images::Images;
+pub use network::{TrainedNetwork, WeightsOptions};
+pub use predict::predict;
+pub use report::{Reports, write_reports};
+pub use run_folder::{RunFolder, SeedFolder, is_same_folder};
+pub use session::{
+    Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
+};
+pub use synth::{prepare_synthetic, synthesize};
+pub use train::{Place, Tested, Trained, train};
+pub use training_data::TrainingData;
+pub use verify::{Check, Checks, Epochs, Verdict, verify};

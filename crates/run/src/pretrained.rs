@@ -1,0 +1,140 @@
+//! Torchvision's ImageNet weights by name, and where they are kept.
+
+use crate::error::{RunError, RunResult};
+use std::path::{Path, PathBuf};
+
+/// Names and files; a file's name ends in the start of its SHA-256.
+///
+/// # Source
+/// Torchvision 0.29.2, `torchvision/models/resnet.py` and `efficientnet.py`.
+const FILES: [(&str, &str); 17] = [
+    ("resnet18", "resnet18-f37072fd.pth"),
+    ("resnet34", "resnet34-b627a593.pth"),
+    ("resnet50", "resnet50-0676ba61.pth"),
+    ("resnet50_v2", "resnet50-11ad3fa6.pth"),
+    ("resnet101", "resnet101-63fe2227.pth"),
+    ("resnet101_v2", "resnet101-cd907fc2.pth"),
+    ("resnet152", "resnet152-394f9c45.pth"),
+    ("resnet152_v2", "resnet152-f82ba261.pth"),
+    ("efficientnet_b0", "efficientnet_b0_rwightman-7f5810bc.pth"),
+    ("efficientnet_b1", "efficientnet_b1_rwightman-bac287d4.pth"),
+    ("efficientnet_b1_v2", "efficientnet_b1-c27df63c.pth"),
+    ("efficientnet_b2", "efficientnet_b2_rwightman-c35c1473.pth"),
+    ("efficientnet_b3", "efficientnet_b3_rwightman-b3899882.pth"),
+    ("efficientnet_b4", "efficientnet_b4_rwightman-23ab8bcd.pth"),
+    ("efficientnet_b5", "efficientnet_b5_lukemelas-1a07897c.pth"),
+    ("efficientnet_b6", "efficientnet_b6_lukemelas-24a108a5.pth"),
+    ("efficientnet_b7", "efficientnet_b7_lukemelas-c5b4e57e.pth"),
+];
+
+/// A file to download.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PretrainedFile {
+    /// Its name.
+    pub file_name: String,
+    /// The first eight digits of its SHA-256.
+    pub hash_start: String,
+}
+
+impl PretrainedFile {
+    /// The file that `name` means: a name of the table, or a file name that ends in a hash.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(name: &str) -> RunResult<Self> {
+        let file_name = file_name(name).unwrap_or(name);
+        let is_plain = file_name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter));
+        let hash = file_name.strip_suffix(".pth").and_then(|stem| stem.rsplit_once('-'));
+        let hash = hash.map(|(_, hash)| hash).filter(|hash| {
+            hash.len() == 8 && hash.chars().all(|digit| "0123456789abcdef".contains(digit))
+        });
+        match hash {
+            Some(hash) if is_plain => {
+                Ok(Self { file_name: file_name.to_string(), hash_start: hash.to_string() })
+            }
+            _ => {
+                let known = FILES.map(|(name, _)| name).join(", ");
+                let message = format!("there are no weights `{name}` to fetch; there are: {known}");
+                Err(RunError::usage(message))
+            }
+        }
+    }
+}
+
+/// The path that `weights` means: an existing file, or one fetched before under this name.
+///
+/// # Errors
+/// The name of weights that are not fetched yet.
+pub fn resolve(weights: &Path) -> RunResult<PathBuf> {
+    let known = weights.to_str().and_then(file_name);
+    let Some(file_name) = known.filter(|_| !weights.exists()) else {
+        return Ok(weights.to_path_buf());
+    };
+    let path = cache_folder()?.join(file_name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let name = weights.display();
+    let message = format!(
+        "there is no file `{name}`, and the weights of that name are not downloaded yet: run \
+         `dermx weights fetch {name}`, or put {file_name} at {}",
+        path.display()
+    );
+    Err(RunError::missing_input(message))
+}
+
+/// `DERMX_CACHE`, or `dermx` in the folder where the system keeps what can be downloaded again.
+///
+/// # Errors
+/// The system tells of no such folder.
+pub fn cache_folder() -> RunResult<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = |folder: &str| variable("HOME").map(|home| PathBuf::from(home).join(folder));
+    let system = || match std::env::consts::OS {
+        "windows" => variable("LOCALAPPDATA").map(PathBuf::from),
+        "macos" => home("Library/Caches"),
+        _ => variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| home(".cache")),
+    };
+    let folder = variable("DERMX_CACHE").map(PathBuf::from);
+    folder.or_else(|| system().map(|folder| folder.join("dermx"))).ok_or_else(|| {
+        let message = "there is no folder for downloads; name one with DERMX_CACHE";
+        RunError::missing_input(message)
+    })
+}
+
+/// Whether `name` means weights of torchvision's that can be fetched, or is the path of one's file.
+pub fn is_torchvisions(name: &str) -> bool {
+    let last = Path::new(name).file_name().unwrap_or_default();
+    file_name(name).is_some() || FILES.iter().any(|(_, file_name)| last == *file_name)
+}
+
+fn file_name(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, file_name)| *file_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILES, PretrainedFile};
+    use dermx_work::Failure;
+
+    #[test]
+    fn every_file_of_the_table_ends_in_a_hash() {
+        for (name, file_name) in FILES {
+            let file = PretrainedFile::find(name).expect("found");
+            assert_eq!(file.file_name, file_name);
+            assert!(file_name.ends_with(&format!("-{}.pth", file.hash_start)));
+            assert_eq!(PretrainedFile::find(file_name).expect("found"), file);
+        }
+    }
+
+    #[test]
+    fn names_without_a_hash_and_paths_are_refused() {
+        for name in
+            ["resnet51", "resnet50.pth", "a-12345.pth", "../a-12345678.pth", "a-1234567x.pth"]
+        {
+            assert_eq!(PretrainedFile::find(name).expect_err("refused").failure(), Failure::Usage);
+        }
+    }
+}

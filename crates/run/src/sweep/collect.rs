@@ -1,0 +1,385 @@
+//! The results of a sweep put together.
+
+use super::plan::Sweep;
+use super::status::Status;
+use crate::certificate::{self, Certificate};
+use crate::context::Context;
+use crate::error::{RunError, RunResult};
+use crate::image_manifests::{TEST, TRAIN};
+use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
+use crate::{evaluate, report};
+use dermx_data::write_atomic;
+use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
+use dermx_score::{TextTable, score_cell};
+use dermx_sweep::{Kind, Unit};
+use rayon::prelude::*;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+
+/// A unit's result.
+struct Done<'a> {
+    unit: &'a Unit,
+    certificate: Certificate,
+    record: EvalRecord,
+}
+
+/// The part of `eval.json` that is put together; all of it, of ten thousand units, fills memory.
+#[derive(Deserialize)]
+struct Tables {
+    notice: String,
+    classes: Vec<String>,
+    accuracy: Option<Score>,
+    macro_f1: Option<Score>,
+    table_5: BTreeMap<String, ClassScores>,
+    table_6: MapTable,
+}
+
+/// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds), for people
+/// `tables.md`, and Tables 5 and 6 of every group as `table_5.csv` and `table_6.csv`. With `report`, the
+/// seeds of each group are also scored together in `GROUP/`, and get the report of a run of several
+/// seeds. What to print.
+///
+/// # Errors
+/// Units without result (unless `partial`), or results of other code or data than the others'.
+pub fn collect(
+    sweep: &Sweep,
+    partial: bool,
+    report: bool,
+    context: Context<'_>,
+) -> RunResult<String> {
+    if sweep.plan().units.iter().any(|unit| unit.kind == Kind::Trial) {
+        let folder = sweep.path().display();
+        let message = format!(
+            "{folder}: the folder of a search; `dermx search --config CONFIG --run {folder} --resume` \
+             makes its table"
+        );
+        return Err(RunError::usage(message));
+    }
+    let status = Status::read(sweep)?;
+    let missing = status.num_units - status.num_done;
+    if missing > 0 && !partial {
+        let message = format!(
+            "{missing} of {} units have no result; --partial collects the rest\n{}",
+            status.num_units,
+            status.text()
+        );
+        return Err(RunError::missing_input(message));
+    }
+    let mut groups: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
+    for unit in sweep.plan().units.iter().filter(|unit| is_accepted(sweep, unit)) {
+        groups.entry(&unit.group).or_default().push(unit);
+    }
+    let out = sweep.path().join("collected");
+    let collected: Vec<Group> = groups
+        .par_iter()
+        .map(|(name, units)| Group::collect(sweep, name, units))
+        .collect::<RunResult<_>>()?;
+    check_origins(&collected.iter().flat_map(|group| &group.origins).collect::<Vec<_>>())?;
+    let mut tables = [
+        TextTable::new("units", "Units", &UNIT_COLUMNS),
+        TextTable::new(
+            "groups",
+            "Means over seeds, and sample standard deviations",
+            &GROUP_COLUMNS,
+        ),
+        TextTable::new("table_5", "Table 5", &TABLE_5_COLUMNS),
+        TextTable::new("table_6", "Table 6", &TABLE_6_COLUMNS),
+    ];
+    let mut for_people =
+        TextTable::new("tables", "Means over seeds ± sample standard deviation", &TEXT_COLUMNS);
+    for group in collected {
+        for_people.rows.push(group.text_row);
+        for (table, rows) in tables.iter_mut().zip(group.rows) {
+            table.rows.extend(rows);
+        }
+    }
+    std::fs::create_dir_all(&out).map_err(|error| RunError::io(&out, &error))?;
+    for table in &tables {
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    }
+    let markdown = for_people.markdown();
+    write_atomic(&out.join("tables.md"), markdown.as_bytes())?;
+    let mut text = format!("{markdown}\ncollected: {}\n", out.display());
+    if report {
+        for (name, units) in &groups {
+            let page = score_together(sweep, units, &out.join(name), context)?;
+            text += &format!("report: {}\n", page.display());
+        }
+    }
+    Ok(text)
+}
+
+fn is_accepted(sweep: &Sweep, unit: &Unit) -> bool {
+    sweep.path().join("accepted").join(&unit.name).exists()
+}
+
+const UNIT_COLUMNS: [&str; 10] = [
+    "unit",
+    "config",
+    "fold",
+    "set",
+    "seed",
+    "accuracy",
+    "macro_f1",
+    "union_f1",
+    "union_mass",
+    "weights_hash",
+];
+
+const GROUP_COLUMNS: [&str; 13] = [
+    "group",
+    "config",
+    "fold",
+    "set",
+    "seeds",
+    "accuracy",
+    "accuracy_std",
+    "macro_f1",
+    "macro_f1_std",
+    "union_f1",
+    "union_f1_std",
+    "union_mass",
+    "union_mass_std",
+];
+
+const TEXT_COLUMNS: [&str; 8] =
+    ["config", "fold", "set", "seeds", "accuracy", "macro-F1", "union F1", "union mass"];
+
+const TABLE_5_COLUMNS: [&str; 8] = [
+    "group",
+    "class",
+    "f1",
+    "f1_std",
+    "sensitivity",
+    "sensitivity_std",
+    "specificity",
+    "specificity_std",
+];
+
+const TABLE_6_COLUMNS: [&str; 10] = [
+    "group",
+    "characteristic",
+    "f1",
+    "f1_std",
+    "sensitivity",
+    "sensitivity_std",
+    "specificity",
+    "specificity_std",
+    "mass",
+    "mass_std",
+];
+
+struct Group {
+    /// Of each table: units, groups, Tables 5 and 6.
+    rows: [Vec<Vec<String>>; 4],
+    /// Its row of the table for people.
+    text_row: Vec<String>,
+    origins: Vec<Origin>,
+}
+
+/// What results that are compared must have in common.
+struct Origin {
+    unit: String,
+    config: String,
+    program: [(&'static str, String); 3],
+    data: [(&'static str, String); 2],
+}
+
+impl Group {
+    fn collect(sweep: &Sweep, name: &str, units: &[&Unit]) -> RunResult<Self> {
+        let mut done: Vec<Done<'_>> =
+            units.iter().map(|unit| Done::read(sweep, unit)).collect::<RunResult<_>>()?;
+        done.sort_by_key(|one| one.unit.seed);
+        let unit_rows = done.iter().map(Done::row).collect();
+        let origins = done.iter().map(Done::origin).collect();
+        let records: Vec<EvalRecord> = done.iter_mut().map(|one| take(&mut one.record)).collect();
+        let record = aggregate(&records)?;
+        let mut setting = setting_cells(units.first().copied()).to_vec();
+        setting.push(done.len().to_string());
+        let text_scores = scores(&record).map(|one| one.map_or(String::new(), score_cell));
+        let text_row = setting.iter().cloned().chain(text_scores).collect();
+        let mut row = vec![name.to_string()];
+        row.extend(setting);
+        row.extend(scores(&record).into_iter().flat_map(mean_and_std));
+        let of_row = |of: &str, scores: &[&Score]| {
+            let cells = scores.iter().flat_map(|score| mean_and_std(Some(*score)));
+            [name, of].map(str::to_string).into_iter().chain(cells).collect()
+        };
+        let class_rows = record.table_5.iter().map(|(class, scores)| {
+            of_row(class, &[&scores.f1, &scores.sensitivity, &scores.specificity])
+        });
+        let map_rows = record.table_6.iter().map(|(characteristic, scores)| {
+            let MapScores { f1, sensitivity, specificity, mass } = scores;
+            of_row(characteristic, &[f1, sensitivity, specificity, mass])
+        });
+        let rows = [unit_rows, vec![row], class_rows.collect(), map_rows.collect()];
+        Ok(Self { rows, text_row, origins })
+    }
+}
+
+impl<'a> Done<'a> {
+    fn read(sweep: &Sweep, unit: &'a Unit) -> RunResult<Self> {
+        let folder = SeedFolder::of(&sweep.run(unit), unit.seed);
+        let path = folder.eval();
+        let bytes = std::fs::read(&path).map_err(|error| RunError::io(&path, &error))?;
+        let name = format!("seed-{}/eval.json", unit.seed);
+        certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
+        let Tables { notice, classes, accuracy, macro_f1, table_5, table_6 } =
+            serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(&path, error))?;
+        let seeds = vec![unit.seed];
+        let others = EvalRecord::default();
+        let record =
+            EvalRecord { notice, classes, seeds, accuracy, macro_f1, table_5, table_6, ..others };
+        Ok(Self { unit, certificate: certificate::read(&folder)?, record })
+    }
+
+    fn row(&self) -> Vec<String> {
+        let mut row = vec![self.unit.name.clone()];
+        row.extend(setting_cells(Some(self.unit)));
+        row.push(self.unit.seed.to_string());
+        row.extend(scores(&self.record).map(|score| number(score.and_then(|one| one.mean))));
+        row.push(self.certificate.result.weights_file_hash.clone());
+        row
+    }
+
+    fn origin(&self) -> Origin {
+        let Certificate { result, made_with } = &self.certificate;
+        let test = result.test_images.as_ref().map_or("none", |images| images.hash.as_str());
+        Origin {
+            unit: self.unit.name.clone(),
+            config: self.unit.config.clone(),
+            program: [
+                ("commit", made_with.commit.clone()),
+                ("Cargo.lock", made_with.cargo_lock_hash.clone()),
+                ("backend", made_with.backend.clone()),
+            ],
+            data: [
+                ("training images", result.train_images.hash.clone()),
+                ("test images", test.to_string()),
+            ],
+        }
+    }
+}
+
+/// Refuses results of two programs, or within a configuration of two data sets.
+fn check_origins(origins: &[&Origin]) -> RunResult<()> {
+    let Some(first) = origins.first() else { return Ok(()) };
+    let mut of_config: BTreeMap<&str, &Origin> = BTreeMap::new();
+    for origin in origins {
+        let same_config = *of_config.entry(&origin.config).or_insert(origin);
+        let pairs = first.program.iter().zip(&origin.program).map(|pair| (first, pair));
+        let data = same_config.data.iter().zip(&origin.data).map(|pair| (&same_config, pair));
+        let differing = pairs.chain(data).find(|(_, (one, other))| one.1 != other.1);
+        if let Some((with, ((what, one), (_, other)))) = differing {
+            let message = format!(
+                "results are mixed: {what} of {} is {one}, of {} {other}; run all units with the \
+                 same program and data",
+                with.unit, origin.unit
+            );
+            return Err(RunError::bad_data(message));
+        }
+    }
+    Ok(())
+}
+
+/// Configuration, fold, and swept keys.
+fn setting_cells(unit: Option<&Unit>) -> [String; 3] {
+    unit.map_or_else(Default::default, |unit| {
+        let fold = unit.fold.map_or(String::new(), |fold| fold.to_string());
+        [unit.config.clone(), fold, unit.set.join(" ")]
+    })
+}
+
+/// Accuracy, macro-F1, F1 and mass of the union.
+fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
+    let union = record.table_6.get(UNION);
+    [
+        record.accuracy.as_ref(),
+        record.macro_f1.as_ref(),
+        union.map(|scores| &scores.f1),
+        union.map(|scores| &scores.mass),
+    ]
+}
+
+fn mean_and_std(score: Option<&Score>) -> [String; 2] {
+    [number(score.and_then(|one| one.mean)), number(score.and_then(|one| one.std))]
+}
+
+/// All digits, so that equal cells are equal results.
+fn number(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+/// Makes of the units' folders a run of several seeds in `folder`, and scores it; its page.
+fn score_together(
+    sweep: &Sweep,
+    units: &[&Unit],
+    folder: &Path,
+    context: Context<'_>,
+) -> RunResult<PathBuf> {
+    let Some(first) = units.first() else { return Ok(folder.to_path_buf()) };
+    let mut config = sweep.config(first)?;
+    config.run.seeds = units.iter().map(|unit| unit.seed).collect();
+    config.run.seeds.sort_unstable();
+    std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
+    let comment = "The configuration of a group of a sweep.";
+    write_atomic(&folder.join("config.toml"), resolved(&config, comment)?.as_bytes())?;
+    // The images are those of each of them, the machine is that of one; it is for the reader.
+    for name in ["environment.json", SPLIT, TRAIN, TEST] {
+        let from = sweep.run(first).join(name);
+        if from.exists() {
+            link_file(&from, &folder.join(name))?;
+        }
+    }
+    for unit in units {
+        let from = SeedFolder::of(&sweep.run(unit), unit.seed);
+        link(&from, &SeedFolder::of(folder, unit.seed))?;
+    }
+    let run = RunFolder::resume(folder, Some(&config))?;
+    evaluate::evaluate_run(&run)?;
+    let page = report::write(folder, &folder.join(REPORT))?;
+    certificate::write_run(&run, &config, context.session)?;
+    Ok(page)
+}
+
+/// The files that a seed's certificate covers, under another name: they are not copied.
+fn link(from: &SeedFolder, to: &SeedFolder) -> RunResult<()> {
+    for (from, to) in [
+        (from.predictions(), to.predictions()),
+        (from.weights(), to.weights()),
+        (from.metrics(), to.metrics()),
+        (from.metrics_csv(), to.metrics_csv()),
+        (from.event_file(), to.event_file()),
+        (from.certificate(), to.certificate()),
+    ] {
+        link_file(&from, &to)?;
+    }
+    let maps = from.heatmaps();
+    let mut folders = vec![(maps, to.heatmaps())];
+    while let Some((from, to)) = folders.pop() {
+        let error = |error| RunError::io(&from, &error);
+        for entry in std::fs::read_dir(&from).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let name = to.join(entry.file_name());
+            match entry.file_type().map_err(error)?.is_dir() {
+                true => folders.push((entry.path(), name)),
+                false => link_file(&entry.path(), &name)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn link_file(from: &Path, to: &Path) -> RunResult<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
+    }
+    match std::fs::hard_link(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(RunError::io(to, &error))
+        }
+        _ => Ok(()),
+    }
+}

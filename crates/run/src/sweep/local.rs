@@ -1,0 +1,87 @@
+//! Units as processes on this machine.
+
+use super::plan::Sweep;
+use super::status::Status;
+use crate::error::{RunError, RunResult};
+use dermx_work::Watch;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Runs `units`, `jobs` at a time, each in a process of its own; what to print.
+///
+/// # Errors
+/// Units that failed, or a request to stop, which the processes are told.
+pub fn run(sweep: &Sweep, units: &[String], jobs: usize, watch: Watch<'_>) -> RunResult<String> {
+    let waiting = Mutex::new(units.iter());
+    let next = || waiting.lock().ok().and_then(|mut units| units.next());
+    let slot = || -> RunResult<()> {
+        while let (false, Some(unit)) = (watch.cancel.is_requested(), next()) {
+            tracing::info!("{unit}: starts; {}", sweep.log(unit).display());
+            wait(start(sweep, unit, jobs)?, watch);
+        }
+        Ok(())
+    };
+    let results: Vec<RunResult<()>> = std::thread::scope(|scope| {
+        let slots: Vec<_> = (0..jobs.min(units.len())).map(|_| scope.spawn(slot)).collect();
+        slots
+            .into_iter()
+            .map(|slot| {
+                let gone = |_| RunError::internal("a thread of the pool is gone");
+                slot.join().map_err(gone).flatten()
+            })
+            .collect()
+    });
+    results.into_iter().collect::<RunResult<()>>()?;
+    watch.check("`dermx sweep run` goes on")?;
+    let status = Status::read(sweep)?;
+    match status.failure() {
+        Some(failure) => Err(failure),
+        None => Ok(status.text()),
+    }
+}
+
+fn start(sweep: &Sweep, unit: &str, jobs: usize) -> RunResult<Child> {
+    let path = sweep.log(unit);
+    let error = |error: std::io::Error| RunError::io(&path, &error);
+    let log = OpenOptions::new().create(true).append(true).open(&path).map_err(error)?;
+    let program =
+        std::env::current_exe().map_err(|error| RunError::io(Path::new("dermx"), &error))?;
+    let mut command = Command::new(&program);
+    command.args(["sweep", "unit"]).arg(sweep.path()).arg(unit).stdin(Stdio::null());
+    command.stdout(log.try_clone().map_err(error)?).stderr(log);
+    if std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string());
+    }
+    command.spawn().map_err(|error| RunError::io(&program, &error))
+}
+
+/// Waits for the end of a process; hands a request to stop on to it. What it achieved, the sweep
+/// folder tells.
+fn wait(mut child: Child, watch: Watch<'_>) {
+    let mut was_told = false;
+    while matches!(child.try_wait(), Ok(None)) {
+        if watch.cancel.is_requested() && !was_told {
+            tell_to_stop(&child);
+            was_told = true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[cfg(unix)]
+fn tell_to_stop(child: &Child) {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    if let Ok(id) = i32::try_from(child.id()) {
+        // It may have ended just now.
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+}
+
+/// Elsewhere Ctrl-C reaches all processes of a console by itself.
+#[cfg(not(unix))]
+fn tell_to_stop(_: &Child) {}

@@ -1,0 +1,142 @@
+//! Units as arrays of Slurm jobs.
+
+use super::plan::Sweep;
+use crate::error::{RunError, RunResult};
+use dermx_data::write_atomic;
+use dermx_sweep::{ArrayScript, MAX_ARRAY, Resources};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// One submitted array.
+#[derive(Debug, Serialize, Deserialize)]
+struct Job {
+    /// Slurm's number.
+    id: String,
+    /// The file with the names of its units, in the sweep folder.
+    list: String,
+}
+
+const JOBS: &str = "slurm/jobs.jsonl";
+
+/// Whether there is a Slurm to submit to.
+///
+/// # Errors
+/// There is none.
+pub fn check_present() -> RunResult<()> {
+    call(Command::new("sbatch").arg("--version")).map(drop)
+}
+
+/// Writes a script for each configuration's units (and each thousand of them) and submits it; what to
+/// print. Units that are in Slurm's queue already are left out.
+///
+/// # Errors
+/// No Slurm, or one that refuses.
+pub fn submit(sweep: &Sweep, units: &[String], dry_run: bool) -> RunResult<String> {
+    let queued = if dry_run { BTreeSet::new() } else { queued(sweep)? };
+    let mut text = String::new();
+    for (config, resources) in &sweep.plan().resources {
+        let units: Vec<&str> = units
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !queued.contains(*name))
+            .filter(|name| sweep.unit(name).is_ok_and(|unit| &unit.config == config))
+            .collect();
+        for units in units.chunks(MAX_ARRAY) {
+            let (script, list) = write_script(sweep, config, resources, units)?;
+            let script = sweep.path().join(script);
+            // Writing into a string cannot fail.
+            let _ = match dry_run {
+                true => writeln!(text, "sbatch {}: {} units", script.display(), units.len()),
+                false => {
+                    let output = call(Command::new("sbatch").arg("--parsable").arg(&script))?;
+                    let id = output.split(';').next().unwrap_or_default().trim().to_string();
+                    writeln!(text, "Slurm job {id}: {} units", units.len())
+                        .and(Ok(remember(sweep, &Job { id, list })?))
+                }
+            };
+        }
+    }
+    if text.is_empty() {
+        text = "all that is left is in Slurm's queue\n".to_string();
+    }
+    Ok(text)
+}
+
+fn write_script(
+    sweep: &Sweep,
+    config: &str,
+    resources: &Resources,
+    units: &[&str],
+) -> RunResult<(String, String)> {
+    let number = (1..).find(|number| !sweep.path().join(list_name(*number)).exists()).unwrap_or(1);
+    let (list, script) = (list_name(number), format!("slurm/array-{number}.sh"));
+    let program =
+        std::env::current_exe().map_err(|error| RunError::io(Path::new("dermx"), &error))?;
+    let text = ArrayScript {
+        name: &format!("dermx-{config}"),
+        resources,
+        sweep: &sweep.path().to_string_lossy(),
+        list: &list,
+        num_units: units.len(),
+        program: &program.to_string_lossy(),
+        working_folder: &sweep.plan().working_folder.to_string_lossy(),
+    }
+    .text();
+    write_atomic(&sweep.path().join(&list), (units.join("\n") + "\n").as_bytes())?;
+    write_atomic(&sweep.path().join(&script), text.as_bytes())?;
+    Ok((script, list))
+}
+
+fn list_name(number: usize) -> String {
+    format!("slurm/array-{number}.txt")
+}
+
+fn remember(sweep: &Sweep, job: &Job) -> RunResult<()> {
+    let path = sweep.path().join(JOBS);
+    let line = serde_json::to_string(job).map_err(|error| RunError::internal(error.to_string()))?;
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(|mut file| writeln!(file, "{line}")).map_err(|error| RunError::io(&path, &error))
+}
+
+/// Names of the units that wait or run in Slurm.
+fn queued(sweep: &Sweep) -> RunResult<BTreeSet<String>> {
+    check_present()?;
+    let mut names = BTreeSet::new();
+    let jobs = std::fs::read_to_string(sweep.path().join(JOBS)).unwrap_or_default();
+    for line in jobs.lines() {
+        let job: Job = serde_json::from_str(line)
+            .map_err(|error| RunError::in_file(&sweep.path().join(JOBS), error))?;
+        // Slurm forgets a job some minutes after its end, and then says that it does not know it.
+        let Ok(tasks) = call(Command::new("squeue").args(["-h", "-r", "-o", "%K", "-j", &job.id]))
+        else {
+            continue;
+        };
+        let path = sweep.path().join(&job.list);
+        let list = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
+        let units: Vec<&str> = list.lines().collect();
+        let tasks = tasks.lines().filter_map(|task| task.trim().parse::<usize>().ok());
+        names.extend(tasks.filter_map(|task| units.get(task).map(ToString::to_string)));
+    }
+    Ok(names)
+}
+
+/// What a command of Slurm prints.
+fn call(command: &mut Command) -> RunResult<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stdout, stderr } = command.output().map_err(|error| {
+        let message = format!(
+            "Slurm's `{name}` cannot be run ({error}); on a machine without Slurm use --launcher local"
+        );
+        RunError::missing_input(message)
+    })?;
+    if status.success() {
+        return Ok(String::from_utf8_lossy(&stdout).into_owned());
+    }
+    let message = String::from_utf8_lossy(&stderr);
+    Err(RunError::os(format!("Slurm's `{name}` says: {}", message.trim())))
+}

@@ -1,0 +1,60 @@
+//! Synthetic data sets.
+
+use crate::config::Config;
+use crate::error::{RunError, RunResult};
+use dermx_data::{SynthConfig, SynthSummary, write_synthetic};
+use dermx_work::Watch;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Makes a synthetic data set in `root` and shows progress.
+///
+/// # Errors
+/// As [`write_synthetic`].
+pub fn synthesize(root: &Path, config: &SynthConfig, watch: Watch<'_>) -> RunResult<SynthSummary> {
+    let total = config.num_images + config.num_train_images;
+    let progress = Mutex::new(watch.progress.start("synthetic photos", total, "img"));
+    let summary = write_synthetic(root, config, &|done, _| {
+        // A poisoned lock would only cost a progress line.
+        if let Ok(mut progress) = progress.lock() {
+            progress.set(done, "");
+        }
+    })?;
+    if let Ok(progress) = progress.into_inner() {
+        progress.finish(&format!("{total} written to {}", root.display()));
+    }
+    Ok(summary)
+}
+
+/// Makes the synthetic data set, if it is one, unless it is there already.
+///
+/// # Errors
+/// Another data set in its place, a full disk.
+pub fn prepare_synthetic(config: &Config, watch: Watch<'_>) -> RunResult<()> {
+    let Some(section) = &config.synthetic else { return Ok(()) };
+    let config = SynthConfig {
+        num_images: section.num_images,
+        num_train_images: section.num_train_images,
+        seed: section.seed,
+    };
+    let manifest = section.root.join("synth.json");
+    let text = match std::fs::read(&manifest) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return synthesize(&section.root, &config, watch).map(drop);
+        }
+        Err(error) => return Err(RunError::io(&manifest, &error)),
+    };
+    let found: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| RunError::in_file(&manifest, error))?;
+    let found: SynthConfig = serde_json::from_value(found["config"].clone())
+        .map_err(|error| RunError::in_file(&manifest, error))?;
+    if found != config {
+        let message = format!(
+            "the data set there was made with {found:?}, the configuration says {config:?}; \
+             change synthetic.root (and the paths in [data]) or remove the folder"
+        );
+        return Err(RunError::in_file(&manifest, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! The main job: training, prediction, explanation, scoring and the report of a run.
+
+use crate::certificate::{self, Origin};
+use crate::config::{Config, ExplainInput, Leaks, Target};
+use crate::context::Context;
+use crate::error::{RunError, RunResult};
+use crate::explanation::Job;
+use crate::fault;
+use crate::fitting::{fit_config, starting_network, weights_file, weights_hash};
+use crate::image_manifests::{self, TEST, TRAIN};
+use crate::images::Images;
+use crate::network::TrainedNetwork;
+use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder};
+use crate::sanity;
+use crate::test_set::TestSet;
+use crate::training_data::{TrainingData, open_photos, open_photos_with};
+use crate::watcher::Watcher;
+use crate::{evaluate, explain, predict, report};
+use dermx_data::{Manifest, Normalization, write_atomic};
+use dermx_eval::EvalRecord;
+use dermx_gradcam::Explainer;
+use dermx_model::Network;
+use dermx_score::{ImageLogits, argmax, check_outlines, exchanged, predictions_csv};
+use dermx_train::{CheckpointStore, Outcome, fit};
+use dermx_work::Failure;
+use std::path::{Path, PathBuf};
+
+/// How to go on with a stopped run.
+const RESUME: &str = "go on with the same command and --resume";
+
+/// Where a run goes.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The run folder; without it, a numbered one in `run.output`.
+    pub run: Option<&'a Path>,
+    /// What a numbered folder is called after.
+    pub name: &'a str,
+    /// Whether the run is there, to go on with.
+    pub resume: bool,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Trained {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// The scores over the seeds, and the page of the report; `None` without a test.
+    pub tested: Option<Tested>,
+}
+
+/// What the test of a run came to.
+#[derive(Debug)]
+pub struct Tested {
+    /// The scores over the seeds.
+    pub record: EvalRecord,
+    /// The page of the report.
+    pub page: PathBuf,
+}
+
+/// Trains, predicts, explains and scores every seed of `config`, whose data are there, aggregates them,
+/// and writes the report; with `no_eval` it only trains.
+///
+/// # Errors
+/// Missing or damaged data, a run folder in use, or a request to stop.
+pub fn train(
+    config: &Config,
+    place: &Place<'_>,
+    no_eval: bool,
+    context: Context<'_>,
+) -> RunResult<Trained> {
+    context.session.install(|| train_here(config, place, no_eval, context))
+}
+
+fn train_here(
+    config: &Config,
+    place: &Place<'_>,
+    no_eval: bool,
+    context: Context<'_>,
+) -> RunResult<Trained> {
+    // Before the folder is made: missing data leave nothing behind.
+    let data = TrainingData::read(config)?;
+    let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    if let Some(test) = &test {
+        test.warn_of_others();
+        check_outlines(&config.data.test, &test.dataset, &config.scoring_choices())?;
+    }
+    // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
+    let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
+    if !place.resume || is_new_test {
+        data.check_leaks(config, test.as_ref())?;
+        // Else the search for leaks has read every photo.
+        if let (Some(test), Leaks::Ignore) = (&test, config.data.leaks) {
+            test.check_photos()?;
+        }
+    }
+    let folder = RunFolder::open(place.run, place.name, place.resume, config, context.session)?;
+    tracing::info!("run folder: {}", folder.path().display());
+    folder.write(SPLIT, &data.split_csv()?)?;
+    let manifest = record_training_images(&folder, config, &data)?;
+    let test_manifest = match &test {
+        Some(test) => Some(record_test_images(&folder, config, test)?),
+        None => None,
+    };
+    for &seed in &config.run.seeds {
+        context.check(RESUME)?;
+        let seed_folder = folder.seed(seed)?;
+        let starting_weights_hash =
+            train_seed(config, seed, &data, &manifest, &seed_folder, no_eval, context)?;
+        context.check(RESUME)?;
+        if let Some(test) = &test {
+            predict_and_explain(config, test, &seed_folder, context).map_err(resumable)?;
+        }
+        let origin = Origin {
+            train: &manifest,
+            test: test_manifest.as_ref(),
+            starting_weights_hash: &starting_weights_hash,
+        };
+        certificate::write(&seed_folder, config, seed, &origin, context.session)?;
+    }
+    if test.is_none() {
+        certificate::write_run(&folder, config, context.session)?;
+        return Ok(Trained { folder: folder.path().to_path_buf(), tested: None });
+    }
+    let record = evaluate::evaluate_run(&folder)?;
+    let page = report::write(folder.path(), &folder.path().join(REPORT))?;
+    certificate::write_run(&folder, config, context.session)?;
+    let tested = Some(Tested { record, page });
+    Ok(Trained { folder: folder.path().to_path_buf(), tested })
+}
+
+/// A stop after training is one to go on from, too.
+fn resumable(error: RunError) -> RunError {
+    if error.failure() == Failure::Stopped { RunError::stopped(RESUME) } else { error }
+}
+
+/// The training and validation images on record in the run folder.
+fn record_training_images(
+    folder: &RunFolder,
+    config: &Config,
+    data: &TrainingData,
+) -> RunResult<Manifest> {
+    image_manifests::record(folder, TRAIN, &config.data.train, &data.files())
+}
+
+/// The test images on record in the run folder.
+fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> RunResult<Manifest> {
+    image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
+}
+
+/// Trains one seed and writes its weights; the hash of those that it started from.
+fn train_seed(
+    config: &Config,
+    seed: u64,
+    data: &TrainingData,
+    manifest: &Manifest,
+    folder: &SeedFolder,
+    no_eval: bool,
+    context: Context<'_>,
+) -> RunResult<String> {
+    let fit_config = fit_config(config, seed, data, manifest, context.session)?;
+    let network = starting_network(config, seed, context.device())?;
+    if !no_eval {
+        // A layer that does not exist is known before the training, not after it.
+        explainer(config, &network)?;
+    }
+    let starting_weights_hash = weights_hash(&network)?;
+    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    let num_images = data.training.images.images.len();
+    let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone(), context.watch);
+    match fit(&fit_config, data.sets(), network, context.device(), &store, &mut observer)? {
+        Outcome::Stopped => Err(RunError::stopped(RESUME)),
+        Outcome::Finished(network) => {
+            observer.finish();
+            write_atomic(&folder.weights(), &weights_file(&network, config)?)?;
+            Ok(starting_weights_hash)
+        }
+    }
+}
+
+/// Predicts and explains the test images with the trained network of one seed.
+fn predict_and_explain(
+    config: &Config,
+    test: &TestSet,
+    folder: &SeedFolder,
+    context: Context<'_>,
+) -> RunResult<()> {
+    let trained = TrainedNetwork::of_run(config, folder, context.device())?;
+    let mut images = Images::of(open_photos(config, test.photos.clone())?);
+    let batch_size = config.explain.batch_size;
+    let logits = predict::predict(&trained, &images, batch_size, context)?;
+    write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
+    let explainer = explainer(config, &trained.network)?;
+    if config.explain.input == Some(ExplainInput::RawRgb) {
+        images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
+    }
+    let maps = folder.heatmaps();
+    std::fs::create_dir_all(&maps).map_err(|error| RunError::io(&maps, &error))?;
+    let targets = targets(config, &trained.classes, test, &logits);
+    let targets = Some(targets.as_slice());
+    let job = Job { trained: &trained, images: &images, targets, batch_size, context };
+    job.write_maps("explain", &explainer, &maps)?;
+    explain::describe(&explainer, &images, &target_text(config), &maps)?;
+    sanity::run(&config.explain.sanity, &job, &explainer, &maps)
+}
+
+/// What explains `network` as the configuration says.
+fn explainer(config: &Config, network: &Network) -> RunResult<Explainer> {
+    let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
+    Ok(Explainer::new(network, config.explain.method, config.explain.settings(), layer)?)
+}
+
+/// Index of the class that each test image is explained for.
+fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f32>]) -> Vec<usize> {
+    let pair = config.data.class_exchange.as_ref();
+    let target_of_gold = |&gold_idx: &usize| {
+        let target = exchanged(pair, &classes[gold_idx]);
+        classes.iter().position(|class| class == target).unwrap_or(gold_idx)
+    };
+    match config.explain.target {
+        Target::Gold => test.gold_idx.iter().map(target_of_gold).collect(),
+        Target::Predicted => logits.iter().map(|values| argmax(values)).collect(),
+    }
+}
+
+/// Whose logit is explained, and on which values, in words.
+fn target_text(config: &Config) -> String {
+    let target = match (config.explain.target, &config.data.class_exchange) {
+        (Target::Predicted, _) => "predicted".to_string(),
+        (Target::Gold, None) => "gold".to_string(),
+        (Target::Gold, Some([one, other])) => format!("gold, with {one} and {other} exchanged"),
+    };
+    match config.explain.input {
+        Some(ExplainInput::RawRgb) => format!("{target}; on red, green, blue from 0 to 255"),
+        _ => target,
+    }
+}
+
+/// `predictions.csv` of the test images.
+pub(crate) fn predictions(
+    config: &Config,
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    context: Context<'_>,
+) -> RunResult<Vec<u8>> {
+    let logits = predict::predict(trained, images, config.explain.batch_size, context)?;
+    predictions_of(trained, test, images, &logits)
+}
+
+fn predictions_of(
+    trained: &TrainedNetwork,
+    test: &TestSet,
+    images: &Images,
+    logits: &[Vec<f32>],
+) -> RunResult<Vec<u8>> {
+    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
+    let rows: Vec<ImageLogits> = rows
+        .map(|((image_id, &gold_idx), values)| ImageLogits {
+            image_id: image_id.clone(),
+            gold: Some(trained.classes[gold_idx].clone()),
+            values: values.clone(),
+        })
+        .collect();
+    Ok(predictions_csv(&rows, &trained.classes, true)?)
+}

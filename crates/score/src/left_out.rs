@@ -1,0 +1,43 @@
+//! What of an annotated data set takes no part in anything, said aloud.
+
+use dermx_data::DermxDataset;
+
+/// Files that are not read which a warning names.
+const MAX_NAMED: usize = 10;
+
+/// Warns of files that are not read, images that nobody evaluated, and outlines without a pixel.
+pub fn warn_of_left_out(dataset: &DermxDataset) {
+    let not_read = dataset.not_read();
+    if !not_read.is_empty() {
+        let named = not_read.iter().take(MAX_NAMED).map(|path| path.display().to_string());
+        tracing::warn!(
+            "{} files or folders beside the annotations are not read: {}{}",
+            not_read.len(),
+            named.collect::<Vec<_>>().join(", "),
+            if not_read.len() > MAX_NAMED { ", ..." } else { "" }
+        );
+    }
+    let unevaluated = dataset.images_without_evaluation();
+    if let Some(first) = unevaluated.first() {
+        tracing::warn!(
+            "{} images of metadata.csv have no annotation and are not counted or scored: `{first}`{}",
+            unevaluated.len(),
+            more(unevaluated.len())
+        );
+    }
+    let evaluations = dataset.evaluations();
+    let num_outside: usize = evaluations.iter().map(|one| one.outside().count()).sum();
+    if let Some(first) = evaluations.iter().find(|one| one.outside().next().is_some()) {
+        tracing::warn!(
+            "{num_outside} outlines lie outside of their image and are not scored: {}.json{}; \
+             `dermx dataset check` lists them",
+            first.stem(),
+            more(num_outside)
+        );
+    }
+}
+
+/// What follows the first of `num` names.
+pub fn more(num: usize) -> &'static str {
+    if num > 1 { ", ..." } else { "" }
+}

@@ -1,0 +1,147 @@
+//! `predictions.csv`: one line for each image.
+
+use crate::error::ScoreResult;
+use crate::text_table;
+use dermx_data::CsvTable;
+use std::path::Path;
+
+/// The prediction for one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The line in its file, from 1.
+    pub line: usize,
+    /// The image, as the file names it.
+    pub image_id: String,
+    /// Its gold class, if known.
+    pub gold: Option<String>,
+    /// The class with the largest logit.
+    pub predicted: String,
+    /// Probability of the predicted class, if known.
+    pub probability: Option<f64>,
+}
+
+/// An image with its logits, before it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageLogits {
+    /// The image.
+    pub image_id: String,
+    /// Its gold class, if known.
+    pub gold: Option<String>,
+    /// One logit for each class.
+    pub values: Vec<f32>,
+}
+
+/// Index of the largest value; the first of several.
+pub fn argmax(row: &[f32]) -> usize {
+    (0..row.len()).fold(0, |best, idx| if row[idx] > row[best] { idx } else { best })
+}
+
+/// Probabilities of `logits`: `exp(z_k - max z) / sum_j exp(z_j - max z)`.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> =
+        logits.iter().map(|&logit| (f64::from(logit) - f64::from(max)).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|value| value / sum).collect()
+}
+
+/// The CSV text of `rows`: `image_id,gold,predicted,p_<class>...`, then `logit_<class>...`.
+///
+/// # Errors
+/// A row that does not have one logit for each class.
+pub fn predictions_csv(
+    rows: &[ImageLogits],
+    classes: &[String],
+    with_logits: bool,
+) -> ScoreResult<Vec<u8>> {
+    let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
+    header.extend(classes.iter().map(|class| format!("p_{class}")));
+    if with_logits {
+        header.extend(classes.iter().map(|class| format!("logit_{class}")));
+    }
+    let mut records = vec![header];
+    for row in rows {
+        let predicted = classes.get(argmax(&row.values)).cloned().unwrap_or_default();
+        let gold = row.gold.clone().unwrap_or_default();
+        let mut record = vec![row.image_id.clone(), gold, predicted];
+        record.extend(softmax(&row.values).iter().map(|p| format!("{p:.9}")));
+        if with_logits {
+            record.extend(row.values.iter().map(ToString::to_string));
+        }
+        records.push(record);
+    }
+    text_table::to_csv(&records)
+}
+
+/// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.
+///
+/// # Errors
+/// A file that cannot be read, or is against the rules of [`CsvTable`]; with its line: a missing
+/// column, an empty cell, an image that occurs twice.
+pub fn read_predictions(path: &Path) -> ScoreResult<Vec<Prediction>> {
+    let table = CsvTable::read(path)?;
+    let [image_idx, predicted_idx] = table.positions(["image_id", "predicted"])?;
+    let gold_idx = table.find_column("gold");
+    let mut predictions: Vec<Prediction> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for row in table.rows() {
+        let [image_id, predicted] = [image_idx, predicted_idx].map(|idx| row.cells[idx].clone());
+        for (name, cell) in [("image_id", &image_id), ("predicted", &predicted)] {
+            if cell.is_empty() {
+                return Err(table.invalid(row.line, name, "found nothing; fill it in").into());
+            }
+        }
+        if !seen.insert(image_id.clone()) {
+            let message = format!("image `{image_id}` occurs twice; remove one of the rows");
+            return Err(table.invalid(row.line, "image_id", message).into());
+        }
+        let probability = match table.find_column(&format!("p_{predicted}")) {
+            Some(idx) => table.number(row, idx)?,
+            None => None,
+        };
+        let gold = gold_idx.map(|idx| row.cells[idx].clone()).filter(|gold| !gold.is_empty());
+        predictions.push(Prediction { line: row.line, image_id, gold, predicted, probability });
+    }
+    Ok(predictions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ImageLogits, argmax, predictions_csv, read_predictions, softmax};
+
+    #[test]
+    fn softmax_of_log_one_and_log_three_is_a_quarter_and_three_quarters() {
+        let probabilities = softmax(&[0.0, 3f32.ln()]);
+        assert!((probabilities[0] - 0.25).abs() < 1e-7 && (probabilities[1] - 0.75).abs() < 1e-7);
+    }
+
+    #[test]
+    fn softmax_of_large_logits_is_finite() {
+        assert_eq!(softmax(&[1000.0, 0.0]), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn of_equal_logits_the_first_wins() {
+        assert_eq!(argmax(&[1.0, 2.0, 2.0]), 1);
+    }
+
+    #[test]
+    fn what_was_written_reads_back() {
+        let classes = ["A, with comma".to_string(), "B".to_string()];
+        let rows = [
+            ImageLogits { image_id: "x".into(), gold: Some("B".into()), values: vec![0.0, 1.5] },
+            ImageLogits { image_id: "y \"q\"".into(), gold: None, values: vec![2.0, 1.0] },
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), predictions_csv(&rows, &classes, true).unwrap()).unwrap();
+        let read = read_predictions(file.path()).unwrap();
+        assert_eq!(read[0].predicted, "B");
+        assert_eq!(read[0].gold.as_deref(), Some("B"));
+        assert_eq!(
+            (read[1].image_id.as_str(), read[1].predicted.as_str()),
+            ("y \"q\"", "A, with comma")
+        );
+        assert_eq!(read[1].gold, None);
+        assert!((read[0].probability.unwrap() - 0.817_574_476).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,102 @@
+//! What the sanity checks beside heat maps came to: `randomized/<number of stages>-<stage>/` holds maps
+//! of networks that are random in part, `faithfulness.csv` what the network does without pixels.
+
+use crate::error::{ScoreError, ScoreResult};
+use crate::heatmaps::{MapFiles, RANDOMIZED, read_map};
+use crate::score::Scorer;
+use dermx_data::{CsvLine, CsvTable, DataError};
+use dermx_eval::{
+    EvalRecord, FaithfulnessScores, RandomizedScores, Score, UNION, rank_correlation,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The name of the file of faithfulness.
+pub const FAITHFULNESS: &str = "faithfulness.csv";
+
+/// Its columns.
+pub const FAITHFULNESS_COLUMNS: [&str; 5] = ["image_id", "map", "deletion", "insertion", "road"];
+
+/// Adds to `record` what the sanity checks in a folder of maps came to, if there were any.
+///
+/// # Errors
+/// A damaged file.
+pub fn score_sanity(
+    scorer: &Scorer<'_>,
+    folder: &Path,
+    partial: bool,
+    record: &mut EvalRecord,
+) -> ScoreResult<()> {
+    record.randomization = score_randomized(scorer, folder, partial)?;
+    record.faithfulness = read_faithfulness(&folder.join(FAITHFULNESS))?;
+    Ok(())
+}
+
+fn score_randomized(
+    scorer: &Scorer<'_>,
+    folder: &Path,
+    partial: bool,
+) -> ScoreResult<BTreeMap<String, RandomizedScores>> {
+    let root = folder.join(RANDOMIZED);
+    if !root.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let trained = scorer.maps(folder)?;
+    let entries = std::fs::read_dir(&root).map_err(|error| ScoreError::io(&root, &error))?;
+    let mut scores = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(|error| ScoreError::io(&root, &error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let maps = scorer.maps(&path)?;
+        let (rows, image_ids) = scorer.map_rows(&path, &maps, partial, false)?;
+        let union = scorer.averaging().table(&rows).remove(UNION).unwrap_or_default();
+        let rank_correlation = correlation(&trained, &maps, &image_ids)?;
+        scores.insert(name, RandomizedScores { union, rank_correlation });
+    }
+    Ok(scores)
+}
+
+/// How alike the raw maps in two lists are.
+fn correlation(files: &MapFiles, others: &MapFiles, image_ids: &[&str]) -> ScoreResult<Score> {
+    let values = |files: &MapFiles, image_id: &str| match files.get(image_id) {
+        Some(file) => read_map(file).map(|map| map.values()),
+        None => Ok(Vec::new()),
+    };
+    let correlations: ScoreResult<Vec<Option<f64>>> = image_ids
+        .iter()
+        .map(|id| Ok(rank_correlation(&values(files, id)?, &values(others, id)?)))
+        .collect();
+    Ok(Score::over(&correlations?))
+}
+
+fn read_faithfulness(file: &Path) -> ScoreResult<BTreeMap<String, FaithfulnessScores>> {
+    if !file.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let table = CsvTable::read(file)?;
+    let places = table.positions(FAITHFULNESS_COLUMNS)?;
+    let mut scores: BTreeMap<String, [Vec<Option<f64>>; 3]> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for CsvLine { line, cells } in table.rows() {
+        let [image_id, map] = [0, 1].map(|column| &cells[places[column]]);
+        if !seen.insert((image_id, map)) {
+            let message = format!("found the map `{map}` of `{image_id}` again");
+            return Err(table.invalid(*line, FAITHFULNESS_COLUMNS[0], message).into());
+        }
+        let of_map = scores.entry(map.clone()).or_default();
+        for (column, scores) in (2..).zip(of_map) {
+            let text = &cells[places[column]];
+            let score = text.parse().ok().filter(|score: &f64| score.is_finite());
+            scores.push(Some(score.ok_or_else(|| -> DataError {
+                let message = format!("found `{text}`; expected a number");
+                table.invalid(*line, FAITHFULNESS_COLUMNS[column], message)
+            })?));
+        }
+    }
+    let over = |[deletion, insertion, road]: [Vec<Option<f64>>; 3]| FaithfulnessScores {
+        deletion: Score::over(&deletion),
+        insertion: Score::over(&insertion),
+        road: Score::over(&road),
+    };
+    Ok(scores.into_iter().map(|(map, scores)| (map, over(scores))).collect())
+}
