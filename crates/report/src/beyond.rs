@@ -29,16 +29,15 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
         identification_table(record),
         parts_table(record),
     ];
-    let comparisons = record.comparisons.iter().zip(1..);
-    let comparisons = comparisons.map(|(one, number)| comparison_table(one, number));
-    tables.into_iter().flatten().chain(comparisons).collect()
+    tables.into_iter().flatten().chain(comparison_tables(&record.comparisons)).collect()
 }
 
 /// Where maps are highest, by characteristic; `None` where that was not scored.
 pub fn localization_table(record: &EvalRecord) -> Option<Table> {
     let tables = || {
         let baselines = record.localization_baselines.iter();
-        let baselines = baselines.map(|(name, table)| (format!("{UNION}, {}", readable(name)), table));
+        let baselines =
+            baselines.map(|(name, table)| (format!("{UNION}, {}", readable(name)), table));
         let raters = format!("{UNION}, {}", RATERS.to_lowercase());
         once((UNION.to_owned(), &record.localization))
             .chain(baselines)
@@ -58,7 +57,9 @@ pub fn localization_table(record: &EvalRecord) -> Option<Table> {
         Some(once(heading.into()).chain(cells))
     };
     for name in record.localization.keys().filter(|name| *name != UNION) {
-        cells(readable(name), &record.localization, name).into_iter().for_each(|row| table.push(row));
+        cells(readable(name), &record.localization, name)
+            .into_iter()
+            .for_each(|row| table.push(row));
     }
     for (heading, scores) in tables() {
         cells(heading, scores, UNION).into_iter().for_each(|row| table.push_summary(row));
@@ -118,8 +119,12 @@ fn part_cells(part: &PartRecord) -> Vec<Cell> {
     cells
 }
 
-/// Two sides compared image by image: every characteristic, the union, and accuracy.
-pub fn comparison_table(comparison: &Comparison, number: usize) -> Table {
+/// Each comparison as a table: every characteristic, the union, and accuracy.
+pub fn comparison_tables(comparisons: &[Comparison]) -> Vec<Table> {
+    comparisons.iter().zip(1..).map(|(one, number)| comparison_table(one, number)).collect()
+}
+
+fn comparison_table(comparison: &Comparison, number: usize) -> Table {
     let [first, second] = &comparison.sides;
     let title = format!(
         "{first} (A, {}) against {second} (B, {}). The unit is the image: its fuzzy F1 is the mean \

@@ -1,8 +1,10 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, interval, readable};
+use crate::score_cell::reading;
+use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_table::{Column, Reading, Table};
 use serde::Serialize;
 
 /// One number of the summary, beside the baselines where there are some.
@@ -41,23 +43,44 @@ pub fn cards(record: &EvalRecord) -> Vec<Card> {
     ]
 }
 
+impl Card {
+    fn new(
+        label: &'static str,
+        score: Option<&Score>,
+        detail: String,
+        bars: Vec<Bar>,
+        strip: Option<Strip>,
+    ) -> Self {
+        let Reading { text: value, spread, .. } = reading(score);
+        Self { label, value, spread, detail, bars, strip }
+    }
+}
+
+/// The cards as a table, with the baselines' numbers below the network's.
+pub fn card_table(cards: &[Card]) -> Table {
+    let columns = [("score", "Score"), ("value", "Value"), ("of", "Of")];
+    let columns = columns.map(|(name, label)| Column::text(name).label(label));
+    let mut table = Table::new("summary", "", columns);
+    for Card { label, value, spread, detail, bars, .. } in cards {
+        let value = format!("{value} {spread}");
+        table.push([(*label).into(), value.trim_end().into(), detail.into()]);
+        for Bar { label: map, text, .. } in bars.iter().filter(|bar| !bar.is_network) {
+            table.push([format!("{label}, {map}").into(), text.into(), "for comparison".into()]);
+        }
+    }
+    table
+}
+
 fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score>) -> Card {
-    let text = score.map(ScoreText::new);
     let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
     let images = images.map(|count| counted(count as usize, "image"));
     let classes = format!("{} classes", record.classes.len());
-    let interval = match score.map(interval).unwrap_or_default() {
-        text if text.is_empty() => text,
-        text => format!("; {text}"),
-    };
-    let detail = match (&text, images) {
+    let detail = match (score, images) {
         (None, _) => "No predictions were scored.".to_owned(),
-        (Some(_), Some(images)) => format!("{images}, {classes}, {}{interval}", over(record)),
+        (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
         (Some(_), None) => format!("{classes}, {}", over(record)),
     };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card { label, value: mean, spread, detail, bars: Vec::new(), strip: score.and_then(strip) }
+    Card::new(label, score, detail, Vec::new(), score.and_then(strip))
 }
 
 fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &Score) -> Card {
@@ -65,30 +88,21 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
         let score = pick(table.get(UNION)?);
         Some(Bar {
             label: name,
-            text: ScoreText::new(score).line(),
+            text: reading(Some(score)).line(),
             percent: percent(defined(score).unwrap_or(0.0)),
             is_network,
         })
     };
-    let text = record.table_6.get(UNION).map(|scores| ScoreText::new(pick(scores)));
+    let score = record.table_6.get(UNION).map(pick);
     let baselines = record.baselines.iter();
     let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
     bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
-    let detail = match &text {
+    let detail = match score {
         None => "No heat maps were scored.".to_owned(),
         Some(_) => format!("Union of each rater's masks, {}", over(record)),
     };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card {
-        label,
-        value: mean,
-        spread,
-        detail,
-        bars: bars.into_iter().flatten().collect(),
-        strip: None,
-    }
+    Card::new(label, score, detail, bars.into_iter().flatten().collect(), None)
 }
 
 fn strip(score: &Score) -> Option<Strip> {

@@ -85,8 +85,8 @@ fn summary(input: &ReportInput) -> Table {
                 push_score(&mut table, &[&seed, NETWORK, name], score);
             }
         }
-        for (map, table) in map_tables(record) {
-            if let Some(union) = table.get(UNION) {
+        for (map, scores) in map_tables(record) {
+            if let Some(union) = scores.get(UNION) {
                 push_score(&mut table, &[&seed, map, "union_f1"], &union.f1);
                 push_score(&mut table, &[&seed, map, "union_mass"], &union.mass);
             }
@@ -104,14 +104,10 @@ fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
 }
 
 fn curves(input: &ReportInput) -> Table {
-    let numbers = [
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "learning_rate",
-    ];
-    let columns = ["seed", "epoch"].map(Column::text).into_iter().chain(numbers.map(Column::number));
+    let numbers =
+        ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate"];
+    let columns =
+        ["seed", "epoch"].map(Column::text).into_iter().chain(numbers.map(Column::number));
     let mut table = Table::new("curves", "", columns);
     for seed in &input.per_seed {
         for point in &seed.curves {
@@ -160,8 +156,8 @@ fn confusion(input: &ReportInput) -> Table {
 fn table_6(input: &ReportInput) -> Table {
     let mut table = of_scores("table_6", &["seed", "map", "characteristic"]);
     for (seed, record) in records(input) {
-        for (map, table) in map_tables(record) {
-            for (name, scores) in table {
+        for (map, rows) in map_tables(record) {
+            for (name, scores) in rows {
                 map_scores(&mut table, &[&seed, map, name], scores);
             }
         }
@@ -208,8 +204,8 @@ fn localization(input: &ReportInput) -> Table {
         let tables = std::iter::once((NETWORK, &record.localization))
             .chain(baselines.map(|(name, table)| (name.as_str(), table)))
             .chain([("raters", &record.localization_ceiling)]);
-        for (map, table) in tables {
-            for (name, scores) in table {
+        for (map, rows) in tables {
+            for (name, scores) in rows {
                 for (score_name, score) in scores {
                     push_score(&mut table, &[&seed, map, name, score_name], score);
                 }
@@ -227,7 +223,11 @@ fn by(input: &ReportInput) -> Table {
             for (value, part) in parts {
                 if let Some(accuracy) = &part.accuracy {
                     let images = part.images.to_string();
-                    push_score(&mut table, &[&seed, variable, value, "", &images, "accuracy"], accuracy);
+                    push_score(
+                        &mut table,
+                        &[&seed, variable, value, "", &images, "accuracy"],
+                        accuracy,
+                    );
                 }
                 for (name, row) in &part.table_6 {
                     let images = row.images.to_string();

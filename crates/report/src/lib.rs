@@ -25,9 +25,11 @@ mod table;
 mod tables_page;
 mod template;
 
+pub use beyond::{comparison_tables, identification_table, localization_table, parts_table};
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
-pub use page::{RenderedReport, render};
-pub use score_cell::{score_cell, seeds_cell};
+pub use page::{RenderedReport, latex_files, render};
+pub use score_cell::{map_columns, reading, score_cell, seeds_cell};
+pub use table::table_5;
 pub use tables_page::{TablesPage, render_tables};

@@ -3,7 +3,9 @@
 use crate::error::ReportError;
 use crate::score_text::readable;
 use dermx_eval::EvalRecord;
+use dermx_table::{Column, Table};
 use serde::Serialize;
+use std::iter::once;
 
 const CELL_WIDTH: f64 = 78.0;
 const CELL_HEIGHT: f64 = 50.0;
@@ -75,6 +77,22 @@ pub fn matrices(record: &EvalRecord) -> Result<Vec<Matrix>, ReportError> {
             Ok(draw(counts, &classes, name, title))
         })
         .collect()
+}
+
+/// Every matrix of the record as a table: gold classes in rows.
+pub fn matrix_tables(record: &EvalRecord) -> Vec<Table> {
+    let classes = record.classes.iter().map(|class| Column::count(class).label(readable(class)));
+    let columns: Vec<Column> = once(Column::text("gold").label("Gold")).chain(classes).collect();
+    let matrices = record.confusion_matrices.iter().zip(matrix_labels(record));
+    let tables = matrices.map(|(counts, (name, title))| {
+        let title = format!("Confusion matrix, {title}: images by gold and predicted class.");
+        let mut table = Table::new(name, title, columns.iter().cloned());
+        for (class, row) in record.classes.iter().zip(counts) {
+            table.push(once(readable(class).into()).chain(row.iter().copied().map(Into::into)));
+        }
+        table
+    });
+    tables.collect()
 }
 
 /// File name and title of each matrix: its seed, or its number where seeds are not known.

@@ -3,7 +3,7 @@
 use crate::score_text::ABSENT;
 use dermx_eval::Score;
 use dermx_table as table;
-use dermx_table::{Cell, Column};
+use dermx_table::{Cell, Column, Reading};
 
 /// The score with all that is known of it; where there is no mean, whether there was nothing to score
 /// (`–`) or how many values were undefined.
@@ -53,4 +53,9 @@ pub fn map_columns() -> [Column; 4] {
         Column::mean_and_std("specificity").label("Specificity"),
         Column::mean_and_std("mass").label("Mass"),
     ]
+}
+
+/// How the score reads outside of tables: `0.310 ± 0.020 [0.250, 0.370]`; `–` without one.
+pub fn reading(score: Option<&Score>) -> Reading {
+    Reading::new(&Column::score(""), &seeds_cell_or_absent(score))
 }

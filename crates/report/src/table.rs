@@ -35,7 +35,13 @@ pub fn table_5(record: &EvalRecord) -> Option<Table> {
         table.push([readable(class).into(), images.into()].into_iter().chain(scores));
     }
     let macro_f1 = seeds_cell_or_absent(record.macro_f1.as_ref());
-    table.push_summary(["Macro (mean of the classes)".into(), absent(), macro_f1, absent(), absent()]);
+    table.push_summary([
+        "Macro (mean of the classes)".into(),
+        absent(),
+        macro_f1,
+        absent(),
+        absent(),
+    ]);
     Some(table)
 }
 

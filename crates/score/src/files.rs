@@ -3,12 +3,12 @@
 use crate::choices::ScoringChoices;
 use crate::diagnoses::{DIAGNOSES, diagnoses_csv};
 use crate::error::{ScoreError, ScoreResult};
+use crate::json::to_json;
+use crate::parts_table::parts_table;
 use crate::per_image::{PER_IMAGE, per_image_csv};
 use crate::predictions::read_predictions;
 use crate::sanity::score_sanity;
 use crate::score::{Extras, Scored, Scorer, read_annotations};
-use crate::scores_text;
-use crate::text_table::to_json;
 use dermx_data::{ontology, write_atomic};
 use dermx_eval::{EvalRecord, HeatmapScoring};
 use std::path::Path;
@@ -73,8 +73,8 @@ impl FileScoring<'_> {
         if let Some(out) = self.out {
             write_scored(&scored, out)?;
             if !scored.record.by.is_empty() {
-                let table = scores_text::parts_table(&scored.record);
-                write_atomic(&out.join("by.csv"), &table.csv()?)?;
+                let table = parts_table(&scored.record);
+                write_atomic(&out.join("by.csv"), &table.csv())?;
             }
         }
         Ok(scored.record)
@@ -92,9 +92,9 @@ impl FileScoring<'_> {
 pub fn write_scored(scored: &Scored, out: &Path) -> ScoreResult<()> {
     std::fs::create_dir_all(out).map_err(|error| ScoreError::io(out, &error))?;
     let Scored { rows, record, diagnoses } = scored;
-    write_atomic(&out.join(PER_IMAGE), &per_image_csv(rows)?)?;
+    write_atomic(&out.join(PER_IMAGE), &per_image_csv(rows))?;
     if let Some(diagnoses) = diagnoses {
-        write_atomic(&out.join(DIAGNOSES), &diagnoses_csv(diagnoses, &record.classes)?)?;
+        write_atomic(&out.join(DIAGNOSES), &diagnoses_csv(diagnoses, &record.classes))?;
     }
     Ok(write_atomic(&out.join("eval.json"), &to_json(record)?)?)
 }

@@ -1,13 +1,13 @@
 //! Tables in HTML.
 
 use crate::reading::Reading;
-use crate::table::{Column, Table};
+use crate::table::{Column, Kind, Table};
 
 impl Table {
     /// A `table` under its title, in a region of its own that scrolls.
     ///
-    /// Classes: `dense` (columns under groups), `group`, `starts` (the first column of a group), `sum`
-    /// (rows that sum up), `spread`, `note`.
+    /// Classes: `dense` (columns under groups), `group`, `starts` (the first column of a group), `text`
+    /// (columns of texts), `sum` (rows that sum up), `spread`, `note`.
     pub fn html(&self) -> String {
         let title = escape_html(&self.title);
         let label =
@@ -68,9 +68,13 @@ impl Table {
 
     fn class_of(&self, idx: usize) -> &'static str {
         let group = |idx: usize| self.columns.get(idx).map_or("", |column| &column.group);
-        match !group(idx).is_empty() && (idx == 0 || group(idx) != group(idx - 1)) {
-            true => " class=\"starts\"",
-            false => "",
+        let starts = !group(idx).is_empty() && (idx == 0 || group(idx) != group(idx - 1));
+        let is_text = self.columns.get(idx).is_some_and(|column| column.kind == Kind::Text);
+        match (starts, is_text) {
+            (true, true) => " class=\"starts text\"",
+            (true, false) => " class=\"starts\"",
+            (false, true) => " class=\"text\"",
+            (false, false) => "",
         }
     }
 }

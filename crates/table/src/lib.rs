@@ -24,5 +24,5 @@ mod terminal;
 
 pub use crate::csv::csv;
 pub use markdown::escape_markdown;
-pub use reading::number;
+pub use reading::{Reading, number};
 pub use table::{Cell, Column, Kind, Row, Score, Table};

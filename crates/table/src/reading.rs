@@ -6,11 +6,11 @@ use crate::table::{Cell, Column, Score};
 const UNDEFINED: &str = "undefined";
 
 /// A cell as people read it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Text, number, or why there is none.
     pub text: String,
-    /// ` ± std`, ` [low, high]`, or both; may be empty.
+    /// `± std`, `[low, high]`, or both; may be empty.
     pub spread: String,
     /// What else has to be said; may be empty.
     pub note: String,
@@ -19,6 +19,7 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// How `cell` reads in `column`.
     pub fn new(column: &Column, cell: &Cell) -> Self {
         let text = match cell {
             Cell::Text(text) | Cell::Undefined(text) => text.clone(),

@@ -1,6 +1,6 @@
 //! One table through every renderer, and what each has to escape.
 
-use dermx_table::{Cell, Column, Score, Table, csv, number};
+use dermx_table::{Cell, Column, Score, Table, csv, escape_markdown, number};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -127,7 +127,7 @@ fn html_has_headings_of_groups_columns_and_rows() {
 <td colspan=\"1\"></td>
 </tr>
 <tr>
-<th scope=\"col\">Class</th>
+<th scope=\"col\" class=\"text\">Class</th>
 <th scope=\"col\">Images</th>
 <th scope=\"col\" class=\"starts\">F1</th>
 <th scope=\"col\">Lead</th>
@@ -222,6 +222,12 @@ fn each_renderer_escapes_what_it_would_read_as_its_own() {
     ] {
         assert!(html.contains(&place), "{place}: {html}");
     }
+}
+
+#[test]
+fn markdown_shows_special_characters_as_they_are() {
+    assert_eq!(escape_markdown("a|b <script>\n# c"), "a\\|b \\<script\\> \\# c");
+    assert_eq!(escape_markdown("- x_y - z"), "\\- x\\_y - z");
 }
 
 #[test]

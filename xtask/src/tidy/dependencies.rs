@@ -30,7 +30,11 @@ const RULES: [Rule; 15] = [
     rule("dermx-sweep", &["dermx-work"], false),
     rule("dermx-table", &[], false),
     rule("dermx-work", &[], false),
-    rule("dermx-score", &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-table", "dermx-work"], false),
+    rule(
+        "dermx-score",
+        &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-table", "dermx-work"],
+        false,
+    ),
     rule(
         "dermx-run",
         &[

@@ -37,8 +37,7 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
     if let Some(path) = &args.compare {
         let comparisons = printed::compare(&json, &printed::read(path)?);
         all.extend(comparison_tables(&comparisons));
-        let sum =
-            |number: fn(&Comparison) -> usize| comparisons.iter().map(number).sum::<usize>();
+        let sum = |number: fn(&Comparison) -> usize| comparisons.iter().map(number).sum::<usize>();
         conclusion = format!("\n{} / {}\n", sum(|one| one.matching), sum(|one| one.cells));
         let by_name: BTreeMap<&String, &Comparison> =
             comparisons.iter().map(|one| (&one.table, one)).collect();

@@ -1,8 +1,8 @@
 //! Several backends side by side.
 
-use super::{Measurement, Rate};
 use super::parity::{Difference, Parity};
 use super::subject::PERTURBATION;
+use super::{Measurement, Rate};
 use dermx_report::TablesPage;
 use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
@@ -51,11 +51,7 @@ impl BackendComparison {
              above the tolerance but within three times the control's says nothing about a \
              backend: the network magnifies rounding as much."
         ));
-        TablesPage {
-            title: "Backends side by side".to_string(),
-            tables: self.tables(),
-            notes,
-        }
+        TablesPage { title: "Backends side by side".to_string(), tables: self.tables(), notes }
     }
 
     fn heading(&self) -> String {
