@@ -1,10 +1,10 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_cell::reading;
+use crate::score_cell::{reading, seeds_cell, seeds_cell_or_absent};
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
-use dermx_table::{Column, Reading, Table};
+use dermx_table::{Cell, Column, Reading, Table};
 use serde::Serialize;
 
 /// One number of the summary, beside the baselines where there are some.
@@ -13,6 +13,8 @@ pub struct Card {
     label: &'static str,
     value: String,
     spread: String,
+    #[serde(skip)]
+    cell: Cell,
     detail: String,
     bars: Vec<Bar>,
     strip: Option<Strip>,
@@ -22,6 +24,8 @@ pub struct Card {
 struct Bar {
     label: String,
     text: String,
+    #[serde(skip)]
+    cell: Cell,
     percent: String,
     is_network: bool,
 }
@@ -52,20 +56,22 @@ impl Card {
         strip: Option<Strip>,
     ) -> Self {
         let Reading { text: value, spread, .. } = reading(score);
-        Self { label, value, spread, detail, bars, strip }
+        Self { label, value, spread, cell: seeds_cell_or_absent(score), detail, bars, strip }
     }
 }
 
 /// The cards as a table, with the baselines' numbers below the network's.
 pub fn card_table(cards: &[Card]) -> Table {
-    let columns = [("score", "Score"), ("value", "Value"), ("of", "Of")];
-    let columns = columns.map(|(name, label)| Column::text(name).label(label));
+    let columns = [
+        Column::text("score").label("Score"),
+        Column::score("value").label("Value"),
+        Column::text("of").label("Of"),
+    ];
     let mut table = Table::new("summary", "", columns);
-    for Card { label, value, spread, detail, bars, .. } in cards {
-        let value = format!("{value} {spread}");
-        table.push([(*label).into(), value.trim_end().into(), detail.into()]);
-        for Bar { label: map, text, .. } in bars.iter().filter(|bar| !bar.is_network) {
-            table.push([format!("{label}, {map}").into(), text.into(), "for comparison".into()]);
+    for Card { label, cell, detail, bars, .. } in cards {
+        table.push([(*label).into(), cell.clone(), detail.into()]);
+        for Bar { label: map, cell, .. } in bars.iter().filter(|bar| !bar.is_network) {
+            table.push([format!("{label}, {map}").into(), cell.clone(), "for comparison".into()]);
         }
     }
     table
@@ -89,6 +95,7 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
         Some(Bar {
             label: name,
             text: reading(Some(score)).line(),
+            cell: seeds_cell(score),
             percent: percent(defined(score).unwrap_or(0.0)),
             is_network,
         })

@@ -140,11 +140,16 @@ pub fn definitions() -> Table {
 }
 
 /// Words and signs of the page, and what they mean.
-pub const READING: [(&str, &str); 9] = [
+pub const READING: [(&str, &str); 10] = [
     (
         "±",
         "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
          there is none.",
+    ),
+    (
+        "[low, high]",
+        "is the 95 % interval of the mean over images: Wilson's of shares of images, the bootstrap's of \
+         all else.",
     ),
     (
         "undefined (k)",
