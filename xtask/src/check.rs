@@ -1,7 +1,7 @@
 //! `cargo xtask check`: the cheapest check first.
 
 use crate::cargo::{cargo, succeed};
-use crate::{quick_start, tests, tidy};
+use crate::{examples, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::process::ExitStatus;
@@ -20,6 +20,8 @@ pub enum Step {
     Doc,
     /// All tests.
     Test,
+    /// The library's examples on synthetic data.
+    Examples,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
     /// Tests on WGPU, with --full all of them; without a device they say so and pass, unless
@@ -40,6 +42,7 @@ impl Step {
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Test => passed(tests::run(&[])?),
+            Self::Examples => examples::run(),
             Self::QuickStart => quick_start::run(),
             Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),
             Self::Wgpu => passed(tests::run_wgpu(&tests::WGPU_SMOKE)?),

@@ -9,6 +9,7 @@
 
 mod cargo;
 mod check;
+mod examples;
 mod quick_start;
 mod stage;
 mod tests;

@@ -15,6 +15,11 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// `session`, of whose progress nobody is told, and whose work nobody stops.
+    pub const fn silent(session: &'a Session) -> Self {
+        Self { session, watch: Watch::SILENT }
+    }
+
     /// The device that computes.
     pub fn device(&self) -> &'a Device {
         self.session.device()

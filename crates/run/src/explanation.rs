@@ -33,6 +33,21 @@ impl Job<'_> {
     /// # Errors
     /// A photo that cannot be read, a failed write, or a request to stop.
     pub fn write_maps(&self, what: &str, explainer: &Explainer, folder: &Path) -> RunResult<()> {
+        self.maps(what, explainer, &mut |image_id, map| {
+            Ok(write_npy(folder, image_id, [map.height, map.width], &map.values)?)
+        })
+    }
+
+    /// Makes the heat map of every image, in order, and hands it to `take` with the image's id.
+    ///
+    /// # Errors
+    /// A photo that cannot be read, a map that is not finite, a request to stop, and what `take` says.
+    pub fn maps(
+        &self,
+        what: &str,
+        explainer: &Explainer,
+        take: &mut (dyn FnMut(&str, Heatmap) -> RunResult<()> + Send),
+    ) -> RunResult<()> {
         self.trained.check_size(self.images.size())?;
         let start = Instant::now();
         let total = self.images.ids().len();
@@ -47,10 +62,10 @@ impl Job<'_> {
                 ids.iter().map(|id| Random::new(0, "explanation noise", 0, id)).collect();
             let mut noise = |idx: usize| streams[idx].normal(0.0, 1.0) as f32;
             let explanation = explainer.explain(batch, &targets, &mut noise)?;
-            for (idx, heatmap) in range.clone().zip(&explanation.heatmaps) {
-                check_finite(&self.images.ids()[idx], heatmap)?;
-                let Heatmap { height, width, values } = heatmap;
-                write_npy(folder, &self.images.ids()[idx], [*height, *width], values)?;
+            for (idx, heatmap) in range.clone().zip(explanation.heatmaps) {
+                let image_id = &self.images.ids()[idx];
+                check_finite(image_id, &heatmap)?;
+                take(image_id, heatmap)?;
             }
             let images_per_s = range.end as f64 / start.elapsed().as_secs_f64();
             progress.set(range.end, &format!("{images_per_s:.1} img/s"));

@@ -3,7 +3,7 @@
 use crate::error::{RunError, RunResult};
 use crate::network::TrainedNetwork;
 use burn::tensor::{Device, Tensor};
-use dermx_data::{ImageNames, ImageSize, list_photos};
+use dermx_data::{ImageNames, ImageSize, image_id, list_photos};
 use dermx_model::{NamedTensor, read_weights};
 use dermx_train::{Photos, images_to_tensor};
 use std::ops::Range;
@@ -28,14 +28,20 @@ enum Source {
 }
 
 impl Images {
-    /// The photos in `folder` and its sub-folders, as `trained` takes them.
+    /// The photo `path`, or the photos in the folder `path` and its sub-folders, as `trained` takes them.
     ///
     /// # Errors
-    /// No such folder, or no photo in it.
-    pub fn open(folder: &Path, trained: &TrainedNetwork) -> RunResult<Self> {
-        let items: Vec<(String, PathBuf)> = list_photos(folder)?.into_iter().collect();
+    /// No such file or folder, or no photo in it.
+    pub fn open(path: &Path, trained: &TrainedNetwork) -> RunResult<Self> {
+        let items: Vec<(String, PathBuf)> = match path.is_file() {
+            true => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                vec![(image_id(&name), path.to_path_buf())]
+            }
+            false => list_photos(path)?.into_iter().collect(),
+        };
         if items.is_empty() {
-            return Err(RunError::in_file(folder, "there is no .jpg or .png photo in it"));
+            return Err(RunError::in_file(path, "there is no .jpg or .png photo in it"));
         }
         let names = items.iter().map(|(id, path)| (id.as_str(), path.as_path()));
         let names = ImageNames::of_photos(names);

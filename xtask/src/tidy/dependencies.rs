@@ -58,6 +58,19 @@ const RULES: [Rule; 15] = [
     rule("dermx-model", &["dermx-kernels"], true),
     rule("dermx-train", &["dermx-data", "dermx-kernels", "dermx-model"], true),
     rule("dermx-gradcam", &["dermx-kernels", "dermx-model"], true),
+    rule(
+        "dermx",
+        &[
+            "dermx-data",
+            "dermx-eval",
+            "dermx-gradcam",
+            "dermx-model",
+            "dermx-run",
+            "dermx-score",
+            "dermx-work",
+        ],
+        true,
+    ),
     rule("xtask", &[], false),
 ];
 
@@ -122,7 +135,7 @@ fn users_of_reserved(metadata: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for package in list(&metadata["packages"]) {
         let user = text(&package["name"]);
-        if !user.starts_with("dermx-") {
+        if !user.starts_with("dermx") {
             continue;
         }
         for dependency in list(&package["dependencies"]) {

@@ -4,6 +4,7 @@
 mod dependencies;
 mod documents;
 mod files;
+mod state;
 
 use crate::cargo::{self, output, root};
 use anyhow::{Result, bail};
@@ -15,6 +16,7 @@ pub fn run() -> Result<()> {
     let files = tracked_files()?;
     let mut problems = dependencies::check(&cargo::metadata()?);
     problems.extend(files::check(&root(), &files)?);
+    problems.extend(state::check(&root(), &files)?);
     problems.extend(documents::check(&root(), &files));
     if problems.is_empty() {
         return Ok(());

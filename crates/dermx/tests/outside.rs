@@ -1,0 +1,63 @@
+//! A crate of somebody else that depends on `dermx` by path.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const PROGRAM: &str = r#"
+use dermx::{Context, Experiment, Session, Watch};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let experiment = Experiment::open("quickstart.toml")?.set("run.epochs=3")?;
+    let session = Session::cpu().with_threads(2)?;
+    let context = Context { session: &session, watch: Watch::SILENT };
+    println!("{} epochs on {}", experiment.config().run.epochs, context.session.description());
+    Ok(())
+}
+"#;
+
+/// Sections of the workspace's manifest, so that what is compiled already serves here, too.
+fn profiles(manifest: &str) -> String {
+    let mut is_profile = false;
+    let mut lines = String::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_profile = line.starts_with("[profile.release");
+        }
+        if is_profile {
+            lines += &format!("{line}\n");
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_crate_outside_of_the_workspace_builds_on_the_library() -> Result<(), Box<dyn Error>> {
+    let dermx = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = dermx.parent().and_then(Path::parent).ok_or("no workspace")?;
+    let folder = tempfile::tempdir()?;
+    let manifest = format!(
+        "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\ndermx = {{ path = {:?} }}\n\n[workspace]\n\n{}",
+        dermx,
+        profiles(&fs::read_to_string(root.join("Cargo.toml"))?)
+    );
+    fs::write(folder.path().join("Cargo.toml"), manifest)?;
+    fs::create_dir(folder.path().join("src"))?;
+    fs::write(folder.path().join("src/main.rs"), PROGRAM)?;
+    // The versions that the workspace was tested with.
+    fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock"))?;
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("no target folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["run", "--release", "--offline"])
+        .current_dir(folder.path())
+        .env("CARGO_TARGET_DIR", target)
+        .output()?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "3 epochs on cpu (burn-flex)\n", "{message}");
+    Ok(())
+}
