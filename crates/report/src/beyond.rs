@@ -163,8 +163,8 @@ fn comparison_table(comparison: &Comparison, number: usize) -> Table {
 fn test(test: Option<PairedTest>) -> &'static str {
     match test {
         None => ABSENT,
-        Some(PairedTest::Mcnemar) => "McNemar, exact",
-        Some(PairedTest::SignedRank) => "Wilcoxon, signed rank",
+        Some(PairedTest::Mcnemar) => "McNemar's exact",
+        Some(PairedTest::SignedRank) => "Wilcoxon signed-rank",
         Some(PairedTest::Permutation) => "permutation of the mean",
     }
 }

@@ -77,7 +77,7 @@ fn page_shows_the_numbers_given() {
         "Heat map of &lt;b&gt;|other",
         "too few",
         "this|run (A, 2 seeds) against other (B, 2 seeds). The unit is the image",
-        "<td class=\"text\">Wilcoxon, signed rank</td>",
+        "<td class=\"text\">Wilcoxon signed-rank</td>",
         "<td>&lt; 0.001</td>",
         "+0.050 <span class=\"spread\">[+0.010, +0.090]</span>",
     ] {
