@@ -1,35 +1,46 @@
 //! Every table for programs, as CSV: a row for each score, in full precision.
 
 use crate::input::ReportInput;
-use dermx_eval::{Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION};
+use dermx_eval::{
+    ClassScores, Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION,
+};
 use dermx_table::{Cell, Column, Table};
+use std::iter::once;
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
 
-/// A table with a row for each score, named by `keys` and its own name.
-fn of_scores(name: &str, keys: &[&str]) -> Table {
-    let keys = keys.iter().map(|key| Column::text(key));
-    Table::new(name, "", keys.chain([Column::text("score")]).chain(score_columns()))
-}
+/// Takes the keys of a score, its name the last of them, and the score.
+type Push<'a> = &'a mut dyn FnMut(&[&str], &Score);
 
-fn score_columns() -> [Column; 6] {
-    [
+/// A table with a row for each score that `scores` finds in a record, of each seed and over all.
+fn of_scores(
+    name: &str,
+    keys: &[&str],
+    input: &ReportInput,
+    scores: impl Fn(&EvalRecord, Push<'_>),
+) -> Table {
+    let names = ["seed"].iter().chain(keys).chain(&["score"]).map(|key| Column::text(key));
+    let numbers = [
         Column::number("mean"),
         Column::number("std"),
         Column::count("n"),
         Column::count("undefined"),
         Column::number("low"),
         Column::number("high"),
-    ]
-}
-
-fn push_score(table: &mut Table, keys: &[&str], score: &Score) {
-    let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
-    let counts = [score.n, score.undefined].map(Cell::from);
-    let numbers = [score.mean, score.std].into_iter().map(Cell::from).chain(counts);
-    let numbers = numbers.chain([low, high].map(Cell::from));
-    table.push(keys.iter().copied().map(Cell::from).chain(numbers));
+    ];
+    let mut table = Table::new(name, "", names.chain(numbers));
+    for (seed, record) in records(input) {
+        scores(record, &mut |keys, score| {
+            let keys = once(seed.as_str()).chain(keys.iter().copied()).map(Cell::from);
+            let Score { mean, std, n, undefined, interval, .. } = *score;
+            let [low, high] = interval.map_or([None; 2], |bounds| bounds.map(Some));
+            let numbers: [Cell; 6] =
+                [mean.into(), std.into(), n.into(), undefined.into(), low.into(), high.into()];
+            table.push(keys.chain(numbers));
+        });
+    }
+    table
 }
 
 /// Every table as (path, bytes); tables without rows are left out.
@@ -78,27 +89,23 @@ fn run(input: &ReportInput) -> Table {
 }
 
 fn summary(input: &ReportInput) -> Table {
-    let mut table = of_scores("summary", &["seed", "map"]);
-    for (seed, record) in records(input) {
+    of_scores("summary", &["map"], input, |record, push| {
         for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
-            if let Some(score) = score {
-                push_score(&mut table, &[&seed, NETWORK, name], score);
-            }
+            score.iter().for_each(|score| push(&[NETWORK, name], score));
         }
         for (map, scores) in map_tables(record) {
             if let Some(union) = scores.get(UNION) {
-                push_score(&mut table, &[&seed, map, "union_f1"], &union.f1);
-                push_score(&mut table, &[&seed, map, "union_mass"], &union.mass);
+                push(&[map, "union_f1"], &union.f1);
+                push(&[map, "union_mass"], &union.mass);
             }
         }
-    }
-    table
+    })
 }
 
 /// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    std::iter::once((NETWORK, &record.table_6))
+    once((NETWORK, &record.table_6))
         .chain(baselines)
         .chain([("raters", &record.ceiling)])
 }
@@ -126,15 +133,13 @@ fn curves(input: &ReportInput) -> Table {
 }
 
 fn table_5(input: &ReportInput) -> Table {
-    let mut table = of_scores("table_5", &["seed", "class"]);
-    for (seed, record) in records(input) {
-        for (class, scores) in &record.table_5 {
-            push_score(&mut table, &[&seed, class, "f1"], &scores.f1);
-            push_score(&mut table, &[&seed, class, "sensitivity"], &scores.sensitivity);
-            push_score(&mut table, &[&seed, class, "specificity"], &scores.specificity);
+    of_scores("table_5", &["class"], input, |record, push| {
+        for (class, ClassScores { f1, sensitivity, specificity }) in &record.table_5 {
+            push(&[class, "f1"], f1);
+            push(&[class, "sensitivity"], sensitivity);
+            push(&[class, "specificity"], specificity);
         }
-    }
-    table
+    })
 }
 
 fn confusion(input: &ReportInput) -> Table {
@@ -154,101 +159,77 @@ fn confusion(input: &ReportInput) -> Table {
 }
 
 fn table_6(input: &ReportInput) -> Table {
-    let mut table = of_scores("table_6", &["seed", "map", "characteristic"]);
-    for (seed, record) in records(input) {
+    of_scores("table_6", &["map", "characteristic"], input, |record, push| {
         for (map, rows) in map_tables(record) {
-            for (name, scores) in rows {
-                map_scores(&mut table, &[&seed, map, name], scores);
-            }
+            rows.iter().for_each(|(name, scores)| push_map(push, &[map, name], scores));
         }
-    }
-    table
+    })
 }
 
-fn map_scores(table: &mut Table, keys: &[&str], scores: &MapScores) {
+fn push_map(push: Push<'_>, keys: &[&str], scores: &MapScores) {
     let MapScores { f1, sensitivity, specificity, mass } = scores;
     for (name, score) in
         [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
     {
-        push_score(table, &[keys, &[name]].concat(), score);
+        push(&[keys, &[name]].concat(), score);
     }
 }
 
 fn randomization(input: &ReportInput) -> Table {
-    let mut table = of_scores("randomization", &["seed", "random"]);
-    for (seed, record) in records(input) {
+    of_scores("randomization", &["random"], input, |record, push| {
         for (name, scores) in &record.randomization {
-            map_scores(&mut table, &[&seed, name], &scores.union);
-            push_score(&mut table, &[&seed, name, "rank_correlation"], &scores.rank_correlation);
+            push_map(push, &[name], &scores.union);
+            push(&[name, "rank_correlation"], &scores.rank_correlation);
         }
-    }
-    table
+    })
 }
 
 fn faithfulness(input: &ReportInput) -> Table {
-    let mut table = of_scores("faithfulness", &["seed", "map"]);
-    for (seed, record) in records(input) {
+    of_scores("faithfulness", &["map"], input, |record, push| {
         for (map, scores) in &record.faithfulness {
-            push_score(&mut table, &[&seed, map, "deletion"], &scores.deletion);
-            push_score(&mut table, &[&seed, map, "insertion"], &scores.insertion);
-            push_score(&mut table, &[&seed, map, "road"], &scores.road);
+            push(&[map, "deletion"], &scores.deletion);
+            push(&[map, "insertion"], &scores.insertion);
+            push(&[map, "road"], &scores.road);
         }
-    }
-    table
+    })
 }
 
 fn localization(input: &ReportInput) -> Table {
-    let mut table = of_scores("localization", &["seed", "map", "characteristic"]);
-    for (seed, record) in records(input) {
+    of_scores("localization", &["map", "characteristic"], input, |record, push| {
         let baselines = record.localization_baselines.iter();
-        let tables = std::iter::once((NETWORK, &record.localization))
+        let tables = once((NETWORK, &record.localization))
             .chain(baselines.map(|(name, table)| (name.as_str(), table)))
             .chain([("raters", &record.localization_ceiling)]);
         for (map, rows) in tables {
             for (name, scores) in rows {
-                for (score_name, score) in scores {
-                    push_score(&mut table, &[&seed, map, name, score_name], score);
-                }
+                scores.iter().for_each(|(score, of)| push(&[map, name, score], of));
             }
         }
-    }
-    table
+    })
 }
 
 /// Rows with too few images have their number of images and no score.
 fn by(input: &ReportInput) -> Table {
-    let mut table = of_scores("by", &["seed", "variable", "value", "characteristic", "images"]);
-    for (seed, record) in records(input) {
-        for (variable, parts) in &record.by {
-            for (value, part) in parts {
-                if let Some(accuracy) = &part.accuracy {
-                    let images = part.images.to_string();
-                    push_score(
-                        &mut table,
-                        &[&seed, variable, value, "", &images, "accuracy"],
-                        accuracy,
-                    );
-                }
-                for (name, row) in &part.table_6 {
-                    let images = row.images.to_string();
-                    let keys: [&str; 5] = [&seed, variable, value, name, &images];
-                    let Some(scores) = &row.scores else {
-                        table.push(keys.into_iter().chain(["too few"]).map(Cell::from));
-                        continue;
-                    };
-                    for (score_name, score) in [
-                        ("f1", &scores.f1),
-                        ("sensitivity", &scores.sensitivity),
-                        ("specificity", &scores.specificity),
-                        ("mass", &scores.mass),
-                    ] {
-                        push_score(&mut table, &[&keys[..], &[score_name]].concat(), score);
-                    }
+    let keys = ["variable", "value", "characteristic", "images"];
+    of_scores("by", &keys, input, |record, push| {
+        let parts = record.by.iter().flat_map(|(variable, parts)| {
+            parts.iter().map(move |(value, part)| (variable, value, part))
+        });
+        for (variable, value, part) in parts {
+            if let Some(accuracy) = &part.accuracy {
+                let images = part.images.to_string();
+                push(&[variable, value, "", &images, "accuracy"], accuracy);
+            }
+            for (name, row) in &part.table_6 {
+                let images = row.images.to_string();
+                let keys = [variable, value, name, &images];
+                match &row.scores {
+                    Some(scores) => push_map(push, &keys.map(String::as_str), scores),
+                    None => push(&[variable, value, name, &images, "too few"], &Score::default()),
                 }
             }
         }
-    }
-    table
+    })
 }
 
 fn comparisons(input: &ReportInput) -> Table {
