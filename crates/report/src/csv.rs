@@ -105,9 +105,7 @@ fn summary(input: &ReportInput) -> Table {
 /// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    once((NETWORK, &record.table_6))
-        .chain(baselines)
-        .chain([("raters", &record.ceiling)])
+    once((NETWORK, &record.table_6)).chain(baselines).chain([("raters", &record.ceiling)])
 }
 
 fn curves(input: &ReportInput) -> Table {

@@ -32,9 +32,12 @@ impl Table {
                 Reading { text, spread, note, is_best }.line()
             }));
         }
-        let title = self.title.replace(char::is_control, " ");
+        let title = match self.title.is_empty() {
+            true => String::new(),
+            false => format!("% {}\n", self.title.replace(char::is_control, " ")),
+        };
         format!(
-            "% {title}\n% Needs \\usepackage{{booktabs}}.\n\\begin{{tabular}}{{{spec}}}\n\\toprule\n{}\
+            "{title}% Needs \\usepackage{{booktabs}}.\n\\begin{{tabular}}{{{spec}}}\n\\toprule\n{}\
              \\midrule\n{rows}\\bottomrule\n\\end{{tabular}}\n",
             line(header)
         )
