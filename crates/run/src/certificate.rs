@@ -326,7 +326,7 @@ fn renew(
 /// BLAKE3 of the part of a seed's certificate that is the same for equal results.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A value that JSON cannot hold.
 pub fn result_hash(certificate: &Certificate) -> RunResult<String> {
     Ok(blake3::hash(&to_json(&certificate.result)?).to_string())
 }

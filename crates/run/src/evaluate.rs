@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
 use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder};
+use crate::session::Session;
 use dermx_data::write_atomic;
 use dermx_eval::{EvalRecord, SeedPredictions, aggregate};
 use dermx_score::{
@@ -24,6 +25,10 @@ pub fn evaluate_again(
     out: Option<&Path>,
     context: Context<'_>,
 ) -> RunResult<EvalRecord> {
+    context.session.install(|| evaluate_here(run, out, context.session))
+}
+
+fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult<EvalRecord> {
     if let Some(out) = out {
         std::fs::create_dir_all(out).map_err(|error| RunError::io(out, &error))?;
         if !is_same_folder(run, out) {
@@ -33,7 +38,7 @@ pub fn evaluate_again(
     }
     let folder = RunFolder::resume(run, None)?;
     let record = evaluate_run(&folder)?;
-    certificate::renew_scores(&folder, &config::load_run(run)?, context.session)?;
+    certificate::renew_scores(&folder, &config::load_run(run)?, session)?;
     Ok(record)
 }
 

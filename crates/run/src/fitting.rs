@@ -20,7 +20,7 @@ use std::path::Path;
 /// `weights.safetensors` of a network that a run of `config` trained.
 ///
 /// # Errors
-/// None that a user can cause.
+/// Tensors whose shapes and values disagree.
 pub fn weights_file(network: &Network, config: &Config) -> RunResult<Vec<u8>> {
     let tensors = with_counters(export_weights(network));
     weight_files::to_bytes(&tensors, &BTreeMap::new(), &Description::of_run(config))
@@ -29,7 +29,7 @@ pub fn weights_file(network: &Network, config: &Config) -> RunResult<Vec<u8>> {
 /// BLAKE3 of all parameters and running statistics, as an epoch's metrics hold it.
 ///
 /// # Errors
-/// None that a user can cause.
+/// Tensors whose shapes and values disagree.
 pub fn weights_hash(network: &Network) -> RunResult<String> {
     Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
 }

@@ -344,7 +344,7 @@ fn numbered(output: &Path, name: &str) -> RunResult<Vec<(u32, PathBuf)>> {
 /// The configuration as TOML, under a comment.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A value that TOML cannot hold.
 pub fn resolved(config: &Config, comment: &str) -> RunResult<String> {
     toml::to_string_pretty(config)
         .map(|text| format!("# {comment}\n\n{text}"))

@@ -198,7 +198,7 @@ impl Parity {
     /// `other` beside `reference`, given what a perturbation does to the latter.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// A class that the subject does not have.
     pub fn new(
         subject: &Subject,
         names: [&str; 2],

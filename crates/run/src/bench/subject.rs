@@ -114,7 +114,7 @@ impl Subject {
     /// The network on `device`.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// Weights that do not fit the network.
     pub fn network(&self, device: &Device) -> RunResult<Network> {
         let import = |weights| import_weights(self.network.init(device), weights);
         Ok(match &self.weights {

@@ -52,7 +52,7 @@ impl Workload {
     /// One batch.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// Weights that are not finite after a step.
     pub fn batch(&mut self) -> RunResult<()> {
         let Self { images, classes, work } = self;
         match work {
@@ -69,7 +69,7 @@ impl Workload {
 /// Grad-CAM of the last feature maps.
 ///
 /// # Errors
-/// None that a user can cause.
+/// A network without a layer to explain.
 pub fn explainer(network: &Network) -> RunResult<Explainer> {
     Ok(Explainer::new(network, Method::GradCam, Settings::default(), None)?)
 }
@@ -107,7 +107,7 @@ impl Learner {
     /// Lets what `pattern` says of `network` learn, with Adam.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// A pattern that names no parameter.
     pub fn new(network: Network, pattern: &str, mode: BatchNormMode) -> RunResult<Self> {
         let network = set_trainable(network, &[pattern.to_string()], mode)
             .map_err(RunError::internal)?
