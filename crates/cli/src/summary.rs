@@ -1,9 +1,9 @@
 //! Scores for the terminal.
 
-use dermx_eval::{Comparison, EvalRecord, MapScores, SeedAgreement, UNION};
+use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
 use dermx_report::{
-    comparison_tables, identification_table, localization_table, map_columns, parts_table, reading,
-    seeds_cell, table_5,
+    comparison_tables, diagnosis_table, identification_table, localization_table, map_columns,
+    parts_table, reading, seeds_cell,
 };
 use dermx_run::{Tested, Trained};
 use dermx_score::counts;
@@ -14,15 +14,16 @@ use std::iter::once;
 pub fn summary(record: &EvalRecord) -> String {
     let mut out = format!("{}\n", record.notice);
     counts(record).iter().for_each(|line| out.push_str(&format!("{line}\n")));
-    if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
-        let [accuracy, macro_f1] = [accuracy, macro_f1].map(|one| reading(Some(one)).line());
+    if let Some(diagnosis) = &record.diagnosis {
+        let [accuracy, macro_f1] =
+            [&diagnosis.accuracy, &diagnosis.macro_f1].map(|one| reading(Some(one)).line());
         out += &format!("\naccuracy {accuracy}   macro-F1 {macro_f1}\n");
-        out += &seeds_text(record);
+        out += &seeds_text(diagnosis);
     }
     let titled = |title: &str, table: Option<Table>| {
         table.map(|table| Table { title: title.to_string(), ..table })
     };
-    let tables = [titled("Diagnosis", table_5(record)), explanation(record)];
+    let tables = [titled("Diagnosis", diagnosis_table(record)), explanation(record)];
     out += &terminal(tables.into_iter().flatten());
     out += &relative_text(record);
     let tables = [
@@ -55,10 +56,10 @@ fn explanation(record: &EvalRecord) -> Option<Table> {
     let columns = once(Column::text("characteristic").label("")).chain(columns);
     let mut table = Table::new("explanation", "Heat maps against masks", columns);
     let cells = |name: String, scores: &MapScores| {
-        let MapScores { f1, sensitivity, specificity, mass } = scores;
+        let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
         once(name.into()).chain([f1, sensitivity, specificity, mass].map(seeds_cell))
     };
-    for (characteristic, scores) in &record.table_6 {
+    for (characteristic, scores) in &record.explanation {
         table.push(cells(characteristic.clone(), scores));
     }
     let baselines = record.baselines.iter();
@@ -85,9 +86,9 @@ pub fn trained_text(trained: &Trained) -> String {
 }
 
 /// Which seeds collapsed, and how far the seeds agree.
-fn seeds_text(record: &EvalRecord) -> String {
+fn seeds_text(diagnosis: &DiagnosisScores) -> String {
     let collapsed: Vec<String> =
-        record.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
+        diagnosis.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
     let mut text = match collapsed.is_empty() {
         true => String::new(),
         false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
@@ -97,7 +98,7 @@ fn seeds_text(record: &EvalRecord) -> String {
         unanimous_interval,
         fleiss_kappa,
         ..
-    }) = record.seed_agreement
+    }) = diagnosis.seed_agreement
     {
         let number = |score: Score| Reading::new(&Column::score(""), &score.into()).line();
         let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| number(Score::new(kappa)));
@@ -109,7 +110,7 @@ fn seeds_text(record: &EvalRecord) -> String {
 
 /// Where the maps stand between what a map without a network and what raters reach.
 fn relative_text(record: &EvalRecord) -> String {
-    let Some(union) = record.relative.get(UNION) else { return String::new() };
+    let Some(union) = record.skill.get(UNION) else { return String::new() };
     let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \

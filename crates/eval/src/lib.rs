@@ -52,11 +52,12 @@ pub use paired::{Permutation, ROUNDING, SignedRank, holm, mcnemar, permutation, 
 pub use parts::part_record;
 pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
-    ClassScores, EvalRecord, FaithfulnessScores, LocalizationTable, MapScores, MapTable, NOTICE,
-    PartRecord, PartRow, RandomizedScores, RelativeScores, Score, UNION,
+    ClassScores, CountedConfusions, DiagnosisScores, EvalRecord, FaithfulnessScores, MapScores,
+    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,
+    ScoredDataset, UNION, read_eval_json,
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use seeds::{SeedAgreement, SeedPredictions};
-pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};
+pub use table::{MapRow, diagnosis_scores, map_table};
 pub use wilson::wilson_interval;

@@ -1,12 +1,10 @@
-//! The tables beyond the paper's: where maps are highest, parts of the images, other runs.
+//! Further tables: where maps are highest, parts of the images, other runs.
 
 use crate::comparison::RATERS;
 use crate::sanity;
 use crate::score_cell::{map_columns, seeds_cell, seeds_cell_or_absent, too_few};
 use crate::score_text::{ABSENT, counted, readable};
-use dermx_eval::{
-    Comparison, EvalRecord, LocalizationTable, Paired, PairedTest, PartRecord, UNION,
-};
+use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
 use dermx_table::{Cell, Column, Score, Table};
 use std::iter::once;
 
@@ -34,37 +32,31 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
 
 /// Where maps are highest, by characteristic; `None` where that was not scored.
 pub fn localization_table(record: &EvalRecord) -> Option<Table> {
-    let tables = || {
-        let baselines = record.localization_baselines.iter();
-        let baselines =
-            baselines.map(|(name, table)| (format!("{UNION}, {}", readable(name)), table));
-        let raters = format!("{UNION}, {}", RATERS.to_lowercase());
-        once((UNION.to_owned(), &record.localization))
-            .chain(baselines)
-            .chain([(raters, &record.localization_ceiling)])
-    };
-    if tables().all(|(_, table)| table.is_empty()) {
-        return None;
-    }
-    let title = "Where heat maps are highest, by characteristic. Rows count as in Table 6; the last \
-                 ones are the baselines and the raters on the union.";
+    let title = "Where heat maps are highest, by characteristic. Rows count as above; the last ones are \
+                 the baselines and the raters on the union.";
     let scores = LOCALIZATION.map(|(name, label)| Column::mean_and_std(name).label(label));
     let columns = once(Column::text("characteristic").label("Characteristic")).chain(scores);
     let mut table = Table::new("localization", title, columns);
-    let cells = |heading: String, scores: &LocalizationTable, row: &str| {
-        let scores = scores.get(row)?;
-        let cells = LOCALIZATION.map(|(name, _)| seeds_cell_or_absent(scores.get(name)));
-        Some(once(heading.into()).chain(cells))
+    let cells = |heading: String, scores: &MapScores| {
+        let cells =
+            LOCALIZATION.map(|(name, _)| seeds_cell_or_absent(scores.localization.get(name)));
+        once(heading.into()).chain(cells)
     };
-    for name in record.localization.keys().filter(|name| *name != UNION) {
-        cells(readable(name), &record.localization, name)
-            .into_iter()
-            .for_each(|row| table.push(row));
+    let is_scored = |scores: &MapScores| !scores.localization.is_empty();
+    let characteristics = record.explanation.iter().filter(|(name, _)| *name != UNION);
+    for (name, scores) in characteristics.filter(|(_, scores)| is_scored(scores)) {
+        table.push(cells(readable(name), scores));
     }
-    for (heading, scores) in tables() {
-        cells(heading, scores, UNION).into_iter().for_each(|row| table.push_summary(row));
+    let baselines = record.baselines.iter();
+    let baselines = baselines.map(|(name, table)| (format!("{UNION}, {}", readable(name)), table));
+    let raters = format!("{UNION}, {}", RATERS.to_lowercase());
+    let unions = once((UNION.to_owned(), &record.explanation)).chain(baselines);
+    for (heading, scores) in unions.chain([(raters, &record.ceiling)]) {
+        if let Some(scores) = scores.get(UNION).filter(|scores| is_scored(scores)) {
+            table.push_summary(cells(heading, scores));
+        }
     }
-    Some(table)
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// On what the maps lie; `None` where that was not scored.
@@ -111,7 +103,7 @@ pub fn parts_table(record: &EvalRecord) -> Option<Table> {
 
 fn part_cells(part: &PartRecord) -> Vec<Cell> {
     let mut cells = vec![part.images.into(), seeds_cell_or_absent(part.accuracy.as_ref())];
-    let scores = part.table_6.get(UNION).and_then(|row| row.scores.as_ref());
+    let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
         Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(seeds_cell),
         None => [(); 4].map(|()| too_few()),

@@ -3,7 +3,7 @@
 use crate::comparison::RATERS;
 use crate::score_cell::{reading, seeds_cell, seeds_cell_or_absent};
 use crate::score_text::{counted, decimal, defined, readable};
-use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
 use dermx_table::{Cell, Column, Reading, Table};
 use serde::Serialize;
 
@@ -40,8 +40,8 @@ struct Strip {
 /// Accuracy, macro F1, and fuzzy F1 and mass of the union row.
 pub fn cards(record: &EvalRecord) -> Vec<Card> {
     vec![
-        diagnosis_card("Accuracy", record, record.accuracy.as_ref()),
-        diagnosis_card("Macro F1", record, record.macro_f1.as_ref()),
+        diagnosis_card("Accuracy", record, |scores| &scores.accuracy),
+        diagnosis_card("Macro F1", record, |scores| &scores.macro_f1),
         map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
         map_card("Heat map: mass inside", record, |scores| &scores.mass),
     ]
@@ -77,8 +77,14 @@ pub fn card_table(cards: &[Card]) -> Table {
     table
 }
 
-fn diagnosis_card(label: &'static str, record: &EvalRecord, score: Option<&Score>) -> Card {
-    let images = record.confusion_matrices.first().map(|m| m.iter().flatten().sum::<u64>());
+fn diagnosis_card(
+    label: &'static str,
+    record: &EvalRecord,
+    pick: fn(&DiagnosisScores) -> &Score,
+) -> Card {
+    let score = record.diagnosis.as_ref().map(pick);
+    let matrix = record.confusion_matrices().first();
+    let images = matrix.map(|matrix| matrix.counts.iter().flatten().sum::<u64>());
     let images = images.map(|count| counted(count as usize, "image"));
     let classes = format!("{} classes", record.classes.len());
     let detail = match (score, images) {
@@ -100,9 +106,9 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
             is_network,
         })
     };
-    let score = record.table_6.get(UNION).map(pick);
+    let score = record.explanation.get(UNION).map(pick);
     let baselines = record.baselines.iter();
-    let mut bars = vec![bar("Network".to_owned(), &record.table_6, true)];
+    let mut bars = vec![bar("Network".to_owned(), &record.explanation, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
     bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
     let detail = match score {

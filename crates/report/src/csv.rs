@@ -2,7 +2,8 @@
 
 use crate::input::ReportInput;
 use dermx_eval::{
-    ClassScores, Comparison, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION,
+    ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score,
+    UNION,
 };
 use dermx_table::{Cell, Column, Table};
 use std::iter::once;
@@ -49,9 +50,9 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
         run(input),
         summary(input),
         curves(input),
-        table_5(input),
+        diagnosis(input),
         confusion(input),
-        table_6(input),
+        explanation(input),
         randomization(input),
         faithfulness(input),
         localization(input),
@@ -90,8 +91,10 @@ fn run(input: &ReportInput) -> Table {
 
 fn summary(input: &ReportInput) -> Table {
     of_scores("summary", &["map"], input, |record, push| {
-        for (name, score) in [("accuracy", &record.accuracy), ("macro_f1", &record.macro_f1)] {
-            score.iter().for_each(|score| push(&[NETWORK, name], score));
+        if let Some(diagnosis) = &record.diagnosis {
+            push(&[NETWORK, "accuracy"], &diagnosis.accuracy);
+            push(&[NETWORK, "balanced_accuracy"], &diagnosis.balanced_accuracy);
+            push(&[NETWORK, "macro_f1"], &diagnosis.macro_f1);
         }
         for (map, scores) in map_tables(record) {
             if let Some(union) = scores.get(UNION) {
@@ -105,7 +108,7 @@ fn summary(input: &ReportInput) -> Table {
 /// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    once((NETWORK, &record.table_6)).chain(baselines).chain([("raters", &record.ceiling)])
+    once((NETWORK, &record.explanation)).chain(baselines).chain([("raters", &record.ceiling)])
 }
 
 fn curves(input: &ReportInput) -> Table {
@@ -130,9 +133,10 @@ fn curves(input: &ReportInput) -> Table {
     table
 }
 
-fn table_5(input: &ReportInput) -> Table {
-    of_scores("table_5", &["class"], input, |record, push| {
-        for (class, ClassScores { f1, sensitivity, specificity }) in &record.table_5 {
+fn diagnosis(input: &ReportInput) -> Table {
+    of_scores("diagnosis", &["class"], input, |record, push| {
+        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
+        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
             push(&[class, "f1"], f1);
             push(&[class, "sensitivity"], sensitivity);
             push(&[class, "specificity"], specificity);
@@ -141,14 +145,13 @@ fn table_5(input: &ReportInput) -> Table {
 }
 
 fn confusion(input: &ReportInput) -> Table {
-    let record = &input.evaluation;
     let columns = ["seed", "gold", "predicted"].map(Column::text);
     let mut table =
         Table::new("confusion", "", columns.into_iter().chain([Column::count("images")]));
-    for (network_idx, matrix) in record.confusion_matrices.iter().enumerate() {
-        let seed = record.seeds.get(network_idx).map_or(String::new(), u64::to_string);
-        for (gold, row) in record.classes.iter().zip(matrix) {
-            for (predicted, count) in record.classes.iter().zip(row) {
+    for CountedConfusions { seed, classes, counts } in input.evaluation.confusion_matrices() {
+        let seed = seed.map_or(String::new(), |seed| seed.to_string());
+        for (gold, row) in classes.iter().zip(counts) {
+            for (predicted, count) in classes.iter().zip(row) {
                 table.push([(&seed).into(), gold.into(), predicted.into(), (*count).into()]);
             }
         }
@@ -156,8 +159,8 @@ fn confusion(input: &ReportInput) -> Table {
     table
 }
 
-fn table_6(input: &ReportInput) -> Table {
-    of_scores("table_6", &["map", "characteristic"], input, |record, push| {
+fn explanation(input: &ReportInput) -> Table {
+    of_scores("explanation", &["map", "characteristic"], input, |record, push| {
         for (map, rows) in map_tables(record) {
             rows.iter().for_each(|(name, scores)| push_map(push, &[map, name], scores));
         }
@@ -165,7 +168,7 @@ fn table_6(input: &ReportInput) -> Table {
 }
 
 fn push_map(push: Push<'_>, keys: &[&str], scores: &MapScores) {
-    let MapScores { f1, sensitivity, specificity, mass } = scores;
+    let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
     for (name, score) in
         [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
     {
@@ -194,13 +197,10 @@ fn faithfulness(input: &ReportInput) -> Table {
 
 fn localization(input: &ReportInput) -> Table {
     of_scores("localization", &["map", "characteristic"], input, |record, push| {
-        let baselines = record.localization_baselines.iter();
-        let tables = once((NETWORK, &record.localization))
-            .chain(baselines.map(|(name, table)| (name.as_str(), table)))
-            .chain([("raters", &record.localization_ceiling)]);
-        for (map, rows) in tables {
+        for (map, rows) in map_tables(record) {
             for (name, scores) in rows {
-                scores.iter().for_each(|(score, of)| push(&[map, name, score], of));
+                let scores = scores.localization.iter();
+                scores.for_each(|(score, of)| push(&[map, name, score], of));
             }
         }
     })
@@ -218,7 +218,7 @@ fn by(input: &ReportInput) -> Table {
                 let images = part.images.to_string();
                 push(&[variable, value, "", &images, "accuracy"], accuracy);
             }
-            for (name, row) in &part.table_6 {
+            for (name, row) in &part.explanation {
                 let images = row.images.to_string();
                 let keys = [variable, value, name, &images];
                 match &row.scores {

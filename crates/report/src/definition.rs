@@ -169,7 +169,7 @@ pub const READING: [(&str, &str); 10] = [
     ),
     (
         "Rows",
-        "of Table 6 are pairs of image and rater, counted for one network; \"Undefined\" beside \
+        "of the table of heat maps are pairs of image and rater, counted for one network; \"Undefined\" beside \
          them says which scores of how many rows are undefined.",
     ),
     (

@@ -11,7 +11,7 @@ use crate::input::ReportInput;
 use crate::matrix::{Matrix, matrices, matrix_tables};
 use crate::score_text::readable;
 use crate::seeds::remarks;
-use crate::table::{by_seed, over_seeds, table_5, table_6};
+use crate::table::{by_seed, diagnosis, explanation, over_seeds};
 use crate::template::Templates;
 use crate::{csv, template};
 use dermx_eval::{EvalRecord, NOTICE};
@@ -43,9 +43,9 @@ struct Page {
     seed_remarks: Vec<String>,
     charts: Vec<Figure>,
     learning_rate: String,
-    table_5: Option<Drawn>,
+    diagnosis: Option<Drawn>,
     matrices: Vec<Figure>,
-    table_6: Option<Drawn>,
+    explanation: Option<Drawn>,
     beyond: Vec<Drawn>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
@@ -103,7 +103,7 @@ pub fn render(input: &ReportInput) -> Result<RenderedReport, ReportError> {
 pub fn latex_files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
     let record = &input.evaluation;
     let tables = [card_table(&cards(record)), run_table(input)];
-    let some = [by_seed(input), over_seeds(record), table_5(record), table_6(input)];
+    let some = [by_seed(input), over_seeds(record), diagnosis(record), explanation(input)];
     let tables = tables.into_iter().chain(some.into_iter().flatten());
     let tables = tables.chain(beyond::tables(record)).chain(matrix_tables(record));
     let with_rows = tables.filter(|table| !table.rows.is_empty());
@@ -135,9 +135,9 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        table_5: table_5(record).map(Drawn::from),
+        diagnosis: diagnosis(record).map(Drawn::from),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        table_6: table_6(input).map(Drawn::from),
+        explanation: explanation(input).map(Drawn::from),
         beyond: beyond::tables(record).into_iter().map(Drawn::from).collect(),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),

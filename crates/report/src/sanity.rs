@@ -22,11 +22,11 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
     let columns = columns.chain([Column::mean_and_std("rank_correlation").label("Correlation")]);
     let mut table = Table::new("randomization", title, columns);
     let cells = |heading: String, scores: &MapScores, correlation: Cell| {
-        let MapScores { f1, sensitivity, specificity, mass } = scores;
+        let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
         let scores = [f1, sensitivity, specificity, mass].map(seeds_cell);
         once(heading.into()).chain(scores).chain([correlation])
     };
-    if let Some(union) = record.table_6.get(UNION) {
+    if let Some(union) = record.explanation.get(UNION) {
         table.push_summary(cells("None (trained)".to_owned(), union, 1.0.into()));
     }
     let num_stages = record.randomization.len();

@@ -9,12 +9,10 @@ use dermx_table::{Cell, Column, Table};
 use std::iter::once;
 
 /// Diagnosis by class; `None` without predictions.
-pub fn table_5(record: &EvalRecord) -> Option<Table> {
-    if record.table_5.is_empty() {
-        return None;
-    }
+pub fn diagnosis(record: &EvalRecord) -> Option<Table> {
+    let diagnosis = record.diagnosis.as_ref().filter(|one| !one.classes.is_empty())?;
     let title = format!(
-        "Table 5. Diagnosis by class. {} In brackets: the 95 % interval over images, Wilson's of shares \
+        "Diagnosis by class. {} In brackets: the 95 % interval over images, Wilson's of shares \
          of images, the bootstrap's of F1.",
         spread_meaning(record)
     );
@@ -25,16 +23,16 @@ pub fn table_5(record: &EvalRecord) -> Option<Table> {
         Column::score("sensitivity").label("Sensitivity"),
         Column::score("specificity").label("Specificity"),
     ];
-    let mut table = Table::new("table_5", title, columns);
-    let listed = record.classes.iter().filter(|class| record.table_5.contains_key(*class));
-    let others = record.table_5.keys().filter(|class| !record.classes.contains(class));
+    let mut table = Table::new("diagnosis", title, columns);
+    let listed = record.classes.iter().filter(|class| diagnosis.classes.contains_key(*class));
+    let others = diagnosis.classes.keys().filter(|class| !record.classes.contains(class));
     for class in listed.chain(others) {
-        let Some(scores) = record.table_5.get(class) else { continue };
+        let Some(scores) = diagnosis.classes.get(class) else { continue };
         let images = count_range(&class_images(record, class));
         let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(seeds_cell);
         table.push([readable(class).into(), images.into()].into_iter().chain(scores));
     }
-    let macro_f1 = seeds_cell_or_absent(record.macro_f1.as_ref());
+    let macro_f1 = seeds_cell(&diagnosis.macro_f1);
     table.push_summary([
         "Macro (mean of the classes)".into(),
         absent(),
@@ -47,21 +45,21 @@ pub fn table_5(record: &EvalRecord) -> Option<Table> {
 
 /// Number of gold images of the class in each confusion matrix.
 fn class_images(record: &EvalRecord, class: &String) -> Vec<u64> {
-    let Some(class_idx) = record.classes.iter().position(|name| name == class) else {
-        return Vec::new();
-    };
-    let matrices = record.confusion_matrices.iter();
-    matrices.filter_map(|matrix| Some(matrix.get(class_idx)?.iter().sum())).collect()
+    let rows = record.confusion_matrices().iter().filter_map(|matrix| {
+        let class_idx = matrix.classes.iter().position(|name| name == class)?;
+        matrix.counts.get(class_idx)
+    });
+    rows.map(|row| row.iter().sum()).collect()
 }
 
 /// Explanations by characteristic, the network beside each baseline; `None` without maps.
-pub fn table_6(input: &ReportInput) -> Option<Table> {
+pub fn explanation(input: &ReportInput) -> Option<Table> {
     let record = &input.evaluation;
-    if record.table_6.is_empty() {
+    if record.explanation.is_empty() {
         return None;
     }
     let title = format!(
-        "Table 6. Heat maps against experts' masks by characteristic. {} A row counts one mask \
+        "Heat maps against experts' masks by characteristic. {} A row counts one mask \
          of one rater in one image. Bold: the highest mean of network and baselines.",
         spread_meaning(record)
     );
@@ -88,11 +86,11 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
         columns.extend(of_others.map(|(name, label)| score("raters", RATERS, name, label)));
         columns.push(Column::score("skill").label("Skill"));
     }
-    let mut table = Table::new("table_6", title, columns);
-    for name in record.table_6.keys().filter(|name| *name != UNION) {
+    let mut table = Table::new("explanation", title, columns);
+    for name in record.explanation.keys().filter(|name| *name != UNION) {
         table.push(once(readable(name).into()).chain(map_cells(input, name)));
     }
-    if record.table_6.contains_key(UNION) {
+    if record.explanation.contains_key(UNION) {
         table.push_summary(once(UNION.into()).chain(map_cells(input, UNION)));
     }
     Some(table)
@@ -100,7 +98,7 @@ pub fn table_6(input: &ReportInput) -> Option<Table> {
 
 fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     let record = &input.evaluation;
-    let network = record.table_6.get(name);
+    let network = record.explanation.get(name);
     let rivals: Vec<Option<&MapScores>> =
         record.baselines.values().map(|table| table.get(name)).collect();
     let best = |pick: fn(&MapScores) -> &Score| best_mean(network, &rivals, pick);
@@ -129,7 +127,7 @@ fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     if !record.ceiling.is_empty() {
         let raters = record.ceiling.get(name);
         cells.extend([cell(raters, |s| &s.f1, None), cell(raters, |s| &s.mass, None)]);
-        let relative = record.relative.get(name);
+        let relative = record.skill.get(name);
         cells.push(seeds_cell_or_absent(relative.map(|relative| &relative.skill)));
     }
     cells
@@ -150,8 +148,8 @@ fn best_mean(
 /// Number of rows of one network, and which of its scores were undefined how often.
 fn row_counts(input: &ReportInput, name: &str) -> (String, String) {
     let tables: Vec<&MapTable> = match (input.per_seed.is_empty(), input.evaluation.seeds.len()) {
-        (false, _) => input.per_seed.iter().map(|seed| &seed.record.table_6).collect(),
-        (true, 0 | 1) => vec![&input.evaluation.table_6],
+        (false, _) => input.per_seed.iter().map(|seed| &seed.record.explanation).collect(),
+        (true, 0 | 1) => vec![&input.evaluation.explanation],
         _ => Vec::new(),
     };
     let scores: Vec<&MapScores> = tables.into_iter().filter_map(|table| table.get(name)).collect();
@@ -177,18 +175,19 @@ fn row_counts(input: &ReportInput, name: &str) -> (String, String) {
 
 /// Diagnosis over the seeds, with each measure of its spread; `None` below two seeds.
 pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
-    let main = [("Accuracy", &record.accuracy), ("Macro F1", &record.macro_f1)];
-    let main =
-        main.into_iter().filter_map(|(name, score)| Some((name.to_owned(), score.as_ref()?)));
+    let diagnosis = record.diagnosis.as_ref().filter(|_| record.seeds.len() > 1)?;
+    let main = [
+        ("Accuracy", &diagnosis.accuracy),
+        ("Balanced accuracy", &diagnosis.balanced_accuracy),
+        ("Macro F1", &diagnosis.macro_f1),
+    ];
+    let main = main.into_iter().map(|(name, score)| (name.to_owned(), score));
     let classes = record.classes.iter().filter_map(|class| {
-        Some((format!("F1 of {}", readable(class)), &record.table_5.get(class)?.f1))
+        Some((format!("F1 of {}", readable(class)), &diagnosis.classes.get(class)?.f1))
     });
     let rows: Vec<(String, &Score)> = main.chain(classes).collect();
-    if record.seeds.len() < 2 || rows.is_empty() {
-        return None;
-    }
     let title = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
-                 images: Wilson's of the accuracy, the bootstrap's of F1.";
+                 images: Wilson's of the accuracy, the bootstrap's of the others.";
     let number = |name, label| Column::number(name).label(label).decimals(3);
     let columns = [
         Column::text("score").label("Score"),
@@ -222,10 +221,11 @@ pub fn by_seed(input: &ReportInput) -> Option<Table> {
     ];
     let mut table = Table::new("by_seed", "The main scores of each seed.", columns);
     for seed in &input.per_seed {
-        let union = seed.record.table_6.get(UNION);
+        let union = seed.record.explanation.get(UNION);
+        let diagnosis = seed.record.diagnosis.as_ref();
         let scores = [
-            seed.record.accuracy.as_ref(),
-            seed.record.macro_f1.as_ref(),
+            diagnosis.map(|one| &one.accuracy),
+            diagnosis.map(|one| &one.macro_f1),
             union.map(|scores| &scores.f1),
             union.map(|scores| &scores.mass),
         ];

@@ -90,7 +90,8 @@ fn describe_images(record: &mut EvalRecord, diagnoses: &[Vec<Diagnosis>]) -> Run
 }
 
 fn warn_of_collapse(record: &EvalRecord) {
-    for seed in record.collapsed.iter().flatten().map(|(seed, _)| seed) {
+    let collapsed = record.diagnosis.as_ref().and_then(|one| one.collapsed.as_ref());
+    for seed in collapsed.into_iter().flatten().map(|(seed, _)| seed) {
         tracing::warn!(
             "seed {seed} collapsed: its network names few classes, or is right no more often than \
              by chance; eval.json says which, and means over the seeds include it"
@@ -109,7 +110,7 @@ fn evaluate_seed(
     let classes = &config.data.classes;
     let mut scored =
         scorer.score(&folder.heatmaps(), Some((&path, &predictions)), classes, false)?;
-    scored.record.seeds = vec![seed];
+    scored.record.set_seed(seed);
     score_sanity(scorer, &folder.heatmaps(), false, &mut scored.record)?;
     Ok(scored)
 }

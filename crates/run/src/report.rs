@@ -7,7 +7,7 @@ use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::{certificate, compare, gallery};
 use dermx_data::write_atomic;
-use dermx_eval::{Comparison, EvalRecord};
+use dermx_eval::{Comparison, EvalRecord, read_eval_json};
 use dermx_report::{EpochPoint, ReportInput, SeedInput, latex_files, render};
 use dermx_score::counts;
 use dermx_train::EpochMetrics;
@@ -109,7 +109,7 @@ fn write_beside(
         );
         return Err(RunError::missing_input(message));
     }
-    let evaluation: EvalRecord = read_json(&scores)?;
+    let evaluation = read_record(&scores)?;
     let mut notes = notes(&config);
     notes.extend(counts(&evaluation));
     let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
@@ -127,7 +127,7 @@ fn write_beside(
         per_seed.push(SeedInput {
             seed,
             curves: curves(&folder.metrics())?,
-            record: read_json(&folder.eval())?,
+            record: read_record(&folder.eval())?,
         });
     }
     let input = ReportInput {
@@ -213,6 +213,11 @@ fn curves(path: &Path) -> RunResult<Vec<EpochPoint>> {
         })
     };
     text.lines().map(parse).collect()
+}
+
+fn read_record(path: &Path) -> RunResult<EvalRecord> {
+    let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
+    read_eval_json(&bytes).map_err(|error| RunError::in_file(path, error))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> RunResult<T> {

@@ -10,10 +10,10 @@ pub fn parts_table(record: &EvalRecord) -> Table {
     let scores = ["f1", "sensitivity", "specificity", "mass"].map(Column::mean_and_std);
     let columns = names.into_iter().chain([Column::count("images")]).chain(scores);
     let columns = columns.chain([Column::mean_and_interval("accuracy")]);
-    let mut table = Table::new("by", "Table 6 on parts of the images", columns);
+    let mut table = Table::new("by", "Explanation scores on parts of the images", columns);
     for (variable, parts) in &record.by {
         for (value, part) in parts {
-            for (characteristic, row) in &part.table_6 {
+            for (characteristic, row) in &part.explanation {
                 let scores = match &row.scores {
                     Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(cell),
                     None => [(); 4].map(|()| Cell::Undefined("too few".to_string())),

@@ -14,8 +14,8 @@ pub const PER_IMAGE: &str = "per_image.csv";
 const COLUMNS: [&str; 7] =
     ["image_id", "rater", "characteristic", "f1", "sensitivity", "specificity", "mass"];
 
-/// The text of the file; an undefined score is empty. The scores beyond Table 6 follow where they
-/// were asked for.
+/// The text of the file; an undefined score is empty. Localization scores follow where they were
+/// asked for.
 pub fn per_image_csv(rows: &[MapRow]) -> Vec<u8> {
     let mut header = COLUMNS.map(str::to_string).to_vec();
     let first = rows.first().and_then(MapRow::localization);
@@ -31,7 +31,7 @@ pub fn per_image_csv(rows: &[MapRow]) -> Vec<u8> {
     csv(std::iter::once(header).chain(rows.iter().map(record)))
 }
 
-/// Reads the scores of Table 6 back.
+/// Reads the scores that every file has back.
 ///
 /// # Errors
 /// No such file, one that is against the rules of [`CsvTable`], a column that is missing, a score that
@@ -82,7 +82,7 @@ mod tests {
         let mut rows = vec![row("derm1", Some(0.1 + 0.2)), row("derm2", None)];
         std::fs::write(&path, per_image_csv(&rows)).unwrap();
         assert_eq!(read_per_image(&path).unwrap(), rows);
-        // The scores beyond Table 6 are for other programs.
+        // Localization scores are for other programs.
         for row in &mut rows {
             row.localization =
                 Some(LocalizationScores { auc: Some(0.5), ..LocalizationScores::default() });

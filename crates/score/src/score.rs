@@ -15,8 +15,8 @@ use dermx_data::{
 };
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
-    MapRow, MassShares, NOTICE, Normalize, PreparedMap, RankedMap, UNION, UNIT, centre_gaussian,
-    diagnosis_table, fuzzy_scores_by_sums, lead, localization_table, mass_shares, prepare,
+    MapRow, MassShares, NOTICE, Normalize, PreparedMap, RankedMap, ScoredDataset, UNION, UNIT,
+    centre_gaussian, diagnosis_scores, fuzzy_scores_by_sums, lead, mass_shares, prepare,
     relative_scores, uniform_ones,
 };
 use rayon::prelude::*;
@@ -64,9 +64,10 @@ pub struct Scorer<'a> {
     images: Vec<ImageMasks>,
     /// Gold class of each image.
     gold: BTreeMap<String, String>,
+    scored_dataset: ScoredDataset,
 }
 
-/// What is scored beyond Table 6.
+/// What is scored beyond fuzzy F1, sensitivity, specificity and mass.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
     /// Whether the scores of where maps are highest are wanted; they take sorting every map.
@@ -99,6 +100,17 @@ pub fn read_annotations(root: &Path) -> ScoreResult<DermxDataset> {
         tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
     }
     Ok(dataset.select(Selection::default()))
+}
+
+/// The name and the hash of a data set; `.` is called as its folder is.
+fn scored_dataset(dataset: &DermxDataset) -> ScoredDataset {
+    let root = dataset.root();
+    let absolute = || root.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
+    let name = root.file_name().map(ToOwned::to_owned).or_else(absolute).unwrap_or_default();
+    ScoredDataset {
+        name: name.to_string_lossy().into_owned(),
+        hash: dataset.content_hash().to_hex().to_string(),
+    }
 }
 
 /// Warns of maps whose values are cut to 1, by file the number of values.
@@ -202,7 +214,9 @@ impl<'a> Scorer<'a> {
             .collect();
         warn_of_empty_masks(&images, scoring.size);
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
-        Self { dataset, scoring, choices, extras, gold: gold.collect(), images }
+        let gold = gold.collect();
+        let scored_dataset = scored_dataset(dataset);
+        Self { dataset, scoring, choices, extras, images, gold, scored_dataset }
     }
 
     /// Ids of the scored images, in order.
@@ -250,11 +264,7 @@ impl<'a> Scorer<'a> {
             for one in diagnoses {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
-            let table = diagnosis_table(&matrix, classes)?;
-            record.accuracy = Some(table.accuracy);
-            record.macro_f1 = Some(table.macro_f1);
-            record.table_5 = table.table_5;
-            record.confusion_matrices = vec![matrix.rows().to_vec()];
+            record.diagnosis = Some(diagnosis_scores(&matrix, classes)?);
         }
         let correct = predictions.map(|(_, predictions)| self.correct(predictions));
         let images = ScoredImages {
@@ -409,22 +419,16 @@ impl<'a> Scorer<'a> {
         let comparands = Comparands { network: rows, experts: &experts, baselines: &baselines };
         Ok(EvalRecord {
             notice: NOTICE.to_string(),
+            dataset: self.scored_dataset.clone(),
             classes: classes.to_vec(),
-            table_6: self.averaging().table(rows),
-            relative: relative_scores(comparands, image_ids, &resamples),
+            explanation: self.averaging().table(rows),
+            skill: relative_scores(comparands, image_ids, &resamples),
             leads: leads(&[rows], &baselines, image_ids, &resamples),
             baselines: baselines
                 .iter()
                 .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
                 .collect(),
             ceiling: self.averaging().table(&experts),
-            localization: localization_table(rows),
-            localization_baselines: baselines
-                .iter()
-                .map(|(name, rows)| (name.clone(), localization_table(rows)))
-                .filter(|(_, table)| !table.is_empty())
-                .collect(),
-            localization_ceiling: localization_table(&experts),
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         })

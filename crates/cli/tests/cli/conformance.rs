@@ -68,8 +68,8 @@ fn real_masks_give_maps_without_a_network_their_known_scores() -> TestResult {
     let random = mean(&record["baselines"]["random"]["Union"]["f1"]);
     assert!((random - 0.283).abs() < 5e-4, "{random}");
     // A map that points nowhere: F1 and sensitivity 0, specificity 1.
-    assert_eq!(mean(&record["table_6"]["Union"]["f1"]), 0.0);
-    assert_eq!(mean(&record["table_6"]["Union"]["specificity"]), 1.0);
+    assert_eq!(mean(&record["explanation"]["Union"]["f1"]), 0.0);
+    assert_eq!(mean(&record["explanation"]["Union"]["specificity"]), 1.0);
     Ok(())
 }
 

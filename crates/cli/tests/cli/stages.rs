@@ -49,7 +49,9 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(output.stdout, before);
     let record: serde_json::Value = serde_json::from_slice(&before)?;
     assert_eq!(record["seeds"], serde_json::json!([0, 1]));
-    for key in ["accuracy", "macro_f1", "table_5", "table_6", "baselines"] {
+    assert_eq!(record["schema"], 2);
+    assert_eq!(record["dataset"]["name"], "dermx");
+    for key in ["diagnosis", "explanation", "baselines"] {
         assert!(!record[key].is_null(), "{key}");
     }
 
@@ -58,8 +60,8 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
         let shares = ["typical", "other", "outside"].map(|part| shares[part]["mean"].as_f64());
         assert!((shares.iter().flatten().sum::<f64>() - 1.0).abs() < 1e-9, "{map}: {shares:?}");
     }
-    assert!(record["localization"]["Union"]["auc"]["mean"].is_number());
-    assert_eq!(record["localization_baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
+    assert!(record["explanation"]["Union"]["auc"]["mean"].is_number());
+    assert_eq!(record["baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
 
     // A run does not differ from itself.
     let args = ["evaluate", "--run", "run", "--against", "run", "--json"];
@@ -124,7 +126,7 @@ fn tables_in_latex_are_whole(folder: &Path) -> TestResult {
         names.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     }
     names.sort();
-    for name in ["summary", "run", "over_seeds", "table_5", "table_6", "confusion_seed_0"] {
+    for name in ["summary", "run", "over_seeds", "diagnosis", "explanation", "confusion_seed_0"] {
         assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
     }
     Ok(())
@@ -169,12 +171,13 @@ fn what_is_called_accuracy_is_the_runs(workplace: &Workplace) -> TestResult {
     let written: serde_json::Value =
         serde_json::from_slice(&fs::read(workplace.join("scores/comparison.json"))?)?;
     let accuracy = &written[0]["accuracy"];
+    let of_run = &record["diagnosis"]["accuracy"];
     let near = |found: &serde_json::Value, expected: &serde_json::Value| {
         let pair = found.as_f64().zip(expected.as_f64());
         pair.is_some_and(|(found, expected)| (found - expected).abs() < 1e-12)
     };
-    assert!(near(&accuracy["first"], &record["accuracy"]["mean"]), "{accuracy}");
-    assert!(near(&accuracy["second"], &record["accuracy"]["seeds"][1]), "{accuracy}");
+    assert!(near(&accuracy["first"], &of_run["mean"]), "{accuracy}");
+    assert!(near(&accuracy["second"], &of_run["seeds"][1]), "{accuracy}");
     assert_eq!(written[0]["unit"], "image");
     for name in ["eval.json", "comparison.md", "comparison_1.csv", "seed-1/diagnoses.csv"] {
         assert!(workplace.join("scores").join(name).exists(), "{name}");

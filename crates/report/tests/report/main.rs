@@ -104,7 +104,7 @@ fn sections_stand_in_their_order() {
 #[test]
 fn undefined_scores_show_as_undefined() {
     let mut input = sample();
-    let union = input.evaluation.table_6.get_mut("Plaque").expect("a row");
+    let union = input.evaluation.explanation.get_mut("Plaque").expect("a row");
     union.mass = Score { undefined: 2, ..Score::default() };
     union.f1.undefined = 1;
     union.sensitivity.mean = Some(f64::NAN);
@@ -116,7 +116,7 @@ fn undefined_scores_show_as_undefined() {
         assert!(shown.contains("undefined (2)") && shown.contains("1 undefined"), "{path}");
         assert!(!shown.contains("NaN") && !shown.contains("inf,"), "{path}");
     }
-    let csv = text(&report, "tables/table_6.csv");
+    let csv = text(&report, "tables/explanation.csv");
     assert!(csv.contains("all,network,Plaque,mass,,,0,2,,"), "{csv}");
 }
 
@@ -133,7 +133,7 @@ fn collapsed_seeds_and_agreement_are_told_in_words() {
         assert!(markdown.contains(shown), "{shown}");
     }
     let mut input = sample();
-    input.evaluation.collapsed = Some(BTreeMap::new());
+    input.evaluation.diagnosis.as_mut().expect("diagnosis").collapsed = Some(BTreeMap::new());
     let markdown = text(&rendered(&input), "report.md").to_owned();
     assert!(markdown.contains("None of 2 seeds collapsed."), "{markdown}");
 }
@@ -240,8 +240,8 @@ fn each_table_of_the_page_is_one_of_latex() {
         "run",
         "by_seed",
         "over_seeds",
-        "table_5",
-        "table_6",
+        "diagnosis",
+        "explanation",
         "localization",
         "by",
         "comparison_1",
@@ -252,9 +252,12 @@ fn each_table_of_the_page_is_one_of_latex() {
     for (path, latex) in &files {
         assert_is_booktabs(path, std::str::from_utf8(latex).expect("UTF-8"));
     }
-    let table_6 = &files[5].1;
-    let table_6 = std::str::from_utf8(table_6).expect("UTF-8");
-    assert!(table_6.contains("Union & 12 & 0 & \\textbf{0.251} $\\pm$ 0.020 & "), "{table_6}");
+    let explanation = &files[5].1;
+    let explanation = std::str::from_utf8(explanation).expect("UTF-8");
+    assert!(
+        explanation.contains("Union & 12 & 0 & \\textbf{0.251} $\\pm$ 0.020 & "),
+        "{explanation}"
+    );
     // Without predictions and maps there are the cards, which say so, and nothing else.
     let none = latex_files(&ReportInput::default());
     assert_eq!(none.len(), 1, "{none:?}");
@@ -280,10 +283,12 @@ fn picture_that_is_no_jpeg_is_an_error_that_names_it() {
 /// The sample with one name wherever a name can stand.
 fn named(name: &str) -> ReportInput {
     let mut input = sample();
-    let scores = input.evaluation.table_5.remove("acne").expect("a class");
-    input.evaluation.table_5.insert(name.to_owned(), scores);
-    let maps = input.evaluation.table_6.remove("Plaque").expect("a characteristic");
-    input.evaluation.table_6.insert(name.to_owned(), maps);
+    let diagnosis = input.evaluation.diagnosis.as_mut().expect("diagnosis");
+    let scores = diagnosis.classes.remove("acne").expect("a class");
+    diagnosis.classes.insert(name.to_owned(), scores);
+    diagnosis.confusion_matrices.iter_mut().for_each(|one| one.classes[0] = name.to_owned());
+    let maps = input.evaluation.explanation.remove("Plaque").expect("a characteristic");
+    input.evaluation.explanation.insert(name.to_owned(), maps);
     let random = input.evaluation.baselines.remove("random").expect("a baseline");
     input.evaluation.baselines.insert(name.to_owned(), random);
     input.evaluation.scoring.insert(name.to_owned(), name.into());

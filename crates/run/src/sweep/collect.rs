@@ -9,7 +9,10 @@ use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
 use crate::{evaluate, report};
 use dermx_data::write_atomic;
-use dermx_eval::{ClassScores, EvalRecord, MapScores, MapTable, Score, UNION, aggregate};
+use dermx_eval::{
+    ClassScores, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION,
+    aggregate, read_eval_json,
+};
 use dermx_report::score_cell;
 use dermx_sweep::{Kind, Unit};
 use dermx_table::{Cell, Column, Table};
@@ -30,17 +33,16 @@ struct Done<'a> {
 #[derive(Deserialize)]
 struct Tables {
     notice: String,
+    dataset: ScoredDataset,
     classes: Vec<String>,
-    accuracy: Option<Score>,
-    macro_f1: Option<Score>,
-    table_5: BTreeMap<String, ClassScores>,
-    table_6: MapTable,
+    diagnosis: Option<DiagnosisScores>,
+    explanation: MapTable,
 }
 
 /// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds; for people
-/// `tables.md`), and Tables 5 and 6 of every group as `table_5.csv` and `table_6.csv`. With `report`, the
-/// seeds of each group are also scored together in `GROUP/`, and get the report of a run of several
-/// seeds. What to print.
+/// `tables.md`), and of every group `diagnosis.csv` by class and `explanation.csv` by characteristic. With
+/// `report`, the seeds of each group are also scored together in `GROUP/`, and get the report of a run of
+/// several seeds. What to print.
 ///
 /// # Errors
 /// Units without result (unless `partial`), or results of other code or data than the others'.
@@ -80,7 +82,7 @@ pub fn collect(
     check_origins(&collected.iter().flat_map(|group| &group.origins).collect::<Vec<_>>())?;
     std::fs::create_dir_all(&out).map_err(|error| RunError::io(&out, &error))?;
     let for_people = groups_table(&collected);
-    let tables = [units_table(&collected), table_5(&collected), table_6(&collected)];
+    let tables = [units_table(&collected), diagnosis(&collected), explanation(&collected)];
     for table in tables.iter().chain([&for_people]) {
         write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv())?;
     }
@@ -138,10 +140,11 @@ fn groups_table(groups: &[Group]) -> Table {
     table
 }
 
-fn table_5(groups: &[Group]) -> Table {
-    let mut table = scores_table("table_5", "class", &["f1", "sensitivity", "specificity"]);
+fn diagnosis(groups: &[Group]) -> Table {
+    let mut table = scores_table("diagnosis", "class", &["f1", "sensitivity", "specificity"]);
     for Group { name, record, .. } in groups {
-        for (class, ClassScores { f1, sensitivity, specificity }) in &record.table_5 {
+        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
+        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
             let scores = [f1, sensitivity, specificity].map(score_cell);
             table.push([name.into(), class.into()].into_iter().chain(scores));
         }
@@ -149,12 +152,12 @@ fn table_5(groups: &[Group]) -> Table {
     table
 }
 
-fn table_6(groups: &[Group]) -> Table {
+fn explanation(groups: &[Group]) -> Table {
     let names = ["f1", "sensitivity", "specificity", "mass"];
-    let mut table = scores_table("table_6", "characteristic", &names);
+    let mut table = scores_table("explanation", "characteristic", &names);
     for Group { name, record, .. } in groups {
-        for (characteristic, scores) in &record.table_6 {
-            let MapScores { f1, sensitivity, specificity, mass } = scores;
+        for (characteristic, scores) in &record.explanation {
+            let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
             let scores = [f1, sensitivity, specificity, mass].map(score_cell);
             table.push([name.into(), characteristic.into()].into_iter().chain(scores));
         }
@@ -209,12 +212,12 @@ impl<'a> Done<'a> {
         let bytes = std::fs::read(&path).map_err(|error| RunError::io(&path, &error))?;
         let name = format!("seed-{}/eval.json", unit.seed);
         certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
-        let Tables { notice, classes, accuracy, macro_f1, table_5, table_6 } =
-            serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(&path, error))?;
+        let Tables { notice, dataset, classes, diagnosis, explanation } =
+            read_eval_json(&bytes).map_err(|error| RunError::in_file(&path, error))?;
         let seeds = vec![unit.seed];
         let others = EvalRecord::default();
         let record =
-            EvalRecord { notice, classes, seeds, accuracy, macro_f1, table_5, table_6, ..others };
+            EvalRecord { notice, dataset, classes, seeds, diagnosis, explanation, ..others };
         Ok(Self { unit, certificate: certificate::read(&folder)?, record })
     }
 
@@ -278,10 +281,10 @@ fn setting_cells(unit: Option<&Unit>) -> [Cell; 3] {
 
 /// Those of [`SCORES`].
 fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
-    let union = record.table_6.get(UNION);
+    let union = record.explanation.get(UNION);
     [
-        record.accuracy.as_ref(),
-        record.macro_f1.as_ref(),
+        record.diagnosis.as_ref().map(|one| &one.accuracy),
+        record.diagnosis.as_ref().map(|one| &one.macro_f1),
         union.map(|scores| &scores.f1),
         union.map(|scores| &scores.mass),
     ]
