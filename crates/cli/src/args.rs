@@ -469,6 +469,7 @@ impl ScoredArgs {
             average: self.average,
             union_average: self.union_average,
             class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),
+            ..ScoringChoices::default()
         }
     }
 }

@@ -4,6 +4,7 @@ use dermx_data::DataError;
 use dermx_eval::EvalError;
 use dermx_run::RunError;
 use dermx_score::{ScoreError, data_failure};
+use dermx_study::StudyError;
 use dermx_work::{Failure, Stopped};
 use std::path::Path;
 
@@ -60,6 +61,16 @@ impl From<DataError> for CliError {
 impl From<EvalError> for CliError {
     fn from(error: EvalError) -> Self {
         Self::new(Failure::BadData, error.to_string())
+    }
+}
+
+impl From<StudyError> for CliError {
+    fn from(error: StudyError) -> Self {
+        let failure = match &error {
+            StudyError::Data(error) => data_failure(error),
+            StudyError::Invalid { .. } | StudyError::Matrices(_) => Failure::BadData,
+        };
+        Self::new(failure, error.to_string())
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod aggregate;
 mod agreement;
-mod audit;
 mod averaging;
 mod baseline;
 mod bootstrap;
@@ -30,7 +29,6 @@ pub use aggregate::aggregate;
 pub use agreement::{
     AgreementCounts, Evidence, Judgement, Pairs, Spread, ZeroDivision, class_scores_over, is_pair,
 };
-pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};

@@ -2,7 +2,9 @@
 
 use crate::comparison::RATERS;
 use crate::sanity;
-use crate::score_cell::{map_columns, seeds_cell, seeds_cell_or_absent, too_few};
+use crate::score_cell::{
+    absent, map_columns, score_cell, seeds_cell, seeds_cell_or_absent, too_few,
+};
 use crate::score_text::{ABSENT, counted, readable};
 use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
 use dermx_table::{Cell, Column, Score, Table};
@@ -99,6 +101,30 @@ pub fn parts_table(record: &EvalRecord) -> Option<Table> {
         }
     }
     Some(table)
+}
+
+/// Every characteristic of each part of the images, with the spread over the rows.
+pub fn parts_by_characteristic(record: &EvalRecord) -> Table {
+    let names = ["variable", "value", "characteristic"].map(Column::text);
+    let columns = names.into_iter().chain([Column::count("images")]).chain(map_columns());
+    let columns = columns.chain([Column::mean_and_interval("accuracy")]);
+    let mut table = Table::new("by", "Explanation scores on parts of the images", columns);
+    for (variable, parts) in &record.by {
+        for (value, part) in parts {
+            for (characteristic, row) in &part.explanation {
+                let scores = match &row.scores {
+                    Some(of) => {
+                        [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(score_cell)
+                    }
+                    None => [(); 4].map(|()| too_few()),
+                };
+                let names = [variable, value, characteristic].map(Cell::from);
+                let cells = names.into_iter().chain([row.images.into()]).chain(scores);
+                table.push(cells.chain([part.accuracy.as_ref().map_or_else(absent, score_cell)]));
+            }
+        }
+    }
+    table
 }
 
 fn part_cells(part: &PartRecord) -> Vec<Cell> {

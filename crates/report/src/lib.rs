@@ -25,7 +25,10 @@ mod table;
 mod tables_page;
 mod template;
 
-pub use beyond::{comparison_tables, identification_table, localization_table, parts_table};
+pub use beyond::{
+    comparison_tables, identification_table, localization_table, parts_by_characteristic,
+    parts_table,
+};
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};

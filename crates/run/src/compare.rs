@@ -8,9 +8,8 @@ use dermx_eval::{
     Comparison, EvalRecord, MapRow, Side, compare, correct_for_number, read_eval_json,
 };
 use dermx_report::comparison_tables;
-use dermx_score::{
-    BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, exchanged, read_per_image, read_predictions,
-};
+use dermx_score::{BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, read_per_image, read_predictions};
+use dermx_study::exchanged;
 use dermx_table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use crate::error::ScoreResult;
 use dermx_data::CsvTable;
 use dermx_table::csv;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,25 @@ pub struct Prediction {
     pub predicted: String,
     /// Probability of the predicted class, if known.
     pub probability: Option<f64>,
+}
+
+/// What a network, or another program, said of images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// The file that they are of, for messages.
+    pub path: PathBuf,
+    /// One for each image.
+    pub rows: Vec<Prediction>,
+}
+
+impl Predictions {
+    /// Reads a table of predictions, see [`read_predictions`].
+    ///
+    /// # Errors
+    /// As [`read_predictions`].
+    pub fn read(path: &Path) -> ScoreResult<Self> {
+        Ok(Self { path: path.to_path_buf(), rows: read_predictions(path)? })
+    }
 }
 
 /// An image with its logits, before it is written.

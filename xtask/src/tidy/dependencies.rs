@@ -21,7 +21,7 @@ const fn rule(
 }
 
 /// One line for each crate but the command, which may know all.
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     rule("dermx-data", &[], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
@@ -30,9 +30,17 @@ const RULES: [Rule; 16] = [
     rule("dermx-sweep", &["dermx-work"], false),
     rule("dermx-table", &[], false),
     rule("dermx-work", &[], false),
+    rule("dermx-study", &["dermx-data", "dermx-eval"], false),
     rule(
         "dermx-score",
-        &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-table", "dermx-work"],
+        &[
+            "dermx-agreement",
+            "dermx-data",
+            "dermx-eval",
+            "dermx-study",
+            "dermx-table",
+            "dermx-work",
+        ],
         false,
     ),
     rule(
@@ -46,6 +54,7 @@ const RULES: [Rule; 16] = [
             "dermx-model",
             "dermx-report",
             "dermx-score",
+            "dermx-study",
             "dermx-search",
             "dermx-sweep",
             "dermx-table",

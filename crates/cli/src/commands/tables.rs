@@ -2,12 +2,12 @@
 
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult};
-use crate::printed::{self, Comparison};
 use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
 use dermx_data::{DermxDataset, Selection, write_atomic};
 use dermx_score::{to_json, warn_of_left_out};
+use dermx_study::{PrintedComparison, compare_tables, read_printed};
 use dermx_table::{Cell, Column, Table};
 use dermx_work::Failure;
 use serde::Serialize;
@@ -35,11 +35,12 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
     let mut all = all_tables(&tables);
     let mut conclusion = String::new();
     if let Some(path) = &args.compare {
-        let comparisons = printed::compare(&json, &printed::read(path)?);
+        let comparisons = compare_tables(&json, &read_printed(path)?);
         all.extend(comparison_tables(&comparisons));
-        let sum = |number: fn(&Comparison) -> usize| comparisons.iter().map(number).sum::<usize>();
+        let sum =
+            |number: fn(&PrintedComparison) -> usize| comparisons.iter().map(number).sum::<usize>();
         conclusion = format!("\n{} / {}\n", sum(|one| one.matching), sum(|one| one.cells));
-        let by_name: BTreeMap<&String, &Comparison> =
+        let by_name: BTreeMap<&String, &PrintedComparison> =
             comparisons.iter().map(|one| (&one.table, one)).collect();
         json["comparison_with_paper"] = to_value(&by_name)?;
     }
@@ -65,7 +66,7 @@ fn to_value(value: &impl Serialize) -> CliResult<Value> {
 }
 
 /// How many printed cells were found again, and those that were not.
-fn comparison_tables(comparisons: &[Comparison]) -> Vec<Table> {
+fn comparison_tables(comparisons: &[PrintedComparison]) -> Vec<Table> {
     let columns = [Column::text("table"), Column::count("matching"), Column::count("cells")];
     let mut found = Table::new("comparison", "Printed cells found again", columns);
     let columns = [Column::text("table"), Column::text("cell")];
