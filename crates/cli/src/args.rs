@@ -485,4 +485,7 @@ pub struct ReportArgs {
     /// whose folders have one name are told apart by the folders above.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Also write the tables in LaTeX (booktabs), tables/*.tex, for a paper.
+    #[arg(long)]
+    pub latex: bool,
 }

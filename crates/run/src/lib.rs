@@ -42,7 +42,7 @@ mod verify;
 mod watcher;
 pub mod weight_files;
 
-pub use compare::{comparison_table, comparisons, comparisons_text, write_comparisons};
+pub use compare::{comparisons, write_comparisons};
 pub use context::Context;
 pub use description::Description;
 pub use error::{RunError, RunResult};

@@ -96,7 +96,7 @@ fn train_here(
     }
     let folder = RunFolder::open(place.run, place.name, place.resume, config, context.session)?;
     tracing::info!("run folder: {}", folder.path().display());
-    folder.write(SPLIT, &data.split_csv()?)?;
+    folder.write(SPLIT, &data.split_csv())?;
     let manifest = record_training_images(&folder, config, &data)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, config, test)?),
@@ -123,7 +123,7 @@ fn train_here(
         return Ok(Trained { folder: folder.path().to_path_buf(), tested: None });
     }
     let record = evaluate::evaluate_run(&folder)?;
-    let page = report::write(folder.path(), &folder.path().join(REPORT))?;
+    let page = report::write(folder.path(), &folder.path().join(REPORT), false)?;
     certificate::write_run(&folder, config, context.session)?;
     let tested = Some(Tested { record, page });
     Ok(Trained { folder: folder.path().to_path_buf(), tested })
@@ -262,5 +262,5 @@ fn predictions_of(
             values: values.clone(),
         })
         .collect();
-    Ok(predictions_csv(&rows, &trained.classes, true)?)
+    Ok(predictions_csv(&rows, &trained.classes, true))
 }
