@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let session = Session::cpu();
     let trained = experiment.train(&Context::silent(&session))?;
     let tested = trained.tested.ok_or("there was no test")?;
-    let union = &tested.record.table_6["Union"];
+    let union = &tested.record.explanation["Union"];
     println!("fuzzy F1 of the raters' unions: {:?}", union.f1.mean);
     for (name, baseline) in &tested.record.baselines {
         println!("  {name}: {:?}", baseline["Union"].f1.mean);

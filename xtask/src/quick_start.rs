@@ -108,9 +108,9 @@ fn seed_folders(run: &Path) -> Result<Vec<PathBuf>> {
 /// Expects a network that learned its task and looks where the experts look rather than anywhere.
 fn judge(record: &Value) -> Result<String> {
     let mean = |score: &Value| score["mean"].as_f64().context("there is no mean");
-    let macro_f1 = mean(&record["macro_f1"])?;
+    let macro_f1 = mean(&record["diagnosis"]["macro_f1"])?;
     ensure!(macro_f1 >= MIN_MACRO_F1, "macro-F1 is {macro_f1:.3}, expected {MIN_MACRO_F1}");
-    let mass = mean(&record["table_6"]["Union"]["mass"])?;
+    let mass = mean(&record["explanation"]["Union"]["mass"])?;
     for baseline in ["random", "centre_gaussian"] {
         let other = mean(&record["baselines"][baseline]["Union"]["mass"])?;
         if mass <= other {
@@ -161,8 +161,8 @@ mod tests {
     fn a_network_that_looks_anywhere_is_refused() {
         let record = |macro_f1: f64, mass: f64| {
             json!({
-                "macro_f1": {"mean": macro_f1},
-                "table_6": {"Union": {"mass": {"mean": mass}}},
+                "diagnosis": {"macro_f1": {"mean": macro_f1}},
+                "explanation": {"Union": {"mass": {"mean": mass}}},
                 "baselines": {
                     "random": {"Union": {"mass": {"mean": 0.2}}},
                     "centre_gaussian": {"Union": {"mass": {"mean": 0.3}}},

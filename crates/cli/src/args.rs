@@ -469,6 +469,7 @@ impl ScoredArgs {
             average: self.average,
             union_average: self.union_average,
             class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),
+            ..ScoringChoices::default()
         }
     }
 }
@@ -484,4 +485,7 @@ pub struct ReportArgs {
     /// whose folders have one name are told apart by the folders above.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Also write the tables in LaTeX (booktabs), tables/*.tex, for a paper.
+    #[arg(long)]
+    pub latex: bool,
 }

@@ -5,6 +5,7 @@ use dermx_eval::EvalError;
 use dermx_run::RunError;
 use dermx_score::ScoreError;
 use dermx_search::SearchError;
+use dermx_study::StudyError;
 use dermx_sweep::SweepError;
 use dermx_work::{Failure, Stopped};
 use std::path::Path;
@@ -62,6 +63,16 @@ impl From<DataError> for CliError {
 impl From<EvalError> for CliError {
     fn from(error: EvalError) -> Self {
         Self::new(Failure::BadData, error.to_string())
+    }
+}
+
+impl From<StudyError> for CliError {
+    fn from(error: StudyError) -> Self {
+        let failure = match &error {
+            StudyError::Data(error) => error.kind.into(),
+            StudyError::Invalid { .. } | StudyError::Matrices(_) => Failure::BadData,
+        };
+        Self::new(failure, error.to_string())
     }
 }
 

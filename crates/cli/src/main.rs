@@ -10,7 +10,6 @@
 mod args;
 mod commands;
 mod error;
-mod printed;
 mod process;
 mod progress;
 mod stop;

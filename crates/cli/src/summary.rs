@@ -1,48 +1,78 @@
 //! Scores for the terminal.
 
-use dermx_eval::{EvalRecord, MapScores, Score, SeedAgreement, UNION};
-use dermx_run::{Tested, Trained, comparisons_text};
-use dermx_score::{counts, identification, interval_text, localization, parts};
-use std::fmt::Write;
+use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
+use dermx_report::{
+    comparison_tables, diagnosis_table, identification_table, localization_table, map_columns,
+    parts_table, reading, seeds_cell,
+};
+use dermx_run::{Tested, Trained};
+use dermx_score::counts;
+use dermx_table::{Column, Reading, Score, Table};
+use std::iter::once;
 
-/// The scores as a table for the terminal.
+/// The scores for the terminal.
 pub fn summary(record: &EvalRecord) -> String {
-    let mut out = String::new();
-    // Writing into a string cannot fail.
-    let _ = writeln!(out, "{}", record.notice);
+    let mut out = format!("{}\n", record.notice);
     counts(record).iter().for_each(|line| out.push_str(&format!("{line}\n")));
-    if let (Some(accuracy), Some(macro_f1)) = (&record.accuracy, &record.macro_f1) {
-        let [accuracy, macro_f1] = [accuracy, macro_f1].map(with_interval);
-        let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");
-        out.push_str(&seeds_text(record));
-        let _ = writeln!(out, "{:<26}{:>16}{:>32}{:>32}", "", "F1", "sensitivity", "specificity");
-        for (class, scores) in &record.table_5 {
-            let shares = [&scores.sensitivity, &scores.specificity].map(with_interval);
-            let cells = [text(&scores.f1), shares[0].clone(), shares[1].clone()];
-            let _ = writeln!(out, "{class:<26}{:>16}{:>32}{:>32}", cells[0], cells[1], cells[2]);
-        }
+    if let Some(diagnosis) = &record.diagnosis {
+        let [accuracy, macro_f1] =
+            [&diagnosis.accuracy, &diagnosis.macro_f1].map(|one| reading(Some(one)).line());
+        out += &format!("\naccuracy {accuracy}   macro-F1 {macro_f1}\n");
+        out += &seeds_text(diagnosis);
     }
-    let header = ["fuzzy F1", "sensitivity", "specificity", "mass in mask"];
-    let _ = write!(out, "\n{:<26}", "");
-    header.iter().for_each(|name| out.push_str(&format!("{name:>16}")));
-    out.push('\n');
-    for (characteristic, scores) in &record.table_6 {
-        out.push_str(&map_line(characteristic, scores));
+    let titled = |title: &str, table: Option<Table>| {
+        table.map(|table| Table { title: title.to_string(), ..table })
+    };
+    let tables = [titled("Diagnosis", diagnosis_table(record)), explanation(record)];
+    out += &terminal(tables.into_iter().flatten());
+    out += &relative_text(record);
+    let tables = [
+        titled("Where maps are highest", localization_table(record)),
+        titled(
+            "Share of the maps' mass on outlines of characteristics",
+            identification_table(record),
+        ),
+        titled("Parts of the images, scores of the union", parts_table(record)),
+    ];
+    out += &terminal(tables.into_iter().flatten());
+    out + &comparisons_text(&record.comparisons)
+}
+
+/// Comparisons of runs for the terminal.
+pub fn comparisons_text(comparisons: &[Comparison]) -> String {
+    terminal(comparison_tables(comparisons))
+}
+
+/// Each table after an empty line.
+fn terminal(tables: impl IntoIterator<Item = Table>) -> String {
+    tables.into_iter().map(|table| format!("\n{}", table.terminal())).collect()
+}
+
+/// Maps against masks by characteristic, and on the union what maps without a network and raters
+/// reach.
+fn explanation(record: &EvalRecord) -> Option<Table> {
+    let [f1, sensitivity, specificity, mass] = map_columns();
+    let columns = [f1.label("Fuzzy F1"), sensitivity, specificity, mass.label("Mass in mask")];
+    let columns = once(Column::text("characteristic").label("")).chain(columns);
+    let mut table = Table::new("explanation", "Heat maps against masks", columns);
+    let cells = |name: String, scores: &MapScores| {
+        let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
+        once(name.into()).chain([f1, sensitivity, specificity, mass].map(seeds_cell))
+    };
+    for (characteristic, scores) in &record.explanation {
+        table.push(cells(characteristic.clone(), scores));
     }
-    for (baseline, table) in &record.baselines {
-        if let Some(scores) = table.get(UNION) {
-            out.push_str(&map_line(&format!("{UNION}, {baseline} map"), scores));
-        }
+    let baselines = record.baselines.iter();
+    let others = baselines
+        .map(|(name, table)| (format!("{UNION}, {name} map"), table))
+        .chain([(format!("{UNION}, raters"), &record.ceiling)]);
+    for (name, scores) in others {
+        scores
+            .get(UNION)
+            .into_iter()
+            .for_each(|scores| table.push_summary(cells(name.clone(), scores)));
     }
-    if let Some(scores) = record.ceiling.get(UNION) {
-        out.push_str(&map_line(&format!("{UNION}, raters"), scores));
-    }
-    out.push_str(&relative_text(record));
-    out.push_str(&localization(record));
-    out.push_str(&identification(record));
-    out.push_str(&parts(record));
-    out.push_str(&comparisons_text(&record.comparisons));
-    out
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// What a run came to.
@@ -56,9 +86,9 @@ pub fn trained_text(trained: &Trained) -> String {
 }
 
 /// Which seeds collapsed, and how far the seeds agree.
-fn seeds_text(record: &EvalRecord) -> String {
+fn seeds_text(diagnosis: &DiagnosisScores) -> String {
     let collapsed: Vec<String> =
-        record.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
+        diagnosis.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
     let mut text = match collapsed.is_empty() {
         true => String::new(),
         false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
@@ -68,10 +98,11 @@ fn seeds_text(record: &EvalRecord) -> String {
         unanimous_interval,
         fleiss_kappa,
         ..
-    }) = record.seed_agreement
+    }) = diagnosis.seed_agreement
     {
-        let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
-        let share = format!("{unanimous:.3}{}", interval_text(unanimous_interval));
+        let number = |score: Score| Reading::new(&Column::score(""), &score.into()).line();
+        let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| number(Score::new(kappa)));
+        let share = number(Score { interval: unanimous_interval, ..Score::new(unanimous) });
         text += &format!("all seeds say the same of {share} of the images, kappa {kappa}\n");
     }
     text
@@ -79,30 +110,11 @@ fn seeds_text(record: &EvalRecord) -> String {
 
 /// Where the maps stand between what a map without a network and what raters reach.
 fn relative_text(record: &EvalRecord) -> String {
-    let Some(union) = record.relative.get(UNION) else { return String::new() };
+    let Some(union) = record.skill.get(UNION) else { return String::new() };
     let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
          themselves)\n",
-        with_interval(&union.skill),
+        reading(Some(&union.skill)).line(),
     )
-}
-
-fn with_interval(score: &Score) -> String {
-    text(score) + &interval_text(score.interval)
-}
-
-fn map_line(name: &str, scores: &MapScores) -> String {
-    let cells = [&scores.f1, &scores.sensitivity, &scores.specificity, &scores.mass].map(text);
-    let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
-    format!("{name:<26}{cells}\n")
-}
-
-/// A score as mean, with the spread over seeds where there are several.
-fn text(score: &Score) -> String {
-    match (score.mean, score.std) {
-        (None, _) => "undefined".to_string(),
-        (Some(mean), Some(std)) if score.seeds.len() > 1 => format!("{mean:.3} +- {std:.3}"),
-        (Some(mean), _) => format!("{mean:.3}"),
-    }
 }

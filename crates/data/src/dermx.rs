@@ -68,6 +68,11 @@ impl DermxDataset {
         })
     }
 
+    /// The folder that was read.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Keeps the evaluations of `selection`, and every row of the metadata.
     pub fn select(mut self, selection: Selection) -> Self {
         let num_before = self.evaluations.len();

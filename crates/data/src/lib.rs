@@ -4,6 +4,7 @@
 
 mod augment;
 mod check;
+mod content_hash;
 mod csv_table;
 pub mod darwin;
 mod decoded_cache;

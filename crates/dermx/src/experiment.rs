@@ -129,7 +129,8 @@ impl Experiment {
         out: impl AsRef<Path>,
         context: &Context<'_>,
     ) -> Result<PathBuf, RunError> {
-        let Reports { pages, .. } = write_reports(&[self.folder()?], out.as_ref(), *context)?;
+        let Reports { pages, .. } =
+            write_reports(&[self.folder()?], out.as_ref(), false, *context)?;
         Ok(pages.into_iter().next().unwrap_or_default())
     }
 

@@ -23,13 +23,13 @@
 //! # }
 //! ```
 
+mod dataset;
 mod experiment;
 mod model;
 mod overlay;
 
-pub use dermx_data::{
-    DataError, DermxDataset as Dataset, ImageSize, SynthConfig, SynthSummary, read_photo,
-};
+pub use dataset::Dataset;
+pub use dermx_data::{DataError, ImageSize, SynthConfig, SynthSummary, read_photo};
 pub use dermx_eval::{EvalRecord, HeatmapScoring, MapRow, Score};
 pub use dermx_gradcam::{Heatmap, Method, Output, Settings, blend_heatmap};
 pub use dermx_model::Architecture;
@@ -37,7 +37,10 @@ pub use dermx_run::config::Config;
 pub use dermx_run::{
     Backend, Context, Images, RunError, Session, Tested, Trained, WeightsOptions, synthesize,
 };
-pub use dermx_score::{RawMap, ScoreError, ScoringChoices};
+pub use dermx_score::{
+    Benchmark, MapFolder, MapSource, Predictions, RawMap, ScoreError, Scorecard, ScoredRows,
+    ScoringChoices, Variable,
+};
 pub use dermx_work::{Cancel, Failure, PanicLog, Progress, ProgressBar, Watch};
 pub use experiment::Experiment;
 pub use model::{Model, PhotoPrediction, Targets};

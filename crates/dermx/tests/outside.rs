@@ -17,6 +17,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
+/// Features that the command's own dependencies turn on in crates that Burn uses, too. With other ones
+/// Burn would be compiled a second time, which takes ten minutes.
+const SAME_FEATURES: &str = "
+log = { version = \"0.4\", features = [\"std\"] }
+portable-atomic = \"1\"
+regex-syntax = \"0.8\"
+rustix = { version = \"1\", features = [\"termios\"] }
+tracing-core = \"0.1\"
+";
+
 /// Sections of the workspace's manifest, so that what is compiled already serves here, too.
 fn profiles(manifest: &str) -> String {
     let mut is_profile = false;
@@ -39,7 +49,7 @@ fn a_crate_outside_of_the_workspace_builds_on_the_library() -> Result<(), Box<dy
     let folder = tempfile::tempdir()?;
     let manifest = format!(
         "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\ndermx = {{ path = {:?} }}\n\n[workspace]\n\n{}",
+         [dependencies]\ndermx = {{ path = {:?} }}\n{SAME_FEATURES}\n[workspace]\n\n{}",
         dermx,
         profiles(&fs::read_to_string(root.join("Cargo.toml"))?)
     );

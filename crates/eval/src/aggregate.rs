@@ -2,9 +2,9 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, Collapse, ConfusionMatrix, EvalError, EvalRecord, FaithfulnessScores,
-    Identification, LocalizationTable, MapScores, MapTable, MassShares, NOTICE, RandomizedScores,
-    RelativeScores, Score, collapse,
+    ClassScores, Collapse, ConfusionMatrix, CountedConfusions, DiagnosisScores, EvalError,
+    EvalRecord, FaithfulnessScores, Identification, MapScores, MapTable, MassShares, NOTICE,
+    RandomizedScores, RelativeScores, Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -16,13 +16,14 @@ use std::fmt::Debug;
 ///
 /// # Errors
 /// When there is no record, a record is not of exactly one seed, a seed comes twice, or two
-/// records differ in classes, scoring, rows of a table, or number of scored images and masks.
+/// records differ in data set, classes, scoring, rows of a table, or number of scored images and masks.
 pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
     let Some(first) = records.first() else {
         return Err(EvalError::new("records", "found none, expected one for each seed"));
     };
     let seeds = single_seeds(records)?;
     let join = Join { seeds: &seeds };
+    join.expect_same("dataset", &each(records, |record| &record.dataset))?;
     join.expect_same("classes", &each(records, |record| &record.classes))?;
     for key in records.iter().flat_map(|record| record.scoring.keys()).collect::<BTreeSet<_>>() {
         join.expect_same(
@@ -30,61 +31,37 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
             &each(records, |record| record.scoring.get(key)),
         )?;
     }
-    let has_matrices = records.iter().all(|record| record.confusion_matrices.len() == 1);
-    let collapsed = if has_matrices { Some(collapsed(records)?) } else { None };
     let baselines = each(records, |record| &record.baselines);
     Ok(EvalRecord {
+        schema: Schema,
         notice: NOTICE.into(),
+        dataset: first.dataset.clone(),
         classes: first.classes.clone(),
-        accuracy: join.optional("accuracy", &each(records, |record| record.accuracy.as_ref()))?,
-        macro_f1: join.optional("macro_f1", &each(records, |record| record.macro_f1.as_ref()))?,
-        table_5: join.class_table("table_5", &each(records, |record| &record.table_5))?,
-        table_6: join.map_table("table_6", &each(records, |record| &record.table_6))?,
+        diagnosis: join.diagnosis(&each(records, |record| record.diagnosis.as_ref()))?,
+        explanation: join.map_table("explanation", &each(records, |record| &record.explanation))?,
         baselines: join
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,
         ceiling: join.map_table("ceiling", &each(records, |record| &record.ceiling))?,
-        // Needs single images, as `seed_agreement` does.
+        // Needs single images.
         leads: BTreeMap::new(),
-        relative: join.relative_table(&each(records, |record| &record.relative))?,
+        skill: join.skill_table(&each(records, |record| &record.skill))?,
         randomization: join.randomization(&each(records, |record| &record.randomization))?,
         faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
-        localization: join
-            .localization_table("localization", &each(records, |record| &record.localization))?,
-        localization_baselines: join.rows(
-            "localization_baselines",
-            &each(records, |record| &record.localization_baselines),
-            |place, tables| join.localization_table(place, tables),
-        )?,
-        localization_ceiling: join.localization_table(
-            "localization_ceiling",
-            &each(records, |record| &record.localization_ceiling),
-        )?,
         identification: join.identification(&each(records, |record| &record.identification))?,
         by: join
             .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
         comparisons: Vec::new(),
-        confusion_matrices: records
-            .iter()
-            .flat_map(|record| record.confusion_matrices.clone())
-            .collect(),
-        collapsed,
-        // Needs single images: `SeedPredictions::describe` adds it.
-        seed_agreement: None,
         scoring: first.scoring.clone(),
         seeds,
     })
 }
 
 /// The seeds whose networks show signs of collapse.
-fn collapsed(records: &[EvalRecord]) -> Result<BTreeMap<u64, Vec<Collapse>>, EvalError> {
+fn collapsed(matrices: &[CountedConfusions]) -> Result<BTreeMap<u64, Vec<Collapse>>, EvalError> {
     let mut collapsed = BTreeMap::new();
-    for record in records {
-        for (&seed, rows) in record.seeds.iter().zip(&record.confusion_matrices) {
-            let signs = collapse(&ConfusionMatrix::from_rows(rows.clone())?);
-            if !signs.is_empty() {
-                collapsed.insert(seed, signs);
-            }
-        }
+    for CountedConfusions { seed, counts, .. } in matrices {
+        let signs = collapse(&ConfusionMatrix::from_rows(counts.clone())?);
+        collapsed.extend(seed.filter(|_| !signs.is_empty()).map(|seed| (seed, signs)));
     }
     Ok(collapsed)
 }
@@ -137,11 +114,36 @@ impl Join<'_> {
         Ok(Score::over_seeds(&scores.iter().copied().cloned().collect::<Vec<_>>()))
     }
 
-    fn optional(&self, place: &str, scores: &[Option<&Score>]) -> Result<Option<Score>, EvalError> {
-        let present: Vec<bool> = scores.iter().map(Option::is_some).collect();
-        self.expect_same(&format!("{place}: present"), &present)?;
-        let scores: Vec<&Score> = scores.iter().copied().flatten().collect();
-        if scores.is_empty() { Ok(None) } else { self.score(place, &scores).map(Some) }
+    fn diagnosis(
+        &self,
+        diagnoses: &[Option<&DiagnosisScores>],
+    ) -> Result<Option<DiagnosisScores>, EvalError> {
+        let present: Vec<bool> = diagnoses.iter().map(Option::is_some).collect();
+        self.expect_same("diagnosis: present", &present)?;
+        let diagnoses: Vec<&DiagnosisScores> = diagnoses.iter().copied().flatten().collect();
+        if diagnoses.is_empty() {
+            return Ok(None);
+        }
+        let cell = |name: &str, score: fn(&DiagnosisScores) -> &Score| {
+            self.cell("diagnosis", name, &diagnoses, score)
+        };
+        let classes: Vec<_> = diagnoses.iter().map(|one| &one.classes).collect();
+        let of_seeds = self.seeds.iter().zip(&diagnoses);
+        let matrices = of_seeds.flat_map(|(&seed, one)| {
+            let matrices = one.confusion_matrices.iter();
+            matrices.map(move |one| CountedConfusions { seed: Some(seed), ..one.clone() })
+        });
+        let confusion_matrices: Vec<CountedConfusions> = matrices.collect();
+        Ok(Some(DiagnosisScores {
+            accuracy: cell("accuracy", |one| &one.accuracy)?,
+            balanced_accuracy: cell("balanced_accuracy", |one| &one.balanced_accuracy)?,
+            macro_f1: cell("macro_f1", |one| &one.macro_f1)?,
+            classes: self.class_table("diagnosis.classes", &classes)?,
+            collapsed: Some(collapsed(&confusion_matrices)?),
+            confusion_matrices,
+            // Needs single images: `SeedPredictions::describe` adds it.
+            seed_agreement: None,
+        }))
     }
 
     fn rows<T>(
@@ -184,11 +186,11 @@ impl Join<'_> {
         })
     }
 
-    fn relative_table(
+    fn skill_table(
         &self,
         tables: &[&BTreeMap<String, RelativeScores>],
     ) -> Result<BTreeMap<String, RelativeScores>, EvalError> {
-        self.rows("relative", tables, |place, rows| {
+        self.rows("skill", tables, |place, rows| {
             let best = rows[0].best_baseline.clone();
             let is_same = rows.iter().all(|row| row.best_baseline == best);
             Ok(RelativeScores {
@@ -210,16 +212,6 @@ impl Join<'_> {
                 other: self.cell(place, "other", rows, |row| &row.other)?,
                 outside: self.cell(place, "outside", rows, |row| &row.outside)?,
             })
-        })
-    }
-
-    fn localization_table(
-        &self,
-        place: &str,
-        tables: &[&LocalizationTable],
-    ) -> Result<LocalizationTable, EvalError> {
-        self.rows(place, tables, |place, rows| {
-            self.rows(place, rows, |place, scores| self.score(place, scores))
         })
     }
 
@@ -260,6 +252,10 @@ impl Join<'_> {
             sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
             specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
             mass: self.cell(place, "mass", rows, |row| &row.mass)?,
+            localization: {
+                let tables: Vec<_> = rows.iter().map(|row| &row.localization).collect();
+                self.rows(place, &tables, |place, scores| self.score(place, scores))?
+            },
         })
     }
 }
@@ -282,31 +278,42 @@ mod tests {
         Score { mean: Some(mean), n: 4, ..Score::default() }
     }
 
+    fn matrix(seed: u64, counts: Vec<Vec<u64>>) -> CountedConfusions {
+        CountedConfusions { seed: Some(seed), classes: vec!["Acne".into()], counts }
+    }
+
     /// Every score of the record is `mean`.
     fn record(seed: u64, mean: f64) -> EvalRecord {
         let cell = || score(mean);
         let classes = ClassScores { f1: cell(), sensitivity: cell(), specificity: cell() };
-        let maps = MapScores { f1: cell(), sensitivity: cell(), specificity: cell(), mass: cell() };
+        let maps = MapScores {
+            f1: cell(),
+            sensitivity: cell(),
+            specificity: cell(),
+            mass: cell(),
+            localization: [("auc".to_string(), cell())].into(),
+        };
         let randomized = RandomizedScores { union: maps.clone(), rank_correlation: cell() };
+        let diagnosis = DiagnosisScores {
+            accuracy: cell(),
+            balanced_accuracy: cell(),
+            macro_f1: cell(),
+            classes: [("Acne".to_string(), classes)].into(),
+            confusion_matrices: vec![matrix(seed, vec![vec![seed]])],
+            ..DiagnosisScores::default()
+        };
         let faithful = FaithfulnessScores { deletion: cell(), insertion: cell(), road: cell() };
-        let table_6: MapTable = [(UNION.to_string(), maps)].into();
+        let explanation: MapTable = [(UNION.to_string(), maps)].into();
         EvalRecord {
             notice: NOTICE.into(),
             classes: vec!["Acne".into()],
             seeds: vec![seed],
-            accuracy: Some(cell()),
-            macro_f1: Some(cell()),
-            table_5: [("Acne".to_string(), classes)].into(),
-            baselines: [("random".to_string(), table_6.clone())].into(),
-            table_6,
-            ceiling: BTreeMap::new(),
-            relative: BTreeMap::from([(UNION.to_string(), relative(mean))]),
+            diagnosis: Some(diagnosis),
+            baselines: [("random".to_string(), explanation.clone())].into(),
+            explanation,
+            skill: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             randomization: [("01-head".to_string(), randomized)].into(),
             faithfulness: [("network".to_string(), faithful)].into(),
-            localization: [(UNION.to_string(), [("auc".to_string(), cell())].into())].into(),
-            confusion_matrices: vec![vec![vec![seed]]],
-            collapsed: None,
-            seed_agreement: None,
             scoring: [("quantize".to_string(), json!(true))].into(),
             ..EvalRecord::default()
         }
@@ -325,11 +332,13 @@ mod tests {
             population_std: Some(0.25),
             interval: None,
         };
-        let (classes, maps) = (&joined.table_5["Acne"], &joined.table_6[UNION]);
+        let diagnosis = joined.diagnosis.as_ref().unwrap();
+        let (classes, maps) = (&diagnosis.classes["Acne"], &joined.explanation[UNION]);
         let baseline = &joined.baselines["random"][UNION];
         for cell in [
-            joined.accuracy.as_ref().unwrap(),
-            joined.macro_f1.as_ref().unwrap(),
+            &diagnosis.accuracy,
+            &diagnosis.balanced_accuracy,
+            &diagnosis.macro_f1,
             &classes.f1,
             &classes.sensitivity,
             &classes.specificity,
@@ -344,42 +353,45 @@ mod tests {
             &joined.faithfulness["network"].deletion,
             &joined.faithfulness["network"].insertion,
             &joined.faithfulness["network"].road,
-            &joined.localization[UNION]["auc"],
+            &maps.localization["auc"],
+            &baseline.localization["auc"],
+            &joined.skill[UNION].skill,
         ] {
             assert_eq!(cell, &expected);
         }
         assert_eq!(joined.seeds, [3, 1]);
-        assert_eq!(joined.confusion_matrices, [[[3]], [[1]]]);
+        let matrices = [matrix(3, vec![vec![3]]), matrix(1, vec![vec![1]])];
+        assert_eq!(joined.confusion_matrices(), matrices);
         assert_eq!(joined.scoring["quantize"], json!(true));
         assert_eq!(joined.notice, NOTICE);
     }
 
     #[test]
     fn collapsed_seeds_are_named() {
-        let with = |seed, rows: [[u64; 2]; 2]| EvalRecord {
-            confusion_matrices: vec![rows.map(Vec::from).into()],
-            ..record(seed, 0.5)
+        let with = |seed, rows: [[u64; 2]; 2]| {
+            let mut record = record(seed, 0.5);
+            let diagnosis = record.diagnosis.as_mut().unwrap();
+            diagnosis.confusion_matrices = vec![matrix(seed, rows.map(Vec::from).into())];
+            record
         };
         let joined = aggregate(&[with(3, [[9, 0], [1, 9]]), with(1, [[9, 0], [10, 0]])]).unwrap();
-        let seeds: Vec<u64> = joined.collapsed.unwrap().into_keys().collect();
+        let seeds: Vec<u64> = joined.diagnosis.unwrap().collapsed.unwrap().into_keys().collect();
         assert_eq!(seeds, [1]);
-        let outside = |seed| EvalRecord { confusion_matrices: Vec::new(), ..record(seed, 0.5) };
-        assert_eq!(aggregate(&[outside(0), outside(1)]).unwrap().collapsed, None);
     }
 
     #[test]
     fn record_without_predictions_stays_without() {
-        let outside = |seed| EvalRecord { accuracy: None, macro_f1: None, ..record(seed, 0.5) };
-        let joined = aggregate(&[outside(0), outside(1)]).unwrap();
-        assert_eq!((joined.accuracy, joined.macro_f1), (None, None));
+        let outside = |seed| EvalRecord { diagnosis: None, ..record(seed, 0.5) };
+        assert_eq!(aggregate(&[outside(0), outside(1)]).unwrap().diagnosis, None);
     }
 
     #[test]
     fn undefined_cell_of_one_seed_is_counted() {
         let mut second = record(1, 0.5);
-        second.table_6.get_mut(UNION).unwrap().mass = Score { undefined: 4, ..Score::default() };
+        second.explanation.get_mut(UNION).unwrap().mass =
+            Score { undefined: 4, ..Score::default() };
         let joined = aggregate(&[record(0, 0.5), second]).unwrap();
-        let mass = &joined.table_6[UNION].mass;
+        let mass = &joined.explanation[UNION].mass;
         assert_eq!((mass.n, mass.undefined, mass.std), (1, 1, None));
         assert_eq!(mass.seeds, [Some(0.5), None]);
     }
@@ -404,17 +416,21 @@ mod tests {
         );
         let message = error(|record| drop(record.scoring.insert("border".into(), json!("clamp"))));
         assert!(message.starts_with("scoring.border: "), "{message}");
-        let message = error(|record| record.table_6.clear());
+        let message = error(|record| record.explanation.clear());
         assert_eq!(
             message,
-            r#"table_6: rows: found [] for seed 7, expected ["Union"] as for seed 0"#
+            r#"explanation: rows: found [] for seed 7, expected ["Union"] as for seed 0"#
         );
-        let message = error(|record| record.accuracy = None);
-        assert!(message.starts_with("accuracy: present: found false"), "{message}");
-        let message = error(|record| record.table_5.get_mut("Acne").unwrap().f1.n = 9);
+        let message = error(|record| record.dataset.hash = "other".into());
+        assert!(message.starts_with("dataset: found"), "{message}");
+        let message = error(|record| record.diagnosis = None);
+        assert!(message.starts_with("diagnosis: present: found false"), "{message}");
+        let message = error(|record| {
+            record.diagnosis.as_mut().unwrap().classes.get_mut("Acne").unwrap().f1.n = 9;
+        });
         assert_eq!(
             message,
-            "table_5.Acne.f1: n + undefined: found 9 for seed 7, expected 4 as for seed 0"
+            "diagnosis.classes.Acne.f1: n + undefined: found 9 for seed 7, expected 4 as for seed 0"
         );
         let message = error(|record| record.baselines.values_mut().for_each(BTreeMap::clear));
         assert!(message.starts_with("baselines.random: rows: found []"), "{message}");

@@ -1,6 +1,6 @@
-//! Other averages of Table 6 than the mean over rows.
+//! How the scores of many masks become those of a characteristic.
 
-use crate::table::by_characteristic;
+use crate::table::{by_characteristic, localization_means};
 use crate::{FuzzyScores, MapRow, MapScores, MapTable, Score, UNION, mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub enum UnionAverage {
     Classes,
 }
 
-/// How Table 6 is averaged.
+/// How scores of maps are averaged.
 #[derive(Debug, Clone, Copy)]
 pub struct Averaging<'a> {
     /// Of the rows of a characteristic, or of a class.
@@ -40,12 +40,12 @@ pub struct Averaging<'a> {
 }
 
 impl Averaging<'_> {
-    /// Averages rows by characteristic (Table 6).
+    /// Averages rows by characteristic.
     ///
     /// An image counts once for each rater who outlined the characteristic. Sums run in the order of
     /// image and rater, whatever the order of the rows. For [`UNION`] over classes, `n` and
     /// `undefined` count classes, and `std` is the sample standard deviation over them; rows of
-    /// images without gold class make one class.
+    /// images without gold class make one class. Localization scores are always means over rows.
     ///
     /// # Source
     /// Jalaboi et al., 2021, Table 6; which average is behind its last row is not said.
@@ -60,6 +60,7 @@ impl Averaging<'_> {
             sensitivity: over(|scores| scores.sensitivity),
             specificity: over(|scores| scores.specificity),
             mass: over(|scores| scores.mass),
+            localization: localization_means(rows),
         }
     }
 

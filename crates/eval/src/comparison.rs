@@ -89,7 +89,7 @@ pub struct Paired {
 /// Compares two sides.
 ///
 /// The unit is the image: its F1 is the mean over its raters' masks and over the seeds, since masks
-/// of one photo are not independent; so means differ a little from Table 6, whose unit is the mask.
+/// of one photo are not independent; so means differ a little from those of the table, whose unit is the mask.
 /// Its diagnosis is the share of seeds that are right, of images that every seed of the side has a
 /// diagnosis of. `resamples` are places in `image_ids`.
 ///

@@ -139,6 +139,14 @@ impl ConfusionMatrix {
             .collect();
         score::mean(&scores)
     }
+
+    /// Mean sensitivity of the classes that have a gold image; `None` when none has.
+    pub fn balanced_accuracy(&self) -> Option<f64> {
+        let scores: Vec<f64> = (0..self.num_classes())
+            .filter_map(|class_idx| self.class_scores(class_idx).sensitivity)
+            .collect();
+        score::mean(&scores)
+    }
 }
 
 /// `part / whole`; `None` of nothing.

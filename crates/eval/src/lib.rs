@@ -2,7 +2,6 @@
 
 mod aggregate;
 mod agreement;
-mod audit;
 mod averaging;
 mod baseline;
 mod bootstrap;
@@ -30,7 +29,6 @@ pub use aggregate::aggregate;
 pub use agreement::{
     AgreementCounts, Evidence, Judgement, Pairs, Spread, ZeroDivision, class_scores_over, is_pair,
 };
-pub use audit::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
@@ -52,11 +50,12 @@ pub use paired::{Permutation, ROUNDING, SignedRank, holm, mcnemar, permutation, 
 pub use parts::part_record;
 pub use rank::{mid_ranks, rank_correlation};
 pub use record::{
-    ClassScores, EvalRecord, FaithfulnessScores, LocalizationTable, MapScores, MapTable, NOTICE,
-    PartRecord, PartRow, RandomizedScores, RelativeScores, Score, UNION,
+    ClassScores, CountedConfusions, DiagnosisScores, EvalRecord, FaithfulnessScores, MapScores,
+    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,
+    ScoredDataset, UNION, read_eval_json,
 };
 pub use relative::{Comparands, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use seeds::{SeedAgreement, SeedPredictions};
-pub use table::{DiagnosisTable, MapRow, diagnosis_table, localization_table, map_table};
+pub use table::{MapRow, diagnosis_scores, map_table};
 pub use wilson::wilson_interval;

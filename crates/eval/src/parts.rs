@@ -18,7 +18,8 @@ pub fn part_record(
         let of_characteristic = rows.iter().filter(|row| row.characteristic == characteristic);
         let images: BTreeSet<&str> = of_characteristic.map(|row| row.image_id.as_str()).collect();
         let too_few = images.len() < min_images;
-        let part = PartRow { scores: (!too_few).then_some(scores), too_few, images: images.len() };
+        let scores = (!too_few).then(|| MapScores { localization: BTreeMap::new(), ..scores });
+        let part = PartRow { scores, too_few, images: images.len() };
         (characteristic, part)
     };
     let correct = correct.filter(|_| num_images >= min_images);
@@ -29,7 +30,7 @@ pub fn part_record(
             let mean = (!correct.is_empty()).then(|| num_correct as f64 / correct.len() as f64);
             Score { mean, n: correct.len(), ..Score::default() }.with_share_interval(correct.len())
         }),
-        table_6: map_table(rows).into_iter().map(row).collect(),
+        explanation: map_table(rows).into_iter().map(row).collect(),
     }
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn join_parts(seeds: &[&BTreeMap<String, PartRecord>]) -> BTreeMap<St
         let parts: Vec<Option<&PartRecord>> = seeds.iter().map(|seed| seed.get(value)).collect();
         let accuracies: Vec<Option<&Score>> =
             parts.iter().map(|part| part.and_then(|part| part.accuracy.as_ref())).collect();
-        let tables: Vec<_> = parts.iter().map(|part| part.map(|part| &part.table_6)).collect();
+        let tables: Vec<_> = parts.iter().map(|part| part.map(|part| &part.explanation)).collect();
         let names: BTreeSet<&String> =
             tables.iter().flatten().flat_map(|table| table.keys()).collect();
         let rows = names.into_iter().map(|name| {
@@ -56,7 +57,7 @@ pub(crate) fn join_parts(seeds: &[&BTreeMap<String, PartRecord>]) -> BTreeMap<St
         PartRecord {
             images,
             accuracy: accuracy.map(|score| score.with_share_interval(images)),
-            table_6: rows.collect(),
+            explanation: rows.collect(),
         }
     };
     values.into_iter().map(|value| (value.clone(), join(value))).collect()
@@ -75,6 +76,7 @@ fn join_rows(rows: &[Option<&PartRow>]) -> PartRow {
             sensitivity: over(|scores| &scores.sensitivity),
             specificity: over(|scores| &scores.specificity),
             mass: over(|scores| &scores.mass),
+            localization: BTreeMap::new(),
         }),
         too_few: !is_defined,
         images: smallest(rows.iter().map(|row| row.map(|row| row.images))),
@@ -107,18 +109,18 @@ mod tests {
         // Three rows, but two images.
         let rows = [row("a", 0.25), row("a", 0.75), row("b", 0.5)];
         let part = part_record(3, &rows, Some(&[true, false, true]), 3);
-        let plaque = &part.table_6["Plaque"];
+        let plaque = &part.explanation["Plaque"];
         assert_eq!((plaque.scores.as_ref(), plaque.too_few, plaque.images), (None, true, 2));
         let accuracy = part.accuracy.unwrap();
         assert_eq!(accuracy.mean, Some(2.0 / 3.0));
         assert_eq!(accuracy.interval, wilson_interval(2.0 / 3.0, 3.0));
         let part = part_record(3, &rows, None, 2);
-        assert_eq!(part.table_6["Plaque"].scores.as_ref().unwrap().f1.mean, Some(0.5));
+        assert_eq!(part.explanation["Plaque"].scores.as_ref().unwrap().f1.mean, Some(0.5));
         assert_eq!((part.accuracy, part.images), (None, 3));
         assert_eq!(part_record(1, &rows, Some(&[true]), 2).accuracy, None);
         let json = serde_json::to_value(part_record(3, &rows, None, 3)).unwrap();
         let expected = serde_json::json!({"Plaque": {"too_few": true, "images": 2}});
-        assert_eq!(json["table_6"], expected);
+        assert_eq!(json["explanation"], expected);
         let back: PartRecord = serde_json::from_value(json).unwrap();
         assert_eq!(back, part_record(3, &rows, None, 3));
     }
@@ -130,7 +132,7 @@ mod tests {
         let seed = |value: &str, f1| BTreeMap::from([(value.to_string(), part(f1))]);
         let [first, second, third] = [seed("right", 0.5), seed("right", 0.75), seed("wrong", 0.1)];
         let joined = join_parts(&[&first, &second, &third]);
-        let f1 = &joined["right"].table_6["Plaque"].scores.as_ref().unwrap().f1;
+        let f1 = &joined["right"].explanation["Plaque"].scores.as_ref().unwrap().f1;
         assert_eq!((f1.mean, f1.n, f1.undefined), (Some(0.625), 2, 1));
         assert_eq!(f1.seeds, [Some(0.5), Some(0.75), None]);
         assert_eq!((joined["right"].images, joined.len()), (0, 2));

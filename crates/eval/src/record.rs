@@ -1,8 +1,66 @@
 //! What an evaluation says: the shape of `eval.json`.
 
-use crate::{Collapse, Comparison, Identification, Lead, SeedAgreement};
+use crate::{Collapse, Comparison, EvalError, Identification, Lead, SeedAgreement};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The version of `eval.json` that is written and read.
+pub const SCHEMA: u32 = 2;
+
+/// [`SCHEMA`] in a record: it cannot be another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Schema;
+
+impl From<Schema> for u32 {
+    fn from(_: Schema) -> Self {
+        SCHEMA
+    }
+}
+
+impl TryFrom<u32> for Schema {
+    type Error = EvalError;
+
+    fn try_from(version: u32) -> Result<Self, EvalError> {
+        let message = match version {
+            SCHEMA => return Ok(Self),
+            0..SCHEMA => format!(
+                "eval.json of version {version} is read no more, expected version {SCHEMA}; score \
+                 again with `dermx evaluate`"
+            ),
+            _ => format!(
+                "found eval.json of version {version}, expected {SCHEMA}; a newer dermx wrote it: \
+                 read it with that one, or score again with this one"
+            ),
+        };
+        Err(EvalError::new("schema", message))
+    }
+}
+
+/// Reads an `eval.json`, or the part of it that `T` names.
+///
+/// # Errors
+/// Another version (the first had no `schema`), or text that is no such record.
+pub fn read_eval_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, EvalError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: Option<u32>,
+    }
+    let invalid = |error: serde_json::Error| EvalError::new("eval.json", error.to_string());
+    let Versioned { schema } = serde_json::from_slice(json).map_err(invalid)?;
+    Schema::try_from(schema.unwrap_or(1))?;
+    serde_json::from_slice(json).map_err(invalid)
+}
+
+/// Which annotations maps and predictions were scored with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoredDataset {
+    /// The name of the data set's folder.
+    pub name: String,
+    /// Hash of the annotations, wherever they lie; equal for equal annotations.
+    pub hash: String,
+}
 
 /// A mean with its spread and with the count of what went into it.
 ///
@@ -44,6 +102,41 @@ pub struct ClassScores {
     pub specificity: Score,
 }
 
+/// How well diagnoses were predicted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DiagnosisScores {
+    /// Share of images whose predicted class is the gold class.
+    pub accuracy: Score,
+    /// Mean of the classes' sensitivities. Its rows are classes: `undefined` counts those without a
+    /// gold image, which are left out.
+    pub balanced_accuracy: Score,
+    /// Mean of the classes' F1. Its rows are classes: `undefined` counts those with neither a gold nor
+    /// a predicted image, which are left out.
+    pub macro_f1: Score,
+    /// Scores by class name.
+    pub classes: BTreeMap<String, ClassScores>,
+    /// One matrix per network.
+    pub confusion_matrices: Vec<CountedConfusions>,
+    /// By seed, why its network counts as collapsed: those that do, among the seeds of the record.
+    /// Absent for one network.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub collapsed: Option<BTreeMap<u64, Vec<Collapse>>>,
+    /// How far the seeds agree on single images; absent below two seeds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seed_agreement: Option<SeedAgreement>,
+}
+
+/// The confusion matrix of one network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedConfusions {
+    /// The seed that the network was trained with; `None` for predictions of another program.
+    pub seed: Option<u64>,
+    /// Class names in the order of rows and columns.
+    pub classes: Vec<String>,
+    /// `counts[gold][predicted]` counts images.
+    pub counts: Vec<Vec<u64>>,
+}
+
 /// Agreement of heat maps with experts' masks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MapScores {
@@ -55,13 +148,14 @@ pub struct MapScores {
     pub specificity: Score,
     /// Share of the map's mass that lies inside the mask.
     pub mass: Score,
+    /// Further scores by name, where they were asked for; see [`crate::MapRow::localization`]. In JSON
+    /// they stand beside the others.
+    #[serde(flatten)]
+    pub localization: BTreeMap<String, Score>,
 }
 
-/// Table 6: map scores by characteristic, and under [`UNION`] for each rater's union.
+/// Map scores by characteristic, and under [`UNION`] for each rater's union.
 pub type MapTable = BTreeMap<String, MapScores>;
-
-/// Scores beyond Table 6 by characteristic and name; see [`crate::MapRow::localization`].
-pub type LocalizationTable = BTreeMap<String, BTreeMap<String, Score>>;
 
 /// The scores on a part of the images.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -72,11 +166,11 @@ pub struct PartRecord {
     /// where there are too few images.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub accuracy: Option<Score>,
-    /// Table 6 on these images.
-    pub table_6: BTreeMap<String, PartRow>,
+    /// Explanation scores by characteristic, without localization.
+    pub explanation: BTreeMap<String, PartRow>,
 }
 
-/// A row of Table 6 on a part of the images.
+/// A characteristic's scores on a part of the images.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PartRow {
     /// None where too few images have a mask.
@@ -133,39 +227,37 @@ pub struct FaithfulnessScores {
 /// What every result file and report says about itself.
 pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
 
-/// The row of Table 6 that joins all characteristics that one rater outlined in one image.
+/// The characteristic that joins all that one rater outlined in one image.
 pub const UNION: &str = "Union";
 
 /// The shape of `eval.json`, for one network or over seeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRecord {
+    /// The version of this shape.
+    pub schema: Schema,
     /// [`NOTICE`].
     pub notice: String,
-    /// Class names in the order of the confusion matrices.
+    /// Which annotations were scored with.
+    pub dataset: ScoredDataset,
+    /// Class names; none where no class was named.
     pub classes: Vec<String>,
     /// Seeds that this record is over; one entry for one trained network, none for outside maps.
     pub seeds: Vec<u64>,
-    /// Share of images whose predicted class is the gold class; absent without predictions.
+    /// How well diagnoses were predicted; absent without predictions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub accuracy: Option<Score>,
-    /// Mean of the classes' F1; absent without predictions. Its rows are classes: `undefined` counts
-    /// those with neither a gold nor a predicted image, which are left out.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub macro_f1: Option<Score>,
-    /// Diagnosis scores by class name.
-    pub table_5: BTreeMap<String, ClassScores>,
-    /// Explanation scores by characteristic.
-    pub table_6: MapTable,
+    pub diagnosis: Option<DiagnosisScores>,
+    /// How well maps agree with masks, by characteristic.
+    pub explanation: MapTable,
     /// The same table for maps that never saw a network (`random`, `centre_gaussian`,
     /// `uniform_ones`).
     pub baselines: BTreeMap<String, MapTable>,
-    /// The experts among themselves, in the units of Table 6: each rater's mask as the map against
+    /// The experts among themselves, in the units of `explanation`: each rater's mask as the map against
     /// the mask of each other rater who outlined the same characteristic in the image.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub ceiling: MapTable,
-    /// Table 6 in relation to `ceiling` and the best of `baselines`, by characteristic.
+    /// `explanation` in relation to `ceiling` and the best of `baselines`, by characteristic.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub relative: BTreeMap<String, RelativeScores>,
+    pub skill: BTreeMap<String, RelativeScores>,
     /// By baseline: how far the network's maps are ahead of it, over images; over seeds, of the mean
     /// over the seeds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -176,15 +268,6 @@ pub struct EvalRecord {
     /// By map: `network`, and `random` and `centre_gaussian` on the same images.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub faithfulness: BTreeMap<String, FaithfulnessScores>,
-    /// Scores beyond Table 6 of the network's maps, where they were asked for.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub localization: LocalizationTable,
-    /// The same for `baselines`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub localization_baselines: BTreeMap<String, LocalizationTable>,
-    /// The same for `ceiling`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub localization_ceiling: LocalizationTable,
     /// On what the maps lie, for the network's and for baselines; where it was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub identification: Identification,
@@ -194,15 +277,69 @@ pub struct EvalRecord {
     /// Beside other scores, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub comparisons: Vec<Comparison>,
-    /// One matrix per network: `matrix[gold][predicted]` counts images.
-    pub confusion_matrices: Vec<Vec<Vec<u64>>>,
-    /// By seed, why its network counts as collapsed: those that do, among the seeds of this record.
-    /// Absent without predictions, and for one network.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub collapsed: Option<BTreeMap<u64, Vec<Collapse>>>,
-    /// How far the seeds agree on single images; absent below two seeds.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub seed_agreement: Option<SeedAgreement>,
     /// How the maps were prepared and which rows were counted.
     pub scoring: BTreeMap<String, serde_json::Value>,
+}
+
+impl EvalRecord {
+    /// Says that this record is of the network trained with `seed`.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.seeds = vec![seed];
+        for matrix in self.diagnosis.iter_mut().flat_map(|one| &mut one.confusion_matrices) {
+            matrix.seed = Some(seed);
+        }
+    }
+
+    /// The confusion matrix of each network; none without predictions.
+    pub fn confusion_matrices(&self) -> &[CountedConfusions] {
+        self.diagnosis.as_ref().map_or(&[], |one| &one.confusion_matrices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let third = Score { mean: Some(1.0 / 3.0), n: 3, ..Score::default() };
+        let scores = MapScores {
+            f1: third.clone(),
+            localization: [("auc".to_string(), third.clone())].into(),
+            ..MapScores::default()
+        };
+        let part = PartRow { scores: Some(scores.clone()), too_few: false, images: 25 };
+        let part = PartRecord {
+            images: 30,
+            explanation: [(UNION.to_string(), part)].into(),
+            ..PartRecord::default()
+        };
+        let record = EvalRecord {
+            diagnosis: Some(DiagnosisScores { accuracy: third, ..DiagnosisScores::default() }),
+            explanation: [(UNION.to_string(), scores)].into(),
+            by: [("age".to_string(), [("old".to_string(), part)].into())].into(),
+            ..EvalRecord::default()
+        };
+        let json = serde_json::to_vec(&record).unwrap();
+        assert_eq!(read_eval_json::<EvalRecord>(&json).unwrap(), record);
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["schema"], 2);
+        // Beside the other scores, not below a name of their own.
+        assert_eq!(json["explanation"][UNION]["auc"]["n"], 3);
+    }
+
+    #[test]
+    fn other_versions_are_refused_with_what_to_do() {
+        let error =
+            |json: &str| read_eval_json::<EvalRecord>(json.as_bytes()).unwrap_err().to_string();
+        for first in [r#"{"notice": "", "table_5": {}}"#, r#"{"schema": 1}"#, r#"{"schema": null}"#]
+        {
+            let message = error(first);
+            assert!(message.contains("eval.json of version 1 is read no more"), "{message}");
+            assert!(message.contains("score again with `dermx evaluate`"), "{message}");
+        }
+        assert!(error(r#"{"schema": 3}"#).contains("found eval.json of version 3, expected 2"));
+        assert!(error(r#"{"schema": 2}"#).contains("missing field"));
+        assert!(error("[").starts_with("eval.json: "));
+    }
 }

@@ -56,10 +56,12 @@ impl SeedPredictions<'_> {
     }
 
     /// Fills in what `record`, which is over the seeds of these predictions, says of single images: the
-    /// agreement, and the intervals of accuracy, macro-F1 and each class's scores.
+    /// agreement, and the intervals of accuracies, macro-F1 and each class's scores; nothing of a record
+    /// without diagnosis.
     ///
     /// An interval says what other images would have changed, not what other seeds would have. That of
-    /// an F1 is the mean's over the seeds when the test images are resampled, the same for all seeds;
+    /// an F1 and of the balanced accuracy is the mean's over the seeds when the test images are resampled,
+    /// the same for all seeds;
     /// shares of images (accuracy, sensitivity, specificity) have Wilson's.
     ///
     /// # Shapes
@@ -72,7 +74,9 @@ impl SeedPredictions<'_> {
         record: &mut EvalRecord,
         resamples: &[Vec<u32>],
     ) -> Result<(), EvalError> {
-        record.seed_agreement = self.agreement()?;
+        let agreement = self.agreement()?;
+        let Some(diagnosis) = &mut record.diagnosis else { return Ok(()) };
+        diagnosis.seed_agreement = agreement;
         let resampled: Result<Vec<Vec<ConfusionMatrix>>, EvalError> =
             resamples.iter().map(|images| self.matrices(images)).collect();
         let resampled = resampled?;
@@ -82,14 +86,12 @@ impl SeedPredictions<'_> {
             };
             percentile_interval(&resampled.iter().map(over_seeds).collect::<Vec<_>>())
         };
-        if let Some(accuracy) = &mut record.accuracy {
-            accuracy.interval = self.share_interval(|_| true, |gold, predicted| gold == predicted);
-        }
-        if let Some(macro_f1) = &mut record.macro_f1 {
-            macro_f1.interval = interval(&ConfusionMatrix::macro_f1);
-        }
+        diagnosis.accuracy.interval =
+            self.share_interval(|_| true, |gold, predicted| gold == predicted);
+        diagnosis.balanced_accuracy.interval = interval(&ConfusionMatrix::balanced_accuracy);
+        diagnosis.macro_f1.interval = interval(&ConfusionMatrix::macro_f1);
         for (class_idx, class) in record.classes.iter().enumerate() {
-            if let Some(scores) = record.table_5.get_mut(class) {
+            if let Some(scores) = diagnosis.classes.get_mut(class) {
                 scores.f1.interval = interval(&|matrix| matrix.class_scores(class_idx).f1);
                 scores.sensitivity.interval = self.share_interval(
                     |gold| gold == class_idx,

@@ -1,8 +1,8 @@
 //! The tables of one network: diagnosis by class, explanation by characteristic.
 
 use crate::{
-    Average, Averaging, ClassScores, ConfusionMatrix, EvalError, FuzzyScores, LocalizationScores,
-    LocalizationTable, MapTable, OneVsRest, Score, UnionAverage,
+    Average, Averaging, ClassScores, ConfusionMatrix, CountedConfusions, DiagnosisScores,
+    EvalError, FuzzyScores, LocalizationScores, MapTable, OneVsRest, Score, UnionAverage,
 };
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct MapRow {
 }
 
 impl MapRow {
-    /// The scores beyond Table 6, by name; none where they were not asked for.
+    /// The scores beyond [`FuzzyScores`]' four, by name; none where they were not asked for.
     pub fn localization(&self) -> Option<[(&'static str, Option<f64>); 6]> {
         let FuzzyScores { iou, negative_predictive_value, .. } = self.scores;
         let LocalizationScores { pointing, rank_accuracy, top_k_iou, auc } = self.localization?;
@@ -37,36 +37,19 @@ impl MapRow {
     }
 }
 
-/// Diagnosis scores of one network.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DiagnosisTable {
-    /// Share of images whose predicted class is the gold class.
-    pub accuracy: Score,
-    /// Mean of the classes' F1; its rows are classes.
-    pub macro_f1: Score,
-    /// Scores by class name.
-    pub table_5: BTreeMap<String, ClassScores>,
-}
-
-/// The means over rows of each characteristic (Table 6), see [`Averaging::table`].
+/// The means over rows of each characteristic, see [`Averaging::table`].
 pub fn map_table(rows: &[MapRow]) -> MapTable {
     let (average, union_average) = (Average::Mean, UnionAverage::Rows);
     Averaging { average, union_average, gold: &BTreeMap::new() }.table(rows)
 }
 
-/// Averages the scores beyond Table 6 by characteristic, as [`map_table`]; empty where no row has
-/// them.
-pub fn localization_table(rows: &[MapRow]) -> LocalizationTable {
-    if rows.iter().all(|row| row.localization.is_none()) {
-        return LocalizationTable::new();
+/// The means of the scores of [`MapRow::localization`] by name; none where no row has them.
+pub(crate) fn localization_means(rows: &[&MapRow]) -> BTreeMap<String, Score> {
+    let mut values: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
+    for (name, value) in rows.iter().filter_map(|row| row.localization()).flatten() {
+        values.entry(name.to_string()).or_default().push(value);
     }
-    by_characteristic(rows, |rows| {
-        let mut values: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
-        for (name, value) in rows.iter().filter_map(|row| row.localization()).flatten() {
-            values.entry(name.to_string()).or_default().push(value);
-        }
-        values.into_iter().map(|(name, values)| (name, Score::over(&values))).collect()
-    })
+    values.into_iter().map(|(name, values)| (name, Score::over(&values))).collect()
 }
 
 /// What `average` makes of the rows of each characteristic, in the order of image and rater.
@@ -82,41 +65,50 @@ pub(crate) fn by_characteristic<T>(
         .collect()
 }
 
-/// Scores one network's diagnoses (Table 5).
+/// Scores one network's diagnoses; its seed is left open.
 ///
-/// `n` counts images, and for the macro F1 the classes that went into it; one network's scores
-/// have no spread. Accuracy, sensitivity and specificity are shares of images, and have Wilson's
+/// `n` counts images, and for the means of the classes the classes that went into them; one network's
+/// scores have no spread. Accuracy, sensitivity and specificity are shares of images, and have Wilson's
 /// interval. `classes` names the matrix's indices in order.
 ///
 /// # Errors
 /// When there are not as many distinct names as classes.
 ///
 /// # Source
-/// Jalaboi et al., 2021, Table 5.
-pub fn diagnosis_table(
+/// Jalaboi et al., 2021, Table 5; Brodersen et al., 2010, <https://doi.org/10.1109/ICPR.2010.764>
+/// (balanced accuracy).
+pub fn diagnosis_scores(
     matrix: &ConfusionMatrix,
     classes: &[String],
-) -> Result<DiagnosisTable, EvalError> {
+) -> Result<DiagnosisScores, EvalError> {
     let num_images = matrix.num_images() as usize;
-    let table_5: BTreeMap<String, ClassScores> = classes
+    let by_class: BTreeMap<String, ClassScores> = classes
         .iter()
         .enumerate()
         .map(|(idx, class)| (class.clone(), class_scores(matrix, idx)))
         .collect();
-    if classes.len() != matrix.num_classes() || table_5.len() != classes.len() {
+    if classes.len() != matrix.num_classes() || by_class.len() != classes.len() {
         let message =
             format!("found {classes:?}, expected {} distinct names", matrix.num_classes());
         return Err(EvalError::new("classes", message));
     }
-    let num_defined = table_5.values().filter(|scores| scores.f1.mean.is_some()).count();
-    let macro_f1 = Score {
-        mean: matrix.macro_f1(),
-        n: num_defined,
-        undefined: classes.len() - num_defined,
-        ..Score::default()
+    let over_classes = |mean: Option<f64>, pick: fn(&ClassScores) -> &Score| {
+        let n = by_class.values().filter(|scores| pick(scores).mean.is_some()).count();
+        Score { mean, n, undefined: classes.len() - n, ..Score::default() }
     };
-    let accuracy = over_images(matrix.accuracy(), num_images).with_share_interval(num_images);
-    Ok(DiagnosisTable { accuracy, macro_f1, table_5 })
+    Ok(DiagnosisScores {
+        accuracy: over_images(matrix.accuracy(), num_images).with_share_interval(num_images),
+        balanced_accuracy: over_classes(matrix.balanced_accuracy(), |scores| &scores.sensitivity),
+        macro_f1: over_classes(matrix.macro_f1(), |scores| &scores.f1),
+        classes: by_class,
+        confusion_matrices: vec![CountedConfusions {
+            seed: None,
+            classes: classes.to_vec(),
+            counts: matrix.rows().to_vec(),
+        }],
+        collapsed: None,
+        seed_agreement: None,
+    })
 }
 
 fn class_scores(matrix: &ConfusionMatrix, class_idx: usize) -> ClassScores {
@@ -171,31 +163,35 @@ mod tests {
     }
 
     #[test]
-    fn scores_beyond_table_6_are_averaged_where_there_are_some() {
+    fn localization_scores_are_averaged_where_there_are_some() {
         let mut rows = [row("a", "derm1", "Plaque", None), row("b", "derm1", "Plaque", None)];
-        assert!(localization_table(&rows).is_empty());
+        assert!(map_table(&rows)["Plaque"].localization.is_empty());
         for (row, auc) in rows.iter_mut().zip([Some(0.5), None]) {
             row.localization = Some(LocalizationScores { auc, ..LocalizationScores::default() });
             row.scores.iou = Some(0.25);
         }
-        let table = localization_table(&rows);
-        let (auc, iou) = (&table["Plaque"]["auc"], &table["Plaque"]["iou"]);
+        let scores = &map_table(&rows)["Plaque"].localization;
+        let (auc, iou) = (&scores["auc"], &scores["iou"]);
         assert_eq!((auc.mean, auc.n, auc.undefined), (Some(0.5), 1, 1));
-        assert_eq!((iou.mean, iou.n, table["Plaque"]["pointing"].undefined), (Some(0.25), 2, 2));
+        assert_eq!((iou.mean, iou.n, scores["pointing"].undefined), (Some(0.25), 2, 2));
     }
 
     #[test]
-    fn diagnosis_table_counts_images_and_classes() {
+    fn diagnosis_scores_count_images_and_classes() {
         // A: TP 3, FN 1, FP 2: 6/9; B: TP 4, FN 2, FP 1: 8/11; C never occurs
         let rows = vec![vec![3, 1, 0], vec![2, 4, 0], vec![0, 0, 0]];
         let matrix = ConfusionMatrix::from_rows(rows).unwrap();
         let classes = ["A", "B", "C"].map(String::from);
-        let table = diagnosis_table(&matrix, &classes).unwrap();
+        let table = diagnosis_scores(&matrix, &classes).unwrap();
         assert_eq!((table.accuracy.mean, table.accuracy.n), (Some(0.7), 10));
         assert_eq!(table.macro_f1.mean, Some((6.0 / 9.0 + 8.0 / 11.0) / 2.0));
         assert_eq!((table.macro_f1.n, table.macro_f1.undefined), (2, 1));
-        assert_eq!((table.table_5["A"].f1.mean, table.table_5["A"].f1.n), (Some(6.0 / 9.0), 10));
-        let absent = &table.table_5["C"];
+        // Sensitivities 3/4 and 4/6; class C has no gold image.
+        assert_eq!(table.balanced_accuracy.mean, Some((3.0 / 4.0 + 4.0 / 6.0) / 2.0));
+        assert_eq!((table.balanced_accuracy.n, table.balanced_accuracy.undefined), (2, 1));
+        assert_eq!(table.confusion_matrices[0].counts, matrix.rows());
+        assert_eq!((table.classes["A"].f1.mean, table.classes["A"].f1.n), (Some(6.0 / 9.0), 10));
+        let absent = &table.classes["C"];
         assert_eq!((absent.f1.mean, absent.f1.n, absent.f1.undefined), (None, 0, 10));
         assert_eq!((absent.specificity.mean, absent.specificity.std), (Some(1.0), None));
     }
@@ -205,7 +201,7 @@ mod tests {
         let matrix = ConfusionMatrix::new(2);
         for classes in [vec!["A"], vec!["A", "A"], vec!["A", "B", "C"]] {
             let classes: Vec<String> = classes.into_iter().map(String::from).collect();
-            let error = diagnosis_table(&matrix, &classes).unwrap_err();
+            let error = diagnosis_scores(&matrix, &classes).unwrap_err();
             assert!(error.message.contains("expected 2 distinct names"), "{error}");
         }
     }

@@ -1,25 +1,32 @@
 //! Gradients at the image itself.
 
-use crate::Settings;
-use crate::explainer::{ExplainError, Explainer, Noise};
+use crate::error::ExplainError;
+use crate::method::Settings;
+use crate::probe::Probe;
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, TensorData};
+
+/// Draws the next number of a standard normal distribution for the image at that index of the batch.
+///
+/// Only [`crate::Method::SmoothGrad`] draws. Each image should have its own stream of numbers, so
+/// that its map does not depend on the batch.
+pub type Noise<'a> = &'a mut dyn FnMut(usize) -> f32;
 
 /// Logits, and for each value of the images how much of `y(x) - y(0)` it accounts for; signed.
 ///
 /// # Shapes
 /// - `images` and the attributions: `[batch, 3, height, width]`
 pub(crate) fn integrated_gradients(
-    explainer: &Explainer,
+    probe: &Probe,
     images: Tensor<4>,
     targets: &[usize],
     num_steps: usize,
 ) -> Result<(Tensor<2>, Tensor<4>), ExplainError> {
-    let logits = explainer.logits(&images, targets)?;
+    let logits = probe.logits(&images, targets)?;
     let mut sum = images.zeros_like();
     for step in 0..num_steps {
         let share = (step as f32 + 0.5) / num_steps as f32;
-        sum = sum + gradient(explainer, images.clone() * share, targets)?;
+        sum = sum + gradient(probe, images.clone() * share, targets)?;
     }
     Ok((logits, images * (sum / num_steps as f32)))
 }
@@ -31,13 +38,13 @@ pub(crate) fn positive_part(attributions: Tensor<4>) -> Tensor<4> {
 
 /// Logits and maps `[batch, 1, height, width]`; see [`crate::Method::SmoothGrad`].
 pub(crate) fn smooth_grad(
-    explainer: &Explainer,
+    probe: &Probe,
     images: Tensor<4>,
     targets: &[usize],
     settings: &Settings,
     noise: Noise<'_>,
 ) -> Result<(Tensor<2>, Tensor<4>), ExplainError> {
-    let logits = explainer.logits(&images, targets)?;
+    let logits = probe.logits(&images, targets)?;
     let shape = images.dims();
     let num_values: usize = shape[1..].iter().product();
     let sigma = value_range(&images) * (settings.noise_percent as f32 / 100.0);
@@ -49,7 +56,7 @@ pub(crate) fn smooth_grad(
         }
         let draws = Tensor::<4>::from_data(TensorData::new(draws, shape), &images.device());
         let noisy = images.clone() + draws * sigma.clone();
-        sum = sum + gradient(explainer, noisy, targets)?;
+        sum = sum + gradient(probe, noisy, targets)?;
     }
     Ok((logits, (sum / settings.num_samples as f32).abs().max_dim(1)))
 }
@@ -63,12 +70,12 @@ fn value_range(images: &Tensor<4>) -> Tensor<4> {
 
 /// `d y / d x` at `images`.
 fn gradient(
-    explainer: &Explainer,
+    probe: &Probe,
     images: Tensor<4>,
     targets: &[usize],
 ) -> Result<Tensor<4>, ExplainError> {
     let leaf = images.detach().autodiff().require_grad();
-    let logits = explainer.forward(leaf.clone());
-    let gradients = explainer.outputs(logits, targets)?.sum().backward();
+    let logits = probe.forward(leaf.clone());
+    let gradients = probe.outputs(logits, targets)?.sum().backward();
     leaf.grad(&gradients).ok_or_else(|| ExplainError::NoGradient("the image".to_string()))
 }

@@ -1,6 +1,6 @@
 //! Maps from feature maps and their gradients.
 
-use crate::Method;
+use crate::method::Method;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 

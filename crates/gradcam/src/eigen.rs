@@ -1,6 +1,7 @@
 //! The first principal component of feature maps.
 
-use crate::explainer::{Heatmap, values};
+use crate::heatmap::Heatmap;
+use crate::host::values;
 use burn::tensor::Tensor;
 
 /// Enough for neighbouring eigenvalues that differ by a thousandth.

@@ -1,17 +1,15 @@
-//! Whether a network's output rests on the pixels that a map names.
+//! Whether a network's output depends on the pixels that a map marks as relevant.
 
-use crate::explainer::{ExplainError, values};
+use crate::error::ExplainError;
+use crate::host::values;
 use crate::imputation::impute;
-use burn::module::Module;
-use burn::tensor::activation::softmax;
-use burn::tensor::{Tensor, TensorData};
+use crate::method::Output;
+use crate::probe::{BATCH, Probe};
+use burn::tensor::Tensor;
 use dermx_model::Network;
 use rayon::prelude::*;
 
-/// Changed images that go through the network together.
-const BATCH: usize = 16;
-
-/// Steps from the whole image to nothing of it.
+/// Steps from the whole image to an image without any of its pixels.
 const NUM_STEPS: usize = 20;
 
 /// Percent of the pixels that ROAD removes.
@@ -23,7 +21,8 @@ const ROAD_NOISE: f32 = 0.01;
 /// Blur of the image that insertion starts from: standard deviation and reach in pixels.
 const BLUR: (f64, usize) = (5.0, 5);
 
-/// What the probability of the target class does when pixels go and come in a map's order.
+/// How the probability of the target class changes when pixels are removed or inserted in the order
+/// of a map.
 ///
 /// A number alone says little: compare it with that of a random order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,17 +41,19 @@ pub struct Faithfulness {
     /// As [`Self::deletion`].
     pub insertion: f64,
     /// Half the difference of probabilities without the least and without the most relevant 10, 20,
-    /// ..., 90 percent of the pixels, on average. What is removed is filled in from around it, with
-    /// a little noise, so that no shape gives it away. From -1/2 to 1/2; high for a faithful map.
+    /// ..., 90 percent of the pixels, on average. Removed pixels are filled in from their
+    /// surroundings, with a little noise, so that the shape of the removed area does not show. From
+    /// -1/2 to 1/2; high for a faithful map.
     ///
     /// # Source
     /// Rong et al., 2022, <https://arxiv.org/abs/2202.00449>; combined as in pytorch-grad-cam.
     pub road: f64,
 }
 
-/// Pixels from the most to the least relevant; equal ones in the order of `tie_break`'s numbers.
+/// Pixels from the most to the least relevant. Equally relevant ones are ordered by the numbers of
+/// `tie_break`.
 ///
-/// Random numbers keep a map of many zeros from removing an image from the top down.
+/// With random numbers, a map of many zeros does not remove the image row by row from the top.
 pub fn relevance_order(map: &[f32], tie_break: &mut dyn FnMut() -> u64) -> Vec<usize> {
     let mut pixels: Vec<(u64, usize)> = (0..map.len()).map(|idx| (tie_break(), idx)).collect();
     pixels.sort_by(|(tie, idx), (other_tie, other_idx)| {
@@ -80,45 +81,38 @@ pub fn faithfulness(
     order: &[usize],
     noise: &mut dyn FnMut() -> f32,
 ) -> Result<Faithfulness, ExplainError> {
-    let [_, num_planes, height, width] = image.dims();
+    let [_, _, height, width] = image.dims();
     if order.len() != height * width {
         return Err(ExplainError::Order { found: order.len(), expected: height * width });
     }
-    let probe = Probe {
-        network: network.valid(),
-        shape: [num_planes, height, width],
-        target,
-        device: image.device(),
-    };
-    let image = values(image);
-    let nothing = vec![0.0; image.len()];
-    let blurred: Vec<f32> = image
+    let test = Test { probe: Probe::new(network, Output::Probability), image: &image, target };
+    let pixels = values(image.clone());
+    let nothing = vec![0.0; pixels.len()];
+    let blurred: Vec<f32> = pixels
         .par_chunks(height * width)
         .flat_map_iter(|plane| blur(plane, [height, width]))
         .collect();
-    let deletion = probe.curve(&image, &nothing, order)?;
-    let insertion = probe.curve(&blurred, &image, order)?;
-    let road = probe.road(&image, order, noise)?;
+    let deletion = test.curve(&pixels, &nothing, order)?;
+    let insertion = test.curve(&blurred, &pixels, order)?;
+    let road = test.road(&pixels, order, noise)?;
     Ok(Faithfulness { deletion, insertion, road })
 }
 
-/// A network that is asked for the probability of one class.
-struct Probe {
-    network: Network,
-    shape: [usize; 3],
+/// The probability of one class for changed copies of one image.
+struct Test<'a> {
+    probe: Probe,
+    image: &'a Tensor<4>,
     target: usize,
-    device: burn::tensor::Device,
 }
 
-impl Probe {
+impl Test<'_> {
     /// The area under the probabilities from `start` to `end`.
     fn curve(&self, start: &[f32], end: &[f32], order: &[usize]) -> Result<f64, ExplainError> {
         let num_pixels = order.len();
         let images = (0..=NUM_STEPS).map(|step| {
             let mut image = start.to_vec();
             for &pixel in &order[..num_pixels * step / NUM_STEPS] {
-                for plane in 0..self.shape[0] {
-                    let idx = plane * num_pixels + pixel;
+                for idx in (pixel..image.len()).step_by(num_pixels) {
                     image[idx] = end[idx];
                 }
             }
@@ -129,13 +123,14 @@ impl Probe {
         Ok(pairs.sum::<f64>() / NUM_STEPS as f64)
     }
 
+    /// See [`Faithfulness::road`].
     fn road(
         &self,
         image: &[f32],
         order: &[usize],
         noise: &mut dyn FnMut() -> f32,
     ) -> Result<f64, ExplainError> {
-        let [_, height, width] = self.shape;
+        let [_, _, height, width] = self.image.dims();
         let num_pixels = order.len();
         let least_first: Vec<usize> = order.iter().rev().copied().collect();
         let removals: Vec<&[usize]> = [least_first.as_slice(), order]
@@ -171,23 +166,8 @@ impl Probe {
         &self,
         images: impl Iterator<Item = Vec<f32>>,
     ) -> Result<Vec<f64>, ExplainError> {
-        let mut images = images.peekable();
-        let mut probabilities = Vec::new();
-        while images.peek().is_some() {
-            let batch: Vec<Vec<f32>> = images.by_ref().take(BATCH).collect();
-            let [planes, height, width] = self.shape;
-            let data = TensorData::new(batch.concat(), [batch.len(), planes, height, width]);
-            let output = softmax(self.network.forward(Tensor::from_data(data, &self.device)), 1);
-            let num_classes = output.dims()[1];
-            if self.target >= num_classes {
-                let message = format!("class {} of {num_classes}", self.target);
-                return Err(ExplainError::Targets(message));
-            }
-            let rows = values(output);
-            probabilities
-                .extend(rows.chunks_exact(num_classes).map(|row| f64::from(row[self.target])));
-        }
-        Ok(probabilities)
+        let found = self.probe.outputs_of_changed(self.image, self.target, images)?;
+        Ok(found.into_iter().map(f64::from).collect())
     }
 }
 

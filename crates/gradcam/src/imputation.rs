@@ -1,15 +1,24 @@
 //! Filling in pixels from the ones around them.
 
+/// A pixel beside another, and its share in the other's value.
+struct Neighbour {
+    /// Rows from the other to it.
+    down: isize,
+    /// Columns from the other to it.
+    right: isize,
+    weight: f64,
+}
+
 /// Weight of each neighbour: a sixth of those that share a side, a twelfth of those at a corner.
-const NEIGHBOURS: [(isize, isize, f64); 8] = [
-    (-1, -1, 1.0 / 12.0),
-    (-1, 0, 1.0 / 6.0),
-    (-1, 1, 1.0 / 12.0),
-    (0, -1, 1.0 / 6.0),
-    (0, 1, 1.0 / 6.0),
-    (1, -1, 1.0 / 12.0),
-    (1, 0, 1.0 / 6.0),
-    (1, 1, 1.0 / 12.0),
+const NEIGHBOURS: [Neighbour; 8] = [
+    Neighbour { down: -1, right: -1, weight: 1.0 / 12.0 },
+    Neighbour { down: -1, right: 0, weight: 1.0 / 6.0 },
+    Neighbour { down: -1, right: 1, weight: 1.0 / 12.0 },
+    Neighbour { down: 0, right: -1, weight: 1.0 / 6.0 },
+    Neighbour { down: 0, right: 1, weight: 1.0 / 6.0 },
+    Neighbour { down: 1, right: -1, weight: 1.0 / 12.0 },
+    Neighbour { down: 1, right: 0, weight: 1.0 / 6.0 },
+    Neighbour { down: 1, right: 1, weight: 1.0 / 12.0 },
 ];
 
 /// Where the residual is this much smaller than the right-hand side, the values are good enough.
@@ -129,7 +138,7 @@ fn padded(values: &[f64], [height, width]: [usize; 2]) -> Vec<f64> {
 fn neighbour_sums(padded: &[f64], [height, width]: [usize; 2]) -> Vec<f64> {
     let mut sums = vec![0.0; height * width];
     for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
-        for (down, right, weight) in NEIGHBOURS {
+        for Neighbour { down, right, weight } in NEIGHBOURS {
             let start = (row + 1).wrapping_add_signed(down) * (width + 2);
             let start = (start + 1).wrapping_add_signed(right);
             let neighbours = &padded[start..start + width];

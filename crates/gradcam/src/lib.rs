@@ -5,14 +5,21 @@
 mod attribution;
 mod cam;
 mod eigen;
+mod error;
 mod explainer;
 mod faithfulness;
+mod heatmap;
+mod host;
 mod imputation;
 mod method;
 mod overlay;
 mod perturbation;
+mod probe;
 
-pub use explainer::{ExplainError, Explainer, Explanation, Heatmap, Noise};
+pub use attribution::Noise;
+pub use error::ExplainError;
+pub use explainer::{Explainer, Explanation};
 pub use faithfulness::{Faithfulness, faithfulness, relevance_order};
+pub use heatmap::Heatmap;
 pub use method::{Method, Output, Settings};
 pub use overlay::{blend_heatmap, outline_mask};

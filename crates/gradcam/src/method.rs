@@ -1,6 +1,6 @@
 //! The methods by name.
 
-use crate::explainer::ExplainError;
+use crate::error::ExplainError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -172,7 +172,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), ExplainError> {
         let Self { num_steps, num_samples, patch_px, stride_px, .. } = *self;
         if [num_steps, num_samples, patch_px, stride_px].contains(&0) {
-            return Err(ExplainError::Setting(*self));
+            return Err(ExplainError::Setting { num_steps, num_samples, patch_px, stride_px });
         }
         match self.leaves_gaps() {
             true => Err(ExplainError::Gaps { patch_px, stride_px }),

@@ -15,7 +15,7 @@ const MAX_OPACITY: f64 = 0.75;
 /// Outline color of masks.
 const OUTLINE: [u8; 3] = [0, 229, 255];
 
-/// Blends a heat map over a photo: the hotter, the less of the photo.
+/// Blends a heat map over a photo: the larger the value, the less is seen of the photo.
 ///
 /// # Shapes
 /// - `photo`: red, green, blue for each pixel, row-major

@@ -1,12 +1,12 @@
 //! Forward passes of images of which something is hidden.
 
-use crate::Settings;
-use crate::explainer::{ExplainError, Explainer, Heatmap, values};
+use crate::error::ExplainError;
+use crate::heatmap::Heatmap;
+use crate::host::values;
+use crate::method::Settings;
+use crate::probe::Probe;
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Tensor, TensorData};
-
-/// Hidden images that go through the network together.
-const BATCH: usize = 16;
 
 /// See [`crate::Method::ScoreCam`].
 ///
@@ -14,7 +14,7 @@ const BATCH: usize = 16;
 /// - `images`: `[batch, 3, height, width]`
 /// - `features`: `[batch, channels, map height, map width]`
 pub(crate) fn score_cam(
-    explainer: &Explainer,
+    probe: &Probe,
     images: &Tensor<4>,
     features: Tensor<4>,
     targets: &[usize],
@@ -26,18 +26,12 @@ pub(crate) fn score_cam(
     for (image_idx, &target) in targets.iter().enumerate() {
         let image = images.clone().narrow(0, image_idx, 1);
         let maps = features.clone().narrow(0, image_idx, 1);
-        let num_cells = map_height * map_width;
-        let mut outputs = Vec::with_capacity(num_channels);
-        // The masks of a batch at a time: those of all channels would be a gigabyte.
-        for maps in values(maps.clone()).chunks(BATCH * num_cells) {
-            let masks: Vec<f32> = maps
-                .chunks_exact(num_cells)
-                .flat_map(|map| mask(map, [map_height, map_width], [height, width]))
-                .collect();
-            let data = TensorData::new(masks, [maps.len() / num_cells, 1, height, width]);
-            let hidden = image.clone() * Tensor::<4>::from_data(data, &device);
-            outputs.extend(output(explainer, hidden, target)?);
-        }
+        let (pixels, map_values) = (values(image.clone()), values(maps.clone()));
+        // One mask at a time: those of all channels would be a gigabyte.
+        let hidden = map_values
+            .chunks_exact(map_height * map_width)
+            .map(|map| masked(&pixels, &mask(map, [map_height, map_width], [height, width])));
+        let outputs = probe.outputs_of_changed(&image, target, hidden)?;
         let outputs = Tensor::<1>::from_data(TensorData::new(outputs, [num_channels]), &device);
         let alpha = softmax(outputs, 0).reshape([1, num_channels, 1, 1]);
         let values = values(relu((maps * alpha).sum_dim(1)));
@@ -51,9 +45,9 @@ fn mask(map: &[f32], [map_height, map_width]: [usize; 2], [height, width]: [usiz
     let rows = positions(map_height, height);
     let columns = positions(map_width, width);
     let mut mask = Vec::with_capacity(height * width);
-    for &(top, down) in &rows {
+    for &Position { cell: top, share: down } in &rows {
         let bottom = (top + 1).min(map_height - 1);
-        for &(left, along) in &columns {
+        for &Position { cell: left, share: along } in &columns {
             let right = (left + 1).min(map_width - 1);
             let at = |row: usize, column: usize| map[row * map_width + column];
             let upper = at(top, left) + (at(top, right) - at(top, left)) * along;
@@ -67,13 +61,22 @@ fn mask(map: &[f32], [map_height, map_width]: [usize; 2], [height, width]: [usiz
     mask
 }
 
-/// For each of `new_len` pixels the cell before it and how far it lies towards the next.
-fn positions(len: usize, new_len: usize) -> Vec<(usize, f32)> {
+/// Where a pixel lies between two cells of a feature map.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    /// The cell before it.
+    cell: usize,
+    /// Its share of the way to the next cell.
+    share: f32,
+}
+
+/// Positions of `new_len` pixels among `len` cells.
+fn positions(len: usize, new_len: usize) -> Vec<Position> {
     let step = if new_len > 1 { (len - 1) as f32 / (new_len - 1) as f32 } else { 0.0 };
     let position = |idx: usize| {
         let position = idx as f32 * step;
         let cell = (position as usize).min(len - 1);
-        (cell, position - cell as f32)
+        Position { cell, share: position - cell as f32 }
     };
     (0..new_len).map(position).collect()
 }
@@ -83,7 +86,7 @@ fn positions(len: usize, new_len: usize) -> Vec<(usize, f32)> {
 /// # Shapes
 /// - `images`: `[batch, 3, height, width]`
 pub(crate) fn occlusion(
-    explainer: &Explainer,
+    probe: &Probe,
     images: &Tensor<4>,
     targets: &[usize],
     settings: &Settings,
@@ -102,31 +105,49 @@ pub(crate) fn occlusion(
     let mut heatmaps = Vec::with_capacity(targets.len());
     for (image_idx, &target) in targets.iter().enumerate() {
         let image = images.clone().narrow(0, image_idx, 1);
-        let whole = output(explainer, image.clone(), target)?[0];
-        let mut sums = vec![(0.0_f32, 0.0_f32); height * width];
-        for first in (0..num_patches).step_by(BATCH) {
-            let batch = first..num_patches.min(first + BATCH);
-            let mut masks = vec![1.0_f32; batch.len() * height * width];
-            for (mask, idx) in masks.chunks_mut(height * width).zip(batch.clone()) {
-                cells(patch(idx)).for_each(|run| mask[run].fill(0.0));
-            }
-            let data = TensorData::new(masks, [batch.len(), 1, height, width]);
-            let hidden = image.clone() * Tensor::<4>::from_data(data, &image.device());
-            for (hidden, idx) in output(explainer, hidden, target)?.iter().zip(batch) {
-                let sums = &mut sums;
-                for run in cells(patch(idx)) {
-                    sums[run].iter_mut().for_each(|(sum, num)| {
-                        *sum += whole - hidden;
-                        *num += 1.0;
-                    });
-                }
+        let pixels = values(image.clone());
+        let whole = values(probe.outputs(probe.forward(image.clone()), &[target])?)[0];
+        let hidden = (0..num_patches).map(|idx| {
+            let mut mask = vec![1.0_f32; height * width];
+            cells(patch(idx)).for_each(|run| mask[run].fill(0.0));
+            masked(&pixels, &mask)
+        });
+        let outputs = probe.outputs_of_changed(&image, target, hidden)?;
+        let mut falls = vec![Fall::default(); height * width];
+        for (idx, hidden) in outputs.into_iter().enumerate() {
+            for run in cells(patch(idx)) {
+                falls[run].iter_mut().for_each(|fall| fall.add(whole - hidden));
             }
         }
         // Squares reach each other and both borders ([`Settings::check`]): every pixel has one.
-        let values = sums.iter().map(|(sum, num)| (sum / num).max(0.0)).collect();
+        let values = falls.iter().map(Fall::positive_mean).collect();
         heatmaps.push(Heatmap { height, width, values });
     }
     Ok(heatmaps)
+}
+
+/// How much the output falls when squares cover a pixel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fall {
+    sum: f32,
+    num_squares: f32,
+}
+
+impl Fall {
+    fn add(&mut self, fall: f32) {
+        self.sum += fall;
+        self.num_squares += 1.0;
+    }
+
+    fn positive_mean(&self) -> f32 {
+        (self.sum / self.num_squares).max(0.0)
+    }
+}
+
+/// The planes of an image, each multiplied with `mask`.
+fn masked(planes: &[f32], mask: &[f32]) -> Vec<f32> {
+    let planes = planes.chunks_exact(mask.len());
+    planes.flat_map(|plane| plane.iter().zip(mask).map(|(value, kept)| value * kept)).collect()
 }
 
 /// Where squares start on a side: every `stride`, and so that the last ends where the side does.
@@ -135,17 +156,6 @@ fn starts(side: usize, patch: usize, stride: usize) -> Vec<usize> {
     let mut starts: Vec<usize> = (0..last).step_by(stride).collect();
     starts.push(last);
     starts
-}
-
-/// The explained output of one class for each image.
-fn output(
-    explainer: &Explainer,
-    images: Tensor<4>,
-    target: usize,
-) -> Result<Vec<f32>, ExplainError> {
-    let targets = vec![target; images.dims()[0]];
-    let logits = explainer.forward(images);
-    Ok(values(explainer.outputs(logits, &targets)?))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use burn::tensor::{AllocationProperty, Bytes};
 use burn_std::{AccessError, AccessPolicy, AllocationController};
 use std::mem::MaybeUninit;
 
-/// `len` numbers that `write` sets, all of them; what they are before is anything.
+/// `len` numbers that `write` has to set; before, they are arbitrary.
 pub(crate) fn filled(len: usize, write: impl FnOnce(&mut [f32])) -> Bytes {
     let block = if len < MIN_LEN { None } else { Block::new(len) };
     let Some(mut block) = block else {

@@ -1,7 +1,6 @@
-//! The networks by name.
+//! Names of the networks.
 
-use crate::efficientnet::EfficientNetPlan;
-use crate::resnet::ResNetPlan;
+use crate::family::{EfficientNetScale, Family, ResNetDepth};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -24,12 +23,6 @@ pub enum Architecture {
     EfficientnetB5,
     EfficientnetB6,
     EfficientnetB7,
-}
-
-/// What distinguishes one network of a family from another.
-pub(crate) enum Plan {
-    ResNet(ResNetPlan),
-    EfficientNet(EfficientNetPlan),
 }
 
 impl Architecture {
@@ -71,9 +64,9 @@ impl Architecture {
 
     /// Number of feature maps before the head.
     pub fn num_features(self) -> usize {
-        match self.plan() {
-            Plan::ResNet(plan) => plan.num_features(),
-            Plan::EfficientNet(plan) => plan.num_features(),
+        match self.family() {
+            Family::ResNet(depth) => depth.num_features(),
+            Family::EfficientNet(scale) => scale.num_features(),
         }
     }
 
@@ -84,26 +77,26 @@ impl Architecture {
 
     /// Whether it is a ResNet; else it is an EfficientNet.
     pub fn is_resnet(self) -> bool {
-        matches!(self.plan(), Plan::ResNet(_))
+        matches!(self.family(), Family::ResNet(_))
     }
 
     /// Blocks of each ResNet; multipliers of width and depth and the rate of dropout of each
     /// EfficientNet, as in torchvision.
-    pub(crate) const fn plan(self) -> Plan {
+    pub(crate) const fn family(self) -> Family {
         match self {
-            Self::Resnet18 => Plan::ResNet(ResNetPlan::basic([2, 2, 2, 2])),
-            Self::Resnet34 => Plan::ResNet(ResNetPlan::basic([3, 4, 6, 3])),
-            Self::Resnet50 => Plan::ResNet(ResNetPlan::bottleneck([3, 4, 6, 3])),
-            Self::Resnet101 => Plan::ResNet(ResNetPlan::bottleneck([3, 4, 23, 3])),
-            Self::Resnet152 => Plan::ResNet(ResNetPlan::bottleneck([3, 8, 36, 3])),
-            Self::EfficientnetB0 => Plan::EfficientNet(EfficientNetPlan::new(1.0, 1.0, 0.2)),
-            Self::EfficientnetB1 => Plan::EfficientNet(EfficientNetPlan::new(1.0, 1.1, 0.2)),
-            Self::EfficientnetB2 => Plan::EfficientNet(EfficientNetPlan::new(1.1, 1.2, 0.3)),
-            Self::EfficientnetB3 => Plan::EfficientNet(EfficientNetPlan::new(1.2, 1.4, 0.3)),
-            Self::EfficientnetB4 => Plan::EfficientNet(EfficientNetPlan::new(1.4, 1.8, 0.4)),
-            Self::EfficientnetB5 => Plan::EfficientNet(EfficientNetPlan::new(1.6, 2.2, 0.4)),
-            Self::EfficientnetB6 => Plan::EfficientNet(EfficientNetPlan::new(1.8, 2.6, 0.5)),
-            Self::EfficientnetB7 => Plan::EfficientNet(EfficientNetPlan::new(2.0, 3.1, 0.5)),
+            Self::Resnet18 => Family::ResNet(ResNetDepth::basic([2, 2, 2, 2])),
+            Self::Resnet34 => Family::ResNet(ResNetDepth::basic([3, 4, 6, 3])),
+            Self::Resnet50 => Family::ResNet(ResNetDepth::bottleneck([3, 4, 6, 3])),
+            Self::Resnet101 => Family::ResNet(ResNetDepth::bottleneck([3, 4, 23, 3])),
+            Self::Resnet152 => Family::ResNet(ResNetDepth::bottleneck([3, 8, 36, 3])),
+            Self::EfficientnetB0 => Family::EfficientNet(EfficientNetScale::new(1.0, 1.0, 0.2)),
+            Self::EfficientnetB1 => Family::EfficientNet(EfficientNetScale::new(1.0, 1.1, 0.2)),
+            Self::EfficientnetB2 => Family::EfficientNet(EfficientNetScale::new(1.1, 1.2, 0.3)),
+            Self::EfficientnetB3 => Family::EfficientNet(EfficientNetScale::new(1.2, 1.4, 0.3)),
+            Self::EfficientnetB4 => Family::EfficientNet(EfficientNetScale::new(1.4, 1.8, 0.4)),
+            Self::EfficientnetB5 => Family::EfficientNet(EfficientNetScale::new(1.6, 2.2, 0.4)),
+            Self::EfficientnetB6 => Family::EfficientNet(EfficientNetScale::new(1.8, 2.6, 0.5)),
+            Self::EfficientnetB7 => Family::EfficientNet(EfficientNetScale::new(2.0, 3.1, 0.5)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The residual blocks of ResNet.
 
+use crate::config::Variant;
 use crate::layers::{ConvNorm, Layers, Tracer, conv_norm, convolved, normalized};
-use crate::network::{Tap, Variant};
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;

@@ -1,6 +1,6 @@
-//! Dropout and stochastic depth, with the chance left to the caller.
+//! Dropout and stochastic depth; the caller draws the random numbers.
 
-use crate::layers::{channels_first, channels_last};
+use crate::layout::{channels_first, channels_last};
 use burn::tensor::{Tensor, TensorData};
 use dermx_kernels::channel_scale;
 
@@ -9,12 +9,12 @@ use dermx_kernels::channel_scale;
 pub enum DropUnit {
     /// Single values: dropout (Srivastava et al., 2014, <https://jmlr.org/papers/v15/srivastava14a.html>).
     Value,
-    /// All of an image: stochastic depth (Huang et al., 2016, <https://arxiv.org/abs/1603.09382>),
-    /// as torchvision's mode "row".
+    /// The whole activation of an image: stochastic depth (Huang et al., 2016,
+    /// <https://arxiv.org/abs/1603.09382>), as torchvision's mode "row".
     Image,
 }
 
-/// A tap at which training drops activations by chance.
+/// A tap at which training drops activations at random.
 ///
 /// Networks draw no random numbers: whoever trains calls [`Self::apply`] at the tap. Prediction and
 /// explanation leave the tap alone.

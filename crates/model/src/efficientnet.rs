@@ -1,14 +1,23 @@
 //! The EfficientNets.
 
+use crate::config::NetworkConfig;
 use crate::drop::{DropSite, DropUnit};
+use crate::family::{EfficientNetScale, NUM_STAGES};
 use crate::head::Pooling;
-use crate::layers::{ConvNorm, Layers, Tracer, channels_last, conv_norm};
-use crate::mbconv::{BlockPlan, MbConv};
-use crate::network::{NetworkConfig, Tap};
+use crate::layers::{ConvNorm, Layers, Tracer, conv_norm};
+use crate::layout::channels_last;
+use crate::mbconv::{MbConv, MbConvConfig};
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::Activation;
+
+/// Largest rate of stochastic depth; block `i` of `n` has `i / n` of it.
+const STOCHASTIC_DEPTH: f64 = 0.2;
+
+/// The last stage that has a stride.
+const LAST_STRIDED: usize = 5;
 
 /// An EfficientNet in torchvision's layout.
 ///
@@ -22,7 +31,7 @@ pub struct EfficientNet {
     classifier: (Option<BatchNorm>, Linear),
 }
 
-/// A member of torchvision's `features`; the names of the variants are not part of a name.
+/// A member of torchvision's `features`. The variants' names are not part of parameter names.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Feature {
@@ -33,33 +42,39 @@ pub enum Feature {
 }
 
 impl EfficientNet {
-    /// The network of `config` and `plan`, with Burn's default initialization.
-    pub(crate) fn new(plan: &EfficientNetPlan, config: &NetworkConfig, device: &Device) -> Self {
-        let (epsilon, (_, momentum)) = (config.epsilon(), plan.batch_norm());
-        let layers = Layers { device, epsilon, momentum, padding: config.padding };
-        let stages = plan.stages();
-        let stem = layers.conv_norm([3, plan.channels(STAGES[0].3)], 3, 2);
+    /// The network of `config` at the size `scale`, with Burn's default initialization.
+    pub(crate) fn new(scale: &EfficientNetScale, config: &NetworkConfig, device: &Device) -> Self {
+        let momentum = scale.batch_norm().momentum;
+        let layers =
+            Layers { device, epsilon: config.epsilon(), momentum, padding: config.padding };
+        let stages = scale.stages();
+        let stem = layers.conv_norm([3, stages[0].in_channels], 3, 2);
         let mut features = vec![Feature::Conv(stem)];
-        let total: usize = stages.iter().map(|(_, num_blocks)| num_blocks).sum();
+        let total: usize = stages.iter().map(|stage| stage.num_blocks).sum();
         let mut num_before = 0;
-        for (stage_idx, (mut next, num_blocks)) in stages.into_iter().enumerate() {
-            if stage_idx == LAST_STRIDED {
-                next.stride = config.last_stride;
-            }
-            let mut blocks = Vec::with_capacity(num_blocks);
-            for _ in 0..num_blocks {
+        for (stage_idx, stage) in stages.iter().enumerate() {
+            let mut next = MbConvConfig {
+                expansion: stage.expansion,
+                kernel_size: stage.kernel_size,
+                stride: if stage_idx == LAST_STRIDED { config.last_stride } else { stage.stride },
+                in_channels: stage.in_channels,
+                out_channels: stage.out_channels,
+                drop_rate: 0.0,
+            };
+            let mut blocks = Vec::with_capacity(stage.num_blocks);
+            for _ in 0..stage.num_blocks {
                 next.drop_rate = STOCHASTIC_DEPTH * f64::from(num_before) / total as f64;
                 blocks.push(MbConv::new(&layers, &next));
-                next = BlockPlan { in_channels: next.out_channels, stride: 1, ..next };
+                next = MbConvConfig { in_channels: next.out_channels, stride: 1, ..next };
                 num_before += 1;
             }
             features.push(Feature::Stage(blocks));
         }
-        let last = [plan.channels(STAGES[6].4), plan.num_features()];
+        let last = [stages[NUM_STAGES - 1].out_channels, scale.num_features()];
         features.push(Feature::Conv(layers.conv_norm(last, 1, 1)));
         Self {
             features,
-            pooling: Pooling::new(config.head, plan.dropout),
+            pooling: Pooling::new(config.head, scale.dropout),
             classifier: (config.head_norm(device), config.head_linear(device)),
         }
     }
@@ -129,70 +144,4 @@ impl EfficientNet {
         sites.retain(|site| site.rate > 0.0);
         sites
     }
-}
-
-/// Largest rate of stochastic depth; block `i` of `n` has `i / n` of it.
-const STOCHASTIC_DEPTH: f64 = 0.2;
-
-/// The last stage that has a stride.
-const LAST_STRIDED: usize = 5;
-
-/// Stages of EfficientNet-B0, table 1 of the paper: expansion, size of the kernel, stride, channels
-/// in and out, blocks.
-const STAGES: [(usize, usize, usize, usize, usize, usize); 7] = [
-    (1, 3, 1, 32, 16, 1),
-    (6, 3, 2, 16, 24, 2),
-    (6, 5, 2, 24, 40, 2),
-    (6, 3, 2, 40, 80, 3),
-    (6, 5, 1, 80, 112, 3),
-    (6, 5, 2, 112, 192, 4),
-    (6, 3, 1, 192, 320, 1),
-];
-
-/// What distinguishes one size from another.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EfficientNetPlan {
-    /// Factor on the channels of B0.
-    width: f64,
-    /// Factor on the blocks of B0.
-    depth: f64,
-    /// Rate of dropout before the linear layer.
-    dropout: f64,
-}
-
-impl EfficientNetPlan {
-    pub const fn new(width: f64, depth: f64, dropout: f64) -> Self {
-        Self { width, depth, dropout }
-    }
-
-    pub fn num_features(&self) -> usize {
-        4 * self.channels(STAGES[6].4)
-    }
-
-    /// Epsilon and momentum of batch normalization; torchvision's B5 to B7 have TensorFlow's.
-    pub(crate) fn batch_norm(&self) -> (f64, f64) {
-        if self.width < 1.5 { (1e-5, 0.1) } else { (1e-3, 0.01) }
-    }
-
-    fn channels(&self, base: usize) -> usize {
-        divisible_by_8(base as f64 * self.width)
-    }
-
-    /// The first block and the number of blocks of every stage.
-    fn stages(&self) -> [(BlockPlan, usize); 7] {
-        STAGES.map(|(expansion, kernel_size, stride, in_channels, out_channels, num_blocks)| {
-            let (in_channels, out_channels) =
-                (self.channels(in_channels), self.channels(out_channels));
-            let drop_rate = 0.0;
-            let first =
-                BlockPlan { expansion, kernel_size, stride, in_channels, out_channels, drop_rate };
-            (first, (num_blocks as f64 * self.depth).ceil() as usize)
-        })
-    }
-}
-
-/// The multiple of 8 next to `channels`, but not less than 9/10 of it.
-fn divisible_by_8(channels: f64) -> usize {
-    let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
-    if (nearest as f64) < 0.9 * channels { nearest + 8 } else { nearest }
 }

@@ -1,8 +1,8 @@
 //! What turns the last feature maps into logits.
 
 use crate::drop::{DropSite, DropUnit};
-use crate::layers::channels_first;
-use crate::network::Tap;
+use crate::layout::channels_first;
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
@@ -14,8 +14,8 @@ const DROPOUT: &str = "dropout";
 
 /// What turns the last feature maps into logits.
 ///
-/// All end in a linear layer. An EfficientNet drops some of its inputs in training, at the rate of
-/// its size, as torchvision does.
+/// Every head ends in a linear layer. In training, an EfficientNet applies dropout to the inputs of
+/// that layer, at the rate that torchvision uses for its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
@@ -24,8 +24,8 @@ pub enum Head {
     /// Global average pooling, batch normalization (epsilon 1e-3, momentum 0.99 in Keras' sense),
     /// dropout of 0.2 and a linear layer, as the DermX study did for EfficientNet-B4.
     GapBn,
-    /// All cells of the feature maps and a linear layer, as the DermX study did for ResNet-50;
-    /// bound to one image size.
+    /// A linear layer on all cells of the feature maps, as the DermX study did for ResNet-50; works
+    /// for one image size only.
     Flatten,
 }
 
@@ -48,7 +48,7 @@ impl Pooling {
         Self { flatten: head == Head::Flatten, dropout }
     }
 
-    /// Pools or flattens, normalizes, and lets training drop.
+    /// Pools or flattens, normalizes, and calls the tap of dropout.
     ///
     /// # Shapes
     /// - `x`: `[batch, height, width, channels]`
@@ -63,7 +63,7 @@ impl Pooling {
         if self.dropout > 0.0 {
             x = tap.apply(DROPOUT, x);
         }
-        // The inputs of the linear layer are in the order of channels first.
+        // The weights of the linear layer expect the order channels, height, width.
         channels_first(x).flatten(1, 3)
     }
 

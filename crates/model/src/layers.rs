@@ -2,7 +2,7 @@
 //!
 //! Inside the networks feature maps are `[batch, height, width, channels]`.
 
-use crate::network::Padding;
+use crate::config::Padding;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
@@ -14,18 +14,9 @@ use dermx_kernels::{
     global_avg_pool,
 };
 
-/// A convolution and its batch normalization; a tuple, so that they are called 0 and 1.
+/// A convolution and its batch normalization. It is a tuple because torchvision names their
+/// parameters 0 and 1.
 pub(crate) type ConvNorm = (Conv2d, BatchNorm);
-
-/// `[batch, height, width, channels]` of `[batch, channels, height, width]`.
-pub(crate) fn channels_last(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 2, 3, 1])
-}
-
-/// `[batch, channels, height, width]` of `[batch, height, width, channels]`.
-pub(crate) fn channels_first(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 3, 1, 2])
-}
 
 /// A bias-free convolution.
 pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
@@ -56,8 +47,8 @@ pub(crate) fn normalized(
     found.out
 }
 
-/// A bias-free convolution, its batch normalization, a sum and an activation; one pass where nothing
-/// is on a tape.
+/// A bias-free convolution, its batch normalization, a sum and an activation. Without gradients they
+/// are computed in one pass.
 pub(crate) fn conv_norm(
     conv: &Conv2d,
     norm: &BatchNorm,
@@ -116,13 +107,13 @@ fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
     }
 }
 
-/// Follows feature maps through a network and notes its convolutions.
+/// Records the convolutions of a network and the sizes of their inputs.
 pub(crate) struct Tracer {
     pub batch: usize,
     /// Height and width of the feature maps.
     pub size: [usize; 2],
     pub shapes: Vec<ConvShape>,
-    /// Whether a batch normalization that trains sees feature maps of one cell.
+    /// Whether a batch normalization in training mode sees feature maps of one cell.
     pub normalizes_one_cell: bool,
 }
 
@@ -202,7 +193,7 @@ impl Layers<'_> {
     }
 }
 
-/// Scales each channel by what the means of all channels say: squeeze and excitation.
+/// Squeeze and excitation: scales each channel by a factor computed from the means of all channels.
 ///
 /// `x * sigmoid(W_2 silu(W_1 mean(x) + b_1) + b_2)`, channel by channel.
 ///

@@ -6,11 +6,14 @@
 
 mod architecture;
 mod block;
+mod config;
 mod drop;
 mod efficientnet;
+mod family;
 mod file;
 mod head;
 mod layers;
+mod layout;
 mod locate;
 mod mbconv;
 mod misfit;
@@ -19,30 +22,31 @@ mod origin;
 mod parameter;
 mod resnet;
 mod stage;
+mod tap;
 mod trainable;
 mod weight_names;
 mod weights;
 
 pub use architecture::Architecture;
 pub use block::Block;
+pub use config::{NetworkConfig, Padding, Variant};
 pub use drop::{DropSite, DropUnit};
 pub use efficientnet::EfficientNet;
 pub use file::{
-    ElementType, TensorInfo, WeightsFile, WeightsFormat, read_weights, write_described_safetensors,
-    write_safetensors,
+    ElementType, TensorInfo, UnreadObject, WeightsFile, WeightsFormat, read_weights,
+    write_described_safetensors, write_safetensors,
 };
 pub use head::{Head, is_head};
 pub use layers::SqueezeExcitation;
-pub use locate::{LocateError, Located, Wanted, locate, misfits};
+pub use locate::{Candidate, LocateError, Located, Wanted, candidates, locate};
 pub use misfit::{Misfit, Misshapen, expected_shapes};
-pub use network::{Network, NetworkConfig, Padding, Variant};
+pub use network::Network;
 pub use origin::{Computation, OtherNetwork};
-pub use parameter::ParameterPath;
+pub use parameter::{ParameterPath, is_counter};
 pub use resnet::ResNet;
 pub use stage::{replace_stages, stages};
-pub use trainable::{BatchNormMode, PRESETS, set_trainable};
+pub use trainable::{BatchNormMode, PRESETS, Preset, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_partial, import_weights, is_counter,
-    with_counters,
+    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,
 };

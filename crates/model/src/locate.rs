@@ -1,18 +1,18 @@
-//! Which of the tensors in a file are a network's, whatever stands before their names.
+//! Finds the tensors of a network in a file, whatever prefix their names have.
 
 use crate::architecture::Architecture;
+use crate::config::NetworkConfig;
 use crate::head::is_head;
 use crate::misfit::{Misfit, expected_shapes};
-use crate::network::NetworkConfig;
+use crate::parameter::is_counter;
 use crate::weight_names::{Naming, is_known, torchvision_names};
-use crate::weights::is_counter;
 use burn::tensor::Device;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Logits of the published weights, where no matrix tells of others.
+/// Number of logits where the file has no matrix of a head: that of the published weights.
 const NUM_IMAGENET_CLASSES: usize = 1000;
 
-/// What compilers and programs for many devices put between the parts of a name.
+/// What compilers and distributed training insert between the parts of a name.
 const WRAPPERS: [&str; 4] =
     ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module"];
 
@@ -24,11 +24,11 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 /// Which network is looked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
-    /// Its architecture; the one that fits if `None`.
+    /// Its architecture; `None` finds the one that fits.
     pub architecture: Option<Architecture>,
-    /// What stands before its names, or the start of it; found if `None`.
+    /// The prefix of its names, or the start of the prefix; `None` finds it.
     pub prefix: Option<&'a str>,
-    /// Whether its head does not matter, as where training starts.
+    /// Whether the head may be missing or different, as for weights that training starts from.
     pub without_head: bool,
     /// Whether tensors may be missing.
     pub partial: bool,
@@ -108,10 +108,10 @@ fn shown(names: &[String]) -> String {
 
 /// Finds the network that is `wanted` among tensors of the given shapes.
 ///
-/// A name is split where what follows is first the name of a weight of some network here; what stands
-/// before is its prefix, and names with one prefix are a set. A set fits if no weight of the network is
-/// missing in it or has another shape. If none fits alone, all sets together may: a trunk in
-/// `backbone.`, a head in `head.`.
+/// A name is split at the first place after which it is the name of a weight of a known network. The
+/// part before is its prefix, and names with the same prefix are a set. A set fits if no weight of
+/// the network is missing in it or has another shape. If none fits alone, all sets together may: a
+/// trunk in `backbone.`, a head in `head.`.
 ///
 /// The result may differ from the network; [`Located::misfit`] says how.
 ///
@@ -143,7 +143,7 @@ pub fn locate(shapes: &Shapes, wanted: &Wanted<'_>) -> Result<Located, LocateErr
                     .filter(|fit| wanted.partial || fit.misfit.is_complete()),
                 None => None,
             };
-            // A few names in the place of another set are layers more, not another network.
+            // A set of only a few names holds additional layers, not another network.
             let is_clear = sets[0].names.len() >= 2 * sets[1].names.len();
             match together {
                 Some(fit) => fit,
@@ -186,12 +186,12 @@ fn sets_of(shapes: &Shapes) -> Vec<NameSet> {
 fn start_of_known(name: &str) -> Option<usize> {
     let starts = [0].into_iter().chain(name.match_indices('.').map(|(at, _)| at + 1));
     let is_start = |&at: &usize| {
-        // At the start wrappers are a prefix like others.
+        // At the start of a name a wrapper is a prefix like any other.
         if WRAPPERS.contains(&name[at..].split('.').next().unwrap_or_default()) {
             return false;
         }
         let rest = without_wrappers(&name[at..]);
-        // A counter is known by the statistics beside it.
+        // A counter counts as known if the running mean beside it is.
         match rest.strip_suffix("num_batches_tracked") {
             Some(layer) => is_known(&format!("{layer}running_mean")),
             None => is_known(&rest),
@@ -255,9 +255,12 @@ impl NameSet {
             Some(architecture) => vec![architecture],
             None => Architecture::ALL.to_vec(),
         };
-        let best = fits(&architectures, &own).into_iter().next();
-        let (architecture, config, misfit) =
-            best.unwrap_or((Architecture::Resnet18, None, Misfit::default()));
+        let best = candidates_among(&architectures, &own).into_iter().next();
+        let Candidate { architecture, config, misfit } = best.unwrap_or(Candidate {
+            architecture: Architecture::Resnet18,
+            config: None,
+            misfit: Misfit::default(),
+        });
         let misfit = if wanted.without_head { misfit.without(is_head) } else { misfit };
         Ok(Located {
             architecture,
@@ -283,25 +286,34 @@ impl NameSet {
     }
 }
 
+/// A network that weights might be of, and how they differ from it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// The network with the head that the weights tell; `None` where they tell none.
+    pub config: Option<NetworkConfig>,
+    /// The differences.
+    pub misfit: Misfit,
+}
+
 /// How tensors of these shapes, by torchvision's names, differ from the networks of `architectures` with
 /// the head that they tell, the best fit first.
-fn fits(
-    architectures: &[Architecture],
-    shapes: &Shapes,
-) -> Vec<(Architecture, Option<NetworkConfig>, Misfit)> {
-    let fit = |&architecture: &Architecture| {
+fn candidates_among(architectures: &[Architecture], shapes: &Shapes) -> Vec<Candidate> {
+    let candidate = |&architecture: &Architecture| {
         let config = NetworkConfig::of_shapes(architecture, shapes);
         let usual = NetworkConfig::torchvision(architecture, NUM_IMAGENET_CLASSES);
         let network = config.as_ref().unwrap_or(&usual).init(&Device::flex());
-        (architecture, config, Misfit::between(&expected_shapes(&network), shapes))
+        let misfit = Misfit::between(&expected_shapes(&network), shapes);
+        Candidate { architecture, config, misfit }
     };
-    let mut fits: Vec<_> = architectures.iter().map(fit).collect();
-    fits.sort_by_key(|(.., misfit)| misfit.num_differences());
-    fits
+    let mut candidates: Vec<Candidate> = architectures.iter().map(candidate).collect();
+    candidates.sort_by_key(|candidate| candidate.misfit.num_differences());
+    candidates
 }
 
 impl Located {
-    /// Adds the names that belong to no network: layers of this one if they have its prefix.
+    /// Adds the names of no known weight. Those with the prefix of this network count as its layers.
     fn with_strangers(self, shapes: &Shapes, wanted: &Wanted<'_>) -> Self {
         let mut located = self;
         let known: BTreeSet<&String> = located.names.values().collect();
@@ -328,7 +340,6 @@ impl Located {
 
 /// How tensors of these shapes, by torchvision's names, differ from each network with their number of
 /// classes, the best fit first.
-pub fn misfits(shapes: &Shapes) -> Vec<(Architecture, Misfit)> {
-    let fits = fits(&Architecture::ALL, shapes).into_iter();
-    fits.map(|(architecture, _, misfit)| (architecture, misfit)).collect()
+pub fn candidates(shapes: &Shapes) -> Vec<Candidate> {
+    candidates_among(&Architecture::ALL, shapes)
 }

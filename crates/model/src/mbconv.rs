@@ -1,14 +1,14 @@
 //! The blocks of EfficientNet.
 
 use crate::layers::{ConvNorm, Layers, SqueezeExcitation, Tracer, conv_norm};
-use crate::network::Tap;
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use dermx_kernels::Activation;
 
-/// What a block is built from.
+/// Settings of one block.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BlockPlan {
+pub(crate) struct MbConvConfig {
     /// Factor on the channels inside the block.
     pub expansion: usize,
     pub kernel_size: usize,
@@ -32,7 +32,7 @@ pub struct MbConv {
     drop_rate: f64,
 }
 
-/// A layer of a block; the names of the variants are not part of a parameter's name.
+/// A layer of a block. The variants' names are not part of parameter names.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Layer {
@@ -45,19 +45,19 @@ pub enum Layer {
 }
 
 impl MbConv {
-    pub(crate) fn new(layers: &Layers<'_>, plan: &BlockPlan) -> Self {
-        let BlockPlan { in_channels, out_channels, stride, .. } = *plan;
-        let inside = plan.expansion * in_channels;
+    pub(crate) fn new(layers: &Layers<'_>, config: &MbConvConfig) -> Self {
+        let MbConvConfig { in_channels, out_channels, stride, .. } = *config;
+        let inside = config.expansion * in_channels;
         let squeezed = (in_channels / 4).max(1);
         let mut block = Vec::with_capacity(4);
         if inside != in_channels {
             block.push(Layer::Active(layers.conv_norm([in_channels, inside], 1, 1)));
         }
-        block.push(Layer::Active(layers.depthwise(inside, plan.kernel_size, stride)));
+        block.push(Layer::Active(layers.depthwise(inside, config.kernel_size, stride)));
         block.push(Layer::Squeeze(SqueezeExcitation::new(inside, squeezed, layers.device)));
         block.push(Layer::Linear(layers.conv_norm([inside, out_channels], 1, 1)));
         let has_shortcut = stride == 1 && in_channels == out_channels;
-        Self { block, has_shortcut, drop_rate: plan.drop_rate }
+        Self { block, has_shortcut, drop_rate: config.drop_rate }
     }
 
     /// Rate of stochastic depth; a block without a shortcut is never dropped.
@@ -69,7 +69,7 @@ impl MbConv {
         for layer in &self.block {
             match layer {
                 Layer::Active(layer) | Layer::Linear(layer) => tracer.conv_norm(layer),
-                // Its convolutions see one pixel.
+                // Its convolutions see one pixel, which is too little to count.
                 Layer::Squeeze(_) => {}
             }
         }

@@ -1,8 +1,7 @@
 //! How weights and a network differ.
 
 use crate::network::Network;
-use crate::parameter::ParameterPath;
-use crate::weights::is_counter;
+use crate::parameter::{ParameterPath, is_counter};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;

@@ -1,22 +1,28 @@
-//! How a network computes whose weights have given names, as far as names tell.
+//! What the names of weights tell about how their network computes.
 //!
-//! The weights of networks that compute differently may have the same names and shapes: zeros around
-//! images, the epsilon of batch normalization and blurred strides have no weights.
+//! Networks that compute differently may have weights of the same names and shapes: padding, the
+//! epsilon of batch normalization and blurred strides have no weights.
 //!
 //! # Source
 //! timm 1.0.31: `tests/same_names/generate.py` lists all its networks whose weights have the names and
 //! shapes of one here.
 
 use crate::architecture::Architecture;
-use crate::network::{NetworkConfig, Padding};
+use crate::config::{NetworkConfig, Padding};
 use crate::weight_names::Naming;
+
+/// A network, and those of timm that have its names and shapes but blur where they stride.
+struct Blurred {
+    original: Architecture,
+    names: &'static [&'static str],
+}
 
 /// Networks of timm whose weights have the names and shapes of one here, and which blur where they
 /// stride; they are not computed here.
-const BLURRED: [(Architecture, &[&str]); 3] = [
-    (Architecture::Resnet18, &["resnetblur18"]),
-    (Architecture::Resnet50, &["resnetblur50", "resnetaa50"]),
-    (Architecture::EfficientnetB0, &["efficientnet_blur_b0"]),
+const BLURRED: [Blurred; 3] = [
+    Blurred { original: Architecture::Resnet18, names: &["resnetblur18"] },
+    Blurred { original: Architecture::Resnet50, names: &["resnetblur50", "resnetaa50"] },
+    Blurred { original: Architecture::EfficientnetB0, names: &["efficientnet_blur_b0"] },
 ];
 
 /// What a name of timm's older versions adds to a network for the data that it was trained on.
@@ -54,8 +60,8 @@ impl Computation {
     ) -> Result<Self, OtherNetwork> {
         let name = architecture.name();
         let claimed = claimed.map(plain);
-        let blurred = BLURRED.iter().find(|(one, _)| *one == architecture);
-        let blurred = blurred.map_or(&[][..], |(_, names)| names);
+        let blurred = BLURRED.iter().find(|one| one.original == architecture);
+        let blurred = blurred.map_or(&[][..], |one| one.names);
         if let Some(other) = blurred.iter().find(|other| claimed.as_deref() == Some(**other)) {
             return Err(OtherNetwork((*other).to_string()));
         }

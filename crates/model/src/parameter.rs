@@ -1,6 +1,9 @@
 //! Names of parameters.
 
-/// The place in a network during a visit or a mapping, in torchvision's names.
+/// PyTorch's name of a counter of batches.
+pub(crate) const COUNTER: &str = "num_batches_tracked";
+
+/// The current parameter during a visit or a mapping of a network, by torchvision's names.
 ///
 /// Call [`enter`](Self::enter) and [`exit`](Self::exit) from the `enter_module` and `exit_module`
 /// of a Burn visitor or mapper.
@@ -11,13 +14,13 @@ pub struct ParameterPath {
 }
 
 impl ParameterPath {
-    /// Goes into a sub-module or field.
+    /// Enters a sub-module or field.
     pub fn enter(&mut self, name: &str, container_type: &str) {
         self.parts.push(name.to_string());
         self.containers.push(container_type.to_string());
     }
 
-    /// Comes back from it.
+    /// Leaves it.
     pub fn exit(&mut self) {
         self.parts.pop();
         self.containers.pop();
@@ -66,4 +69,10 @@ impl ParameterPath {
     pub fn is_running_statistic(&self) -> bool {
         self.parts.last().is_some_and(|part| part == "running_mean" || part == "running_var")
     }
+}
+
+/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
+/// normalization. Nothing reads it unless the statistics are plain averages.
+pub fn is_counter(name: &str) -> bool {
+    name.ends_with(COUNTER)
 }

@@ -1,10 +1,13 @@
 //! The ResNets.
 
 use crate::block::Block;
+use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
+use crate::family::ResNetDepth;
 use crate::head::Pooling;
-use crate::layers::{Layers, Tracer, channels_last, conv_norm};
-use crate::network::{NetworkConfig, Padding, Tap, Variant};
+use crate::layers::{Layers, Tracer, conv_norm};
+use crate::layout::channels_last;
+use crate::tap::Tap;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear};
@@ -34,8 +37,8 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// The network of `config` and `plan`, with Burn's default initialization.
-    pub(crate) fn new(plan: &ResNetPlan, config: &NetworkConfig, device: &Device) -> Self {
+    /// The network of `config`, which is `depth` deep, with Burn's default initialization.
+    pub(crate) fn new(depth: &ResNetDepth, config: &NetworkConfig, device: &Device) -> Self {
         let momentum = match config.variant {
             Variant::Torchvision => 0.1,
             Variant::V1 => 0.01,
@@ -45,11 +48,12 @@ impl ResNet {
         let mut in_channels = 64;
         let mut stage = |stage_idx: usize, stride: usize| -> Vec<Block> {
             let channels = 64 << stage_idx;
-            (0..plan.num_blocks[stage_idx])
+            (0..depth.num_blocks[stage_idx])
                 .map(|block_idx| {
                     let stride = if block_idx == 0 { stride } else { 1 };
-                    let block = plan.block(&layers, in_channels, channels, stride, config.variant);
-                    in_channels = channels * plan.expansion();
+                    let block =
+                        block(&layers, depth, in_channels, channels, stride, config.variant);
+                    in_channels = channels * depth.expansion();
                     block
                 })
                 .collect()
@@ -125,41 +129,16 @@ impl ResNet {
     }
 }
 
-/// What distinguishes one depth from another.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ResNetPlan {
-    num_blocks: [usize; 4],
-    is_bottleneck: bool,
-}
-
-impl ResNetPlan {
-    pub const fn basic(num_blocks: [usize; 4]) -> Self {
-        Self { num_blocks, is_bottleneck: false }
-    }
-
-    pub const fn bottleneck(num_blocks: [usize; 4]) -> Self {
-        Self { num_blocks, is_bottleneck: true }
-    }
-
-    pub const fn num_features(&self) -> usize {
-        512 * self.expansion()
-    }
-
-    const fn expansion(&self) -> usize {
-        if self.is_bottleneck { 4 } else { 1 }
-    }
-
-    fn block(
-        &self,
-        layers: &Layers<'_>,
-        in_channels: usize,
-        channels: usize,
-        stride: usize,
-        variant: Variant,
-    ) -> Block {
-        match self.is_bottleneck {
-            true => Block::bottleneck(layers, in_channels, channels, stride, variant),
-            false => Block::basic(layers, in_channels, channels, stride),
-        }
+fn block(
+    layers: &Layers<'_>,
+    depth: &ResNetDepth,
+    in_channels: usize,
+    channels: usize,
+    stride: usize,
+    variant: Variant,
+) -> Block {
+    match depth.is_bottleneck {
+        true => Block::bottleneck(layers, in_channels, channels, stride, variant),
+        false => Block::basic(layers, in_channels, channels, stride),
     }
 }

@@ -24,7 +24,16 @@ pub enum BatchNormMode {
     ByBlock,
 }
 
-/// Lists of patterns by name.
+/// A list of patterns that stands under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// What it is called among patterns.
+    pub name: &'static str,
+    /// The patterns that it stands for.
+    pub patterns: &'static [&'static str],
+}
+
+/// The lists of patterns by name.
 ///
 /// - `paper-resnet50`, with [`BatchNormMode::Train`]: the last bottleneck, the head, and scale and
 ///   shift of all batch normalizations of a ResNet-50.
@@ -35,11 +44,14 @@ pub enum BatchNormMode {
 /// # Source
 /// Jalaboi et al., 2021, and the code published with it. Keras' convolutions in ResNet-50 have
 /// biases, 3072 in the last bottleneck; here they have none.
-pub const PRESETS: [(&str, &[&str]); 2] = [
-    ("paper-resnet50", &["layer4.2.*", "head.*", "*bn*", "*downsample.1.*"]),
-    (
-        "paper-efficientnet-b4",
-        &[
+pub const PRESETS: [Preset; 2] = [
+    Preset {
+        name: "paper-resnet50",
+        patterns: &["layer4.2.*", "head.*", "*bn*", "*downsample.1.*"],
+    },
+    Preset {
+        name: "paper-efficientnet-b4",
+        patterns: &[
             "features.6.4.*",
             "features.6.5.*",
             "features.6.6.*",
@@ -48,7 +60,7 @@ pub const PRESETS: [(&str, &[&str]); 2] = [
             "features.8.*",
             "head.*",
         ],
-    ),
+    },
 ];
 
 /// Lets only the parameters learn whose torchvision name matches one of `patterns`, and only those
@@ -58,8 +70,8 @@ pub const PRESETS: [(&str, &[&str]); 2] = [
 /// for the head's part of the name, `fc.` or `classifier.`: `head.*` is the head of any network. A
 /// pattern that is the name of one of the [`PRESETS`] stands for its list.
 ///
-/// What comes before the first parameter that learns, and uses running statistics, is computed
-/// without a tape: it costs in training what it costs in prediction.
+/// Layers before the first trainable parameter that use running statistics are computed without
+/// recording gradients: they cost as much in training as in prediction.
 ///
 /// # Errors
 /// A pattern that matches no parameter.
@@ -92,8 +104,8 @@ pub fn set_trainable(
 
 /// The patterns of a preset, or the pattern itself.
 fn expanded(pattern: &str) -> Vec<&str> {
-    match PRESETS.iter().find(|(name, _)| *name == pattern) {
-        Some((_, patterns)) => patterns.to_vec(),
+    match PRESETS.iter().find(|preset| preset.name == pattern) {
+        Some(preset) => preset.patterns.to_vec(),
         None => vec![pattern],
     }
 }

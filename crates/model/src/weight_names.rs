@@ -1,9 +1,9 @@
 //! Names of weights in other programs.
 
 use crate::architecture::Architecture;
+use crate::config::NetworkConfig;
 use crate::head::Head;
 use crate::misfit::expected_shapes;
-use crate::network::NetworkConfig;
 use burn::tensor::Device;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -78,38 +78,44 @@ pub(crate) fn is_known(name: &str) -> bool {
     known.contains(name)
 }
 
+/// What timm and torchvision call the same layer.
+struct SameLayer {
+    timm: &'static str,
+    torchvision: &'static str,
+}
+
 /// The last layers of timm's EfficientNets and torchvision's names of them; there are seven stages in
 /// between.
-const AROUND_BLOCKS: [(&str, &str); 5] = [
-    ("conv_stem", "features.0.0"),
-    ("bn1", "features.0.1"),
-    ("conv_head", "features.8.0"),
-    ("bn2", "features.8.1"),
-    ("classifier", "classifier.1"),
+const AROUND_BLOCKS: [SameLayer; 5] = [
+    SameLayer { timm: "conv_stem", torchvision: "features.0.0" },
+    SameLayer { timm: "bn1", torchvision: "features.0.1" },
+    SameLayer { timm: "conv_head", torchvision: "features.8.0" },
+    SameLayer { timm: "bn2", torchvision: "features.8.1" },
+    SameLayer { timm: "classifier", torchvision: "classifier.1" },
 ];
 
 /// The layers of a block by timm's names, and where they are among torchvision's steps of a block that
 /// expands: expand, filter each channel, squeeze and excite, project.
-const EXPANDED: [(&str, &str); 8] = [
-    ("conv_pw", "0.0"),
-    ("bn1", "0.1"),
-    ("conv_dw", "1.0"),
-    ("bn2", "1.1"),
-    ("se.conv_reduce", "2.fc1"),
-    ("se.conv_expand", "2.fc2"),
-    ("conv_pwl", "3.0"),
-    ("bn3", "3.1"),
+const EXPANDED: [SameLayer; 8] = [
+    SameLayer { timm: "conv_pw", torchvision: "0.0" },
+    SameLayer { timm: "bn1", torchvision: "0.1" },
+    SameLayer { timm: "conv_dw", torchvision: "1.0" },
+    SameLayer { timm: "bn2", torchvision: "1.1" },
+    SameLayer { timm: "se.conv_reduce", torchvision: "2.fc1" },
+    SameLayer { timm: "se.conv_expand", torchvision: "2.fc2" },
+    SameLayer { timm: "conv_pwl", torchvision: "3.0" },
+    SameLayer { timm: "bn3", torchvision: "3.1" },
 ];
 
 /// The same of blocks that do not expand: they lack the first step, so that the others move up and the
 /// projection has the name that the expansion has elsewhere.
-const PLAIN: [(&str, &str); 6] = [
-    ("conv_dw", "0.0"),
-    ("bn1", "0.1"),
-    ("se.conv_reduce", "1.fc1"),
-    ("se.conv_expand", "1.fc2"),
-    ("conv_pw", "2.0"),
-    ("bn2", "2.1"),
+const PLAIN: [SameLayer; 6] = [
+    SameLayer { timm: "conv_dw", torchvision: "0.0" },
+    SameLayer { timm: "bn1", torchvision: "0.1" },
+    SameLayer { timm: "se.conv_reduce", torchvision: "1.fc1" },
+    SameLayer { timm: "se.conv_expand", torchvision: "1.fc2" },
+    SameLayer { timm: "conv_pw", torchvision: "2.0" },
+    SameLayer { timm: "bn2", torchvision: "2.1" },
 ];
 
 /// Torchvision's name of the weight `name` of an EfficientNet of timm that has the weights `all`.
@@ -126,13 +132,13 @@ fn of_timm(name: &str, all: &BTreeSet<&str>) -> Option<String> {
             let features = u32::from(stage.parse::<u8>().ok()?) + 1;
             let is_expanded =
                 all.contains(format!("blocks.{stage}.{block}.conv_pwl.weight").as_str());
-            let places: &[(&str, &str)] = if is_expanded { &EXPANDED } else { &PLAIN };
-            let (_, place) = places.iter().find(|(of_timm, _)| *of_timm == layer)?;
-            format!("features.{features}.{block}.block.{place}")
+            let layers: &[SameLayer] = if is_expanded { &EXPANDED } else { &PLAIN };
+            let found = layers.iter().find(|one| one.timm == layer)?;
+            format!("features.{features}.{block}.block.{}", found.torchvision)
         }
         None => {
-            let (_, found) = AROUND_BLOCKS.iter().find(|(of_timm, _)| *of_timm == layer)?;
-            (*found).to_string()
+            let found = AROUND_BLOCKS.iter().find(|one| one.timm == layer)?;
+            found.torchvision.to_string()
         }
     };
     Some(format!("{torchvision_layer}.{value}"))
@@ -141,8 +147,8 @@ fn of_timm(name: &str, all: &BTreeSet<&str>) -> Option<String> {
 /// What timm may call the weight that torchvision calls `name`; one of two, if any.
 fn timm_names(name: &str) -> Vec<String> {
     let Some((layer, value)) = name.rsplit_once('.') else { return Vec::new() };
-    if let Some((timm, _)) = AROUND_BLOCKS.iter().find(|(_, found)| *found == layer) {
-        return vec![format!("{timm}.{value}")];
+    if let Some(found) = AROUND_BLOCKS.iter().find(|one| one.torchvision == layer) {
+        return vec![format!("{}.{value}", found.timm)];
     }
     let mut parts = layer.splitn(5, '.');
     let (Some("features"), Some(features), Some(block), Some("block"), Some(place)) =
@@ -154,6 +160,6 @@ fn timm_names(name: &str) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let layers = EXPANDED.iter().chain(&PLAIN).filter(|(_, found)| *found == place);
-    layers.map(|(timm, _)| format!("blocks.{stage}.{block}.{timm}.{value}")).collect()
+    let layers = EXPANDED.iter().chain(&PLAIN).filter(|one| one.torchvision == place);
+    layers.map(|one| format!("blocks.{stage}.{block}.{}.{value}", one.timm)).collect()
 }

@@ -2,12 +2,10 @@
 
 use crate::misfit::{Misfit, expected_shapes};
 use crate::network::Network;
-use crate::parameter::ParameterPath;
+use crate::parameter::{COUNTER, ParameterPath};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use std::collections::BTreeMap;
-
-const COUNTER: &str = "num_batches_tracked";
 
 /// A tensor on the host, named and laid out as in torchvision.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +84,8 @@ pub enum WeightsError {
 /// Copies every parameter and running statistic of `network` to the host.
 pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
     let mut exporter = Exporter::default();
-    // Burn averages a pending update of a running statistic in only when it is asked for; `valid`
-    // asks, and gives the statistics a state of their own.
+    // Burn applies a pending update of a running statistic only when it is read; `valid` reads it,
+    // and gives the copy statistics of its own.
     network.valid().visit(&mut exporter);
     exporter.tensors
 }
@@ -106,7 +104,7 @@ pub fn import_weights(
     if misfit.is_empty() { Ok(network) } else { Err(WeightsError::Misfit(misfit)) }
 }
 
-/// `network` in inference mode with those of `tensors` in it that fit, and those that do not.
+/// `network` in inference mode with those of `tensors` that fit, and how the others differ.
 ///
 /// What is missing or misshapen keeps the value that it has in `network`.
 ///
@@ -125,15 +123,9 @@ pub fn import_partial(
         }
     }
     let mut importer = Importer { path: ParameterPath::default(), tensors };
-    // Clones share the state of running statistics, and a pending update would be averaged in
-    // later: `valid` gives the statistics a state of their own.
+    // Clones share running statistics, and a pending update would be applied later: `valid` gives the
+    // copy statistics of its own.
     Ok((network.valid().map(&mut importer), misfit))
-}
-
-/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
-/// normalization. Nothing reads it unless the statistics are plain averages.
-pub fn is_counter(name: &str) -> bool {
-    name.ends_with(COUNTER)
 }
 
 /// `tensors` and, where batch normalization has none, a counter of 0: PyTorch's

@@ -2,7 +2,10 @@
 //!
 //! `cargo run --release -p dermx-report --example demo -- FOLDER`
 
-use dermx_eval::{ClassScores, Difference, EvalRecord, Lead, MapScores, MapTable, Score};
+use dermx_eval::{
+    ClassScores, CountedConfusions, DiagnosisScores, Difference, EvalRecord, Lead, MapScores,
+    MapTable, Score,
+};
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput, render};
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 use std::collections::BTreeMap;
@@ -95,10 +98,15 @@ fn record(seeds: &[u64]) -> EvalRecord {
     EvalRecord {
         classes: CLASSES.map(str::to_owned).to_vec(),
         seeds: seeds.to_vec(),
-        accuracy: Some(score(0.596, 525, seeds)),
-        macro_f1: Some(score(0.589, 1, seeds)),
-        table_5: CLASSES.iter().enumerate().map(class).collect(),
-        table_6: maps(1.0, seeds),
+        diagnosis: Some(DiagnosisScores {
+            accuracy: score(0.596, 525, seeds),
+            balanced_accuracy: score(0.581, 6, seeds),
+            macro_f1: score(0.589, 6, seeds),
+            classes: CLASSES.iter().enumerate().map(class).collect(),
+            confusion_matrices: seeds.iter().map(|seed| matrix(*seed)).collect(),
+            ..DiagnosisScores::default()
+        }),
+        explanation: maps(1.0, seeds),
         baselines: BTreeMap::from([
             ("random".to_owned(), maps(0.8, seeds)),
             ("centre_gaussian".to_owned(), maps(0.96, seeds)),
@@ -107,7 +115,6 @@ fn record(seeds: &[u64]) -> EvalRecord {
             ("random".to_owned(), lead(0.05)),
             ("centre_gaussian".to_owned(), lead(0.01)),
         ]),
-        confusion_matrices: seeds.iter().map(|seed| matrix(*seed as usize)).collect(),
         scoring: BTreeMap::from([
             ("quantization".to_owned(), "floor of 255 h".into()),
             ("grid".to_owned(), "300x400".into()),
@@ -123,6 +130,7 @@ fn maps(gain: f64, seeds: &[u64]) -> MapTable {
             sensitivity: score(f1 * gain + 0.05, *n, seeds),
             specificity: score(0.82, *n, seeds),
             mass: score(f1 * gain * 1.2, *n, seeds),
+            localization: BTreeMap::new(),
         };
         if *name == "Leukotrichia" && gain == 1.0 {
             scores.mass = Score {
@@ -135,12 +143,17 @@ fn maps(gain: f64, seeds: &[u64]) -> MapTable {
     signs.collect()
 }
 
-fn matrix(seed: usize) -> Vec<Vec<u64>> {
+fn matrix(seed: u64) -> CountedConfusions {
+    let seed_idx = seed as usize;
     let count = |gold: usize, predicted: usize| match gold == predicted {
-        true => 40 + (30.0 * wobble(gold, seed)) as u64,
-        false => (14.0 * wobble(gold * 6 + predicted, seed)) as u64 * u64::from(gold != 4),
+        true => 40 + (30.0 * wobble(gold, seed_idx)) as u64,
+        false => (14.0 * wobble(gold * 6 + predicted, seed_idx)) as u64 * u64::from(gold != 4),
     };
-    (0..6).map(|gold| (0..6).map(|predicted| count(gold, predicted)).collect()).collect()
+    CountedConfusions {
+        seed: Some(seed),
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        counts: (0..6).map(|gold| (0..6).map(|to| count(gold, to)).collect()).collect(),
+    }
 }
 
 fn seed(seed: u64) -> SeedInput {

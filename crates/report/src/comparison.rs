@@ -1,13 +1,14 @@
 //! Whether the network's maps beat maps that never saw a network.
 
-use crate::score_text::{ScoreText, counted, decimal, defined, interval, join, readable};
+use crate::score_cell::reading;
+use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{Difference, EvalRecord, Lead, MapScores, Score, UNION};
 
 /// What the raters among themselves are called beside the network.
 pub const RATERS: &str = "Raters among themselves";
 
-/// What has to be said beside every Table 6.
-pub const CAVEAT: &str = "Table 6 read alone cannot say that a network explains anything: \
+/// What has to be said beside every table of explanations.
+pub const CAVEAT: &str = "Scores of heat maps read alone cannot say that a network explains anything: \
     a map that never saw a network scores there too. Only the distance to the baselines counts.";
 
 /// One score of the union row: the network beside each baseline.
@@ -46,7 +47,7 @@ impl<'a> Comparison<'a> {
         pick: fn(&MapScores) -> &Score,
         lead: fn(&Lead) -> &Difference,
     ) -> Option<Self> {
-        let score = pick(record.table_6.get(UNION)?);
+        let score = pick(record.explanation.get(UNION)?);
         let baselines = record.baselines.iter().filter_map(|(name, table)| {
             Some(Rival {
                 name: readable(name),
@@ -160,15 +161,14 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
 
 /// How far the network has come from the best baseline to the raters.
 fn skill(record: &EvalRecord) -> Option<String> {
-    let skill = &record.relative.get(UNION)?.skill;
+    let skill = &record.skill.get(UNION)?.skill;
     let raters = defined(&record.ceiling.get(UNION)?.f1)?;
-    let text = ScoreText::new(skill);
     defined(skill)?;
     Some(format!(
         "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
          F1 of {}) the network stands at {}.",
         decimal(raters),
-        join(&text.line(), &interval(skill)),
+        reading(Some(skill)).line(),
     ))
 }
 
@@ -240,7 +240,7 @@ mod tests {
             mass: difference(mass - baseline[1], half),
         };
         EvalRecord {
-            table_6: table(f1, mass),
+            explanation: table(f1, mass),
             baselines: BTreeMap::from([
                 ("random".to_owned(), table(0.10, 0.12)),
                 ("centre_gaussian".to_owned(), table(0.20, 0.30)),
@@ -302,22 +302,22 @@ mod tests {
         let skill = Score { mean: Some(0.1), interval: Some([0.05, 0.2]), ..Score::default() };
         let relative = RelativeScores { skill, ..RelativeScores::default() };
         let record = EvalRecord {
-            table_6: table(0.25, 0.35),
+            explanation: table(0.25, 0.35),
             baselines: BTreeMap::from([("random".to_owned(), table(0.20, 0.12))]),
             ceiling: table(0.70, 0.70),
-            relative: BTreeMap::from([(UNION.to_owned(), relative)]),
+            skill: BTreeMap::from([(UNION.to_owned(), relative)]),
             ..EvalRecord::default()
         };
         assert_eq!(
             verdict(&record).details[2],
             "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a \
-             fuzzy F1 of 0.700) the network stands at 0.100 95 %: 0.050 to 0.200."
+             fuzzy F1 of 0.700) the network stands at 0.100 [0.050, 0.200]."
         );
     }
 
     #[test]
     fn verdict_is_unknown_without_baselines_or_maps() {
-        let alone = EvalRecord { table_6: table(0.3, 0.3), ..EvalRecord::default() };
+        let alone = EvalRecord { explanation: table(0.3, 0.3), ..EvalRecord::default() };
         assert_eq!(verdict(&alone).level, "unknown");
         assert_eq!(verdict(&EvalRecord::default()).level, "unknown");
     }

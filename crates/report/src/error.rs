@@ -6,10 +6,10 @@ pub enum ReportError {
     /// A confusion matrix does not have one row and one column for each class.
     #[error(
         "report input: confusion matrix {network_idx} has row lengths {found:?}, \
-         expected {num_classes} rows of {num_classes} (one for each of evaluation.classes)"
+         expected {num_classes} rows of {num_classes} (one for each of its classes)"
     )]
     Matrix {
-        /// Index into `evaluation.confusion_matrices`.
+        /// Index into the confusion matrices of `evaluation`.
         network_idx: usize,
         /// Length of each row.
         found: Vec<usize>,

@@ -2,8 +2,10 @@
 
 use crate::error::ReportError;
 use crate::score_text::readable;
-use dermx_eval::EvalRecord;
+use dermx_eval::{CountedConfusions, EvalRecord};
+use dermx_table::{Column, Table};
 use serde::Serialize;
+use std::iter::once;
 
 const CELL_WIDTH: f64 = 78.0;
 const CELL_HEIGHT: f64 = 50.0;
@@ -65,26 +67,40 @@ struct Cell {
 ///
 /// [`ReportError::Matrix`] where rows or columns do not fit the classes.
 pub fn matrices(record: &EvalRecord) -> Result<Vec<Matrix>, ReportError> {
-    let classes: Vec<String> = record.classes.iter().map(|class| readable(class)).collect();
-    let labels = matrix_labels(record);
-    let counts = record.confusion_matrices.iter().enumerate();
-    counts
-        .zip(labels)
-        .map(|((network_idx, counts), (name, title))| {
+    let matrices = record.confusion_matrices().iter().enumerate();
+    matrices
+        .map(|(network_idx, CountedConfusions { seed, classes, counts })| {
             check(network_idx, counts, classes.len())?;
+            let classes: Vec<String> = classes.iter().map(|class| readable(class)).collect();
+            let (name, title) = label_of(network_idx, *seed);
             Ok(draw(counts, &classes, name, title))
         })
         .collect()
 }
 
-/// File name and title of each matrix: its seed, or its number where seeds are not known.
-fn matrix_labels(record: &EvalRecord) -> Vec<(String, String)> {
-    let count = record.confusion_matrices.len();
-    if record.seeds.len() == count {
-        let seeds = record.seeds.iter();
-        return seeds.map(|s| (format!("confusion_seed_{s}"), format!("Seed {s}"))).collect();
+/// Every matrix of the record as a table: gold classes in rows.
+pub fn matrix_tables(record: &EvalRecord) -> Vec<Table> {
+    let matrices = record.confusion_matrices().iter().enumerate();
+    let tables = matrices.map(|(network_idx, CountedConfusions { seed, classes, counts })| {
+        let (name, title) = label_of(network_idx, *seed);
+        let title = format!("Confusion matrix, {title}: images by gold and predicted class.");
+        let columns = classes.iter().map(|class| Column::count(class).label(readable(class)));
+        let mut table =
+            Table::new(name, title, once(Column::text("gold").label("Gold")).chain(columns));
+        for (class, row) in classes.iter().zip(counts) {
+            table.push(once(readable(class).into()).chain(row.iter().copied().map(Into::into)));
+        }
+        table
+    });
+    tables.collect()
+}
+
+/// File name and title of a matrix: its seed, or its number where the seed is not known.
+fn label_of(network_idx: usize, seed: Option<u64>) -> (String, String) {
+    match (seed, network_idx + 1) {
+        (Some(seed), _) => (format!("confusion_seed_{seed}"), format!("Seed {seed}")),
+        (None, number) => (format!("confusion_{number}"), format!("Network {number}")),
     }
-    (1..=count).map(|n| (format!("confusion_{n}"), format!("Network {n}"))).collect()
 }
 
 fn check(network_idx: usize, counts: &[Vec<u64>], num_classes: usize) -> Result<(), ReportError> {
@@ -187,6 +203,7 @@ fn wrap(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dermx_eval::DiagnosisScores;
 
     #[test]
     fn long_class_names_wrap_and_are_cut() {
@@ -199,16 +216,17 @@ mod tests {
         );
     }
 
+    fn record(seed: Option<u64>, counts: Vec<Vec<u64>>) -> EvalRecord {
+        let classes = vec!["a".into(), "b".into()];
+        let confusion_matrices = vec![CountedConfusions { seed, classes, counts }];
+        let diagnosis = DiagnosisScores { confusion_matrices, ..DiagnosisScores::default() };
+        EvalRecord { diagnosis: Some(diagnosis), ..EvalRecord::default() }
+    }
+
     #[test]
     fn shares_are_of_the_gold_row() {
         // Row 0: 3 of 4 right, row 1: no image at all.
-        let record = EvalRecord {
-            classes: vec!["a".into(), "b".into()],
-            seeds: vec![7],
-            confusion_matrices: vec![vec![vec![3, 1], vec![0, 0]]],
-            ..EvalRecord::default()
-        };
-        let matrix = &matrices(&record).unwrap()[0];
+        let matrix = &matrices(&record(Some(7), vec![vec![3, 1], vec![0, 0]])).unwrap()[0];
         let percents: Vec<&str> = matrix.cells.iter().map(|cell| cell.percent.as_str()).collect();
         assert_eq!(percents, ["75%", "25%", "0%", "0%"]);
         assert_eq!((matrix.name.as_str(), matrix.title.as_str()), ("confusion_seed_7", "Seed 7"));
@@ -216,12 +234,7 @@ mod tests {
 
     #[test]
     fn matrix_of_the_wrong_shape_is_an_error_that_names_it() {
-        let record = EvalRecord {
-            classes: vec!["a".into(), "b".into()],
-            confusion_matrices: vec![vec![vec![3, 1], vec![0]]],
-            ..EvalRecord::default()
-        };
-        let message = matrices(&record).unwrap_err().to_string();
+        let message = matrices(&record(None, vec![vec![3, 1], vec![0]])).unwrap_err().to_string();
         assert!(message.contains("confusion matrix 0 has row lengths [2, 1]"), "{message}");
     }
 }

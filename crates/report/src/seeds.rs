@@ -8,18 +8,19 @@ pub fn remarks(record: &EvalRecord) -> Vec<String> {
     if record.seeds.len() < 2 {
         return Vec::new();
     }
-    let collapsed = record.collapsed.iter().flatten();
+    let Some(diagnosis) = &record.diagnosis else { return Vec::new() };
+    let collapsed = diagnosis.collapsed.iter().flatten();
     let mut remarks: Vec<String> = collapsed
         .map(|(seed, signs)| {
             let signs: Vec<String> = signs.iter().map(sign).collect();
             format!("Seed {seed} collapsed: {}. Means over the seeds include it.", signs.join("; "))
         })
         .collect();
-    if record.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
+    if diagnosis.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
         remarks.push(format!("None of {} collapsed.", counted(record.seeds.len(), "seed")));
     }
     if let Some(SeedAgreement { num_images, unanimous, unanimous_interval, fleiss_kappa }) =
-        record.seed_agreement
+        diagnosis.seed_agreement
     {
         let interval = unanimous_interval
             .map(|[low, high]| format!(" (95 %: {} to {})", decimal(low), decimal(high)));

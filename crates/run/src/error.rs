@@ -233,7 +233,7 @@ fn of_explaining(error: &ExplainError) -> Failure {
     match error {
         ExplainError::UnknownLayer { .. } => Failure::BadConfig,
         ExplainError::Targets(_) => Failure::BadData,
-        ExplainError::Setting(_) | ExplainError::Gaps { .. } => Failure::Usage,
+        ExplainError::Setting { .. } | ExplainError::Gaps { .. } => Failure::Usage,
         ExplainError::Order { .. } | ExplainError::NoGradient(_) => Failure::Internal,
     }
 }

@@ -46,7 +46,7 @@ mod watcher;
 pub mod weight_files;
 
 pub use collect::collect;
-pub use compare::{comparison_table, comparisons, comparisons_text, write_comparisons};
+pub use compare::{comparisons, write_comparisons};
 pub use context::Context;
 pub use description::Description;
 pub use error::{RunError, RunResult};

@@ -7,8 +7,8 @@ use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::{certificate, compare, gallery};
 use dermx_data::write_atomic;
-use dermx_eval::{Comparison, EvalRecord};
-use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
+use dermx_eval::{Comparison, EvalRecord, read_eval_json};
+use dermx_report::{EpochPoint, ReportInput, SeedInput, latex_files, render};
 use dermx_score::counts;
 use dermx_train::EpochMetrics;
 use dermx_work::Failure;
@@ -25,13 +25,18 @@ pub struct Reports {
 }
 
 /// Writes the report of each run in `runs` into `out`; of several, into a folder for each, with their
-/// comparison.
+/// comparison. With `with_latex` the tables are also in LaTeX.
 ///
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
-pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunResult<Reports> {
+pub fn write_reports(
+    runs: &[&Path],
+    out: &Path,
+    with_latex: bool,
+    context: Context<'_>,
+) -> RunResult<Reports> {
     if let [run] = runs[..] {
-        let pages = vec![write_alone(run, out, context)?];
+        let pages = vec![write_alone(run, out, with_latex, context)?];
         return Ok(Reports { pages, comparisons: Vec::new() });
     }
     check_distinct(runs)?;
@@ -52,7 +57,7 @@ pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunRes
     for (idx, out) in outs.iter().enumerate() {
         let mut others = named.clone();
         let run = others.remove(idx);
-        pages.push(write_beside(run, &others, &comparisons, out)?);
+        pages.push(write_beside(run, &others, &comparisons, out, with_latex)?);
     }
     compare::write_comparisons(&comparisons, out)?;
     Ok(Reports { pages, comparisons })
@@ -60,12 +65,17 @@ pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunRes
 
 /// Writes the report of one run. In the run's own folder it takes the place of the run's, whose
 /// certificate then covers the new one.
-fn write_alone(run: &Path, out: &Path, context: Context<'_>) -> RunResult<PathBuf> {
+fn write_alone(
+    run: &Path,
+    out: &Path,
+    with_latex: bool,
+    context: Context<'_>,
+) -> RunResult<PathBuf> {
     if !is_same_folder(&run.join(REPORT), out) {
-        return write(run, out);
+        return write(run, out, with_latex);
     }
     let folder = RunFolder::resume(run, None)?;
-    let page = write(run, out)?;
+    let page = write(run, out, with_latex)?;
     certificate::renew_report(&folder, &config::load_run(run)?, context.session)?;
     Ok(page)
 }
@@ -74,10 +84,10 @@ fn write_alone(run: &Path, out: &Path, context: Context<'_>) -> RunResult<PathBu
 ///
 /// # Errors
 /// As [`write_reports`].
-pub fn write(run: &Path, out: &Path) -> RunResult<PathBuf> {
+pub fn write(run: &Path, out: &Path, with_latex: bool) -> RunResult<PathBuf> {
     let labels = labels(&[run])?;
     let name = labels.first().map_or("", String::as_str);
-    write_beside((name, run), &[], &[], out)
+    write_beside((name, run), &[], &[], out, with_latex)
 }
 
 /// As [`write()`], with comparisons, and heat maps of other runs in the gallery; each run with its
@@ -87,6 +97,7 @@ fn write_beside(
     others: &[(&str, &Path)],
     comparisons: &[Comparison],
     out: &Path,
+    with_latex: bool,
 ) -> RunResult<PathBuf> {
     let config = config::load_run(run)?;
     let scores = run.join("eval.json");
@@ -98,7 +109,7 @@ fn write_beside(
         );
         return Err(RunError::missing_input(message));
     }
-    let evaluation: EvalRecord = read_json(&scores)?;
+    let evaluation = read_record(&scores)?;
     let mut notes = notes(&config);
     notes.extend(counts(&evaluation));
     let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
@@ -116,7 +127,7 @@ fn write_beside(
         per_seed.push(SeedInput {
             seed,
             curves: curves(&folder.metrics())?,
-            record: read_json(&folder.eval())?,
+            record: read_record(&folder.eval())?,
         });
     }
     let input = ReportInput {
@@ -127,7 +138,8 @@ fn write_beside(
         gallery,
         notes,
     };
-    for (name, bytes) in render(&input)?.files {
+    let latex = if with_latex { latex_files(&input) } else { Vec::new() };
+    for (name, bytes) in render(&input)?.files.into_iter().chain(latex) {
         let path = out.join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
@@ -201,6 +213,11 @@ fn curves(path: &Path) -> RunResult<Vec<EpochPoint>> {
         })
     };
     text.lines().map(parse).collect()
+}
+
+fn read_record(path: &Path) -> RunResult<EvalRecord> {
+    let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
+    read_eval_json(&bytes).map_err(|error| RunError::in_file(path, error))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> RunResult<T> {

@@ -20,7 +20,8 @@ use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
 use dermx_model::Network;
-use dermx_score::{ImageLogits, argmax, check_outlines, exchanged, predictions_csv};
+use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
+use dermx_study::exchanged;
 use dermx_train::{CheckpointStore, Outcome, fit};
 use dermx_work::Failure;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,7 @@ fn train_here(
     }
     let folder = RunFolder::open(place.run, place.name, place.resume, config, context.session)?;
     tracing::info!("run folder: {}", folder.path().display());
-    folder.write(SPLIT, &data.split_csv()?)?;
+    folder.write(SPLIT, &data.split_csv())?;
     let manifest = record_training_images(&folder, config, &data)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, config, test)?),
@@ -122,7 +123,7 @@ fn train_here(
         return Ok(Trained { folder: folder.path().to_path_buf(), tested: None });
     }
     let record = evaluate::evaluate_run(&folder)?;
-    let page = report::write(folder.path(), &folder.path().join(REPORT))?;
+    let page = report::write(folder.path(), &folder.path().join(REPORT), false)?;
     certificate::write_run(&folder, config, context.session)?;
     let tested = Some(Tested { record, page });
     Ok(Trained { folder: folder.path().to_path_buf(), tested })
@@ -261,5 +262,5 @@ fn predictions_of(
             values: values.clone(),
         })
         .collect();
-    Ok(predictions_csv(&rows, &trained.classes, true)?)
+    Ok(predictions_csv(&rows, &trained.classes, true))
 }

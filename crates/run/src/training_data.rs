@@ -8,7 +8,7 @@ use dermx_data::{
     Finding, FindingKind, Fold, LabelledFolder, Normalization, PatientTable, Patients, PhotoLook,
     Split, find_leaks, read_folds, read_labelled_folder, split_by_list, split_fold, split_fraction,
 };
-use dermx_score::to_csv;
+use dermx_table::csv;
 use dermx_train::{LabelledPhotos, Photos, Sets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -190,10 +190,7 @@ impl TrainingData {
     }
 
     /// The split as CSV: `image_id,class,part`.
-    ///
-    /// # Errors
-    /// A text that CSV cannot hold.
-    pub fn split_csv(&self) -> RunResult<Vec<u8>> {
+    pub fn split_csv(&self) -> Vec<u8> {
         let mut records = vec![["image_id", "class", "part"].map(str::to_string).to_vec()];
         let parts = [("training", Some(&self.training)), ("validation", self.validation.as_ref())];
         for (name, part) in parts {
@@ -203,7 +200,7 @@ impl TrainingData {
                 records.push(vec![image.id.clone(), class, name.to_string()]);
             }
         }
-        Ok(to_csv(&records)?)
+        csv(&records)
     }
 }
 

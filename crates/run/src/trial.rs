@@ -44,7 +44,7 @@ impl Attempt<'_> {
         let resume = self.folder.join("config.toml").exists();
         let folder = RunFolder::open(Some(self.folder), "", resume, config, context.session)?;
         let seed_folder = folder.seed(seed)?;
-        folder.write(SPLIT, &data.split_csv()?)?;
+        folder.write(SPLIT, &data.split_csv())?;
         let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
         let mut watcher = TrialWatcher {
             objective,

@@ -5,7 +5,7 @@ use crate::error::{RunError, RunResult};
 use crate::pretrained;
 use dermx_model::{
     Architecture, Computation, ElementType, LocateError, Located, NamedTensor, NetworkConfig,
-    Padding, Variant, Wanted, WeightsError, WeightsFile, is_counter, locate,
+    Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, is_counter, locate,
     write_described_safetensors,
 };
 use std::collections::BTreeMap;
@@ -187,7 +187,8 @@ fn with_advice(error: &LocateError, file: &WeightsFile) -> String {
     match error {
         LocateError::NoNames { .. } => {
             let objects = file.objects().iter().take(4);
-            let objects = objects.map(|(place, class)| format!("; `{place}` is a {class}"));
+            let objects =
+                objects.map(|object| format!("; `{}` is a {}", object.place, object.class));
             let objects: String = objects.collect();
             match objects.is_empty() {
                 true => error.to_string(),
@@ -224,13 +225,13 @@ fn misfit_message(file: &WeightsFile, located: &Located, is_asked_for: bool) -> 
              to `{matrix}` in PyTorch, else the network cannot be computed here"
         );
     }
-    let objects = file.objects().iter().filter(|(place, _)| {
+    let objects = file.objects().iter().filter(|object| {
         located.prefixes.iter().any(|prefix| {
-            let own = place.strip_prefix(prefix.as_str());
+            let own = object.place.strip_prefix(prefix.as_str());
             own.is_some_and(|own| misfit.missing.iter().any(|name| name == own))
         })
     });
-    for (place, class) in objects.take(4) {
+    for UnreadObject { place, class } in objects.take(4) {
         message += &format!("; `{place}` is a {class}, which is not read as a tensor");
     }
     message

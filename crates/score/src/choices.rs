@@ -1,6 +1,8 @@
-//! Which masks are scored, and how their scores are averaged.
+//! What is scored, and how.
 
-use dermx_eval::{Average, UnionAverage};
+use crate::score_parts::{MIN_IMAGES, Variable};
+use dermx_eval::{Average, HeatmapScoring, UnionAverage};
+use dermx_study::exchanged;
 use serde::{Deserialize, Serialize};
 
 /// Which masks are scored.
@@ -30,9 +32,13 @@ impl ScoredRows {
     }
 }
 
-/// Choices of scoring on which the study's code and text differ.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is scored, and how; the default is the study's way, without scores that the study does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoringChoices {
+    /// Names of the classes, in the order of confusion matrices; none for those of the data set.
+    pub classes: Vec<String>,
+    /// How maps are prepared, and the size that maps and masks are brought to.
+    pub maps: HeatmapScoring,
     /// Which masks of characteristics are scored.
     pub rows: ScoredRows,
     /// Which unions of a rater's masks are scored.
@@ -43,36 +49,37 @@ pub struct ScoringChoices {
     pub union_average: UnionAverage,
     /// Two classes whose predictions are counted as each other's.
     pub class_exchange: Option<[String; 2]>,
+    /// Whether the scores of where maps are highest are wanted; they take sorting every map.
+    pub localization: bool,
+    /// By what the images are parted.
+    pub by: Vec<Variable>,
+    /// In a part, rows of fewer images have no score.
+    pub min_images: usize,
+    /// Whether images without a map or prediction are left out; else they are errors.
+    pub partial: bool,
+}
+
+impl Default for ScoringChoices {
+    fn default() -> Self {
+        Self {
+            classes: Vec::new(),
+            maps: HeatmapScoring::default(),
+            rows: ScoredRows::default(),
+            union_rows: ScoredRows::default(),
+            average: Average::default(),
+            union_average: UnionAverage::default(),
+            class_exchange: None,
+            localization: false,
+            by: Vec::new(),
+            min_images: MIN_IMAGES,
+            partial: false,
+        }
+    }
 }
 
 impl ScoringChoices {
     /// The class as which `class` is counted.
     pub fn exchanged<'a>(&'a self, class: &'a str) -> &'a str {
         exchanged(self.class_exchange.as_ref(), class)
-    }
-}
-
-/// `class`, or the other one of `pair` if it is one of them.
-pub fn exchanged<'a>(pair: Option<&'a [String; 2]>, class: &'a str) -> &'a str {
-    match pair {
-        Some([one, other]) if one == class => other,
-        Some([one, other]) if other == class => one,
-        _ => class,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exchanged;
-
-    #[test]
-    fn the_two_classes_change_places_and_the_others_stay() {
-        let pair = ["Viral warts".to_string(), "Vitiligo".to_string()];
-        let of = |class| exchanged(Some(&pair), class);
-        assert_eq!(
-            ["Acne", "Viral warts", "Vitiligo"].map(of),
-            ["Acne", "Vitiligo", "Viral warts"]
-        );
-        assert_eq!(exchanged(None, "Vitiligo"), "Vitiligo");
     }
 }

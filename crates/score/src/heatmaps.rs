@@ -42,6 +42,38 @@ pub enum RawMap {
 }
 
 impl RawMap {
+    /// A map of 32-bit floats of \[`height`, `width`\] `size`, row by row.
+    ///
+    /// # Errors
+    /// Another number of values, more than 100 million, or one that is not finite.
+    pub fn single(size: [usize; 2], values: Vec<f32>) -> ScoreResult<Self> {
+        let map = Self::Single { size, values };
+        map.check(Path::new("heat map")).map(|()| map)
+    }
+
+    /// The same of 64-bit floats.
+    ///
+    /// # Errors
+    /// As [`Self::single`].
+    pub fn double(size: [usize; 2], values: Vec<f64>) -> ScoreResult<Self> {
+        let map = Self::Double { size, values };
+        map.check(Path::new("heat map")).map(|()| map)
+    }
+
+    /// Checks what a file is checked for; `place` is where the map is.
+    pub(crate) fn check(&self, place: &Path) -> ScoreResult<()> {
+        let (&[height, width], num_values) = match self {
+            Self::Single { size, values } => (size, values.len()),
+            Self::Double { size, values } => (size, values.len()),
+        };
+        let bad = |message: String| ScoreError::in_file(place, message);
+        check_size(height as u64, width as u64).map_err(bad)?;
+        if num_values != height * width {
+            return Err(bad(format!("found {num_values} values, expected {height}x{width}")));
+        }
+        self.check_finite(place)
+    }
+
     /// The values in row-major order.
     pub fn values(&self) -> Vec<f64> {
         match self {

@@ -21,6 +21,8 @@ pub struct ImageMasks {
     pub is_kept: bool,
     /// What counts, of all raters.
     pub masks: Vec<RaterMask>,
+    /// The two [`outlines`] of `masks`; none where they are not asked for.
+    pub outlines: Vec<RaterMask>,
 }
 
 /// Runs of flat indices.
@@ -68,6 +70,25 @@ pub fn masks_of(
     outlined.chain(union).map(named).collect()
 }
 
+/// What any rater outlined of the characteristics `typical`, and of all; none without outlines.
+pub fn outlines(masks: &[RaterMask], typical: Option<&BTreeSet<&str>>) -> Vec<RaterMask> {
+    let masks = masks.iter().filter(|mask| mask.characteristic != UNION);
+    let is_typical = |one: &&RaterMask| {
+        typical.is_some_and(|typical| typical.contains(one.characteristic.as_str()))
+    };
+    let typical = masks.clone().filter(is_typical).map(|one| one.mask.clone());
+    let Some(all) = Mask::union_all(masks.map(|one| one.mask.clone())) else {
+        return Vec::new();
+    };
+    let typical = Mask::union_all(typical).unwrap_or_else(|| Mask::empty(all.size()));
+    let named = |name: &str, mask: Mask| RaterMask {
+        rater: String::new(),
+        characteristic: name.to_string(),
+        mask,
+    };
+    vec![named(TYPICAL, typical), named(OUTLINED, all)]
+}
+
 impl ImageMasks {
     /// A row for each of `masks`, by the map that `fuzzy` scores, and that `ranked` is if it is asked
     /// for.
@@ -90,25 +111,6 @@ impl ImageMasks {
             })
         };
         masks.iter().map(score).collect()
-    }
-
-    /// What any rater outlined of the characteristics `typical`, and of all; none without outlines.
-    pub fn outlines(&self, typical: Option<&BTreeSet<&str>>) -> Vec<RaterMask> {
-        let masks = self.masks.iter().filter(|mask| mask.characteristic != UNION);
-        let is_typical = |one: &&RaterMask| {
-            typical.is_some_and(|typical| typical.contains(one.characteristic.as_str()))
-        };
-        let typical = masks.clone().filter(is_typical).map(|one| one.mask.clone());
-        let Some(all) = Mask::union_all(masks.map(|one| one.mask.clone())) else {
-            return Vec::new();
-        };
-        let typical = Mask::union_all(typical).unwrap_or_else(|| Mask::empty(all.size()));
-        let named = |name: &str, mask: Mask| RaterMask {
-            rater: String::new(),
-            characteristic: name.to_string(),
-            mask,
-        };
-        vec![named(TYPICAL, typical), named(OUTLINED, all)]
     }
 
     /// Each rater's mask as the map against the mask of each other rater who outlined the same.

@@ -2,33 +2,36 @@
 //! of single images are read and written here; who made them does not matter.
 
 mod choices;
+mod comparands;
+mod counts;
 mod diagnoses;
 mod error;
-mod files;
 mod heatmaps;
 mod image_masks;
+mod json;
 mod left_out;
+mod map_source;
 mod per_image;
 mod predictions;
 mod sanity;
 mod score;
 mod score_parts;
-mod scores_text;
-mod text_table;
+mod scorecard;
 mod typical;
 
-pub use choices::{ScoredRows, ScoringChoices, exchanged};
+pub use choices::{ScoredRows, ScoringChoices};
+pub use counts::counts;
 pub use diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
 pub use error::{ScoreError, ScoreResult};
-pub use files::{FileScoring, write_scored};
-pub use heatmaps::{MapFiles, RANDOMIZED, RawMap, npy_file, read_map, write_npy};
+pub use heatmaps::{RANDOMIZED, RawMap, npy_file, read_map, write_npy};
+pub use json::to_json;
 pub use left_out::{more, warn_of_left_out};
+pub use map_source::{MapFolder, MapSource};
 pub use per_image::{PER_IMAGE, per_image_csv, read_per_image};
 pub use predictions::{
-    ImageLogits, Prediction, argmax, predictions_csv, read_predictions, softmax,
+    ImageLogits, Prediction, Predictions, argmax, predictions_csv, read_predictions, softmax,
 };
-pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS, score_sanity};
-pub use score::{BOOTSTRAP, Extras, Scored, Scorer, check_outlines, read_annotations};
+pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS};
+pub use score::{BOOTSTRAP, Benchmark, check_outlines, read_annotations};
 pub use score_parts::{MIN_IMAGES, Variable};
-pub use scores_text::{counts, identification, interval_text, localization, parts, parts_table};
-pub use text_table::{TextTable, interval, score_cell, scores_cells, to_csv, to_json};
+pub use scorecard::{EVAL, Scorecard, write_record};

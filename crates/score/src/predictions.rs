@@ -1,9 +1,9 @@
 //! `predictions.csv`: one line for each image.
 
 use crate::error::ScoreResult;
-use crate::text_table;
 use dermx_data::CsvTable;
-use std::path::Path;
+use dermx_table::csv;
+use std::path::{Path, PathBuf};
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,25 @@ pub struct Prediction {
     pub predicted: String,
     /// Probability of the predicted class, if known.
     pub probability: Option<f64>,
+}
+
+/// What a network, or another program, said of images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// The file that they are of, for messages.
+    pub path: PathBuf,
+    /// One for each image.
+    pub rows: Vec<Prediction>,
+}
+
+impl Predictions {
+    /// Reads a table of predictions, see [`read_predictions`].
+    ///
+    /// # Errors
+    /// As [`read_predictions`].
+    pub fn read(path: &Path) -> ScoreResult<Self> {
+        Ok(Self { path: path.to_path_buf(), rows: read_predictions(path)? })
+    }
 }
 
 /// An image with its logits, before it is written.
@@ -46,14 +65,8 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 }
 
 /// The CSV text of `rows`: `image_id,gold,predicted,p_<class>...`, then `logit_<class>...`.
-///
-/// # Errors
-/// A row that does not have one logit for each class.
-pub fn predictions_csv(
-    rows: &[ImageLogits],
-    classes: &[String],
-    with_logits: bool,
-) -> ScoreResult<Vec<u8>> {
+/// Each row has one logit for each class.
+pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bool) -> Vec<u8> {
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
     header.extend(classes.iter().map(|class| format!("p_{class}")));
     if with_logits {
@@ -70,7 +83,7 @@ pub fn predictions_csv(
         }
         records.push(record);
     }
-    text_table::to_csv(&records)
+    csv(&records)
 }
 
 /// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.
@@ -133,7 +146,7 @@ mod tests {
             ImageLogits { image_id: "y \"q\"".into(), gold: None, values: vec![2.0, 1.0] },
         ];
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), predictions_csv(&rows, &classes, true).unwrap()).unwrap();
+        std::fs::write(file.path(), predictions_csv(&rows, &classes, true)).unwrap();
         let read = read_predictions(file.path()).unwrap();
         assert_eq!(read[0].predicted, "B");
         assert_eq!(read[0].gold.as_deref(), Some("B"));

@@ -2,8 +2,9 @@
 //! of networks that are random in part, `faithfulness.csv` what the network does without pixels.
 
 use crate::error::{ScoreError, ScoreResult};
-use crate::heatmaps::{MapFiles, RANDOMIZED, read_map};
-use crate::score::Scorer;
+use crate::heatmaps::RANDOMIZED;
+use crate::map_source::{MapFolder, MapSource};
+use crate::score::Benchmark;
 use dermx_data::{CsvLine, CsvTable, DataError};
 use dermx_eval::{
     EvalRecord, FaithfulnessScores, RandomizedScores, Score, UNION, rank_correlation,
@@ -17,54 +18,63 @@ pub const FAITHFULNESS: &str = "faithfulness.csv";
 /// Its columns.
 pub const FAITHFULNESS_COLUMNS: [&str; 5] = ["image_id", "map", "deletion", "insertion", "road"];
 
-/// Adds to `record` what the sanity checks in a folder of maps came to, if there were any.
+/// Adds to `record` what the sanity checks in the folder of `maps` came to, if there were any.
 ///
 /// # Errors
 /// A damaged file.
-pub fn score_sanity(
-    scorer: &Scorer<'_>,
-    folder: &Path,
-    partial: bool,
+pub(crate) fn score_sanity(
+    benchmark: &Benchmark<'_>,
+    maps: &dyn MapSource,
     record: &mut EvalRecord,
 ) -> ScoreResult<()> {
-    record.randomization = score_randomized(scorer, folder, partial)?;
-    record.faithfulness = read_faithfulness(&folder.join(FAITHFULNESS))?;
+    if let Some(folder) = maps.folder() {
+        record.randomization = score_randomized(benchmark, maps, &folder.join(RANDOMIZED))?;
+        record.faithfulness = read_faithfulness(&folder.join(FAITHFULNESS))?;
+    }
     Ok(())
 }
 
+/// Scores the maps in each sub-folder of `root`, if there is such a folder.
 fn score_randomized(
-    scorer: &Scorer<'_>,
-    folder: &Path,
-    partial: bool,
+    benchmark: &Benchmark<'_>,
+    trained: &dyn MapSource,
+    root: &Path,
 ) -> ScoreResult<BTreeMap<String, RandomizedScores>> {
-    let root = folder.join(RANDOMIZED);
     if !root.is_dir() {
         return Ok(BTreeMap::new());
     }
-    let trained = scorer.maps(folder)?;
-    let entries = std::fs::read_dir(&root).map_err(|error| ScoreError::io(&root, &error))?;
+    let of_trained = benchmark.join(trained)?.by_image;
+    let entries = std::fs::read_dir(root).map_err(|error| ScoreError::io(root, &error))?;
     let mut scores = BTreeMap::new();
     for entry in entries {
-        let path = entry.map_err(|error| ScoreError::io(&root, &error))?.path();
+        let path = entry.map_err(|error| ScoreError::io(root, &error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let maps = scorer.maps(&path)?;
-        let (rows, image_ids) = scorer.map_rows(&path, &maps, partial, false)?;
-        let union = scorer.averaging().table(&rows).remove(UNION).unwrap_or_default();
-        let rank_correlation = correlation(&trained, &maps, &image_ids)?;
+        let maps = MapFolder::open(&path)?;
+        let joined = benchmark.join(&maps)?;
+        let scored = benchmark.map_scores(&maps, &joined, false)?;
+        let union = benchmark.averaging().table(&scored.rows).remove(UNION).unwrap_or_default();
+        let sides = [(trained, &of_trained), (&maps as &dyn MapSource, &joined.by_image)];
+        let rank_correlation = correlation(sides, &scored.image_ids)?;
         scores.insert(name, RandomizedScores { union, rank_correlation });
     }
     Ok(scores)
 }
 
-/// How alike the raw maps in two lists are.
-fn correlation(files: &MapFiles, others: &MapFiles, image_ids: &[&str]) -> ScoreResult<Score> {
-    let values = |files: &MapFiles, image_id: &str| match files.get(image_id) {
-        Some(file) => read_map(file).map(|map| map.values()),
-        None => Ok(Vec::new()),
-    };
+/// How alike the raw maps of two sources are, each with the names of its maps by image.
+fn correlation(
+    sides: [(&dyn MapSource, &BTreeMap<String, String>); 2],
+    image_ids: &[&str],
+) -> ScoreResult<Score> {
+    let values =
+        |(maps, names): (&dyn MapSource, &BTreeMap<String, String>), image_id: &str| match names
+            .get(image_id)
+        {
+            Some(name) => maps.map(name).map(|map| map.values()),
+            None => Ok(Vec::new()),
+        };
     let correlations: ScoreResult<Vec<Option<f64>>> = image_ids
         .iter()
-        .map(|id| Ok(rank_correlation(&values(files, id)?, &values(others, id)?)))
+        .map(|id| Ok(rank_correlation(&values(sides[0], id)?, &values(sides[1], id)?)))
         .collect();
     Ok(Score::over(&correlations?))
 }

@@ -1,39 +1,34 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
 use crate::choices::{ScoredRows, ScoringChoices};
+use crate::comparands::{DatasetRows, rows_of};
 use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
-use crate::heatmaps::{self, MapFiles, RawMap};
-use crate::image_masks::{ImageMasks, RaterMask, Runs, masks_of};
+use crate::image_masks::{ImageMasks, RaterMask, masks_of, outlines};
 use crate::left_out::{more, warn_of_left_out};
-use crate::predictions::Prediction;
+use crate::map_source::MapSource;
+use crate::predictions::{Prediction, Predictions};
+use crate::sanity::score_sanity;
 use crate::score_parts::{ScoredImages, Variable};
+use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::{
-    Cohort, DermxDataset, Evaluation, ImageNames, Joined, Random, Selection, cell_place,
+    Cohort, DermxDataset, Evaluation, ImageNames, Joined, Selection, cell_place, ontology,
 };
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
-    MapRow, MassShares, NOTICE, Normalize, PreparedMap, RankedMap, UNION, UNIT, centre_gaussian,
-    diagnosis_table, fuzzy_scores_by_sums, lead, localization_table, mass_shares, prepare,
-    relative_scores, uniform_ones,
+    MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT, aggregate,
+    diagnosis_scores, lead, mass_shares, relative_scores,
 };
 use rayon::prelude::*;
 use serde_json::json;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// Name of the baseline of uniform noise.
-const RANDOM: &str = "random";
-
-/// Name of the baseline that always looks at the middle.
-const CENTRE_GAUSSIAN: &str = "centre_gaussian";
-
-/// Name of the baseline that looks everywhere.
-const UNIFORM_ONES: &str = "uniform_ones";
+/// What the scored maps are called beside others.
+const NETWORK: &str = "network";
 
 /// Keys of [`EvalRecord::scoring`]: scored images that nobody outlined anything on,
 pub const NUM_WITHOUT_MASK: &str = "num_images_without_mask";
@@ -47,7 +42,8 @@ pub const NUM_NOT_SCORED: &str = "num_images_not_scored";
 /// Resamples of the images for intervals.
 pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 
-/// The experts' masks of a data set, ready to be compared with one set of maps after another.
+/// The experts' masks of a data set, ready to be compared with one set of maps after another; the entry to
+/// scoring.
 ///
 /// Diagnoses are scored on kept images: those with at least one evaluation that was kept and names a
 /// single diagnosis. Which masks count, [`ScoringChoices`] say; by default every outline on those images,
@@ -55,26 +51,107 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 ///
 /// # Source
 /// Jalaboi et al., 2021, Table 6; which rows count was found on the data.
+///
+/// What does not depend on the maps is computed once, in [`new`](Self::new): masks at scoring size, maps that
+/// never saw a network, raters among themselves, and which images each resample draws.
+///
+/// ```
+/// use dermx_data::DermxDataset;
+/// use dermx_score::{Benchmark, RawMap, ScoringChoices};
+/// use std::collections::BTreeMap;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let config = dermx_data::SynthConfig { num_images: 6, num_train_images: 6, seed: 0 };
+/// # dermx_data::write_synthetic(folder.path(), &config, &|_, _| ())?;
+/// # let root = folder.path().join("dermx");
+/// let dataset = DermxDataset::read(&root)?;
+/// let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
+/// // Maps of two rows and three columns that look at the middle.
+/// let mut maps = BTreeMap::new();
+/// for image in dataset.images() {
+///     let map = RawMap::single([2, 3], vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0])?;
+///     maps.insert(image.image_id.clone(), map);
+/// }
+/// let scorecard = benchmark.score(&maps, None)?;
+/// assert!(scorecard.record.explanation["Union"].f1.mean > Some(0.0));
+/// scorecard.write(&folder.path().join("scores"))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct Scorer<'a> {
+pub struct Benchmark<'a> {
     dataset: &'a DermxDataset,
-    scoring: HeatmapScoring,
     choices: ScoringChoices,
-    extras: Extras,
+    /// Names of the classes, in the order of confusion matrices.
+    classes: Vec<String>,
     images: Vec<ImageMasks>,
     /// Gold class of each image.
     gold: BTreeMap<String, String>,
+    scored_dataset: ScoredDataset,
+    dataset_rows: DatasetRows,
+    /// `[resample][image]`: places in `images`.
+    resamples: Vec<Vec<u32>>,
 }
 
-/// What is scored beyond Table 6.
-#[derive(Debug, Clone, Default)]
-pub struct Extras {
-    /// Whether the scores of where maps are highest are wanted; they take sorting every map.
-    pub localization: bool,
-    /// By what the images are parted.
-    pub by: Vec<Variable>,
-    /// In a part, rows of fewer images have no score.
-    pub min_images: usize,
+/// Which map is of which image.
+pub(crate) struct JoinedMaps {
+    /// The name of the map by image id.
+    pub by_image: BTreeMap<String, String>,
+    joined: Joined,
+}
+
+impl JoinedMaps {
+    /// Warns of maps of other images.
+    fn warn(&self) {
+        if let Some((first, _)) = self.joined.unmatched.first() {
+            tracing::warn!(
+                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
+                self.joined.unmatched.len(),
+                self.joined.num_rows(),
+                more(self.joined.unmatched.len())
+            );
+        }
+    }
+}
+
+/// What maps score on each mask.
+pub(crate) struct MapScores<'a> {
+    /// A row for each mask.
+    pub rows: Vec<MapRow>,
+    /// Two rows for each image with outlines, see [`mass_shares`].
+    outline_rows: Vec<MapRow>,
+    /// The images that have a map, in order.
+    pub image_ids: Vec<&'a str>,
+}
+
+/// The images with masks that count or with a diagnosis, sorted.
+fn image_masks(dataset: &DermxDataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
+    let size = [choices.maps.size[0] as u32, choices.maps.size[1] as u32].into();
+    let typical = if choices.localization { typical(dataset) } else { BTreeMap::new() };
+    let kept = dataset.cohort_images(Cohort::Single);
+    let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
+    let masks_of_image = |&image_id: &&str| {
+        let gold = dataset.image(image_id)?.diagnosis.clone();
+        let is_kept = kept.contains(image_id);
+        let evaluations = dataset.evaluations_of(image_id).iter();
+        let masks: Vec<RaterMask> =
+            evaluations.flat_map(|one| masks_of(one, is_kept, choices, size)).collect();
+        let outlines = match choices.localization {
+            true => outlines(&masks, typical.get(gold.as_str())),
+            false => Vec::new(),
+        };
+        let image_id = image_id.to_string();
+        let image = ImageMasks { image_id, gold, is_kept, masks, outlines };
+        (is_kept || !image.masks.is_empty()).then_some(image)
+    };
+    image_ids.par_iter().filter_map(masks_of_image).collect()
+}
+
+/// Which of so many images each resample draws.
+fn resamples(num_images: usize) -> Vec<Vec<u32>> {
+    let every_image: Vec<u32> = (0..num_images as u32).collect();
+    BOOTSTRAP.resamples(&every_image)
 }
 
 /// Reads the evaluations that are scored: first rounds, of images with a gold class. Warns of the
@@ -101,8 +178,19 @@ pub fn read_annotations(root: &Path) -> ScoreResult<DermxDataset> {
     Ok(dataset.select(Selection::default()))
 }
 
+/// The name and the hash of a data set; `.` is called as its folder is.
+fn scored_dataset(dataset: &DermxDataset) -> ScoredDataset {
+    let root = dataset.root();
+    let absolute = || root.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
+    let name = root.file_name().map(ToOwned::to_owned).or_else(absolute).unwrap_or_default();
+    ScoredDataset {
+        name: name.to_string_lossy().into_owned(),
+        hash: dataset.content_hash().to_hex().to_string(),
+    }
+}
+
 /// Warns of maps whose values are cut to 1, by file the number of values.
-fn warn_of_values_above_one(above_one: &BTreeMap<&PathBuf, usize>) {
+fn warn_of_values_above_one(above_one: &BTreeMap<PathBuf, usize>) {
     if let Some((first, _)) = above_one.first_key_value() {
         tracing::warn!(
             "{} values in {} heat maps are above 1 and count as 1, because maps are not normalized: \
@@ -166,43 +254,36 @@ pub fn check_outlines(
     Err(ScoreError::in_file(root, message))
 }
 
-/// A score of every mask, and their means.
-#[derive(Debug)]
-pub struct Scored {
-    /// One row for each (image, rater, characteristic or union).
-    pub rows: Vec<MapRow>,
-    /// The shape of `eval.json`.
-    pub record: EvalRecord,
-    /// The diagnosis of each scored image, in order; none without predictions.
-    pub diagnoses: Option<Vec<Diagnosis>>,
-}
-
-impl<'a> Scorer<'a> {
-    /// Rasterizes and resizes the masks of `dataset` that `choices` take.
-    pub fn new(
-        dataset: &'a DermxDataset,
-        scoring: HeatmapScoring,
-        choices: ScoringChoices,
-        extras: Extras,
-    ) -> Self {
-        let size = [scoring.size[0] as u32, scoring.size[1] as u32].into();
-        let kept = dataset.cohort_images(Cohort::Single);
-        let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
-        let images: Vec<ImageMasks> = image_ids
-            .par_iter()
-            .filter_map(|&image_id| {
-                let gold = dataset.image(image_id)?.diagnosis.clone();
-                let is_kept = kept.contains(image_id);
-                let evaluations = dataset.evaluations_of(image_id).iter();
-                let masks: Vec<RaterMask> =
-                    evaluations.flat_map(|one| masks_of(one, is_kept, &choices, size)).collect();
-                let image = ImageMasks { image_id: image_id.to_string(), gold, is_kept, masks };
-                (is_kept || !image.masks.is_empty()).then_some(image)
-            })
-            .collect();
+impl<'a> Benchmark<'a> {
+    /// Rasterizes and resizes the masks of `dataset` that `choices` take, and scores what maps are compared
+    /// with. Warns of masks without a pixel.
+    ///
+    /// # Errors
+    /// A class to be exchanged that does not exist.
+    pub fn new(dataset: &'a DermxDataset, choices: ScoringChoices) -> ScoreResult<Self> {
+        let classes = match choices.classes.is_empty() {
+            true => ontology::DIAGNOSES.map(str::to_string).to_vec(),
+            false => choices.classes.clone(),
+        };
+        let mut exchanged = choices.class_exchange.iter().flatten();
+        if let Some(unknown) = exchanged.find(|class| !classes.contains(class)) {
+            let message = format!("`{unknown}` is not a class; there are: {}", classes.join(", "));
+            return Err(ScoreError::usage(message));
+        }
+        let scoring = choices.maps;
+        let images = image_masks(dataset, &choices);
         warn_of_empty_masks(&images, scoring.size);
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
-        Self { dataset, scoring, choices, extras, gold: gold.collect(), images }
+        Ok(Self {
+            dataset,
+            classes,
+            gold: gold.collect(),
+            scored_dataset: scored_dataset(dataset),
+            dataset_rows: DatasetRows::new(&images, &scoring, choices.localization)?,
+            resamples: resamples(images.len()),
+            images,
+            choices,
+        })
     }
 
     /// Ids of the scored images, in order.
@@ -210,88 +291,97 @@ impl<'a> Scorer<'a> {
         self.images.iter().map(|image| image.image_id.as_str())
     }
 
-    /// Scores the heat maps in `folder` and, if given, `predictions` over `classes`. Warns of maps and
-    /// predictions of other images.
+    /// Scores `maps` and, if given, `predictions`. Warns of maps and predictions of other images.
     ///
-    /// With `partial`, images without a map or prediction are left out; else they are errors.
+    /// With [`ScoringChoices::partial`], images without a map or prediction are left out; else they are
+    /// errors.
     ///
     /// # Errors
     /// A missing or damaged map, a class that does not exist, a gold class that differs, two maps or
-    /// predictions of one image, predictions of other images only.
+    /// predictions of one image, predictions of other images only, parts by right and wrong diagnoses
+    /// without predictions.
     pub fn score(
         &self,
-        folder: &Path,
-        predictions: Option<(&Path, &[Prediction])>,
-        classes: &[String],
-        partial: bool,
-    ) -> ScoreResult<Scored> {
-        let known = predictions.map(|(path, all)| self.of_known_images(path, all)).transpose()?;
-        let predictions = predictions.map(|(path, _)| path).zip(known.as_deref());
-        let (maps, joined) = self.list_maps(folder)?;
-        let (rows, scored_ids) = self.map_rows(folder, &maps, partial, self.extras.localization)?;
-        if let Some((first, _)) = joined.unmatched.first() {
-            tracing::warn!(
-                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
-                joined.unmatched.len(),
-                joined.num_rows(),
-                more(joined.unmatched.len())
-            );
+        maps: &dyn MapSource,
+        predictions: Option<&Predictions>,
+    ) -> ScoreResult<Scorecard> {
+        if self.choices.by.contains(&Variable::Correct) && predictions.is_none() {
+            return Err(ScoreError::usage("parts by right and wrong diagnoses need predictions"));
         }
-        let mut record = self.record_of(&rows, &scored_ids, classes)?;
-        let diagnoses = match predictions {
-            None => None,
-            Some((path, rows)) => Some(self.diagnoses(path, rows, classes, partial)?),
-        };
+        let predictions = predictions.map(|all| self.of_known_images(all)).transpose()?;
+        let joined = self.join(maps)?;
+        let MapScores { rows, outline_rows, image_ids } =
+            self.map_scores(maps, &joined, self.choices.localization)?;
+        joined.warn();
+        let mut record = self.record_of(&rows, &outline_rows, &image_ids);
+        let diagnoses = predictions.as_ref().map(|all| self.diagnoses(all)).transpose()?;
         if let Some(diagnoses) = &diagnoses {
             let num_kept = self.images.iter().filter(|image| image.is_kept).count();
             let num_missing = num_kept - diagnoses.len();
             record.scoring.insert(NUM_WITHOUT_PREDICTION.to_string(), json!(num_missing));
-            let mut matrix = ConfusionMatrix::new(classes.len());
+            let mut matrix = ConfusionMatrix::new(self.classes.len());
             for one in diagnoses {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
-            let table = diagnosis_table(&matrix, classes)?;
-            record.accuracy = Some(table.accuracy);
-            record.macro_f1 = Some(table.macro_f1);
-            record.table_5 = table.table_5;
-            record.confusion_matrices = vec![matrix.rows().to_vec()];
+            record.diagnosis = Some(diagnosis_scores(&matrix, &self.classes)?);
         }
-        let correct = predictions.map(|(_, predictions)| self.correct(predictions));
+        let correct = predictions.as_ref().map(|all| self.correct(&all.rows));
         let images = ScoredImages {
             dataset: self.dataset,
-            image_ids: &scored_ids,
+            image_ids: &image_ids,
             rows: &rows,
             correct: correct.as_ref(),
         };
-        record.by = images.parts(&self.extras.by, self.extras.min_images);
-        if self.extras.localization {
-            record.identification = self.identification(&maps)?;
-        }
-        Ok(Scored { rows, record, diagnoses })
+        record.by = images.parts(&self.choices.by, self.choices.min_images);
+        score_sanity(self, maps, &mut record)?;
+        Ok(Scorecard { rows, record, diagnoses })
     }
 
-    /// The heat map in `folder` of each image of the data set that has one. A map is named as a table
-    /// may name its image: in any folder, with or without the photo's extension before `.npy`.
+    /// What maps score that never saw a network, and raters among themselves, on all images.
+    pub fn baselines(&self) -> EvalRecord {
+        let image_ids: Vec<&str> = self.image_ids().collect();
+        self.record_of(&[], &[], &image_ids)
+    }
+
+    /// One record of networks that differ in nothing but the seed, each with its own
+    /// ([`EvalRecord::set_seed`]).
     ///
     /// # Errors
-    /// No such folder, or an image with two maps.
-    pub fn maps(&self, folder: &Path) -> ScoreResult<MapFiles> {
-        Ok(self.list_maps(folder)?.0)
+    /// No network, a seed that is there twice, networks that were scored on different images.
+    pub fn over_seeds(&self, seeds: &[Scorecard]) -> ScoreResult<EvalRecord> {
+        let records: Vec<EvalRecord> = seeds.iter().map(|one| one.record.clone()).collect();
+        let mut record = aggregate(&records)?;
+        let rows: Vec<&[MapRow]> = seeds.iter().map(|one| one.rows.as_slice()).collect();
+        let image_ids: Vec<&str> = self.image_ids().collect();
+        record.leads = leads(&rows, &self.dataset_rows.baselines, &image_ids, &self.resamples);
+        let diagnoses: Vec<&[Diagnosis]> =
+            seeds.iter().map(|one| one.diagnoses.as_deref().unwrap_or_default()).collect();
+        let gold: Vec<usize> = diagnoses[0].iter().map(|one| one.gold_idx).collect();
+        let predicted: Vec<Vec<usize>> = diagnoses
+            .iter()
+            .map(|seed| seed.iter().map(|one| one.predicted_idx).collect())
+            .collect();
+        let num_classes = self.classes.len();
+        let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
+        predictions.describe(&mut record, &resamples(gold.len()))?;
+        Ok(record)
     }
 
-    /// The same, and what joined files and images.
-    fn list_maps(&self, folder: &Path) -> ScoreResult<(MapFiles, Joined)> {
-        let files = heatmaps::list(folder)?;
-        let rows = files.iter().map(|(id, path)| (path.display().to_string(), id.as_str()));
-        let joined = self.image_names().join(folder, rows);
+    /// The map of each image of the data set that has one.
+    ///
+    /// # Errors
+    /// An image with two maps.
+    pub(crate) fn join(&self, maps: &dyn MapSource) -> ScoreResult<JoinedMaps> {
+        let names = maps.names();
+        let rows = names.iter().map(|&name| (maps.place(name).display().to_string(), name));
+        let joined = self.image_names().join(&maps.all(), rows);
         if let Some(problem) = joined.problems.first() {
             return Err(problem.clone().into());
         }
-        let files: Vec<PathBuf> = files.into_values().collect();
         let images = self.dataset.images().iter().zip(&joined.row_of);
         let found = images.filter_map(|(image, row)| Some((image.image_id.clone(), (*row)?)));
-        let maps = found.map(|(image_id, row)| (image_id, files[row].clone())).collect();
-        Ok((maps, joined))
+        let by_image = found.map(|(image_id, row)| (image_id, names[row].to_string())).collect();
+        Ok(JoinedMaps { by_image, joined })
     }
 
     /// What tables may call the images of the metadata, in their order.
@@ -300,38 +390,35 @@ impl<'a> Scorer<'a> {
     }
 
     /// The predictions of images of the metadata, with their ids. Warns of the others.
-    fn of_known_images(
-        &self,
-        path: &Path,
-        predictions: &[Prediction],
-    ) -> ScoreResult<Vec<Prediction>> {
-        let rows = predictions.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
-        let joined = self.image_names().join(path, rows).checked()?;
+    fn of_known_images(&self, predictions: &Predictions) -> ScoreResult<Predictions> {
+        let Predictions { path, rows } = predictions;
+        let named = rows.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
+        let joined = self.image_names().join(path, named).checked()?;
         if let Some(warning) = joined.warning() {
             tracing::warn!("{warning}");
         }
         let images = self.dataset.images().iter().zip(&joined.row_of);
         let known = images.filter_map(|(image, row)| {
             let image_id = image.image_id.clone();
-            Some(Prediction { image_id, ..predictions[(*row)?].clone() })
+            Some(Prediction { image_id, ..rows[(*row)?].clone() })
         });
-        Ok(known.collect())
+        Ok(Predictions { path: path.clone(), rows: known.collect() })
     }
 
-    /// A row for each mask of the images that have one of the `files`, which lie in `folder`, and these
-    /// images' ids; with `localization` also the scores that take sorting every map.
+    /// Scores the maps of `joined` on the masks of their images, with `localization` also with what takes
+    /// sorting every map, and on their outlines.
     ///
     /// # Errors
     /// As [`Self::score`].
-    pub fn map_rows(
+    pub(crate) fn map_scores(
         &self,
-        folder: &Path,
-        files: &MapFiles,
-        partial: bool,
+        maps: &dyn MapSource,
+        joined: &JoinedMaps,
         localization: bool,
-    ) -> ScoreResult<(Vec<MapRow>, Vec<&str>)> {
-        let missing: Vec<&str> = self.image_ids().filter(|id| !files.contains_key(*id)).collect();
-        if let (Some(first), false) = (missing.first(), partial) {
+    ) -> ScoreResult<MapScores<'_>> {
+        let has_map = |image_id: &str| joined.by_image.contains_key(image_id);
+        let missing: Vec<&str> = self.image_ids().filter(|id| !has_map(id)).collect();
+        if let (Some(first), false) = (missing.first(), self.choices.partial) {
             let num_missing = missing.len();
             let message = format!(
                 "there is no heat map of image `{first}` ({first}.npy) and {} others of {}; \
@@ -339,28 +426,32 @@ impl<'a> Scorer<'a> {
                 num_missing - 1,
                 self.images.len()
             );
-            return Err(ScoreError::missing_input(format!("{}: {message}", folder.display())));
+            let place = maps.all();
+            return Err(ScoreError::missing_input(format!("{}: {message}", place.display())));
         }
         let above_one = Mutex::new(BTreeMap::new());
         let blank = Mutex::new(BTreeSet::new());
-        let rows = self.rows(|image, _| match files.get(&image.image_id) {
-            None => Ok(Vec::new()),
-            Some(path) => {
-                let raw = heatmaps::read_map(path)?;
-                let num = raw.num_above_one();
-                // A poisoned lock would only cost a warning.
-                if let (true, Ok(mut above_one)) = (num > 0, above_one.lock()) {
-                    above_one.insert(path, num);
-                }
-                if let (true, Ok(mut blank)) = (raw.is_blank(), blank.lock()) {
-                    blank.insert(path);
-                }
-                let map = self.prepare(path, &raw)?;
-                let ranked = localization.then(|| RankedMap::new(&map.values()));
-                image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
+        let scored = rows_of(&self.images, |image, _| {
+            let Some(name) = joined.by_image.get(&image.image_id) else { return Ok(Vec::new()) };
+            let raw = maps.map(name)?;
+            let place = maps.place(name);
+            let map = raw
+                .prepare(&self.choices.maps)
+                .map_err(|error| ScoreError::in_file(&place, error))?;
+            let num = raw.num_above_one();
+            // A poisoned lock would only cost a warning.
+            if let (true, Ok(mut blank)) = (raw.is_blank(), blank.lock()) {
+                blank.insert(place.clone());
             }
+            if let (true, Ok(mut above_one)) = (num > 0, above_one.lock()) {
+                above_one.insert(place, num);
+            }
+            let ranked = localization.then(|| RankedMap::new(&map.values()));
+            let rows = image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())?;
+            let outlines = if localization { image.outlines.as_slice() } else { &[] };
+            Ok(vec![(rows, image.rows(outlines, |runs| map.scores(runs), None)?)])
         })?;
-        if self.scoring.normalize == Normalize::None {
+        if self.choices.maps.normalize == Normalize::None {
             warn_of_values_above_one(&above_one.into_inner().unwrap_or_default());
         }
         let blank = blank.into_inner().unwrap_or_default();
@@ -369,176 +460,69 @@ impl<'a> Scorer<'a> {
             tracing::warn!(
                 "{num} of {} heat maps have no value above 0: their fuzzy F1 is 0, and their mass is \
                  undefined: {}{}",
-                files.len(),
+                joined.by_image.len(),
                 first.display(),
                 more(num)
             );
         }
+        let (rows, outline_rows): (Vec<_>, Vec<_>) = scored.into_iter().unzip();
+        let rows: Vec<MapRow> = rows.into_iter().flatten().collect();
         if rows.is_empty() {
             let message = "none of the heat maps is of an image with masks; maps are named \
                            <image_id>.npy";
-            return Err(ScoreError::in_file(folder, message));
+            return Err(ScoreError::in_file(&maps.all(), message));
         }
-        let scored_ids = self.image_ids().filter(|id| files.contains_key(*id)).collect();
-        Ok((rows, scored_ids))
-    }
-
-    /// What maps score that never saw a network, and raters among themselves, on all images.
-    ///
-    /// # Errors
-    /// None that a user can cause.
-    pub fn score_baselines(&self) -> ScoreResult<EvalRecord> {
-        let image_ids: Vec<&str> = self.image_ids().collect();
-        self.record_of(&[], &image_ids, &[])
+        let outline_rows = outline_rows.into_iter().flatten().collect();
+        let image_ids = self.image_ids().filter(|id| has_map(id)).collect();
+        Ok(MapScores { rows, outline_rows, image_ids })
     }
 
     /// The record of `rows`, with what they have to be compared with on the same images.
     fn record_of(
         &self,
         rows: &[MapRow],
+        outline_rows: &[MapRow],
         image_ids: &[&str],
-        classes: &[String],
-    ) -> ScoreResult<EvalRecord> {
-        let baselines = self.baselines(image_ids)?;
-        let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
-        let scored = self.images.par_iter().filter(is_scored);
-        let experts: Vec<MapRow> =
-            scored.flat_map_iter(|image| image.expert_rows(self.extras.localization)).collect();
-        let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
-        let resamples = BOOTSTRAP.resamples(&every_image);
-        let comparands = Comparands { network: rows, experts: &experts, baselines: &baselines };
-        Ok(EvalRecord {
+    ) -> EvalRecord {
+        let (others, drawn);
+        let (of_dataset, resamples) = match image_ids.len() == self.images.len() {
+            true => (&self.dataset_rows, &self.resamples),
+            false => {
+                (others, drawn) =
+                    (self.dataset_rows.of_images(image_ids), resamples(image_ids.len()));
+                (&others, &drawn)
+            }
+        };
+        let DatasetRows { baselines, experts, outlines } = of_dataset;
+        let comparands = Comparands { network: rows, experts, baselines };
+        let tables = baselines.iter();
+        let mut identification = Identification::new();
+        if self.choices.localization && !rows.is_empty() {
+            identification.insert(NETWORK.to_string(), mass_shares(outline_rows));
+            let shares = outlines.iter().map(|(name, rows)| (name.clone(), mass_shares(rows)));
+            identification.extend(shares);
+        }
+        EvalRecord {
             notice: NOTICE.to_string(),
-            classes: classes.to_vec(),
-            table_6: self.averaging().table(rows),
-            relative: relative_scores(comparands, image_ids, &resamples),
-            leads: leads(&[rows], &baselines, image_ids, &resamples),
-            baselines: baselines
-                .iter()
+            dataset: self.scored_dataset.clone(),
+            classes: self.classes.clone(),
+            explanation: self.averaging().table(rows),
+            skill: relative_scores(comparands, image_ids, resamples),
+            leads: leads(&[rows], baselines, image_ids, resamples),
+            baselines: tables
                 .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
                 .collect(),
-            ceiling: self.averaging().table(&experts),
-            localization: localization_table(rows),
-            localization_baselines: baselines
-                .iter()
-                .map(|(name, rows)| (name.clone(), localization_table(rows)))
-                .filter(|(_, table)| !table.is_empty())
-                .collect(),
-            localization_ceiling: localization_table(&experts),
+            ceiling: self.averaging().table(experts),
+            identification,
             scoring: self.description(image_ids),
             ..EvalRecord::default()
-        })
-    }
-
-    /// How far the maps of several seeds, whose rows are `seeds`, are ahead of maps that never saw a
-    /// network, on all images.
-    ///
-    /// # Errors
-    /// None that a user can cause.
-    pub fn leads(&self, seeds: &[&[MapRow]]) -> ScoreResult<BTreeMap<String, Lead>> {
-        let image_ids: Vec<&str> = self.image_ids().collect();
-        let every_image: Vec<u32> = (0..image_ids.len() as u32).collect();
-        let resamples = BOOTSTRAP.resamples(&every_image);
-        Ok(leads(seeds, &self.baselines(&image_ids)?, &image_ids, &resamples))
+        }
     }
 
     /// How rows are averaged.
     pub fn averaging(&self) -> Averaging<'_> {
         let ScoringChoices { average, union_average, .. } = self.choices;
         Averaging { average, union_average, gold: &self.gold }
-    }
-
-    /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
-    fn rows(
-        &self,
-        rows_of: impl Fn(&ImageMasks, &mut Vec<u64>) -> ScoreResult<Vec<MapRow>> + Sync,
-    ) -> ScoreResult<Vec<MapRow>> {
-        let rows: Vec<ScoreResult<Vec<MapRow>>> =
-            self.images.par_iter().map_init(Vec::new, |lent, image| rows_of(image, lent)).collect();
-        let rows: ScoreResult<Vec<Vec<MapRow>>> = rows.into_iter().collect();
-        Ok(rows?.into_iter().flatten().collect())
-    }
-
-    fn read_map(&self, path: &Path) -> ScoreResult<PreparedMap> {
-        self.prepare(path, &heatmaps::read_map(path)?)
-    }
-
-    fn prepare(&self, path: &Path, map: &RawMap) -> ScoreResult<PreparedMap> {
-        map.prepare(&self.scoring).map_err(|error| ScoreError::in_file(path, error))
-    }
-
-    /// On what the maps in `files` lie, and on what baselines do on the same images.
-    fn identification(&self, files: &MapFiles) -> ScoreResult<Identification> {
-        let typical = typical(self.dataset);
-        let size = self.scoring.size;
-        let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
-        let [gaussian, ones] = [centre_gaussian(size), uniform_ones(size)];
-        let [gaussian, ones] = [prepare(&gaussian, size, &as_is)?, prepare(&ones, size, &as_is)?];
-        let shares = |baseline: Option<&PreparedMap>| -> ScoreResult<MassShares> {
-            let rows = self.rows(|image, _| {
-                let Some(path) = files.get(&image.image_id) else { return Ok(Vec::new()) };
-                let outlines = image.outlines(typical.get(image.gold.as_str()));
-                let map = match baseline {
-                    Some(map) => Cow::Borrowed(map),
-                    None => Cow::Owned(self.read_map(path)?),
-                };
-                image.rows(&outlines, |runs| map.scores(runs), None)
-            })?;
-            Ok(mass_shares(&rows))
-        };
-        Ok(BTreeMap::from([
-            ("network".to_string(), shares(None)?),
-            (CENTRE_GAUSSIAN.to_string(), shares(Some(&gaussian))?),
-            (UNIFORM_ONES.to_string(), shares(Some(&ones))?),
-        ]))
-    }
-
-    /// Rows of maps that never saw a network, on the same images.
-    fn baselines(&self, image_ids: &[&str]) -> ScoreResult<BTreeMap<String, Vec<MapRow>>> {
-        let size = self.scoring.size;
-        let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..self.scoring };
-        let is_scored = |image: &ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
-        let constant = |map: Vec<f32>| -> ScoreResult<Vec<MapRow>> {
-            let map = prepare(&map, size, &as_is)?;
-            let ranked = self.extras.localization.then(|| RankedMap::new(&map.values()));
-            self.rows(|image, _| match is_scored(image) {
-                true => image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref()),
-                false => Ok(Vec::new()),
-            })
-        };
-        let random = self.rows(|image, sums| match is_scored(image) {
-            true => self.random_rows(image, sums),
-            false => Ok(Vec::new()),
-        })?;
-        Ok(BTreeMap::from([
-            (RANDOM.to_string(), random),
-            (CENTRE_GAUSSIAN.to_string(), constant(centre_gaussian(size))?),
-            (UNIFORM_ONES.to_string(), constant(uniform_ones(size))?),
-        ]))
-    }
-
-    /// Rows of uniform noise in steps of 2^-32, so that sums are whole numbers and exact. They go into
-    /// `sums`: memory that is used again costs less than the noise itself.
-    fn random_rows(&self, image: &ImageMasks, sums: &mut Vec<u64>) -> ScoreResult<Vec<MapRow>> {
-        const STEP: f64 = 1.0 / 4_294_967_296.0;
-        let [height, width] = self.scoring.size;
-        let mut random = Random::new(0, "random map", 0, &image.image_id);
-        let mut sum = 0;
-        sums.clear();
-        sums.push(sum);
-        let mut row = vec![0; width];
-        for _ in 0..height {
-            random.fill(&mut row);
-            sums.extend(row.iter().map(|&bits| {
-                sum += u64::from(bits);
-                sum
-            }));
-        }
-        let noise = || sums.windows(2).map(|pair| (pair[1] - pair[0]) as f64 * STEP);
-        let ranked = self.extras.localization.then(|| RankedMap::new(&noise().collect::<Vec<_>>()));
-        let sum_before = |pixel: usize| sums[pixel] as f64 * STEP;
-        let fuzzy = |runs: Runs<'_>| fuzzy_scores_by_sums(height * width, sum_before, runs);
-        image.rows(&image.masks, fuzzy, ranked.as_ref())
     }
 
     /// Whether the predicted class of each image is its gold class.
@@ -551,13 +535,8 @@ impl<'a> Scorer<'a> {
     }
 
     /// The diagnosis of each image that has a prediction.
-    fn diagnoses(
-        &self,
-        path: &Path,
-        predictions: &[Prediction],
-        classes: &[String],
-        partial: bool,
-    ) -> ScoreResult<Vec<Diagnosis>> {
+    fn diagnoses(&self, predictions: &Predictions) -> ScoreResult<Vec<Diagnosis>> {
+        let (classes, Predictions { path, rows: predictions }) = (&self.classes, predictions);
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -590,7 +569,7 @@ impl<'a> Scorer<'a> {
                     gold_idx: class_idx(&image.gold, &image.image_id)?,
                     predicted_idx,
                 }),
-                None if partial => {}
+                None if self.choices.partial => {}
                 None => {
                     let message = format!("there is no prediction for image `{}`", image.image_id);
                     return Err(ScoreError::in_file(path, message));
@@ -610,8 +589,8 @@ impl<'a> Scorer<'a> {
         let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
         let has_no_mask = |image: &&ImageMasks| is_scored(image) && image.masks.is_empty();
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
-        let HeatmapScoring { size, normalize, quantize, border } = self.scoring;
-        let ScoringChoices { rows, union_rows, average, union_average, class_exchange } =
+        let HeatmapScoring { size, normalize, quantize, border } = self.choices.maps;
+        let ScoringChoices { rows, union_rows, average, union_average, class_exchange, .. } =
             &self.choices;
         [
             ("rows", json!(rows)),

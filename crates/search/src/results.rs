@@ -6,8 +6,8 @@ use crate::folder::SearchFolder;
 use crate::search::Trial;
 use crate::table::{Row, ranking};
 use dermx_data::to_json;
+use dermx_table::{Cell, Column, Table};
 use dermx_work::Work;
-use std::fmt::Write;
 
 /// The table of a search, and the best configuration.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Results {
     /// # Errors
     /// A full disk.
     pub fn write(&self, folder: &SearchFolder) -> SearchResult<()> {
-        folder.write("table.csv", &self.csv()?)?;
+        folder.write("table.csv", &self.table().csv())?;
         folder.write("table.json", &self.json()?)?;
         match &self.best {
             Some(best) => folder.write("best.toml", best.as_bytes()),
@@ -58,34 +58,9 @@ impl Results {
         to_json(&self.rows).map_err(|error| SearchError::Internal(error.to_string()))
     }
 
-    fn csv(&self) -> SearchResult<Vec<u8>> {
-        let internal = |error: String| SearchError::Internal(error);
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in self.cells() {
-            writer.write_record(row).map_err(|error| internal(error.to_string()))?;
-        }
-        writer.into_inner().map_err(|error| internal(error.to_string()))
-    }
-
     /// The table for the terminal.
     pub fn text(&self) -> String {
-        let rows = self.cells();
-        let num_columns = rows.first().map_or(0, Vec::len);
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..num_columns).map(width).collect();
-        let mut text = String::new();
-        for row in &rows {
-            for (cell, width) in row.iter().zip(&widths) {
-                // Writing into a string cannot fail.
-                let _ = write!(text, "{cell:<width$}  ");
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-        }
-        text
+        self.table().terminal()
     }
 
     /// The trials from best to worst.
@@ -98,23 +73,30 @@ impl Results {
         self.best.is_some()
     }
 
-    /// The header, then a row for each trial.
-    fn cells(&self) -> Vec<Vec<String>> {
-        let header = ["rank", "trial", "state", "value", "epoch", "num_epochs"];
-        let mut header: Vec<String> = header.iter().map(ToString::to_string).collect();
-        header.extend(self.rows.iter().take(1).flat_map(|row| row.params.keys().cloned()));
-        let cells = |row: &Row| {
-            let mut cells = vec![
-                row.rank.to_string(),
-                row.trial.to_string(),
-                row.state.to_string(),
-                row.value.map_or(String::new(), |value| format!("{value:.6}")),
-                row.epoch.map_or(String::new(), |epoch| epoch.to_string()),
-                row.num_epochs.to_string(),
+    /// A row for each trial.
+    fn table(&self) -> Table {
+        let params = self.rows.iter().take(1).flat_map(|row| row.params.keys());
+        let columns = [
+            Column::count("rank"),
+            Column::count("trial"),
+            Column::text("state"),
+            Column::number("value").decimals(6),
+            Column::count("epoch"),
+            Column::count("num_epochs"),
+        ];
+        let columns = columns.into_iter().chain(params.map(|name| Column::text(name).label(name)));
+        let mut table = Table::new("table", "", columns);
+        for row in &self.rows {
+            let cells = [
+                row.rank.into(),
+                row.trial.into(),
+                row.state.into(),
+                Cell::number_or(row.value, ""),
+                Cell::count_or(row.epoch.map(u64::from), ""),
+                row.num_epochs.into(),
             ];
-            cells.extend(row.params.values().map(ToString::to_string));
-            cells
-        };
-        std::iter::once(header).chain(self.rows.iter().map(cells)).collect()
+            table.push(cells.into_iter().chain(row.params.values().map(|v| v.to_string().into())));
+        }
+        table
     }
 }

@@ -1,11 +1,11 @@
-//! Checkpoints that are whole or not there.
+//! Checkpoints, which are written as a whole or not at all.
 
 use crate::error::TrainError;
 use crate::fingerprint::{Fingerprint, differences};
 use crate::finite::NonFinite;
+use crate::metrics::ValidationMetrics;
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
-use crate::validation::ValidationMetrics;
 use dermx_data::{Disk, FileCall, FileSystem};
 use dermx_model::{NamedTensor, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
@@ -26,14 +26,15 @@ const UNFINISHED: &str = ".saving";
 /// Number of checkpoints that are kept: the newest, and one to fall back to.
 const NUM_KEPT: usize = 2;
 
-/// What one epoch of training came to; a line of `metrics.jsonl`.
+/// The results of one epoch of training; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
     /// The epoch, from 1.
     pub epoch: u32,
     /// Mean of the weighted loss over the epoch's images.
     pub train_loss: f64,
-    /// Share of the epoch's images whose largest logit was their class, of mixed images their own.
+    /// Share of the epoch's images whose largest logit was their class. Of a mixed image, the class
+    /// of the image that the other was mixed into counts.
     pub train_accuracy: f64,
     /// Learning rate after the epoch.
     pub learning_rate: f64,
@@ -41,7 +42,7 @@ pub struct EpochMetrics {
     pub num_images: usize,
     /// BLAKE3 hash of the weights after the epoch.
     pub weights_hash: String,
-    /// Scores on the validation photos, where there are such.
+    /// Scores on the validation photos, if there are any.
     #[serde(flatten)]
     pub validation: Option<ValidationMetrics>,
 }
@@ -58,7 +59,7 @@ pub struct EpochSums {
 }
 
 impl EpochSums {
-    /// Takes in the sums over other images.
+    /// Adds the sums over other images.
     pub(crate) fn add(&mut self, other: &Self) {
         self.loss += other.loss;
         self.num_correct += other.num_correct;
@@ -69,11 +70,12 @@ impl EpochSums {
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
-    /// What was trained, as the caller describes it; a run goes on only from its own checkpoints.
+    /// What is trained, as the caller describes it. A run continues only from checkpoints with the
+    /// same fingerprint.
     pub fingerprint: Fingerprint,
     /// Number of finished epochs.
     pub epochs_done: u32,
-    /// Number of finished steps in the epoch after those.
+    /// Number of finished steps in the epoch that has begun.
     pub steps_done: usize,
     /// Number of optimizer steps in all.
     pub optimizer_steps: u32,
@@ -82,14 +84,14 @@ pub struct TrainState {
     /// The best epoch so far, where a score is monitored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,
-    /// What a schedule that waits for a plateau has come to.
+    /// The state of [`crate::Schedule::Plateau`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<PlateauState>,
     /// The finished epochs.
     pub history: Vec<EpochMetrics>,
 }
 
-/// Everything that training needs to go on.
+/// Everything that training needs to continue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Where the run stands.
@@ -104,7 +106,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Checks that all tensors are finite; `what` says whose they are.
+    /// Checks that all tensors are finite; `what` names them in the error.
     pub(crate) fn check_finite(&self, what: &'static str) -> Result<(), TrainError> {
         let mut parts = [&self.weights, &self.optimizer, &self.kept].into_iter();
         match parts.find_map(NonFinite::in_tensors) {
@@ -114,7 +116,7 @@ impl Checkpoint {
     }
 }
 
-/// A checkpoint to go on from.
+/// The checkpoint that a run continues from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latest {
     /// The newest checkpoint that is whole.
@@ -211,7 +213,7 @@ impl CheckpointStore {
     /// The folders of all checkpoints, whole or not, from oldest to newest.
     ///
     /// # Errors
-    /// The folder of the checkpoints cannot be read; that it is not there is no error.
+    /// A folder that exists and cannot be read.
     pub fn list(&self) -> Result<Vec<PathBuf>, TrainError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -230,7 +232,7 @@ impl CheckpointStore {
         Ok(folders)
     }
 
-    /// Removes what an interrupted save has left: the run now stands at the checkpoint in `newest`.
+    /// Removes what an interrupted save left behind, so that `newest` is the newest checkpoint.
     ///
     /// # Errors
     /// A folder that cannot be written to.
@@ -239,8 +241,8 @@ impl CheckpointStore {
         self.prune(newest)
     }
 
-    /// Removes what is older than the two checkpoints up to `newest`, and what claims to be newer:
-    /// the run has found that damaged, and stands at `newest`.
+    /// Keeps `newest` and the checkpoint before it. Older ones are removed, and so are those with a
+    /// larger number: the run has found them damaged and continues from `newest`.
     fn prune(&self, newest: &Path) -> Result<(), TrainError> {
         let (mut kept, newer): (Vec<_>, Vec<_>) =
             self.list()?.into_iter().partition(|folder| folder.as_path() <= newest);
@@ -311,7 +313,8 @@ pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
             return Err(damaged(name, "its hash is not the one in manifest.json".to_string()));
         }
     }
-    // What is whole and still not understood is of another kind: there is nothing to fall back to.
+    // A file with the right hash that cannot be parsed was written by another version of the program;
+    // the checkpoint before it will not be readable either.
     let state = serde_json::from_slice(&read(STATE)?).map_err(|error| TrainError::Version {
         path: folder.join(STATE),
         message: error.to_string(),

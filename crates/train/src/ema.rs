@@ -31,7 +31,7 @@ impl Ema {
         &self.weights
     }
 
-    /// Takes in the weights after a step, where they lie.
+    /// Updates the average with the weights of `network`, without copying them.
     ///
     /// # Errors
     /// The first average that is not finite.
@@ -42,7 +42,7 @@ impl Ema {
             averages: &mut self.weights,
             non_finite: None,
         };
-        // Only `valid` averages a pending update of a running statistic in; it copies no weights.
+        // `valid` makes Burn apply pending updates of running statistics; it copies no weights.
         network.valid().visit(&mut averager);
         averager.non_finite.map_or(Ok(()), Err)
     }

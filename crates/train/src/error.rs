@@ -37,7 +37,7 @@ pub enum TrainError {
     /// A checkpoint is not what was written.
     #[error("{path}: {message}")]
     Checkpoint {
-        /// The file in it that is not.
+        /// The damaged file.
         path: PathBuf,
         /// What is wrong with it.
         message: String,
@@ -69,7 +69,7 @@ pub enum TrainError {
     OtherRun {
         /// The checkpoint.
         path: PathBuf,
-        /// What was so when it was saved, and what is now.
+        /// The settings that differ: their values then and now.
         differences: Vec<Difference>,
     },
     /// The loss, a gradient or a running statistic of a batch is infinite or not a number.
@@ -89,8 +89,8 @@ pub enum TrainError {
         /// Ids of the images of the batch.
         images: String,
     },
-    /// A step, whose gradients were finite, made a weight, what the optimizer keeps of it, or the
-    /// moving average infinite or not a number.
+    /// The gradients of a step were finite, but afterwards a weight, the optimizer's state or the
+    /// moving average is infinite or not a number.
     #[error(
         "{found} after epoch {epoch}, step {step}, whose gradients are finite, with a norm of {norm:e}; \
          its learning rate was {learning_rate:e}: lower train.learning_rate"
@@ -126,11 +126,11 @@ pub enum TrainError {
         /// The epoch, from 1.
         epoch: u32,
     },
-    /// Something goes by scores that there are none of.
+    /// A setting needs validation scores, and there are no validation photos or no monitored score.
     #[error("{0} goes by scores on validation photos: set train.monitor and set photos aside")]
     NoValidation(&'static str),
-    /// A batch normalization that trains would see one value a channel, whose variance is 0: what
-    /// comes out does not depend on the image. PyTorch refuses that, too.
+    /// In a batch of one image a batch normalization would see one value for each channel. Its
+    /// variance is 0, so that the output would not depend on the image. PyTorch refuses this, too.
     #[error(
         "batch normalization would see one value a channel in a batch of one image; {num_images} images \
          with train.batch_size = {batch_size} have such a batch: choose another train.batch_size, \
@@ -142,7 +142,7 @@ pub enum TrainError {
         /// Images a batch.
         batch_size: usize,
     },
-    /// Every image is left out.
+    /// Dropping incomplete batches leaves no batch.
     #[error(
         "train.last_batch = \"drop\" leaves nothing of {num_images} training images with \
          train.batch_size = {batch_size}: lower train.batch_size, or keep the last batch"

@@ -1,4 +1,4 @@
-//! What a run is, key by key.
+//! The settings that the results of a run depend on.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,10 +7,10 @@ use dermx_model::{NamedTensor, Network, ParameterPath};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Number of values that one thread looks at a time.
+/// Number of values that one thread checks at a time.
 const CHUNK: usize = 1 << 14;
 
-/// A tensor that holds an infinity, or what is not a number.
+/// A tensor with a value that is infinite or not a number.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("`{name}` holds {value}")]
 pub struct NonFinite {
@@ -38,14 +38,14 @@ impl NonFinite {
     /// The first running statistic of `network` that is not finite.
     pub(crate) fn in_statistics(network: &Network) -> Option<Self> {
         let mut visitor = Statistics::default();
-        // Only `valid` averages a pending update in.
+        // `valid` makes Burn apply pending updates of running statistics.
         network.valid().visit(&mut visitor);
         visitor.found
     }
 }
 
 fn all_finite(values: &[f32]) -> bool {
-    // Without a branch, so that vectors of values are looked at together.
+    // No branch in the loop, so that the compiler can vectorize it.
     values.iter().fold(true, |all, value| all & value.is_finite())
 }
 

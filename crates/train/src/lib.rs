@@ -5,41 +5,50 @@
 //! crate knows nothing of configuration files, test sets or explanations.
 
 mod batch;
-mod chance;
 mod checkpoint;
+mod config;
+mod draw;
+mod dropout_rng;
 mod ema;
 mod error;
 mod fingerprint;
 mod finite;
 mod fit;
 mod initialize;
+mod labelled;
+mod last_batch;
 mod loss;
+mod metrics;
 mod mix;
 mod monitor;
+mod observer;
 mod optimizer;
 mod photos;
 mod prefetch;
 mod run;
 mod sampling;
 mod schedule;
+mod train_step;
 mod validation;
 
-pub use batch::LastBatch;
 pub use checkpoint::{
     Checkpoint, CheckpointStore, EpochMetrics, EpochSums, Latest, TrainState, read_checkpoint,
 };
+pub use config::FitConfig;
+pub use draw::Draw;
 pub use error::TrainError;
 pub use fingerprint::{Difference, Fingerprint, differences};
 pub use finite::NonFinite;
-pub use fit::{
-    FitConfig, LabelledPhotos, Observer, Outcome, Replayed, Sets, StepReport, fit, replay,
-};
+pub use fit::{Outcome, Replayed, fit, replay};
 pub use initialize::initial_weights;
+pub use labelled::{LabelledPhotos, Sets};
+pub use last_batch::LastBatch;
 pub use loss::{balanced_class_weights, class_weights, cross_entropy, targets};
+pub use metrics::{ValidationMetrics, argmax};
 pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
+pub use observer::{Observer, StepReport};
 pub use optimizer::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig};
 pub use photos::{Photos, images_to_tensor};
-pub use sampling::{Draw, Sampling};
+pub use sampling::Sampling;
 pub use schedule::{PlateauState, Schedule, Span};
-pub use validation::{ValidationMetrics, argmax};

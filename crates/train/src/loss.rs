@@ -30,8 +30,8 @@ pub fn balanced_class_weights(counts: &[usize]) -> Vec<f32> {
     counts.iter().map(weight).collect()
 }
 
-/// What each class of each image counts in the loss: `w_c t_c`, `[classes.len(), num_classes]` in
-/// row-major order.
+/// The target of each class of each image times its weight: `w_c t_c`, `[classes.len(), num_classes]`
+/// in row-major order.
 ///
 /// `t` is `share` at the image's own class and `1 - share` at that of the image before it (of the
 /// first, the last), with which it may be mixed; then smoothed to `(1 - s) t + s / K`, as
@@ -66,7 +66,7 @@ pub fn targets(
 /// - output: `[1]`
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [batch, _] = logits.dims();
-    // First over classes: all but one of an image's are zero, so no bit depends on the zeros.
+    // Summed over classes first: all but one of an image's terms are zero, so that the sum is exact.
     let likelihood = (log_softmax(logits, 1) * targets).sum_dim(1);
     likelihood.reshape([batch]).sum().neg() / batch as f32
 }

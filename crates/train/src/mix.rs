@@ -2,7 +2,8 @@
 
 use dermx_data::{ImageSize, Random};
 
-/// How the images of a batch are mixed; with both, each batch by one of the two, evenly.
+/// How the images of a batch are mixed. With both set, each batch takes one of them, with equal
+/// probability.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct MixConfig {
     /// Mixup with a share of the beta distribution (alpha, alpha) (Zhang et al., 2018,
@@ -92,8 +93,8 @@ impl Mix {
     }
 }
 
-/// Calls `mix(image, image before it)` for every image, the first with the last; what is mixed in
-/// was not mixed itself.
+/// Calls `mix(image, image before it)` for every image; the first is mixed with the last. The second
+/// argument is the original image, not its mixture.
 fn each_with_other(planes: &mut [f32], image_len: usize, mix: impl Fn(&mut [f32], &[f32])) {
     let mut images = planes.chunks_exact_mut(image_len.max(1)).rev();
     let Some(mut image) = images.next() else { return };

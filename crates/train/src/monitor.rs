@@ -1,9 +1,9 @@
-//! What the scores on the validation photos decide: which weights are kept, and when to stop.
+//! Decisions by validation scores: which weights are the result, and when to stop.
 
-use crate::validation::ValidationMetrics;
+use crate::metrics::ValidationMetrics;
 use serde::{Deserialize, Serialize};
 
-/// The score on the validation photos that decides.
+/// A score on the validation photos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
@@ -44,10 +44,10 @@ pub enum Select {
     Best,
 }
 
-/// Ends a run that no longer gets better, as Keras' `EarlyStopping`.
+/// Ends a run whose score no longer improves, as Keras' `EarlyStopping`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
-    /// Number of epochs without a better one after which the run ends; 0 is as 1.
+    /// Number of epochs without improvement after which the run ends; 0 means 1.
     pub patience: u32,
     /// An epoch is better if its score is better by more than this.
     pub min_delta: f64,

@@ -1,6 +1,6 @@
 //! Photos at the size of the network, ready to be batched.
 
-use crate::sampling::Draw;
+use crate::draw::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
@@ -40,7 +40,7 @@ pub struct Photos {
 #[derive(Debug)]
 struct Decoded {
     cache: DecodedCache,
-    /// Of each photo.
+    /// One for each photo.
     keys: Vec<DecodedKey>,
 }
 

@@ -1,4 +1,4 @@
-//! Batches made ahead of their use.
+//! Batches prepared ahead of their use.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;

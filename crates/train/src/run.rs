@@ -1,17 +1,21 @@
-//! A run under way.
+//! The state of a run between two steps.
 
-use crate::batch::{Batch, Learned, Teacher, batches};
-use crate::chance::Chance;
+use crate::batch::{Batch, batches};
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
+use crate::config::FitConfig;
+use crate::dropout_rng::DropoutRng;
 use crate::ema::Ema;
 use crate::error::TrainError;
 use crate::finite::NonFinite;
-use crate::fit::{FitConfig, Observer, Sets, StepReport};
+use crate::labelled::Sets;
+use crate::metrics::ValidationMetrics;
 use crate::monitor::{Best, Select};
+use crate::observer::{Observer, StepReport};
 use crate::optimizer::{NamedGradients, Optimizer};
 use crate::prefetch::prefetch;
 use crate::schedule::Schedule;
-use crate::validation::{ValidationMetrics, validate};
+use crate::train_step::{StepResult, TrainStep};
+use crate::validation::validate;
 use burn::module::Module;
 use burn::tensor::Device;
 use dermx_model::{NamedTensor, Network, export_weights, import_weights, write_safetensors};
@@ -20,27 +24,28 @@ use std::ops::ControlFlow;
 
 type Weights = BTreeMap<String, NamedTensor>;
 
-/// What the names of weights start with in a checkpoint: those of the best epoch, and the average.
+/// Prefixes of names in a checkpoint: the weights of the best epoch, and the moving average.
 const BEST: &str = "best.";
 const EMA: &str = "ema.";
 
-/// A network on its way through the epochs.
+/// A network in training, with everything that belongs to its run.
 pub(crate) struct Run<'a> {
     config: &'a FitConfig,
     sets: Sets<'a>,
     device: Device,
-    /// `None` only while the optimizer moves it: a second one would have to be copied.
+    /// `None` only while the optimizer updates it, so that the weights have one owner and are not
+    /// copied.
     network: Option<Network>,
-    chance: Chance,
+    dropout: DropoutRng,
     optimizer: Optimizer,
     state: TrainState,
     ema: Option<Ema>,
-    /// The result of the best epoch, where that is to be the result.
+    /// The weights of the best epoch, if they are to be the result.
     best_weights: Option<Weights>,
 }
 
 impl<'a> Run<'a> {
-    /// The run as `checkpoint` left it, or at its beginning.
+    /// Continues from `checkpoint`, or starts at the beginning.
     pub fn start(
         config: &'a FitConfig,
         sets: Sets<'a>,
@@ -57,7 +62,7 @@ impl<'a> Run<'a> {
             config,
             sets,
             device: device.clone().autodiff(),
-            chance: Chance::new(&network, config.seed),
+            dropout: DropoutRng::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
@@ -123,8 +128,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on to the end of the current epoch, or to where the observer stops it; saves inside the
-    /// epoch if there is a `store`.
+    /// Trains to the end of the current epoch, or until the observer stops it. With a `store`,
+    /// checkpoints are saved within the epoch.
     pub fn epoch(
         &mut self,
         observer: &mut dyn Observer,
@@ -134,22 +139,23 @@ impl<'a> Run<'a> {
         let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
         let num_steps = config.steps_per_epoch(draws.len());
         let mut flow = ControlFlow::Continue(());
-        let mut learned = Learned::default();
+        let mut result = StepResult::default();
         prefetch(
             &batches(&draws, config, self.state.steps_done),
             |batch| batch.images(set.photos, config, epoch),
             |batch, images| {
-                let teacher = Teacher { config, set, chance: &self.chance, device: &self.device };
-                let found = teacher.learn(self.network(), batch, images, epoch);
+                let step = TrainStep { config, set, dropout: &self.dropout, device: &self.device };
+                let found = step.run(self.network(), batch, images, epoch);
                 let loss = found.sums.loss / found.sums.num_images as f64;
-                learned.add(found);
-                self.check_batch(loss, &learned.gradients, batch)?;
+                result.add(found);
+                self.check_batch(loss, &result.gradients, batch)?;
                 if !batch.ends_step {
                     return Ok(flow);
                 }
-                let report = self.step(std::mem::take(&mut learned), epoch, num_steps)?;
+                let report = self.step(std::mem::take(&mut result), epoch, num_steps)?;
                 observer.on_step(&report);
-                // After the last step the epoch is finished first; the caller saves and asks then.
+                // After the last step the epoch is finished first; then the caller saves and asks the
+                // observer.
                 if self.state.steps_done == num_steps {
                     return Ok(flow);
                 }
@@ -175,8 +181,8 @@ impl<'a> Run<'a> {
         every.is_some_and(|every| self.state.steps_done.is_multiple_of(every.max(1)))
     }
 
-    /// Checks what came of a batch: its loss, the sum of the gradients up to it, and the running
-    /// statistics.
+    /// Checks that the loss of a batch, the gradients summed so far and the running statistics are
+    /// finite.
     fn check_batch(
         &self,
         loss: f64,
@@ -199,31 +205,31 @@ impl<'a> Run<'a> {
     /// One step of the optimizer.
     fn step(
         &mut self,
-        mut learned: Learned,
+        mut result: StepResult,
         epoch: u32,
         num_steps: usize,
     ) -> Result<StepReport, TrainError> {
-        let norm = self.config.clip_norm.map(|max_norm| learned.gradients.clip(max_norm));
+        let norm = self.config.clip_norm.map(|max_norm| result.gradients.clip(max_norm));
         let learning_rate = self.learning_rate();
         let step = self.state.steps_done + 1;
         let non_finite = |found| {
-            let norm = norm.unwrap_or_else(|| learned.gradients.norm());
+            let norm = norm.unwrap_or_else(|| result.gradients.norm());
             TrainError::NonFiniteStep { found, epoch, step, norm, learning_rate }
         };
-        // Nobody else holds the network, so that its weights are moved where they are.
+        // No other owner holds the network, so that its weights are updated in place.
         let moved = self
             .network
             .take()
-            .map(|network| self.optimizer.step(network, &learned.gradients, learning_rate));
+            .map(|network| self.optimizer.step(network, &result.gradients, learning_rate));
         self.network = moved.transpose().map_err(non_finite)?;
         if let (Some(ema), Some(network)) = (&mut self.ema, &self.network) {
             ema.update(network).map_err(non_finite)?;
         }
         self.state.steps_done += 1;
         self.state.optimizer_steps = self.optimizer.num_steps();
-        self.state.sums.add(&learned.sums);
-        let num_images = learned.sums.num_images;
-        let loss = learned.sums.loss / num_images as f64;
+        self.state.sums.add(&result.sums);
+        let num_images = result.sums.num_images;
+        let loss = result.sums.loss / num_images as f64;
         Ok(StepReport { epoch, step, num_steps, loss, num_images })
     }
 
@@ -275,7 +281,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Keeps the epoch in mind if it is the best so far, and lowers the learning rate on a plateau.
+    /// Records the epoch if it is the best so far, and lowers the learning rate on a plateau.
     fn compare(&mut self, epoch: u32, metrics: &ValidationMetrics) {
         let Some(monitor) = self.config.monitor else { return };
         let value = monitor.value(metrics);
@@ -293,13 +299,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the run would end with now.
+    /// The weights that the run would return now.
     fn result(&self) -> Weights {
         let ema = self.ema.as_ref().map(|ema| ema.weights().clone());
         ema.unwrap_or_else(|| export_weights(self.network()))
     }
 
-    /// Everything that the run needs to go on.
+    /// Everything that the run needs to continue.
     pub fn checkpoint(&self) -> Checkpoint {
         let best = self.best_weights.iter().flat_map(|weights| prefixed(weights, BEST));
         let ema = self.ema.iter().flat_map(|ema| prefixed(ema.weights(), EMA));

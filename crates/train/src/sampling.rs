@@ -1,53 +1,48 @@
 //! Which images an epoch sees, and in which order.
 
+use crate::draw::Draw;
 use crate::photos::Photos;
 use dermx_data::Random;
 use serde::{Deserialize, Serialize};
 
-/// How an epoch of as many images as there are is drawn.
+/// How the images of an epoch are drawn; an epoch has as many images as there are photos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// Every image once.
     Shuffle,
-    /// Every class equally often, or once more: from large classes other images in every epoch, from
-    /// small ones every image several times, each time augmented differently.
+    /// Every class equally often, up to one image. Large classes give other images in every epoch;
+    /// images of small classes occur several times, augmented differently each time.
     Balanced,
-}
-
-/// An image of an epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draw {
-    /// The photo.
-    pub idx: usize,
-    /// What the image's random numbers are named by: its id, and which repeat in the epoch it is.
-    pub name: String,
-}
-
-impl Draw {
-    /// Photo `idx` of `photos`, for the first time (`repeat` 0) or a later one in an epoch.
-    pub fn new(photos: &Photos, idx: usize, repeat: usize) -> Self {
-        let id = photos.id(idx);
-        let name = if repeat == 0 { id.to_string() } else { format!("{id}\n{repeat}") };
-        Self { idx, name }
-    }
 }
 
 impl Sampling {
     /// The images of `epoch` in order, a function of (seed, epoch).
     pub fn draw(self, photos: &Photos, class_idx: &[usize], seed: u64, epoch: u32) -> Vec<Draw> {
-        let mut draws: Vec<(usize, usize)> = match self {
-            Self::Shuffle => photos.indices().into_iter().map(|idx| (idx, 0)).collect(),
+        let mut draws: Vec<Pick> = match self {
+            Self::Shuffle => {
+                photos.indices().into_iter().map(|idx| Pick { idx, repeat: 0 }).collect()
+            }
             Self::Balanced => balanced(class_idx, seed, epoch),
         };
         Random::new(seed, "order", u64::from(epoch), "").shuffle(&mut draws);
-        draws.into_iter().map(|(idx, repeat)| Draw::new(photos, idx, repeat)).collect()
+        draws
+            .into_iter()
+            .map(|Pick { idx, repeat }| Draw::new(photos.id(idx), idx, repeat))
+            .collect()
     }
 }
 
-/// The same number of images of every class that has some, and one more of as many classes as it
-/// takes to get as many images as there are; pairs of index and repeat.
-fn balanced(class_idx: &[usize], seed: u64, epoch: u32) -> Vec<(usize, usize)> {
+/// A photo, and how often the epoch has seen it before.
+#[derive(Debug, Clone, Copy)]
+struct Pick {
+    idx: usize,
+    repeat: usize,
+}
+
+/// The same number of images of every class that has images; as many classes as needed give one more,
+/// so that the epoch has as many images as there are photos.
+fn balanced(class_idx: &[usize], seed: u64, epoch: u32) -> Vec<Pick> {
     let num_classes = class_idx.iter().max().map_or(0, |max| max + 1);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); num_classes];
     for (idx, &class) in class_idx.iter().enumerate() {
@@ -61,7 +56,10 @@ fn balanced(class_idx: &[usize], seed: u64, epoch: u32) -> Vec<(usize, usize)> {
     for (place, members) in members.iter_mut().enumerate() {
         random.shuffle(members);
         let num_draws = (class_idx.len() + num_classes - 1 - place) / num_classes;
-        draws.extend((0..num_draws).map(|n| (members[n % members.len()], n / members.len())));
+        draws.extend(
+            (0..num_draws)
+                .map(|n| Pick { idx: members[n % members.len()], repeat: n / members.len() }),
+        );
     }
     draws
 }
@@ -77,16 +75,16 @@ mod tests {
         for epoch in 0..20 {
             let draws = balanced(&class_idx, 1, epoch);
             assert_eq!(draws.len(), class_idx.len());
-            let count = |class| draws.iter().filter(|(idx, _)| class_idx[*idx] == class).count();
+            let count = |class| draws.iter().filter(|pick| class_idx[pick.idx] == class).count();
             let mut counts = [count(0), count(1), count(3)];
             counts.sort_unstable();
             // 11 = 4 + 4 + 3
             assert_eq!(counts, [3, 4, 4]);
             let mut repeats: Vec<usize> =
-                draws.iter().filter(|(idx, _)| *idx == 4).map(|(_, repeat)| *repeat).collect();
+                draws.iter().filter(|pick| pick.idx == 4).map(|pick| pick.repeat).collect();
             repeats.sort_unstable();
             assert_eq!(repeats, (0..count(1)).collect::<Vec<_>>());
-            assert!(draws.iter().all(|&(idx, repeat)| class_idx[idx] != 0 || repeat == 0));
+            assert!(draws.iter().all(|pick| class_idx[pick.idx] != 0 || pick.repeat == 0));
         }
     }
 
@@ -94,7 +92,7 @@ mod tests {
     fn epochs_see_other_images_of_a_large_class() {
         let class_idx: Vec<usize> = (0..40).map(|idx| usize::from(idx >= 38)).collect();
         let large = |epoch| {
-            let draws = balanced(&class_idx, 1, epoch).into_iter().map(|(idx, _)| idx);
+            let draws = balanced(&class_idx, 1, epoch).into_iter().map(|pick| pick.idx);
             let mut large: Vec<usize> = draws.filter(|&idx| idx < 38).collect();
             large.sort_unstable();
             large

@@ -20,7 +20,7 @@ pub enum Schedule {
         /// The factor of each change.
         factor: f64,
     },
-    /// Times `factor` whenever the monitored score has not become better for more than `patience`
+    /// Multiplied by `factor` whenever the monitored score has not improved for more than `patience`
     /// epochs (`ReduceLROnPlateau` with `threshold=0`).
     Plateau {
         /// The factor of each change.
@@ -43,7 +43,7 @@ pub struct Span {
 }
 
 impl Schedule {
-    /// The factor on the learning rate at `step` (from 0), without what a plateau has come to.
+    /// The factor on the learning rate at `step` (from 0), without that of [`PlateauState`].
     pub fn factor(self, step: u32, span: Span) -> f64 {
         let num_warmup = span.warmup_epochs.saturating_mul(span.steps_per_epoch);
         if step < num_warmup {
@@ -66,7 +66,7 @@ impl Schedule {
     }
 }
 
-/// What [`Schedule::Plateau`] has come to.
+/// The state of [`Schedule::Plateau`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PlateauState {
     /// The best score so far.
@@ -84,7 +84,7 @@ impl Default for PlateauState {
 }
 
 impl PlateauState {
-    /// Takes in the score of an epoch.
+    /// Updates the state with the score of an epoch.
     pub fn update(&mut self, value: f64, monitor: Monitor, factor: f64, patience: u32) {
         if self.best.is_none_or(|best| monitor.is_better(value, best, 0.0)) {
             self.best = Some(value);

@@ -21,15 +21,28 @@ const fn rule(
 }
 
 /// One line for each crate but the command, which may know all.
-const RULES: [Rule; 15] = [
+const RULES: &[Rule] = &[
     rule("dermx-data", &["dermx-work"], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
-    rule("dermx-report", &["dermx-eval"], false),
-    rule("dermx-search", &["dermx-data", "dermx-work"], false),
+    rule("dermx-report", &["dermx-eval", "dermx-table"], false),
+    rule("dermx-search", &["dermx-data", "dermx-table", "dermx-work"], false),
     rule("dermx-sweep", &["dermx-data", "dermx-work"], false),
+    rule("dermx-table", &[], false),
     rule("dermx-work", &[], false),
-    rule("dermx-score", &["dermx-agreement", "dermx-data", "dermx-eval", "dermx-work"], false),
+    rule("dermx-study", &["dermx-data", "dermx-eval"], false),
+    rule(
+        "dermx-score",
+        &[
+            "dermx-agreement",
+            "dermx-data",
+            "dermx-eval",
+            "dermx-study",
+            "dermx-table",
+            "dermx-work",
+        ],
+        false,
+    ),
     rule(
         "dermx-run",
         &[
@@ -41,8 +54,10 @@ const RULES: [Rule; 15] = [
             "dermx-model",
             "dermx-report",
             "dermx-score",
+            "dermx-study",
             "dermx-search",
             "dermx-sweep",
+            "dermx-table",
             "dermx-train",
             "dermx-work",
         ],

@@ -7,8 +7,12 @@ use crate::summary::summary;
 use crate::terminal::print;
 use dermx_data::write_atomic;
 use dermx_eval::{Border, EvalRecord, HeatmapScoring, Normalize};
+use dermx_report::parts_by_characteristic;
 use dermx_run::{Session, comparisons, evaluate_again, is_same_folder, write_comparisons};
-use dermx_score::{Extras, FileScoring, MIN_IMAGES, to_json};
+use dermx_score::{
+    Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, read_annotations,
+    to_json, write_record,
+};
 use dermx_work::Failure;
 use std::path::Path;
 
@@ -41,35 +45,55 @@ pub fn run(args: &EvaluateArgs, process: &Process) -> CliResult<()> {
 }
 
 fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
-    let predictions = args.predictions.as_deref();
     match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => {
             let session = Session::cpu();
             Ok(evaluate_again(run, args.out.as_deref(), process.context(&session))?)
         }
-        (None, Some(data), Some(heatmaps)) => Ok(scoring(args, data).score(heatmaps, predictions)?),
-        (None, Some(data), None) if args.baselines => Ok(scoring(args, data).baselines()?),
+        (None, Some(data), Some(heatmaps)) => score(args, data, heatmaps),
+        (None, Some(data), None) if args.baselines => {
+            let dataset = read_annotations(data)?;
+            let record = Benchmark::new(&dataset, choices(args))?.baselines();
+            if let Some(out) = &args.out {
+                write_record(&record, out)?;
+            }
+            Ok(record)
+        }
         _ => Err(CliError::new(Failure::Usage, "name a --run, or --heatmaps and --data")),
     }
 }
 
+/// Scores maps, and predictions if there are any, of any program.
+fn score(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
+    if args.by.contains(&Variable::Correct) && args.predictions.is_none() {
+        return Err(CliError::new(Failure::Usage, "--by correct needs --predictions"));
+    }
+    let dataset = read_annotations(data)?;
+    let predictions = args.predictions.as_deref().map(Predictions::read).transpose()?;
+    let benchmark = Benchmark::new(&dataset, choices(args))?;
+    let scorecard = benchmark.score(&MapFolder::open(heatmaps)?, predictions.as_ref())?;
+    if let Some(out) = &args.out {
+        scorecard.write(out)?;
+        if !scorecard.record.by.is_empty() {
+            write_atomic(&out.join("by.csv"), &parts_by_characteristic(&scorecard.record).csv())?;
+        }
+    }
+    Ok(scorecard.record)
+}
+
 /// What the arguments say of scoring.
-fn scoring<'a>(args: &'a EvaluateArgs, data: &'a Path) -> FileScoring<'a> {
-    FileScoring {
-        data,
-        scoring: HeatmapScoring {
+fn choices(args: &EvaluateArgs) -> ScoringChoices {
+    ScoringChoices {
+        maps: HeatmapScoring {
             size: [args.size.height as usize, args.size.width as usize],
             normalize: if args.no_normalize { Normalize::None } else { Normalize::Max },
             quantize: !args.no_quantize,
             border: if args.clamp_border { Border::Clamp } else { Border::Mirror },
         },
-        choices: args.scored.choices(),
-        extras: Extras {
-            localization: args.localization,
-            by: args.by.clone(),
-            min_images: args.min_images.unwrap_or(MIN_IMAGES),
-        },
+        localization: args.localization,
+        by: args.by.clone(),
+        min_images: args.min_images.unwrap_or(MIN_IMAGES),
         partial: args.partial,
-        out: args.out.as_deref(),
+        ..args.scored.choices()
     }
 }

@@ -5,11 +5,12 @@ use crate::error::{CliError, CliResult};
 use crate::terminal::print;
 use dermx_data::write_atomic;
 use dermx_model::{
-    Architecture, Computation, LocateError, Located, Misfit, OtherNetwork, TensorInfo, Wanted,
-    WeightsFile, is_counter, locate, misfits, with_counters,
+    Candidate, Computation, LocateError, Located, OtherNetwork, TensorInfo, Wanted, WeightsFile,
+    candidates, is_counter, locate, with_counters,
 };
 use dermx_run::weight_files::{self, Request, open};
 use dermx_run::{Description, RunError};
+use dermx_table::{Column, Table};
 use dermx_work::Failure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ struct Report<'a> {
     description: Option<Description>,
     located: Result<Located, LocateError>,
     /// How the tensors differ from each network, the best fit first.
-    fits: Vec<(Architecture, Misfit)>,
+    fits: Vec<Candidate>,
 }
 
 impl<'a> Report<'a> {
@@ -92,7 +93,7 @@ impl<'a> Report<'a> {
                 .collect(),
             Err(_) => shapes,
         };
-        Self { file, description, fits: misfits(&own), located }
+        Self { file, description, fits: candidates(&own), located }
     }
 
     /// How the network computes; `None` where the weights are of none.
@@ -157,13 +158,15 @@ impl<'a> Report<'a> {
         if !self.file.objects().is_empty() {
             let objects = self.file.objects().iter();
             let objects: Vec<String> =
-                objects.map(|(place, class)| format!("{place} ({class})")).collect();
+                objects.map(|object| format!("{} ({})", object.place, object.class)).collect();
             text += &format!("not read: {}\n", objects.join(", "));
         }
+        let columns = ["dtype", "tensor", "shape"].map(Column::text);
+        let mut table = Table::new("tensors", "", columns);
         for TensorInfo { name, shape, element } in self.file.tensors() {
-            text += &format!("{:<5} {name} {shape:?}\n", element.name());
+            table.push([element.name().into(), (*name).into(), format!("{shape:?}").into()]);
         }
-        text
+        text + &table.terminal()
     }
 
     fn as_json(&self) -> Value {
@@ -177,7 +180,7 @@ impl<'a> Report<'a> {
         let fits: Vec<Value> = self
             .fits
             .iter()
-            .map(|(architecture, misfit)| {
+            .map(|Candidate { architecture, misfit, .. }| {
                 let misshapen: Vec<&String> =
                     misfit.misshapen.iter().map(|one| &one.name).collect();
                 json!({
@@ -197,7 +200,7 @@ impl<'a> Report<'a> {
             None => Value::Null,
         };
         let objects: BTreeMap<&String, &String> =
-            self.file.objects().iter().map(|(place, class)| (place, class)).collect();
+            self.file.objects().iter().map(|object| (&object.place, &object.class)).collect();
         json!({
             "format": self.file.format().name(),
             "names": self.naming(),

@@ -66,13 +66,13 @@ impl DataSet {
         Ok(fs::create_dir(self.join("maps"))?)
     }
 
-    /// Table 6 and the messages of `evaluate`.
+    /// Scores of explanations and the messages of `evaluate`.
     fn evaluate(&self, more: &[&str]) -> Result<(Value, String), Box<dyn Error>> {
         let args =
             ["evaluate", "--data", "data", "--heatmaps", "maps", "--size", "20x30", "--json"];
         let output = succeed(self.root(), &[&args[..], more].concat())?;
         let record: Value = serde_json::from_slice(&output.stdout)?;
-        Ok((record["table_6"].clone(), stderr(&output)))
+        Ok((record["explanation"].clone(), stderr(&output)))
     }
 
     fn mass(&self, characteristic: &str) -> Result<Option<f64>, Box<dyn Error>> {

@@ -49,7 +49,9 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(output.stdout, before);
     let record: serde_json::Value = serde_json::from_slice(&before)?;
     assert_eq!(record["seeds"], serde_json::json!([0, 1]));
-    for key in ["accuracy", "macro_f1", "table_5", "table_6", "baselines"] {
+    assert_eq!(record["schema"], 2);
+    assert_eq!(record["dataset"]["name"], "dermx");
+    for key in ["diagnosis", "explanation", "baselines"] {
         assert!(!record[key].is_null(), "{key}");
     }
 
@@ -58,8 +60,8 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
         let shares = ["typical", "other", "outside"].map(|part| shares[part]["mean"].as_f64());
         assert!((shares.iter().flatten().sum::<f64>() - 1.0).abs() < 1e-9, "{map}: {shares:?}");
     }
-    assert!(record["localization"]["Union"]["auc"]["mean"].is_number());
-    assert_eq!(record["localization_baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
+    assert!(record["explanation"]["Union"]["auc"]["mean"].is_number());
+    assert_eq!(record["baselines"]["uniform_ones"]["Union"]["auc"]["mean"], 0.5);
 
     // A run does not differ from itself.
     let args = ["evaluate", "--run", "run", "--against", "run", "--json"];
@@ -73,6 +75,9 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(fs::read(workplace.join("run/eval.json"))?, before);
 
     succeed(workplace.path(), &["report", "run", "--out", "page"])?;
+    assert!(!workplace.join("page/tables/summary.tex").exists());
+    succeed(workplace.path(), &["report", "run", "--out", "page", "--latex"])?;
+    tables_in_latex_are_whole(&workplace.join("page/tables"))?;
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
     for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
         assert!(page.contains(part), "{part}");
@@ -96,6 +101,35 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert!(markdown.contains("The unit is the image"), "{markdown}");
     runs_of_one_name_are_told_apart(&workplace)?;
     what_is_called_accuracy_is_the_runs(&workplace)
+}
+
+/// Each file of LaTeX in `folder` is one booktabs table whose rows have a cell for each column.
+fn tables_in_latex_are_whole(folder: &Path) -> TestResult {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "tex") {
+            continue;
+        }
+        let latex = fs::read_to_string(&path)?;
+        let of = path.display();
+        for part in ["\\begin{tabular}{", "\\toprule", "\\midrule", "\\bottomrule"] {
+            assert_eq!(latex.matches(part).count().min(1), 1, "{of} without {part}: {latex}");
+        }
+        assert!(latex.ends_with("\\end{tabular}\n"), "{of}: {latex}");
+        let spec = latex.split("\\begin{tabular}{").nth(1).and_then(|rest| rest.split('}').next());
+        let num_columns = spec.map_or(0, str::len);
+        for row in latex.lines().filter(|line| line.ends_with("\\\\")) {
+            let cells = row.replace("\\&", "").split('&').count();
+            assert_eq!(cells, num_columns, "{of}: {row}");
+        }
+        names.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    }
+    names.sort();
+    for name in ["summary", "run", "over_seeds", "diagnosis", "explanation", "confusion_seed_0"] {
+        assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
+    }
+    Ok(())
 }
 
 /// With two runs in the folders `first` and `second`.
@@ -137,12 +171,13 @@ fn what_is_called_accuracy_is_the_runs(workplace: &Workplace) -> TestResult {
     let written: serde_json::Value =
         serde_json::from_slice(&fs::read(workplace.join("scores/comparison.json"))?)?;
     let accuracy = &written[0]["accuracy"];
+    let of_run = &record["diagnosis"]["accuracy"];
     let near = |found: &serde_json::Value, expected: &serde_json::Value| {
         let pair = found.as_f64().zip(expected.as_f64());
         pair.is_some_and(|(found, expected)| (found - expected).abs() < 1e-12)
     };
-    assert!(near(&accuracy["first"], &record["accuracy"]["mean"]), "{accuracy}");
-    assert!(near(&accuracy["second"], &record["accuracy"]["seeds"][1]), "{accuracy}");
+    assert!(near(&accuracy["first"], &of_run["mean"]), "{accuracy}");
+    assert!(near(&accuracy["second"], &of_run["seeds"][1]), "{accuracy}");
     assert_eq!(written[0]["unit"], "image");
     for name in ["eval.json", "comparison.md", "comparison_1.csv", "seed-1/diagnoses.csv"] {
         assert!(workplace.join("scores").join(name).exists(), "{name}");

@@ -9,7 +9,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// What `collect` writes for all units.
-const TABLES: [&str; 5] = ["units.csv", "groups.csv", "table_5.csv", "table_6.csv", "tables.md"];
+const TABLES: [&str; 5] =
+    ["units.csv", "groups.csv", "diagnosis.csv", "explanation.csv", "tables.md"];
 
 /// Arguments that plan a sweep of tiny networks into `out`, with `more`.
 pub fn plan_args(out: &str, more: &[&str]) -> Vec<String> {

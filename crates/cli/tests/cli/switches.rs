@@ -42,12 +42,12 @@ fn switches_of_a_run_reach_scores_and_heat_maps() -> TestResult {
     assert!(same("weights.safetensors")? && same("predictions.csv")?);
     let (plain, switched) =
         (read(&seed("plain", "eval.json"))?, read(&seed("switched", "eval.json"))?);
-    let matrix = |record: &Value| record["confusion_matrices"][0].clone();
+    let matrix = |record: &Value| record["diagnosis"]["confusion_matrices"][0]["counts"].clone();
     assert_eq!(matrix(&switched), columns_exchanged(&matrix(&plain), 4, 5));
     assert_eq!(plain["scoring"]["class_exchange"], Value::Null);
     assert_eq!(switched["scoring"]["class_exchange"], json!(["Viral warts", "Vitiligo"]));
     // The union over 6 classes, of 2 images each
-    assert_eq!(switched["table_6"]["Union"]["f1"]["n"], 6);
+    assert_eq!(switched["explanation"]["Union"]["f1"]["n"], 6);
     let maps = read(&seed("switched", "heatmaps/heatmaps.json"))?;
     let target = "gold, with Viral warts and Vitiligo exchanged; on red, green, blue from 0 to 255";
     assert_eq!(maps["target"], target);
@@ -73,8 +73,8 @@ fn exchanged_by_argument(workplace: &Workplace) -> TestResult {
     let args = [&args[..], &["--predictions", "right.csv", "--json", "--class-exchange"]].concat();
     let exchanged = [&args[..], &["Vitiligo", "Viral warts"]].concat();
     let record: Value = serde_json::from_slice(&succeed(workplace.path(), &exchanged)?.stdout)?;
-    assert_eq!(record["accuracy"]["mean"].as_f64(), Some(8.0 / 12.0));
-    assert_eq!(record["table_5"]["Vitiligo"]["f1"]["mean"].as_f64(), Some(0.0));
+    assert_eq!(record["diagnosis"]["accuracy"]["mean"].as_f64(), Some(8.0 / 12.0));
+    assert_eq!(record["diagnosis"]["classes"]["Vitiligo"]["f1"]["mean"].as_f64(), Some(0.0));
     let unknown = [&args[..], &["Vitiligo", "Warts"]].concat();
     fail(workplace.path(), &unknown, 2, &["`Warts` is not a class"])
 }

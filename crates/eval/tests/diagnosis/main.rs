@@ -45,6 +45,9 @@ fn scores_match_scikit_learn() {
         let matrix = count(case.num_classes, case.gold.into_iter().zip(case.predicted));
         assert!(close(matrix.accuracy(), Some(case.accuracy)));
         assert!(close(matrix.macro_f1(), Some(case.macro_f1)));
+        let recalls: Vec<f64> = case.classes.iter().filter_map(|class| class.sensitivity).collect();
+        let balanced = recalls.iter().sum::<f64>() / recalls.len() as f64;
+        assert!(close(matrix.balanced_accuracy(), Some(balanced)));
         for (class_idx, expected) in case.classes.iter().enumerate() {
             let found = matrix.class_scores(class_idx);
             assert!(close(found.f1, expected.f1), "class {class_idx}: {found:?}");

@@ -1,8 +1,8 @@
 //! Networks of several seeds against NumPy, SciPy, scikit-learn and statsmodels.
 
 use dermx_eval::{
-    ClassScores, Collapse, ConfusionMatrix, EvalRecord, Score, SeedPredictions, aggregate,
-    collapse, diagnosis_table,
+    ClassScores, Collapse, ConfusionMatrix, DiagnosisScores, EvalRecord, Score, SeedPredictions,
+    aggregate, collapse, diagnosis_scores,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -71,14 +71,11 @@ fn record(case: &Predictions, seed: usize) -> EvalRecord {
     for (&gold, &predicted) in case.gold.iter().zip(&case.predicted[seed]) {
         matrix.add(gold, predicted).unwrap();
     }
-    let table = diagnosis_table(&matrix, &classes).unwrap();
+    let diagnosis = diagnosis_scores(&matrix, &classes).unwrap();
     EvalRecord {
         classes,
         seeds: vec![seed as u64],
-        accuracy: Some(table.accuracy),
-        macro_f1: Some(table.macro_f1),
-        table_5: table.table_5,
-        confusion_matrices: vec![matrix.rows().to_vec()],
+        diagnosis: Some(diagnosis),
         ..EvalRecord::default()
     }
 }
@@ -95,13 +92,14 @@ fn scores_over_seeds_and_images() {
             predicted: &case.predicted,
         };
         predictions.describe(&mut joined, &case.resamples).unwrap();
-        assert_close(joined.accuracy.as_ref().unwrap(), &case.accuracy);
-        assert_close(joined.macro_f1.as_ref().unwrap(), &case.macro_f1);
-        for (class, expected) in joined.table_5.values().zip(&case.f1) {
+        let joined = joined.diagnosis.unwrap();
+        assert_close(&joined.accuracy, &case.accuracy);
+        assert_close(&joined.macro_f1, &case.macro_f1);
+        for (class, expected) in joined.classes.values().zip(&case.f1) {
             let ClassScores { f1, .. } = class;
             assert_close(f1, expected);
         }
-        for (class, expected) in joined.table_5.values().zip(&case.shares) {
+        for (class, expected) in joined.classes.values().zip(&case.shares) {
             for (score, expected) in [&class.sensitivity, &class.specificity].iter().zip(expected) {
                 assert_eq!(score.interval.is_some(), expected.is_some(), "{score:?}");
                 let pair = score.interval.zip(*expected);
@@ -179,6 +177,14 @@ fn predictions_that_do_not_fit_are_refused() {
     let message = error(&[vec![0, 2]]);
     assert_eq!(message, "predictions: found class 2, expected indices below 2");
     let predictions = SeedPredictions { num_classes: 2, gold: &gold, predicted: &[vec![0, 1]] };
-    let message = predictions.describe(&mut EvalRecord::default(), &[vec![2]]).unwrap_err();
+    let message = predictions
+        .describe(
+            &mut EvalRecord {
+                diagnosis: Some(DiagnosisScores::default()),
+                ..EvalRecord::default()
+            },
+            &[vec![2]],
+        )
+        .unwrap_err();
     assert_eq!(message.to_string(), "resample: found 2, expected indices below 2");
 }

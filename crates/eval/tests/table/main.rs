@@ -1,7 +1,7 @@
 //! What holds for every table, and the JSON that records are read from and written to.
 
 use dermx_eval::{
-    ConfusionMatrix, EvalRecord, FuzzyScores, MapRow, NOTICE, UNION, aggregate, diagnosis_table,
+    ConfusionMatrix, EvalRecord, FuzzyScores, MapRow, NOTICE, UNION, aggregate, diagnosis_scores,
     map_table,
 };
 use proptest::prelude::*;
@@ -31,16 +31,13 @@ fn shuffled_rows() -> impl Strategy<Value = (Vec<MapRow>, Vec<MapRow>)> {
 fn record(seed: u64, rows: &[MapRow]) -> EvalRecord {
     let classes = vec!["A".to_string(), "B".to_string()];
     let matrix = ConfusionMatrix::from_rows(vec![vec![3, 1 + seed], vec![2, 4]]).unwrap();
-    let diagnosis = diagnosis_table(&matrix, &classes).unwrap();
+    let diagnosis = diagnosis_scores(&matrix, &classes).unwrap();
     EvalRecord {
         notice: NOTICE.into(),
         classes,
         seeds: vec![seed],
-        accuracy: Some(diagnosis.accuracy),
-        macro_f1: Some(diagnosis.macro_f1),
-        table_5: diagnosis.table_5,
-        table_6: map_table(rows),
-        confusion_matrices: vec![matrix.rows().to_vec()],
+        diagnosis: Some(diagnosis),
+        explanation: map_table(rows),
         ..EvalRecord::default()
     }
 }
@@ -65,7 +62,7 @@ proptest! {
         let twin = EvalRecord { seeds: vec![1], ..record(0, &rows) };
         let joined = aggregate(&[record(0, &rows), twin]).unwrap();
         let single = map_table(&rows);
-        for (name, scores) in &joined.table_6 {
+        for (name, scores) in &joined.explanation {
             prop_assert_eq!(scores.f1.mean, single[name].f1.mean);
             prop_assert_eq!(scores.f1.std, scores.f1.mean.map(|_| 0.0));
         }
@@ -88,6 +85,6 @@ fn networks_with_different_images_do_not_mix() {
     let error = aggregate(&[record(0, &[]), record(1, &[])]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "accuracy: n + undefined: found 11 for seed 1, expected 10 as for seed 0"
+        "diagnosis.accuracy: n + undefined: found 11 for seed 1, expected 10 as for seed 0"
     );
 }

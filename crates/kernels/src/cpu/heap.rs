@@ -76,7 +76,7 @@ impl Heap {
     }
 }
 
-/// Nothing: other systems' allocators serve.
+/// Reserves nothing on other systems: their allocators are used.
 #[cfg(not(target_os = "linux"))]
 fn reserve(_len: usize) -> Option<(usize, usize)> {
     None
@@ -103,7 +103,7 @@ fn reserve(len: usize) -> Option<(usize, usize)> {
     Some((aligned, len))
 }
 
-/// Numbers in a piece of the heap that nobody else has; whole pages.
+/// Numbers in a piece of the heap of whole pages, with one owner.
 pub(crate) struct Block {
     start: NonNull<f32>,
     len: usize,
@@ -115,7 +115,7 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// `len` numbers that may be anything; `None` if the system maps no more memory.
+    /// `len` arbitrary numbers; `None` if the system maps no more memory.
     pub fn new(len: usize) -> Option<Self> {
         let start = heap().take(bytes(len)?)?;
         let start = NonNull::new(ptr::with_exposed_provenance_mut(start))?;

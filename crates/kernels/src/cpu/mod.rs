@@ -6,7 +6,7 @@
 //! are combined in order. AVX-512 and AVX2 give the same bits too; without fused multiply-add the last
 //! bits differ.
 //!
-//! Slices of wrong length are a caller's mistake and end in a panic at the door.
+//! Slices of wrong lengths are a caller's mistake: every function checks them first and panics.
 
 #![allow(unsafe_code, reason = "vector instructions, and outputs that tasks share")]
 #![allow(clippy::needless_range_loop, reason = "rows and vectors of a register tile")]
@@ -24,7 +24,8 @@ mod simd;
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use heap::take_peak_bytes;
 pub use norm::{
-    affine_backward, affine_forward, batch_norm_backward, batch_norm_forward, scale_and_shift,
+    ScaleAndShift, affine_backward, affine_forward, batch_norm_backward, batch_norm_forward,
+    scale_and_shift,
 };
 pub use peak::multiply_adds;
 pub use pool::{max_pool_backward, max_pool_forward};

@@ -1,6 +1,7 @@
 //! Normalisation over channels, fused with a residual sum and an activation.
 
 mod backward;
+mod coefficients;
 mod forward;
 mod statistics;
 mod vector;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::backward::{Activate, Backward};
+use self::coefficients::Coefficients;
 use self::forward::Forward;
 use self::statistics::Statistics;
 use super::scratch::{Scratch, Shared};
@@ -68,26 +70,26 @@ pub fn batch_norm_backward(
         grad_beta.fill(0.0);
         return;
     }
-    let plan = Plan::new(x.len(), mean.len());
-    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let chunks = Chunks::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, chunks.width);
     let activate = activate(norm, out);
     match grad_residual {
         // The gradient of the sum is written once and read in the second pass.
         Some(grad_residual) => {
             assert_eq!(x.len(), grad_residual.len());
             let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
-            gradient_sums(&plan, &pass, Some(grad_residual), None, grad_gamma, grad_beta);
+            gradient_sums(&chunks, &pass, Some(grad_residual), None, grad_gamma, grad_beta);
             let coefficients = coefficients.about_batch(norm, var, grad_gamma, grad_beta, x.len());
             let activate = Activate::None;
             let grad_out = &*grad_residual;
             let pass = Backward { activate, x, out: None, grad_out, coefficients: &coefficients };
-            input_gradient(&plan, &pass, grad_x);
+            input_gradient(&chunks, &pass, grad_x);
         }
         None => {
             let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
-            gradient_sums(&plan, &pass, None, None, grad_gamma, grad_beta);
+            gradient_sums(&chunks, &pass, None, None, grad_gamma, grad_beta);
             let coefficients = coefficients.about_batch(norm, var, grad_gamma, grad_beta, x.len());
-            input_gradient(&plan, &Backward { coefficients: &coefficients, ..pass }, grad_x);
+            input_gradient(&chunks, &Backward { coefficients: &coefficients, ..pass }, grad_x);
         }
     }
 }
@@ -111,23 +113,32 @@ pub fn affine_forward(
     if x.is_empty() {
         return;
     }
-    let plan = Plan::new(x.len(), mean.len());
-    let coefficients = Coefficients::new(norm, mean, var, plan.width).folded();
-    let (len, channels) = (plan.chunk * plan.channels, plan.channels);
+    let chunks = Chunks::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, chunks.width).folded();
+    let (len, channels) = (chunks.chunk * chunks.channels, chunks.channels);
     let stream = simd::streams(out, channels);
     out.par_chunks_mut(len).zip(x.par_chunks(len)).enumerate().for_each(|(chunk, (out, x))| {
         let residual = residual.map(|residual| &residual[chunk * len..][..x.len()]);
         let coefficients = &coefficients;
         let activation = norm.activation;
-        Forward { activation, channels, x, residual, coefficients, stream }.run(plan.set, out);
+        Forward { activation, channels, x, residual, coefficients, stream }.run(chunks.set, out);
     });
+}
+
+/// A normalization with given statistics as `x * scale + shift`, channel by channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaleAndShift {
+    /// What each channel is multiplied with.
+    pub scale: Vec<f32>,
+    /// What is added to each channel.
+    pub shift: Vec<f32>,
 }
 
 /// What [`affine_forward`] multiplies with and adds: with these as its [`super::Epilogue`], a convolution
 /// writes the same bits as one without and the normalisation after it.
-pub fn scale_and_shift(norm: &Norm<'_>, mean: &[f32], var: &[f32]) -> (Vec<f32>, Vec<f32>) {
+pub fn scale_and_shift(norm: &Norm<'_>, mean: &[f32], var: &[f32]) -> ScaleAndShift {
     let Coefficients { scale, beta, .. } = Coefficients::new(norm, mean, var, 1).folded();
-    (scale, beta)
+    ScaleAndShift { scale, shift: beta }
 }
 
 /// Gradients of [`affine_forward`]: the statistics are constants.
@@ -156,11 +167,11 @@ pub fn affine_backward(
         grad_beta.fill(0.0);
         return;
     }
-    let plan = Plan::new(x.len(), mean.len());
-    let coefficients = Coefficients::new(norm, mean, var, plan.width);
+    let chunks = Chunks::new(x.len(), mean.len());
+    let coefficients = Coefficients::new(norm, mean, var, chunks.width);
     let activate = activate(norm, out);
     let pass = Backward { activate, x, out, grad_out, coefficients: &coefficients };
-    gradient_sums(&plan, &pass, grad_residual, Some(grad_x), grad_gamma, grad_beta);
+    gradient_sums(&chunks, &pass, grad_residual, Some(grad_x), grad_gamma, grad_beta);
 }
 
 fn check(norm: &Norm<'_>, mean: &[f32], var: &[f32], x: &[f32]) {
@@ -178,8 +189,9 @@ fn activate(norm: &Norm<'_>, out: Option<&[f32]>) -> Activate {
     }
 }
 
-/// How the pixels are cut: a function of the shape alone.
-struct Plan {
+/// How the pixels are divided into chunks. It depends on the shape alone, not on the number of
+/// threads.
+struct Chunks {
     set: InstructionSet,
     width: usize,
     channels: usize,
@@ -188,7 +200,7 @@ struct Plan {
     chunk: usize,
 }
 
-impl Plan {
+impl Chunks {
     fn new(len: usize, channels: usize) -> Self {
         const CHUNK_FLOATS: usize = 32 * 1024;
         let set = InstructionSet::current();
@@ -248,27 +260,27 @@ fn batch_statistics(x: &[f32], mean: &mut [f32], var: &mut [f32]) {
         var.fill(0.0);
         return;
     }
-    let plan = Plan::new(x.len(), mean.len());
-    let channels = plan.channels;
-    let sums = plan.chunk_sums(|chunk, sum, squares| {
-        let pixels = plan.pixels_of(chunk);
+    let chunks = Chunks::new(x.len(), mean.len());
+    let channels = chunks.channels;
+    let sums = chunks.chunk_sums(|chunk, sum, squares| {
+        let pixels = chunks.pixels_of(chunk);
         let x = &x[pixels.start * channels..pixels.end * channels];
-        Statistics { channels, x }.run(plan.set, sum, squares);
+        Statistics { channels, x }.run(chunks.set, sum, squares);
     });
-    plan.for_channels(mean, var, |first, mean, var| {
+    chunks.for_channels(mean, var, |first, mean, var| {
         let channels = first..first + mean.len();
         let mut averages = [0.0; CHANNELS];
-        for_moments(&plan, &sums, x, channels.clone(), |idx, count, mean, _| {
+        for_moments(&chunks, &sums, x, channels.clone(), |idx, count, mean, _| {
             averages[idx] += count * mean;
         });
-        averages.iter_mut().for_each(|average| *average /= plan.pixels as f64);
+        averages.iter_mut().for_each(|average| *average /= chunks.pixels as f64);
         let mut totals = [0.0; CHANNELS];
-        for_moments(&plan, &sums, x, channels, |idx, count, mean, squares| {
+        for_moments(&chunks, &sums, x, channels, |idx, count, mean, squares| {
             totals[idx] += squares + count * (mean - averages[idx]).powi(2);
         });
         for (idx, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
             *mean = averages[idx] as f32;
-            *var = (totals[idx] / plan.pixels as f64) as f32;
+            *var = (totals[idx] / chunks.pixels as f64) as f32;
         }
     });
 }
@@ -277,18 +289,18 @@ fn batch_statistics(x: &[f32], mean: &mut [f32], var: &mut [f32]) {
 /// which `idx` counts from the first.
 #[inline(always)]
 fn for_moments(
-    plan: &Plan,
+    chunks: &Chunks,
     sums: &[f32],
     x: &[f32],
     channels: Range<usize>,
     mut f: impl FnMut(usize, f64, f64, f64),
 ) {
-    for (chunk, sums) in sums.chunks_exact(2 * plan.padded()).enumerate() {
-        let pixels = plan.pixels_of(chunk);
+    for (chunk, sums) in sums.chunks_exact(2 * chunks.padded()).enumerate() {
+        let pixels = chunks.pixels_of(chunk);
         let count = pixels.len() as f64;
         // What the sums of this chunk are about.
-        let origins = &x[pixels.start * plan.channels..][channels.clone()];
-        let (sums, squares) = sums.split_at(plan.padded());
+        let origins = &x[pixels.start * chunks.channels..][channels.clone()];
+        let (sums, squares) = sums.split_at(chunks.padded());
         let parts = sums[channels.clone()].iter().zip(&squares[channels.clone()]).zip(origins);
         for (idx, ((sum, squares), origin)) in parts.enumerate() {
             let sum = f64::from(*sum);
@@ -300,32 +312,32 @@ fn for_moments(
 
 /// Gradients of gamma and beta, and on the way those of the sum and of the input.
 fn gradient_sums(
-    plan: &Plan,
+    chunks: &Chunks,
     pass: &Backward<'_>,
     grad_sum: Option<&mut [f32]>,
     grad_x: Option<&mut [f32]>,
     grad_gamma: &mut [f32],
     grad_beta: &mut [f32],
 ) {
-    assert!(grad_gamma.len() == plan.channels && grad_beta.len() == plan.channels);
-    let stream = grad_sum.as_ref().is_some_and(|grad| simd::streams(grad, plan.channels));
+    assert!(grad_gamma.len() == chunks.channels && grad_beta.len() == chunks.channels);
+    let stream = grad_sum.as_ref().is_some_and(|grad| simd::streams(grad, chunks.channels));
     let grad_sum = grad_sum.map(|grad| Shared(grad.as_mut_ptr()));
     let grad_x = grad_x.map(|grad| Shared(grad.as_mut_ptr()));
-    let sums = plan.chunk_sums(|chunk, sum, product| {
-        let pixels = plan.pixels_of(chunk);
-        let range = pixels.start * plan.channels..pixels.end * plan.channels;
+    let sums = chunks.chunk_sums(|chunk, sum, product| {
+        let pixels = chunks.pixels_of(chunk);
+        let range = pixels.start * chunks.channels..pixels.end * chunks.channels;
         let part = |grad: Shared<*mut f32>| {
             // SAFETY: the slice is as long as `x`, and the range is this chunk's own.
             unsafe { std::slice::from_raw_parts_mut(grad.get().add(range.start), range.len()) }
         };
         let (grad_sum, grad_x) = (grad_sum.map(part), grad_x.map(part));
-        pass.part(range).sums(plan.set, grad_sum, stream, grad_x, sum, product);
+        pass.part(range).sums(chunks.set, grad_sum, stream, grad_x, sum, product);
     });
     let inverse = &pass.coefficients.inverse;
-    plan.for_channels(grad_gamma, grad_beta, |first, gamma, beta| {
+    chunks.for_channels(grad_gamma, grad_beta, |first, gamma, beta| {
         let (mut totals, mut products) = ([0.0; CHANNELS], [0.0; CHANNELS]);
-        for sums in sums.chunks_exact(2 * plan.padded()) {
-            let (sum, product) = sums.split_at(plan.padded());
+        for sums in sums.chunks_exact(2 * chunks.padded()) {
+            let (sum, product) = sums.split_at(chunks.padded());
             let add = |totals: &mut [f64; CHANNELS], sums: &[f32]| {
                 for (total, sum) in totals.iter_mut().zip(&sums[first..][..beta.len()]) {
                     *total += f64::from(*sum);
@@ -342,77 +354,10 @@ fn gradient_sums(
 }
 
 /// The gradient of the input where the statistics are those of the batch.
-fn input_gradient(plan: &Plan, pass: &Backward<'_>, grad_x: &mut [f32]) {
-    let len = plan.chunk * plan.channels;
-    let stream = simd::streams(grad_x, plan.channels);
+fn input_gradient(chunks: &Chunks, pass: &Backward<'_>, grad_x: &mut [f32]) {
+    let len = chunks.chunk * chunks.channels;
+    let stream = simd::streams(grad_x, chunks.channels);
     grad_x.par_chunks_mut(len).enumerate().for_each(|(chunk, grad_x)| {
-        pass.part(chunk * len..chunk * len + grad_x.len()).input(plan.set, grad_x, stream);
+        pass.part(chunk * len..chunk * len + grad_x.len()).input(chunks.set, grad_x, stream);
     });
-}
-
-/// One number for each channel, padded with zeros to whole vectors.
-#[derive(Clone)]
-pub(super) struct Coefficients {
-    channels: usize,
-    mean: Vec<f32>,
-    /// 1 / sqrt(var + eps).
-    inverse: Vec<f32>,
-    /// gamma / sqrt(var + eps).
-    scale: Vec<f32>,
-    beta: Vec<f32>,
-    /// What is added to the gradient of the input: constant + slope · (x - mean).
-    constant: Vec<f32>,
-    slope: Vec<f32>,
-}
-
-impl Coefficients {
-    fn new(norm: &Norm<'_>, mean: &[f32], var: &[f32], width: usize) -> Self {
-        let channels = mean.len();
-        let padded = |f: &dyn Fn(usize) -> f32| {
-            let mut values: Vec<f32> = (0..channels).map(f).collect();
-            values.resize(channels.next_multiple_of(width), 0.0);
-            values
-        };
-        let inverse =
-            |c: usize| (1.0 / (f64::from(var[c]) + f64::from(norm.epsilon)).sqrt()) as f32;
-        Self {
-            channels,
-            mean: padded(&|c| mean[c]),
-            inverse: padded(&inverse),
-            scale: padded(&|c| norm.gamma[c] * inverse(c)),
-            beta: padded(&|c| norm.beta[c]),
-            constant: padded(&|_| 0.0),
-            slope: padded(&|_| 0.0),
-        }
-    }
-
-    /// For the output alone: x · scale + (beta - mean · scale), as a convolution's epilogue has it.
-    fn folded(mut self) -> Self {
-        let parts = self.beta.iter_mut().zip(&mut self.mean).zip(&self.scale);
-        for ((beta, mean), scale) in parts {
-            *beta -= *mean * scale;
-            *mean = 0.0;
-        }
-        self
-    }
-
-    /// With the gradient's share that goes through the mean and variance of the batch.
-    fn about_batch(
-        &self,
-        norm: &Norm<'_>,
-        var: &[f32],
-        grad_gamma: &[f32],
-        grad_beta: &[f32],
-        len: usize,
-    ) -> Self {
-        let mut of_batch = self.clone();
-        let pixels = (len / self.channels) as f64;
-        for c in 0..self.channels {
-            let inverse = 1.0 / (f64::from(var[c]) + f64::from(norm.epsilon)).sqrt();
-            let share = -f64::from(norm.gamma[c]) * inverse / pixels;
-            of_batch.constant[c] = (share * f64::from(grad_beta[c])) as f32;
-            of_batch.slope[c] = (share * inverse * f64::from(grad_gamma[c])) as f32;
-        }
-        of_batch
-    }
 }

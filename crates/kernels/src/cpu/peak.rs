@@ -1,4 +1,4 @@
-//! What the machine can do at most.
+//! The largest number of operations that the machine can do.
 
 use super::simd::{InstructionSet, Simd, for_each_instruction_set};
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ const CHAINS: usize = 12;
 /// Runs `rounds` rounds of multiply-adds in registers on every thread of the pool; returns how many
 /// floating-point operations that were, two for each multiply-add.
 ///
-/// Operations over seconds are the bound that no kernel passes.
+/// Divided by the time it took, this is an upper bound for every kernel.
 pub fn multiply_adds(rounds: usize) -> f64 {
     let set = InstructionSet::current();
     let num_threads = rayon::current_num_threads();
@@ -23,7 +23,7 @@ pub fn multiply_adds(rounds: usize) -> f64 {
             sum
         })
         .collect();
-    // What nobody looks at is not computed.
+    // The result has to be used, or the compiler would remove the computation.
     std::hint::black_box(sums);
     (2 * CHAINS * super::simd::width(set) * rounds * num_threads) as f64
 }

@@ -1,4 +1,4 @@
-//! What the kernels are told about their slices.
+//! Shapes and settings of the kernels.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub enum Activation {
     Silu,
 }
 
-/// The numbers that a convolution multiplies; it adds up, reads and writes `f32`.
+/// The type of the numbers that a convolution multiplies. It sums, reads and writes `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {

@@ -1,44 +1,17 @@
 //! Convolutions.
 
-use super::norm::Normalization;
+use super::normalization::Normalization;
+use super::options::ConvOptions;
 use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
 use super::{plain, precision};
 use crate::Activation;
-use crate::cpu::{self, ConvShape, Epilogue, Precision};
+use crate::cpu::{self, ConvShape, Epilogue, Precision, ScaleAndShift};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::{Shape, Tensor};
-
-/// How a kernel moves over the feature maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvOptions {
-    /// Rows and columns from one output to the next.
-    pub stride: [usize; 2],
-    /// Rows and columns of zeros: top, left, bottom, right.
-    pub padding: [usize; 4],
-    /// The channels are divided into so many groups that do not see each other.
-    pub groups: usize,
-}
-
-impl ConvOptions {
-    fn shape(&self, x: [usize; 4], weight: [usize; 4]) -> ConvShape {
-        let [batch, height, width, in_channels] = x;
-        let [out_channels, _, kernel_height, kernel_width] = weight;
-        ConvShape {
-            batch,
-            in_size: [height, width],
-            in_channels,
-            out_channels,
-            kernel_size: [kernel_height, kernel_width],
-            stride: self.stride,
-            padding: self.padding,
-            groups: self.groups,
-        }
-    }
-}
 
 /// The convolution `z[n, y, x, o] = sum_{i, j, c} w[o, c, i, j] x[n, s y + i - p, s x + j - p, c]`.
 ///
@@ -77,7 +50,7 @@ pub fn conv_affine(
         let z = plain::conv2d(x, weight, options);
         return plain::affine(z, normalization, residual, activation);
     }
-    let (scale, shift) = normalization.scale_and_shift();
+    let ScaleAndShift { scale, shift } = normalization.scale_and_shift();
     let residual = residual.map(Values::of);
     let epilogue = Epilogue {
         scale: Some(&scale),

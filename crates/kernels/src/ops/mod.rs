@@ -1,15 +1,20 @@
-//! Functions of tensors, each in three ways: plain on the CPU, with a tape, and in Burn's operations.
+//! Functions of tensors. Each is computed by the CPU kernels, by the kernels with autodiff, or by
+//! Burn's operations.
 
 mod conv;
 mod norm;
+mod normalization;
+mod options;
 mod plain;
 mod pool;
 mod precision;
 mod scale;
 mod values;
 
-pub use conv::{ConvOptions, conv_affine, conv2d};
-pub use norm::{BatchNormOutput, Normalization, affine, batch_norm};
+pub use conv::{conv_affine, conv2d};
+pub use norm::{affine, batch_norm};
+pub use normalization::{BatchNormOutput, Normalization};
+pub use options::ConvOptions;
 pub use pool::{global_avg_pool, max_pool};
 pub use precision::with_precision;
 pub use scale::channel_scale;

@@ -1,5 +1,6 @@
 //! Batch normalization with what follows it: a residual and an activation.
 
+use super::normalization::{BatchNormOutput, Normalization};
 use super::plain;
 use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
 use crate::Activation;
@@ -13,56 +14,6 @@ use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoChe
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
-
-/// A normalization with given statistics, `(x - mean) / sqrt(var + epsilon) * gamma + beta`.
-///
-/// # Shapes
-/// All tensors are `[channels]`.
-#[derive(Debug, Clone)]
-pub struct Normalization {
-    /// Scale.
-    pub gamma: Tensor<1>,
-    /// Shift.
-    pub beta: Tensor<1>,
-    /// Mean of each channel, a constant.
-    pub mean: Tensor<1>,
-    /// Variance of each channel, a constant.
-    pub var: Tensor<1>,
-    /// Added to the variance.
-    pub epsilon: f64,
-}
-
-impl Normalization {
-    pub(super) fn route(&self, residual: Option<&Tensor<4>>) -> Route {
-        let tensors = [&self.gamma, &self.beta, &self.mean, &self.var].map(Route::of);
-        let residual = residual.map_or(Route::Kernels, Route::of);
-        tensors.into_iter().fold(residual, Route::max)
-    }
-
-    /// The same as `x * scale + shift`.
-    pub(super) fn scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
-        let [gamma, beta, mean, var] =
-            [&self.gamma, &self.beta, &self.mean, &self.var].map(|one| Values::of(one.clone()));
-        let norm = Norm {
-            gamma: gamma.as_slice(),
-            beta: beta.as_slice(),
-            epsilon: self.epsilon as f32,
-            activation: Activation::None,
-        };
-        cpu::scale_and_shift(&norm, mean.as_slice(), var.as_slice())
-    }
-}
-
-/// What [`batch_norm`] returns.
-#[derive(Debug, Clone)]
-pub struct BatchNormOutput {
-    /// `[batch, height, width, channels]`.
-    pub out: Tensor<4>,
-    /// Mean of each channel over batch and pixels, on no tape.
-    pub mean: Tensor<1>,
-    /// Biased variance of each channel over batch and pixels, on no tape.
-    pub var: Tensor<1>,
-}
 
 /// `act((x - mean) / sqrt(var + epsilon) * gamma + beta + residual)` with the batch's own mean and
 /// biased variance, which are part of the gradient.
@@ -145,7 +96,8 @@ pub fn affine(
     }
 }
 
-/// Whether the kernels have the gradient: SiLU's they find from `x` alone, without what was added.
+/// Whether the kernels have the gradient. That of SiLU is computed from `x` alone, which is wrong if
+/// a residual was added.
 fn is_fused(residual: Option<&Tensor<4>>, activation: Activation) -> bool {
     residual.is_none() || activation != Activation::Silu
 }
@@ -174,7 +126,7 @@ impl Parents {
     }
 }
 
-/// All of a normalization but its input; small.
+/// A normalization without its input.
 #[derive(Debug, Clone)]
 struct NormValues {
     gamma: Values,
@@ -219,7 +171,7 @@ impl NormValues {
     }
 }
 
-/// Whose mean and variance normalize.
+/// Which mean and variance are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Statistics {
     Batch,
@@ -272,7 +224,7 @@ fn saved_for_again(x: &Taped) -> Saved {
     }
 }
 
-/// The output is kept: the sign of the sum is not known from the input alone.
+/// The output is kept, because the sign of the sum does not follow from the input alone.
 fn record_with_residual(
     parents: Parents,
     residual: Taped,
@@ -312,7 +264,7 @@ struct NormStep;
 #[derive(Debug, Clone)]
 struct NormState {
     x: Saved,
-    /// The output, where the gradient of the activation cannot do without.
+    /// The output, if the gradient of the activation needs it.
     out: Option<Values>,
     values: NormValues,
     statistics: Statistics,

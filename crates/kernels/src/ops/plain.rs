@@ -1,7 +1,7 @@
-//! The same in Burn's operations, for every device and type.
+//! The same functions in Burn's operations, for every device and type.
 
-use super::conv::ConvOptions;
-use super::norm::{BatchNormOutput, Normalization};
+use super::normalization::{BatchNormOutput, Normalization};
+use super::options::ConvOptions;
 use crate::Activation;
 use burn::tensor::activation::{relu, silu};
 use burn::tensor::ops::{ConvOptions as BurnConvOptions, MaxPoolOptions};

@@ -8,14 +8,14 @@ thread_local! {
     static CURRENT: Cell<Precision> = const { Cell::new(Precision::F32) };
 }
 
-/// Runs `f` with convolutions that this thread calls in it in `precision`; their gradients, whenever
-/// they are computed, multiply the same kind of numbers. Burn's operations, which compute where the
-/// CPU kernels do not, stay as they are.
+/// Runs `f`; convolutions that this thread calls in it use `precision`. Their gradients use the same
+/// precision, whenever they are computed. Burn's operations, which are used where there are no CPU
+/// kernels, are not affected.
 pub fn with_precision<T>(precision: Precision, f: impl FnOnce() -> T) -> T {
     with_setting(&CURRENT, precision, f)
 }
 
-/// Of the convolutions that this thread calls now.
+/// The precision of the convolutions that this thread calls now.
 pub(super) fn current() -> Precision {
     CURRENT.get()
 }

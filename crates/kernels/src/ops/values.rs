@@ -17,7 +17,7 @@ pub(super) type AutodiffFlex = Autodiff<Flex>;
 /// A tensor of [`AutodiffFlex`].
 pub(super) type Taped = FloatTensor<AutodiffFlex>;
 
-/// Who computes.
+/// What computes an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Route {
     /// The kernels, without a tape.
@@ -64,7 +64,7 @@ impl Values {
         Self::new(tensor)
     }
 
-    /// New values that `write` sets, all of them.
+    /// New values, all of which `write` has to set.
     pub fn written(shape: impl Into<Shape>, write: impl FnOnce(&mut [f32])) -> Self {
         let shape = shape.into();
         let bytes = memory::filled(shape.num_elements(), write);
@@ -103,7 +103,7 @@ pub fn with_values<const D: usize, T>(tensor: Tensor<D>, read: impl FnOnce(&[f32
         Route::Kernels | Route::Autodiff => read(Values::of(tensor).as_slice()),
         Route::Burn => {
             let data = tensor.into_data().convert::<f32>();
-            // There is nothing to fall back to: they were just converted.
+            // Cannot fail: the values were converted just before.
             read(data.as_slice().unwrap_or_default())
         }
     }

@@ -1,4 +1,4 @@
-//! Files that are no weights, told by how they start.
+//! Recognizes files that hold no weights by their first bytes.
 
 /// How many bytes are looked at.
 pub const NUM_BYTES: u64 = 512;
@@ -7,38 +7,72 @@ pub const NUM_BYTES: u64 = 512;
 const AS_WEIGHTS: &str =
     "save the weights of its PyTorch original with `torch.save(model.state_dict(), ...)`";
 
-/// Starts of files of one kind each, what they are, and what to do.
-const KINDS: [(&[u8], &str, &str); 21] = [
-    (
-        b"version https://git-lfs",
-        "a pointer of Git LFS in place of the file",
-        "`git lfs pull` gets the file itself",
-    ),
-    (
-        b"\x89HDF\r\n\x1a\n",
-        "HDF5, as Keras writes weights",
-        "save the network with PyTorch instead",
-    ),
-    (b"\x1f\x8b", "compressed with gzip", "unpack it with gunzip first"),
-    (b"BZh", "compressed with bzip2", "unpack it with bunzip2 first"),
-    (b"\xfd7zXZ\0", "compressed with xz", "unpack it with unxz first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    (b"Rar!", "a rar archive", "unpack it first"),
-    (b"\x93NUMPY", "an array of NumPy", "save weights by name, with PyTorch or safetensors"),
-    (b"GGUF", "GGUF, a format of language models", AS_WEIGHTS),
-    (b"%PDF", "a PDF document", "name the file of weights instead"),
-    (b"\x89PNG", "a PNG picture", "name the file of weights instead"),
-    (b"\xff\xd8\xff", "a JPEG picture", "name the file of weights instead"),
-    (b"GIF8", "a GIF picture", "name the file of weights instead"),
-    (b"\x7fELF", "a program", "name the file of weights instead"),
-    (b"#!", "a script", "name the file of weights instead"),
-    (b"SQLite format 3", "a database of SQLite", "name the file of weights instead"),
-    (b"PK\x05\x06", "an empty zip archive", "get the file again"),
+/// A kind of file that holds no weights.
+struct Kind {
+    /// How such files start.
+    start: &'static [u8],
+    /// What they are.
+    what: &'static str,
+    /// What to do instead.
+    advice: &'static str,
+}
+
+/// Kinds of files that are told by their first bytes alone.
+const KINDS: [Kind; 21] = [
+    Kind {
+        start: b"version https://git-lfs",
+        what: "a pointer of Git LFS in place of the file",
+        advice: "`git lfs pull` gets the file itself",
+    },
+    Kind {
+        start: b"\x89HDF\r\n\x1a\n",
+        what: "HDF5, as Keras writes weights",
+        advice: "save the network with PyTorch instead",
+    },
+    Kind {
+        start: b"\x1f\x8b",
+        what: "compressed with gzip",
+        advice: "unpack it with gunzip first",
+    },
+    Kind { start: b"BZh", what: "compressed with bzip2", advice: "unpack it with bunzip2 first" },
+    Kind { start: b"\xfd7zXZ\0", what: "compressed with xz", advice: "unpack it with unxz first" },
+    Kind {
+        start: b"\x28\xb5\x2f\xfd",
+        what: "compressed with zstd",
+        advice: "unpack it with unzstd first",
+    },
+    Kind { start: b"7z\xbc\xaf\x27\x1c", what: "a 7z archive", advice: "unpack it first" },
+    Kind { start: b"Rar!", what: "a rar archive", advice: "unpack it first" },
+    Kind {
+        start: b"\x93NUMPY",
+        what: "an array of NumPy",
+        advice: "save weights by name, with PyTorch or safetensors",
+    },
+    Kind { start: b"GGUF", what: "GGUF, a format of language models", advice: AS_WEIGHTS },
+    Kind { start: b"%PDF", what: "a PDF document", advice: "name the file of weights instead" },
+    Kind { start: b"\x89PNG", what: "a PNG picture", advice: "name the file of weights instead" },
+    Kind {
+        start: b"\xff\xd8\xff",
+        what: "a JPEG picture",
+        advice: "name the file of weights instead",
+    },
+    Kind { start: b"GIF8", what: "a GIF picture", advice: "name the file of weights instead" },
+    Kind { start: b"\x7fELF", what: "a program", advice: "name the file of weights instead" },
+    Kind { start: b"#!", what: "a script", advice: "name the file of weights instead" },
+    Kind {
+        start: b"SQLite format 3",
+        what: "a database of SQLite",
+        advice: "name the file of weights instead",
+    },
+    Kind { start: b"PK\x05\x06", what: "an empty zip archive", advice: "get the file again" },
     // Protocol buffers: field 1 is a version, field 2 the name of the program or the graph.
-    (b"\x08\x01\x12", "a SavedModel of TensorFlow", "save the network with PyTorch instead"),
-    (b"<?xml", "XML", "name the file of weights instead"),
-    (b"From: <Saved by", "a web page", "download the file itself"),
+    Kind {
+        start: b"\x08\x01\x12",
+        what: "a SavedModel of TensorFlow",
+        advice: "save the network with PyTorch instead",
+    },
+    Kind { start: b"<?xml", what: "XML", advice: "name the file of weights instead" },
+    Kind { start: b"From: <Saved by", what: "a web page", advice: "download the file itself" },
 ];
 
 /// What a file that starts with `start` is, and what to do, if it is no file of weights.
@@ -48,14 +82,15 @@ pub fn advice(start: &[u8], num_bytes: u64) -> Option<String> {
         let advice = "get it again; the copy or download before was not complete";
         return Some(format!("the file is empty; {advice}"));
     }
-    // A safetensors file may start with any bytes: the size of its header. Its brace tells it.
+    // A safetensors file starts with the size of its header, which can be any bytes; the brace after
+    // it is what is checked.
     let size = start.first_chunk().map(|&bytes| u64::from_le_bytes(bytes));
     let fits = size.is_some_and(|size| size <= num_bytes.saturating_sub(8));
     if fits && start.get(8) == Some(&b'{') {
         return None;
     }
-    if let Some((_, what, advice)) = KINDS.iter().find(|(magic, ..)| start.starts_with(magic)) {
-        return not_weights(what, advice);
+    if let Some(kind) = KINDS.iter().find(|kind| start.starts_with(kind.start)) {
+        return not_weights(kind.what, kind.advice);
     }
     if start.get(4..8) == Some(b"TFL3") {
         return not_weights("a network of TensorFlow Lite", "save it with PyTorch instead");

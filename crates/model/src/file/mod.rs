@@ -1,26 +1,27 @@
 //! Files of weights: which format, what is in them, and their values.
 
+mod contents;
 mod foreign;
+mod input;
 mod pth;
 mod safetensors;
 mod stored;
 
+pub use contents::UnreadObject;
 pub use safetensors::{write_described_safetensors, write_safetensors};
 pub use stored::ElementType;
 
-use crate::weights::{NamedTensor, WeightsError, is_counter};
+use crate::parameter::is_counter;
+use crate::weights::{NamedTensor, WeightsError};
+use contents::{Contents, MAX_NAME_BYTES, Tensors};
+use input::{Fault, Input};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::Path;
-use stored::StoredTensor;
 
 /// Reading may take this many bytes of memory for each byte of the file ...
 const MAX_BYTES_PER_BYTE: u64 = 4;
 /// ... or of a file of this size, when it is smaller.
 const SMALL_FILE_BYTES: u64 = 1 << 20;
-const MAX_NAME_BYTES: usize = 300;
 
 /// How a file keeps weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,18 +69,6 @@ pub struct WeightsFile {
     contents: Contents,
 }
 
-/// What a file holds.
-#[derive(Debug, Default)]
-struct Contents {
-    tensors: Tensors,
-    /// The value `dermx` of a safetensors file's metadata.
-    description: Option<String>,
-    /// What a checkpoint says that its network is called.
-    claimed: Option<String>,
-    /// Places and classes of what is neither tensor nor number nor text.
-    objects: Vec<(String, String)>,
-}
-
 impl WeightsFile {
     /// Opens `path`. The content decides the format, not the name.
     ///
@@ -114,9 +103,8 @@ impl WeightsFile {
         self.contents.claimed.as_deref()
     }
 
-    /// Places and classes of what a checkpoint holds beside tensors, numbers and texts. They were not
-    /// made.
-    pub fn objects(&self) -> &[(String, String)] {
+    /// What a checkpoint holds beside tensors, numbers and texts. None of it was made.
+    pub fn objects(&self) -> &[UnreadObject] {
         &self.contents.objects
     }
 
@@ -196,8 +184,6 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, NamedTensor>, Weight
     WeightsFile::open(path)?.read()
 }
 
-type Tensors = BTreeMap<String, StoredTensor>;
-
 fn contents_of(input: &mut Input) -> Result<(WeightsFormat, Contents), Fault> {
     let start = input.read(0..input.num_bytes.min(foreign::NUM_BYTES))?;
     if let Some(message) = foreign::advice(&start, input.num_bytes) {
@@ -227,7 +213,8 @@ fn check_names(tensors: &Tensors) -> Result<(), Fault> {
     }
 }
 
-/// Refuses files of few bytes that stand for many: strides let tensors share and repeat values.
+/// Refuses small files whose tensors would need much memory: with strides, tensors can share and
+/// repeat values.
 fn check_cost(tensors: &Tensors, num_bytes: u64) -> Result<(), Fault> {
     let limit = num_bytes.max(SMALL_FILE_BYTES).saturating_mul(MAX_BYTES_PER_BYTE);
     let mut cost = 0_u64;
@@ -242,61 +229,4 @@ fn check_cost(tensors: &Tensors, num_bytes: u64) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// A file open for reading, and its size.
-#[derive(Debug)]
-struct Input {
-    file: File,
-    num_bytes: u64,
-}
-
-impl Input {
-    fn open(path: &Path) -> Result<Self, Fault> {
-        let file = File::open(path)?;
-        let num_bytes = file.metadata()?.len();
-        Ok(Self { file, num_bytes })
-    }
-
-    /// The bytes `range`, which has to lie in the file: no more memory is taken than the file has.
-    fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, Fault> {
-        let num_bytes = usize::try_from(range.end.saturating_sub(range.start))
-            .map_err(|_| Fault::Format("the file is too large for this machine".to_string()))?;
-        if range.end > self.num_bytes {
-            return Err(Fault::Format("the file is cut off".to_string()));
-        }
-        let mut bytes = vec![0; num_bytes];
-        self.file.seek(SeekFrom::Start(range.start))?;
-        self.file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-/// Why a file cannot be read; the reader of the file adds its name.
-#[derive(Debug)]
-enum Fault {
-    Io(std::io::Error),
-    Format(String),
-}
-
-impl Fault {
-    fn in_file(self, path: &str) -> WeightsError {
-        let path = path.to_string();
-        match self {
-            Self::Io(source) => WeightsError::Io { path, source },
-            Self::Format(message) => WeightsError::Format { path, message },
-        }
-    }
-}
-
-impl From<std::io::Error> for Fault {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(message: String) -> Self {
-        Self::Format(message)
-    }
 }

@@ -1,8 +1,10 @@
 //! Safetensors files.
 
+use super::contents::{Contents, Tensors};
+use super::input::{Fault, Input};
 use super::stored::{ElementType, StoredTensor};
-use super::{Contents, Fault, Input, Tensors};
-use crate::weights::{NamedTensor, WeightsError, is_counter};
+use crate::parameter::is_counter;
+use crate::weights::{NamedTensor, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};

@@ -1,6 +1,6 @@
 //! Tensors as they lie in a file, checked before any memory is taken for them.
 
-use super::{Fault, Input};
+use super::input::{Fault, Input};
 use half::{bf16, f16};
 use std::ops::Range;
 

@@ -97,11 +97,11 @@ fn objects_beside_the_weights_are_told_by_place_and_class_and_not_made() {
             ("tags", "__builtin__.set"),
             ("hyper_parameters.loss", "torch.nn.modules.loss.CrossEntropyLoss"),
         ] {
-            let found = objects.iter().find(|(found, _)| found == place);
+            let found = objects.iter().find(|object| object.place == place);
             let found = found.unwrap_or_else(|| panic!("no `{place}` in {objects:?}"));
             // Modules move from version to version of Python and NumPy; names stay.
             let last = |name: &str| name.rsplit('.').next().map(str::to_string);
-            assert_eq!(last(&found.1), last(class), "{place}");
+            assert_eq!(last(&found.class), last(class), "{place}");
         }
         assert_eq!(file.claimed_architecture(), Some("resnet18"));
         assert!(file.tensors().any(|tensor| tensor.name == "best_acc1"));

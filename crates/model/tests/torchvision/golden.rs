@@ -49,15 +49,15 @@ impl Golden {
     }
 }
 
-/// All that was compared, by kind.
+/// The differences from the golden values, by kind.
 #[derive(Default)]
-pub struct Comparison {
+pub struct Differences {
     num_compared: BTreeMap<&'static str, usize>,
     /// Largest difference over the tolerance, and where.
     largest: BTreeMap<&'static str, (f64, String)>,
 }
 
-impl Comparison {
+impl Differences {
     pub fn num_compared(&self, kind: &str) -> usize {
         self.num_compared[kind]
     }

@@ -8,7 +8,7 @@ mod golden;
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use dermx_model::{Architecture, Network, NetworkConfig, ParameterPath};
-use golden::{Case, Comparison, Golden};
+use golden::{Case, Differences, Golden};
 use networks::{Weights, fraction, mix, network_with, seeded_weights, values};
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ impl ModuleMapper for Inference {
 struct GradientVisitor<'a> {
     path: ParameterPath,
     gradients: &'a Gradients,
-    comparison: &'a mut Comparison,
+    comparison: &'a mut Differences,
     expected: &'a BTreeMap<String, Vec<f64>>,
 }
 
@@ -110,8 +110,8 @@ impl ModuleVisitor for GradientVisitor<'_> {
 }
 
 /// One forward and one backward pass, compared with all that torchvision's came to.
-fn compare(network: &Network, case: &Case, size: [usize; 3]) -> Comparison {
-    let mut comparison = Comparison::default();
+fn compare(network: &Network, case: &Case, size: [usize; 3]) -> Differences {
+    let mut comparison = Differences::default();
     let device = Device::flex().autodiff();
     let inputs = images(size, &device).require_grad();
     let mut num_taps = 0;

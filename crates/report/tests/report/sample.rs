@@ -1,8 +1,9 @@
 //! A small report whose numbers are easy to check by eye.
 
 use dermx_eval::{
-    ClassScores, Collapse, Comparison, Difference, EvalRecord, Lead, LocalizationTable, MapScores,
-    MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score, SeedAgreement, UNION,
+    ClassScores, Collapse, Comparison, CountedConfusions, DiagnosisScores, Difference, EvalRecord,
+    Lead, MapScores, MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score,
+    SeedAgreement, UNION,
 };
 use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 /// The two bytes that a JPEG file starts with, and the two that end it.
 pub const JPEG: [u8; 4] = [0xff, 0xd8, 0xff, 0xd9];
 
-/// Two seeds, two classes, two rows of Table 6, one picture.
+/// Two seeds, two classes, two rows of explanations, one picture.
 pub fn sample() -> ReportInput {
     ReportInput {
         title: "A small report".to_owned(),
@@ -63,13 +64,17 @@ fn maps(plaque: f64, union: f64, score: impl Fn(f64) -> Score) -> MapTable {
         sensitivity: score(f1 + 0.1),
         specificity: score(0.8),
         mass: score(f1 + 0.05),
+        localization: BTreeMap::new(),
     };
     BTreeMap::from([("Plaque".to_owned(), scores(plaque)), (UNION.to_owned(), scores(union))])
 }
 
-fn localization(auc: f64, score: impl Fn(f64) -> Score) -> LocalizationTable {
-    let scores = BTreeMap::from([("auc".to_owned(), score(auc))]);
-    BTreeMap::from([("Plaque".to_owned(), scores.clone()), (UNION.to_owned(), scores)])
+/// The table with an area under the curve in every row.
+fn with_auc(mut table: MapTable, auc: Score) -> MapTable {
+    for scores in table.values_mut() {
+        scores.localization.insert("auc".to_owned(), auc.clone());
+    }
+    table
 }
 
 fn parts(score: impl Fn(f64) -> Score) -> BTreeMap<String, BTreeMap<String, PartRecord>> {
@@ -79,7 +84,7 @@ fn parts(score: impl Fn(f64) -> Score) -> BTreeMap<String, BTreeMap<String, Part
     let part = |images, scores: Option<MapScores>| PartRecord {
         images,
         accuracy: scores.as_ref().map(|_| score(0.6)),
-        table_6: union(scores),
+        explanation: union(scores),
     };
     let tones = [("light".to_owned(), part(30, light)), ("dark".to_owned(), part(4, None))];
     BTreeMap::from([("skin_tone".to_owned(), tones.into())])
@@ -117,31 +122,42 @@ fn comparison() -> Comparison {
     }
 }
 
+fn diagnosis(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> DiagnosisScores {
+    let matrix = |&seed: &u64| CountedConfusions {
+        seed: Some(seed),
+        classes: vec!["acne".to_owned(), "viral_warts".to_owned()],
+        counts: vec![vec![1, 1], vec![0, 2]],
+    };
+    DiagnosisScores {
+        accuracy: score(0.75),
+        balanced_accuracy: score(0.75),
+        macro_f1: score(0.733),
+        classes: classes(score),
+        confusion_matrices: seeds.iter().map(matrix).collect(),
+        ..DiagnosisScores::default()
+    }
+}
+
 fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
     EvalRecord {
         classes: vec!["acne".to_owned(), "viral_warts".to_owned()],
         seeds: seeds.to_vec(),
-        macro_f1: Some(score(0.733)),
-        table_5: classes(score),
-        table_6: maps(0.24, 0.251, score),
+        diagnosis: Some(diagnosis(seeds, score)),
+        explanation: with_auc(maps(0.24, 0.251, score), score(0.7)),
         baselines: BTreeMap::from([
-            ("random".to_owned(), maps(0.19, 0.202, score)),
+            ("random".to_owned(), with_auc(maps(0.19, 0.202, score), score(0.5))),
             ("centre_gaussian".to_owned(), maps(0.26, 0.24, score)),
         ]),
         leads: BTreeMap::from([
             ("random".to_owned(), lead([0.049, 0.02, 0.08], [0.049, 0.02, 0.08])),
             ("centre_gaussian".to_owned(), lead([0.011, 0.001, 0.02], [0.011, -0.01, 0.03])),
         ]),
-        ceiling: maps(0.6, 0.67, score),
-        localization: localization(0.7, score),
-        localization_baselines: BTreeMap::from([("random".to_owned(), localization(0.5, score))]),
-        localization_ceiling: localization(0.8, score),
+        ceiling: with_auc(maps(0.6, 0.67, score), score(0.8)),
         by: parts(score),
-        relative: BTreeMap::from([(
+        skill: BTreeMap::from([(
             UNION.to_owned(),
             RelativeScores { skill: score(0.03), ..RelativeScores::default() },
         )]),
-        confusion_matrices: vec![vec![vec![1, 1], vec![0, 2]]; seeds.len()],
         scoring: BTreeMap::from([("grid".to_owned(), "300x400".into())]),
         ..EvalRecord::default()
     }
@@ -160,12 +176,17 @@ fn over_seeds() -> EvalRecord {
         unanimous_interval: Some([0.3, 0.95]),
         fleiss_kappa: None,
     };
-    EvalRecord {
-        accuracy: Some(accuracy),
-        comparisons: vec![comparison()],
+    let score = |mean| over(mean, 0.02);
+    let diagnosis = DiagnosisScores {
+        accuracy,
         collapsed: Some(BTreeMap::from([(4, signs)])),
         seed_agreement: Some(agreement),
-        ..record(&[3, 4], |mean| over(mean, 0.02))
+        ..diagnosis(&[3, 4], score)
+    };
+    EvalRecord {
+        diagnosis: Some(diagnosis),
+        comparisons: vec![comparison()],
+        ..record(&[3, 4], score)
     }
 }
 
@@ -186,7 +207,8 @@ fn seed(seed: u64) -> SeedInput {
         validation_accuracy: Some(0.4),
         learning_rate: 0.001,
     };
-    let accuracy = Some(of_rows(0.75, 4));
-    let record = EvalRecord { accuracy, ..record(&[seed], |mean| of_rows(mean, 12)) };
+    let score = |mean| of_rows(mean, 12);
+    let diagnosis = DiagnosisScores { accuracy: of_rows(0.75, 4), ..diagnosis(&[seed], score) };
+    let record = EvalRecord { diagnosis: Some(diagnosis), ..record(&[seed], score) };
     SeedInput { seed, curves: vec![first, second], record }
 }

@@ -442,7 +442,7 @@ impl Config {
         }
     }
 
-    /// Which masks are scored, and how their scores are averaged.
+    /// What is scored, and how.
     pub fn scoring_choices(&self) -> ScoringChoices {
         let section = &self.evaluate;
         let rows = section.rows.unwrap_or_default();
@@ -452,11 +452,16 @@ impl Config {
             average: section.average.unwrap_or_default(),
             union_average: section.union_average.unwrap_or_default(),
             class_exchange: self.data.class_exchange.clone(),
+            classes: self.data.classes.clone(),
+            maps: self.heatmap_scoring(),
+            localization: true,
+            by: section.by.clone().unwrap_or_default(),
+            ..ScoringChoices::default()
         }
     }
 
     /// How maps are prepared for scoring.
-    pub const fn heatmap_scoring(&self) -> HeatmapScoring {
+    const fn heatmap_scoring(&self) -> HeatmapScoring {
         let section = &self.evaluate;
         HeatmapScoring {
             size: [section.size.height as usize, section.size.width as usize],

@@ -1,6 +1,6 @@
 //! The arithmetic of Adam and AdamW.
 
-use super::{CHUNK, Decay};
+use super::chunk::CHUNK;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,23 @@ pub struct AdamConfig {
     pub epsilon: f32,
     /// Weight decay `d`: Adam adds `d w` to the gradient, AdamW takes `lr d w` off the weight.
     pub weight_decay: f32,
+}
+
+/// How weights decay in a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Decay {
+    None,
+    /// This times the weight is added to the gradient.
+    InGradient(f32),
+    /// The weight is multiplied by this.
+    OfWeight(f32),
+}
+
+impl Decay {
+    /// `weight_decay` times the weight, added to the gradient.
+    pub const fn in_gradient(weight_decay: f32) -> Self {
+        if weight_decay == 0.0 { Self::None } else { Self::InGradient(weight_decay) }
+    }
 }
 
 /// The arithmetic of one step.
@@ -40,7 +57,7 @@ impl AdamRule {
         }
     }
 
-    /// Whether weights and moments are finite after the step.
+    /// Makes the step. Returns whether weights and moments are finite afterwards.
     pub fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) -> bool {
         match self.decay {
             Decay::None => self.pass(weights, gradient, moments, |_, gradient| gradient),

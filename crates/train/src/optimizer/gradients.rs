@@ -1,6 +1,6 @@
 //! Gradients in main memory.
 
-use super::CHUNK;
+use super::chunk::CHUNK;
 use crate::finite::NonFinite;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
@@ -17,7 +17,7 @@ pub struct NamedGradients(pub(super) BTreeMap<String, Gradient>);
 pub(super) struct Gradient(TensorData);
 
 impl Gradient {
-    /// There is nothing to fall back to: networks are made of 32-bit floats.
+    /// Cannot fail: all parameters are 32-bit floats.
     pub fn values(&self) -> &[f32] {
         self.0.as_slice().unwrap_or_default()
     }

@@ -1,6 +1,7 @@
 //! Optimizers.
 
 mod adam;
+mod chunk;
 mod gradients;
 mod sgd;
 
@@ -9,16 +10,13 @@ pub use gradients::NamedGradients;
 pub use sgd::SgdConfig;
 
 use crate::finite::NonFinite;
-use adam::AdamRule;
+use adam::{AdamRule, Decay};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
 use serde::{Deserialize, Serialize};
 use sgd::SgdRule;
 use std::collections::BTreeMap;
-
-/// Number of values that one thread moves at a time.
-const CHUNK: usize = 1 << 14;
 
 /// Which optimizer, and what it is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -40,7 +38,7 @@ pub enum OptimizerConfig {
 }
 
 impl OptimizerConfig {
-    /// PyTorch's names of what is kept of each parameter.
+    /// PyTorch's names of the state of each parameter.
     const fn state_names(&self) -> &'static [&'static str] {
         match self {
             Self::Adam(_) | Self::AdamW(_) => &["exp_avg", "exp_avg_sq"],
@@ -66,22 +64,6 @@ impl OptimizerConfig {
     }
 }
 
-/// How weights decay in a step.
-#[derive(Debug, Clone, Copy)]
-enum Decay {
-    None,
-    /// The gradient gets this times the weight added.
-    InGradient(f32),
-    /// The weight is multiplied by this.
-    OfWeight(f32),
-}
-
-impl Decay {
-    const fn in_gradient(weight_decay: f32) -> Self {
-        if weight_decay == 0.0 { Self::None } else { Self::InGradient(weight_decay) }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Rule {
     Adam(AdamRule),
@@ -101,13 +83,13 @@ impl Rule {
     }
 }
 
-/// An optimizer on its way.
+/// An optimizer with its state.
 ///
-/// What it keeps of each parameter lies in main memory, and a parameter, its gradient and its state
-/// are passed over once; on a processor the tensors hand their memory over, unless somebody else, such
-/// as a clone of the network, holds it, too. States are kept by
-/// parameter name, so that a checkpoint of them has the same bytes in every process. Parameters
-/// without a gradient stay as they are, whatever the weight decay.
+/// The state of each parameter is in main memory. A step passes once over a parameter, its gradient
+/// and its state; on a CPU it updates a tensor in place, unless something else, such as a clone of
+/// the network, shares its memory. States are keyed by parameter name, so that a checkpoint has the
+/// same bytes in every process. Parameters without a gradient stay as they are, even with weight
+/// decay.
 #[derive(Debug, Clone)]
 pub struct Optimizer {
     config: OptimizerConfig,
@@ -133,11 +115,11 @@ impl Optimizer {
         self.num_steps
     }
 
-    /// Moves every parameter that has a gradient by one step.
+    /// Updates every parameter that has a gradient.
     ///
     /// # Errors
-    /// The first parameter, or what is kept of it, that is not finite after the step, by its name in
-    /// [`Self::export`]; neither the network nor the optimizer is of use then.
+    /// The first parameter or state that is not finite after the step, by its name in
+    /// [`Self::export`]. Network and optimizer cannot be used afterwards.
     pub fn step(
         &mut self,
         network: Network,
@@ -157,8 +139,8 @@ impl Optimizer {
         mapper.non_finite.map_or(Ok(network), Err)
     }
 
-    /// What is kept, as `exp_avg.<name>`, `exp_avg_sq.<name>` or `momentum_buffer.<name>`, PyTorch's
-    /// words, in the layout that Burn gives the parameter: that of a linear layer is
+    /// The state of each parameter by PyTorch's names: `exp_avg.<name>`, `exp_avg_sq.<name>` or
+    /// `momentum_buffer.<name>`. Each has the layout of Burn's parameter; for a linear layer that is
     /// `[inputs, outputs]`.
     pub fn export(&self) -> BTreeMap<String, NamedTensor> {
         let mut tensors = BTreeMap::new();
@@ -174,7 +156,7 @@ impl Optimizer {
     /// The optimizer that [`Self::export`] described, after `num_steps` steps.
     ///
     /// # Errors
-    /// A state without its partner, or of another size.
+    /// A parameter of which one state is missing, or states of different shapes.
     pub fn import(
         config: OptimizerConfig,
         num_steps: u32,
@@ -211,7 +193,7 @@ struct StepMapper<'a> {
 }
 
 impl StepMapper<'_> {
-    /// What of the parameter `name` is not finite.
+    /// The parameter `name` or its state, whichever is not finite.
     fn find(&self, name: &str, weights: &[f32], state: &State) -> Option<NonFinite> {
         let mut kept = self.state_names.iter().zip(&state.values);
         NonFinite::in_values(name, weights).or_else(|| {
@@ -251,8 +233,8 @@ impl ModuleMapper for StepMapper<'_> {
     }
 }
 
-/// The values in row-major order; the tensor's own memory where it can be had. There is nothing to
-/// fall back to: networks are made of 32-bit floats.
+/// The values in row-major order, in the tensor's own memory if nothing shares it. The conversion
+/// cannot fail: all parameters are 32-bit floats.
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
 }

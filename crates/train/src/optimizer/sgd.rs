@@ -1,6 +1,6 @@
 //! The arithmetic of stochastic gradient descent.
 
-use super::CHUNK;
+use super::chunk::CHUNK;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,8 @@ pub(super) struct SgdRule {
 }
 
 impl SgdRule {
-    /// Without momentum there is no movement to keep. Whether weights are finite after the step.
+    /// A step without momentum, which has no state. Returns whether the weights are finite
+    /// afterwards.
     pub fn apply_plain(&self, weights: &mut [f32], gradient: &[f32]) -> bool {
         let Self { config: SgdConfig { weight_decay, .. }, step_size } = *self;
         let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
@@ -38,7 +39,7 @@ impl SgdRule {
         are_finite.reduce(|| true, |one, other| one & other)
     }
 
-    /// Whether weights and movement are finite after the step.
+    /// A step with momentum. Returns whether weights and state are finite afterwards.
     pub fn apply(&self, weights: &mut [f32], gradient: &[f32], movement: &mut [f32]) -> bool {
         let Self { config: SgdConfig { momentum, nesterov, weight_decay }, step_size } = *self;
         let chunks = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));

@@ -230,7 +230,7 @@ def main():
             {"image_id": image, "rater": rater, "characteristic": name, **values}
             for image, rater, name, values in all_rows
         ],
-        "table_6": table,
+        "explanation": table,
         "identification": identification(maps),
         "accuracy": accuracy_score(gold, predicted),
         "f1": dict(

@@ -11,7 +11,7 @@ const TOLERANCE: f64 = 1e-6;
 #[derive(Deserialize)]
 struct Golden {
     rows: Vec<Row>,
-    table_6: BTreeMap<String, BTreeMap<String, Score>>,
+    explanation: BTreeMap<String, BTreeMap<String, Score>>,
     identification: BTreeMap<String, f64>,
     accuracy: f64,
     f1: BTreeMap<String, f64>,
@@ -61,9 +61,9 @@ fn scores_are_those_of_numpy() -> TestResult {
 
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.path().join("scores/eval.json"))?)?;
-    let table = record["table_6"].as_object().ok_or("no table_6")?;
-    assert_eq!(table.keys().collect::<Vec<_>>(), golden.table_6.keys().collect::<Vec<_>>());
-    for (characteristic, scores) in &golden.table_6 {
+    let table = record["explanation"].as_object().ok_or("no explanation")?;
+    assert_eq!(table.keys().collect::<Vec<_>>(), golden.explanation.keys().collect::<Vec<_>>());
+    for (characteristic, scores) in &golden.explanation {
         for (name, expected) in scores {
             let found = &table[characteristic][name];
             let what = format!("{characteristic} {name}: {found}");
@@ -73,9 +73,9 @@ fn scores_are_those_of_numpy() -> TestResult {
             assert_eq!(found["undefined"].as_u64(), Some(expected.undefined), "{what}");
         }
     }
-    assert!(is_close(record["accuracy"]["mean"].as_f64(), Some(golden.accuracy)));
+    assert!(is_close(record["diagnosis"]["accuracy"]["mean"].as_f64(), Some(golden.accuracy)));
     for (class, expected) in &golden.f1 {
-        let found = &record["table_5"][class]["f1"]["mean"];
+        let found = &record["diagnosis"]["classes"][class]["f1"]["mean"];
         assert!(is_close(found.as_f64(), Some(*expected)), "{class}: {found}");
     }
     assert_same_rows(&golden.rows, &folder.path().join("scores/per_image.csv"))
@@ -112,17 +112,17 @@ fn parts_of_the_images_are_scored_where_there_are_enough() -> TestResult {
     };
     let few = record(&[])?;
     for (_, part) in few["by"]["correct"].as_object().ok_or("no parts")? {
-        assert_eq!(part["table_6"]["Union"]["too_few"], true, "{part}");
-        assert!(part["table_6"]["Union"]["f1"].is_null() && part["accuracy"].is_null());
+        assert_eq!(part["explanation"]["Union"]["too_few"], true, "{part}");
+        assert!(part["explanation"]["Union"]["f1"].is_null() && part["accuracy"].is_null());
     }
     let all = record(&["--min-images", "1", "--localization"])?;
     let parts = all["by"]["correct"].as_object().ok_or("no parts")?;
     let images: u64 = parts.values().filter_map(|part| part["images"].as_u64()).sum();
     assert_eq!(Some(images), all["scoring"]["num_images"].as_u64());
     assert_eq!(parts["right"]["accuracy"]["mean"], 1.0);
-    let rows = |value: &serde_json::Value| value["table_6"]["Union"]["f1"]["n"].as_u64();
+    let rows = |value: &serde_json::Value| value["explanation"]["Union"]["f1"]["n"].as_u64();
     let num_rows: Option<u64> = parts.values().map(rows).sum();
-    assert_eq!(num_rows, all["table_6"]["Union"]["f1"]["n"].as_u64());
+    assert_eq!(num_rows, all["explanation"]["Union"]["f1"]["n"].as_u64());
     let table = fs::read_to_string(folder.path().join("scores/by.csv"))?;
     assert!(table.starts_with("variable,value,characteristic,images,f1"), "{table}");
     let per_image = fs::read_to_string(folder.path().join("scores/per_image.csv"))?;

@@ -193,7 +193,7 @@ def table(root, map_of):
             rows[name].append(scores(prepared[image], mask))
             beyond[name].append(localization(prepared[image], ranks, mask))
         counts["unions"] += 1
-    return {"counts": counts, "table_6": means(rows), "localization": means(beyond)}
+    return {"counts": counts, "explanation": means(rows), "localization": means(beyond)}
 
 
 def means(rows):

@@ -1,48 +1,18 @@
 //! Depthwise convolution: vectors over channels, a register tile of neighbouring pixels of a row.
 
 mod row;
+mod taps;
 mod weight;
 
 use rayon::prelude::*;
 
 use self::row::{Row, row_on};
+use self::taps::row_taps;
+pub(super) use self::taps::{Map, Phase, Taps};
 pub(super) use self::weight::weight_gradient;
 use crate::cpu::Epilogue;
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
-
-/// A feature map that is read.
-#[derive(Clone, Copy)]
-pub(super) struct Map<'a> {
-    pub data: &'a [f32],
-    pub size: [usize; 2],
-}
-
-/// The taps along one axis: position i reads i · step + distance for each of them.
-#[derive(Clone)]
-pub(super) struct Taps {
-    pub step: usize,
-    /// Distance of the first tap; the others follow one by one.
-    pub first: isize,
-    /// Index in the kernel of each tap.
-    pub kernel: Vec<usize>,
-}
-
-/// Positions that have the same taps, and where they are written: position (i, j) at pixel
-/// (offset + i · step, offset + j · step).
-pub(super) struct Phase {
-    pub grid: [usize; 2],
-    pub rows: Taps,
-    pub columns: Taps,
-    pub offset: [usize; 2],
-    pub step: [usize; 2],
-}
-
-impl Phase {
-    fn num_taps(&self) -> usize {
-        self.rows.kernel.len() * self.columns.kernel.len()
-    }
-}
 
 /// Weights \[channel\]\[tap\] as \[tap\]\[channel\] for the taps of a phase, zeros beyond the last
 /// channel.
@@ -130,26 +100,4 @@ pub(super) fn run(
             }
         });
     }
-}
-
-/// The rows of the source that row `i` reads, each with the offset of its weights: those on the
-/// image.
-fn row_taps(
-    source: &Map<'_>,
-    phase: &Phase,
-    channels: usize,
-    padded: usize,
-    image: usize,
-    i: usize,
-) -> Vec<(*const f32, usize)> {
-    let [height, width] = source.size;
-    let rows = 0..phase.rows.kernel.len();
-    rows.filter_map(|tap| {
-        let y = ((i * phase.rows.step) as isize + phase.rows.first + tap as isize) as usize;
-        (y < height).then(|| {
-            let row = &source.data[(image * height + y) * width * channels..][..width * channels];
-            (row.as_ptr(), tap * phase.columns.kernel.len() * padded)
-        })
-    })
-    .collect()
 }

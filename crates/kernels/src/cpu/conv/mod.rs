@@ -11,7 +11,7 @@ use self::direct::{Phase, Target};
 use self::pack::{Layout, Packed};
 use self::source::{Positions, Source};
 use self::weight::{GradOut, Operands, Order};
-use self::winograd::Filter;
+use self::winograd::Winograd;
 use super::scratch::Scratch;
 use super::simd::{self, InstructionSet};
 use super::{ConvShape, Epilogue, Precision};
@@ -43,8 +43,8 @@ pub fn conv_forward(
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, epilogue, size, out);
         return;
     }
-    if let Some(filter) = Filter::choose(shape, shape.out_size(), precision) {
-        filtered_forward(shape, filter, set, x, weight, epilogue, out);
+    if let Some(winograd) = Winograd::choose(shape, shape.out_size(), precision) {
+        winograd_forward(shape, winograd, set, x, weight, epilogue, out);
         return;
     }
     let padded = folds_kernel_width(shape).then(|| padded(shape, x));
@@ -105,8 +105,8 @@ pub fn conv_backward_input(
         depthwise::run(set, &map, weight, kernel_size, channels, &phases, &epilogue, size, grad_in);
         return;
     }
-    if let Some(filter) = Filter::choose(shape, shape.in_size, precision) {
-        filtered_backward_input(shape, filter, set, weight, grad_out, grad_in);
+    if let Some(winograd) = Winograd::choose(shape, shape.in_size, precision) {
+        winograd_backward_input(shape, winograd, set, weight, grad_out, grad_in);
         return;
     }
     let [group_in, group_out] = group_channels(shape);
@@ -128,9 +128,9 @@ pub fn conv_backward_input(
     }
 }
 
-fn filtered_forward(
+fn winograd_forward(
     shape: &ConvShape,
-    filter: Filter,
+    winograd: Winograd,
     set: InstructionSet,
     x: &[f32],
     weight: &[f32],
@@ -144,18 +144,18 @@ fn filtered_forward(
         depth_stride: 9,
         channel_stride: 9 * in_channels,
     };
-    let weight = filter.weights(set, weight, out_channels, &layout);
+    let weight = winograd.weights(set, weight, out_channels, &layout);
     let source = source(x, shape.in_size, in_channels, 0, in_channels);
     let size = shape.out_size();
     let mut target = Target { data: out, batch, size, pixel_stride: out_channels, channel: 0 };
     let origin = [0, 1].map(|axis| -(shape.padding[axis] as isize));
-    filter.run(set, &source, origin, &weight, epilogue, &mut target);
+    winograd.run(set, &source, origin, &weight, epilogue, &mut target);
 }
 
 /// The convolution of `grad_out` with the kernels turned by 180 degrees.
-fn filtered_backward_input(
+fn winograd_backward_input(
     shape: &ConvShape,
-    filter: Filter,
+    winograd: Winograd,
     set: InstructionSet,
     weight: &[f32],
     grad_out: &[f32],
@@ -168,12 +168,12 @@ fn filtered_backward_input(
         depth_stride: 9 * in_channels,
         channel_stride: 9,
     };
-    let weight = filter.weights(set, weight, in_channels, &layout);
+    let weight = winograd.weights(set, weight, in_channels, &layout);
     let source = source(grad_out, shape.out_size(), out_channels, 0, out_channels);
     let size = shape.in_size;
     let mut target = Target { data: grad_in, batch, size, pixel_stride: in_channels, channel: 0 };
     let origin = [0, 1].map(|axis| shape.padding[axis] as isize - 2);
-    filter.run(set, &source, origin, &weight, &Epilogue::default(), &mut target);
+    winograd.run(set, &source, origin, &weight, &Epilogue::default(), &mut target);
 }
 
 /// Gradient of the weights.
@@ -245,7 +245,7 @@ fn transposed_phases(
                 || rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
             let layout = Layout {
                 taps: pairs()
-                    .map(|(row, column)| row.0 * shape.kernel_size[1] + column.0)
+                    .map(|(row, column)| row.kernel_idx * shape.kernel_size[1] + column.kernel_idx)
                     .collect(),
                 depth: group_out,
                 depth_stride: group_in * shape.num_taps(),
@@ -254,7 +254,7 @@ fn transposed_phases(
             let positions = Positions {
                 grid: phase_grid(shape, offset),
                 step: [1, 1],
-                taps: pairs().map(|(row, column)| [row.1, column.1]).collect(),
+                taps: pairs().map(|(row, column)| [row.distance, column.distance]).collect(),
             };
             let weight = Packed::new(weight, group_in, &layout, simd::width(set), precision);
             Phase { positions, weight, offset, step: shape.stride }
@@ -284,8 +284,8 @@ fn depthwise_transposed(shape: &ConvShape) -> Vec<depthwise::Phase> {
         taps.reverse();
         depthwise::Taps {
             step: 1,
-            first: taps.first().map_or(0, |tap| tap.1),
-            kernel: taps.iter().map(|tap| tap.0).collect(),
+            first: taps.first().map_or(0, |tap| tap.distance),
+            kernel: taps.iter().map(|tap| tap.kernel_idx).collect(),
         }
     };
     phase_offsets(shape)
@@ -310,14 +310,20 @@ fn phase_grid(shape: &ConvShape, offset: [usize; 2]) -> [usize; 2] {
     [0, 1].map(|axis| (shape.in_size[axis] - offset[axis]).div_ceil(shape.stride[axis]))
 }
 
-/// Along one axis, the kernel indices k that reach input pixels offset + i · stride, each with d:
-/// the output pixel is i + d.
-fn transposed_taps(shape: &ConvShape, axis: usize, offset: usize) -> Vec<(usize, isize)> {
+/// A tap of a transposed convolution along one axis: input pixel offset + i · stride reads output pixel
+/// i + `distance`.
+struct TransposedTap {
+    kernel_idx: usize,
+    distance: isize,
+}
+
+/// The taps that reach input pixels offset + i · stride along one axis.
+fn transposed_taps(shape: &ConvShape, axis: usize, offset: usize) -> Vec<TransposedTap> {
     let (stride, padding) = (shape.stride[axis] as isize, shape.padding[axis] as isize);
     (0..shape.kernel_size[axis])
         .map(|k| (k, offset as isize + padding - k as isize))
         .filter(|(_, distance)| distance % stride == 0)
-        .map(|(k, distance)| (k, distance / stride))
+        .map(|(k, distance)| TransposedTap { kernel_idx: k, distance: distance / stride })
         .collect()
 }
 

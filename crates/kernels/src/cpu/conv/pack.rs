@@ -6,7 +6,7 @@ use crate::cpu::Precision;
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::pair;
 
-/// Output channels that a register tile computes.
+/// The output channels that a register tile computes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     /// First of its channels.

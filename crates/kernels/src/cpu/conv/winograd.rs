@@ -13,12 +13,14 @@
 //! A. Anderson, K. M. Soodhalter and D. Gregg, "Error Analysis and Improving the Accuracy of Winograd
 //! Convolution for Deep Neural Networks", 2018, <https://arxiv.org/abs/1803.10986>.
 
+mod filtering;
 mod lines;
 mod transform;
 
 use rayon::prelude::*;
 use std::ops::Range;
 
+pub(super) use self::filtering::Winograd;
 use self::transform::{
     Inputs, Outputs, transform_inputs_on, transform_weights_on, write_outputs_on,
 };
@@ -28,7 +30,7 @@ use super::pack::{Layout, Packed, pack_block};
 use super::source::{Positions, Source};
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
-use crate::cpu::{Activation, ConvShape, Epilogue, Precision};
+use crate::cpu::{Activation, Epilogue, Precision};
 
 /// Lanes of the widest block.
 const MAX_LANES: usize = 48;
@@ -40,64 +42,8 @@ static ZEROS: [f32; MAX_LANES] = [0.0; MAX_LANES];
 /// Tiles of a piece of work are a multiple of this: of the rows of every register tile, or nearly.
 const TILES: usize = 28;
 
-/// Outputs of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filter {
-    /// 2 × 2.
-    Two,
-    /// 4 × 4.
-    Four,
-}
-
-impl Filter {
-    /// The fastest for outputs of `size`; `None` where direct convolution is faster: for few channels,
-    /// whose transforms weigh more, and where tiles stand out far over the border. The batch has no
-    /// say, since an image's results must not depend on the others.
-    pub(super) fn choose(
-        shape: &ConvShape,
-        size: [usize; 2],
-        precision: Precision,
-    ) -> Option<Self> {
-        const MIN_CHANNELS: usize = 32;
-        // Beyond, transformed weights leave the caches.
-        const MAX_CHANNELS_OF_FOUR: usize = 256;
-        let is_small = shape.kernel_size == [3, 3] && shape.stride == [1, 1];
-        let is_plain = shape.groups == 1 && precision == Precision::F32;
-        let [few, many] =
-            [shape.in_channels.min(shape.out_channels), shape.in_channels.max(shape.out_channels)];
-        let reaches_in = shape.padding.iter().all(|padding| *padding <= 2);
-        if !is_small || !is_plain || !reaches_in || few < MIN_CHANNELS {
-            return None;
-        }
-        // Products in twentieths of those of direct convolution.
-        let share = |filter: Self| {
-            let [rows, columns] = filter.tiles(size);
-            20 * filter.points() * rows * columns / (9 * size[0] * size[1]).max(1)
-        };
-        let is_four = many <= MAX_CHANNELS_OF_FOUR && share(Self::Four) < share(Self::Two);
-        let filter = if is_four { Self::Four } else { Self::Two };
-        (share(filter) <= 16).then_some(filter)
-    }
-
-    /// Outputs of a tile along each axis.
-    fn side(self) -> usize {
-        match self {
-            Self::Two => 2,
-            Self::Four => 4,
-        }
-    }
-
-    /// Inputs of a tile, and products for each pair of channels.
-    fn points(self) -> usize {
-        (self.side() + 2).pow(2)
-    }
-
-    /// Rows and columns of tiles.
-    fn tiles(self, size: [usize; 2]) -> [usize; 2] {
-        size.map(|side| side.div_ceil(self.side()))
-    }
-
-    /// Kernels, transformed and packed for [`Filter::run`]: \[block\]\[point\]\[depth\]\[lane\].
+impl Winograd {
+    /// Kernels, transformed and packed for [`Winograd::run`]: \[block\]\[point\]\[depth\]\[lane\].
     /// `layout` has nine taps.
     pub(super) fn weights(
         self,
@@ -141,7 +87,7 @@ impl Filter {
         let positions = self.positions(origin, target.size);
         let num_tiles = target.batch * positions.per_image();
         let work = Work {
-            filter: self,
+            winograd: self,
             set,
             source,
             positions,
@@ -157,24 +103,21 @@ impl Filter {
             out: Shared(target.data.as_mut_ptr()),
         };
         let pieces = work.pieces(num_tiles);
-        pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, (tiles, blocks)| {
-            work.run(tiles, blocks, table);
+        pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, piece| {
+            work.run(piece, table);
         });
     }
+}
 
-    /// Tiles of outputs of `size`, with their inputs as taps.
-    fn positions(self, origin: [isize; 2], size: [usize; 2]) -> Positions {
-        let (side, reach) = (self.side(), self.side() + 2);
-        let taps = (0..self.points()).map(|point| {
-            [origin[0] + (point / reach) as isize, origin[1] + (point % reach) as isize]
-        });
-        Positions { grid: self.tiles(size), step: [side; 2], taps: taps.collect() }
-    }
+/// A piece of work: tiles × blocks of channels.
+struct Piece {
+    tiles: Range<usize>,
+    blocks: Range<usize>,
 }
 
 /// A convolution, its kernels transformed.
 struct Work<'a> {
-    filter: Filter,
+    winograd: Winograd,
     set: InstructionSet,
     source: &'a Source<'a>,
     positions: Positions,
@@ -193,11 +136,11 @@ struct Work<'a> {
 impl Work<'_> {
     /// Cuts the work into tiles × blocks, so that the inputs of a piece stay in the second cache while
     /// the blocks of weights pass by, and so that there are many pieces.
-    fn pieces(&self, num_tiles: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    fn pieces(&self, num_tiles: usize) -> Vec<Piece> {
         const CACHE_FLOATS: usize = 96 * 1024;
         const WANTED: usize = 16;
         let num_blocks = self.weight.blocks.len();
-        let fit = CACHE_FLOATS / (self.filter.points() * self.pitch);
+        let fit = CACHE_FLOATS / (self.winograd.points() * self.pitch);
         let len = fit.min(num_tiles / WANTED).clamp(TILES, 8 * TILES) / TILES * TILES;
         let splits = WANTED.div_ceil(num_tiles.div_ceil(len).max(1)).clamp(1, num_blocks.max(1));
         let blocks_len = num_blocks.div_ceil(splits).max(1);
@@ -206,20 +149,24 @@ impl Work<'_> {
             .flat_map(|start| {
                 let tiles = start..num_tiles.min(start + len);
                 let blocks = (0..num_blocks).step_by(blocks_len);
-                blocks.map(move |block| (tiles.clone(), block..num_blocks.min(block + blocks_len)))
+                blocks.map(move |block| Piece {
+                    tiles: tiles.clone(),
+                    blocks: block..num_blocks.min(block + blocks_len),
+                })
             })
             .collect()
     }
 
-    fn run(&self, tiles: &Range<usize>, blocks: &Range<usize>, table: &mut Vec<*const f32>) {
+    fn run(&self, piece: &Piece, table: &mut Vec<*const f32>) {
+        let Piece { tiles, blocks } = piece;
         let len = tiles.len();
         self.positions.addresses(self.source, &self.zeros, tiles.start, len, len, table);
         let inputs = self.transformed(table);
         let rows = self.rows(&inputs, len);
         let targets: Vec<usize> = (0..len).map(|tile| tile * MAX_LANES).collect();
-        let mut pixels = Vec::with_capacity(self.filter.side().pow(2) * len);
+        let mut pixels = Vec::with_capacity(self.winograd.side().pow(2) * len);
         tiles.clone().for_each(|tile| self.add_pixels(tile, &mut pixels));
-        let mut products = Scratch::new(self.filter.points() * len * MAX_LANES);
+        let mut products = Scratch::new(self.winograd.points() * len * MAX_LANES);
         for block in blocks.clone() {
             self.multiply(block, &rows, &targets, &mut products);
             self.write(block, &pixels, &products);
@@ -228,10 +175,10 @@ impl Work<'_> {
 
     /// Inputs of tiles, transformed: \[point\]\[tile\]\[depth\].
     fn transformed(&self, table: &[*const f32]) -> Scratch {
-        let Self { filter, set, pitch, .. } = *self;
+        let Self { winograd, set, pitch, .. } = *self;
         let depth = self.source.depth;
-        let num_tiles = table.len() / filter.points();
-        assert_eq!(table.len(), filter.points() * num_tiles);
+        let num_tiles = table.len() / winograd.points();
+        assert_eq!(table.len(), winograd.points() * num_tiles);
         assert!(depth.next_multiple_of(simd::width(set)) <= pitch);
         let mut inputs = Scratch::new(table.len() * pitch);
         let target = inputs.as_mut_ptr();
@@ -239,14 +186,14 @@ impl Work<'_> {
         // SAFETY: the table holds, for each point and tile, an address that is good for `depth` values;
         // the buffer has as many rows, each with room for whole vectors. `set` comes from
         // `InstructionSet::current`.
-        unsafe { transform_inputs_on(set, filter, &operands) };
+        unsafe { transform_inputs_on(set, winograd, &operands) };
         inputs
     }
 
     /// Addresses of rows, \[point\]\[tile\]; the last of each point again for as many as a register tile
     /// reads beyond it.
     fn rows(&self, inputs: &[f32], num_tiles: usize) -> Vec<*const f32> {
-        let mut rows = Vec::with_capacity(self.filter.points() * (num_tiles + TILES));
+        let mut rows = Vec::with_capacity(self.winograd.points() * (num_tiles + TILES));
         for point in inputs.chunks_exact(num_tiles * self.pitch) {
             rows.extend(point.chunks_exact(self.pitch).map(<[f32]>::as_ptr));
             let last = rows[rows.len() - 1];
@@ -257,7 +204,7 @@ impl Work<'_> {
 
     /// Where the pixels of a tile start in the output; `usize::MAX` for those beyond its border.
     fn add_pixels(&self, tile: usize, pixels: &mut Vec<usize>) {
-        let (side, channels) = (self.filter.side(), self.weight.channels());
+        let (side, channels) = (self.winograd.side(), self.weight.channels());
         let [height, width] = self.size;
         let [image, i, j] = self.positions.locate(tile);
         assert!(image < self.batch);
@@ -276,7 +223,7 @@ impl Work<'_> {
         let weight = self.weight.block(block);
         let vectors = self.weight.blocks[block].vectors;
         let lanes = vectors * simd::width(self.set);
-        for point in 0..self.filter.points() {
+        for point in 0..self.winograd.points() {
             let tiles = Tiles {
                 rows: rows[point * (len + TILES)..].as_ptr(),
                 row_stride: len + TILES,
@@ -320,6 +267,6 @@ impl Work<'_> {
         // SAFETY: all products have been written; `pixels` are pixels of the output, whose channels these
         // are; no other piece has these tiles with this block. `set` comes from
         // `InstructionSet::current`.
-        unsafe { write_outputs_on(self.set, self.filter, &outputs) };
+        unsafe { write_outputs_on(self.set, self.winograd, &outputs) };
     }
 }

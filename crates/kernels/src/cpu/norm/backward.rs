@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use super::vector::{AHEAD, NONE, RELU, RELU_OF_OUT, SILU, load, normalise, store};
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 

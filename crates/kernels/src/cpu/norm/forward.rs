@@ -1,6 +1,6 @@
 //! The forward pass.
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use super::vector::{NONE, RELU, SILU, load, normalise, store};
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};

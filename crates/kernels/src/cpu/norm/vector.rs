@@ -1,6 +1,6 @@
 //! What the passes do with a vector.
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use crate::cpu::simd::Simd;
 
 /// Pixels that are fetched ahead: the hardware alone is too slow.

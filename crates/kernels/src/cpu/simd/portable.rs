@@ -1,6 +1,6 @@
 //! Vectors on any machine.
 
-use super::{Simd, pair};
+use super::vector::{Simd, pair};
 
 /// Eight lanes that the compiler may or may not put into registers.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
+use super::vector::Simd;
 
 /// AVX-512; if `BF16`, with its instruction for products of pairs.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ unsafe fn lower512(v: __m512) -> __m512 {
     unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(v))) }
 }
 
-/// Lanes whose upper half is the nearest bfloat16; see [`super::pair`].
+/// Lanes whose upper half is the nearest bfloat16; see [`super::vector::pair`].
 #[inline(always)]
 unsafe fn rounded512(v: __m512) -> __m512i {
     unsafe {
@@ -201,7 +201,7 @@ unsafe fn lower256(v: __m256) -> __m256 {
     unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v))) }
 }
 
-/// Lanes whose upper half is the nearest bfloat16; see [`super::pair`].
+/// Lanes whose upper half is the nearest bfloat16; see [`super::vector::pair`].
 #[inline(always)]
 unsafe fn rounded256(v: __m256) -> __m256i {
     unsafe {

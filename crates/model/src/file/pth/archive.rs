@@ -1,6 +1,6 @@
 //! The zip archives that PyTorch writes: entries that are stored, not compressed.
 
-use crate::file::{Fault, Input};
+use crate::file::input::{Fault, Input};
 use std::collections::HashMap;
 use std::ops::Range;
 

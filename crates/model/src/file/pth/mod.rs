@@ -8,13 +8,14 @@ mod pickle;
 mod reader;
 mod value;
 
+use super::contents::{Contents, MAX_NAME_BYTES, Tensors, UnreadObject};
+use super::input::{Fault, Input};
 use super::stored::StoredTensor;
-use super::{Contents, Fault, Input, MAX_NAME_BYTES, Tensors};
 use archive::Archive;
 use pickle::Machine;
 use std::collections::HashMap;
 use std::ops::Range;
-use value::{Global, Storage, Value};
+use value::{Global, Memory, Storage, Value};
 
 /// Largest pickle; that of a thousand tensors takes 0.2 MB.
 const MAX_PICKLE_BYTES: u64 = 16 << 20;
@@ -53,7 +54,7 @@ pub fn zip_contents(input: &mut Input) -> Result<Contents, Fault> {
     let bytes = input.read(pickle)?;
     let mut machine = Machine::new(&bytes);
     let root = machine.run()?;
-    contents(&machine, root, |storage| {
+    contents(&machine.memory, root, |storage| {
         let name = format!("{prefix}data/{}", storage.key);
         let found = archive.find(&name, input)?;
         let found = found.filter(|range| Ok(range.end - range.start) == storage.num_bytes());
@@ -73,9 +74,9 @@ pub fn legacy_contents(input: &mut Input) -> Result<Contents, Fault> {
     let mut machine = Machine::new(&bytes);
     let magic = machine.run()?;
     if !matches!(magic, Value::Long(bytes) if bytes == LEGACY_MAGIC) {
-        let message = match machine.unknown.is_empty() {
+        let message = match machine.memory.unknown.is_empty() {
             true => "it is a pickle, but not one of PyTorch".to_string(),
-            false => machine.refusal(0),
+            false => machine.memory.refusal(0),
         };
         return Err(Fault::Format(message));
     }
@@ -83,12 +84,12 @@ pub fn legacy_contents(input: &mut Input) -> Result<Contents, Fault> {
     if !matches!(protocol, Value::Int(LEGACY_PROTOCOL)) {
         return Err(Fault::Format("it is of an unknown version of PyTorch's format".to_string()));
     }
-    if !matches!(entry(&machine, system, "little_endian"), Some(Value::Bool(true))) {
+    if !matches!(entry(&machine.memory, system, "little_endian"), Some(Value::Bool(true))) {
         return Err(Fault::Format("the values are not little-endian".to_string()));
     }
     let (root, keys) = (machine.run()?, machine.run()?);
     let ranges = legacy_ranges(&machine, keys, input)?;
-    contents(&machine, root, |storage| match ranges.get(storage.key) {
+    contents(&machine.memory, root, |storage| match ranges.get(storage.key) {
         Some((found, range)) if found == storage => Ok(range.clone()),
         _ => Err(Fault::Format(format!(
             "the storage {} is missing or not of its size",
@@ -105,10 +106,10 @@ fn legacy_ranges<'a>(
     input: &mut Input,
 ) -> Result<HashMap<&'a str, (Storage<'a>, Range<u64>)>, Fault> {
     let storages: HashMap<&str, Storage<'a>> =
-        machine.storages.iter().map(|storage| (storage.key, *storage)).collect();
+        machine.memory.storages.iter().map(|storage| (storage.key, *storage)).collect();
     let mut ranges = HashMap::new();
     let mut position = machine.position() as u64;
-    for key in machine.items(keys) {
+    for key in machine.memory.items(keys) {
         let storage = match key {
             Value::Text(key) => storages.get(key).copied(),
             _ => None,
@@ -131,21 +132,20 @@ fn legacy_ranges<'a>(
 
 /// What the dictionary `root` and those in it hold; `locate` finds storages.
 fn contents<'a>(
-    machine: &Machine<'a>,
+    memory: &Memory<'a>,
     root: Value<'a>,
     mut locate: impl FnMut(&Storage<'a>) -> Result<Range<u64>, Fault>,
 ) -> Result<Contents, Fault> {
-    let mut walk =
-        Walk { machine, found: Vec::new(), objects: Vec::new(), claimed: None, items: 0 };
+    let mut walk = Walk { memory, found: Vec::new(), objects: Vec::new(), claimed: None, items: 0 };
     walk.dictionary(root, "", 0)?;
     if walk.found.is_empty() {
-        check_that_empty(machine, root, &walk.objects)?;
+        check_that_empty(memory, root, &walk.objects)?;
     }
     let mut tensors = Tensors::new();
     for (name, view_idx) in walk.found {
         let named = |message: String| format!("`{}`: {message}", name.escape_debug());
-        let view = &machine.views[view_idx];
-        let storage = &machine.storages[view.storage_idx];
+        let view = &memory.views[view_idx];
+        let storage = &memory.storages[view.storage_idx];
         let range = locate(storage)?;
         let (shape, strides) = (view.shape.clone(), view.strides.clone());
         let tensor = StoredTensor::new(storage.element, shape, strides, view.offset, range);
@@ -158,22 +158,22 @@ fn contents<'a>(
     Ok(Contents { tensors, claimed: walk.claimed, objects: walk.objects, description: None })
 }
 
-/// Refuses what holds no tensors although it holds something.
+/// Refuses a file without tensors, unless it is an empty dictionary.
 fn check_that_empty(
-    machine: &Machine<'_>,
+    memory: &Memory<'_>,
     root: Value<'_>,
-    objects: &[(String, String)],
+    objects: &[UnreadObject],
 ) -> Result<(), Fault> {
     if let Value::Object(idx) | Value::Global(Global::Unknown(idx)) = root {
-        return Err(Fault::Format(machine.refusal(idx)));
+        return Err(Fault::Format(memory.refusal(idx)));
     }
-    if !machine.unknown.is_empty() && !objects.is_empty() {
-        return Err(Fault::Format(machine.refusal(0)));
+    if !memory.unknown.is_empty() && !objects.is_empty() {
+        return Err(Fault::Format(memory.refusal(0)));
     }
     match root {
-        Value::Dict(_) if machine.items(root).is_empty() => Ok(()),
+        Value::Dict(_) if memory.items(root).is_empty() => Ok(()),
         Value::Dict(_) => {
-            let keys = machine.items(root).iter().step_by(2).filter_map(|key| match key {
+            let keys = memory.items(root).iter().step_by(2).filter_map(|key| match key {
                 Value::Text(key) => Some(format!("`{}`", key.escape_debug())),
                 _ => None,
             });
@@ -187,10 +187,10 @@ fn check_that_empty(
 
 /// A walk through dictionaries.
 struct Walk<'m, 'a> {
-    machine: &'m Machine<'a>,
+    memory: &'m Memory<'a>,
     /// Names of tensors, and the numbers of their views.
     found: Vec<(String, usize)>,
-    objects: Vec<(String, String)>,
+    objects: Vec<UnreadObject>,
     claimed: Option<String>,
     items: usize,
 }
@@ -198,7 +198,7 @@ struct Walk<'m, 'a> {
 impl<'a> Walk<'_, 'a> {
     /// Notes what the dictionary, list or tuple `value` holds, whose place is `path`.
     fn dictionary(&mut self, value: Value<'a>, path: &str, depth: usize) -> Result<(), Fault> {
-        let items = self.machine.items(value);
+        let items = self.memory.items(value);
         match value {
             Value::Dict(_) => {
                 for [key, item] in items.as_chunks::<2>().0 {
@@ -231,7 +231,7 @@ impl<'a> Walk<'_, 'a> {
         {
             return Ok(());
         }
-        // No weight is called so; keys of callbacks of Lightning are.
+        // No weight has such a long name, but keys of Lightning's callbacks do.
         if path.len() + key.len() > MAX_NAME_BYTES {
             return Ok(());
         }
@@ -246,8 +246,8 @@ impl<'a> Walk<'_, 'a> {
             Value::Object(idx) | Value::Global(Global::Unknown(idx))
                 if self.objects.len() < MAX_OBJECTS =>
             {
-                let name = name.escape_debug().to_string();
-                self.objects.push((name, self.machine.unknown_name(idx)));
+                let place = name.escape_debug().to_string();
+                self.objects.push(UnreadObject { place, class: self.memory.unknown_name(idx) });
             }
             Value::Text(text) if is_claim(path, key) && self.claimed.is_none() => {
                 let is_plain = text.len() <= 100 && !text.chars().any(char::is_control);
@@ -261,7 +261,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    /// Counts items, so that no file can make much work.
+    /// Counts the items, so that no file can take long.
     fn count(&mut self, num_items: usize) -> Result<(), Fault> {
         self.items += num_items;
         match self.items > MAX_ITEMS {
@@ -277,11 +277,11 @@ fn is_claim(path: &str, key: &str) -> bool {
 }
 
 /// The value under `key` in the dictionary `value`.
-fn entry<'a>(machine: &Machine<'a>, value: Value<'a>, key: &str) -> Option<Value<'a>> {
+fn entry<'a>(memory: &Memory<'a>, value: Value<'a>, key: &str) -> Option<Value<'a>> {
     if !matches!(value, Value::Dict(_)) {
         return None;
     }
-    let mut pairs = machine.items(value).as_chunks::<2>().0.iter();
+    let mut pairs = memory.items(value).as_chunks::<2>().0.iter();
     pairs
         .find(|[found, _]| matches!(found, Value::Text(found) if *found == key))
         .map(|pair| pair[1])

@@ -1,17 +1,14 @@
 //! Pickles, read without making the objects they ask for.
 
 use super::reader::Reader;
-use super::value::{Storage, Value, View};
+use super::value::{Memory, Value};
 use std::collections::HashMap;
-
-/// Most steps that a pickle may take; the state of a large network and its optimizer takes a tenth.
-const MAX_STEPS: usize = 1_000_000;
 
 /// A stack machine for the part of Python's pickle language that PyTorch writes (protocol 2).
 ///
 /// Where Python would call a function, the machine knows a few by name and does what they stand for:
-/// it notes down a view of a storage, or starts a dictionary. There is nothing else it can do: what
-/// any other name would make is an object of which nothing but that name is kept, and names that start
+/// it notes down a view of a storage, or starts a dictionary. It can do nothing else: of an object
+/// with any other class only the name of the class is kept, and names of functions that start
 /// programs are refused. It does not recurse, and each step adds at most a few dozen bytes.
 ///
 /// # Source
@@ -20,15 +17,11 @@ const MAX_STEPS: usize = 1_000_000;
 #[derive(Debug)]
 pub struct Machine<'a> {
     reader: Reader<'a>,
-    num_steps: usize,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
-    pub(super) lists: Vec<Vec<Value<'a>>>,
-    pub(super) storages: Vec<Storage<'a>>,
-    pub(super) views: Vec<View>,
-    /// Modules and names of what is not known.
-    pub(super) unknown: Vec<(&'a str, &'a str)>,
+    /// What it has made.
+    pub memory: Memory<'a>,
 }
 
 impl<'a> Machine<'a> {
@@ -36,14 +29,10 @@ impl<'a> Machine<'a> {
     pub fn new(input: &'a [u8]) -> Self {
         Self {
             reader: Reader::new(input),
-            num_steps: 0,
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
-            lists: Vec::new(),
-            storages: Vec::new(),
-            views: Vec::new(),
-            unknown: Vec::new(),
+            memory: Memory::default(),
         }
     }
 
@@ -61,21 +50,12 @@ impl<'a> Machine<'a> {
         self.marks.clear();
         self.memo.clear();
         loop {
-            self.spend(1)?;
+            self.memory.spend(1)?;
             let operation = self.reader.byte()?;
             if operation == b'.' {
                 return self.pop();
             }
             self.step(operation)?;
-        }
-    }
-
-    /// Counts work, so that no pickle can make much of it.
-    pub(super) fn spend(&mut self, num_steps: usize) -> Result<(), String> {
-        self.num_steps = self.num_steps.saturating_add(num_steps);
-        match self.num_steps > MAX_STEPS {
-            true => Err(format!("refused: the pickle takes more than {MAX_STEPS} steps")),
-            false => Ok(()),
         }
     }
 
@@ -107,7 +87,7 @@ impl<'a> Machine<'a> {
                 let state = self.pop()?;
                 match (self.top()?, state) {
                     (Value::Object(_), _) => Ok(()),
-                    (Value::Tensor(_), Value::Object(idx)) => Err(self.refusal(idx)),
+                    (Value::Tensor(_), Value::Object(idx)) => Err(self.memory.refusal(idx)),
                     _ => self.top_dict().map(drop),
                 }
             }
@@ -136,16 +116,16 @@ impl<'a> Machine<'a> {
                 Value::Float
             }
             b'X' | b'T' | b'U' => Value::Text(self.reader.text(operation == b'U')?),
-            b')' => Value::Tuple(self.new_list(Vec::new())),
-            b']' => Value::List(self.new_list(Vec::new())),
-            b'}' => Value::Dict(self.new_list(Vec::new())),
+            b')' => Value::Tuple(self.memory.new_list(Vec::new())),
+            b']' => Value::List(self.memory.new_list(Vec::new())),
+            b'}' => Value::Dict(self.memory.new_list(Vec::new())),
             b't' => {
                 let items = self.pop_mark()?;
-                Value::Tuple(self.new_list(items))
+                Value::Tuple(self.memory.new_list(items))
             }
             0x85..=0x87 => {
                 let items = self.pop_many(usize::from(operation - 0x84))?;
-                Value::Tuple(self.new_list(items))
+                Value::Tuple(self.memory.new_list(items))
             }
             b'2' => self.top()?,
             b'h' | b'j' => {
@@ -155,29 +135,29 @@ impl<'a> Machine<'a> {
             }
             b'c' => {
                 let (module, name) = (self.reader.line()?, self.reader.line()?);
-                Value::Global(self.global(module, name)?)
+                Value::Global(self.memory.global(module, name)?)
             }
             b'i' => {
                 self.pop_mark()?;
                 let (module, name) = (self.reader.line()?, self.reader.line()?);
-                let class = Value::Global(self.global(module, name)?);
-                self.object_of(class)?
+                let class = Value::Global(self.memory.global(module, name)?);
+                self.memory.object_of(class)?
             }
             b'o' => {
                 let items = self.pop_mark()?;
-                self.object_of(items.first().copied().unwrap_or(Value::None))?
+                self.memory.object_of(items.first().copied().unwrap_or(Value::None))?
             }
             0x81 => {
                 let (_, class) = (self.pop()?, self.pop()?);
-                self.object_of(class)?
+                self.memory.object_of(class)?
             }
             b'Q' => {
                 let id = self.pop()?;
-                self.storage(id)?
+                self.memory.storage(id)?
             }
             b'R' => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
-                self.call(function, arguments)?
+                self.memory.call(function, arguments)?
             }
             _ => {
                 let at = self.reader.position() - 1;
@@ -189,7 +169,7 @@ impl<'a> Machine<'a> {
 
     fn add_items(&mut self, items: Vec<Value<'a>>) -> Result<(), String> {
         match self.top()? {
-            Value::List(idx) => self.lists[idx].extend(items),
+            Value::List(idx) => self.memory.lists[idx].extend(items),
             Value::Object(_) => {}
             _ => return Err("an item is added to what is no list".to_string()),
         }
@@ -202,7 +182,7 @@ impl<'a> Machine<'a> {
         }
         if !matches!(self.top()?, Value::Object(_)) {
             let idx = self.top_dict()?;
-            self.lists[idx].extend(items);
+            self.memory.lists[idx].extend(items);
         }
         Ok(())
     }
@@ -240,11 +220,6 @@ impl<'a> Machine<'a> {
             Value::Dict(idx) => Ok(idx),
             _ => Err("what has to be a dictionary is none".to_string()),
         }
-    }
-
-    pub(super) fn new_list(&mut self, items: Vec<Value<'a>>) -> usize {
-        self.lists.push(items);
-        self.lists.len() - 1
     }
 }
 

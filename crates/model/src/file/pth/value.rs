@@ -1,7 +1,9 @@
-//! What a pickle of tensors can speak of, and the few functions it may name.
+//! The values that a pickle of tensors can hold, and the few functions that it may call.
 
-use super::pickle::Machine;
 use crate::file::stored::ElementType;
+
+/// Most steps that a pickle may take; the state of a large network and its optimizer takes a tenth.
+const MAX_STEPS: usize = 1_000_000;
 
 /// More axes than a weight has.
 const MAX_AXES: usize = 8;
@@ -29,7 +31,7 @@ const REFUSED_MODULES: [&str; 16] = [
 /// Functions of Python itself that run text as a program or open files.
 const REFUSED_BUILTINS: [&str; 6] = ["__import__", "compile", "eval", "exec", "execfile", "open"];
 
-/// A value of a pickle. Containers are numbers of lists of the machine, so that values are small and
+/// A value of a pickle. Containers are numbers of lists of [`Memory`], so that values are small and
 /// no depth of nesting needs recursion.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
@@ -114,7 +116,7 @@ impl Storage<'_> {
     }
 }
 
-/// A tensor: a view of a storage of the machine.
+/// A tensor: a view of a storage of [`Memory`].
 #[derive(Debug)]
 pub struct View {
     pub storage_idx: usize,
@@ -123,12 +125,39 @@ pub struct View {
     pub strides: Vec<usize>,
 }
 
-impl<'a> Machine<'a> {
+/// What a pickle has made so far: the containers, storages, tensors and unknown names that its values
+/// are numbers of.
+#[derive(Debug, Default)]
+pub struct Memory<'a> {
+    pub lists: Vec<Vec<Value<'a>>>,
+    pub storages: Vec<Storage<'a>>,
+    pub views: Vec<View>,
+    /// Modules and names of the functions and classes that are not known.
+    pub unknown: Vec<(&'a str, &'a str)>,
+    num_steps: usize,
+}
+
+impl<'a> Memory<'a> {
+    /// Counts the steps, so that no pickle can take long.
+    pub fn spend(&mut self, num_steps: usize) -> Result<(), String> {
+        self.num_steps = self.num_steps.saturating_add(num_steps);
+        match self.num_steps > MAX_STEPS {
+            true => Err(format!("refused: the pickle takes more than {MAX_STEPS} steps")),
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps a container; its number.
+    pub fn new_list(&mut self, items: Vec<Value<'a>>) -> usize {
+        self.lists.push(items);
+        self.lists.len() - 1
+    }
+
     /// The function or class of that name.
     ///
     /// # Errors
-    /// One that starts programs is refused.
-    pub(super) fn global(&mut self, module: &'a str, name: &'a str) -> Result<Global, String> {
+    /// A function that starts programs.
+    pub fn global(&mut self, module: &'a str, name: &'a str) -> Result<Global, String> {
         if let Some(known) = Global::named(module, name) {
             return Ok(known);
         }
@@ -156,8 +185,8 @@ impl<'a> Machine<'a> {
     /// An object of `class`, of which only the name is kept.
     ///
     /// # Errors
-    /// What is no class.
-    pub(super) fn object_of(&self, class: Value<'a>) -> Result<Value<'a>, String> {
+    /// A value that is not a class.
+    pub fn object_of(&self, class: Value<'a>) -> Result<Value<'a>, String> {
         match class {
             Value::Global(Global::Unknown(idx)) | Value::Object(idx) => Ok(Value::Object(idx)),
             _ => Err(malformed("an object")),
@@ -166,7 +195,7 @@ impl<'a> Machine<'a> {
 
     /// The storage that PyTorch's persistent id stands for: `("storage", type, key, device,
     /// num_values)`, and in legacy files a sixth item that has been `None` since PyTorch 0.4.
-    pub(super) fn storage(&mut self, id: Value<'a>) -> Result<Value<'a>, String> {
+    pub fn storage(&mut self, id: Value<'a>) -> Result<Value<'a>, String> {
         let storage = match self.items(id) {
             [
                 Value::Text("storage"),
@@ -191,11 +220,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Does what a call of `function` stands for.
-    pub(super) fn call(
-        &mut self,
-        function: Value<'a>,
-        arguments: Value<'a>,
-    ) -> Result<Value<'a>, String> {
+    pub fn call(&mut self, function: Value<'a>, arguments: Value<'a>) -> Result<Value<'a>, String> {
         let function = match function {
             Value::Global(Global::Unknown(idx)) | Value::Object(idx) => {
                 return Ok(Value::Object(idx));
@@ -211,7 +236,7 @@ impl<'a> Machine<'a> {
         Ok(match (function, self.items(arguments)) {
             (Global::OrderedDict, []) => Value::Dict(self.new_list(Vec::new())),
             (Global::OrderedDict, &[pairs @ Value::List(_)]) => self.dict_of_pairs(pairs)?,
-            // A default dictionary and what makes its defaults.
+            // A `defaultdict` with the function that makes its defaults.
             (Global::OrderedDict, [Value::None | Value::Global(_)]) => {
                 Value::Dict(self.new_list(Vec::new()))
             }

@@ -1,5 +1,6 @@
 //! A row of the output of a depthwise convolution.
 
+use super::taps::TapRow;
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, Simd, for_each_instruction_set};
 
@@ -8,8 +9,7 @@ const TILE: usize = 8;
 
 /// A row of the output.
 pub(super) struct Row<'a> {
-    /// Source row, and offset in the weights.
-    pub taps: &'a [(*const f32, usize)],
+    pub taps: &'a [TapRow],
     pub weight: *const f32,
     /// Channels with padding.
     pub padded: usize,
@@ -70,12 +70,12 @@ unsafe fn pixel<S: Simd>(row: &Row<'_>, j: usize, channel: usize) {
     unsafe {
         let lanes = S::WIDTH.min(row.channels - channel);
         let mut sum = S::splat(0.0);
-        for (source, weight) in row.taps {
+        for TapRow { source, weights } in row.taps {
             for column in 0..row.num_columns {
                 let x = (j * row.step) as isize + row.first + column as isize;
                 if 0 <= x && x < row.width {
                     let value = source.add(x as usize * row.channels + channel);
-                    let weight = row.weight.add(weight + column * row.padded + channel);
+                    let weight = row.weight.add(weights + column * row.padded + channel);
                     sum = S::fma(S::load_first(value, lanes), S::load(weight), sum);
                 }
             }
@@ -157,7 +157,7 @@ unsafe fn tile<
         let mut sums = [S::splat(0.0); PIXELS];
         let mut tap = 0;
         while tap < row.taps.len() {
-            let (source, offset) = *row.taps.get_unchecked(tap);
+            let TapRow { source, weights } = *row.taps.get_unchecked(tap);
             if INSIDE && PIXELS == TILE && tap + STEP >= row.taps.len() {
                 // The rows that no row before has read, for the next tile: the hardware does not
                 // see the pattern.
@@ -169,7 +169,7 @@ unsafe fn tile<
             }
             let mut weight = [S::splat(0.0); TAPS];
             for k in 0..TAPS {
-                weight[k] = S::load(row.weight.add(offset + k * row.padded + channel));
+                weight[k] = S::load(row.weight.add(weights + k * row.padded + channel));
             }
             for column in 0..(PIXELS - 1) * STEP + TAPS {
                 let x = x + column as isize;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Map, Phase, row_taps};
+use super::taps::{Map, Phase, TapRow, row_taps};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 
@@ -60,8 +60,7 @@ pub(in crate::cpu::conv) fn weight_gradient(
 
 /// A row of the output's gradient.
 struct GradRow<'a> {
-    /// Source row, and offset in the sums.
-    taps: &'a [(*const f32, usize)],
+    taps: &'a [TapRow],
     grad: *const f32,
     padded: usize,
     width: isize,
@@ -110,8 +109,8 @@ unsafe fn grad_column<S: Simd>(row: &GradRow<'_>, tap: usize, column: usize, cha
     // SAFETY: the caller's; only columns on the image are read.
     unsafe {
         let lanes = S::WIDTH.min(row.channels - channel);
-        let (source, offset) = *row.taps.get_unchecked(tap);
-        let target = row.sums.add(offset + column * row.padded + channel);
+        let TapRow { source, weights } = *row.taps.get_unchecked(tap);
+        let target = row.sums.add(weights + column * row.padded + channel);
         let mut sum = S::load(target);
         for j in 0..row.len {
             let x = (j * row.step) as isize + row.first + column as isize;
@@ -134,8 +133,8 @@ unsafe fn grad_columns<S: Simd, const TAPS: usize, const STEP: usize>(
 ) {
     // SAFETY: the caller's; only columns on the image are read.
     unsafe {
-        let (source, offset) = *row.taps.get_unchecked(tap);
-        let target = row.sums.add(offset + channel);
+        let TapRow { source, weights } = *row.taps.get_unchecked(tap);
+        let target = row.sums.add(weights + channel);
         let mut sums = [S::splat(0.0); TAPS];
         for k in 0..TAPS {
             sums[k] = S::load(target.add(k * row.padded));

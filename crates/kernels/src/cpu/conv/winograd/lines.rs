@@ -13,9 +13,9 @@ pub(super) trait Lines<const M: usize, const T: usize> {
 }
 
 /// Two outputs, by way of the points 0, 1, -1 and infinity.
-pub(super) struct Two;
+pub(super) struct F2;
 
-impl Lines<2, 4> for Two {
+impl Lines<2, 4> for F2 {
     #[inline(always)]
     unsafe fn kernel<S: Simd>([a, b, c]: [S::Vector; 3]) -> [S::Vector; 4] {
         // SAFETY: the caller's.
@@ -39,7 +39,7 @@ impl Lines<2, 4> for Two {
 }
 
 /// Four outputs, by way of the points 0, ±[`P`], ±[`Q`] and infinity.
-pub(super) struct Four;
+pub(super) struct F4;
 
 /// With points 2/3 and 3/2 errors are less than half as large as with the usual 1 and 2.
 const P: f64 = 2.0 / 3.0;
@@ -47,7 +47,7 @@ const Q: f64 = 1.0 / P;
 const P2: f64 = P * P;
 const Q2: f64 = Q * Q;
 
-impl Lines<4, 6> for Four {
+impl Lines<4, 6> for F4 {
     #[inline(always)]
     unsafe fn kernel<S: Simd>([a, b, c]: [S::Vector; 3]) -> [S::Vector; 6] {
         // SAFETY: the caller's.

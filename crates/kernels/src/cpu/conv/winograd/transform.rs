@@ -1,7 +1,7 @@
 //! The three transforms. Each is that of a line, applied to columns, then to rows.
 
-use super::Filter;
-use super::lines::{Four, Lines, Two};
+use super::filtering::Winograd;
+use super::lines::{F2, F4, Lines};
 use crate::cpu::Activation;
 use crate::cpu::conv::direct::tile::activated;
 use crate::cpu::simd::{Simd, for_each_instruction_set};
@@ -40,7 +40,7 @@ pub(super) struct Outputs<'a> {
 
 for_each_instruction_set! {
     pub(super) fn transform_weights_on = any_weights(
-        filter: Filter,
+        winograd: Winograd,
         kernels: *const f32,
         len: usize,
         target: *mut f32,
@@ -48,42 +48,47 @@ for_each_instruction_set! {
 }
 
 for_each_instruction_set! {
-    pub(super) fn transform_inputs_on = any_inputs(filter: Filter, inputs: &Inputs)
+    pub(super) fn transform_inputs_on = any_inputs(winograd: Winograd, inputs: &Inputs)
 }
 
 for_each_instruction_set! {
-    pub(super) fn write_outputs_on = any_outputs(filter: Filter, outputs: &Outputs<'_>)
+    pub(super) fn write_outputs_on = any_outputs(winograd: Winograd, outputs: &Outputs<'_>)
 }
 
 #[inline(always)]
-unsafe fn any_weights<S: Simd>(filter: Filter, kernels: *const f32, len: usize, target: *mut f32) {
+unsafe fn any_weights<S: Simd>(
+    winograd: Winograd,
+    kernels: *const f32,
+    len: usize,
+    target: *mut f32,
+) {
     // SAFETY: the caller's.
     unsafe {
-        match filter {
-            Filter::Two => transform_weights::<S, Two, 2, 4>(kernels, len, target),
-            Filter::Four => transform_weights::<S, Four, 4, 6>(kernels, len, target),
+        match winograd {
+            Winograd::F2 => transform_weights::<S, F2, 2, 4>(kernels, len, target),
+            Winograd::F4 => transform_weights::<S, F4, 4, 6>(kernels, len, target),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn any_inputs<S: Simd>(filter: Filter, inputs: &Inputs) {
+unsafe fn any_inputs<S: Simd>(winograd: Winograd, inputs: &Inputs) {
     // SAFETY: the caller's.
     unsafe {
-        match filter {
-            Filter::Two => transform_inputs::<S, Two, 2, 4>(inputs),
-            Filter::Four => transform_inputs::<S, Four, 4, 6>(inputs),
+        match winograd {
+            Winograd::F2 => transform_inputs::<S, F2, 2, 4>(inputs),
+            Winograd::F4 => transform_inputs::<S, F4, 4, 6>(inputs),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn any_outputs<S: Simd>(filter: Filter, outputs: &Outputs<'_>) {
+unsafe fn any_outputs<S: Simd>(winograd: Winograd, outputs: &Outputs<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match filter {
-            Filter::Two => write_outputs::<S, Two, 2, 4>(outputs),
-            Filter::Four => write_outputs::<S, Four, 4, 6>(outputs),
+        match winograd {
+            Winograd::F2 => write_outputs::<S, F2, 2, 4>(outputs),
+            Winograd::F4 => write_outputs::<S, F4, 4, 6>(outputs),
         }
     }
 }

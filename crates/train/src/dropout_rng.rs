@@ -1,17 +1,17 @@
-//! What chance drops in training.
+//! The random numbers of dropout and stochastic depth.
 
 use burn::tensor::Tensor;
 use dermx_data::Random;
 use dermx_model::{DropSite, Network};
 
-/// Dropout and stochastic depth of one network, as (seed, place, epoch, image id) say.
+/// Draws what training drops in one network: a function of seed, tap, epoch and image id.
 #[derive(Debug)]
-pub(crate) struct Chance {
+pub(crate) struct DropoutRng {
     seed: u64,
     sites: Vec<DropSite>,
 }
 
-impl Chance {
+impl DropoutRng {
     pub fn new(network: &Network, seed: u64) -> Self {
         Self { seed, sites: network.drop_sites() }
     }
@@ -21,7 +21,7 @@ impl Chance {
         self.sites.iter().map(|site| site.name.as_str()).collect()
     }
 
-    /// What goes on from the tap `name` with the activation `x` of the images `ids`.
+    /// `x`, the activation of the images `ids` at the tap `name`, after dropout.
     pub fn apply(&self, name: &str, x: Tensor<4>, epoch: u32, ids: &[&str]) -> Tensor<4> {
         let Some(site) = self.sites.iter().find(|site| site.name == name) else { return x };
         let num_draws = site.num_draws(&x);
@@ -37,30 +37,33 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::Chance;
+    use super::DropoutRng;
     use burn::tensor::{Device, Tensor};
     use dermx_model::{DropSite, DropUnit};
 
-    fn chance(seed: u64) -> Chance {
+    fn dropout(seed: u64) -> DropoutRng {
         let site = |name: &str, unit| DropSite { name: name.into(), rate: 0.5, unit };
-        Chance { seed, sites: vec![site("image", DropUnit::Image), site("value", DropUnit::Value)] }
+        DropoutRng {
+            seed,
+            sites: vec![site("image", DropUnit::Image), site("value", DropUnit::Value)],
+        }
     }
 
-    /// What is left of eight ones for each image.
-    fn left(chance: &Chance, tap: &str, epoch: u32, ids: &[&str]) -> Vec<Vec<f32>> {
+    /// Eight ones for each image, after dropout.
+    fn left(rng: &DropoutRng, tap: &str, epoch: u32, ids: &[&str]) -> Vec<Vec<f32>> {
         let ones = Tensor::ones([ids.len(), 8, 1, 1], &Device::flex());
-        let data = chance.apply(tap, ones, epoch, ids).into_data();
+        let data = rng.apply(tap, ones, epoch, ids).into_data();
         data.iter::<f32>().collect::<Vec<f32>>().chunks(8).map(<[f32]>::to_vec).collect()
     }
 
     #[test]
     fn what_is_dropped_depends_on_seed_place_epoch_and_image_alone() {
-        let found = left(&chance(1), "value", 1, &["a", "b"]);
+        let found = left(&dropout(1), "value", 1, &["a", "b"]);
         assert_ne!(found[0], found[1]);
-        let turned = left(&chance(1), "value", 1, &["b", "c", "a"]);
+        let turned = left(&dropout(1), "value", 1, &["b", "c", "a"]);
         assert_eq!([&turned[2], &turned[0]], [&found[0], &found[1]]);
-        assert_ne!(left(&chance(1), "value", 2, &["a", "b"]), found);
-        assert_ne!(left(&chance(2), "value", 1, &["a", "b"]), found);
+        assert_ne!(left(&dropout(1), "value", 2, &["a", "b"]), found);
+        assert_ne!(left(&dropout(2), "value", 1, &["a", "b"]), found);
     }
 
     #[test]
@@ -68,7 +71,7 @@ mod tests {
         let ids: Vec<String> = (0..200).map(|idx| idx.to_string()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         for (tap, num_draws) in [("image", 200.0), ("value", 1600.0)] {
-            let found = left(&chance(3), tap, 1, &ids).concat();
+            let found = left(&dropout(3), tap, 1, &ids).concat();
             assert!(found.iter().all(|&value| value == 0.0 || value == 2.0));
             let mean = found.iter().sum::<f32>() / found.len() as f32;
             // Four standard deviations.
@@ -78,6 +81,6 @@ mod tests {
 
     #[test]
     fn other_taps_are_left_alone() {
-        assert_eq!(left(&chance(1), "stem", 1, &["a"]), [[1.0; 8]]);
+        assert_eq!(left(&dropout(1), "stem", 1, &["a"]), [[1.0; 8]]);
     }
 }

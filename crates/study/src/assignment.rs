@@ -1,6 +1,7 @@
 //! Whether the classes of a confusion matrix are what they are called.
 
-use crate::{ConfusionMatrix, EvalError};
+use crate::error::{StudyError, StudyResult};
+use dermx_eval::ConfusionMatrix;
 use serde::Serialize;
 
 /// The most classes whose permutations are all tried (8! = 40320).
@@ -30,15 +31,15 @@ pub struct Assignment {
 ///
 /// # Errors
 /// No matrix, matrices of different sizes, or more than [`MAX_AUDITED_CLASSES`] classes.
-pub fn best_assignment(matrices: &[ConfusionMatrix]) -> Result<Assignment, EvalError> {
+pub fn best_assignment(matrices: &[ConfusionMatrix]) -> StudyResult<Assignment> {
     let num_classes = matrices.first().map_or(0, ConfusionMatrix::num_classes);
     if num_classes == 0 || num_classes > MAX_AUDITED_CLASSES {
         let message = format!("found {num_classes} classes, expected 1 to {MAX_AUDITED_CLASSES}");
-        return Err(EvalError::new("confusion matrices", message));
+        return Err(StudyError::Matrices(message));
     }
     if let Some(other) = matrices.iter().find(|matrix| matrix.num_classes() != num_classes) {
         let message = format!("found {} classes, expected {num_classes}", other.num_classes());
-        return Err(EvalError::new("confusion matrices", message));
+        return Err(StudyError::Matrices(message));
     }
     let permutations = permutations(num_classes);
     let diagonals: Vec<Vec<u64>> =
@@ -89,7 +90,7 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::{best_assignment, permutations};
-    use crate::ConfusionMatrix;
+    use dermx_eval::ConfusionMatrix;
 
     fn matrix(rows: [[u64; 3]; 3]) -> ConfusionMatrix {
         ConfusionMatrix::from_rows(rows.map(|row| row.to_vec()).to_vec()).unwrap()

@@ -1,6 +1,6 @@
-//! Comparison with printed tables.
+//! PrintedComparison with printed tables.
 
-use crate::error::{CliError, CliResult};
+use crate::error::{StudyError, StudyResult};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
@@ -35,7 +35,7 @@ const TEXT_NUMBERS: [(&str, &str); 12] = [
 
 /// How much of one printed table is found again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Comparison {
+pub struct PrintedComparison {
     /// The printed table.
     #[serde(skip)]
     pub table: String,
@@ -44,12 +44,12 @@ pub struct Comparison {
     /// Number of cells.
     pub cells: usize,
     /// The others, side by side.
-    pub different: Vec<Difference>,
+    pub different: Vec<PrintedDifference>,
 }
 
 /// A cell that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Difference {
+pub struct PrintedDifference {
     /// Row, score and part, such as `Papule.f1.mean`.
     pub cell: String,
     /// The printed value.
@@ -62,21 +62,21 @@ pub struct Difference {
 ///
 /// # Errors
 /// No such file, no JSON, or no `tables` in it.
-pub fn read(path: &Path) -> CliResult<Value> {
-    let bytes = std::fs::read(path).map_err(|error| CliError::io(path, &error))?;
+pub fn read_printed(path: &Path) -> StudyResult<Value> {
+    let bytes = std::fs::read(path).map_err(|error| StudyError::io(path, &error))?;
     let printed: Value =
-        serde_json::from_slice(&bytes).map_err(|error| CliError::bad_data(path, error))?;
+        serde_json::from_slice(&bytes).map_err(|error| StudyError::invalid(path, error))?;
     if !printed["tables"].is_object() {
-        return Err(CliError::bad_data(path, "`tables` is not there; expected an object"));
+        return Err(StudyError::invalid(path, "`tables` is not there; expected an object"));
     }
     Ok(printed)
 }
 
-/// Compares `ours` ([`dermx_agreement::DatasetTables`] as JSON) with `printed`; tables that
+/// Compares `ours` (the tables of an annotated data set as JSON) with `printed`; tables that
 /// were not printed are left out.
-pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
+pub fn compare_tables(ours: &Value, printed: &Value) -> Vec<PrintedComparison> {
     let mut comparisons = Vec::new();
-    let mut text = Comparison::new("text_counts");
+    let mut text = PrintedComparison::new("text_counts");
     for (name, place) in TEXT_NUMBERS {
         if let Some(value) = printed["text_numbers"][name].as_f64() {
             text.cell(name, value, ours.pointer(place));
@@ -93,17 +93,17 @@ pub fn compare(ours: &Value, printed: &Value) -> Vec<Comparison> {
 }
 
 /// Compares the rows `ours` with those of the printed table `name`.
-pub fn compare_table(name: &str, ours: &Value, printed: &Value) -> Comparison {
+pub fn compare_table(name: &str, ours: &Value, printed: &Value) -> PrintedComparison {
     compare_rows(name, ours, &printed["tables"][name]["rows"])
 }
 
-fn compare_rows(name: &str, ours: &Value, printed: &Value) -> Comparison {
-    let mut comparison = Comparison::new(name);
+fn compare_rows(name: &str, ours: &Value, printed: &Value) -> PrintedComparison {
+    let mut comparison = PrintedComparison::new(name);
     comparison.walk("", printed, Some(ours));
     comparison
 }
 
-impl Comparison {
+impl PrintedComparison {
     fn new(table: &str) -> Self {
         Self { table: table.to_string(), matching: 0, cells: 0, different: Vec::new() }
     }
@@ -129,14 +129,14 @@ impl Comparison {
         if found.is_some_and(|found| format!("{found:.2}") == format!("{printed:.2}")) {
             self.matching += 1;
         } else {
-            self.different.push(Difference { cell: cell.to_string(), printed, found });
+            self.different.push(PrintedDifference { cell: cell.to_string(), printed, found });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Difference, compare};
+    use super::{PrintedDifference, compare_tables};
     use serde_json::json;
 
     #[test]
@@ -153,11 +153,12 @@ mod tests {
             "table_2a": {"Acne": {"f1": {"mean": 0.9764, "std": 0.0151}}},
             "table_4_dermx": {},
         });
-        let found = compare(&ours, &printed);
+        let found = compare_tables(&ours, &printed);
         let numbers: Vec<(&str, usize, usize)> =
             found.iter().map(|one| (one.table.as_str(), one.matching, one.cells)).collect();
         assert_eq!(numbers, [("text_counts", 1, 1), ("table_2a", 1, 2), ("table_4_dermx", 0, 1)]);
-        let std = Difference { cell: "Acne.f1.std".into(), printed: 0.01, found: Some(0.0151) };
+        let std =
+            PrintedDifference { cell: "Acne.f1.std".into(), printed: 0.01, found: Some(0.0151) };
         assert_eq!(found[1].different, [std]);
         assert_eq!(found[2].different[0].found, None);
     }

@@ -1,0 +1,154 @@
+//! What a network is built from.
+
+use crate::architecture::Architecture;
+use crate::family::Family;
+use crate::head::Head;
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a ResNet strides, and its batch normalization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// The 3x3 convolution of a bottleneck strides ("v1.5"); epsilon 1e-5, momentum 0.1.
+    Torchvision,
+    /// As in the paper and in Keras: stride in the first 1x1 convolution of a bottleneck; epsilon
+    /// 1.001e-5 and momentum 0.01 (0.99 as Keras counts).
+    V1,
+}
+
+/// Where an EfficientNet pads with zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// As much on all sides: `(k - 1) / 2`.
+    #[serde(alias = "symmetric")]
+    Torchvision,
+    /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
+    /// above and left and the rest below and right. Differs for even sizes where there is a stride.
+    /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
+    #[serde(alias = "same")]
+    Tf,
+}
+
+impl Padding {
+    /// The name in configurations and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Torchvision => "torchvision",
+            Self::Tf => "tf",
+        }
+    }
+}
+
+/// What a network is built from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct NetworkConfig {
+    /// Which network.
+    pub architecture: Architecture,
+    /// Which head.
+    pub head: Head,
+    /// Number of logits.
+    pub num_classes: usize,
+    /// Which kind of ResNet; EfficientNets ignore it.
+    pub variant: Variant,
+    /// Which padding; ResNets, whose padding is the same in all libraries, ignore it.
+    pub padding: Padding,
+    /// Epsilon of the batch normalizations before the head; `None` for that of torchvision, or of
+    /// Keras for [`Variant::V1`].
+    pub batch_norm_epsilon: Option<f64>,
+    /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the
+    /// resolution.
+    ///
+    /// # Source
+    /// 1: Luo et al., 2019, <https://arxiv.org/abs/1903.07071>, "last stride".
+    pub last_stride: usize,
+    /// `[height, width]` of the images in pixels; only [`Head::Flatten`] depends on it.
+    pub input_size: [usize; 2],
+}
+
+/// Names of the scale of a head's batch normalization.
+const HEAD_NORMS: [&str; 2] = ["fc_bn.weight", "classifier.0.weight"];
+
+impl NetworkConfig {
+    /// The network as torchvision builds it.
+    pub const fn torchvision(architecture: Architecture, num_classes: usize) -> Self {
+        Self {
+            architecture,
+            head: Head::Gap,
+            num_classes,
+            variant: Variant::Torchvision,
+            padding: Padding::Torchvision,
+            batch_norm_epsilon: None,
+            last_stride: 2,
+            input_size: [224, 224],
+        }
+    }
+
+    /// The network with torchvision's settings and a head of the given `shapes`, which are keyed by
+    /// torchvision's names. `None` if the matrix [`Architecture::head_matrix`] is missing.
+    ///
+    /// A [`Head::Flatten`] tells the number of cells of the last feature maps, but not their height
+    /// and width: `input_size` is then chosen so that they form one column.
+    pub fn of_shapes(
+        architecture: Architecture,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Option<Self> {
+        let &[num_classes, num_inputs] = shapes.get(architecture.head_matrix())?.as_slice() else {
+            return None;
+        };
+        if num_classes == 0 {
+            return None;
+        }
+        let has_norm = HEAD_NORMS.iter().any(|name| shapes.contains_key(*name));
+        let torchvision = Self::torchvision(architecture, num_classes);
+        let num_features = architecture.num_features();
+        Some(match num_inputs == num_features {
+            true if has_norm => Self { head: Head::GapBn, ..torchvision },
+            true => torchvision,
+            false => {
+                let num_cells = (num_inputs / num_features).max(1);
+                Self { head: Head::Flatten, input_size: [32 * num_cells, 32], ..torchvision }
+            }
+        })
+    }
+
+    /// `[height, width]` of the last feature maps for images of `size` pixels.
+    pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
+        size.map(|side| side.div_ceil(16 * self.last_stride))
+    }
+
+    /// Whether `value` is a valid epsilon of batch normalization: positive and at most 1.
+    pub fn is_epsilon(value: f64) -> bool {
+        value > 0.0 && value <= 1.0
+    }
+
+    /// Epsilon of the batch normalizations before the head.
+    pub fn epsilon(&self) -> f64 {
+        let usual = match (self.architecture.family(), self.variant) {
+            (Family::ResNet(_), Variant::Torchvision) => 1e-5,
+            (Family::ResNet(_), Variant::V1) => 1.001e-5,
+            (Family::EfficientNet(scale), _) => scale.batch_norm().epsilon,
+        };
+        self.batch_norm_epsilon.unwrap_or(usual)
+    }
+
+    /// The batch normalization of the head, if it has one.
+    pub(crate) fn head_norm(&self, device: &Device) -> Option<BatchNorm> {
+        let config = BatchNormConfig::new(self.architecture.num_features());
+        (self.head == Head::GapBn)
+            .then(|| config.with_epsilon(1e-3).with_momentum(0.01).init(device))
+    }
+
+    /// The linear layer of the head.
+    pub(crate) fn head_linear(&self, device: &Device) -> Linear {
+        let num_cells = match self.head {
+            Head::Gap | Head::GapBn => 1,
+            Head::Flatten => self.feature_size(self.input_size).iter().product(),
+        };
+        let num_inputs = self.architecture.num_features() * num_cells;
+        LinearConfig::new(num_inputs, self.num_classes).init(device)
+    }
+}

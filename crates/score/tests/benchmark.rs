@@ -1,0 +1,200 @@
+//! Maps from files and from memory, once and again.
+
+use dermx_data::{DermxDataset, SynthConfig, write_synthetic};
+use dermx_eval::MapRow;
+use dermx_score::{
+    Benchmark, DIAGNOSES, MapFolder, PER_IMAGE, Prediction, Predictions, RawMap, ScoringChoices,
+    Variable, write_npy,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+const TINY: SynthConfig = SynthConfig { num_images: 6, num_train_images: 6, seed: 3 };
+
+fn dataset(folder: &Path) -> Result<DermxDataset, Box<dyn Error>> {
+    let root = folder.join("data");
+    write_synthetic(&root, &TINY, &|_, _| ())?;
+    Ok(DermxDataset::read(&root.join("dermx"))?)
+}
+
+/// A map of two rows and three columns for each image, all different.
+fn maps(dataset: &DermxDataset) -> Result<BTreeMap<String, RawMap>, Box<dyn Error>> {
+    let map = |(idx, id): (usize, &str)| {
+        let values = (0..6).map(|cell| (cell * (idx + 2) % 5) as f32 / 4.0).collect();
+        Ok((id.to_string(), RawMap::single([2, 3], values)?))
+    };
+    let ids = dataset.images().iter().map(|image| image.image_id.as_str());
+    ids.enumerate().map(map).collect()
+}
+
+/// Everybody has acne.
+fn predictions(dataset: &DermxDataset) -> Predictions {
+    let row = |(idx, image): (usize, &dermx_data::ImageRecord)| Prediction {
+        line: idx + 2,
+        image_id: image.image_id.clone(),
+        gold: None,
+        predicted: "Acne".to_string(),
+        probability: None,
+    };
+    let rows = dataset.images().iter().enumerate().map(row).collect();
+    Predictions { path: PathBuf::from("predictions.csv"), rows }
+}
+
+/// Everything that can be asked for.
+fn everything() -> ScoringChoices {
+    ScoringChoices {
+        localization: true,
+        by: vec![Variable::Disease, Variable::Correct],
+        min_images: 1,
+        ..ScoringChoices::default()
+    }
+}
+
+#[test]
+fn maps_in_memory_score_as_their_files_do_and_again_the_same() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let maps = maps(&dataset)?;
+    for (image_id, map) in &maps {
+        let RawMap::Single { size, values } = map else { return Err("another type".into()) };
+        write_npy(&folder.path().join("maps"), image_id, *size, values)?;
+    }
+    let predictions = predictions(&dataset);
+    let benchmark = Benchmark::new(&dataset, everything())?;
+    let files = MapFolder::open(&folder.path().join("maps"))?;
+    benchmark.score(&files, Some(&predictions))?.write(&folder.path().join("files"))?;
+    for name in ["memory", "again"] {
+        let out = folder.path().join(name);
+        benchmark.score(&maps, Some(&predictions))?.write(&out)?;
+        for file in ["eval.json", PER_IMAGE, DIAGNOSES] {
+            let expected = fs::read(folder.path().join("files").join(file))?;
+            assert!(fs::read(out.join(file))? == expected, "{name}: {file}");
+        }
+    }
+    // Another benchmark of the same annotations, elsewhere.
+    let elsewhere = tempfile::tempdir()?;
+    write_synthetic(&elsewhere.path().join("x"), &TINY, &|_, _| ())?;
+    let copy = DermxDataset::read(&elsewhere.path().join("x/dermx"))?;
+    let found = Benchmark::new(&copy, everything())?.score(&maps, Some(&predictions))?;
+    let expected = benchmark.score(&maps, Some(&predictions))?;
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
+fn with_partial_maps_the_comparands_are_of_the_same_images() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let mut maps = maps(&dataset)?;
+    let whole = Benchmark::new(&dataset, everything())?;
+    let all = whole.score(&maps, Some(&predictions(&dataset)))?;
+    let (left_out, _) = maps.pop_first().ok_or("no map")?;
+    let error = whole.score(&maps, Some(&predictions(&dataset))).unwrap_err().to_string();
+    assert!(error.contains(&left_out) && error.contains("maps in memory"), "{error}");
+
+    let partial = Benchmark::new(&dataset, ScoringChoices { partial: true, ..everything() })?;
+    let some = partial.score(&maps, Some(&predictions(&dataset)))?;
+    let rows: Vec<MapRow> =
+        all.rows.iter().filter(|row| row.image_id != left_out).cloned().collect();
+    assert!(rows.len() < all.rows.len());
+    assert_eq!(some.rows, rows);
+    // Baselines and raters have as many rows as the maps, those of the image left out less.
+    let num = |table: &dermx_eval::MapTable| table["Union"].f1.n + table["Union"].f1.undefined;
+    for baseline in some.record.baselines.values() {
+        assert_eq!(num(baseline), num(&some.record.explanation));
+    }
+    assert!(num(&some.record.ceiling) < num(&all.record.ceiling));
+    for shares in some.record.identification.values() {
+        assert_eq!(shares.typical.n + shares.typical.undefined, maps.len());
+    }
+    // All maps are no part of the images.
+    let maps = self::maps(&dataset)?;
+    let found = partial.score(&maps, Some(&predictions(&dataset)))?;
+    assert_eq!((found.rows, found.record), (all.rows, all.record));
+    Ok(())
+}
+
+#[test]
+fn arrays_that_are_no_maps_are_refused() -> TestResult {
+    let error = |values: Vec<f32>| RawMap::single([1, 2], values).unwrap_err().to_string();
+    assert!(error(vec![1.0]).contains("found 1 values, expected 1x2"), "{}", error(vec![1.0]));
+    assert!(error(vec![0.0, f32::NAN]).contains("row 0, column 1"));
+    assert!(RawMap::double([0, 2], Vec::new()).is_err());
+    // Made without a check, they are found where they are scored.
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let mut maps = maps(&dataset)?;
+    let (first, map) = maps.iter_mut().next().ok_or("no map")?;
+    *map = RawMap::Double { size: [2, 2], values: vec![0.5; 3] };
+    let expected = format!("{first}: found 3 values, expected 2x2");
+    let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
+    let error = benchmark.score(&maps, None).unwrap_err().to_string();
+    assert!(error.contains(&expected), "{error}");
+    Ok(())
+}
+
+#[test]
+fn classes_that_are_exchanged_must_be_classes() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let class_exchange = Some(["Acne".to_string(), "Warts".to_string()]);
+    let choices = ScoringChoices { class_exchange, ..ScoringChoices::default() };
+    let error = Benchmark::new(&dataset, choices).unwrap_err().to_string();
+    assert!(error.contains("`Warts` is not a class; there are: Acne"), "{error}");
+    Ok(())
+}
+
+/// Places below which keys are names of the data: `*` stands for each.
+const NAMED: [&str; 13] = [
+    "/diagnosis/classes",
+    "/explanation",
+    "/baselines",
+    "/baselines/*",
+    "/ceiling",
+    "/skill",
+    "/leads",
+    "/identification",
+    "/by",
+    "/by/*",
+    "/by/*/*/explanation",
+    "/diagnosis/collapsed",
+    "/scoring",
+];
+
+/// The paths of all values; arrays are values.
+fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    let Some(object) = value.as_object() else {
+        found.insert(path.to_string());
+        return;
+    };
+    for (key, value) in object {
+        let key = if NAMED.contains(&path) { "*" } else { key };
+        paths(value, &format!("{path}/{key}"), found);
+    }
+}
+
+#[test]
+fn eval_json_has_the_keys_of_the_list_and_no_others() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let benchmark = Benchmark::new(&dataset, everything())?;
+    let mut scorecard = benchmark.score(&maps(&dataset)?, Some(&predictions(&dataset)))?;
+    let mut found = BTreeSet::new();
+    paths(&serde_json::to_value(&scorecard.record)?, "", &mut found);
+    let mut seeds = Vec::new();
+    for seed in [3, 4] {
+        scorecard.record.set_seed(seed);
+        seeds.push(scorecard.clone());
+    }
+    let over_seeds = benchmark.over_seeds(&seeds)?;
+    assert_eq!(over_seeds.diagnosis.as_ref().map(|one| one.confusion_matrices.len()), Some(2));
+    paths(&serde_json::to_value(&over_seeds)?, "", &mut found);
+    let found: String = found.iter().map(|path| format!("{path}\n")).collect();
+    assert_eq!(found, include_str!("eval_json_keys.txt"));
+    Ok(())
+}

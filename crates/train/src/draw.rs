@@ -1,0 +1,20 @@
+//! One image of an epoch.
+
+/// An image of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// The photo.
+    pub idx: usize,
+    /// The name that its random numbers are drawn with: its id, and its repeat in the epoch if that
+    /// is not 0.
+    pub name: String,
+}
+
+impl Draw {
+    /// The photo `id` at index `idx` of its list; `repeat` counts how often the epoch has seen it
+    /// before.
+    pub fn new(id: &str, idx: usize, repeat: usize) -> Self {
+        let name = if repeat == 0 { id.to_string() } else { format!("{id}\n{repeat}") };
+        Self { idx, name }
+    }
+}

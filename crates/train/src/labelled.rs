@@ -1,0 +1,21 @@
+//! Photos and the classes that they are learned as.
+
+use crate::photos::Photos;
+
+/// Photos with their classes.
+#[derive(Debug, Clone, Copy)]
+pub struct LabelledPhotos<'a> {
+    /// The photos.
+    pub photos: &'a Photos,
+    /// The class of each photo.
+    pub class_idx: &'a [usize],
+}
+
+/// The photos of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Sets<'a> {
+    /// Photos to train on.
+    pub training: LabelledPhotos<'a>,
+    /// Photos to validate on after every epoch. They are never augmented and never trained on.
+    pub validation: Option<LabelledPhotos<'a>>,
+}
