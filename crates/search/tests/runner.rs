@@ -49,7 +49,7 @@ fn the_table_is_that_of_a_calculation_by_hand() {
     assert_eq!(
         read("table.csv"),
         "rank,trial,state,value,epoch,num_epochs,x\n\
-         1,2,finished,3.500000,3,3,3\n2,0,finished,2.625000,3,3,2\n3,1,pruned,0.500000,1,1,0\n"
+         1,2,finished,3.5,3,3,3\n2,0,finished,2.625,3,3,2\n3,1,pruned,0.5,1,1,0\n"
     );
     assert_eq!(
         read("best.toml"),
