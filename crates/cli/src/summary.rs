@@ -1,7 +1,7 @@
 //! Scores for the terminal.
 
 use dermx_eval::{EvalRecord, MapScores, Score, SeedAgreement, UNION};
-use dermx_run::{Tested, Trained, comparisons_text};
+use dermx_run::{Tested, Trained, Validated, comparisons_text};
 use dermx_score::{counts, identification, interval_text, localization, parts};
 use std::fmt::Write;
 
@@ -48,11 +48,23 @@ pub fn summary(record: &EvalRecord) -> String {
 /// What a run came to.
 pub fn trained_text(trained: &Trained) -> String {
     match &trained.tested {
-        None => format!("{}: trained\n", trained.folder.display()),
+        None => {
+            let seeds = trained.validated.iter().map(validated_text);
+            format!("{}: trained\n{}", trained.folder.display(), seeds.collect::<String>())
+        }
         Some(Tested { record, page }) => {
             format!("{}\nreport: {}\n", summary(record), page.display())
         }
     }
+}
+
+/// What a seed scores on the validation photos.
+fn validated_text(validated: &Validated) -> String {
+    let Validated { seed, epoch, scores } = validated;
+    format!(
+        "seed {seed}, epoch {epoch}, validation photos: loss {:.3}   accuracy {:.3}   macro-F1 {:.3}\n",
+        scores.loss, scores.accuracy, scores.macro_f1
+    )
 }
 
 /// Which seeds collapsed, and how far the seeds agree.

@@ -1,7 +1,7 @@
 //! Scoring a run.
 
 use crate::certificate;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
@@ -33,7 +33,7 @@ pub fn evaluate_again(
     }
     let folder = RunFolder::resume(run, None)?;
     let record = evaluate_run(&folder)?;
-    certificate::renew_scores(&folder, &config::load_run(run)?, context.session)?;
+    certificate::renew_scores(&folder, &Config::load_run(run)?, context.session)?;
     Ok(record)
 }
 
@@ -47,13 +47,10 @@ pub fn evaluate_run(folder: &RunFolder) -> RunResult<EvalRecord> {
 
 /// Scores every seed of `run` and aggregates them; writes into `out`.
 fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
-    let config = config::load_run(run)?;
-    let dataset = read_annotations(&config.data.test)?;
-    let extras = Extras {
-        localization: true,
-        by: config.evaluate.by.clone().unwrap_or_default(),
-        min_images: MIN_IMAGES,
-    };
+    let config = Config::load_run(run)?;
+    let dataset = read_annotations(config.data.test_set()?.0)?;
+    let extras =
+        Extras { localization: true, by: config.evaluate.by.clone(), min_images: MIN_IMAGES };
     let scorer = Scorer::new(&dataset, config.heatmap_scoring(), config.scoring_choices(), extras);
     let mut records = Vec::new();
     let mut diagnoses = Vec::new();
