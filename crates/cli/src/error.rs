@@ -3,8 +3,10 @@
 use dermx_data::DataError;
 use dermx_eval::EvalError;
 use dermx_run::RunError;
-use dermx_score::{ScoreError, data_failure};
+use dermx_score::ScoreError;
+use dermx_search::SearchError;
 use dermx_study::StudyError;
+use dermx_sweep::SweepError;
 use dermx_work::{Failure, Stopped};
 use std::path::Path;
 
@@ -54,7 +56,7 @@ impl CliError {
 
 impl From<DataError> for CliError {
     fn from(error: DataError) -> Self {
-        Self::new(data_failure(&error), error.to_string())
+        Self::new(error.kind.into(), error.to_string())
     }
 }
 
@@ -67,7 +69,7 @@ impl From<EvalError> for CliError {
 impl From<StudyError> for CliError {
     fn from(error: StudyError) -> Self {
         let failure = match &error {
-            StudyError::Data(error) => data_failure(error),
+            StudyError::Data(error) => error.kind.into(),
             StudyError::Invalid { .. } | StudyError::Matrices(_) => Failure::BadData,
         };
         Self::new(failure, error.to_string())
@@ -82,6 +84,18 @@ impl From<ScoreError> for CliError {
 
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
+        Self::new(error.failure(), error.to_string())
+    }
+}
+
+impl From<SearchError> for CliError {
+    fn from(error: SearchError) -> Self {
+        Self::new(error.failure(), error.to_string())
+    }
+}
+
+impl From<SweepError> for CliError {
+    fn from(error: SweepError) -> Self {
         Self::new(error.failure(), error.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! Files that are never seen half written, and all that is asked of the operating system for it.
 
 use crate::error::{DataError, ErrorKind};
+use serde::Serialize;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -101,6 +102,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
             message: source.to_string(),
         }
     })
+}
+
+/// Pretty JSON with a final newline, as all of our JSON files are.
+///
+/// # Errors
+/// A value that JSON cannot hold.
+pub fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 /// The file beside `path` that becomes it: hidden, and no longer than any name may be.

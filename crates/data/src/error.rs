@@ -1,9 +1,10 @@
 //! The one error of this crate: which file, which place in it, what is wrong.
 
+use dermx_work::Failure;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What sort of failure a [`DataError`] is; the command line maps it to an exit code.
+/// What sort of failure a [`DataError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
@@ -12,6 +13,16 @@ pub enum ErrorKind {
     Invalid,
     /// The operating system refused to read or write.
     Io,
+}
+
+impl From<ErrorKind> for Failure {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Missing => Self::MissingInput,
+            ErrorKind::Invalid => Self::BadData,
+            ErrorKind::Io => Self::Io,
+        }
+    }
 }
 
 /// A failure to read or write data, with its culprit.

@@ -51,7 +51,7 @@ pub use csv_table::{CsvLine, CsvTable, cell_place};
 pub use decoded_cache::{DecodedCache, DecodedKey};
 pub use dermx::{DermxDataset, MaskSource};
 pub use describe::{Counts, Description, SharedImages, describe, images_by_source, is_settled};
-pub use disk::{Disk, FileCall, FileSystem, write_atomic};
+pub use disk::{Disk, FileCall, FileSystem, to_json, write_atomic};
 pub use error::{DataError, ErrorKind};
 pub use evaluation::{Evaluation, Instance, Ring};
 pub use finding::{Finding, FindingKind};

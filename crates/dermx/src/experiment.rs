@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Experiment {
-    /// What [`config::load`] finds the configuration by; `None` for that of a run.
+    /// What [`Config::load`] finds the configuration by; `None` for that of a run.
     source: Option<String>,
     overrides: Vec<String>,
     config: Config,

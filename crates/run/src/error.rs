@@ -5,9 +5,11 @@ use dermx_eval::EvalError;
 use dermx_gradcam::ExplainError;
 use dermx_model::WeightsError;
 use dermx_report::ReportError;
-use dermx_score::{ScoreError, data_failure};
+use dermx_score::ScoreError;
+use dermx_search::SearchError;
+use dermx_sweep::SweepError;
 use dermx_train::TrainError;
-use dermx_work::{Failure, Stopped};
+use dermx_work::{Failure, Stopped, WorkError};
 use std::path::Path;
 
 /// Why a run, or something done with one, failed.
@@ -74,6 +76,21 @@ pub enum RunError {
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A search.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// A sweep.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// A unit of work.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<RunError> for WorkError {
+    fn from(error: RunError) -> Self {
+        Self::new(error.failure(), error)
+    }
 }
 
 /// Result of everything in this crate.
@@ -167,7 +184,10 @@ impl RunError {
             Self::Internal(_) | Self::Report(_) => Failure::Internal,
             Self::Stopped(_) => Failure::Stopped,
             Self::Context { source, .. } | Self::Advice { source, .. } => source.failure(),
-            Self::Data(error) => data_failure(error),
+            Self::Search(error) => error.failure(),
+            Self::Sweep(error) => error.failure(),
+            Self::Work(error) => error.failure(),
+            Self::Data(error) => error.kind.into(),
             Self::Score(error) => error.failure(),
             Self::Train(error) => of_training(error),
             Self::Weights(error) => of_weights(error),
@@ -191,7 +211,7 @@ fn of_weights(error: &WeightsError) -> Failure {
 
 fn of_training(error: &TrainError) -> Failure {
     match error {
-        TrainError::Data(error) => data_failure(error),
+        TrainError::Data(error) => error.kind.into(),
         TrainError::Weights(error) => of_weights(error),
         TrainError::Io { .. } | TrainError::Save { .. } => Failure::Io,
         TrainError::Checkpoint { .. }

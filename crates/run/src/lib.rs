@@ -8,6 +8,7 @@
 
 pub mod bench;
 mod certificate;
+mod collect;
 mod compare;
 pub mod config;
 mod context;
@@ -36,12 +37,15 @@ pub mod sweep;
 mod synth;
 mod test_set;
 mod train;
+mod training;
 mod training_data;
 mod training_log;
+mod trial;
 mod verify;
 mod watcher;
 pub mod weight_files;
 
+pub use collect::collect;
 pub use compare::{comparisons, write_comparisons};
 pub use context::Context;
 pub use description::Description;
@@ -60,5 +64,6 @@ pub use session::{
 };
 pub use synth::{prepare_synthetic, synthesize};
 pub use train::{Place, Tested, Trained, Validated, train};
+pub use training::Training;
 pub use training_data::TrainingData;
 pub use verify::{Check, Checks, Epochs, Verdict, verify};

@@ -69,16 +69,7 @@ impl ScoreError {
             Self::BadData(_) | Self::Eval(_) => Failure::BadData,
             Self::MissingInput(_) => Failure::MissingInput,
             Self::Internal(_) => Failure::Internal,
-            Self::Data(error) => data_failure(error),
+            Self::Data(error) => error.kind.into(),
         }
-    }
-}
-
-/// What sort of failure an error about data is.
-pub fn data_failure(error: &DataError) -> Failure {
-    match error.kind {
-        dermx_data::ErrorKind::Missing => Failure::MissingInput,
-        dermx_data::ErrorKind::Invalid => Failure::BadData,
-        dermx_data::ErrorKind::Io => Failure::Io,
     }
 }

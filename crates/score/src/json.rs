@@ -7,8 +7,5 @@ use crate::error::{ScoreError, ScoreResult};
 /// # Errors
 /// A value that JSON cannot hold.
 pub fn to_json(value: &impl serde::Serialize) -> ScoreResult<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|error| ScoreError::internal(error.to_string()))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    dermx_data::to_json(value).map_err(|error| ScoreError::internal(error.to_string()))
 }

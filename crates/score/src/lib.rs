@@ -22,7 +22,7 @@ mod typical;
 pub use choices::{ScoredRows, ScoringChoices};
 pub use counts::counts;
 pub use diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
-pub use error::{ScoreError, ScoreResult, data_failure};
+pub use error::{ScoreError, ScoreResult};
 pub use heatmaps::{RANDOMIZED, RawMap, npy_file, read_map, write_npy};
 pub use json::to_json;
 pub use left_out::{more, warn_of_left_out};

@@ -1,8 +1,8 @@
 //! The journal: one line of JSON for each thing that happened, only ever appended to.
 
 use crate::error::SearchError;
-use crate::search::Outcome;
 use crate::space::Params;
+use dermx_work::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened in a search.
@@ -44,14 +44,13 @@ pub enum Event {
 /// # Errors
 /// A score that is not finite, which JSON cannot hold.
 pub fn to_line(event: &Event) -> Result<String, SearchError> {
-    if let Event::Epoch { trial, epoch, value } = event
+    if let &Event::Epoch { trial, epoch, value } = event
         && !value.is_finite()
     {
-        let message = format!("epoch {epoch} has the score {value}, expected a finite one");
-        return Err(SearchError::new(format!("trial {trial}"), message));
+        return Err(SearchError::NotFinite { trial, epoch, value });
     }
     let line = serde_json::to_string(event);
-    line.map(|line| line + "\n").map_err(|error| SearchError::new("journal", error.to_string()))
+    line.map(|line| line + "\n").map_err(|error| SearchError::Internal(error.to_string()))
 }
 
 /// The events of a journal, and the number of bytes that they take.
@@ -65,8 +64,9 @@ pub fn read_journal(bytes: &[u8]) -> Result<(Vec<Event>, usize), SearchError> {
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
     let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
     let event = |(line_idx, line): (usize, &[u8])| {
-        serde_json::from_slice(line).map_err(|error| {
-            SearchError::new(format!("line {}", line_idx + 1), format!("is no event: {error}"))
+        serde_json::from_slice(line).map_err(|error| SearchError::Journal {
+            line: line_idx + 1,
+            message: format!("is no event: {error}"),
         })
     };
     let events: Result<Vec<Event>, SearchError> = lines.enumerate().map(event).collect();

@@ -1,21 +1,31 @@
-//! The search for hyper-parameters: which parameters the next trial gets, which trials end early, and
-//! the journal from which a search goes on.
+//! The search for hyper-parameters: which parameters the next trial gets, which trials end early, the
+//! journal from which a search goes on, and the folder in which it stands.
 //!
-//! Everything is a function of the journal: no files, no clock, no networks. The caller runs the
-//! trials, appends each [`Event`] to a file, and builds the [`Search`] from it again.
+//! What comes next is a function of the journal: no clock, no networks. How a trial is done is the business
+//! of a [`dermx_work::Work`]: a [`Runner`] has it run trials on threads, appends each [`Event`] to the
+//! journal, and writes the table. Who runs trials elsewhere builds the [`Search`] from what they report.
 
+mod base;
 mod error;
+mod folder;
 mod journal;
 mod pruner;
+mod results;
+mod runner;
 mod sampler;
 mod search;
 mod space;
 mod table;
 
-pub use error::SearchError;
+pub use base::{Base, assignments};
+pub use dermx_work::Outcome;
+pub use error::{SearchError, SearchResult};
+pub use folder::{Journal, SearchFolder};
 pub use journal::{Event, read_journal, to_line};
 pub use pruner::Pruner;
+pub use results::Results;
+pub use runner::Runner;
 pub use sampler::SamplerName;
-pub use search::{Next, Outcome, Search, Settings, Trial};
+pub use search::{Next, Search, Settings, Trial};
 pub use space::{Choices, Params, Space};
 pub use table::{Row, ranking};

@@ -1,6 +1,7 @@
 //! Which trials end early.
 
-use crate::search::{Outcome, Trial};
+use crate::search::Trial;
+use dermx_work::Outcome;
 use optimizer::Direction;
 use optimizer::pruner::{MedianPruner, Pruner as _};
 use optimizer::sampler::CompletedTrial;

@@ -98,7 +98,7 @@ fn tpe(space: &Space, seed: u64, number: usize, history: &[&Trial]) -> Result<Pa
             .collect();
         let seed = seed.wrapping_mul(1_000_003).wrapping_add(parameter_idx as u64);
         let sampler = TpeSampler::builder().seed(seed).build();
-        let sampler = sampler.map_err(|error| SearchError::new(name, error.to_string()))?;
+        let sampler = sampler.map_err(|error| SearchError::setting(name, error.to_string()))?;
         let value = sampler.sample(&distribution, number as u64, &history);
         Ok((name.to_string(), from_crate(&value, choices)))
     };

@@ -5,7 +5,7 @@ use crate::journal::Event;
 use crate::pruner::Pruner;
 use crate::sampler::SamplerName;
 use crate::space::{Params, Space};
-use serde::{Deserialize, Serialize};
+use dermx_work::Outcome;
 use std::collections::BTreeSet;
 
 /// How to search.
@@ -34,31 +34,6 @@ pub struct Trial {
     pub epochs: Vec<f64>,
     /// How it ended, if it did.
     pub outcome: Option<Outcome>,
-}
-
-/// How a trial ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-pub enum Outcome {
-    /// It ran as long as its configuration says.
-    Finished {
-        /// The epoch whose weights are the result, from 1.
-        epoch: u32,
-        /// Its score.
-        value: f64,
-    },
-    /// It was worse than others and was ended.
-    Pruned {
-        /// The epoch whose weights would have been the result.
-        epoch: u32,
-        /// Its score.
-        value: f64,
-    },
-    /// Training did not work with these parameters.
-    Failed {
-        /// What went wrong.
-        reason: String,
-    },
 }
 
 /// What to do next.
@@ -110,21 +85,21 @@ impl Search {
             settings.sampler == SamplerName::Tpe || settings.space.num_points().is_none();
         if is_endless && settings.max_trials.is_none() {
             let message = "is missing; ranges and the sampler `tpe` never come to an end";
-            return Err(SearchError::new("search.max_trials", message));
+            return Err(SearchError::setting("search.max_trials", message));
         }
         if settings.sampler == SamplerName::Grid && settings.space.num_points().is_none() {
             let message = "has ranges; the sampler `grid` needs lists";
-            return Err(SearchError::new("search.space", message));
+            return Err(SearchError::setting("search.space", message));
         }
         let [Event::Began { window }, events @ ..] = events else {
-            return Err(SearchError::new("line 1", "does not tell that the search began"));
+            let message = "does not tell that the search began".to_string();
+            return Err(SearchError::Journal { line: 1, message });
         };
         let window = (*window).max(1);
         let mut search = Self { settings, window, trials: Vec::new(), running: BTreeSet::new() };
         for (event_idx, event) in events.iter().enumerate() {
-            search
-                .apply(event)
-                .map_err(|message| SearchError::new(format!("line {}", event_idx + 2), message))?;
+            let line = event_idx + 2;
+            search.apply(event).map_err(|message| SearchError::Journal { line, message })?;
         }
         Ok(search)
     }
@@ -152,7 +127,7 @@ impl Search {
     /// What to do next: a trial that was begun before, else a new one.
     ///
     /// # Errors
-    /// None that a user can cause.
+    /// A range that the sampler cannot draw from.
     pub fn next_trial(&mut self) -> Result<Next, SearchError> {
         let num_trials = self.num_trials();
         let is_open = |trial: &&Trial| {
@@ -177,7 +152,7 @@ impl Search {
             return Ok(Next::Done);
         };
         let event = Event::Asked { trial: number, params };
-        self.apply(&event).map_err(|message| SearchError::new("search", message))?;
+        self.apply(&event).map_err(SearchError::Contradiction)?;
         self.running.insert(number);
         Ok(Next::Run { trial: self.trials[number].clone(), event: Some(event) })
     }
@@ -197,7 +172,7 @@ impl Search {
             return Ok(None);
         }
         let event = Event::Epoch { trial: number, epoch, value };
-        self.apply(&event).map_err(|message| SearchError::new("search", message))?;
+        self.apply(&event).map_err(SearchError::Contradiction)?;
         Ok(Some(event))
     }
 
@@ -216,7 +191,7 @@ impl Search {
     /// A trial that was not begun or has ended.
     pub fn end(&mut self, number: usize, outcome: Outcome) -> Result<Event, SearchError> {
         let event = Event::Ended { trial: number, outcome };
-        self.apply(&event).map_err(|message| SearchError::new("search", message))?;
+        self.apply(&event).map_err(SearchError::Contradiction)?;
         self.running.remove(&number);
         Ok(event)
     }

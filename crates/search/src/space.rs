@@ -57,7 +57,7 @@ impl Choices {
     }
 
     fn check(&self, name: &str) -> Result<(), SearchError> {
-        let error = |message: &str| Err(SearchError::new(name, message));
+        let error = |message: &str| Err(SearchError::setting(name, message));
         match self {
             Self::List(values) if values.is_empty() => error("is a list of nothing"),
             Self::List(values) if values.contains(&Value::Null) => {
@@ -107,7 +107,7 @@ impl Space {
     /// None, an empty list, a value that is listed twice, or a range that is none.
     pub fn new(parameters: BTreeMap<String, Choices>) -> Result<Self, SearchError> {
         if parameters.is_empty() {
-            return Err(SearchError::new("search.space", "names no parameter"));
+            return Err(SearchError::setting("search.space", "names no parameter"));
         }
         for (name, choices) in &parameters {
             choices.check(name)?;

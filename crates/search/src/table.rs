@@ -1,7 +1,8 @@
 //! The trials from best to worst.
 
-use crate::search::{Outcome, Trial};
+use crate::search::Trial;
 use crate::space::Params;
+use dermx_work::Outcome;
 use serde::Serialize;
 
 /// One trial of the table.

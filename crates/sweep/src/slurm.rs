@@ -1,6 +1,6 @@
 //! What Slurm is asked.
 
-use serde::{Deserialize, Serialize};
+use dermx_work::Resources;
 
 /// Jobs of one array: Slurm's own limit is 1001 unless its administrator raised it.
 pub const MAX_ARRAY: usize = 1000;
@@ -8,31 +8,6 @@ pub const MAX_ARRAY: usize = 1000;
 /// Seconds before the end of a time limit at which Slurm sends a signal, so that a checkpoint can be
 /// written.
 const SAVE_S: u32 = 120;
-
-/// What each unit needs; what is left out is as Slurm has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// `--partition`.
-    pub partition: Option<String>,
-    /// `--account`.
-    pub account: Option<String>,
-    /// `--time`, as Slurm writes it: `08:00:00`.
-    pub time: Option<String>,
-    /// `--cpus-per-task`, and the number of threads.
-    pub cpus: Option<u32>,
-    /// `--mem`, as Slurm writes it: `16G`.
-    pub memory: Option<String>,
-    /// `--gres=gpu:N`.
-    pub gpus: Option<u32>,
-    /// How many units run at once at most.
-    pub max_running: Option<u32>,
-    /// Seconds before the time limit at which a checkpoint is written and the job queued again.
-    pub save_s: Option<u32>,
-    /// Further lines `#SBATCH ...`, without that word.
-    pub options: Option<Vec<String>>,
-    /// Commands before the work, such as `module load`.
-    pub setup: Option<Vec<String>>,
-}
 
 /// A script that runs an array of units.
 #[derive(Debug)]
@@ -47,8 +22,9 @@ pub struct ArrayScript<'a> {
     pub list: &'a str,
     /// Number of units.
     pub num_units: usize,
-    /// The program, as an absolute path.
-    pub program: &'a str,
+    /// The words of the command that does a unit, the program as an absolute path; the sweep and the unit
+    /// follow.
+    pub command: &'a [String],
     /// The folder in which paths of the configurations begin.
     pub working_folder: &'a str,
 }
@@ -79,7 +55,9 @@ impl ArrayScript<'_> {
             self.resources.setup.iter().flatten().map(|line| format!("{line}\n")).collect();
         let threads =
             cpus.map_or(String::new(), |cpus| format!("export RAYON_NUM_THREADS={cpus}\n"));
-        let [sweep, list, program] = [self.sweep, self.list, self.program].map(quoted);
+        let [sweep, list] = [self.sweep, self.list].map(quoted);
+        let command: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        let command = command.join(" ");
         format!(
             r#"#!/bin/bash
 {options}
@@ -89,7 +67,7 @@ unit=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$sweep/"{list})
 again=no
 trap 'again=yes; kill -s USR1 "$work" 2>/dev/null' USR1
 trap 'kill -s TERM "$work" 2>/dev/null' TERM
-{program} sweep unit "$sweep" "$unit" >>"$sweep/logs/$unit.log" 2>&1 &
+{command} "$sweep" "$unit" >>"$sweep/logs/$unit.log" 2>&1 &
 work=$!
 wait "$work"
 code=$?
@@ -114,7 +92,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ArrayScript, Resources};
+    use super::ArrayScript;
+    use dermx_work::Resources;
 
     #[test]
     fn the_script_asks_for_what_it_was_told() {
@@ -133,7 +112,7 @@ mod tests {
             sweep: "/shared/it's",
             list: "slurm/array-1.txt",
             num_units: 5,
-            program: "/opt/dermx",
+            command: &["/opt/dermx", "sweep", "unit"].map(str::to_string),
             working_folder: "/home/me",
         };
         let text = script.text();
@@ -149,6 +128,7 @@ mod tests {
             "module load cuda",
             "export RAYON_NUM_THREADS=4",
             r"sweep='/shared/it'\''s'",
+            r#"'/opt/dermx' 'sweep' 'unit' "$sweep" "$unit" >>"$sweep/logs/$unit.log" 2>&1 &"#,
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in:\n{text}");
         }

@@ -1,23 +1,7 @@
 //! The units of a sweep: one network each.
 
+use dermx_work::{Kind, Resolved};
 use serde::{Deserialize, Serialize};
-
-/// What is done with the network of a unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A run: it is trained, tested and explained.
-    #[default]
-    Run,
-    /// A trial of a search: it is trained, and scored on the validation photos.
-    Trial,
-}
-
-impl Kind {
-    fn is_run(&self) -> bool {
-        *self == Self::Run
-    }
-}
 
 /// One network to train: a configuration, a seed, perhaps a fold, perhaps changed keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,15 +25,6 @@ pub struct Unit {
     pub kind: Kind,
 }
 
-/// What the caller knows of the configuration of a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitConfig {
-    /// All keys and values that tell it from others, as text.
-    pub content: String,
-    /// The same without the seed.
-    pub content_of_group: String,
-}
-
 /// The hash of a text that names it: 8 hexadecimal digits of BLAKE3, enough for 10,000 names: two of
 /// them are equal with a probability of 1 %, and then planning says so.
 fn short_hash(text: &str) -> String {
@@ -57,7 +32,8 @@ fn short_hash(text: &str) -> String {
 }
 
 impl Unit {
-    /// The overrides that make the configuration of this unit of the one that it is named after.
+    /// The overrides that make the configuration of this unit of the one that it is named after: in all of
+    /// them `split.fold` is the fold and `run.seeds` the list of seeds.
     pub fn overrides(&self) -> Vec<String> {
         let fold = self.fold.map(|fold| format!("split.fold={fold}"));
         let seed = format!("run.seeds=[{}]", self.seed);
@@ -66,8 +42,8 @@ impl Unit {
 }
 
 /// A unit of `config` for each seed, fold, and combination of the values of `sets`, in this order:
-/// the last of `sets` changes last, seeds change first. `resolve` tells of a unit what its names are
-/// made of.
+/// the last of `sets` changes last, seeds change first. `resolve` gets the configuration of a unit that
+/// has no name yet.
 ///
 /// # Errors
 /// Those of `resolve`.
@@ -76,7 +52,7 @@ pub fn units<E>(
     seeds: &[u64],
     folds: &[u64],
     sets: &[Vec<String>],
-    mut resolve: impl FnMut(&Unit) -> Result<UnitConfig, E>,
+    mut resolve: impl FnMut(&Unit) -> Result<Resolved, E>,
 ) -> Result<Vec<Unit>, E> {
     let folds: Vec<Option<u64>> = match folds {
         [] => vec![None],
@@ -95,7 +71,7 @@ pub fn units<E>(
                     set: set.clone(),
                     kind: Kind::Run,
                 };
-                let UnitConfig { content, content_of_group } = resolve(&unit)?;
+                let Resolved { content, content_of_group, .. } = resolve(&unit)?;
                 let fold = fold.map_or(String::new(), |fold| format!("-f{fold}"));
                 unit.name = format!("{config}{fold}-s{seed}-{}", short_hash(&content));
                 unit.group = format!("{config}{fold}-{}", short_hash(&content_of_group));
@@ -118,12 +94,14 @@ fn combinations(lists: &[Vec<String>]) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Unit, UnitConfig, units};
+    use super::{Unit, units};
+    use dermx_work::{Kind, Resolved};
     use std::collections::BTreeSet;
 
-    fn resolve(unit: &Unit) -> Result<UnitConfig, String> {
+    fn resolve(unit: &Unit) -> Result<Resolved, String> {
         let content_of_group = format!("{} {:?} {:?}", unit.config, unit.fold, unit.set);
-        Ok(UnitConfig { content: format!("{content_of_group} {}", unit.seed), content_of_group })
+        let content = format!("{content_of_group} {}", unit.seed);
+        Ok(Resolved { content, content_of_group, ..Resolved::default() })
     }
 
     #[test]
@@ -154,7 +132,7 @@ mod tests {
         let one = units("net", &[3], &[], &[], resolve).unwrap();
         assert_eq!(one, units("net", &[3], &[], &[], resolve).unwrap());
         assert_eq!(one[0].overrides(), ["run.seeds=[3]"]);
-        let error = units("net", &[3], &[], &[], |_| Err::<UnitConfig, _>("no"));
+        let error = units("net", &[3], &[], &[], |_| Err::<Resolved, _>("no"));
         assert_eq!(error, Err("no"));
     }
 }

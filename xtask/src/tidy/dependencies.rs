@@ -22,12 +22,12 @@ const fn rule(
 
 /// One line for each crate but the command, which may know all.
 const RULES: &[Rule] = &[
-    rule("dermx-data", &[], false),
+    rule("dermx-data", &["dermx-work"], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
     rule("dermx-report", &["dermx-eval", "dermx-table"], false),
-    rule("dermx-search", &["dermx-data"], false),
-    rule("dermx-sweep", &["dermx-work"], false),
+    rule("dermx-search", &["dermx-data", "dermx-table", "dermx-work"], false),
+    rule("dermx-sweep", &["dermx-data", "dermx-work"], false),
     rule("dermx-table", &[], false),
     rule("dermx-work", &[], false),
     rule("dermx-study", &["dermx-data", "dermx-eval"], false),

@@ -2,8 +2,8 @@
 
 use super::{BackendArg, choice};
 use clap::Args;
-use dermx_run::sweep::Launcher;
 use dermx_search::SamplerName;
+use dermx_sweep::Launcher;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 

@@ -2,8 +2,7 @@
 
 use super::choice;
 use clap::{Args, Subcommand};
-use dermx_run::sweep::Launcher;
-use dermx_sweep::NumberRange;
+use dermx_sweep::{Launcher, NumberRange};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 

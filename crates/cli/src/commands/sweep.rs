@@ -5,12 +5,12 @@ use crate::error::{CliError, CliResult, exit_code};
 use crate::process::Process;
 use crate::summary::trained_text;
 use crate::terminal::print;
-use dermx_run::sweep::{
-    OnLost, PlanRequest, Status, Sweep, UnitEnd, collect, launch, plan, run_unit,
-};
-use dermx_run::{Backend, Session};
+use dermx_run::sweep::{plan, run_unit};
+use dermx_run::{Backend, Session, Trained, collect};
 use dermx_score::to_json;
+use dermx_sweep::{Launch, OnLost, PlanRequest, Status, Sweep, UnitCommand, UnitEnd};
 use dermx_work::Failure;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Plans, runs and collects many runs.
@@ -22,13 +22,9 @@ pub fn run(args: &SweepArgs, process: &Process) -> CliResult<()> {
         (Some(SweepCommand::Run(args)), _) => {
             let sweep = Sweep::open(&args.sweep)?;
             let launcher = args.launcher.unwrap_or(sweep.plan().launcher);
-            print(launch(
-                &sweep,
-                launcher,
-                args.jobs.map(usize::from),
-                args.dry_run,
-                process.watch(),
-            )?)
+            let (command, jobs) = (&unit_command()?, args.jobs.map(usize::from));
+            let launch = Launch { launcher, command, jobs, dry_run: args.dry_run };
+            print(launch.run(&sweep, process.watch())?)
         }
         (Some(SweepCommand::Status(args)), _) => {
             let status = Status::read(&Sweep::open(&args.sweep)?)?;
@@ -66,11 +62,11 @@ fn on_lost() -> OnLost {
     })
 }
 
-fn end_text(unit: &str, end: &UnitEnd) -> String {
+fn end_text(unit: &str, end: &UnitEnd<Option<Trained>>) -> String {
     match end {
         UnitEnd::Done => format!("{unit}: has its result\n"),
         UnitEnd::Taken => format!("{unit}: another process is at it\n"),
-        UnitEnd::Trained(trained) => trained_text(trained),
+        UnitEnd::Ran(trained) => trained.as_ref().map(trained_text).unwrap_or_default(),
         UnitEnd::Tried(trial) => format!("{unit}: {}\n", trial.text()),
     }
 }
@@ -87,7 +83,19 @@ fn begin(args: &PlanArgs, process: &Process) -> CliResult<()> {
         out: args.out.clone(),
         dry_run: args.dry_run,
     };
-    let sweep = plan(&request, process.watch())?;
+    let sweep = plan(&request, process.context(&Session::cpu()))?;
     tracing::info!("{}: {} units", sweep.path().display(), sweep.plan().units.len());
-    print(launch(&sweep, args.launcher, None, args.dry_run, process.watch())?)
+    let PlanArgs { launcher, dry_run, .. } = *args;
+    let launch = Launch { launcher, command: &unit_command()?, jobs: None, dry_run };
+    print(launch.run(&sweep, process.watch())?)
+}
+
+/// What does one unit: this program.
+///
+/// # Errors
+/// The operating system does not tell where it is.
+pub fn unit_command() -> CliResult<UnitCommand> {
+    let program =
+        std::env::current_exe().map_err(|error| CliError::io(Path::new("dermx"), &error))?;
+    Ok(UnitCommand { program, args: ["sweep", "unit"].map(str::to_string).to_vec() })
 }

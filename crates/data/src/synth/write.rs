@@ -3,7 +3,9 @@
 use super::disease::{DISEASES, Disease, test_counts, train_counts};
 use super::photo::Photo;
 use super::rater;
-use crate::{DataError, Evaluation, ImageRecord, Random, darwin, file, mask_files, metadata};
+use crate::{
+    DataError, Evaluation, ImageRecord, Random, darwin, file, mask_files, metadata, to_json,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -194,9 +196,8 @@ fn write_manifest(
         config,
         summary,
     };
-    let mut bytes = serde_json::to_vec_pretty(&manifest)
-        .map_err(|error| DataError::invalid(path, "", error.to_string()))?;
-    bytes.push(b'\n');
+    let bytes =
+        to_json(&manifest).map_err(|error| DataError::invalid(path, "", error.to_string()))?;
     file::write(path, &bytes)
 }
 

@@ -38,7 +38,7 @@ pub use flat::{flat, flat_results, flat_training};
 pub use json_schema::json_schema;
 pub use keys::{keys_markdown, keys_text};
 pub use moved::MOVED;
-pub use search::{SearchConfig, assignments};
+pub use search::{SearchConfig, assignment};
 pub use sections::{
     AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, ReportSection,
     RunSection, SlurmSection, Split, StudySection, SyntheticSection,

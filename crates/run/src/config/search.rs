@@ -148,23 +148,14 @@ impl SearchConfig {
         }
     }
 
-    /// The configuration of a trial.
-    ///
-    /// # Errors
-    /// The list of all that is wrong with it.
-    pub fn trial(&self, params: &Params) -> RunResult<Config> {
-        let mut config = self.with(params)?;
-        config.run.seeds.truncate(1);
-        Ok(config)
-    }
-
     /// The base configuration with `params`.
     ///
     /// # Errors
     /// The list of all that is wrong with it.
     pub fn with(&self, params: &Params) -> RunResult<Config> {
-        let changes = [self.changes.clone(), assignments(params)?].concat();
-        Config::load(&self.base, &changes)
+        let assignments =
+            params.iter().map(|(key, value)| assignment(key, value)).collect::<RunResult<_>>()?;
+        Config::load(&self.base, &[self.changes.clone(), assignments].concat())
     }
 
     /// Refuses a search whose trials learn from the results of others: they need one process.
@@ -205,17 +196,14 @@ impl SearchConfig {
     }
 }
 
-/// `params` as `section.key=value`.
+/// `section.key=value` that gives `key` a value of a search.
 ///
 /// # Errors
-/// None that a user can cause: a value that TOML does not know is found when the search is read.
-pub fn assignments(params: &Params) -> RunResult<Vec<String>> {
-    let assignment = |(key, value)| {
-        let value = toml::Value::try_from(value)
-            .map_err(|error| bad(format!("search.space: `{key}`: {error}")))?;
-        Ok(format!("{key}={value}"))
-    };
-    params.iter().map(assignment).collect()
+/// A value that TOML does not know.
+pub fn assignment(key: &str, value: &serde_json::Value) -> RunResult<String> {
+    let value = toml::Value::try_from(value)
+        .map_err(|error| bad(format!("search.space: `{key}`: {error}")))?;
+    Ok(format!("{key}={value}"))
 }
 
 /// The space that the values of `space` describe; `place` says where a key was written.
@@ -260,7 +248,7 @@ mod tests {
             let search = SearchConfig::load(name).unwrap();
             assert_eq!(search.space.num_points(), Some(num_points), "{name}");
             let first = search.space.point(0).unwrap();
-            assert_eq!(search.trial(&first).unwrap().run.seeds.len(), 1);
+            search.with(&first).unwrap();
             search.checked_base().unwrap();
         }
     }

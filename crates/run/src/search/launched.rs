@@ -1,61 +1,12 @@
 //! A search whose trials are units of a sweep in the same folder: processes of a launcher run them.
 
-use super::folder::{SearchFolder, read_search};
-use super::trial::{Attempt, forget_checkpoints, run_trial};
-use crate::config::{Config, SearchConfig, assignments, config_name};
-use crate::context::Context;
+use super::SearchRequest;
 use crate::error::{RunError, RunResult};
-use crate::sweep::{Accepted, Plan, Sweep, trial_unit};
-use crate::training_data::TrainingData;
-use dermx_search::{Event, Next, Outcome, Search, SearchError, Settings, Trial};
-use dermx_sweep::{Resources, Unit};
-use serde::{Deserialize, Serialize};
+use crate::training::Training;
+use dermx_search::{Base, Event, Next, Params, Search, SearchFolder, Settings, Trial, assignments};
+use dermx_sweep::{Accepted, Launcher, Plan, Sweep, Unit, trial_unit};
+use dermx_work::{EndedTrial, Resolved, Work};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-/// How a trial went: what its unit hands in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EndedTrial {
-    /// The score after each epoch.
-    epochs: Vec<f64>,
-    /// How it ended.
-    outcome: Outcome,
-}
-
-impl EndedTrial {
-    /// As a user reads it.
-    pub fn text(&self) -> String {
-        match &self.outcome {
-            Outcome::Finished { epoch, value } | Outcome::Pruned { epoch, value } => {
-                format!("{value:.6} on the validation photos, epoch {epoch}")
-            }
-            Outcome::Failed { reason } => format!("failed: {reason}"),
-        }
-    }
-}
-
-/// Runs the trial of a unit in the run folder `run`, from its checkpoint if it has one; `None` when it
-/// was stopped on request. `folder` is that of the search.
-///
-/// # Errors
-/// Missing data, a full disk.
-pub fn run_unit(
-    config: &Config,
-    folder: &Path,
-    run: &Path,
-    context: Context<'_>,
-) -> RunResult<Option<EndedTrial>> {
-    let objective = read_search(folder)?.objective;
-    let mut epochs = Vec::new();
-    let outcome = run_trial(context.session.panics(), || {
-        let data = &TrainingData::read(config)?;
-        Attempt { config, data, objective, folder: run, context }.run(&mut |scores| {
-            epochs = scores.to_vec();
-            Ok(false)
-        })
-    })?;
-    Ok(outcome.map(|outcome| EndedTrial { epochs, outcome }))
-}
 
 /// The trials of a search, and the units that run them.
 #[derive(Debug)]
@@ -67,33 +18,37 @@ pub struct Launched {
 }
 
 impl Launched {
-    /// Plans a search whose base is `base`, or goes on with the plan in its folder, which grows when
-    /// more trials are asked for. `plan` has no units yet.
+    /// Plans a search that varies `base`, or goes on with the plan in its folder, which grows when more
+    /// trials are asked for.
     ///
     /// # Errors
     /// A space without end, trials that cannot be told apart, or a plan of other trials.
     pub fn plan(
-        config: &SearchConfig,
-        mut base: Config,
+        work: &Training<'_>,
+        base: &Base,
         folder: &SearchFolder,
         settings: Settings,
-        plan: Plan,
+        launcher: Launcher,
+        request: &SearchRequest<'_>,
     ) -> RunResult<Self> {
         let search = all_trials(settings)?;
-        let resources = base.slurm.take().map(Resources::from).unwrap_or_default();
-        let name = config_name(&config.base);
-        let unit = |trial: &Trial| trial_unit(&name, &base, &assignments(&trial.params)?);
+        let config: Resolved = base.resolve(work, &Params::new())?;
+        let unit = |trial: &Trial| -> RunResult<Unit> {
+            Ok(trial_unit(work, &config, &assignments(work, &trial.params)?)?)
+        };
         let units: Vec<Unit> = search.trials().iter().map(unit).collect::<RunResult<_>>()?;
-        let distinct = distinct(&units)?;
-        let resources = BTreeMap::from([(name.clone(), resources)]);
-        let mut plan = Plan { resources, units: distinct, ..plan };
+        let mut plan = Plan {
+            resources: BTreeMap::from([(config.name.clone(), config.resources.clone())]),
+            units: distinct(&units)?,
+            ..Plan::new(launcher, request.jobs, request.lease)?
+        };
         if let Some(sweep) = Sweep::find(folder.path())? {
             check_contained(&sweep, &plan)?;
             // Units that run know these.
             plan.lease_s = sweep.plan().lease_s;
             plan.working_folder.clone_from(&sweep.plan().working_folder);
         }
-        let sweep = Sweep::write(folder.path(), &plan, &BTreeMap::from([(name, base)]))?;
+        let sweep = Sweep::write(folder.path(), &plan, [&config])?;
         Ok(Self { sweep, search, units })
     }
 
@@ -106,17 +61,17 @@ impl Launched {
     ///
     /// # Errors
     /// A damaged result.
-    pub fn into_trials(mut self) -> RunResult<Vec<Trial>> {
+    pub fn into_trials(mut self, work: &Training<'_>) -> RunResult<Vec<Trial>> {
         for (number, unit) in self.units.iter().enumerate() {
             let Some(accepted) = Accepted::read(&self.sweep, unit)? else { continue };
             let none = || RunError::in_file(&self.sweep.run(unit), "was not run as a trial");
             let EndedTrial { epochs, outcome } = accepted.trial.ok_or_else(none)?;
             // Its process may have been killed between handing in and cleaning up.
-            forget_checkpoints(&self.sweep.run(unit))?;
+            work.forget(&self.sweep.run(unit))?;
             for (epoch, value) in (1..).zip(epochs) {
-                self.search.report(number, epoch, value).map_err(wrong)?;
+                self.search.report(number, epoch, value)?;
             }
-            self.search.end(number, outcome).map_err(wrong)?;
+            self.search.end(number, outcome)?;
         }
         Ok(self.search.trials().to_vec())
     }
@@ -125,8 +80,8 @@ impl Launched {
 /// A search that has begun all its trials: none has to wait for another.
 fn all_trials(settings: Settings) -> RunResult<Search> {
     let began = Event::Began { window: usize::MAX };
-    let mut search = Search::new(settings, &[began]).map_err(wrong)?;
-    while let Next::Run { .. } = search.next_trial().map_err(wrong)? {}
+    let mut search = Search::new(settings, &[began])?;
+    while let Next::Run { .. } = search.next_trial()? {}
     Ok(search)
 }
 
@@ -169,8 +124,4 @@ fn check_contained(sweep: &Sweep, plan: &Plan) -> RunResult<()> {
             Err(RunError::bad_config(message))
         }
     }
-}
-
-fn wrong(error: SearchError) -> RunError {
-    RunError::bad_config(error.to_string())
 }

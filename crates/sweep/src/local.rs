@@ -1,11 +1,11 @@
 //! Units as processes on this machine.
 
-use super::plan::Sweep;
-use super::status::Status;
-use crate::error::{RunError, RunResult};
+use crate::error::{SweepError, SweepResult};
+use crate::launch::UnitCommand;
+use crate::plan::Sweep;
+use crate::status::Status;
 use dermx_work::Watch;
 use std::fs::OpenOptions;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,27 +14,33 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Units that failed, or a request to stop, which the processes are told.
-pub fn run(sweep: &Sweep, units: &[String], jobs: usize, watch: Watch<'_>) -> RunResult<String> {
+pub fn run(
+    sweep: &Sweep,
+    units: &[String],
+    command: &UnitCommand,
+    jobs: usize,
+    watch: Watch<'_>,
+) -> SweepResult<String> {
     let waiting = Mutex::new(units.iter());
     let next = || waiting.lock().ok().and_then(|mut units| units.next());
-    let slot = || -> RunResult<()> {
+    let slot = || -> SweepResult<()> {
         while let (false, Some(unit)) = (watch.cancel.is_requested(), next()) {
             tracing::info!("{unit}: starts; {}", sweep.log(unit).display());
-            wait(start(sweep, unit, jobs)?, watch);
+            wait(start(sweep, unit, command, jobs)?, watch);
         }
         Ok(())
     };
-    let results: Vec<RunResult<()>> = std::thread::scope(|scope| {
+    let results: Vec<SweepResult<()>> = std::thread::scope(|scope| {
         let slots: Vec<_> = (0..jobs.min(units.len())).map(|_| scope.spawn(slot)).collect();
         slots
             .into_iter()
             .map(|slot| {
-                let gone = |_| RunError::internal("a thread of the pool is gone");
+                let gone = |_| SweepError::internal("a thread of the pool is gone");
                 slot.join().map_err(gone).flatten()
             })
             .collect()
     });
-    results.into_iter().collect::<RunResult<()>>()?;
+    results.into_iter().collect::<SweepResult<()>>()?;
     watch.check("`dermx sweep run` goes on")?;
     let status = Status::read(sweep)?;
     match status.failure() {
@@ -43,20 +49,19 @@ pub fn run(sweep: &Sweep, units: &[String], jobs: usize, watch: Watch<'_>) -> Ru
     }
 }
 
-fn start(sweep: &Sweep, unit: &str, jobs: usize) -> RunResult<Child> {
+fn start(sweep: &Sweep, unit: &str, command: &UnitCommand, jobs: usize) -> SweepResult<Child> {
     let path = sweep.log(unit);
-    let error = |error: std::io::Error| RunError::io(&path, &error);
+    let error = |error: std::io::Error| SweepError::io(&path, &error);
     let log = OpenOptions::new().create(true).append(true).open(&path).map_err(error)?;
-    let program =
-        std::env::current_exe().map_err(|error| RunError::io(Path::new("dermx"), &error))?;
-    let mut command = Command::new(&program);
-    command.args(["sweep", "unit"]).arg(sweep.path()).arg(unit).stdin(Stdio::null());
+    let UnitCommand { program, args } = command;
+    let mut command = Command::new(program);
+    command.args(args).arg(sweep.path()).arg(unit).stdin(Stdio::null());
     command.stdout(log.try_clone().map_err(error)?).stderr(log);
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         command.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string());
     }
-    command.spawn().map_err(|error| RunError::io(&program, &error))
+    command.spawn().map_err(|error| SweepError::io(program, &error))
 }
 
 /// Waits for the end of a process; hands a request to stop on to it. What it achieved, the sweep

@@ -1,9 +1,9 @@
 //! Where a sweep stands.
 
-use super::plan::Sweep;
-use super::worker::{Accepted, unix_s};
-use crate::error::{RunError, RunResult};
-use dermx_sweep::{Claim, State, accepted, latest};
+use crate::claim::{Claim, State, accepted, latest};
+use crate::error::{SweepError, SweepResult};
+use crate::plan::Sweep;
+use crate::worker::{Accepted, unix_s};
 use dermx_work::Failure;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -76,13 +76,13 @@ impl Status {
     ///
     /// # Errors
     /// A folder that cannot be read.
-    pub fn read(sweep: &Sweep) -> RunResult<Self> {
+    pub fn read(sweep: &Sweep) -> SweepResult<Self> {
         let units = &sweep.plan().units;
         let looks: Vec<One> = units
             .par_iter()
             .map(|unit| look(sweep, &unit.name))
             .collect::<std::io::Result<_>>()
-            .map_err(|error| RunError::io(sweep.path(), &error))?;
+            .map_err(|error| SweepError::io(sweep.path(), &error))?;
         let now = unix_s();
         let mut status = Self {
             num_units: units.len(),
@@ -150,10 +150,10 @@ impl Status {
     }
 
     /// The error to end with when units failed.
-    pub fn failure(&self) -> Option<RunError> {
+    pub fn failure(&self) -> Option<SweepError> {
         let first = self.failed.first()?;
         let message = format!("{}`dermx sweep run` tries them again", self.text());
-        Some(RunError::of(first.failure, message))
+        Some(SweepError::Units { failure: first.failure, message })
     }
 
     /// As a user reads it.

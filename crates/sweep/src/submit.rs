@@ -1,15 +1,16 @@
 //! Units as arrays of Slurm jobs.
 
-use super::plan::Sweep;
-use crate::error::{RunError, RunResult};
+use crate::error::{SweepError, SweepResult};
+use crate::launch::UnitCommand;
+use crate::plan::Sweep;
+use crate::slurm::{ArrayScript, MAX_ARRAY};
 use dermx_data::write_atomic;
-use dermx_sweep::{ArrayScript, MAX_ARRAY, Resources};
+use dermx_work::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Output};
 
 /// One submitted array.
@@ -27,7 +28,7 @@ const JOBS: &str = "slurm/jobs.jsonl";
 ///
 /// # Errors
 /// There is none.
-pub fn check_present() -> RunResult<()> {
+pub fn check_present() -> SweepResult<()> {
     call(Command::new("sbatch").arg("--version")).map(drop)
 }
 
@@ -36,7 +37,12 @@ pub fn check_present() -> RunResult<()> {
 ///
 /// # Errors
 /// No Slurm, or one that refuses.
-pub fn submit(sweep: &Sweep, units: &[String], dry_run: bool) -> RunResult<String> {
+pub fn submit(
+    sweep: &Sweep,
+    units: &[String],
+    command: &UnitCommand,
+    dry_run: bool,
+) -> SweepResult<String> {
     let queued = if dry_run { BTreeSet::new() } else { queued(sweep)? };
     let mut text = String::new();
     for (config, resources) in &sweep.plan().resources {
@@ -47,7 +53,7 @@ pub fn submit(sweep: &Sweep, units: &[String], dry_run: bool) -> RunResult<Strin
             .filter(|name| sweep.unit(name).is_ok_and(|unit| &unit.config == config))
             .collect();
         for units in units.chunks(MAX_ARRAY) {
-            let (script, list) = write_script(sweep, config, resources, units)?;
+            let (script, list) = write_script(sweep, config, resources, units, command)?;
             let script = sweep.path().join(script);
             // Writing into a string cannot fail.
             let _ = match dry_run {
@@ -72,18 +78,19 @@ fn write_script(
     config: &str,
     resources: &Resources,
     units: &[&str],
-) -> RunResult<(String, String)> {
+    command: &UnitCommand,
+) -> SweepResult<(String, String)> {
     let number = (1..).find(|number| !sweep.path().join(list_name(*number)).exists()).unwrap_or(1);
     let (list, script) = (list_name(number), format!("slurm/array-{number}.sh"));
-    let program =
-        std::env::current_exe().map_err(|error| RunError::io(Path::new("dermx"), &error))?;
+    let program = command.program.to_string_lossy().into_owned();
+    let words: Vec<String> = std::iter::once(program).chain(command.args.iter().cloned()).collect();
     let text = ArrayScript {
         name: &format!("dermx-{config}"),
         resources,
         sweep: &sweep.path().to_string_lossy(),
         list: &list,
         num_units: units.len(),
-        program: &program.to_string_lossy(),
+        command: &words,
         working_folder: &sweep.plan().working_folder.to_string_lossy(),
     }
     .text();
@@ -96,28 +103,29 @@ fn list_name(number: usize) -> String {
     format!("slurm/array-{number}.txt")
 }
 
-fn remember(sweep: &Sweep, job: &Job) -> RunResult<()> {
+fn remember(sweep: &Sweep, job: &Job) -> SweepResult<()> {
     let path = sweep.path().join(JOBS);
-    let line = serde_json::to_string(job).map_err(|error| RunError::internal(error.to_string()))?;
+    let line = serde_json::to_string(job).map_err(SweepError::internal)?;
     let file = OpenOptions::new().create(true).append(true).open(&path);
-    file.and_then(|mut file| writeln!(file, "{line}")).map_err(|error| RunError::io(&path, &error))
+    file.and_then(|mut file| writeln!(file, "{line}"))
+        .map_err(|error| SweepError::io(&path, &error))
 }
 
 /// Names of the units that wait or run in Slurm.
-fn queued(sweep: &Sweep) -> RunResult<BTreeSet<String>> {
+fn queued(sweep: &Sweep) -> SweepResult<BTreeSet<String>> {
     check_present()?;
     let mut names = BTreeSet::new();
     let jobs = std::fs::read_to_string(sweep.path().join(JOBS)).unwrap_or_default();
     for line in jobs.lines() {
         let job: Job = serde_json::from_str(line)
-            .map_err(|error| RunError::in_file(&sweep.path().join(JOBS), error))?;
+            .map_err(|error| SweepError::in_file(&sweep.path().join(JOBS), error))?;
         // Slurm forgets a job some minutes after its end, and then says that it does not know it.
         let Ok(tasks) = call(Command::new("squeue").args(["-h", "-r", "-o", "%K", "-j", &job.id]))
         else {
             continue;
         };
         let path = sweep.path().join(&job.list);
-        let list = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
+        let list = std::fs::read_to_string(&path).map_err(|error| SweepError::io(&path, &error))?;
         let units: Vec<&str> = list.lines().collect();
         let tasks = tasks.lines().filter_map(|task| task.trim().parse::<usize>().ok());
         names.extend(tasks.filter_map(|task| units.get(task).map(ToString::to_string)));
@@ -126,17 +134,17 @@ fn queued(sweep: &Sweep) -> RunResult<BTreeSet<String>> {
 }
 
 /// What a command of Slurm prints.
-fn call(command: &mut Command) -> RunResult<String> {
+fn call(command: &mut Command) -> SweepResult<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let Output { status, stdout, stderr } = command.output().map_err(|error| {
         let message = format!(
             "Slurm's `{name}` cannot be run ({error}); on a machine without Slurm use --launcher local"
         );
-        RunError::missing_input(message)
+        SweepError::Missing(message)
     })?;
     if status.success() {
         return Ok(String::from_utf8_lossy(&stdout).into_owned());
     }
     let message = String::from_utf8_lossy(&stderr);
-    Err(RunError::os(format!("Slurm's `{name}` says: {}", message.trim())))
+    Err(SweepError::Refused(format!("Slurm's `{name}` says: {}", message.trim())))
 }

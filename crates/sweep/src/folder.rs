@@ -1,7 +1,7 @@
 //! The shared folder on a disk, which may be a network's.
 
+use crate::claim::SharedFolder;
 use dermx_data::write_atomic;
-use dermx_sweep::SharedFolder;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ fn num_names(_: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::DiskFolder;
-    use dermx_sweep::SharedFolder;
+    use crate::claim::SharedFolder;
 
     #[test]
     fn of_many_who_make_a_file_one_is_told_so() {

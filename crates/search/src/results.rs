@@ -1,11 +1,13 @@
 //! What came out: the table of the trials, and the best configuration.
 
-use super::folder::SearchFolder;
-use crate::config::SearchConfig;
-use crate::error::RunResult;
-use crate::run_folder::{resolved, to_json};
-use dermx_search::{Row, Trial, ranking};
+use crate::base::Base;
+use crate::error::{SearchError, SearchResult};
+use crate::folder::SearchFolder;
+use crate::search::Trial;
+use crate::table::{Row, ranking};
+use dermx_data::to_json;
 use dermx_table::{Cell, Column, Table};
+use dermx_work::Work;
 
 /// The table of a search, and the best configuration.
 #[derive(Debug)]
@@ -15,32 +17,33 @@ pub struct Results {
     best: Option<String>,
 }
 
-/// What `trials` came to.
-///
-/// # Errors
-/// None that a user can cause.
-pub fn results(config: &SearchConfig, trials: &[Trial]) -> RunResult<Results> {
-    let rows = ranking(trials);
-    let best = match rows.first() {
-        Some(Row { state: "finished", trial, value: Some(value), params, .. }) => {
-            let comment = format!(
-                "The best configuration of a search: trial {trial}, {value:.4} on the validation photos."
-            );
-            Some(resolved(&config.with(params)?, &comment)?)
-        }
-        _ => None,
-    };
-    Ok(Results { rows, best })
-}
-
 impl Results {
+    /// What `trials` came to, which vary `base`.
+    ///
+    /// # Errors
+    /// A base that is not there any more, or was changed so that the best parameters do not fit.
+    pub fn of<W: Work + ?Sized>(work: &W, base: &Base, trials: &[Trial]) -> SearchResult<Self> {
+        let rows = ranking(trials);
+        let best = match rows.first() {
+            Some(Row { state: "finished", trial, value: Some(value), params, .. }) => {
+                let text = base.resolve(work, params)?.text;
+                Some(format!(
+                    "# The best configuration of a search: trial {trial}, {value:.4} on the \
+                     validation photos.\n\n{text}"
+                ))
+            }
+            _ => None,
+        };
+        Ok(Self { rows, best })
+    }
+
     /// Writes `table.csv`, `table.json` and `best.toml`.
     ///
     /// # Errors
     /// A full disk.
-    pub fn write(&self, folder: &SearchFolder) -> RunResult<()> {
+    pub fn write(&self, folder: &SearchFolder) -> SearchResult<()> {
         folder.write("table.csv", &self.table().csv())?;
-        folder.write("table.json", &to_json(&self.rows)?)?;
+        folder.write("table.json", &self.json()?)?;
         match &self.best {
             Some(best) => folder.write("best.toml", best.as_bytes()),
             None => Ok(()),
@@ -50,14 +53,19 @@ impl Results {
     /// The table as JSON.
     ///
     /// # Errors
-    /// None that a user can cause.
-    pub fn json(&self) -> RunResult<Vec<u8>> {
-        Ok(to_json(&self.rows)?)
+    /// A value that JSON cannot hold.
+    pub fn json(&self) -> SearchResult<Vec<u8>> {
+        to_json(&self.rows).map_err(|error| SearchError::Internal(error.to_string()))
     }
 
     /// The table for the terminal.
     pub fn text(&self) -> String {
         self.table().terminal()
+    }
+
+    /// The trials from best to worst.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// Whether a trial finished.

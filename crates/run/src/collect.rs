@@ -1,12 +1,11 @@
 //! The results of a sweep put together.
 
-use super::plan::Sweep;
-use super::status::Status;
 use crate::certificate::{self, Certificate};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
+use crate::training::{Training, unresolved};
 use crate::{evaluate, report};
 use dermx_data::write_atomic;
 use dermx_eval::{
@@ -14,7 +13,7 @@ use dermx_eval::{
     aggregate, read_eval_json,
 };
 use dermx_report::score_cell;
-use dermx_sweep::{Kind, Unit};
+use dermx_sweep::{Kind, Status, Sweep, Unit};
 use dermx_table::{Cell, Column, Table};
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -298,7 +297,7 @@ fn score_together(
     context: Context<'_>,
 ) -> RunResult<PathBuf> {
     let Some(first) = units.first() else { return Ok(folder.to_path_buf()) };
-    let mut config = sweep.config(first)?;
+    let mut config = unresolved(&sweep.resolve(first, &Training::new(context))?)?;
     config.run.seeds = units.iter().map(|unit| unit.seed).collect();
     config.run.seeds.sort_unstable();
     std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;

@@ -10,10 +10,8 @@ use crate::run_folder::{RunFolder, SPLIT, SeedFolder};
 use crate::training_data::TrainingData;
 use crate::training_log;
 use dermx_data::write_atomic;
-use dermx_search::Outcome;
-use dermx_train::{CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, fit};
-use dermx_work::{Failure, PanicLog, Watch};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use dermx_train::{CheckpointStore, EpochMetrics, Observer, Outcome, StepReport, TrainError, fit};
+use dermx_work::{Ended, GoOn, Kept, OnEpoch, Watch};
 use std::path::Path;
 
 /// What a trial is made of, and where it goes.
@@ -31,39 +29,16 @@ pub struct Attempt<'a> {
     pub context: Context<'a>,
 }
 
-/// What becomes of a trial that `attempt` runs; `None` when it was stopped on request.
-///
-/// A training that is not finite, and a fault of the program, are a failure of the trial: others may
-/// do better. Everything else ends the search.
-///
-/// # Errors
-/// Missing data, a full disk.
-pub fn run_trial(
-    panics: &PanicLog,
-    attempt: impl FnOnce() -> RunResult<Option<Outcome>>,
-) -> RunResult<Option<Outcome>> {
-    match catch_unwind(AssertUnwindSafe(attempt)) {
-        Ok(Err(error)) if error.failure() == Failure::Internal => {
-            Ok(Some(Outcome::Failed { reason: error.to_string() }))
-        }
-        Ok(result) => result,
-        Err(panic) => Ok(Some(Outcome::Failed { reason: panics.reason(panic.as_ref()) })),
-    }
-}
-
 impl Attempt<'_> {
-    /// Runs the trial to its end, from its checkpoint if it has one; `None` when it was stopped on
-    /// request. `on_epoch` gets the scores of all finished epochs, and says whether the trial ends
-    /// because others did better.
+    /// Runs the trial to its end, from its checkpoint if it has one. `on_epoch` gets the scores of all
+    /// finished epochs, and says whether the trial goes on, or ends because others did better.
     ///
     /// # Errors
-    /// Training that is not finite, a full disk, what `on_epoch` says.
-    pub fn run(
-        &self,
-        on_epoch: &mut dyn FnMut(&[f64]) -> RunResult<bool>,
-    ) -> RunResult<Option<Outcome>> {
+    /// Training that is not finite, a full disk.
+    pub fn run(&self, on_epoch: &mut OnEpoch<'_>) -> RunResult<Ended<()>> {
         let Self { config, data, objective, context, .. } = *self;
-        let Some(&seed) = config.run.seeds.first() else { return Ok(None) };
+        let none = || RunError::bad_config("run.seeds: expected at least one");
+        let seed = *config.run.seeds.first().ok_or_else(none)?;
         let resume = self.folder.join("config.toml").exists();
         let folder = RunFolder::open(Some(self.folder), "", resume, config, context.session)?;
         let seed_folder = folder.seed(seed)?;
@@ -86,19 +61,17 @@ impl Attempt<'_> {
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }
-        let (epoch, value) = match kept_epoch(config, &watcher.history) {
-            Some(metrics) => (metrics.epoch, score(objective, metrics)?),
-            None => (0, 0.0),
+        let kept = match kept_epoch(config, &watcher.history) {
+            Some(metrics) => Some(Kept { epoch: metrics.epoch, value: score(objective, metrics)? }),
+            None => None,
         };
         match result? {
-            dermx_train::Outcome::Finished(network) => {
+            Outcome::Finished(network) => {
                 write_atomic(&seed_folder.weights(), &weights_file(&network, config)?)?;
-                Ok(Some(Outcome::Finished { epoch, value }))
+                Ok(Ended::Finished { kept, output: () })
             }
-            dermx_train::Outcome::Stopped if watcher.is_pruned => {
-                Ok(Some(Outcome::Pruned { epoch, value }))
-            }
-            dermx_train::Outcome::Stopped => Ok(None),
+            Outcome::Stopped if watcher.is_pruned => Ok(Ended::Cut { kept }),
+            Outcome::Stopped => Ok(Ended::Stopped),
         }
     }
 }
@@ -138,7 +111,7 @@ fn score(objective: Objective, metrics: &EpochMetrics) -> RunResult<f64> {
 struct TrialWatcher<'a> {
     objective: Objective,
     watch: Watch<'a>,
-    on_epoch: &'a mut dyn FnMut(&[f64]) -> RunResult<bool>,
+    on_epoch: &'a mut OnEpoch<'a>,
     folder: SeedFolder,
     history: Vec<EpochMetrics>,
     is_pruned: bool,
@@ -152,7 +125,7 @@ impl TrialWatcher<'_> {
             .iter()
             .map(|metrics| score(self.objective, metrics))
             .collect::<RunResult<_>>()?;
-        self.is_pruned = (self.on_epoch)(&scores)?;
+        self.is_pruned = (self.on_epoch)(&scores) == GoOn::No;
         Ok(())
     }
 }

@@ -1,13 +1,12 @@
 //! The plan of a sweep: its folder, its units, and their configurations.
 
-use super::folder::DiskFolder;
-use crate::config::{self, Config};
-use crate::error::{RunError, RunResult};
-use crate::run_folder::{resolved, to_json};
-use crate::synth::prepare_synthetic;
-use dermx_data::write_atomic;
-use dermx_sweep::{Kind, Resources, Unit, UnitConfig, choices, units};
-use dermx_work::Watch;
+use crate::error::{SweepError, SweepResult};
+use crate::folder::DiskFolder;
+use crate::launch::Launcher;
+use crate::range::choices;
+use crate::unit::{Unit, units};
+use dermx_data::{to_json, write_atomic};
+use dermx_work::{Kind, Resolved, Resources, Source, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -18,20 +17,10 @@ const PLAN: &str = "plan.json";
 /// The version of the format.
 const FORMAT: u32 = 1;
 
-/// Who runs the units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Launcher {
-    /// Processes on this machine.
-    Local,
-    /// Slurm, as arrays of jobs; the folder has to be one that all nodes see.
-    Slurm,
-}
-
 /// What a sweep is to be made of.
 #[derive(Debug, Clone)]
 pub struct PlanRequest {
-    /// Configurations, as [`Config::load`] finds them.
+    /// Configurations, by names that the work knows.
     pub configs: Vec<String>,
     /// Seeds; those of each configuration without.
     pub seeds: Option<Vec<u64>>,
@@ -75,9 +64,9 @@ impl Plan {
     ///
     /// # Errors
     /// The current folder is gone.
-    pub fn new(launcher: Launcher, jobs: NonZeroUsize, lease_s: NonZeroU64) -> RunResult<Self> {
+    pub fn new(launcher: Launcher, jobs: NonZeroUsize, lease_s: NonZeroU64) -> SweepResult<Self> {
         let working_folder =
-            std::env::current_dir().map_err(|error| RunError::io(Path::new("."), &error))?;
+            std::env::current_dir().map_err(|error| SweepError::io(Path::new("."), &error))?;
         Ok(Self {
             format: FORMAT,
             launcher,
@@ -103,22 +92,22 @@ impl Sweep {
     ///
     /// # Errors
     /// There is none, or it is damaged.
-    pub fn open(folder: &Path) -> RunResult<Self> {
+    pub fn open(folder: &Path) -> SweepResult<Self> {
         let file = folder.join(PLAN);
         let bytes = std::fs::read(&file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => RunError::missing_input(format!(
+            std::io::ErrorKind::NotFound => SweepError::Missing(format!(
                 "{}: not the folder of a sweep (no {PLAN})",
                 folder.display()
             )),
-            _ => RunError::io(&file, &error),
+            _ => SweepError::io(&file, &error),
         })?;
         let plan: Plan =
-            serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(&file, error))?;
+            serde_json::from_slice(&bytes).map_err(|error| SweepError::in_file(&file, error))?;
         if plan.format != FORMAT {
             let message = format!("format {}, expected {FORMAT}", plan.format);
-            return Err(RunError::in_file(&file, message));
+            return Err(SweepError::in_file(&file, message));
         }
-        let path = std::path::absolute(folder).map_err(|error| RunError::io(folder, &error))?;
+        let path = std::path::absolute(folder).map_err(|error| SweepError::io(folder, &error))?;
         Ok(Self { path, plan })
     }
 
@@ -126,7 +115,7 @@ impl Sweep {
     ///
     /// # Errors
     /// It is damaged.
-    pub fn find(folder: &Path) -> RunResult<Option<Self>> {
+    pub fn find(folder: &Path) -> SweepResult<Option<Self>> {
         folder.join(PLAN).exists().then(|| Self::open(folder)).transpose()
     }
 
@@ -134,21 +123,22 @@ impl Sweep {
     ///
     /// # Errors
     /// A full disk, a folder that cannot be written to.
-    pub fn write(
+    pub fn write<'a>(
         folder: &Path,
         plan: &Plan,
-        configs: &BTreeMap<String, Config>,
-    ) -> RunResult<Self> {
+        configs: impl IntoIterator<Item = &'a Resolved>,
+    ) -> SweepResult<Self> {
         for name in ["configs", "claims", "accepted", "runs", "logs", "slurm"] {
             let path = folder.join(name);
-            std::fs::create_dir_all(&path).map_err(|error| RunError::io(&path, &error))?;
+            std::fs::create_dir_all(&path).map_err(|error| SweepError::io(&path, &error))?;
         }
-        for (name, config) in configs {
-            let comment =
-                "One configuration of a sweep; plan.json says how its units differ from it.";
-            write_atomic(&config_path(folder, name), resolved(config, comment)?.as_bytes())?;
+        for Resolved { name, text, .. } in configs {
+            let text = format!(
+                "# One configuration of a sweep; plan.json says how its units differ from it.\n\n{text}"
+            );
+            write_atomic(&config_path(folder, name), text.as_bytes())?;
         }
-        write_atomic(&folder.join(PLAN), &to_json(plan)?)?;
+        write_atomic(&folder.join(PLAN), &to_json(plan).map_err(SweepError::internal)?)?;
         Self::open(folder)
     }
 
@@ -171,10 +161,10 @@ impl Sweep {
     ///
     /// # Errors
     /// There is none.
-    pub fn unit(&self, name: &str) -> RunResult<&Unit> {
+    pub fn unit(&self, name: &str) -> SweepResult<&Unit> {
         self.plan.units.iter().find(|unit| unit.name == name).ok_or_else(|| {
             let message = format!("{}: the plan has no unit `{name}`", self.path.display());
-            RunError::missing_input(message)
+            SweepError::Missing(message)
         })
     }
 
@@ -182,16 +172,16 @@ impl Sweep {
     ///
     /// # Errors
     /// A file that was changed since then, or keys that this program knows otherwise.
-    pub fn config(&self, unit: &Unit) -> RunResult<Config> {
+    pub fn resolve<W: Work + ?Sized>(&self, unit: &Unit, work: &W) -> SweepResult<Resolved> {
         let path = config_path(&self.path, &unit.config);
-        let config = Config::load(&path.to_string_lossy(), &unit.overrides())?;
+        let config = work.resolve(Source::Named(&path.to_string_lossy()), &unit.overrides())?;
         let again = units(&unit.config, &[unit.seed], &fold_of(unit), &sets_of(unit), |_| {
-            unit_config(&config)
+            Ok::<_, SweepError>(config.clone())
         })?;
         if again.first().is_none_or(|again| again.name != unit.name) {
             let message = "was changed after the sweep was planned, or by another version of dermx; \
                            plan a new sweep";
-            return Err(RunError::in_file(&path, message));
+            return Err(SweepError::in_file(&path, message));
         }
         Ok(config)
     }
@@ -219,124 +209,118 @@ fn config_path(sweep: &Path, name: &str) -> PathBuf {
     sweep.join("configs").join(format!("{name}.toml"))
 }
 
-/// What the names of a unit are made of: every key, also those that say where data lie.
-fn unit_config(config: &Config) -> RunResult<UnitConfig> {
-    let mut keys = config::flat(config)?;
-    let text = |keys: &BTreeMap<String, String>| {
-        keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>()
-    };
-    let content = text(&keys);
-    keys.remove("run.seeds");
-    Ok(UnitConfig { content, content_of_group: text(&keys) })
-}
-
-/// Makes the folder of a sweep, with data that are synthetic, and its plan, last of all.
+/// Makes the folder of a sweep, with what its units need, and its plan, last of all.
 ///
 /// # Errors
 /// Wrong configurations, a folder in use, two equal units.
-pub fn plan(request: &PlanRequest, watch: Watch<'_>) -> RunResult<Sweep> {
-    let usage = |message: String| RunError::usage(message);
-    let sets: Vec<Vec<String>> =
-        request.sets.iter().map(|set| choices(set)).collect::<Result<_, _>>().map_err(usage)?;
+pub fn plan<W: Work + ?Sized>(request: &PlanRequest, work: &W) -> SweepResult<Sweep> {
+    let sets: Vec<Vec<String>> = request
+        .sets
+        .iter()
+        .map(|set| choices(set))
+        .collect::<Result<_, _>>()
+        .map_err(SweepError::Usage)?;
     // Keys with one value belong to the configuration; the others tell units apart.
     let (swept, fixed): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.len() > 1);
     let fixed = fixed.concat();
     let mut planned = Planned::default();
     for name in &request.configs {
-        planned.add(name, &fixed, &swept, request)?;
+        planned.add(name, &fixed, &swept, request, work)?;
     }
     planned.check()?;
     if !request.dry_run {
-        super::check_present(request.launcher)?;
+        request.launcher.check_present()?;
     }
     for config in planned.configs.values() {
-        prepare_synthetic(config, watch)?;
+        work.prepare(config)?;
     }
+    let resources = |(name, config): (&String, &Resolved)| (name.clone(), config.resources.clone());
     let plan = Plan {
-        resources: planned.resources,
+        resources: planned.configs.iter().map(resources).collect(),
         units: planned.units,
         ..Plan::new(request.launcher, request.jobs, request.lease)?
     };
     make_folder(&request.out)?;
-    Sweep::write(&request.out, &plan, &planned.configs)
+    Sweep::write(&request.out, &plan, planned.configs.values())
 }
 
-/// The unit of a trial that changes keys of the configuration `name`, as `section.key=value`.
+/// The unit of a trial that changes keys of `config`, as `section.key=value`; it has the first of its seeds.
 ///
 /// # Errors
 /// Values that do not fit together.
-pub fn trial_unit(name: &str, config: &Config, changes: &[String]) -> RunResult<Unit> {
+pub fn trial_unit<W: Work + ?Sized>(
+    work: &W,
+    config: &Resolved,
+    changes: &[String],
+) -> SweepResult<Unit> {
     // As the unit will be read.
-    let text = resolved(config, "")?;
-    let seeds = config.run.seeds.get(..1).unwrap_or_default();
+    let Resolved { name, text, seeds, .. } = config;
+    let source = Source::Text { origin: name, text };
+    let seeds = seeds.get(..1).unwrap_or_default();
     let sets: Vec<Vec<String>> = changes.iter().map(|change| vec![change.clone()]).collect();
-    let found = units(name, seeds, &[], &sets, |unit| {
-        unit_config(&Config::parse(name, &text, &unit.overrides())?)
-    })?;
+    let found = units(name, seeds, &[], &sets, |unit| work.resolve(source, &unit.overrides()))?;
     let unit = found.into_iter().next();
-    let none = || RunError::bad_config("run.seeds: expected at least one");
+    let none = || SweepError::BadConfig("run.seeds: expected at least one".to_string());
     Ok(Unit { kind: Kind::Trial, ..unit.ok_or_else(none)? })
 }
 
 #[derive(Default)]
 struct Planned {
-    configs: BTreeMap<String, Config>,
-    resources: BTreeMap<String, Resources>,
+    configs: BTreeMap<String, Resolved>,
     units: Vec<Unit>,
 }
 
 impl Planned {
-    fn add(
+    fn add<W: Work + ?Sized>(
         &mut self,
         file: &str,
         fixed: &[String],
         swept: &[Vec<String>],
         request: &PlanRequest,
-    ) -> RunResult<()> {
-        let name = config::config_name(file);
+        work: &W,
+    ) -> SweepResult<()> {
         // Folds have no value of their own in a configuration that leaves them to the sweep.
         let folds = &request.folds;
         let first_fold = folds.first().map(|fold| format!("split.fold={fold}"));
-        let mut config =
-            Config::load(file, &fixed.iter().cloned().chain(first_fold).collect::<Vec<_>>())?;
-        let resources = config.slurm.take().map(Resources::from).unwrap_or_default();
-        if self.resources.insert(name.clone(), resources).is_some() {
-            let message = format!("two configurations are called `{name}`");
-            return Err(RunError::usage(message));
+        let fixed: Vec<String> = fixed.iter().cloned().chain(first_fold).collect();
+        let config = work.resolve(Source::Named(file), &fixed)?;
+        let name = config.name.clone();
+        if self.configs.contains_key(&name) {
+            return Err(SweepError::Usage(format!("two configurations are called `{name}`")));
         }
-        let seeds = request.seeds.as_ref().unwrap_or(&config.run.seeds);
+        let seeds = request.seeds.as_ref().unwrap_or(&config.seeds);
         // The text that units are read from, so that they are read here as they will be.
-        let text = resolved(&config, "")?;
-        self.units.extend(units(&name, seeds, folds, swept, |unit| {
-            unit_config(&Config::parse(file, &text, &unit.overrides())?)
-        })?);
+        let source = Source::Text { origin: file, text: &config.text };
+        let found =
+            units(&name, seeds, folds, swept, |unit| work.resolve(source, &unit.overrides()))?;
+        self.units.extend(found);
         self.configs.insert(name, config);
         Ok(())
     }
 
-    fn check(&self) -> RunResult<()> {
+    fn check(&self) -> SweepResult<()> {
         let mut names = BTreeSet::new();
         match self.units.iter().find(|unit| !names.insert(&unit.name)) {
             None => Ok(()),
             Some(unit) => {
                 let message =
                     format!("two units are the same, {}: a value of --set twice?", unit.name);
-                Err(RunError::usage(message))
+                Err(SweepError::Usage(message))
             }
         }
     }
 }
 
 /// Makes `folder`, which must be new or empty.
-fn make_folder(folder: &Path) -> RunResult<()> {
-    let error = |error| RunError::io(folder, &error);
+fn make_folder(folder: &Path) -> SweepResult<()> {
+    let error = |error| SweepError::io(folder, &error);
     std::fs::create_dir_all(folder).map_err(error)?;
     if std::fs::read_dir(folder).map_err(error)?.next().is_some() {
         let message = format!(
             "{}: the folder is in use; go on with `dermx sweep run`, or choose another --out",
             folder.display()
         );
-        return Err(RunError::locked(message));
+        return Err(SweepError::InUse(message));
     }
     Ok(())
 }
