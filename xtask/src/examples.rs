@@ -36,9 +36,8 @@ fn expect(built: &Path, name: &str, args: &[&Path], parts: &[&str]) -> Result<()
 }
 
 fn first_photo(folder: &Path) -> Result<PathBuf> {
-    let mut photos: Vec<PathBuf> = fs::read_dir(folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
+    let mut photos: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     photos.sort();
     photos.into_iter().next().with_context(|| format!("no photo in {}", folder.display()))
 }
