@@ -30,7 +30,6 @@ fn arguments_and_configurations() -> TestResult {
         ("required_missing", "predict --out p.csv"),
         ("excluding_each_other", "predict --run run --weights w.pth --images photos --out p.csv"),
         ("size", &format!("predict {network} --size 300")),
-        ("size_without_limit", &format!("predict {network} --size 100000x100000")),
         ("architecture", "bench --arch resnet19"),
         ("method", &format!("explain {network} --method gradcam")),
         (
@@ -250,6 +249,7 @@ fn networks_and_files_of_weights() -> TestResult {
         ),
         ("prefix_of_nothing", &format!("{predict} --weights {own} --prefix teacher.")),
         ("nan_weights", &format!("{predict} --weights nan.safetensors")),
+        ("size_without_limit", &format!("{predict} --weights {own} --size 100000x100000")),
         ("seed_unknown", &format!("{predict} --run run --seed 7")),
         ("no_run", &format!("{predict} --run nowhere")),
         ("not_a_run", &format!("{predict} --run data")),
@@ -298,6 +298,7 @@ fn run_folders() -> TestResult {
         |_| b"changed\n".to_vec(),
         || complain("result_changed", "verify run --quiet"),
     )?;
+    fs::write(workplace.join("run/.lock"), "process 7 on node1\n")?;
     let lock = File::open(workplace.join("run/.lock"))?;
     lock.lock()?;
     complain("another_process_is_at_it", "train --run run --resume")?;
@@ -306,6 +307,7 @@ fn run_folders() -> TestResult {
     fs::remove_file(workplace.join("run/seed-0/run.json"))?;
     fs::remove_file(workplace.join("run/seed-0/predictions.csv"))?;
     complain("verify_of_what_is_unfinished", "verify run")?;
+    fs::remove_file(workplace.join("run/eval.json"))?;
     complain("report_of_what_is_unfinished", "report run --out page")?;
     complain("scores_of_what_is_unfinished", "evaluate --run run")?;
     snapshots.finish()
