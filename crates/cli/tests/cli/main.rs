@@ -17,6 +17,7 @@ mod read_in_part;
 mod resume;
 mod search;
 mod slurm;
+mod snapshots;
 mod split;
 mod stages;
 mod sweep;
