@@ -1,58 +1,100 @@
 //! Scores for the terminal.
 
-use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, Score, SeedAgreement, UNION};
-use dermx_run::{Tested, Trained, comparisons_text};
-use dermx_score::{counts, identification, interval_text, localization, parts};
-use std::fmt::Write;
+use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
+use dermx_report::{
+    comparison_tables, diagnosis_table, identification_table, localization_table, map_columns,
+    parts_table, reading, seeds_cell,
+};
+use dermx_run::{Tested, Trained, Validated};
+use dermx_score::counts;
+use dermx_table::{Column, Reading, Score, Table};
+use std::iter::once;
 
-/// The scores as a table for the terminal.
+/// The scores for the terminal.
 pub fn summary(record: &EvalRecord) -> String {
-    let mut out = String::new();
-    // Writing into a string cannot fail.
-    let _ = writeln!(out, "{}", record.notice);
+    let mut out = format!("{}\n", record.notice);
     counts(record).iter().for_each(|line| out.push_str(&format!("{line}\n")));
     if let Some(diagnosis) = &record.diagnosis {
-        let [accuracy, macro_f1] = [&diagnosis.accuracy, &diagnosis.macro_f1].map(with_interval);
-        let _ = writeln!(out, "\naccuracy {accuracy}   macro-F1 {macro_f1}");
-        out.push_str(&seeds_text(diagnosis));
-        let _ = writeln!(out, "{:<26}{:>16}{:>32}{:>32}", "", "F1", "sensitivity", "specificity");
-        for (class, scores) in &diagnosis.classes {
-            let shares = [&scores.sensitivity, &scores.specificity].map(with_interval);
-            let cells = [text(&scores.f1), shares[0].clone(), shares[1].clone()];
-            let _ = writeln!(out, "{class:<26}{:>16}{:>32}{:>32}", cells[0], cells[1], cells[2]);
-        }
+        let [accuracy, macro_f1] =
+            [&diagnosis.accuracy, &diagnosis.macro_f1].map(|one| reading(Some(one)).line());
+        out += &format!("\naccuracy {accuracy}   macro-F1 {macro_f1}\n");
+        out += &seeds_text(diagnosis);
     }
-    let header = ["fuzzy F1", "sensitivity", "specificity", "mass in mask"];
-    let _ = write!(out, "\n{:<26}", "");
-    header.iter().for_each(|name| out.push_str(&format!("{name:>16}")));
-    out.push('\n');
+    let titled = |title: &str, table: Option<Table>| {
+        table.map(|table| Table { title: title.to_string(), ..table })
+    };
+    let tables = [titled("Diagnosis", diagnosis_table(record)), explanation(record)];
+    out += &terminal(tables.into_iter().flatten());
+    out += &relative_text(record);
+    let tables = [
+        titled("Where maps are highest", localization_table(record)),
+        titled(
+            "Share of the maps' mass on outlines of characteristics",
+            identification_table(record),
+        ),
+        titled("Parts of the images, scores of the union", parts_table(record)),
+    ];
+    out += &terminal(tables.into_iter().flatten());
+    out + &comparisons_text(&record.comparisons)
+}
+
+/// Comparisons of runs for the terminal.
+pub fn comparisons_text(comparisons: &[Comparison]) -> String {
+    terminal(comparison_tables(comparisons))
+}
+
+/// Each table after an empty line.
+fn terminal(tables: impl IntoIterator<Item = Table>) -> String {
+    tables.into_iter().map(|table| format!("\n{}", table.terminal())).collect()
+}
+
+/// Maps against masks by characteristic, and on the union what maps without a network and raters
+/// reach.
+fn explanation(record: &EvalRecord) -> Option<Table> {
+    let [f1, sensitivity, specificity, mass] = map_columns();
+    let columns = [f1.label("Fuzzy F1"), sensitivity, specificity, mass.label("Mass in mask")];
+    let columns = once(Column::text("characteristic").label("")).chain(columns);
+    let mut table = Table::new("explanation", "Heat maps against masks", columns);
+    let cells = |name: String, scores: &MapScores| {
+        let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
+        once(name.into()).chain([f1, sensitivity, specificity, mass].map(seeds_cell))
+    };
     for (characteristic, scores) in &record.explanation {
-        out.push_str(&map_line(characteristic, scores));
+        table.push(cells(characteristic.clone(), scores));
     }
-    for (baseline, table) in &record.baselines {
-        if let Some(scores) = table.get(UNION) {
-            out.push_str(&map_line(&format!("{UNION}, {baseline} map"), scores));
-        }
+    let baselines = record.baselines.iter();
+    let others = baselines
+        .map(|(name, table)| (format!("{UNION}, {name} map"), table))
+        .chain([(format!("{UNION}, raters"), &record.ceiling)]);
+    for (name, scores) in others {
+        scores
+            .get(UNION)
+            .into_iter()
+            .for_each(|scores| table.push_summary(cells(name.clone(), scores)));
     }
-    if let Some(scores) = record.ceiling.get(UNION) {
-        out.push_str(&map_line(&format!("{UNION}, raters"), scores));
-    }
-    out.push_str(&relative_text(record));
-    out.push_str(&localization(record));
-    out.push_str(&identification(record));
-    out.push_str(&parts(record));
-    out.push_str(&comparisons_text(&record.comparisons));
-    out
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// What a run came to.
 pub fn trained_text(trained: &Trained) -> String {
     match &trained.tested {
-        None => format!("{}: trained\n", trained.folder.display()),
+        None => {
+            let seeds = trained.validated.iter().map(validated_text);
+            format!("{}: trained\n{}", trained.folder.display(), seeds.collect::<String>())
+        }
         Some(Tested { record, page }) => {
             format!("{}\nreport: {}\n", summary(record), page.display())
         }
     }
+}
+
+/// What a seed scores on the validation photos.
+fn validated_text(validated: &Validated) -> String {
+    let Validated { seed, epoch, scores } = validated;
+    format!(
+        "seed {seed}, epoch {epoch}, validation photos: loss {:.3}   accuracy {:.3}   macro-F1 {:.3}\n",
+        scores.loss, scores.accuracy, scores.macro_f1
+    )
 }
 
 /// Which seeds collapsed, and how far the seeds agree.
@@ -70,8 +112,9 @@ fn seeds_text(diagnosis: &DiagnosisScores) -> String {
         ..
     }) = diagnosis.seed_agreement
     {
-        let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| format!("{kappa:.3}"));
-        let share = format!("{unanimous:.3}{}", interval_text(unanimous_interval));
+        let number = |score: Score| Reading::new(&Column::score(""), &score.into()).line();
+        let kappa = fleiss_kappa.map_or("undefined".to_string(), |kappa| number(Score::new(kappa)));
+        let share = number(Score { interval: unanimous_interval, ..Score::new(unanimous) });
         text += &format!("all seeds say the same of {share} of the images, kappa {kappa}\n");
     }
     text
@@ -84,25 +127,6 @@ fn relative_text(record: &EvalRecord) -> String {
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
          themselves)\n",
-        with_interval(&union.skill),
+        reading(Some(&union.skill)).line(),
     )
-}
-
-fn with_interval(score: &Score) -> String {
-    text(score) + &interval_text(score.interval)
-}
-
-fn map_line(name: &str, scores: &MapScores) -> String {
-    let cells = [&scores.f1, &scores.sensitivity, &scores.specificity, &scores.mass].map(text);
-    let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
-    format!("{name:<26}{cells}\n")
-}
-
-/// A score as mean, with the spread over seeds where there are several.
-fn text(score: &Score) -> String {
-    match (score.mean, score.std) {
-        (None, _) => "undefined".to_string(),
-        (Some(mean), Some(std)) if score.seeds.len() > 1 => format!("{mean:.3} +- {std:.3}"),
-        (Some(mean), _) => format!("{mean:.3}"),
-    }
 }

@@ -2,11 +2,13 @@
 
 use crate::comparison::RATERS;
 use crate::sanity;
-use crate::score_text::{ABSENT, counted, decimal, readable};
-use crate::table::{Cell, Table};
-use dermx_eval::{
-    Comparison, EvalRecord, MapScores, MapTable, Paired, PairedTest, PartRecord, UNION,
+use crate::score_cell::{
+    absent, map_columns, score_cell, seeds_cell, seeds_cell_or_absent, too_few,
 };
+use crate::score_text::{ABSENT, counted, readable};
+use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
+use dermx_table::{Cell, Column, Score, Table};
+use std::iter::once;
 
 /// Names of the localization scores, and the heads of their columns.
 const LOCALIZATION: [(&str, &str); 6] = [
@@ -23,109 +25,155 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
     let tables = [
         sanity::randomization(record),
         sanity::faithfulness(record),
-        localization(record),
-        identification(record),
-        parts(record),
+        localization_table(record),
+        identification_table(record),
+        parts_table(record),
     ];
-    let mut tables: Vec<Table> = tables.into_iter().flatten().collect();
-    tables.extend(record.comparisons.iter().map(comparison));
-    tables
+    tables.into_iter().flatten().chain(comparison_tables(&record.comparisons)).collect()
 }
 
-fn localization(record: &EvalRecord) -> Option<Table> {
-    if record.explanation.values().all(|scores| scores.localization.is_empty()) {
-        return None;
-    }
-    let caption = "Where heat maps are highest, by characteristic. Rows count as above; the last ones are the baselines and the raters on the union."
-        .to_owned();
-    let labels: Vec<&str> =
-        std::iter::once("Characteristic").chain(LOCALIZATION.map(|(_, head)| head)).collect();
-    let mut table = Table::new(caption, &[("", &labels)]);
-    let cells = |scores: &MapScores| {
-        LOCALIZATION.map(|(name, _)| Cell::score(scores.localization.get(name))).into()
+/// Where maps are highest, by characteristic; `None` where that was not scored.
+pub fn localization_table(record: &EvalRecord) -> Option<Table> {
+    let title = "Where heat maps are highest, by characteristic. Rows count as above; the last ones are \
+                 the baselines and the raters on the union.";
+    let scores = LOCALIZATION.map(|(name, label)| Column::mean_and_std(name).label(label));
+    let columns = once(Column::text("characteristic").label("Characteristic")).chain(scores);
+    let mut table = Table::new("localization", title, columns);
+    let cells = |heading: String, scores: &MapScores| {
+        let cells =
+            LOCALIZATION.map(|(name, _)| seeds_cell_or_absent(scores.localization.get(name)));
+        once(heading.into()).chain(cells)
     };
-    for (name, scores) in record.explanation.iter().filter(|(name, _)| *name != UNION) {
-        table.push(&readable(name), cells(scores), false);
+    let is_scored = |scores: &MapScores| !scores.localization.is_empty();
+    let characteristics = record.explanation.iter().filter(|(name, _)| *name != UNION);
+    for (name, scores) in characteristics.filter(|(_, scores)| is_scored(scores)) {
+        table.push(cells(readable(name), scores));
     }
     let baselines = record.baselines.iter();
-    let union = |name: String, table: &MapTable| Some((name, table.get(UNION)?.clone()));
-    let rows = std::iter::once(union(UNION.to_owned(), &record.explanation))
-        .chain(baselines.map(|(name, table)| union(format!("{UNION}, {}", readable(name)), table)))
-        .chain([union(format!("{UNION}, {}", RATERS.to_lowercase()), &record.ceiling)]);
-    for (name, scores) in rows.flatten().filter(|(_, scores)| !scores.localization.is_empty()) {
-        table.push(&name, cells(&scores), true);
+    let baselines = baselines.map(|(name, table)| (format!("{UNION}, {}", readable(name)), table));
+    let raters = format!("{UNION}, {}", RATERS.to_lowercase());
+    let unions = once((UNION.to_owned(), &record.explanation)).chain(baselines);
+    for (heading, scores) in unions.chain([(raters, &record.ceiling)]) {
+        if let Some(scores) = scores.get(UNION).filter(|scores| is_scored(scores)) {
+            table.push_summary(cells(heading, scores));
+        }
     }
-    Some(table)
+    (!table.rows.is_empty()).then_some(table)
 }
 
-fn identification(record: &EvalRecord) -> Option<Table> {
+/// On what the maps lie; `None` where that was not scored.
+pub fn identification_table(record: &EvalRecord) -> Option<Table> {
     if record.identification.is_empty() {
         return None;
     }
-    let caption = "On what the maps lie: shares of a map's mass on outlines of characteristics \
-                   typical of the gold disease (at least half of the evaluations outline them), of \
-                   other characteristics alone, and outside. A map of ones gives the shares of the \
-                   area."
-        .to_owned();
-    let mut table = Table::new(caption, &[("", &["Map", "Typical", "Other", "Outside"])]);
+    let title = "On what the maps lie: shares of a map's mass on outlines of characteristics typical of \
+                 the gold disease (at least half of the evaluations outline them), of other \
+                 characteristics alone, and outside. A map of ones gives the shares of the area.";
+    let shares = [("typical", "Typical"), ("other", "Other"), ("outside", "Outside")];
+    let shares = shares.map(|(name, label)| Column::mean_and_std(name).label(label));
+    let columns = once(Column::text("map").label("Map")).chain(shares);
+    let mut table = Table::new("identification", title, columns);
     for (name, shares) in &record.identification {
-        let cells = [&shares.typical, &shares.other, &shares.outside];
-        table.push(&readable(name), cells.map(|score| Cell::score(Some(score))).into(), false);
+        let shares = [&shares.typical, &shares.other, &shares.outside].map(seeds_cell);
+        table.push(once(readable(name).into()).chain(shares));
     }
     Some(table)
 }
 
-fn parts(record: &EvalRecord) -> Option<Table> {
+/// The union of each part of the images; `None` without parts.
+pub fn parts_table(record: &EvalRecord) -> Option<Table> {
     if record.by.is_empty() {
         return None;
     }
-    let caption =
-        "Parts of the images: diagnosis, and heat maps against the union of each rater's \
-                   outlines. Under an accuracy, its 95 % interval (Wilson's). \"Too few\" images say \
-                   nothing about a part; tables/by.csv has every characteristic."
-            .to_owned();
-    let labels = ["Part", "Images", "Accuracy", "F1", "Sensitivity", "Specificity", "Mass"];
-    let mut table = Table::new(caption, &[("", &labels)]);
+    let title = "Parts of the images: diagnosis, and heat maps against the union of each rater's \
+                 outlines. Behind an accuracy, its 95 % interval (Wilson's). \"Too few\" images say \
+                 nothing about a part; tables/by.csv has every characteristic.";
+    let columns = [
+        Column::text("part").label("Part"),
+        Column::count("images").label("Images"),
+        Column::score("accuracy").label("Accuracy"),
+    ];
+    let mut table = Table::new("by", title, columns.into_iter().chain(map_columns()));
     for (variable, parts) in &record.by {
         for (value, part) in parts {
             let heading = format!("{}: {}", readable(variable), readable(value));
-            table.push(&heading, part_cells(part), false);
+            table.push(once(heading.into()).chain(part_cells(part)));
         }
     }
     Some(table)
 }
 
+/// Every characteristic of each part of the images, with the spread over the rows.
+pub fn parts_by_characteristic(record: &EvalRecord) -> Table {
+    let names = ["variable", "value", "characteristic"].map(Column::text);
+    let columns = names.into_iter().chain([Column::count("images")]).chain(map_columns());
+    let columns = columns.chain([Column::mean_and_interval("accuracy")]);
+    let mut table = Table::new("by", "Explanation scores on parts of the images", columns);
+    for (variable, parts) in &record.by {
+        for (value, part) in parts {
+            for (characteristic, row) in &part.explanation {
+                let scores = match &row.scores {
+                    Some(of) => {
+                        [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(score_cell)
+                    }
+                    None => [(); 4].map(|()| too_few()),
+                };
+                let names = [variable, value, characteristic].map(Cell::from);
+                let cells = names.into_iter().chain([row.images.into()]).chain(scores);
+                table.push(cells.chain([part.accuracy.as_ref().map_or_else(absent, score_cell)]));
+            }
+        }
+    }
+    table
+}
+
 fn part_cells(part: &PartRecord) -> Vec<Cell> {
-    let mut cells = vec![Cell::text(part.images.to_string()), Cell::share(part.accuracy.as_ref())];
+    let mut cells = vec![part.images.into(), seeds_cell_or_absent(part.accuracy.as_ref())];
     let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
-        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass]
-            .map(|score| Cell::score(Some(score))),
-        None => [(); 4].map(|()| Cell::text("too few")),
+        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(seeds_cell),
+        None => [(); 4].map(|()| too_few()),
     });
     cells
 }
 
-fn comparison(comparison: &Comparison) -> Table {
+/// Each comparison as a table: every characteristic, the union, and accuracy.
+pub fn comparison_tables(comparisons: &[Comparison]) -> Vec<Table> {
+    comparisons.iter().zip(1..).map(|(one, number)| comparison_table(one, number)).collect()
+}
+
+fn comparison_table(comparison: &Comparison, number: usize) -> Table {
     let [first, second] = &comparison.sides;
-    let caption = format!(
+    let title = format!(
         "{first} (A, {}) against {second} (B, {}). The unit is the image: its fuzzy F1 is the mean \
          over raters and seeds, its diagnosis the share of seeds that are right. Means over images, \
          their difference with its 95 % bootstrap interval over images, effect size, and two-sided p, \
-         also after Holm's correction.",
+         also after Holm's correction over all rows.",
         counted(comparison.seeds[0], "seed"),
         counted(comparison.seeds[1], "seed"),
     );
-    let labels = ["", "Images", "A", "B", "A − B", "Test", "Effect", "p", "p (Holm)"];
-    let mut table = Table::new(caption, &[("", &labels)]);
+    let mean = |name, label| Column::number(name).label(label).decimals(3);
+    let columns = [
+        Column::text("score").label(""),
+        Column::count("images").label("Images"),
+        Column::count("unpaired").label("Unpaired"),
+        mean("mean_first", "A"),
+        mean("mean_second", "B"),
+        Column::mean_and_interval("difference").label("A − B").signed(),
+        Column::text("test").label("Test"),
+        mean("effect", "Effect").signed(),
+        Column::p("p"),
+        Column::p("p_holm").label("p (Holm)"),
+    ];
+    let mut table = Table::new(format!("comparison_{number}"), title, columns);
     for (name, paired) in comparison.f1.iter().filter(|(name, _)| *name != UNION) {
-        table.push(&readable(name), paired_cells(paired), false);
+        table.push(paired_cells(name, paired));
     }
     if let Some(paired) = comparison.f1.get(UNION) {
-        table.push(UNION, paired_cells(paired), true);
+        table.push_summary(paired_cells(UNION, paired));
     }
     if let Some(paired) = &comparison.accuracy {
-        table.push("Accuracy", paired_cells(paired), true);
+        table.push_summary(paired_cells("Accuracy", paired));
     }
     table
 }
@@ -133,30 +181,29 @@ fn comparison(comparison: &Comparison) -> Table {
 fn test(test: Option<PairedTest>) -> &'static str {
     match test {
         None => ABSENT,
-        Some(PairedTest::Mcnemar) => "McNemar, exact",
-        Some(PairedTest::SignedRank) => "Wilcoxon, signed rank",
+        Some(PairedTest::Mcnemar) => "McNemar's exact",
+        Some(PairedTest::SignedRank) => "Wilcoxon signed-rank",
         Some(PairedTest::Permutation) => "permutation of the mean",
     }
 }
 
-fn paired_cells(paired: &Paired) -> Vec<Cell> {
-    let number = |value: Option<f64>| value.map_or(ABSENT.to_owned(), decimal);
-    let p = |p: Option<f64>| match p {
-        None if paired.images == 0 => "no common image".to_owned(),
-        None => ABSENT.to_owned(),
-        Some(p) if p < 0.001 => "below 0.001".to_owned(),
-        Some(p) => decimal(p),
-    };
-    let interval =
-        paired.interval.map(|[low, high]| format!("[{}, {}]", decimal(low), decimal(high)));
-    vec![
-        Cell::text(paired.images.to_string()),
-        Cell::text(number(paired.first)),
-        Cell::text(number(paired.second)),
-        Cell::with_spread(number(paired.difference), interval.unwrap_or_default()),
-        Cell::text(test(paired.test)),
-        Cell::text(number(paired.effect)),
-        Cell::text(p(paired.p)),
-        Cell::text(p(paired.p_holm)),
+fn paired_cells(name: &str, paired: &Paired) -> [Cell; 10] {
+    let number = |value: Option<f64>| Cell::number_or(value, ABSENT);
+    let no_p = if paired.images == 0 { "no common image" } else { "no difference" };
+    let difference = paired.difference.map_or_else(
+        || number(None),
+        |mean| Score { interval: paired.interval, ..Score::new(mean) }.into(),
+    );
+    [
+        name.into(),
+        paired.images.into(),
+        paired.unpaired.into(),
+        number(paired.first),
+        number(paired.second),
+        difference,
+        test(paired.test).into(),
+        number(paired.effect),
+        Cell::p_or(paired.p, no_p),
+        Cell::p_or(paired.p_holm, no_p),
     ]
 }

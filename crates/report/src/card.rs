@@ -1,8 +1,10 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_text::{ABSENT, ScoreText, counted, decimal, defined, interval, readable};
+use crate::score_cell::{reading, seeds_cell, seeds_cell_or_absent};
+use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_table::{Cell, Column, Reading, Table};
 use serde::Serialize;
 
 /// One number of the summary, beside the baselines where there are some.
@@ -11,6 +13,8 @@ pub struct Card {
     label: &'static str,
     value: String,
     spread: String,
+    #[serde(skip)]
+    cell: Cell,
     detail: String,
     bars: Vec<Bar>,
     strip: Option<Strip>,
@@ -20,6 +24,8 @@ pub struct Card {
 struct Bar {
     label: String,
     text: String,
+    #[serde(skip)]
+    cell: Cell,
     percent: String,
     is_network: bool,
 }
@@ -41,29 +47,52 @@ pub fn cards(record: &EvalRecord) -> Vec<Card> {
     ]
 }
 
+impl Card {
+    fn new(
+        label: &'static str,
+        score: Option<&Score>,
+        detail: String,
+        bars: Vec<Bar>,
+        strip: Option<Strip>,
+    ) -> Self {
+        let Reading { text: value, spread, .. } = reading(score);
+        Self { label, value, spread, cell: seeds_cell_or_absent(score), detail, bars, strip }
+    }
+}
+
+/// The cards as a table, with the baselines' numbers below the network's.
+pub fn card_table(cards: &[Card]) -> Table {
+    let columns = [
+        Column::text("score").label("Score"),
+        Column::score("value").label("Value"),
+        Column::text("of").label("Of"),
+    ];
+    let mut table = Table::new("summary", "", columns);
+    for Card { label, cell, detail, bars, .. } in cards {
+        table.push([(*label).into(), cell.clone(), detail.into()]);
+        for Bar { label: map, cell, .. } in bars.iter().filter(|bar| !bar.is_network) {
+            table.push([format!("{label}, {map}").into(), cell.clone(), "for comparison".into()]);
+        }
+    }
+    table
+}
+
 fn diagnosis_card(
     label: &'static str,
     record: &EvalRecord,
     pick: fn(&DiagnosisScores) -> &Score,
 ) -> Card {
     let score = record.diagnosis.as_ref().map(pick);
-    let text = score.map(ScoreText::new);
     let matrix = record.confusion_matrices().first();
     let images = matrix.map(|matrix| matrix.counts.iter().flatten().sum::<u64>());
     let images = images.map(|count| counted(count as usize, "image"));
     let classes = format!("{} classes", record.classes.len());
-    let interval = match score.map(interval).unwrap_or_default() {
-        text if text.is_empty() => text,
-        text => format!("; {text}"),
-    };
-    let detail = match (&text, images) {
+    let detail = match (score, images) {
         (None, _) => "No predictions were scored.".to_owned(),
-        (Some(_), Some(images)) => format!("{images}, {classes}, {}{interval}", over(record)),
+        (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
         (Some(_), None) => format!("{classes}, {}", over(record)),
     };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card { label, value: mean, spread, detail, bars: Vec::new(), strip: score.and_then(strip) }
+    Card::new(label, score, detail, Vec::new(), score.and_then(strip))
 }
 
 fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &Score) -> Card {
@@ -71,30 +100,22 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
         let score = pick(table.get(UNION)?);
         Some(Bar {
             label: name,
-            text: ScoreText::new(score).line(),
+            text: reading(Some(score)).line(),
+            cell: seeds_cell(score),
             percent: percent(defined(score).unwrap_or(0.0)),
             is_network,
         })
     };
-    let text = record.explanation.get(UNION).map(|scores| ScoreText::new(pick(scores)));
+    let score = record.explanation.get(UNION).map(pick);
     let baselines = record.baselines.iter();
     let mut bars = vec![bar("Network".to_owned(), &record.explanation, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
     bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
-    let detail = match &text {
+    let detail = match score {
         None => "No heat maps were scored.".to_owned(),
         Some(_) => format!("Union of each rater's masks, {}", over(record)),
     };
-    let ScoreText { mean, spread, .. } =
-        text.unwrap_or_else(|| ScoreText { mean: ABSENT.to_owned(), ..ScoreText::default() });
-    Card {
-        label,
-        value: mean,
-        spread,
-        detail,
-        bars: bars.into_iter().flatten().collect(),
-        strip: None,
-    }
+    Card::new(label, score, detail, bars.into_iter().flatten().collect(), None)
 }
 
 fn strip(score: &Score) -> Option<Strip> {

@@ -1,6 +1,7 @@
 //! Whether the network's maps beat maps that never saw a network.
 
-use crate::score_text::{ScoreText, counted, decimal, defined, interval, join, readable};
+use crate::score_cell::reading;
+use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{Difference, EvalRecord, Lead, MapScores, Score, UNION};
 
 /// What the raters among themselves are called beside the network.
@@ -162,13 +163,12 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
 fn skill(record: &EvalRecord) -> Option<String> {
     let skill = &record.skill.get(UNION)?.skill;
     let raters = defined(&record.ceiling.get(UNION)?.f1)?;
-    let text = ScoreText::new(skill);
     defined(skill)?;
     Some(format!(
         "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
          F1 of {}) the network stands at {}.",
         decimal(raters),
-        join(&text.line(), &interval(skill)),
+        reading(Some(skill)).line(),
     ))
 }
 
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(
             verdict(&record).details[2],
             "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a \
-             fuzzy F1 of 0.700) the network stands at 0.100 95 %: 0.050 to 0.200."
+             fuzzy F1 of 0.700) the network stands at 0.100 [0.050, 0.200]."
         );
     }
 

@@ -1,75 +1,67 @@
-//! Every table as CSV: a row for each number, in full precision.
+//! Every table for programs, as CSV: a row for each score, in full precision.
 
 use crate::input::ReportInput;
 use dermx_eval::{
-    Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score, UNION,
+    ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score,
+    UNION,
 };
+use dermx_table::{Cell, Column, Table};
+use std::iter::once;
 
 /// What the network's own maps are called beside the baselines.
 const NETWORK: &str = "network";
 
-/// A CSV file in the making.
-struct Csv(String);
+/// Takes the keys of a score, its name the last of them, and the score.
+type Push<'a> = &'a mut dyn FnMut(&[&str], &Score);
 
-impl Csv {
-    fn new(header: &[&str]) -> Self {
-        let mut csv = Self(String::new());
-        csv.row(header);
-        csv
-    }
-
-    /// A table of [scores](Self::score), each named by `keys` and its own name.
-    fn of_scores(keys: &[&str]) -> Self {
-        const SCORE: [&str; 7] = ["score", "mean", "std", "n", "undefined", "low", "high"];
-        Self::new(&[keys, &SCORE].concat())
-    }
-
-    fn row(&mut self, fields: &[impl AsRef<str>]) {
-        let fields: Vec<String> = fields.iter().map(|field| quote(field.as_ref())).collect();
-        self.0 += &fields.join(",");
-        self.0.push('\n');
-    }
-
-    fn score(&mut self, keys: &[&str], score: &Score) {
-        let mut fields: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-        fields.extend([number(score.mean), number(score.std)]);
-        fields.extend([score.n.to_string(), score.undefined.to_string()]);
-        let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
-        fields.extend([number(low), number(high)]);
-        self.row(&fields);
-    }
-}
-
-/// RFC 4180: quotes around what holds a separator, and quotes doubled.
-fn quote(field: &str) -> String {
-    if !field.contains([',', '"', '\n', '\r']) {
-        return field.to_owned();
-    }
-    format!("\"{}\"", field.replace('"', "\"\""))
-}
-
-fn number(value: Option<f64>) -> String {
-    value.filter(|value| value.is_finite()).map_or(String::new(), |value| value.to_string())
-}
-
-/// Every table as (path, text); tables without rows are left out.
-pub fn files(input: &ReportInput) -> Vec<(String, String)> {
-    let files = [
-        ("run", run(input)),
-        ("summary", summary(input)),
-        ("curves", curves(input)),
-        ("diagnosis", diagnosis(input)),
-        ("confusion", confusion(input)),
-        ("explanation", explanation(input)),
-        ("randomization", randomization(input)),
-        ("faithfulness", faithfulness(input)),
-        ("localization", localization(input)),
-        ("by", by(input)),
-        ("comparisons", comparisons(input)),
-        ("gallery", gallery(input)),
+/// A table with a row for each score that `scores` finds in a record, of each seed and over all.
+fn of_scores(
+    name: &str,
+    keys: &[&str],
+    input: &ReportInput,
+    scores: impl Fn(&EvalRecord, Push<'_>),
+) -> Table {
+    let names = ["seed"].iter().chain(keys).chain(&["score"]).map(|key| Column::text(key));
+    let numbers = [
+        Column::number("mean"),
+        Column::number("std"),
+        Column::count("n"),
+        Column::count("undefined"),
+        Column::number("low"),
+        Column::number("high"),
     ];
-    let with_rows = files.into_iter().filter(|(_, csv)| csv.0.lines().count() > 1);
-    with_rows.map(|(name, csv)| (format!("tables/{name}.csv"), csv.0)).collect()
+    let mut table = Table::new(name, "", names.chain(numbers));
+    for (seed, record) in records(input) {
+        scores(record, &mut |keys, score| {
+            let keys = once(seed.as_str()).chain(keys.iter().copied()).map(Cell::from);
+            let Score { mean, std, n, undefined, interval, .. } = *score;
+            let [low, high] = interval.map_or([None; 2], |bounds| bounds.map(Some));
+            let numbers: [Cell; 6] =
+                [mean.into(), std.into(), n.into(), undefined.into(), low.into(), high.into()];
+            table.push(keys.chain(numbers));
+        });
+    }
+    table
+}
+
+/// Every table as (path, bytes); tables without rows are left out.
+pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+    let tables = [
+        run(input),
+        summary(input),
+        curves(input),
+        diagnosis(input),
+        confusion(input),
+        explanation(input),
+        randomization(input),
+        faithfulness(input),
+        localization(input),
+        by(input),
+        comparisons(input),
+        gallery(input),
+    ];
+    let with_rows = tables.into_iter().filter(|table| !table.rows.is_empty());
+    with_rows.map(|table| (format!("tables/{}.csv", table.name), table.csv())).collect()
 }
 
 /// Each record with the seed that it is of; `all` over several.
@@ -86,281 +78,214 @@ fn records(input: &ReportInput) -> Vec<(String, &EvalRecord)> {
     records
 }
 
-fn run(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["key", "value"]);
+fn run(input: &ReportInput) -> Table {
+    let mut table = Table::new("run", "", ["key", "value"].map(Column::text));
     for (key, value) in &input.run_facts {
-        csv.row(&[key, value]);
+        table.push([key, value].map(Cell::from));
     }
     for (key, value) in &input.evaluation.scoring {
-        csv.row(&[&format!("scoring.{key}"), &value.to_string()]);
+        table.push([format!("scoring.{key}"), value.to_string()].map(Cell::from));
     }
-    csv
+    table
 }
 
-fn summary(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map"]);
-    for (seed, record) in records(input) {
+fn summary(input: &ReportInput) -> Table {
+    of_scores("summary", &["map"], input, |record, push| {
         if let Some(diagnosis) = &record.diagnosis {
-            csv.score(&[&seed, NETWORK, "accuracy"], &diagnosis.accuracy);
-            csv.score(&[&seed, NETWORK, "balanced_accuracy"], &diagnosis.balanced_accuracy);
-            csv.score(&[&seed, NETWORK, "macro_f1"], &diagnosis.macro_f1);
+            push(&[NETWORK, "accuracy"], &diagnosis.accuracy);
+            push(&[NETWORK, "balanced_accuracy"], &diagnosis.balanced_accuracy);
+            push(&[NETWORK, "macro_f1"], &diagnosis.macro_f1);
         }
-        for (map, table) in map_tables(record) {
-            if let Some(union) = table.get(UNION) {
-                csv.score(&[&seed, map, "union_f1"], &union.f1);
-                csv.score(&[&seed, map, "union_mass"], &union.mass);
+        for (map, scores) in map_tables(record) {
+            if let Some(union) = scores.get(UNION) {
+                push(&[map, "union_f1"], &union.f1);
+                push(&[map, "union_mass"], &union.mass);
             }
         }
-    }
-    csv
+    })
 }
 
 /// The network's table, each baseline's, and that of the raters among themselves.
 fn map_tables(record: &EvalRecord) -> impl Iterator<Item = (&str, &MapTable)> {
     let baselines = record.baselines.iter().map(|(name, table)| (name.as_str(), table));
-    std::iter::once((NETWORK, &record.explanation))
-        .chain(baselines)
-        .chain([("raters", &record.ceiling)])
+    once((NETWORK, &record.explanation)).chain(baselines).chain([("raters", &record.ceiling)])
 }
 
-fn curves(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "seed",
-        "epoch",
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "learning_rate",
-    ]);
+fn curves(input: &ReportInput) -> Table {
+    let numbers =
+        ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate"];
+    let columns =
+        ["seed", "epoch"].map(Column::text).into_iter().chain(numbers.map(Column::number));
+    let mut table = Table::new("curves", "", columns);
     for seed in &input.per_seed {
         for point in &seed.curves {
-            csv.row(&[
-                seed.seed.to_string(),
-                point.epoch.to_string(),
-                number(Some(point.train_loss)),
-                number(Some(point.train_accuracy)),
-                number(point.validation_loss),
-                number(point.validation_accuracy),
-                number(Some(point.learning_rate)),
-            ]);
+            let keys = [seed.seed.to_string(), point.epoch.to_string()].map(Cell::from);
+            let numbers = [
+                Some(point.train_loss),
+                Some(point.train_accuracy),
+                point.validation_loss,
+                point.validation_accuracy,
+                Some(point.learning_rate),
+            ];
+            table.push(keys.into_iter().chain(numbers.map(Cell::from)));
         }
     }
-    csv
+    table
 }
 
-fn diagnosis(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "class"]);
-    for (seed, record) in records(input) {
-        for (class, scores) in record.diagnosis.iter().flat_map(|one| &one.classes) {
-            csv.score(&[&seed, class, "f1"], &scores.f1);
-            csv.score(&[&seed, class, "sensitivity"], &scores.sensitivity);
-            csv.score(&[&seed, class, "specificity"], &scores.specificity);
+fn diagnosis(input: &ReportInput) -> Table {
+    of_scores("diagnosis", &["class"], input, |record, push| {
+        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
+        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
+            push(&[class, "f1"], f1);
+            push(&[class, "sensitivity"], sensitivity);
+            push(&[class, "specificity"], specificity);
         }
-    }
-    csv
+    })
 }
 
-fn confusion(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&["seed", "gold", "predicted", "images"]);
+fn confusion(input: &ReportInput) -> Table {
+    let columns = ["seed", "gold", "predicted"].map(Column::text);
+    let mut table =
+        Table::new("confusion", "", columns.into_iter().chain([Column::count("images")]));
     for CountedConfusions { seed, classes, counts } in input.evaluation.confusion_matrices() {
         let seed = seed.map_or(String::new(), |seed| seed.to_string());
         for (gold, row) in classes.iter().zip(counts) {
             for (predicted, count) in classes.iter().zip(row) {
-                csv.row(&[&seed, gold, predicted, &count.to_string()]);
+                table.push([(&seed).into(), gold.into(), predicted.into(), (*count).into()]);
             }
         }
     }
-    csv
+    table
 }
 
-fn explanation(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
-    for (seed, record) in records(input) {
-        for (map, table) in map_tables(record) {
-            for (name, scores) in table {
-                map_scores(&mut csv, &[&seed, map, name], scores);
-            }
+fn explanation(input: &ReportInput) -> Table {
+    of_scores("explanation", &["map", "characteristic"], input, |record, push| {
+        for (map, rows) in map_tables(record) {
+            rows.iter().for_each(|(name, scores)| push_map(push, &[map, name], scores));
         }
-    }
-    csv
+    })
 }
 
-fn map_scores(csv: &mut Csv, keys: &[&str], scores: &MapScores) {
+fn push_map(push: Push<'_>, keys: &[&str], scores: &MapScores) {
     let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
     for (name, score) in
         [("f1", f1), ("sensitivity", sensitivity), ("specificity", specificity), ("mass", mass)]
     {
-        csv.score(&[keys, &[name]].concat(), score);
+        push(&[keys, &[name]].concat(), score);
     }
 }
 
-fn randomization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "random"]);
-    for (seed, record) in records(input) {
+fn randomization(input: &ReportInput) -> Table {
+    of_scores("randomization", &["random"], input, |record, push| {
         for (name, scores) in &record.randomization {
-            map_scores(&mut csv, &[&seed, name], &scores.union);
-            csv.score(&[&seed, name, "rank_correlation"], &scores.rank_correlation);
+            push_map(push, &[name], &scores.union);
+            push(&[name, "rank_correlation"], &scores.rank_correlation);
         }
-    }
-    csv
+    })
 }
 
-fn faithfulness(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map"]);
-    for (seed, record) in records(input) {
+fn faithfulness(input: &ReportInput) -> Table {
+    of_scores("faithfulness", &["map"], input, |record, push| {
         for (map, scores) in &record.faithfulness {
-            csv.score(&[&seed, map, "deletion"], &scores.deletion);
-            csv.score(&[&seed, map, "insertion"], &scores.insertion);
-            csv.score(&[&seed, map, "road"], &scores.road);
+            push(&[map, "deletion"], &scores.deletion);
+            push(&[map, "insertion"], &scores.insertion);
+            push(&[map, "road"], &scores.road);
         }
-    }
-    csv
+    })
 }
 
-fn localization(input: &ReportInput) -> Csv {
-    let mut csv = Csv::of_scores(&["seed", "map", "characteristic"]);
-    for (seed, record) in records(input) {
-        for (map, table) in map_tables(record) {
-            for (name, scores) in table {
-                for (score_name, score) in &scores.localization {
-                    csv.score(&[&seed, map, name, score_name], score);
-                }
+fn localization(input: &ReportInput) -> Table {
+    of_scores("localization", &["map", "characteristic"], input, |record, push| {
+        for (map, rows) in map_tables(record) {
+            for (name, scores) in rows {
+                let scores = scores.localization.iter();
+                scores.for_each(|(score, of)| push(&[map, name, score], of));
             }
         }
-    }
-    csv
+    })
 }
 
 /// Rows with too few images have their number of images and no score.
-fn by(input: &ReportInput) -> Csv {
-    let keys = ["seed", "variable", "value", "characteristic", "images", "score"];
-    let mut csv =
-        Csv::new(&[&keys[..], &["mean", "std", "n", "undefined", "low", "high"]].concat());
-    for (seed, record) in records(input) {
-        for (variable, parts) in &record.by {
-            for (value, part) in parts {
-                if let Some(accuracy) = &part.accuracy {
-                    let images = part.images.to_string();
-                    csv.score(&[&seed, variable, value, "", &images, "accuracy"], accuracy);
-                }
-                for (name, row) in &part.explanation {
-                    let images = row.images.to_string();
-                    let keys: [&str; 5] = [&seed, variable, value, name, &images];
-                    let Some(scores) = &row.scores else {
-                        csv.row(&[&keys[..], &["too few", "", "", "", "", "", ""]].concat());
-                        continue;
-                    };
-                    for (score_name, score) in [
-                        ("f1", &scores.f1),
-                        ("sensitivity", &scores.sensitivity),
-                        ("specificity", &scores.specificity),
-                        ("mass", &scores.mass),
-                    ] {
-                        csv.score(&[&keys[..], &[score_name]].concat(), score);
-                    }
+fn by(input: &ReportInput) -> Table {
+    let keys = ["variable", "value", "characteristic", "images"];
+    of_scores("by", &keys, input, |record, push| {
+        let parts = record.by.iter().flat_map(|(variable, parts)| {
+            parts.iter().map(move |(value, part)| (variable, value, part))
+        });
+        for (variable, value, part) in parts {
+            if let Some(accuracy) = &part.accuracy {
+                let images = part.images.to_string();
+                push(&[variable, value, "", &images, "accuracy"], accuracy);
+            }
+            for (name, row) in &part.explanation {
+                let images = row.images.to_string();
+                let keys = [variable, value, name, &images];
+                match &row.scores {
+                    Some(scores) => push_map(push, &keys.map(String::as_str), scores),
+                    None => push(&[variable, value, name, &images, "too few"], &Score::default()),
                 }
             }
         }
-    }
-    csv
+    })
 }
 
-fn comparisons(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "first",
-        "second",
-        "score",
-        "characteristic",
-        "unit",
-        "seeds_first",
-        "seeds_second",
-        "images",
-        "unpaired",
-        "mean_first",
-        "mean_second",
-        "difference",
-        "low",
-        "high",
-        "test",
-        "effect",
-        "p",
-        "p_holm",
-    ]);
+fn comparisons(input: &ReportInput) -> Table {
+    let names = ["first", "second", "score", "characteristic", "unit"].map(Column::text);
+    let counts = ["seeds_first", "seeds_second", "images", "unpaired"].map(Column::count);
+    let means = ["mean_first", "mean_second", "difference", "low", "high"].map(Column::number);
+    let tested = [Column::number("effect"), Column::p("p"), Column::p("p_holm")];
+    let columns = names.into_iter().chain(counts).chain(means);
+    let columns = columns.chain([Column::text("test")]).chain(tested);
+    let mut table = Table::new("comparisons", "", columns);
     for Comparison { sides: [first, second], seeds, unit, f1, accuracy } in
         &input.evaluation.comparisons
     {
         let rows = f1.iter().map(|(name, paired)| ("f1", name.as_str(), paired));
         for (score, name, of) in rows.chain(accuracy.iter().map(|of| ("accuracy", "", of))) {
-            let names = [first, second, score, name].map(str::to_owned);
-            let counts =
-                [seeds[0], seeds[1], of.images, of.unpaired].map(|count| count.to_string());
+            let names = [first, second, score, name, unit].map(Cell::from);
+            let counts = [seeds[0], seeds[1], of.images, of.unpaired].map(Cell::from);
             let [low, high] = of.interval.map_or([None; 2], |bounds| bounds.map(Some));
-            let means = [of.first, of.second, of.difference, low, high].map(number);
+            let means = [of.first, of.second, of.difference, low, high].map(Cell::from);
             let test = match of.test {
                 None => "",
                 Some(PairedTest::Mcnemar) => "mcnemar",
                 Some(PairedTest::SignedRank) => "signed_rank",
                 Some(PairedTest::Permutation) => "permutation",
             };
-            let tested = [of.effect, of.p, of.p_holm].map(number);
-            let row = [
-                &names[..],
-                std::slice::from_ref(unit),
-                &counts,
-                &means,
-                &[test.to_owned()],
-                &tested,
-            ];
-            csv.row(&row.concat());
+            let tested = [of.effect, of.p, of.p_holm].map(Cell::from);
+            let cells = names.into_iter().chain(counts).chain(means);
+            table.push(cells.chain([test.into()]).chain(tested));
         }
     }
-    csv
+    table
 }
 
-fn gallery(input: &ReportInput) -> Csv {
-    let mut csv = Csv::new(&[
-        "image_id",
-        "seed",
-        "gold",
-        "predicted",
-        "probability",
-        "num_raters",
-        "union_f1",
-        "union_mass",
-        "agreement",
-    ]);
+fn gallery(input: &ReportInput) -> Table {
+    let columns = [
+        Column::text("image_id"),
+        Column::text("seed"),
+        Column::text("gold"),
+        Column::text("predicted"),
+        Column::number("probability"),
+        Column::count("num_raters"),
+        Column::number("union_f1"),
+        Column::number("union_mass"),
+        Column::number("agreement"),
+    ];
+    let mut table = Table::new("gallery", "", columns);
     for item in &input.gallery {
-        csv.row(&[
-            item.image_id.clone(),
-            item.seed.to_string(),
-            item.gold.clone(),
-            item.predicted.clone().unwrap_or_default(),
-            number(item.probability),
-            item.num_raters.to_string(),
-            number(item.union_f1),
-            number(item.union_mass),
-            number(item.agreement),
+        table.push([
+            (&item.image_id).into(),
+            item.seed.to_string().into(),
+            (&item.gold).into(),
+            item.predicted.as_deref().unwrap_or_default().into(),
+            item.probability.into(),
+            item.num_raters.into(),
+            item.union_f1.into(),
+            item.union_mass.into(),
+            item.agreement.into(),
         ]);
     }
-    csv
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_with_separators_are_quoted() {
-        let mut csv = Csv::new(&["a", "b"]);
-        csv.row(&["x,y", "say \"hi\""]);
-        assert_eq!(csv.0, "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n");
-    }
-
-    #[test]
-    fn undefined_numbers_are_empty_fields() {
-        let mut csv = Csv::new(&["score"]);
-        csv.score(&["f1"], &Score { mean: Some(f64::NAN), undefined: 3, ..Score::default() });
-        assert_eq!(csv.0, "score\nf1,,,0,3,,\n");
-    }
+    table
 }

@@ -1,10 +1,9 @@
 //! How to read the page: what the words mean and how each score is defined.
 
-use serde::Serialize;
+use dermx_table::{Cell, Column, Table};
 
 /// One score: what it says and how it is computed.
-#[derive(Debug, Serialize)]
-pub struct Definition {
+struct Definition {
     name: &'static str,
     equation: &'static str,
     range: &'static str,
@@ -25,7 +24,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 19] = [
+const DEFINITIONS: [Definition; 19] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -129,17 +128,33 @@ pub const DEFINITIONS: [Definition; 19] = [
     },
 ];
 
+/// Every score of the page: what it says and how it is computed.
+pub fn definitions() -> Table {
+    let columns = ["Score", "Equation", "Range", "Better", "Undefined when", "Source"];
+    let mut table =
+        Table::new("definitions", "Definitions of the scores.", columns.map(Column::text));
+    for Definition { name, equation, range, better, undefined, source } in DEFINITIONS {
+        table.push([name, equation, range, better, undefined, source].map(Cell::from));
+    }
+    table
+}
+
 /// Words and signs of the page, and what they mean.
-pub const READING: [(&str, &str); 9] = [
+pub const READING: [(&str, &str); 10] = [
     (
         "±",
         "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
          there is none.",
     ),
     (
+        "[low, high]",
+        "is the 95 % interval of the mean over images: Wilson's of shares of images, the bootstrap's of \
+         all else.",
+    ),
+    (
         "undefined (k)",
         "says that none of k values could be computed, because their equation divides zero by \
-         zero; \"k undefined\" beside a number, that k values were left out of its mean. An \
+         zero; \"(k undefined)\" beside a number, that k values were left out of its mean. An \
          undefined score never counts as 0. \"–\" says that there was nothing to score.",
     ),
     (

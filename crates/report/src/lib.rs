@@ -18,14 +18,21 @@ mod input;
 mod matrix;
 mod page;
 mod sanity;
+mod score_cell;
 mod score_text;
 mod seeds;
 mod table;
 mod tables_page;
 mod template;
 
+pub use beyond::{
+    comparison_tables, identification_table, localization_table, parts_by_characteristic,
+    parts_table,
+};
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
-pub use page::{RenderedReport, render};
-pub use tables_page::{PlainTable, TablesPage, render_tables};
+pub use page::{RenderedReport, latex_files, render};
+pub use score_cell::{map_columns, reading, score_cell, seeds_cell};
+pub use table::diagnosis as diagnosis_table;
+pub use tables_page::{TablesPage, render_tables};

@@ -3,7 +3,9 @@
 use crate::error::ReportError;
 use crate::score_text::readable;
 use dermx_eval::{CountedConfusions, EvalRecord};
+use dermx_table::{Column, Table};
 use serde::Serialize;
+use std::iter::once;
 
 const CELL_WIDTH: f64 = 78.0;
 const CELL_HEIGHT: f64 = 50.0;
@@ -74,6 +76,23 @@ pub fn matrices(record: &EvalRecord) -> Result<Vec<Matrix>, ReportError> {
             Ok(draw(counts, &classes, name, title))
         })
         .collect()
+}
+
+/// Every matrix of the record as a table: gold classes in rows.
+pub fn matrix_tables(record: &EvalRecord) -> Vec<Table> {
+    let matrices = record.confusion_matrices().iter().enumerate();
+    let tables = matrices.map(|(network_idx, CountedConfusions { seed, classes, counts })| {
+        let (name, title) = label_of(network_idx, *seed);
+        let title = format!("Confusion matrix, {title}: images by gold and predicted class.");
+        let columns = classes.iter().map(|class| Column::count(class).label(readable(class)));
+        let mut table =
+            Table::new(name, title, once(Column::text("gold").label("Gold")).chain(columns));
+        for (class, row) in classes.iter().zip(counts) {
+            table.push(once(readable(class).into()).chain(row.iter().copied().map(Into::into)));
+        }
+        table
+    });
+    tables.collect()
 }
 
 /// File name and title of a matrix: its seed, or its number where the seed is not known.

@@ -1,20 +1,21 @@
 //! From the input to the files of a report.
 
 use crate::beyond;
-use crate::card::{Card, cards};
+use crate::card::{Card, card_table, cards};
 use crate::chart::{Chart, charts};
 use crate::comparison::{CAVEAT, Verdict, verdict};
-use crate::definition::{DEFINITIONS, Definition, READING};
+use crate::definition::{READING, definitions};
 use crate::error::ReportError;
 use crate::gallery::{self, Item};
 use crate::input::ReportInput;
-use crate::matrix::{Matrix, matrices};
+use crate::matrix::{Matrix, matrices, matrix_tables};
 use crate::score_text::readable;
 use crate::seeds::remarks;
-use crate::table::{Table, by_seed, diagnosis, explanation, over_seeds};
+use crate::table::{by_seed, diagnosis, explanation, over_seeds};
 use crate::template::Templates;
 use crate::{csv, template};
 use dermx_eval::{EvalRecord, NOTICE};
+use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -35,19 +36,21 @@ struct Page {
     cards: Vec<Card>,
     facts: Vec<(String, String)>,
     scoring: Vec<(String, String)>,
-    by_seed: Option<Table>,
-    over_seeds: Option<Table>,
+    summary: Drawn,
+    run: Drawn,
+    by_seed: Option<Drawn>,
+    over_seeds: Option<Drawn>,
     seed_remarks: Vec<String>,
     charts: Vec<Figure>,
     learning_rate: String,
-    diagnosis: Option<Table>,
+    diagnosis: Option<Drawn>,
     matrices: Vec<Figure>,
-    explanation: Option<Table>,
-    beyond: Vec<Table>,
+    explanation: Option<Drawn>,
+    beyond: Vec<Drawn>,
     gallery: Vec<Item>,
     diagnoses: BTreeSet<String>,
     reading: &'static [(&'static str, &'static str)],
-    definitions: &'static [Definition],
+    definitions: Drawn,
     notes: Vec<String>,
 }
 
@@ -59,6 +62,19 @@ struct Figure {
     inline_svg: String,
     #[serde(skip)]
     file_svg: String,
+}
+
+/// A table in the forms of the page.
+#[derive(Debug, Serialize)]
+struct Drawn {
+    html: String,
+    markdown: String,
+}
+
+impl From<Table> for Drawn {
+    fn from(table: Table) -> Self {
+        Self { html: table.html(), markdown: table.markdown() }
+    }
 }
 
 /// Renders a report; the same input gives the same bytes.
@@ -76,11 +92,24 @@ pub fn render(input: &ReportInput) -> Result<RenderedReport, ReportError> {
         ("index.html".to_owned(), templates.render(template::PAGE, &page)?.into_bytes()),
         ("report.md".to_owned(), templates.render(template::MARKDOWN, &page)?.into_bytes()),
     ];
-    files.extend(csv::files(input).into_iter().map(|(path, text)| (path, text.into_bytes())));
+    files.extend(csv::files(input));
     let figures = page.charts.into_iter().chain(page.matrices);
     files.extend(figures.map(|figure| (figure.path, figure.file_svg.into_bytes())));
     files.extend(gallery::files(input));
     Ok(RenderedReport { files })
+}
+
+/// The tables of the page in LaTeX, as files beside those in CSV: `tables/*.tex`.
+pub fn latex_files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+    let record = &input.evaluation;
+    let tables = [card_table(&cards(record)), run_table(input)];
+    let some = [by_seed(input), over_seeds(record), diagnosis(record), explanation(input)];
+    let tables = tables.into_iter().chain(some.into_iter().flatten());
+    let tables = tables.chain(beyond::tables(record)).chain(matrix_tables(record));
+    let with_rows = tables.filter(|table| !table.rows.is_empty());
+    with_rows
+        .map(|table| (format!("tables/{}.tex", table.name), table.latex().into_bytes()))
+        .collect()
 }
 
 fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError> {
@@ -90,27 +119,30 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
     let matrices = matrices(record)?;
     let matrices =
         matrices.iter().map(|matrix: &Matrix| templates.figure(template::MATRIX, matrix));
+    let cards = cards(record);
     Ok(Page {
         title: input.title.clone(),
         notice: NOTICE,
         verdict: verdict(record),
         caveat: CAVEAT,
-        cards: cards(record),
+        summary: card_table(&cards).into(),
+        run: run_table(input).into(),
+        cards,
         facts: input.run_facts.clone(),
         scoring: scoring(record),
-        by_seed: by_seed(input),
-        over_seeds: over_seeds(record),
+        by_seed: by_seed(input).map(Drawn::from),
+        over_seeds: over_seeds(record).map(Drawn::from),
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        diagnosis: diagnosis(record),
+        diagnosis: diagnosis(record).map(Drawn::from),
         matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
-        explanation: explanation(input),
-        beyond: beyond::tables(record),
+        explanation: explanation(input).map(Drawn::from),
+        beyond: beyond::tables(record).into_iter().map(Drawn::from).collect(),
         gallery: gallery::items(input)?,
         diagnoses: gallery::diagnoses(input),
         reading: &READING,
-        definitions: &DEFINITIONS,
+        definitions: definitions().into(),
         notes: input.notes.clone(),
     })
 }
@@ -124,6 +156,19 @@ impl From<template::Drawing> for Figure {
             file_svg: drawing.file_svg,
         }
     }
+}
+
+/// What was run and how it was scored.
+fn run_table(input: &ReportInput) -> Table {
+    let columns = [Column::text("key").label("Fact"), Column::text("value").label("Value")];
+    let mut table = Table::new("run", "", columns);
+    for (key, value) in &input.run_facts {
+        table.push([key, value].map(Cell::from));
+    }
+    for (key, value) in scoring(&input.evaluation) {
+        table.push([format!("scoring: {key}").into(), value.into()]);
+    }
+    table
 }
 
 fn scoring(record: &EvalRecord) -> Vec<(String, String)> {

@@ -1,31 +1,33 @@
 //! Sanity checks: maps of randomized networks, and pixels taken away.
 
+use crate::score_cell::{absent, map_columns, seeds_cell};
 use crate::score_text::{readable, spread_meaning};
-use crate::table::{Cell, Table};
 use dermx_eval::{EvalRecord, MapScores, UNION};
+use dermx_table::{Cell, Column, Table};
+use std::iter::once;
 
 /// The trained network, the network with more and more random stages, and maps without a network.
 pub fn randomization(record: &EvalRecord) -> Option<Table> {
     if record.randomization.is_empty() {
         return None;
     }
-    let caption = format!(
+    let title = format!(
         "Cascading randomization. Maps against the union of each rater's outlines, and their rank \
          correlation with the trained network's maps, when the weights of the stages nearest to the \
          output are random. {} Maps that explain the network fall to what maps without a network \
          score.",
         spread_meaning(record)
     );
-    let groups: [(&str, &[&str]); 1] =
-        [("", &["Random weights", "F1", "Sensitivity", "Specificity", "Mass", "Correlation"])];
-    let mut table = Table::new(caption, &groups);
-    let cells = |scores: &MapScores, correlation: Cell| {
+    let columns = once(Column::text("random").label("Random weights")).chain(map_columns());
+    let columns = columns.chain([Column::mean_and_std("rank_correlation").label("Correlation")]);
+    let mut table = Table::new("randomization", title, columns);
+    let cells = |heading: String, scores: &MapScores, correlation: Cell| {
         let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
-        let scores = [f1, sensitivity, specificity, mass].map(|score| Cell::score(Some(score)));
-        scores.into_iter().chain([correlation]).collect()
+        let scores = [f1, sensitivity, specificity, mass].map(seeds_cell);
+        once(heading.into()).chain(scores).chain([correlation])
     };
     if let Some(union) = record.explanation.get(UNION) {
-        table.push("None (trained)", cells(union, Cell::text("1")), true);
+        table.push_summary(cells("None (trained)".to_owned(), union, 1.0.into()));
     }
     let num_stages = record.randomization.len();
     for (idx, (name, scores)) in record.randomization.iter().enumerate() {
@@ -35,13 +37,12 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
             num_random if num_random == num_stages => format!("+ {stage}: all"),
             _ => format!("+ {stage}"),
         };
-        let correlation = Cell::score(Some(&scores.rank_correlation));
-        table.push(&heading, cells(&scores.union, correlation), false);
+        table.push(cells(heading, &scores.union, seeds_cell(&scores.rank_correlation)));
     }
     for (name, map_table) in &record.baselines {
         if let Some(union) = map_table.get(UNION) {
             let heading = format!("No network: {}", readable(name));
-            table.push(&heading, cells(union, Cell::default()), true);
+            table.push_summary(cells(heading, union, absent()));
         }
     }
     Some(table)
@@ -52,17 +53,23 @@ pub fn faithfulness(record: &EvalRecord) -> Option<Table> {
     if record.faithfulness.is_empty() {
         return None;
     }
-    let caption = format!(
+    let title = format!(
         "Faithfulness. Mean probability of the explained class while pixels go (deletion: low is \
          good) and come (insertion: high is good) in the order of the map, and ROAD (high is good). \
          {} Only the distance to the maps without a network counts.",
         spread_meaning(record)
     );
-    let mut table = Table::new(caption, &[("", &["Map", "Deletion", "Insertion", "ROAD"])]);
+    let scores = [("deletion", "Deletion"), ("insertion", "Insertion"), ("road", "ROAD")];
+    let scores = scores.map(|(name, label)| Column::mean_and_std(name).label(label));
+    let columns = once(Column::text("map").label("Map")).chain(scores);
+    let mut table = Table::new("faithfulness", title, columns);
     for (name, scores) in &record.faithfulness {
-        let scores = [&scores.deletion, &scores.insertion, &scores.road];
-        let cells = scores.map(|score| Cell::score(Some(score))).into_iter().collect();
-        table.push(&readable(name), cells, name == "network");
+        let scores = [&scores.deletion, &scores.insertion, &scores.road].map(seeds_cell);
+        let cells = once(readable(name).into()).chain(scores);
+        match name == "network" {
+            true => table.push_summary(cells),
+            false => table.push(cells),
+        }
     }
     Some(table)
 }

@@ -1,130 +1,45 @@
-//! The tables of the page; HTML and Markdown are drawn from the same cells.
+//! The tables of the page: diagnosis, explanation, seeds.
 
 use crate::comparison::RATERS;
 use crate::input::ReportInput;
-use crate::score_text::{
-    ABSENT, ScoreText, count_range, decimal, defined, interval, join, readable, spread_meaning,
-};
-use dermx_eval::{EvalRecord, MapScores, MapTable, RelativeScores, Score, UNION};
-use serde::Serialize;
-
-/// A table with one heading cell in each row.
-#[derive(Debug, Serialize)]
-pub struct Table {
-    caption: String,
-    /// Headings that join columns; empty where no column needs one.
-    groups: Vec<Group>,
-    columns: Vec<Column>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Serialize)]
-struct Group {
-    label: String,
-    span: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Column {
-    label: String,
-    /// The label with its group, for tables without joined headings.
-    full_label: String,
-    starts_group: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    heading: String,
-    cells: Vec<Cell>,
-    /// Whether the row sums up the others.
-    is_summary: bool,
-}
-
-/// What a table shows in one place.
-#[derive(Debug, Default, Serialize)]
-pub struct Cell {
-    text: String,
-    spread: String,
-    note: String,
-    is_best: bool,
-    starts_group: bool,
-}
-
-impl Table {
-    /// Columns from (group, labels); the first holds the headings of the rows.
-    pub fn new(caption: String, groups: &[(&str, &[&str])]) -> Self {
-        let mut table = Self { caption, groups: vec![], columns: vec![], rows: vec![] };
-        for (group, labels) in groups {
-            table.groups.push(Group { label: (*group).to_owned(), span: labels.len() });
-            for (idx, label) in labels.iter().enumerate() {
-                table.columns.push(Column {
-                    label: (*label).to_owned(),
-                    full_label: crate::score_text::join(group, label),
-                    starts_group: idx == 0 && !group.is_empty(),
-                });
-            }
-        }
-        if table.groups.iter().all(|group| group.label.is_empty()) {
-            table.groups.clear();
-        }
-        table
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, heading: &str, mut cells: Vec<Cell>, is_summary: bool) {
-        for (cell, column) in cells.iter_mut().zip(self.columns.iter().skip(1)) {
-            cell.starts_group = column.starts_group;
-        }
-        self.rows.push(Row { heading: heading.to_owned(), cells, is_summary });
-    }
-}
-
-impl Cell {
-    pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
-    }
-
-    pub fn with_spread(text: String, spread: String) -> Self {
-        Self { text, spread, ..Self::default() }
-    }
-
-    /// A share of images: with its interval, which stands where there is no spread.
-    pub fn share(score: Option<&Score>) -> Self {
-        let cell = Self::score(score);
-        let interval = score.map(interval).unwrap_or_default();
-        let spread = join(&cell.spread, &interval);
-        Self { spread, ..cell }
-    }
-
-    pub fn score(score: Option<&Score>) -> Self {
-        let Some(score) = score else { return Self::text(ABSENT) };
-        let ScoreText { mean, spread, note } = ScoreText::new(score);
-        Self { text: mean, spread, note, ..Self::default() }
-    }
-}
+use crate::score_cell::{absent, seeds_cell, seeds_cell_or_absent};
+use crate::score_text::{ABSENT, count_range, defined, readable, spread_meaning};
+use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_table::{Cell, Column, Table};
+use std::iter::once;
 
 /// Diagnosis by class; `None` without predictions.
 pub fn diagnosis(record: &EvalRecord) -> Option<Table> {
     let diagnosis = record.diagnosis.as_ref().filter(|one| !one.classes.is_empty())?;
-    let caption = format!(
-        "Diagnosis by class. {} Sensitivity and specificity are shares of images, with their \
-         95 % interval (Wilson's).",
+    let title = format!(
+        "Diagnosis by class. {} In brackets: the 95 % interval over images, Wilson's of shares \
+         of images, the bootstrap's of F1.",
         spread_meaning(record)
     );
-    let labels = ["Class", "Images", "F1", "Sensitivity", "Specificity"];
-    let mut table = Table::new(caption, &[("", &labels)]);
+    let columns = [
+        Column::text("class").label("Class"),
+        Column::count("images").label("Images"),
+        Column::score("f1").label("F1"),
+        Column::score("sensitivity").label("Sensitivity"),
+        Column::score("specificity").label("Specificity"),
+    ];
+    let mut table = Table::new("diagnosis", title, columns);
     let listed = record.classes.iter().filter(|class| diagnosis.classes.contains_key(*class));
     let others = diagnosis.classes.keys().filter(|class| !record.classes.contains(class));
     for class in listed.chain(others) {
         let Some(scores) = diagnosis.classes.get(class) else { continue };
-        let mut cells = vec![Cell::text(count_range(&class_images(record, class)))];
-        cells.push(Cell::score(Some(&scores.f1)));
-        cells.extend([&scores.sensitivity, &scores.specificity].map(|one| Cell::share(Some(one))));
-        table.push(&readable(class), cells, false);
+        let images = count_range(&class_images(record, class));
+        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(seeds_cell);
+        table.push([readable(class).into(), images.into()].into_iter().chain(scores));
     }
-    let absent = || Cell::text(ABSENT);
-    let macro_f1 = Cell::score(Some(&diagnosis.macro_f1));
-    table.push("Macro (mean of the classes)", vec![absent(), macro_f1, absent(), absent()], true);
+    let macro_f1 = seeds_cell(&diagnosis.macro_f1);
+    table.push_summary([
+        "Macro (mean of the classes)".into(),
+        absent(),
+        macro_f1,
+        absent(),
+        absent(),
+    ]);
     Some(table)
 }
 
@@ -143,28 +58,40 @@ pub fn explanation(input: &ReportInput) -> Option<Table> {
     if record.explanation.is_empty() {
         return None;
     }
-    let caption = format!(
+    let title = format!(
         "Heat maps against experts' masks by characteristic. {} A row counts one mask \
          of one rater in one image. Bold: the highest mean of network and baselines.",
         spread_meaning(record)
     );
-    let names: Vec<String> = record.baselines.keys().map(|name| readable(name)).collect();
-    let mut groups: Vec<(&str, &[&str])> = vec![
-        ("", &["Characteristic", "Rows", "Undefined"]),
-        ("Network", &["F1", "Sensitivity", "Specificity", "Mass"]),
+    let score = |map: &str, group: &str, name: &str, label: &str| {
+        Column::mean_and_std(&format!("{map}_{name}")).label(label).group(group)
+    };
+    let of_network = [
+        ("f1", "F1"),
+        ("sensitivity", "Sensitivity"),
+        ("specificity", "Specificity"),
+        ("mass", "Mass"),
     ];
-    groups.extend(names.iter().map(|name| (name.as_str(), &["F1", "Mass"][..])));
-    if !record.ceiling.is_empty() {
-        groups.push((RATERS, &["F1", "Mass"]));
-        groups.push(("", &["Skill"]));
+    let of_others = [("f1", "F1"), ("mass", "Mass")];
+    let mut columns = vec![
+        Column::text("characteristic").label("Characteristic"),
+        Column::count("rows").label("Rows"),
+        Column::text("undefined").label("Undefined"),
+    ];
+    columns.extend(of_network.map(|(name, label)| score("network", "Network", name, label)));
+    for map in record.baselines.keys() {
+        columns.extend(of_others.map(|(name, label)| score(map, &readable(map), name, label)));
     }
-    let mut table = Table::new(caption, &groups);
-    let names = record.explanation.keys().filter(|name| *name != UNION);
-    for name in names {
-        table.push(&readable(name), map_cells(input, name), false);
+    if !record.ceiling.is_empty() {
+        columns.extend(of_others.map(|(name, label)| score("raters", RATERS, name, label)));
+        columns.push(Column::score("skill").label("Skill"));
+    }
+    let mut table = Table::new("explanation", title, columns);
+    for name in record.explanation.keys().filter(|name| *name != UNION) {
+        table.push(once(readable(name).into()).chain(map_cells(input, name)));
     }
     if record.explanation.contains_key(UNION) {
-        table.push(UNION, map_cells(input, UNION), true);
+        table.push_summary(once(UNION.into()).chain(map_cells(input, UNION)));
     }
     Some(table)
 }
@@ -177,14 +104,18 @@ fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     let best = |pick: fn(&MapScores) -> &Score| best_mean(network, &rivals, pick);
     let (best_f1, best_mass) = (best(|s| &s.f1), best(|s| &s.mass));
     let cell = |scores: Option<&MapScores>, pick: fn(&MapScores) -> &Score, best: Option<f64>| {
-        let score = scores.map(pick);
-        let is_best = best.is_some() && score.and_then(defined) == best;
-        Cell { is_best, ..Cell::score(score) }
+        match seeds_cell_or_absent(scores.map(pick)) {
+            Cell::Score(score) => {
+                let is_best = best == Some(score.mean);
+                Cell::Score(dermx_table::Score { is_best, ..score })
+            }
+            cell => cell,
+        }
     };
     let (rows, undefined) = row_counts(input, name);
     let mut cells = vec![
-        Cell::text(rows),
-        Cell::text(undefined),
+        rows.into(),
+        undefined.into(),
         cell(network, |s| &s.f1, best_f1),
         cell(network, |s| &s.sensitivity, None),
         cell(network, |s| &s.specificity, None),
@@ -196,19 +127,10 @@ fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     if !record.ceiling.is_empty() {
         let raters = record.ceiling.get(name);
         cells.extend([cell(raters, |s| &s.f1, None), cell(raters, |s| &s.mass, None)]);
-        cells.push(skill_cell(record.skill.get(name)));
+        let relative = record.skill.get(name);
+        cells.push(seeds_cell_or_absent(relative.map(|relative| &relative.skill)));
     }
     cells
-}
-
-/// The skill, with its interval where there is no spread over seeds.
-fn skill_cell(relative: Option<&RelativeScores>) -> Cell {
-    let Some(RelativeScores { skill, .. }) = relative else { return Cell::text(ABSENT) };
-    let cell = Cell::score(Some(skill));
-    match cell.spread.is_empty() {
-        true => Cell { spread: interval(skill), ..cell },
-        false => cell,
-    }
 }
 
 /// The largest mean, if there are two to choose from.
@@ -264,17 +186,23 @@ pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
         Some((format!("F1 of {}", readable(class)), &diagnosis.classes.get(class)?.f1))
     });
     let rows: Vec<(String, &Score)> = main.chain(classes).collect();
-    let labels = ["Score", "Mean", "Sample std", "Population std", "95 % over images"];
-    let caption = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
-                   images: Wilson's of the accuracy, the bootstrap's of the others.";
-    let mut table = Table::new(caption.to_owned(), &[("", &labels)]);
+    let title = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
+                 images: Wilson's of the accuracy, the bootstrap's of the others.";
+    let number = |name, label| Column::number(name).label(label).decimals(3);
+    let columns = [
+        Column::text("score").label("Score"),
+        number("mean", "Mean"),
+        number("std", "Sample std"),
+        number("population_std", "Population std"),
+        number("low", "95 % low"),
+        number("high", "95 % high"),
+    ];
+    let mut table = Table::new("over_seeds", title, columns);
     for (name, score) in rows {
-        let number = |value: Option<f64>| Cell::text(value.map_or(ABSENT.to_owned(), decimal));
-        let range =
-            score.interval.map(|[low, high]| format!("{} to {}", decimal(low), decimal(high)));
-        let range = Cell::text(range.unwrap_or_else(|| ABSENT.to_owned()));
-        let [sample, population] = [score.std, score.population_std].map(number);
-        table.push(&name, vec![number(defined(score)), sample, population, range], false);
+        let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
+        let numbers = [score.mean, score.std, score.population_std, low, high];
+        let numbers = numbers.map(|number| Cell::number_or(number, ABSENT));
+        table.push(once(name.into()).chain(numbers));
     }
     Some(table)
 }
@@ -284,18 +212,24 @@ pub fn by_seed(input: &ReportInput) -> Option<Table> {
     if input.per_seed.len() < 2 {
         return None;
     }
-    let labels = ["Seed", "Accuracy", "Macro F1", "Union F1", "Union mass"];
-    let mut table = Table::new("The main scores of each seed.".to_owned(), &[("", &labels)]);
+    let columns = [
+        Column::text("seed").label("Seed"),
+        Column::score("accuracy").label("Accuracy"),
+        Column::score("macro_f1").label("Macro F1"),
+        Column::score("union_f1").label("Union F1"),
+        Column::score("union_mass").label("Union mass"),
+    ];
+    let mut table = Table::new("by_seed", "The main scores of each seed.", columns);
     for seed in &input.per_seed {
         let union = seed.record.explanation.get(UNION);
         let diagnosis = seed.record.diagnosis.as_ref();
-        let cells = vec![
-            Cell::score(diagnosis.map(|one| &one.accuracy)),
-            Cell::score(diagnosis.map(|one| &one.macro_f1)),
-            Cell::score(union.map(|scores| &scores.f1)),
-            Cell::score(union.map(|scores| &scores.mass)),
+        let scores = [
+            diagnosis.map(|one| &one.accuracy),
+            diagnosis.map(|one| &one.macro_f1),
+            union.map(|scores| &scores.f1),
+            union.map(|scores| &scores.mass),
         ];
-        table.push(&seed.seed.to_string(), cells, false);
+        table.push(once(seed.seed.to_string().into()).chain(scores.map(seeds_cell_or_absent)));
     }
     Some(table)
 }

@@ -3,35 +3,26 @@
 use crate::error::ReportError;
 use crate::template::{TABLES, Templates};
 use dermx_eval::NOTICE;
+use dermx_table::Table;
 use serde::Serialize;
 
-/// A table of texts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct PlainTable {
-    /// What it shows.
-    pub caption: String,
-    /// Heading of each column; the first column names the rows.
-    pub header: Vec<String>,
-    /// As long as the header each.
-    pub rows: Vec<Vec<String>>,
-}
-
 /// What a page of tables shows.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TablesPage {
     /// Heading of the page.
     pub title: String,
     /// The tables.
-    pub tables: Vec<PlainTable>,
+    pub tables: Vec<Table>,
     /// Paragraphs below them.
     pub notes: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Context<'a> {
-    #[serde(flatten)]
-    page: &'a TablesPage,
+    title: &'a str,
     notice: &'static str,
+    tables: Vec<String>,
+    notes: &'a [String],
 }
 
 /// One self-contained HTML page under the notice that this is research output.
@@ -39,22 +30,24 @@ struct Context<'a> {
 /// # Errors
 /// None that a caller can cause.
 pub fn render_tables(page: &TablesPage) -> Result<String, ReportError> {
-    Templates::new()?.render(TABLES, &Context { page, notice: NOTICE })
+    let TablesPage { title, tables, notes } = page;
+    let tables = tables.iter().map(Table::html).collect();
+    Templates::new()?.render(TABLES, &Context { title, notice: NOTICE, tables, notes })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{PlainTable, TablesPage, render_tables};
+    use super::{TablesPage, render_tables};
+    use dermx_table::{Column, Table};
 
     #[test]
     fn every_text_is_on_the_page_and_is_escaped() {
+        let columns = [Column::text("device"), Column::number("rate").label("images a second")];
+        let mut speed = Table::new("speed", "Speed", columns);
+        speed.push(["<cpu>".into(), 5.7.into()]);
         let page = TablesPage {
             title: "Backends".to_string(),
-            tables: vec![PlainTable {
-                caption: "Speed".to_string(),
-                header: vec!["device".to_string(), "images a second".to_string()],
-                rows: vec![vec!["<cpu>".to_string(), "5.70".to_string()]],
-            }],
+            tables: vec![speed],
             notes: vec!["A note.".to_string()],
         };
         let html = render_tables(&page).unwrap();

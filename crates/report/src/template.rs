@@ -1,6 +1,7 @@
 //! The templates and how they escape what they are given.
 
 use crate::error::ReportError;
+use dermx_table::escape_markdown;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{
@@ -20,9 +21,8 @@ pub const MATRIX: &str = "matrix.svg";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 8] = [
     (PAGE, include_str!("../templates/page.html")),
-    ("table.html", include_str!("../templates/table.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
     ("gallery.js", include_str!("../templates/gallery.js")),
@@ -93,28 +93,4 @@ fn format(
     let is_outside_text = value.kind() == ValueKind::String && !value.is_safe();
     out.write_str(&if is_outside_text { escape_markdown(&text) } else { text })?;
     Ok(())
-}
-
-/// Text that Markdown shows as it is, on one line: also inside a table, also at its start.
-fn escape_markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (idx, c) in text.chars().enumerate() {
-        let is_special = "\\`*_[]<>|&#~$".contains(c) || (idx == 0 && "+-=".contains(c));
-        if is_special {
-            escaped.push('\\');
-        }
-        escaped.push(if c.is_control() { ' ' } else { c });
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markdown_shows_special_characters_as_they_are() {
-        assert_eq!(escape_markdown("a|b <script>\n# c"), "a\\|b \\<script\\> \\# c");
-        assert_eq!(escape_markdown("- x_y - z"), "\\- x\\_y - z");
-    }
 }

@@ -5,13 +5,12 @@ use crate::labels::labels;
 use crate::run_folder::{SeedFolder, to_json};
 use dermx_data::write_atomic;
 use dermx_eval::{
-    Comparison, EvalRecord, MapRow, Paired, PairedTest, Side, compare, correct_for_number,
-    read_eval_json,
+    Comparison, EvalRecord, MapRow, Side, compare, correct_for_number, read_eval_json,
 };
-use dermx_score::{
-    BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, TextTable, read_per_image, read_predictions,
-};
+use dermx_report::comparison_tables;
+use dermx_score::{BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, read_per_image, read_predictions};
 use dermx_study::exchanged;
+use dermx_table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -85,13 +84,11 @@ pub fn comparisons(paths: &[&Path], called: &[&Path]) -> RunResult<Vec<Compariso
 /// A folder that cannot be written to.
 pub fn write_comparisons(comparisons: &[Comparison], out: &Path) -> RunResult<()> {
     write_atomic(&out.join("comparison.json"), &to_json(&comparisons)?)?;
-    write_atomic(
-        &out.join("comparison.md"),
-        comparisons_text(comparisons).trim_start().as_bytes(),
-    )?;
-    for (idx, comparison) in comparisons.iter().enumerate() {
-        let table = comparison_table(comparison, idx + 1);
-        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    let tables = comparison_tables(comparisons);
+    let markdown = tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n");
+    write_atomic(&out.join("comparison.md"), markdown.as_bytes())?;
+    for table in tables {
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv())?;
     }
     Ok(())
 }
@@ -190,64 +187,4 @@ fn check_gold(paths: [&Path; 2], gold: [&Gold; 2]) -> RunResult<()> {
         paths[0].display()
     );
     Err(RunError::in_file(paths[1], message))
-}
-
-/// The comparison as a table; means are over images.
-pub fn comparison_table(comparison: &Comparison, number: usize) -> TextTable {
-    let [first, second] = &comparison.sides;
-    let title = format!(
-        "{first} (A, {}) against {second} (B, {}). The unit is the image: its fuzzy F1 is the mean \
-         over raters and seeds, its diagnosis the share of seeds that are right. A - B with its 95 % \
-         bootstrap interval over images; p is two-sided, and corrected after Holm over all rows",
-        seeds_text(comparison.seeds[0]),
-        seeds_text(comparison.seeds[1]),
-    );
-    let header = ["", "A", "B", "A - B", "test", "effect", "p", "p (Holm)", "images", "unpaired"];
-    let mut table = TextTable::new(&format!("comparison_{number}"), title, &header);
-    table.rows = comparison.f1.iter().map(|(name, paired)| row(name, paired)).collect();
-    table.rows.extend(comparison.accuracy.iter().map(|paired| row("Accuracy", paired)));
-    table
-}
-
-fn seeds_text(num_seeds: usize) -> String {
-    format!("{num_seeds} seed{}", if num_seeds == 1 { "" } else { "s" })
-}
-
-fn row(name: &str, paired: &Paired) -> Vec<String> {
-    let number = |value: Option<f64>| value.map_or("undefined".into(), |v| format!("{v:.3}"));
-    let signed = |value: Option<f64>| value.map_or("undefined".into(), |v| format!("{v:+.3}"));
-    let interval = paired.interval.map(|[low, high]| format!(" [{low:+.3}, {high:+.3}]"));
-    let p = |p: Option<f64>| match (p, paired.images) {
-        (None, 0) => "no common image".to_string(),
-        (None, _) => "no difference".to_string(),
-        (Some(p), _) if p < 0.001 => "< 0.001".to_string(),
-        (Some(p), _) => format!("{p:.3}"),
-    };
-    vec![
-        name.to_string(),
-        number(paired.first),
-        number(paired.second),
-        signed(paired.difference) + &interval.unwrap_or_default(),
-        test_text(paired.test).to_string(),
-        signed(paired.effect),
-        p(paired.p),
-        p(paired.p_holm),
-        paired.images.to_string(),
-        paired.unpaired.to_string(),
-    ]
-}
-
-fn test_text(test: Option<PairedTest>) -> &'static str {
-    match test {
-        None => "",
-        Some(PairedTest::Mcnemar) => "McNemar's exact",
-        Some(PairedTest::SignedRank) => "Wilcoxon signed-rank",
-        Some(PairedTest::Permutation) => "permutation of the mean",
-    }
-}
-
-/// The comparisons for the terminal.
-pub fn comparisons_text(comparisons: &[Comparison]) -> String {
-    let tables = comparisons.iter().enumerate().map(|(idx, one)| comparison_table(one, idx + 1));
-    tables.map(|table| format!("\n{}", table.markdown())).collect()
 }

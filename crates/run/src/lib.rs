@@ -42,7 +42,7 @@ mod verify;
 mod watcher;
 pub mod weight_files;
 
-pub use compare::{comparison_table, comparisons, comparisons_text, write_comparisons};
+pub use compare::{comparisons, write_comparisons};
 pub use context::Context;
 pub use description::Description;
 pub use error::{RunError, RunResult};
@@ -59,6 +59,6 @@ pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };
 pub use synth::{prepare_synthetic, synthesize};
-pub use train::{Place, Tested, Trained, train};
+pub use train::{Place, Tested, Trained, Validated, train};
 pub use training_data::TrainingData;
 pub use verify::{Check, Checks, Epochs, Verdict, verify};

@@ -1,6 +1,6 @@
 //! Reports of runs.
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
@@ -8,7 +8,7 @@ use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::{certificate, compare, gallery};
 use dermx_data::write_atomic;
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
-use dermx_report::{EpochPoint, ReportInput, SeedInput, render};
+use dermx_report::{EpochPoint, ReportInput, SeedInput, latex_files, render};
 use dermx_score::counts;
 use dermx_train::EpochMetrics;
 use dermx_work::Failure;
@@ -25,13 +25,18 @@ pub struct Reports {
 }
 
 /// Writes the report of each run in `runs` into `out`; of several, into a folder for each, with their
-/// comparison.
+/// comparison. With `with_latex` the tables are also in LaTeX.
 ///
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
-pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunResult<Reports> {
+pub fn write_reports(
+    runs: &[&Path],
+    out: &Path,
+    with_latex: bool,
+    context: Context<'_>,
+) -> RunResult<Reports> {
     if let [run] = runs[..] {
-        let pages = vec![write_alone(run, out, context)?];
+        let pages = vec![write_alone(run, out, with_latex, context)?];
         return Ok(Reports { pages, comparisons: Vec::new() });
     }
     check_distinct(runs)?;
@@ -52,7 +57,7 @@ pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunRes
     for (idx, out) in outs.iter().enumerate() {
         let mut others = named.clone();
         let run = others.remove(idx);
-        pages.push(write_beside(run, &others, &comparisons, out)?);
+        pages.push(write_beside(run, &others, &comparisons, out, with_latex)?);
     }
     compare::write_comparisons(&comparisons, out)?;
     Ok(Reports { pages, comparisons })
@@ -60,13 +65,18 @@ pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunRes
 
 /// Writes the report of one run. In the run's own folder it takes the place of the run's, whose
 /// certificate then covers the new one.
-fn write_alone(run: &Path, out: &Path, context: Context<'_>) -> RunResult<PathBuf> {
+fn write_alone(
+    run: &Path,
+    out: &Path,
+    with_latex: bool,
+    context: Context<'_>,
+) -> RunResult<PathBuf> {
     if !is_same_folder(&run.join(REPORT), out) {
-        return write(run, out);
+        return write(run, out, with_latex);
     }
     let folder = RunFolder::resume(run, None)?;
-    let page = write(run, out)?;
-    certificate::renew_report(&folder, &config::load_run(run)?, context.session)?;
+    let page = write(run, out, with_latex)?;
+    certificate::renew_report(&folder, &Config::load_run(run)?, context.session)?;
     Ok(page)
 }
 
@@ -74,10 +84,10 @@ fn write_alone(run: &Path, out: &Path, context: Context<'_>) -> RunResult<PathBu
 ///
 /// # Errors
 /// As [`write_reports`].
-pub fn write(run: &Path, out: &Path) -> RunResult<PathBuf> {
+pub fn write(run: &Path, out: &Path, with_latex: bool) -> RunResult<PathBuf> {
     let labels = labels(&[run])?;
     let name = labels.first().map_or("", String::as_str);
-    write_beside((name, run), &[], &[], out)
+    write_beside((name, run), &[], &[], out, with_latex)
 }
 
 /// As [`write()`], with comparisons, and heat maps of other runs in the gallery; each run with its
@@ -87,8 +97,9 @@ fn write_beside(
     others: &[(&str, &Path)],
     comparisons: &[Comparison],
     out: &Path,
+    with_latex: bool,
 ) -> RunResult<PathBuf> {
-    let config = config::load_run(run)?;
+    let config = Config::load_run(run)?;
     let scores = run.join("eval.json");
     if !scores.exists() {
         let message = format!(
@@ -127,7 +138,8 @@ fn write_beside(
         gallery,
         notes,
     };
-    for (name, bytes) in render(&input)?.files {
+    let latex = if with_latex { latex_files(&input) } else { Vec::new() };
+    for (name, bytes) in render(&input)?.files.into_iter().chain(latex) {
         let path = out.join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
@@ -141,7 +153,7 @@ fn write_beside(
 fn first_seeds(runs: &[(&str, &Path)]) -> RunResult<Vec<(String, SeedFolder)>> {
     let mut folders = Vec::new();
     for &(name, run) in runs {
-        let seed = config::load_run(run)?.run.seeds.first().copied();
+        let seed = Config::load_run(run)?.run.seeds.first().copied();
         folders.extend(seed.map(|seed| (name.to_string(), SeedFolder::of(run, seed))));
     }
     Ok(folders)
@@ -170,6 +182,7 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    let test = config.data.test.as_ref();
     let seeds: Vec<String> = config.run.seeds.iter().map(ToString::to_string).collect();
     let facts = [
         ("Architecture", format!("{} ({:?} head)", config.model.architecture, config.model.head)),
@@ -178,7 +191,7 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
         ("Seeds", seeds.join(", ")),
         ("Epochs", config.run.epochs.to_string()),
         ("Training images", config.data.train.display().to_string()),
-        ("Test images", config.data.test.display().to_string()),
+        ("Test images", test.map_or("none".to_string(), |test| test.display().to_string())),
         ("Backend", text("backend")),
         ("Machine", format!("{}, {}", text("operating_system"), text("processor"))),
         ("dermx", text("dermx_version")),

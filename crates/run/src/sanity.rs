@@ -10,7 +10,8 @@ use dermx_data::{Random, write_atomic};
 use dermx_eval::{Border, HeatmapScoring, Normalize, centre_gaussian};
 use dermx_gradcam::{Explainer, Faithfulness, faithfulness, relevance_order};
 use dermx_model::{export_weights, import_weights, replace_stages, stages};
-use dermx_score::{FAITHFULNESS, FAITHFULNESS_COLUMNS, RANDOMIZED, npy_file, read_map, to_csv};
+use dermx_score::{FAITHFULNESS, FAITHFULNESS_COLUMNS, RANDOMIZED, npy_file, read_map};
+use dermx_table::csv;
 use dermx_train::initial_weights;
 use std::path::Path;
 
@@ -88,7 +89,7 @@ fn take_pixels(job: &Job<'_>, folder: &Path) -> RunResult<()> {
         progress.set(idx + 1, "");
     }
     progress.finish(&format!("faithfulness of {} heat maps", ids.len()));
-    Ok(write_atomic(&folder.join(FAITHFULNESS), &to_csv(&records)?)?)
+    Ok(write_atomic(&folder.join(FAITHFULNESS), &csv(&records))?)
 }
 
 /// The map in `file` at the size of the network's input, from 0 to 1.

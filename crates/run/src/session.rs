@@ -320,7 +320,7 @@ fn inventory(panics: &PanicLog) -> String {
             _ if !kind.is_built_in() => "not built in".to_string(),
             _ => format!("{} devices found", kind.devices(panics).len()),
         };
-        format!("  {:<5} {found}\n", kind.name())
+        format!("  {}: {found}\n", kind.name())
     });
     format!("This binary has:\n{}`dermx backends` lists the devices.", lines.concat())
 }

@@ -3,6 +3,7 @@
 use crate::run_folder::SeedFolder;
 use dermx_data::write_atomic;
 use dermx_report::{LoggedStep, event_file};
+use dermx_table::csv;
 use dermx_train::{EpochMetrics, TrainError, ValidationMetrics};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -18,7 +19,7 @@ pub fn write(folder: &SeedFolder, history: &[EpochMetrics]) -> Result<(), TrainE
     let lines = lines(history)
         .map_err(|error| TrainError::Io { path: path.clone(), source: error.into() })?;
     write_atomic(&path, &lines)?;
-    write_atomic(&folder.metrics_csv(), table(history).as_bytes())?;
+    write_atomic(&folder.metrics_csv(), &metrics_csv(history))?;
     let steps: Vec<LoggedStep> = history.iter().map(logged).collect();
     append(&folder.event_file(), &event_file(&steps))
 }
@@ -33,15 +34,15 @@ fn lines(history: &[EpochMetrics]) -> serde_json::Result<Vec<u8>> {
 }
 
 /// One row an epoch; the columns are the scalars of the first epoch.
-fn table(history: &[EpochMetrics]) -> String {
+fn metrics_csv(history: &[EpochMetrics]) -> Vec<u8> {
     let names = history.first().map(scalars).unwrap_or_default();
-    let mut table = String::from("epoch");
-    names.iter().for_each(|(name, _, _)| table += &format!(",{name}"));
-    for metrics in history {
-        table += &format!("\n{}", metrics.epoch);
-        scalars(metrics).iter().for_each(|(_, _, value)| table += &format!(",{value}"));
-    }
-    table + "\n"
+    let names = names.into_iter().map(|(name, _, _)| name.to_string());
+    let header = std::iter::once("epoch".to_string()).chain(names).collect::<Vec<_>>();
+    let rows = history.iter().map(|metrics| {
+        let values = scalars(metrics).into_iter().map(|(_, _, value)| value.to_string());
+        std::iter::once(metrics.epoch.to_string()).chain(values).collect()
+    });
+    csv(std::iter::once(header).chain(rows))
 }
 
 fn logged(metrics: &EpochMetrics) -> LoggedStep {
@@ -97,7 +98,7 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{append, table};
+    use super::{append, metrics_csv};
     use dermx_train::{EpochMetrics, ValidationMetrics};
 
     fn epoch(epoch: u32, validation: Option<ValidationMetrics>) -> EpochMetrics {
@@ -114,14 +115,15 @@ mod tests {
 
     #[test]
     fn the_table_has_the_numbers_that_there_are() {
+        let text = |history: &[_]| String::from_utf8(metrics_csv(history)).unwrap();
         assert_eq!(
-            table(&[epoch(1, None), epoch(2, None)]),
+            text(&[epoch(1, None), epoch(2, None)]),
             "epoch,train_loss,train_accuracy,learning_rate\n\
              1,1.5,0.25,0.0000001\n2,1.5,0.25,0.0000001\n"
         );
         let validation = ValidationMetrics { loss: 2.0, accuracy: 0.5, macro_f1: 0.75 };
         assert_eq!(
-            table(&[epoch(1, Some(validation))]),
+            text(&[epoch(1, Some(validation))]),
             "epoch,train_loss,train_accuracy,learning_rate,val_loss,val_accuracy,val_macro_f1\n\
              1,1.5,0.25,0.0000001,2,0.5,0.75\n"
         );

@@ -1,7 +1,6 @@
 //! `diagnoses.csv`: gold and predicted class of each scored image.
 
-use crate::error::ScoreResult;
-use crate::text_table;
+use dermx_table::csv;
 
 /// The name of the file.
 pub const DIAGNOSES: &str = "diagnoses.csv";
@@ -19,15 +18,10 @@ pub struct Diagnosis {
 
 /// The text of the file: `image_id,gold,predicted`, by names of `classes`. It reads back as
 /// predictions.
-///
-/// # Errors
-/// A text that CSV cannot hold.
-pub fn diagnoses_csv(diagnoses: &[Diagnosis], classes: &[String]) -> ScoreResult<Vec<u8>> {
+pub fn diagnoses_csv(diagnoses: &[Diagnosis], classes: &[String]) -> Vec<u8> {
     let header = ["image_id", "gold", "predicted"].map(str::to_string).to_vec();
     let class = |idx: usize| classes.get(idx).cloned().unwrap_or_default();
     let row =
         |one: &Diagnosis| vec![one.image_id.clone(), class(one.gold_idx), class(one.predicted_idx)];
-    let records: Vec<Vec<String>> =
-        std::iter::once(header).chain(diagnoses.iter().map(row)).collect();
-    text_table::to_csv(&records)
+    csv(std::iter::once(header).chain(diagnoses.iter().map(row)))
 }

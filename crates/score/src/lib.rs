@@ -3,10 +3,12 @@
 
 mod choices;
 mod comparands;
+mod counts;
 mod diagnoses;
 mod error;
 mod heatmaps;
 mod image_masks;
+mod json;
 mod left_out;
 mod map_source;
 mod per_image;
@@ -15,14 +17,14 @@ mod sanity;
 mod score;
 mod score_parts;
 mod scorecard;
-mod scores_text;
-mod text_table;
 mod typical;
 
 pub use choices::{ScoredRows, ScoringChoices};
+pub use counts::counts;
 pub use diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
 pub use error::{ScoreError, ScoreResult, data_failure};
 pub use heatmaps::{RANDOMIZED, RawMap, npy_file, read_map, write_npy};
+pub use json::to_json;
 pub use left_out::{more, warn_of_left_out};
 pub use map_source::{MapFolder, MapSource};
 pub use per_image::{PER_IMAGE, per_image_csv, read_per_image};
@@ -33,5 +35,3 @@ pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS};
 pub use score::{BOOTSTRAP, Benchmark, check_outlines, read_annotations};
 pub use score_parts::{MIN_IMAGES, Variable};
 pub use scorecard::{EVAL, Scorecard, write_record};
-pub use scores_text::{counts, identification, interval_text, localization, parts, parts_table};
-pub use text_table::{TextTable, interval, score_cell, scores_cells, to_csv, to_json};

@@ -1,9 +1,9 @@
 //! `per_image.csv`: one line for each scored mask.
 
 use crate::error::ScoreResult;
-use crate::text_table;
 use dermx_data::{CsvLine, CsvTable, DataError};
 use dermx_eval::{FuzzyScores, MapRow};
+use dermx_table::csv;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,10 +16,7 @@ const COLUMNS: [&str; 7] =
 
 /// The text of the file; an undefined score is empty. Localization scores follow where they were
 /// asked for.
-///
-/// # Errors
-/// A text that CSV cannot hold.
-pub fn per_image_csv(rows: &[MapRow]) -> ScoreResult<Vec<u8>> {
+pub fn per_image_csv(rows: &[MapRow]) -> Vec<u8> {
     let mut header = COLUMNS.map(str::to_string).to_vec();
     let first = rows.first().and_then(MapRow::localization);
     header.extend(first.iter().flatten().map(|(name, _)| name.to_string()));
@@ -31,9 +28,7 @@ pub fn per_image_csv(rows: &[MapRow]) -> ScoreResult<Vec<u8>> {
         let text = |score: Option<f64>| score.map_or(String::new(), |score| score.to_string());
         names.into_iter().chain(scores.map(text)).collect::<Vec<String>>()
     };
-    let records: Vec<Vec<String>> =
-        std::iter::once(header).chain(rows.iter().map(record)).collect();
-    text_table::to_csv(&records)
+    csv(std::iter::once(header).chain(rows.iter().map(record)))
 }
 
 /// Reads the scores that every file has back.
@@ -85,14 +80,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("per_image.csv");
         let mut rows = vec![row("derm1", Some(0.1 + 0.2)), row("derm2", None)];
-        std::fs::write(&path, per_image_csv(&rows).unwrap()).unwrap();
+        std::fs::write(&path, per_image_csv(&rows)).unwrap();
         assert_eq!(read_per_image(&path).unwrap(), rows);
         // Localization scores are for other programs.
         for row in &mut rows {
             row.localization =
                 Some(LocalizationScores { auc: Some(0.5), ..LocalizationScores::default() });
         }
-        let text = String::from_utf8(per_image_csv(&rows).unwrap()).unwrap();
+        let text = String::from_utf8(per_image_csv(&rows)).unwrap();
         assert!(text.lines().next().unwrap().ends_with("pointing,rank_accuracy,top_k_iou,auc"));
         assert!(text.lines().nth(1).unwrap().ends_with(",,,,0.5"), "{text}");
         std::fs::write(&path, text).unwrap();

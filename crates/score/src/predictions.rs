@@ -1,8 +1,8 @@
 //! `predictions.csv`: one line for each image.
 
 use crate::error::ScoreResult;
-use crate::text_table;
 use dermx_data::CsvTable;
+use dermx_table::csv;
 use std::path::{Path, PathBuf};
 
 /// The prediction for one image.
@@ -65,14 +65,8 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 }
 
 /// The CSV text of `rows`: `image_id,gold,predicted,p_<class>...`, then `logit_<class>...`.
-///
-/// # Errors
-/// A row that does not have one logit for each class.
-pub fn predictions_csv(
-    rows: &[ImageLogits],
-    classes: &[String],
-    with_logits: bool,
-) -> ScoreResult<Vec<u8>> {
+/// Each row has one logit for each class.
+pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bool) -> Vec<u8> {
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
     header.extend(classes.iter().map(|class| format!("p_{class}")));
     if with_logits {
@@ -89,7 +83,7 @@ pub fn predictions_csv(
         }
         records.push(record);
     }
-    text_table::to_csv(&records)
+    csv(&records)
 }
 
 /// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.
@@ -152,7 +146,7 @@ mod tests {
             ImageLogits { image_id: "y \"q\"".into(), gold: None, values: vec![2.0, 1.0] },
         ];
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), predictions_csv(&rows, &classes, true).unwrap()).unwrap();
+        std::fs::write(file.path(), predictions_csv(&rows, &classes, true)).unwrap();
         let read = read_predictions(file.path()).unwrap();
         assert_eq!(read[0].predicted, "B");
         assert_eq!(read[0].gold.as_deref(), Some("B"));

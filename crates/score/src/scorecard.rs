@@ -2,8 +2,8 @@
 
 use crate::diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
 use crate::error::{ScoreError, ScoreResult};
+use crate::json::to_json;
 use crate::per_image::{PER_IMAGE, per_image_csv};
-use crate::text_table::to_json;
 use dermx_data::write_atomic;
 use dermx_eval::{EvalRecord, MapRow};
 use std::path::Path;
@@ -30,9 +30,9 @@ impl Scorecard {
     /// A folder that cannot be written to.
     pub fn write(&self, folder: &Path) -> ScoreResult<()> {
         std::fs::create_dir_all(folder).map_err(|error| ScoreError::io(folder, &error))?;
-        write_atomic(&folder.join(PER_IMAGE), &per_image_csv(&self.rows)?)?;
+        write_atomic(&folder.join(PER_IMAGE), &per_image_csv(&self.rows))?;
         if let Some(diagnoses) = &self.diagnoses {
-            let csv = diagnoses_csv(diagnoses, &self.record.classes)?;
+            let csv = diagnoses_csv(diagnoses, &self.record.classes);
             write_atomic(&folder.join(DIAGNOSES), &csv)?;
         }
         write_record(&self.record, folder)

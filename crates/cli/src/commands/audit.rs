@@ -3,9 +3,11 @@
 use crate::args::AuditArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
-use dermx_eval::{NOTICE, Score};
+use dermx_eval::NOTICE;
+use dermx_report::score_cell;
 use dermx_score::to_json;
 use dermx_study::{Audit, AuditScores, Audits, PrintedComparison, audit};
+use dermx_table::{Cell, Column, Table};
 use std::fmt::Write;
 
 /// Recomputes scores from confusion matrices as they are and with the classes put right.
@@ -35,11 +37,6 @@ fn network_text(
     audit: &Audit,
     classes: &[String],
 ) -> std::fmt::Result {
-    let score = |score: &Score| match (score.mean, score.std) {
-        (Some(mean), Some(std)) => format!("{mean:.3} +- {std:.3}"),
-        (Some(mean), None) => format!("{mean:.3}"),
-        (None, _) => "undefined".to_string(),
-    };
     let Audit { published, corrected, permutation, evidence, comparison } = audit;
     writeln!(out, "\n{network}: {} runs, {} images in all", evidence.matrices, evidence.images)?;
     let moved: Vec<String> = permutation
@@ -62,19 +59,7 @@ fn network_text(
         evidence.matrices_agreeing,
         evidence.matrices
     )?;
-    writeln!(out, "{:<24}{:>18}{:>18}", "", "as published", "corrected")?;
-    for (name, published, corrected) in [
-        ("accuracy", &published.accuracy, &corrected.accuracy),
-        ("macro-F1", &published.macro_f1, &corrected.macro_f1),
-    ] {
-        writeln!(out, "{name:<24}{:>18}{:>18}", score(published), score(corrected))?;
-    }
-    for class in classes {
-        let f1 = |scores: &AuditScores| {
-            scores.table_5.get(class).map_or(String::new(), |row| score(&row.f1))
-        };
-        writeln!(out, "{:<24}{:>18}{:>18}", format!("F1 {class}"), f1(published), f1(corrected))?;
-    }
+    out.push_str(&scores_table(published, corrected, classes).terminal());
     if let Some(PrintedComparison { table, matching, cells, different }) = comparison {
         writeln!(out, "printed Table {table}: {matching} of {cells} cells as published")?;
         for difference in different {
@@ -82,4 +67,26 @@ fn network_text(
         }
     }
     Ok(())
+}
+
+/// Scores as published beside corrected ones.
+fn scores_table(published: &AuditScores, corrected: &AuditScores, classes: &[String]) -> Table {
+    let columns = [
+        Column::text("score"),
+        Column::mean_and_std("as_published"),
+        Column::mean_and_std("corrected"),
+    ];
+    let mut table = Table::new("audit", "", columns);
+    let mut push = |name: String, pick: &dyn Fn(&AuditScores) -> Cell| {
+        table.push([name.into(), pick(published), pick(corrected)]);
+    };
+    push("accuracy".to_string(), &|scores| score_cell(&scores.accuracy));
+    push("macro-F1".to_string(), &|scores| score_cell(&scores.macro_f1));
+    for class in classes {
+        let absent = || Cell::Undefined(String::new());
+        push(format!("F1 {class}"), &|scores| {
+            scores.table_5.get(class).map_or_else(absent, |row| score_cell(&row.f1))
+        });
+    }
+    table
 }

@@ -6,6 +6,7 @@ use crate::process::Process;
 use crate::terminal::print;
 use dermx_run::{BackendKind, BackendReport, DeviceReport, backend_reports};
 use dermx_score::to_json;
+use dermx_table::{Column, Table};
 
 /// Lists backends and devices.
 ///
@@ -21,33 +22,33 @@ pub fn run(args: &BackendsArgs, process: &Process) -> CliResult<()> {
     }
     match args.json {
         true => print(to_json(&reports)?),
-        false => print(reports.iter().map(text).collect::<String>()),
+        false => print(table(&reports).terminal()),
     }
 }
 
-fn text(report: &BackendReport) -> String {
-    let name = report.backend.name();
-    if !report.built_in {
-        return format!(
-            "{name:<8} not in this binary; `cargo xtask STAGE --backend {name}` adds it\n"
-        );
-    }
-    if report.devices.is_empty() {
-        return format!("{name:<8} no device found\n");
-    }
-    let tuned = match (report.backend, report.tuned) {
-        (BackendKind::Cpu, _) => "",
-        (_, true) => ", tuned kernels",
-        (_, false) => ", kernels not tuned",
-    };
-    let line = |device: &DeviceReport| {
-        let DeviceReport { backend, name, error } = device;
-        match (name, error) {
-            (Some(name), _) => format!("{backend:<8} {name}{tuned}\n"),
-            (_, error) => {
-                format!("{backend:<8} DOES NOT WORK: {}\n", error.as_deref().unwrap_or(""))
-            }
+/// A row for each device, or why there is none.
+fn table(reports: &[BackendReport]) -> Table {
+    let mut table = Table::new("backends", "", ["backend", "device"].map(Column::text));
+    for report in reports {
+        let name = report.backend.name();
+        if !report.built_in {
+            let how = format!("not in this binary; `cargo xtask STAGE --backend {name}` adds it");
+            table.push([name.into(), how.into()]);
+        } else if report.devices.is_empty() {
+            table.push([name.into(), "no device found".into()]);
         }
-    };
-    report.devices.iter().map(line).collect()
+        let tuned = match (report.backend, report.tuned) {
+            (BackendKind::Cpu, _) => "",
+            (_, true) => ", tuned kernels",
+            (_, false) => ", kernels not tuned",
+        };
+        for DeviceReport { backend, name, error } in &report.devices {
+            let device = match (name, error) {
+                (Some(name), _) => format!("{name}{tuned}"),
+                (_, error) => format!("DOES NOT WORK: {}", error.as_deref().unwrap_or("")),
+            };
+            table.push([backend.to_string().into(), device.into()]);
+        }
+    }
+    table
 }

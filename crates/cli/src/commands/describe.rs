@@ -5,6 +5,7 @@ use crate::error::CliResult;
 use crate::terminal::print;
 use dermx_data::{DermxDataset, Description, describe};
 use dermx_score::to_json;
+use dermx_table::{Cell, Column, Table};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -37,22 +38,8 @@ fn text(description: &Description) -> String {
     line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
     line(format!("skin tone: {}", tally(&description.skin_tone)));
     line(format!("age: {}", tally(&description.age)));
-    line("\nTable 1: images with a single diagnosis, by source and class".to_string());
-    let classes: Vec<&String> = description.table_4_dermx.keys().collect();
-    let cells = |row: &BTreeMap<String, usize>| -> String {
-        let numbers: Vec<usize> =
-            classes.iter().map(|class| row.get(*class).copied().unwrap_or(0)).collect();
-        let total: usize = numbers.iter().sum();
-        numbers.iter().chain([&total]).map(|number| format!("{number:>24}")).collect()
-    };
-    let header: String = classes.iter().map(|class| format!("{class:>24}")).collect();
-    line(format!("{:<12}{header}{:>24}", "", "total"));
-    for (source, row) in &description.table_1 {
-        line(format!("{source:<12}{}", cells(row)));
-    }
-    line("\nTable 4, DermX row".to_string());
-    line(format!("{:<12}{}", "DermX", cells(&description.table_4_dermx)));
-    line("\nLabels".to_string());
+    line(format!("\n{}", images(description).terminal()));
+    line("Labels".to_string());
     for (kind, labels) in &description.ontology {
         line(format!("{kind}: {}", if labels.is_empty() { "none".into() } else { tally(labels) }));
     }
@@ -88,6 +75,27 @@ fn text(description: &Description) -> String {
         line("\nThere are no mask files; masks come from the polygons.".to_string());
     }
     out
+}
+
+/// Table 1 and the DermX row of Table 4.
+fn images(description: &Description) -> Table {
+    let title = "Tables 1 and 4: images with a single diagnosis, by source and class";
+    let classes: Vec<&String> = description.table_4_dermx.keys().collect();
+    let counts = classes.iter().map(|class| Column::count(class));
+    let columns = std::iter::once(Column::text("source")).chain(counts);
+    let mut table = Table::new("table_1", title, columns.chain([Column::count("total")]));
+    let cells = |source: &str, row: &BTreeMap<String, usize>| -> Vec<Cell> {
+        let numbers: Vec<usize> =
+            classes.iter().map(|class| row.get(*class).copied().unwrap_or(0)).collect();
+        let total: usize = numbers.iter().sum();
+        let numbers = numbers.into_iter().chain([total]).map(Cell::from);
+        std::iter::once(source.into()).chain(numbers).collect()
+    };
+    for (source, row) in &description.table_1 {
+        table.push(cells(source, row));
+    }
+    table.push_summary(cells("DermX (Table 4)", &description.table_4_dermx));
+    table
 }
 
 fn tally(counts: &BTreeMap<String, usize>) -> String {

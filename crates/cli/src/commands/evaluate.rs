@@ -7,10 +7,11 @@ use crate::summary::summary;
 use crate::terminal::print;
 use dermx_data::write_atomic;
 use dermx_eval::{Border, EvalRecord, HeatmapScoring, Normalize};
+use dermx_report::parts_by_characteristic;
 use dermx_run::{Session, comparisons, evaluate_again, is_same_folder, write_comparisons};
 use dermx_score::{
-    Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, parts_table,
-    read_annotations, to_json, write_record,
+    Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, read_annotations,
+    to_json, write_record,
 };
 use dermx_work::Failure;
 use std::path::Path;
@@ -74,7 +75,7 @@ fn score(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRec
     if let Some(out) = &args.out {
         scorecard.write(out)?;
         if !scorecard.record.by.is_empty() {
-            write_atomic(&out.join("by.csv"), &parts_table(&scorecard.record).csv()?)?;
+            write_atomic(&out.join("by.csv"), &parts_by_characteristic(&scorecard.record).csv())?;
         }
     }
     Ok(scorecard.record)

@@ -23,6 +23,6 @@ pub fn run(args: &PredictArgs, process: &Process) -> CliResult<()> {
         .zip(logits)
         .map(|(image_id, values)| ImageLogits { image_id: image_id.clone(), gold: None, values })
         .collect();
-    write_atomic(&args.out, &predictions_csv(&rows, &trained.classes, args.logits)?)?;
+    write_atomic(&args.out, &predictions_csv(&rows, &trained.classes, args.logits))?;
     print(format!("{}: {} images\n", args.out.display(), rows.len()))
 }

@@ -4,7 +4,7 @@ use crate::args::SearchArgs;
 use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
-use dermx_run::config::{Config, SearchConfig, config_name, load_search};
+use dermx_run::config::{Config, SearchConfig, Split, config_name};
 use dermx_run::search::{Launched, Results, SearchFolder, results, run_trials};
 use dermx_run::sweep::{Launcher, Plan, Sweep, check_present, launch};
 use dermx_run::{Backend, Context, TrainingData, prepare_synthetic};
@@ -16,14 +16,14 @@ use dermx_work::Failure;
 /// # Errors
 /// A wrong configuration, missing data, a folder in use, no such launcher, or a request to stop.
 pub fn run(args: &SearchArgs, process: &Process) -> CliResult<()> {
-    let mut config = load_search(&args.config)?;
+    let mut config = SearchConfig::load(&args.config)?;
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
     config.max_trials = args.max_trials.or(config.max_trials);
     let base = config.checked_base()?;
-    if base.split.is_none() {
+    if base.split == (Split::None {}) {
         let message = "search.set: a search goes by scores on validation photos; add \
-                       \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2, \"split.seed\" = 0";
+                       \"split.method\" = \"fraction\"";
         return Err(CliError::new(Failure::BadConfig, message));
     }
     if let Some(launcher) = args.launcher {

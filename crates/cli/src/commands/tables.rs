@@ -2,17 +2,17 @@
 
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult};
-use crate::tables_text::text_tables;
+use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
 use dermx_data::{DermxDataset, Selection, write_atomic};
-use dermx_score::{TextTable, to_json, warn_of_left_out};
+use dermx_score::{to_json, warn_of_left_out};
 use dermx_study::{PrintedComparison, compare_tables, read_printed};
+use dermx_table::{Cell, Column, Table};
 use dermx_work::Failure;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Prints every table that the annotations alone give, and compares them with printed ones.
 ///
@@ -32,26 +32,32 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
     };
     let tables = DatasetTables::new(&dataset, &options)?;
     let mut json = to_value(&tables)?;
-    let texts = text_tables(&tables);
-    let mut markdown = texts.iter().map(TextTable::markdown).collect::<Vec<_>>().join("\n");
+    let mut all = all_tables(&tables);
+    let mut conclusion = String::new();
     if let Some(path) = &args.compare {
         let comparisons = compare_tables(&json, &read_printed(path)?);
-        markdown += &comparison_text(&comparisons);
+        all.extend(comparison_tables(&comparisons));
+        let sum =
+            |number: fn(&PrintedComparison) -> usize| comparisons.iter().map(number).sum::<usize>();
+        conclusion = format!("\n{} / {}\n", sum(|one| one.matching), sum(|one| one.cells));
         let by_name: BTreeMap<&String, &PrintedComparison> =
             comparisons.iter().map(|one| (&one.table, one)).collect();
         json["comparison_with_paper"] = to_value(&by_name)?;
     }
+    let text = |render: fn(&Table) -> String| {
+        all.iter().map(render).collect::<Vec<_>>().join("\n") + &conclusion
+    };
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
         write_atomic(&out.join("tables.json"), &to_json(&json)?)?;
-        write_atomic(&out.join("tables.md"), markdown.as_bytes())?;
-        for table in &texts {
-            write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+        write_atomic(&out.join("tables.md"), text(Table::markdown).as_bytes())?;
+        for table in &all {
+            write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv())?;
         }
     }
     match args.json {
         true => print(to_json(&json)?),
-        false => print(markdown),
+        false => print(text(Table::terminal)),
     }
 }
 
@@ -59,26 +65,24 @@ fn to_value(value: &impl Serialize) -> CliResult<Value> {
     serde_json::to_value(value).map_err(|error| CliError::new(Failure::Internal, error.to_string()))
 }
 
-fn comparison_text(comparisons: &[PrintedComparison]) -> String {
-    let mut out =
-        "\n**Printed cells found again**\n\n| table | matching | cells |\n| --- | --- | --- |\n"
-            .to_string();
-    let sum =
-        |number: fn(&PrintedComparison) -> usize| comparisons.iter().map(number).sum::<usize>();
-    // Writing into a string cannot fail.
+/// How many printed cells were found again, and those that were not.
+fn comparison_tables(comparisons: &[PrintedComparison]) -> Vec<Table> {
+    let columns = [Column::text("table"), Column::count("matching"), Column::count("cells")];
+    let mut found = Table::new("comparison", "Printed cells found again", columns);
+    let columns = [Column::text("table"), Column::text("cell")];
+    let columns = columns.into_iter().chain(["printed", "found"].map(Column::number));
+    let mut different = Table::new("comparison_differences", "Printed cells that differ", columns);
     for one in comparisons {
-        let _ = writeln!(out, "| {} | {} | {} |", one.table, one.matching, one.cells);
-    }
-    let _ = writeln!(out, "\n{} / {}", sum(|one| one.matching), sum(|one| one.cells));
-    for one in comparisons {
+        found.push([(&one.table).into(), one.matching.into(), one.cells.into()]);
         for difference in &one.different {
-            let found = difference.found.map_or(Value::Null, Value::from);
-            let _ = writeln!(
-                out,
-                "{}, {}: printed {}, found {found}",
-                one.table, difference.cell, difference.printed
-            );
+            different.push([
+                (&one.table).into(),
+                (&difference.cell).into(),
+                difference.printed.into(),
+                Cell::number_or(difference.found, "no such cell"),
+            ]);
         }
     }
-    out
+    let tables = [Some(found), (!different.rows.is_empty()).then_some(different)];
+    tables.into_iter().flatten().collect()
 }

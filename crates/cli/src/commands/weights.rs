@@ -10,6 +10,7 @@ use dermx_model::{
 };
 use dermx_run::weight_files::{self, Request, open};
 use dermx_run::{Description, RunError};
+use dermx_table::{Column, Table};
 use dermx_work::Failure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -160,10 +161,12 @@ impl<'a> Report<'a> {
                 objects.map(|object| format!("{} ({})", object.place, object.class)).collect();
             text += &format!("not read: {}\n", objects.join(", "));
         }
+        let columns = ["dtype", "tensor", "shape"].map(Column::text);
+        let mut table = Table::new("tensors", "", columns);
         for TensorInfo { name, shape, element } in self.file.tensors() {
-            text += &format!("{:<5} {name} {shape:?}\n", element.name());
+            table.push([element.name().into(), (*name).into(), format!("{shape:?}").into()]);
         }
-        text
+        text + &table.terminal()
     }
 
     fn as_json(&self) -> Value {

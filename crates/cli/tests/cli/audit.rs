@@ -31,7 +31,7 @@ fn the_published_tables_are_found_again_and_two_classes_exchanged() -> TestResul
     }
     let text = String::from_utf8(succeed(folder.path(), &args)?.stdout)?;
     assert!(text.contains("output 5 is Viral warts, output 4 is Vitiligo"), "{text}");
-    assert!(text.contains("0.468 +- 0.045") && text.contains("0.596 +- 0.125"), "{text}");
+    assert!(text.contains("0.468 ± 0.045") && text.contains("0.596 ± 0.125"), "{text}");
     Ok(())
 }
 

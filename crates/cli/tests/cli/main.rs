@@ -5,6 +5,7 @@ mod backends;
 mod bench;
 mod broken_input;
 mod check;
+mod config;
 mod conformance;
 mod dermx;
 mod determinism;

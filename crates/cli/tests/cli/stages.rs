@@ -75,6 +75,9 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(fs::read(workplace.join("run/eval.json"))?, before);
 
     succeed(workplace.path(), &["report", "run", "--out", "page"])?;
+    assert!(!workplace.join("page/tables/summary.tex").exists());
+    succeed(workplace.path(), &["report", "run", "--out", "page", "--latex"])?;
+    tables_in_latex_are_whole(&workplace.join("page/tables"))?;
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
     for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
         assert!(page.contains(part), "{part}");
@@ -98,6 +101,35 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert!(markdown.contains("The unit is the image"), "{markdown}");
     runs_of_one_name_are_told_apart(&workplace)?;
     what_is_called_accuracy_is_the_runs(&workplace)
+}
+
+/// Each file of LaTeX in `folder` is one booktabs table whose rows have a cell for each column.
+fn tables_in_latex_are_whole(folder: &Path) -> TestResult {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "tex") {
+            continue;
+        }
+        let latex = fs::read_to_string(&path)?;
+        let of = path.display();
+        for part in ["\\begin{tabular}{", "\\toprule", "\\midrule", "\\bottomrule"] {
+            assert_eq!(latex.matches(part).count().min(1), 1, "{of} without {part}: {latex}");
+        }
+        assert!(latex.ends_with("\\end{tabular}\n"), "{of}: {latex}");
+        let spec = latex.split("\\begin{tabular}{").nth(1).and_then(|rest| rest.split('}').next());
+        let num_columns = spec.map_or(0, str::len);
+        for row in latex.lines().filter(|line| line.ends_with("\\\\")) {
+            let cells = row.replace("\\&", "").split('&').count();
+            assert_eq!(cells, num_columns, "{of}: {row}");
+        }
+        names.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    }
+    names.sort();
+    for name in ["summary", "run", "over_seeds", "diagnosis", "explanation", "confusion_seed_0"] {
+        assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
+    }
+    Ok(())
 }
 
 /// With two runs in the folders `first` and `second`.

@@ -4,7 +4,7 @@ mod sample;
 
 use dermx_eval::NOTICE;
 use dermx_eval::Score;
-use dermx_report::{EpochPoint, GalleryItem, RenderedReport, ReportInput, render};
+use dermx_report::{EpochPoint, GalleryItem, RenderedReport, ReportInput, latex_files, render};
 use proptest::prelude::*;
 use sample::{JPEG, sample};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ fn page_shows_the_numbers_given() {
     let page = text(&report, "index.html");
     for shown in [
         NOTICE,
-        "0.596 <span class=\"spread\">± 0.125</span>",
+        "0.596 <span class=\"spread\">± 0.125 [0.500, 0.700]</span>",
         "<strong>0.251</strong> <span class=\"spread\">± 0.020</span>",
         "EfficientNet-B4",
         "Learning rate from 0.01 to 0.001.",
@@ -77,9 +77,9 @@ fn page_shows_the_numbers_given() {
         "Heat map of &lt;b&gt;|other",
         "too few",
         "this|run (A, 2 seeds) against other (B, 2 seeds). The unit is the image",
-        "<td>Wilcoxon, signed rank</td>",
-        "<td>below 0.001</td>",
-        "0.050 <span class=\"spread\">[0.010, 0.090]</span>",
+        "<td class=\"text\">Wilcoxon signed-rank</td>",
+        "<td>&lt; 0.001</td>",
+        "+0.050 <span class=\"spread\">[+0.010, +0.090]</span>",
     ] {
         assert!(page.contains(shown), "{shown}");
     }
@@ -127,7 +127,7 @@ fn collapsed_seeds_and_agreement_are_told_in_words() {
         "Seed 4 collapsed: its predictions are as mixed as 1.0 equally frequent classes, the gold \
          classes as 2.0; its accuracy of 0.500 cannot be told from 0.500 by chance (p = 0.69).",
         "for a share of 0.750 (95 %: 0.300 to 0.950) of 4 images; beyond chance (Fleiss' kappa) they agree by undefined.",
-        "| Accuracy | 0.596 | 0.125 | 0.088 | 0.500 to 0.700 |",
+        "| Accuracy | 0.596 | 0.125 | 0.088 | 0.500 | 0.700 |",
     ];
     for shown in shown {
         assert!(markdown.contains(shown), "{shown}");
@@ -208,6 +208,66 @@ fn names_cannot_break_out_of_any_file() {
 #[test]
 fn markdown_tables_are_rectangles() {
     assert_markdown_tables_are_rectangles(text(&rendered(&sample()), "report.md"));
+}
+
+/// Expects one `tabular` with booktabs' rules and as many separators in each row.
+fn assert_is_booktabs(path: &str, latex: &str) {
+    for part in ["\\begin{tabular}", "\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"] {
+        assert!(latex.contains(part), "{path} without {part}:\n{latex}");
+    }
+    assert_eq!(latex.matches("\\begin{tabular}").count(), 1, "{path}");
+    let spec = latex.split("\\begin{tabular}{").nth(1).and_then(|rest| rest.split('}').next());
+    let num_columns = spec.expect("columns").len();
+    let rows = latex.lines().filter(|line| line.ends_with("\\\\"));
+    let mut num_rows = 0;
+    for row in rows {
+        let separators = row.replace("\\&", "").matches('&').count();
+        assert_eq!(separators + 1, num_columns, "{path}: {row}");
+        num_rows += 1;
+    }
+    assert!(num_rows >= 2, "{path}: {num_rows} rows");
+    let body = latex.lines().filter(|line| !line.starts_with('%')).collect::<String>();
+    let opened = body.replace("\\{", "").matches('{').count();
+    assert_eq!(opened, body.replace("\\}", "").matches('}').count(), "{path}");
+}
+
+#[test]
+fn each_table_of_the_page_is_one_of_latex() {
+    let files = latex_files(&sample());
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = [
+        "summary",
+        "run",
+        "by_seed",
+        "over_seeds",
+        "diagnosis",
+        "explanation",
+        "localization",
+        "by",
+        "comparison_1",
+        "confusion_seed_3",
+        "confusion_seed_4",
+    ];
+    assert_eq!(paths, expected.map(|name| format!("tables/{name}.tex")));
+    for (path, latex) in &files {
+        assert_is_booktabs(path, std::str::from_utf8(latex).expect("UTF-8"));
+    }
+    let explanation = &files[5].1;
+    let explanation = std::str::from_utf8(explanation).expect("UTF-8");
+    assert!(
+        explanation.contains("Union & 12 & 0 & \\textbf{0.251} $\\pm$ 0.020 & "),
+        "{explanation}"
+    );
+    // Without predictions and maps there are the cards, which say so, and nothing else.
+    let none = latex_files(&ReportInput::default());
+    assert_eq!(none.len(), 1, "{none:?}");
+}
+
+#[test]
+fn no_name_can_break_out_of_a_table_of_latex() {
+    for (path, latex) in latex_files(&named("\\input{x} & \\\\ % $ # _ ^ ~ {\n}")) {
+        assert_is_booktabs(&path, std::str::from_utf8(&latex).expect("UTF-8"));
+    }
 }
 
 #[test]

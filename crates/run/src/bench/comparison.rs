@@ -1,10 +1,10 @@
 //! Several backends side by side.
 
-use super::Measurement;
 use super::parity::{Difference, Parity};
 use super::subject::PERTURBATION;
-use dermx_report::{PlainTable, TablesPage};
-use dermx_score::TextTable;
+use super::{Measurement, Rate};
+use dermx_report::TablesPage;
+use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
 
 /// Images named of those for which predictions differ.
@@ -34,7 +34,7 @@ pub struct BackendComparison {
 impl BackendComparison {
     /// For the terminal.
     pub fn text(&self) -> String {
-        let tables: Vec<String> = self.tables().iter().map(TextTable::markdown).collect();
+        let tables: Vec<String> = self.tables().iter().map(Table::terminal).collect();
         let agreements: String =
             self.parity.iter().map(|parity| format!("{}\n", agreement(parity))).collect();
         format!("{}\n{}\n{}", self.heading(), tables.join("\n"), agreements)
@@ -42,11 +42,6 @@ impl BackendComparison {
 
     /// The page.
     pub fn page(&self) -> TablesPage {
-        let plain = |table: TextTable| PlainTable {
-            caption: table.title,
-            header: table.header,
-            rows: table.rows,
-        };
         let mut notes = vec![self.heading()];
         notes.extend(self.parity.iter().map(agreement));
         notes.push(format!(
@@ -56,11 +51,7 @@ impl BackendComparison {
              above the tolerance but within three times the control's says nothing about a \
              backend: the network magnifies rounding as much."
         ));
-        TablesPage {
-            title: "Backends side by side".to_string(),
-            tables: self.tables().into_iter().map(plain).collect(),
-            notes,
-        }
+        TablesPage { title: "Backends side by side".to_string(), tables: self.tables(), notes }
     }
 
     fn heading(&self) -> String {
@@ -71,54 +62,54 @@ impl BackendComparison {
         )
     }
 
-    fn tables(&self) -> Vec<TextTable> {
+    fn tables(&self) -> Vec<Table> {
         let mut tables = vec![self.speed()];
         tables.extend(self.parity.iter().map(parity_table));
         tables.extend(self.parity.iter().filter_map(disagreements));
         tables
     }
 
-    fn speed(&self) -> TextTable {
-        let header = [
-            "device",
-            "mode",
-            "images/s (min to max)",
-            "first batch s",
-            "process MiB",
-            "device MiB",
+    fn speed(&self) -> Table {
+        let columns = [
+            Column::text("device"),
+            Column::text("mode"),
+            Column::number("images_per_s").label("images/s"),
+            Column::number("min"),
+            Column::number("max"),
+            Column::number("first_batch_s").label("first batch s"),
+            Column::count("process_mib").label("process MiB"),
+            Column::count("device_mib").label("device MiB"),
         ];
         let title = "Speed and memory; the first batch includes compiling and tuning";
-        let mut table = TextTable::new("speed", title, &header);
-        let mib = |memory: Option<u64>| memory.map_or("-".to_string(), |mib| mib.to_string());
-        table.rows.extend(self.measurements.iter().map(|found| {
-            let rate = &found.images_per_s;
-            vec![
-                found.device.clone(),
-                found.mode.to_string(),
-                format!("{:.2} ({:.2} to {:.2})", rate.median, rate.min, rate.max),
-                format!("{:.2}", found.first_batch_s),
+        let mut table = Table::new("speed", title, columns);
+        let mib = |memory: Option<u64>| Cell::count_or(memory, "-");
+        for found in &self.measurements {
+            let Rate { median, min, max } = found.images_per_s;
+            table.push([
+                (&found.device).into(),
+                found.mode.into(),
+                median.into(),
+                min.into(),
+                max.into(),
+                found.first_batch_s.into(),
                 mib(found.peak_memory_mib),
                 mib(found.device_memory_mib),
-            ]
-        }));
+            ]);
+        }
         table
     }
 }
 
-fn parity_table(parity: &Parity) -> TextTable {
+fn parity_table(parity: &Parity) -> Table {
     let title = format!("{} beside {}: relative differences", parity.backend, parity.reference);
-    let header = ["", "difference", "tolerance", "control", "verdict"];
-    let mut table = TextTable::new("parity", title, &header);
-    table.rows.extend(parity.differences.iter().map(|row| {
-        let Difference { what, difference, tolerance, control, verdict } = row;
-        vec![
-            (*what).to_string(),
-            format!("{difference:.1e}"),
-            format!("{tolerance:.0e}"),
-            format!("{control:.1e}"),
-            verdict.name().to_string(),
-        ]
-    }));
+    let numbers = ["difference", "tolerance", "control"].map(Column::number);
+    let columns = [Column::text("what")].into_iter().chain(numbers);
+    let mut table = Table::new("parity", title, columns.chain([Column::text("verdict")]));
+    for row in &parity.differences {
+        let Difference { what, difference, tolerance, control, verdict } = *row;
+        let numbers = [difference, tolerance, control].map(Cell::from);
+        table.push([what.into()].into_iter().chain(numbers).chain([verdict.name().into()]));
+    }
     table
 }
 
@@ -142,15 +133,17 @@ fn agreement(parity: &Parity) -> String {
 }
 
 /// The images for which predictions differ, if there are any.
-fn disagreements(parity: &Parity) -> Option<TextTable> {
+fn disagreements(parity: &Parity) -> Option<Table> {
     let Parity { reference, backend, disagreements, .. } = parity;
     let more = disagreements.len().saturating_sub(MAX_NAMED);
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
     let title = format!("Images with another class on {backend} than on {reference}{more}");
-    let mut table = TextTable::new("images", title, &["image", "gold", reference, backend]);
-    let rows = disagreements.iter().take(MAX_NAMED);
-    table.rows.extend(rows.map(|row| {
-        [&row.image_id, &row.gold, &row.reference, &row.other].map(String::clone).to_vec()
-    }));
+    let [first, second] = ["reference", "backend"].map(Column::text);
+    let columns = [first.label(reference), second.label(backend)];
+    let columns = ["image", "gold"].map(Column::text).into_iter().chain(columns);
+    let mut table = Table::new("images", title, columns);
+    for row in disagreements.iter().take(MAX_NAMED) {
+        table.push([&row.image_id, &row.gold, &row.reference, &row.other].map(Cell::from));
+    }
     (!disagreements.is_empty()).then_some(table)
 }

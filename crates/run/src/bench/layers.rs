@@ -9,6 +9,7 @@ use dermx_kernels::cpu::{
     multiply_adds,
 };
 use dermx_model::NetworkConfig;
+use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -47,20 +48,28 @@ impl LayerTable {
     /// For the terminal.
     pub fn text(&self) -> String {
         let Self { arch, batch, size, threads, peak_gflop_per_s, layers } = self;
-        let mut text = format!(
-            "{arch}, batch {batch} of {size}, {threads} threads, peak {peak_gflop_per_s:.0} GFLOP/s; \
-             ms (GFLOP/s) of each convolution\n\
-             GFLOP as of sums of products; minimal filtering of 3x3 kernels takes fewer, and may come \
-             out above the peak\n\n\
-             | convolution | count | forward | gradient of input | gradient of weight |\n\
-             | --- | --- | --- | --- | --- |\n"
-        );
+        let columns = [
+            Column::text("convolution"),
+            Column::count("count"),
+            Column::number("ms").group("forward"),
+            Column::number("gflop_per_s").label("GFLOP/s").group("forward"),
+            Column::number("input_ms").label("ms").group("gradient of input"),
+            Column::number("input_gflop_per_s").label("GFLOP/s").group("gradient of input"),
+            Column::number("weight_ms").label("ms").group("gradient of weight"),
+            Column::number("weight_gflop_per_s").label("GFLOP/s").group("gradient of weight"),
+        ];
+        let mut table = Table::new("layers", "", columns);
         for Layer { name, count, forward, backward_input, backward_weight, .. } in layers {
-            let [forward, input, weight] = [forward, backward_input, backward_weight]
-                .map(|timing| format!("{:.2} ({:.0})", timing.ms, timing.gflop_per_s));
-            text += &format!("| {name} | {count} | {forward} | {input} | {weight} |\n");
+            let passes = [forward, backward_input, backward_weight];
+            let times = passes.iter().flat_map(|timing| [timing.ms, timing.gflop_per_s]);
+            table.push([name.into(), (*count).into()].into_iter().chain(times.map(Cell::from)));
         }
-        text
+        format!(
+            "{arch}, batch {batch} of {size}, {threads} threads, peak {peak_gflop_per_s:.0} GFLOP/s\n\
+             GFLOP as of sums of products; minimal filtering of 3x3 kernels takes fewer, and may come \
+             out above the peak\n\n{}",
+            table.terminal()
+        )
     }
 }
 

@@ -4,9 +4,8 @@ use super::folder::SearchFolder;
 use crate::config::SearchConfig;
 use crate::error::RunResult;
 use crate::run_folder::{resolved, to_json};
-use dermx_score::to_csv;
 use dermx_search::{Row, Trial, ranking};
-use std::fmt::Write;
+use dermx_table::{Cell, Column, Table};
 
 /// The table of a search, and the best configuration.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ impl Results {
     /// # Errors
     /// A full disk.
     pub fn write(&self, folder: &SearchFolder) -> RunResult<()> {
-        folder.write("table.csv", &to_csv(&self.cells())?)?;
+        folder.write("table.csv", &self.table().csv())?;
         folder.write("table.json", &to_json(&self.rows)?)?;
         match &self.best {
             Some(best) => folder.write("best.toml", best.as_bytes()),
@@ -58,23 +57,7 @@ impl Results {
 
     /// The table for the terminal.
     pub fn text(&self) -> String {
-        let rows = self.cells();
-        let num_columns = rows.first().map_or(0, Vec::len);
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..num_columns).map(width).collect();
-        let mut text = String::new();
-        for row in &rows {
-            for (cell, width) in row.iter().zip(&widths) {
-                // Writing into a string cannot fail.
-                let _ = write!(text, "{cell:<width$}  ");
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-        }
-        text
+        self.table().terminal()
     }
 
     /// Whether a trial finished.
@@ -82,23 +65,30 @@ impl Results {
         self.best.is_some()
     }
 
-    /// The header, then a row for each trial.
-    fn cells(&self) -> Vec<Vec<String>> {
-        let header = ["rank", "trial", "state", "value", "epoch", "num_epochs"];
-        let mut header: Vec<String> = header.iter().map(ToString::to_string).collect();
-        header.extend(self.rows.iter().take(1).flat_map(|row| row.params.keys().cloned()));
-        let cells = |row: &Row| {
-            let mut cells = vec![
-                row.rank.to_string(),
-                row.trial.to_string(),
-                row.state.to_string(),
-                row.value.map_or(String::new(), |value| format!("{value:.6}")),
-                row.epoch.map_or(String::new(), |epoch| epoch.to_string()),
-                row.num_epochs.to_string(),
+    /// A row for each trial.
+    fn table(&self) -> Table {
+        let params = self.rows.iter().take(1).flat_map(|row| row.params.keys());
+        let columns = [
+            Column::count("rank"),
+            Column::count("trial"),
+            Column::text("state"),
+            Column::number("value").decimals(6),
+            Column::count("epoch"),
+            Column::count("num_epochs"),
+        ];
+        let columns = columns.into_iter().chain(params.map(|name| Column::text(name).label(name)));
+        let mut table = Table::new("table", "", columns);
+        for row in &self.rows {
+            let cells = [
+                row.rank.into(),
+                row.trial.into(),
+                row.state.into(),
+                Cell::number_or(row.value, ""),
+                Cell::count_or(row.epoch.map(u64::from), ""),
+                row.num_epochs.into(),
             ];
-            cells.extend(row.params.values().map(ToString::to_string));
-            cells
-        };
-        std::iter::once(header).chain(self.rows.iter().map(cells)).collect()
+            table.push(cells.into_iter().chain(row.params.values().map(|v| v.to_string().into())));
+        }
+        table
     }
 }

@@ -10,11 +10,12 @@ use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder, resolved};
 use crate::{evaluate, report};
 use dermx_data::write_atomic;
 use dermx_eval::{
-    DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION, aggregate,
-    read_eval_json,
+    ClassScores, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION,
+    aggregate, read_eval_json,
 };
-use dermx_score::{TextTable, score_cell};
+use dermx_report::score_cell;
 use dermx_sweep::{Kind, Unit};
+use dermx_table::{Cell, Column, Table};
 use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -38,10 +39,10 @@ struct Tables {
     explanation: MapTable,
 }
 
-/// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds), for people
-/// `tables.md`, and of every group `diagnosis.csv` by class and `explanation.csv` by characteristic. With `report`, the
-/// seeds of each group are also scored together in `GROUP/`, and get the report of a run of several
-/// seeds. What to print.
+/// Writes into `collected/`: `units.csv` (a row for each unit), `groups.csv` (means over seeds; for people
+/// `tables.md`), and of every group `diagnosis.csv` by class and `explanation.csv` by characteristic. With
+/// `report`, the seeds of each group are also scored together in `GROUP/`, and get the report of a run of
+/// several seeds. What to print.
 ///
 /// # Errors
 /// Units without result (unless `partial`), or results of other code or data than the others'.
@@ -79,31 +80,14 @@ pub fn collect(
         .map(|(name, units)| Group::collect(sweep, name, units))
         .collect::<RunResult<_>>()?;
     check_origins(&collected.iter().flat_map(|group| &group.origins).collect::<Vec<_>>())?;
-    let mut tables = [
-        TextTable::new("units", "Units", &UNIT_COLUMNS),
-        TextTable::new(
-            "groups",
-            "Means over seeds, and sample standard deviations",
-            &GROUP_COLUMNS,
-        ),
-        TextTable::new("diagnosis", "Diagnosis by class", &DIAGNOSIS_COLUMNS),
-        TextTable::new("explanation", "Explanation by characteristic", &EXPLANATION_COLUMNS),
-    ];
-    let mut for_people =
-        TextTable::new("tables", "Means over seeds ± sample standard deviation", &TEXT_COLUMNS);
-    for group in collected {
-        for_people.rows.push(group.text_row);
-        for (table, rows) in tables.iter_mut().zip(group.rows) {
-            table.rows.extend(rows);
-        }
-    }
     std::fs::create_dir_all(&out).map_err(|error| RunError::io(&out, &error))?;
-    for table in &tables {
-        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv()?)?;
+    let for_people = groups_table(&collected);
+    let tables = [units_table(&collected), diagnosis(&collected), explanation(&collected)];
+    for table in tables.iter().chain([&for_people]) {
+        write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv())?;
     }
-    let markdown = for_people.markdown();
-    write_atomic(&out.join("tables.md"), markdown.as_bytes())?;
-    let mut text = format!("{markdown}\ncollected: {}\n", out.display());
+    write_atomic(&out.join("tables.md"), for_people.markdown().as_bytes())?;
+    let mut text = format!("{}\ncollected: {}\n", for_people.terminal(), out.display());
     if report {
         for (name, units) in &groups {
             let page = score_together(sweep, units, &out.join(name), context)?;
@@ -117,69 +101,83 @@ fn is_accepted(sweep: &Sweep, unit: &Unit) -> bool {
     sweep.path().join("accepted").join(&unit.name).exists()
 }
 
-const UNIT_COLUMNS: [&str; 10] = [
-    "unit",
-    "config",
-    "fold",
-    "set",
-    "seed",
-    "accuracy",
-    "macro_f1",
-    "union_f1",
-    "union_mass",
-    "weights_hash",
-];
-
-const GROUP_COLUMNS: [&str; 13] = [
-    "group",
-    "config",
-    "fold",
-    "set",
-    "seeds",
-    "accuracy",
-    "accuracy_std",
-    "macro_f1",
-    "macro_f1_std",
-    "union_f1",
-    "union_f1_std",
-    "union_mass",
-    "union_mass_std",
-];
-
-const TEXT_COLUMNS: [&str; 8] =
-    ["config", "fold", "set", "seeds", "accuracy", "macro-F1", "union F1", "union mass"];
-
-const DIAGNOSIS_COLUMNS: [&str; 8] = [
-    "group",
-    "class",
-    "f1",
-    "f1_std",
-    "sensitivity",
-    "sensitivity_std",
-    "specificity",
-    "specificity_std",
-];
-
-const EXPLANATION_COLUMNS: [&str; 10] = [
-    "group",
-    "characteristic",
-    "f1",
-    "f1_std",
-    "sensitivity",
-    "sensitivity_std",
-    "specificity",
-    "specificity_std",
-    "mass",
-    "mass_std",
-];
-
+/// What a group of units that differ by their seed came to.
 struct Group {
-    /// Of each table: units, groups, Tables 5 and 6.
-    rows: [Vec<Vec<String>>; 4],
-    /// Its row of the table for people.
-    text_row: Vec<String>,
+    name: String,
+    /// Configuration, fold, and swept keys.
+    setting: [Cell; 3],
+    /// The rows of its units.
+    units: Vec<Vec<Cell>>,
+    /// Scores over the seeds.
+    record: EvalRecord,
     origins: Vec<Origin>,
 }
+
+/// A row for each unit.
+fn units_table(groups: &[Group]) -> Table {
+    let texts = ["unit", "config", "fold", "set", "seed"].map(Column::text);
+    let scores = SCORES.map(|(name, _)| Column::number(name));
+    let columns = texts.into_iter().chain(scores).chain([Column::text("weights_hash")]);
+    let mut table = Table::new("units", "Units", columns);
+    for row in groups.iter().flat_map(|group| &group.units) {
+        table.push(row.iter().cloned());
+    }
+    table
+}
+
+/// Means over the seeds of each group.
+fn groups_table(groups: &[Group]) -> Table {
+    let texts = ["group", "config", "fold", "set"].map(Column::text);
+    let means = SCORES.map(|(name, label)| Column::mean_and_std(name).label(label));
+    let columns = texts.into_iter().chain([Column::count("seeds")]).chain(means);
+    let mut table = Table::new("groups", "Means over seeds ± sample standard deviation", columns);
+    for Group { name, setting, units, record, .. } in groups {
+        let names = [name.into()].into_iter().chain(setting.iter().cloned());
+        let absent = || Cell::Undefined(String::new());
+        let scores = scores(record).map(|score| score.map_or_else(absent, score_cell));
+        table.push(names.chain([units.len().into()]).chain(scores));
+    }
+    table
+}
+
+fn diagnosis(groups: &[Group]) -> Table {
+    let mut table = scores_table("diagnosis", "class", &["f1", "sensitivity", "specificity"]);
+    for Group { name, record, .. } in groups {
+        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
+        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
+            let scores = [f1, sensitivity, specificity].map(score_cell);
+            table.push([name.into(), class.into()].into_iter().chain(scores));
+        }
+    }
+    table
+}
+
+fn explanation(groups: &[Group]) -> Table {
+    let names = ["f1", "sensitivity", "specificity", "mass"];
+    let mut table = scores_table("explanation", "characteristic", &names);
+    for Group { name, record, .. } in groups {
+        for (characteristic, scores) in &record.explanation {
+            let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
+            let scores = [f1, sensitivity, specificity, mass].map(score_cell);
+            table.push([name.into(), characteristic.into()].into_iter().chain(scores));
+        }
+    }
+    table
+}
+
+fn scores_table(name: &str, of: &str, scores: &[&str]) -> Table {
+    let scores = scores.iter().map(|score| Column::mean_and_std(score));
+    let columns = ["group", of].map(Column::text).into_iter().chain(scores);
+    Table::new(name, "", columns)
+}
+
+/// The scores that sum up a unit or a group, and what people call them.
+const SCORES: [(&str, &str); 4] = [
+    ("accuracy", "accuracy"),
+    ("macro_f1", "macro-F1"),
+    ("union_f1", "union F1"),
+    ("union_mass", "union mass"),
+];
 
 /// What results that are compared must have in common.
 struct Origin {
@@ -194,31 +192,16 @@ impl Group {
         let mut done: Vec<Done<'_>> =
             units.iter().map(|unit| Done::read(sweep, unit)).collect::<RunResult<_>>()?;
         done.sort_by_key(|one| one.unit.seed);
-        let unit_rows = done.iter().map(Done::row).collect();
+        let rows = done.iter().map(Done::row).collect();
         let origins = done.iter().map(Done::origin).collect();
         let records: Vec<EvalRecord> = done.iter_mut().map(|one| take(&mut one.record)).collect();
-        let record = aggregate(&records)?;
-        let mut setting = setting_cells(units.first().copied()).to_vec();
-        setting.push(done.len().to_string());
-        let text_scores = scores(&record).map(|one| one.map_or(String::new(), score_cell));
-        let text_row = setting.iter().cloned().chain(text_scores).collect();
-        let mut row = vec![name.to_string()];
-        row.extend(setting);
-        row.extend(scores(&record).into_iter().flat_map(mean_and_std));
-        let of_row = |of: &str, scores: &[&Score]| {
-            let cells = scores.iter().flat_map(|score| mean_and_std(Some(*score)));
-            [name, of].map(str::to_string).into_iter().chain(cells).collect()
-        };
-        let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
-        let class_rows = classes.map(|(class, scores)| {
-            of_row(class, &[&scores.f1, &scores.sensitivity, &scores.specificity])
-        });
-        let map_rows = record.explanation.iter().map(|(characteristic, scores)| {
-            let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
-            of_row(characteristic, &[f1, sensitivity, specificity, mass])
-        });
-        let rows = [unit_rows, vec![row], class_rows.collect(), map_rows.collect()];
-        Ok(Self { rows, text_row, origins })
+        Ok(Self {
+            name: name.to_string(),
+            setting: setting_cells(units.first().copied()),
+            units: rows,
+            record: aggregate(&records)?,
+            origins,
+        })
     }
 }
 
@@ -238,12 +221,12 @@ impl<'a> Done<'a> {
         Ok(Self { unit, certificate: certificate::read(&folder)?, record })
     }
 
-    fn row(&self) -> Vec<String> {
-        let mut row = vec![self.unit.name.clone()];
+    fn row(&self) -> Vec<Cell> {
+        let mut row = vec![(&self.unit.name).into()];
         row.extend(setting_cells(Some(self.unit)));
-        row.push(self.unit.seed.to_string());
-        row.extend(scores(&self.record).map(|score| number(score.and_then(|one| one.mean))));
-        row.push(self.certificate.result.weights_file_hash.clone());
+        row.push(self.unit.seed.to_string().into());
+        row.extend(scores(&self.record).map(|score| score.and_then(|one| one.mean).into()));
+        row.push((&self.certificate.result.weights_file_hash).into());
         row
     }
 
@@ -288,14 +271,15 @@ fn check_origins(origins: &[&Origin]) -> RunResult<()> {
 }
 
 /// Configuration, fold, and swept keys.
-fn setting_cells(unit: Option<&Unit>) -> [String; 3] {
-    unit.map_or_else(Default::default, |unit| {
+fn setting_cells(unit: Option<&Unit>) -> [Cell; 3] {
+    let texts = unit.map(|unit| {
         let fold = unit.fold.map_or(String::new(), |fold| fold.to_string());
         [unit.config.clone(), fold, unit.set.join(" ")]
-    })
+    });
+    texts.unwrap_or_default().map(Cell::from)
 }
 
-/// Accuracy, macro-F1, F1 and mass of the union.
+/// Those of [`SCORES`].
 fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
     let union = record.explanation.get(UNION);
     [
@@ -304,15 +288,6 @@ fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
         union.map(|scores| &scores.f1),
         union.map(|scores| &scores.mass),
     ]
-}
-
-fn mean_and_std(score: Option<&Score>) -> [String; 2] {
-    [number(score.and_then(|one| one.mean)), number(score.and_then(|one| one.std))]
-}
-
-/// All digits, so that equal cells are equal results.
-fn number(value: Option<f64>) -> String {
-    value.map_or(String::new(), |value| value.to_string())
 }
 
 /// Makes of the units' folders a run of several seeds in `folder`, and scores it; its page.
@@ -342,7 +317,7 @@ fn score_together(
     }
     let run = RunFolder::resume(folder, Some(&config))?;
     evaluate::evaluate_run(&run)?;
-    let page = report::write(folder, &folder.join(REPORT))?;
+    let page = report::write(folder, &folder.join(REPORT), false)?;
     certificate::write_run(&run, &config, context.session)?;
     Ok(page)
 }

@@ -31,7 +31,7 @@ pub enum Launcher {
 /// What a sweep is to be made of.
 #[derive(Debug, Clone)]
 pub struct PlanRequest {
-    /// Configurations, as [`crate::config::load`] finds them.
+    /// Configurations, as [`Config::load`] finds them.
     pub configs: Vec<String>,
     /// Seeds; those of each configuration without.
     pub seeds: Option<Vec<u64>>,
@@ -184,7 +184,7 @@ impl Sweep {
     /// A file that was changed since then, or keys that this program knows otherwise.
     pub fn config(&self, unit: &Unit) -> RunResult<Config> {
         let path = config_path(&self.path, &unit.config);
-        let config = config::load(&path.to_string_lossy(), &unit.overrides())?;
+        let config = Config::load(&path.to_string_lossy(), &unit.overrides())?;
         let again = units(&unit.config, &[unit.seed], &fold_of(unit), &sets_of(unit), |_| {
             unit_config(&config)
         })?;
@@ -271,7 +271,7 @@ pub fn trial_unit(name: &str, config: &Config, changes: &[String]) -> RunResult<
     let seeds = config.run.seeds.get(..1).unwrap_or_default();
     let sets: Vec<Vec<String>> = changes.iter().map(|change| vec![change.clone()]).collect();
     let found = units(name, seeds, &[], &sets, |unit| {
-        unit_config(&config::parse(name, &text, &unit.overrides())?)
+        unit_config(&Config::parse(name, &text, &unit.overrides())?)
     })?;
     let unit = found.into_iter().next();
     let none = || RunError::bad_config("run.seeds: expected at least one");
@@ -298,7 +298,7 @@ impl Planned {
         let folds = &request.folds;
         let first_fold = folds.first().map(|fold| format!("split.fold={fold}"));
         let mut config =
-            config::load(file, &fixed.iter().cloned().chain(first_fold).collect::<Vec<_>>())?;
+            Config::load(file, &fixed.iter().cloned().chain(first_fold).collect::<Vec<_>>())?;
         let resources = config.slurm.take().map(Resources::from).unwrap_or_default();
         if self.resources.insert(name.clone(), resources).is_some() {
             let message = format!("two configurations are called `{name}`");
@@ -308,7 +308,7 @@ impl Planned {
         // The text that units are read from, so that they are read here as they will be.
         let text = resolved(&config, "")?;
         self.units.extend(units(&name, seeds, folds, swept, |unit| {
-            unit_config(&config::parse(file, &text, &unit.overrides())?)
+            unit_config(&Config::parse(file, &text, &unit.overrides())?)
         })?);
         self.configs.insert(name, config);
         Ok(())

@@ -1,6 +1,7 @@
 //! What was checked, and how it came out.
 
 use crate::error::{RunError, RunResult};
+use dermx_table::{Column, Table};
 use serde::Serialize;
 use std::path::Path;
 
@@ -91,18 +92,19 @@ impl Checks {
 
     /// For the terminal.
     pub fn text(&self) -> String {
-        let width = self.checks.iter().map(|check| check.what.len()).max().unwrap_or(0);
-        let line = |check: &Check| {
-            let seed = check.seed.map_or("run".to_string(), |seed| format!("seed {seed}"));
-            let verdict = match check.verdict {
+        let columns = ["of", "check", "verdict", "found"].map(Column::text);
+        let mut table = Table::new("checks", "", columns);
+        for Check { seed, what, verdict, detail } in &self.checks {
+            let of = seed.map_or("run".to_string(), |seed| format!("seed {seed}"));
+            let verdict = match verdict {
                 Verdict::Equal => "equal",
                 Verdict::Differs => "DIFFERS",
                 Verdict::Skipped => "skipped",
                 Verdict::Note => "note",
             };
-            format!("{seed:<8} {:<width$}  {verdict:<7}  {}\n", check.what, check.detail)
-        };
-        self.checks.iter().map(line).collect()
+            table.push([of.into(), what.into(), verdict.into(), detail.into()]);
+        }
+        table.terminal()
     }
 
     /// # Errors

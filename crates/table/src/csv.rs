@@ -1,0 +1,70 @@
+//! Tables as CSV: a header, then a line for each row, numbers in full precision.
+
+use crate::table::{Cell, Column, Kind, Table};
+use csv::WriterBuilder;
+
+impl Table {
+    /// The header and the rows. A score has up to four columns: `f1`, `f1_std`, `f1_low`, `f1_high`,
+    /// as its [`Kind`] says; what is undefined is empty.
+    pub fn csv(&self) -> Vec<u8> {
+        let header = self.columns.iter().flat_map(names).collect();
+        let rows = self.rows.iter().map(|row| {
+            self.cells(row).flat_map(|(column, cell)| fields(column, cell)).collect::<Vec<_>>()
+        });
+        csv(std::iter::once(header).chain(rows))
+    }
+}
+
+fn names(column: &Column) -> Vec<String> {
+    let name = &column.name;
+    parts(
+        column.kind,
+        [name.clone(), format!("{name}_std"), format!("{name}_low"), format!("{name}_high")],
+    )
+}
+
+fn fields(column: &Column, cell: &Cell) -> Vec<String> {
+    let of = match cell {
+        Cell::Text(text) => [text.clone(), String::new(), String::new(), String::new()],
+        Cell::Count(count) => [count.to_string(), String::new(), String::new(), String::new()],
+        Cell::P(p) => [Some(*p), None, None, None].map(number),
+        Cell::Undefined(_) => Default::default(),
+        Cell::Score(score) => {
+            let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
+            [Some(score.mean), score.std, low, high].map(number)
+        }
+    };
+    parts(column.kind, of)
+}
+
+/// Of a mean, a standard deviation and the ends of an interval, those that the kind has.
+fn parts(kind: Kind, [mean, std, low, high]: [String; 4]) -> Vec<String> {
+    match kind {
+        Kind::Score { has_std: true, has_interval: true } => vec![mean, std, low, high],
+        Kind::Score { has_std: true, has_interval: false } => vec![mean, std],
+        Kind::Score { has_std: false, has_interval: true } => vec![mean, low, high],
+        _ => vec![mean],
+    }
+}
+
+/// The shortest digits that read back as the same number.
+fn number(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map_or(String::new(), |value| value.to_string())
+}
+
+/// The bytes of a CSV file: RFC 4180 with `\n` after each record; quotes only where they are needed.
+pub fn csv<R>(records: impl IntoIterator<Item = R>) -> Vec<u8>
+where
+    R: IntoIterator,
+    R::Item: AsRef<[u8]>,
+{
+    let mut writer = WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let written = records.into_iter().try_for_each(|record| writer.write_record(record));
+    #[expect(
+        clippy::expect_used,
+        reason = "writing into memory fails only where lengths must agree"
+    )]
+    written.expect("CSV in memory");
+    #[expect(clippy::expect_used, reason = "flushing into memory cannot fail")]
+    writer.into_inner().expect("CSV in memory")
+}
