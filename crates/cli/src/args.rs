@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod config;
 mod dataset;
 mod search;
 mod sweep;
@@ -10,6 +11,7 @@ mod weights;
 use crate::error::{CliError, CliResult};
 pub use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand};
+pub use config::{ConfigCommand, KeysArgs, ShowArgs};
 pub use dataset::{CheckArgs, DatasetCommand, DescribeArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
@@ -51,6 +53,9 @@ pub enum Command {
     /// Plan many runs (seeds, folds, values of keys), run them here or on Slurm, and put their
     /// results together.
     Sweep(SweepArgs),
+    /// Show what a configuration comes to, and list what one may say.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make a synthetic data set in DermX's format.
     Synth(SynthArgs),
     /// Look into a DermX data set.
@@ -132,7 +137,7 @@ pub struct TrainArgs {
     /// What computes.
     #[command(flatten)]
     pub backend: BackendArg,
-    /// Change a key of the configuration.
+    /// Change a key of the configuration; `dermx config keys` lists them.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
     /// The run folder; without it, a new numbered one in `run.output`.

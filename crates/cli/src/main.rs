@@ -48,6 +48,7 @@ fn dispatch(command: Command, process: &Process) -> CliResult<()> {
         Command::Train(args) => commands::train::run(&args, process),
         Command::Search(args) => commands::search::run(&args, process),
         Command::Sweep(args) => commands::sweep::run(&args, process),
+        Command::Config(command) => commands::config::run(&command),
         Command::Synth(args) => commands::synth::run(&args, process),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),

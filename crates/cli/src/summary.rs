@@ -5,7 +5,7 @@ use dermx_report::{
     comparison_tables, diagnosis_table, identification_table, localization_table, map_columns,
     parts_table, reading, seeds_cell,
 };
-use dermx_run::{Tested, Trained};
+use dermx_run::{Tested, Trained, Validated};
 use dermx_score::counts;
 use dermx_table::{Column, Reading, Score, Table};
 use std::iter::once;
@@ -78,11 +78,23 @@ fn explanation(record: &EvalRecord) -> Option<Table> {
 /// What a run came to.
 pub fn trained_text(trained: &Trained) -> String {
     match &trained.tested {
-        None => format!("{}: trained\n", trained.folder.display()),
+        None => {
+            let seeds = trained.validated.iter().map(validated_text);
+            format!("{}: trained\n{}", trained.folder.display(), seeds.collect::<String>())
+        }
         Some(Tested { record, page }) => {
             format!("{}\nreport: {}\n", summary(record), page.display())
         }
     }
+}
+
+/// What a seed scores on the validation photos.
+fn validated_text(validated: &Validated) -> String {
+    let Validated { seed, epoch, scores } = validated;
+    format!(
+        "seed {seed}, epoch {epoch}, validation photos: loss {:.3}   accuracy {:.3}   macro-F1 {:.3}\n",
+        scores.loss, scores.accuracy, scores.macro_f1
+    )
 }
 
 /// Which seeds collapsed, and how far the seeds agree.

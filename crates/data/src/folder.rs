@@ -59,7 +59,7 @@ pub fn read_labelled_folder(
     classes: &[String],
     class_names: &BTreeMap<String, String>,
 ) -> Result<LabelledFolder, DataError> {
-    let folders = class_folders(root)?;
+    let folders = folders_in(root)?;
     let class_names: BTreeMap<String, String> =
         class_names.iter().map(|(folder, class)| (composed(folder), class.clone())).collect();
     check_class_names(root, classes, &class_names, &folders)?;
@@ -96,8 +96,16 @@ pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     Ok(found.into_iter().map(|(id, (path, ()))| (id, path)).collect())
 }
 
+/// The names of the sub-folders of `root`, sorted, in Unicode's composed form.
+///
+/// # Errors
+/// A folder that cannot be read; a photo beside the sub-folders.
+pub fn class_folders(root: &Path) -> Result<Vec<String>, DataError> {
+    Ok(folders_in(root)?.into_keys().collect())
+}
+
 /// The sub-folders of the root, by name in Unicode's composed form.
-fn class_folders(root: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
+fn folders_in(root: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();
     let entries = entries(root)?;
     if let Some(problem) = entries.problems.into_iter().next() {
@@ -182,8 +190,9 @@ fn check_no_class_is_empty(root: &Path, folder: &LabelledFolder) -> Result<(), D
     Err(DataError::missing(root, message))
 }
 
-/// The class of this name: exactly, or but for letter case, `_`, `-` and space if that is unique.
-fn class_idx_of(name: &str, classes: &[String]) -> Option<usize> {
+/// The place of the class of this name: exactly, or but for letter case, `_`, `-` and space if that is
+/// unique.
+pub fn class_idx_of(name: &str, classes: &[String]) -> Option<usize> {
     if let Some(class_idx) = classes.iter().position(|class| class == name) {
         return Some(class_idx);
     }

@@ -55,7 +55,10 @@ pub use disk::{Disk, FileCall, FileSystem, to_json, write_atomic};
 pub use error::{DataError, ErrorKind};
 pub use evaluation::{Evaluation, Instance, Ring};
 pub use finding::{Finding, FindingKind};
-pub use folder::{LabelledFolder, LabelledImage, list_files, list_photos, read_labelled_folder};
+pub use folder::{
+    LabelledFolder, LabelledImage, class_folders, class_idx_of, list_files, list_photos,
+    read_labelled_folder,
+};
 pub use folds::{Fold, FoldImage, read_folds};
 pub use image_id::{ImageNames, Joined, image_id};
 pub use leaks::{PhotoLook, find_leaks};
@@ -72,4 +75,4 @@ pub use resize::resize;
 pub use selection::{Cohort, ImageScope, Rounds, Selection};
 pub use size::ImageSize;
 pub use split::{Split, split_by_list, split_fold, split_fraction};
-pub use synth::{SynthConfig, SynthSummary, write_synthetic};
+pub use synth::{SynthConfig, SynthSummary, study_folders, write_synthetic};

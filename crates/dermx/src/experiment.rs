@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Experiment {
-    /// What [`config::load`] finds the configuration by; `None` for that of a run.
+    /// What [`Config::load`] finds the configuration by; `None` for that of a run.
     source: Option<String>,
     overrides: Vec<String>,
     config: Config,
@@ -41,7 +41,7 @@ impl Experiment {
         Ok(Self {
             source: Some(name.to_string()),
             overrides: Vec::new(),
-            config: config::load(name, &[])?,
+            config: Config::load(name, &[])?,
             name: config::config_name(name),
             folder: None,
             is_resumed: false,
@@ -57,7 +57,7 @@ impl Experiment {
         Ok(Self {
             source: None,
             overrides: Vec::new(),
-            config: config::load_run(folder)?,
+            config: Config::load_run(folder)?,
             name: String::new(),
             folder: Some(folder.to_path_buf()),
             is_resumed: true,
@@ -73,7 +73,7 @@ impl Experiment {
             return Err(RunError::usage(format!("{assignment}: a run cannot be changed any more")));
         };
         self.overrides.push(assignment.to_string());
-        self.config = config::load(source, &self.overrides)?;
+        self.config = Config::load(source, &self.overrides)?;
         Ok(self)
     }
 

@@ -1,7 +1,7 @@
 //! Scoring a run.
 
 use crate::certificate;
-use crate::config;
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
@@ -34,7 +34,7 @@ fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult
     }
     let folder = RunFolder::resume(run, None)?;
     let record = evaluate_run(&folder)?;
-    certificate::renew_scores(&folder, &config::load_run(run)?, session)?;
+    certificate::renew_scores(&folder, &Config::load_run(run)?, session)?;
     Ok(record)
 }
 
@@ -48,8 +48,8 @@ pub fn evaluate_run(folder: &RunFolder) -> RunResult<EvalRecord> {
 
 /// Scores every seed of `run` and aggregates them; writes into `out`.
 fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
-    let config = config::load_run(run)?;
-    let dataset = read_annotations(&config.data.test)?;
+    let config = Config::load_run(run)?;
+    let dataset = read_annotations(config.data.test_set()?.0)?;
     let benchmark = Benchmark::new(&dataset, config.scoring_choices())?;
     let mut scorecards = Vec::new();
     for &seed in &config.run.seeds {

@@ -13,7 +13,7 @@ use dermx_model::{
     NamedTensor, Network, Padding, export_weights, import_weights, is_head, set_trainable,
     with_counters, write_safetensors,
 };
-use dermx_train::{Fingerprint, FitConfig, Sampling, Select, initial_weights};
+use dermx_train::{EpochMetrics, Fingerprint, FitConfig, Select, initial_weights};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub fn weights_hash(network: &Network) -> RunResult<String> {
 /// How one seed is trained.
 ///
 /// # Errors
-/// A schedule that lacks a key.
+/// A precision that the backend does not have.
 pub fn fit_config(
     config: &Config,
     seed: u64,
@@ -46,27 +46,27 @@ pub fn fit_config(
     session: &Session,
 ) -> RunResult<FitConfig> {
     let section = &config.train;
-    let precision = section.precision.unwrap_or_default();
+    let precision = section.precision;
     check_precision(session.kind(), precision)?;
     Ok(FitConfig {
         seed,
         epochs: config.run.epochs,
-        sampling: section.sampling.unwrap_or(Sampling::Shuffle),
+        sampling: section.sampling,
         batch_size: section.batch_size,
         last_batch: section.last_batch,
-        accumulation_steps: section.accumulation_steps.unwrap_or(1),
+        accumulation_steps: section.accumulation_steps,
         learning_rate: section.learning_rate,
-        schedule: section.schedule().ok_or_else(incomplete_schedule)?,
-        warmup_epochs: section.warmup_epochs.unwrap_or(0),
-        optimizer: section.optimizer(),
+        schedule: section.schedule.schedule(),
+        warmup_epochs: section.warmup_epochs,
+        optimizer: section.optimizer.config(),
         clip_norm: section.clip_norm,
         ema_decay: section.ema_decay,
         class_weights: section.class_weights(&data.training.images.num_per_class()),
-        label_smoothing: section.label_smoothing.unwrap_or(0.0),
+        label_smoothing: section.label_smoothing,
         precision,
         mix: section.mix(),
         monitor: section.monitor,
-        select: section.select.unwrap_or(Select::Last),
+        select: section.select,
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
@@ -74,8 +74,21 @@ pub fn fit_config(
     })
 }
 
-fn incomplete_schedule() -> RunError {
-    RunError::bad_config("train.schedule: a key of the schedule is missing")
+/// The epoch whose weights are the result: the best by the monitored score, or the last.
+pub fn kept_epoch<'a>(config: &Config, history: &'a [EpochMetrics]) -> Option<&'a EpochMetrics> {
+    let monitor = config.train.monitor.filter(|_| config.train.select == Select::Best);
+    let Some(monitor) = monitor else { return history.last() };
+    let min_delta = config.early_stopping.as_ref().map_or(0.0, |stopping| stopping.min_delta);
+    let mut best: Option<(&EpochMetrics, f64)> = None;
+    for metrics in history {
+        let Some(value) = metrics.validation.as_ref().map(|scores| monitor.value(scores)) else {
+            continue;
+        };
+        if best.is_none_or(|(_, best)| monitor.is_better(value, best, min_delta)) {
+            best = Some((metrics, value));
+        }
+    }
+    best.map(|(metrics, _)| metrics)
 }
 
 /// What a run's checkpoints depend on, key by key.

@@ -63,7 +63,7 @@ pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };
 pub use synth::{prepare_synthetic, synthesize};
-pub use train::{Place, Tested, Trained, train};
+pub use train::{Place, Tested, Trained, Validated, train};
 pub use training::Training;
 pub use training_data::TrainingData;
 pub use verify::{Check, Checks, Epochs, Verdict, verify};

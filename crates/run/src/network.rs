@@ -1,6 +1,6 @@
 //! A trained network, from a run folder or from a file of weights.
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::description::Description;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::SeedFolder;
@@ -61,7 +61,7 @@ impl TrainedNetwork {
     /// # Errors
     /// No such run or seed, a seed that is not trained yet, or weights that do not fit.
     pub fn open(run: &Path, seed: Option<u64>, device: &Device) -> RunResult<Self> {
-        let config = config::load_run(run)?;
+        let config = Config::load_run(run)?;
         let seed = seed_of(&config, seed, run)?;
         Self::of_run(&config, &SeedFolder::of(run, seed), device)
     }

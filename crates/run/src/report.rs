@@ -1,6 +1,6 @@
 //! Reports of runs.
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
@@ -76,7 +76,7 @@ fn write_alone(
     }
     let folder = RunFolder::resume(run, None)?;
     let page = write(run, out, with_latex)?;
-    certificate::renew_report(&folder, &config::load_run(run)?, context.session)?;
+    certificate::renew_report(&folder, &Config::load_run(run)?, context.session)?;
     Ok(page)
 }
 
@@ -99,7 +99,7 @@ fn write_beside(
     out: &Path,
     with_latex: bool,
 ) -> RunResult<PathBuf> {
-    let config = config::load_run(run)?;
+    let config = Config::load_run(run)?;
     let scores = run.join("eval.json");
     if !scores.exists() {
         let message = format!(
@@ -153,7 +153,7 @@ fn write_beside(
 fn first_seeds(runs: &[(&str, &Path)]) -> RunResult<Vec<(String, SeedFolder)>> {
     let mut folders = Vec::new();
     for &(name, run) in runs {
-        let seed = config::load_run(run)?.run.seeds.first().copied();
+        let seed = Config::load_run(run)?.run.seeds.first().copied();
         folders.extend(seed.map(|seed| (name.to_string(), SeedFolder::of(run, seed))));
     }
     Ok(folders)
@@ -182,6 +182,7 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    let test = config.data.test.as_ref();
     let seeds: Vec<String> = config.run.seeds.iter().map(ToString::to_string).collect();
     let facts = [
         ("Architecture", format!("{} ({:?} head)", config.model.architecture, config.model.head)),
@@ -190,7 +191,7 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
         ("Seeds", seeds.join(", ")),
         ("Epochs", config.run.epochs.to_string()),
         ("Training images", config.data.train.display().to_string()),
-        ("Test images", config.data.test.display().to_string()),
+        ("Test images", test.map_or("none".to_string(), |test| test.display().to_string())),
         ("Backend", text("backend")),
         ("Machine", format!("{}, {}", text("operating_system"), text("processor"))),
         ("dermx", text("dermx_version")),

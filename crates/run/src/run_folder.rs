@@ -74,7 +74,7 @@ impl RunFolder {
     /// # Errors
     /// No run, another process at work on it, or one of another configuration than `config`.
     pub fn resume(path: &Path, config: Option<&Config>) -> RunResult<Self> {
-        let found = config::load_run(path)?;
+        let found = Config::load_run(path)?;
         if let Some(expected) = config {
             let differences = differences(&config::flat(&found)?, &config::flat(expected)?);
             if !differences.is_empty() {
@@ -346,15 +346,7 @@ fn numbered(output: &Path, name: &str) -> RunResult<Vec<(u32, PathBuf)>> {
 /// # Errors
 /// A value that TOML cannot hold.
 pub fn resolved(config: &Config, comment: &str) -> RunResult<String> {
-    Ok(format!("# {comment}\n\n{}", config_text(config)?))
-}
-
-/// The configuration as TOML.
-///
-/// # Errors
-/// A value that TOML cannot hold.
-pub fn config_text(config: &Config) -> RunResult<String> {
-    toml::to_string_pretty(config).map_err(|error| RunError::internal(error.to_string()))
+    config.to_toml(comment)
 }
 
 #[cfg(test)]

@@ -29,8 +29,9 @@ impl TestSet {
     /// A data set that cannot be read, an image without a photo or with several that may be meant, or a
     /// gold class that is not one of the configuration's.
     pub fn read(data: &DataSection) -> RunResult<Self> {
-        let dataset = DermxDataset::read(&data.test)?.select(Selection::default());
-        let files: Vec<(String, PathBuf)> = list_photos(&data.test_images)?.into_iter().collect();
+        let (test, test_images) = data.test_set()?;
+        let dataset = DermxDataset::read(test)?.select(Selection::default());
+        let files: Vec<(String, PathBuf)> = list_photos(test_images)?.into_iter().collect();
         let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
         let names = ImageNames::of_photos(names);
         let images = dataset.images();
@@ -38,14 +39,14 @@ impl TestSet {
             .iter()
             .map(|image| find_photo(&names, image))
             .collect::<Result<_, String>>()
-            .map_err(|message| RunError::in_file(&data.test_images, message))?;
+            .map_err(|message| RunError::in_file(test_images, message))?;
         let missing = images.iter().zip(&found).filter(|(_, found)| found.is_none());
         let missing: Vec<&str> = missing.map(|(image, _)| image.file_name.as_str()).collect();
         if let Some(first) = missing.first() {
             let message = format!(
                 "{}: there is no photo `{first}`, and {} others of {} are missing, too; see \
                  datasets/README.md for where DermX's photos come from",
-                data.test_images.display(),
+                test_images.display(),
                 missing.len() - 1,
                 images.len()
             );
@@ -57,7 +58,7 @@ impl TestSet {
                     "diagnosis `{diagnosis}` is not in data.classes ({})",
                     data.classes.join(", ")
                 );
-                RunError::in_file(&data.test.join("metadata.csv"), message)
+                RunError::in_file(&test.join("metadata.csv"), message)
             })
         };
         let gold_idx: RunResult<Vec<usize>> =

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::explanation::Job;
 use crate::fault;
-use crate::fitting::{fit_config, starting_network, weights_file, weights_hash};
+use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file, weights_hash};
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
 use crate::network::TrainedNetwork;
@@ -22,7 +22,7 @@ use dermx_gradcam::Explainer;
 use dermx_model::Network;
 use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
 use dermx_study::exchanged;
-use dermx_train::{CheckpointStore, Outcome, fit};
+use dermx_train::{CheckpointStore, EpochMetrics, Outcome, ValidationMetrics, fit};
 use dermx_work::Failure;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,19 @@ pub struct Trained {
     pub folder: PathBuf,
     /// The scores over the seeds, and the page of the report; `None` without a test.
     pub tested: Option<Tested>,
+    /// The scores on the validation photos, if there are any, of each seed.
+    pub validated: Vec<Validated>,
+}
+
+/// What the network of a seed scores on the validation photos.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validated {
+    /// The seed.
+    pub seed: u64,
+    /// The epoch whose weights are the result, from 1.
+    pub epoch: u32,
+    /// The scores after it.
+    pub scores: ValidationMetrics,
 }
 
 /// What the test of a run came to.
@@ -59,7 +72,7 @@ pub struct Tested {
 }
 
 /// Trains, predicts, explains and scores every seed of `config`, whose data are there, aggregates them,
-/// and writes the report; with `no_eval` it only trains.
+/// and writes the report; with `no_eval`, or without `data.test`, it only trains.
 ///
 /// # Errors
 /// Missing or damaged data, a run folder in use, or a request to stop.
@@ -80,10 +93,11 @@ fn train_here(
 ) -> RunResult<Trained> {
     // Before the folder is made: missing data leave nothing behind.
     let data = TrainingData::read(config)?;
-    let test = if no_eval { None } else { Some(TestSet::read(&config.data)?) };
+    let is_tested = !no_eval && config.data.test.is_some();
+    let test = if is_tested { Some(TestSet::read(&config.data)?) } else { None };
     if let Some(test) = &test {
         test.warn_of_others();
-        check_outlines(&config.data.test, &test.dataset, &config.scoring_choices())?;
+        check_outlines(config.data.test_set()?.0, &test.dataset, &config.scoring_choices())?;
     }
     // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
     let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
@@ -102,11 +116,12 @@ fn train_here(
         Some(test) => Some(record_test_images(&folder, config, test)?),
         None => None,
     };
+    let mut validated = Vec::new();
     for &seed in &config.run.seeds {
         context.check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
         let starting_weights_hash =
-            train_seed(config, seed, &data, &manifest, &seed_folder, no_eval, context)?;
+            train_seed(config, seed, &data, &manifest, &seed_folder, is_tested, context)?;
         context.check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(config, test, &seed_folder, context).map_err(resumable)?;
@@ -117,16 +132,17 @@ fn train_here(
             starting_weights_hash: &starting_weights_hash,
         };
         certificate::write(&seed_folder, config, seed, &origin, context.session)?;
+        validated.extend(validation(config, seed, &seed_folder)?);
     }
     if test.is_none() {
         certificate::write_run(&folder, config, context.session)?;
-        return Ok(Trained { folder: folder.path().to_path_buf(), tested: None });
+        return Ok(Trained { folder: folder.path().to_path_buf(), tested: None, validated });
     }
     let record = evaluate::evaluate_run(&folder)?;
     let page = report::write(folder.path(), &folder.path().join(REPORT), false)?;
     certificate::write_run(&folder, config, context.session)?;
     let tested = Some(Tested { record, page });
-    Ok(Trained { folder: folder.path().to_path_buf(), tested })
+    Ok(Trained { folder: folder.path().to_path_buf(), tested, validated })
 }
 
 /// A stop after training is one to go on from, too.
@@ -145,7 +161,7 @@ fn record_training_images(
 
 /// The test images on record in the run folder.
 fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> RunResult<Manifest> {
-    image_manifests::record(folder, TEST, &config.data.test_images, &test.files())
+    image_manifests::record(folder, TEST, config.data.test_set()?.1, &test.files())
 }
 
 /// Trains one seed and writes its weights; the hash of those that it started from.
@@ -155,12 +171,12 @@ fn train_seed(
     data: &TrainingData,
     manifest: &Manifest,
     folder: &SeedFolder,
-    no_eval: bool,
+    is_tested: bool,
     context: Context<'_>,
 ) -> RunResult<String> {
     let fit_config = fit_config(config, seed, data, manifest, context.session)?;
     let network = starting_network(config, seed, context.device())?;
-    if !no_eval {
+    if is_tested {
         // A layer that does not exist is known before the training, not after it.
         explainer(config, &network)?;
     }
@@ -178,6 +194,18 @@ fn train_seed(
     }
 }
 
+/// What the network of a seed scores on the validation photos, if there are any.
+fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Option<Validated>> {
+    let path = folder.metrics();
+    let text = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
+    let epochs = text.lines().map(serde_json::from_str).collect::<Result<Vec<EpochMetrics>, _>>();
+    let epochs = epochs.map_err(|error| RunError::in_file(&path, error))?;
+    let kept = kept_epoch(config, &epochs);
+    let scores =
+        |kept: &EpochMetrics| Some(Validated { seed, epoch: kept.epoch, scores: kept.validation? });
+    Ok(kept.and_then(scores))
+}
+
 /// Predicts and explains the test images with the trained network of one seed.
 fn predict_and_explain(
     config: &Config,
@@ -191,7 +219,7 @@ fn predict_and_explain(
     let logits = predict::predict(&trained, &images, batch_size, context)?;
     write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
     let explainer = explainer(config, &trained.network)?;
-    if config.explain.input == Some(ExplainInput::RawRgb) {
+    if config.study.explain_input == ExplainInput::RawRgb {
         images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
     }
     let maps = folder.heatmaps();
@@ -207,12 +235,12 @@ fn predict_and_explain(
 /// What explains `network` as the configuration says.
 fn explainer(config: &Config, network: &Network) -> RunResult<Explainer> {
     let layer = Some(config.explain.layer.as_str()).filter(|layer| *layer != "last");
-    Ok(Explainer::new(network, config.explain.method, config.explain.settings(), layer)?)
+    Ok(Explainer::new(network, config.explain.method(), config.explain.settings(), layer)?)
 }
 
 /// Index of the class that each test image is explained for.
 fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f32>]) -> Vec<usize> {
-    let pair = config.data.class_exchange.as_ref();
+    let pair = config.study.class_exchange.as_ref();
     let target_of_gold = |&gold_idx: &usize| {
         let target = exchanged(pair, &classes[gold_idx]);
         classes.iter().position(|class| class == target).unwrap_or(gold_idx)
@@ -225,14 +253,14 @@ fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f3
 
 /// Whose logit is explained, and on which values, in words.
 fn target_text(config: &Config) -> String {
-    let target = match (config.explain.target, &config.data.class_exchange) {
+    let target = match (config.explain.target, &config.study.class_exchange) {
         (Target::Predicted, _) => "predicted".to_string(),
         (Target::Gold, None) => "gold".to_string(),
         (Target::Gold, Some([one, other])) => format!("gold, with {one} and {other} exchanged"),
     };
-    match config.explain.input {
-        Some(ExplainInput::RawRgb) => format!("{target}; on red, green, blue from 0 to 255"),
-        _ => target,
+    match config.study.explain_input {
+        ExplainInput::RawRgb => format!("{target}; on red, green, blue from 0 to 255"),
+        ExplainInput::Network => target,
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::config::{self, Config, Objective, config_name};
 use crate::context::Context;
 use crate::error::RunResult;
-use crate::run_folder::config_text;
 use crate::search::read_search;
 use crate::synth::prepare_synthetic;
 use crate::train::{self, Place, Trained};
@@ -92,8 +91,8 @@ impl Work for Training<'_> {
 
     fn resolve(&self, source: Source<'_>, overrides: &[String]) -> Result<Resolved, WorkError> {
         let (name, config) = match source {
-            Source::Named(name) => (name, config::load(name, overrides)?),
-            Source::Text { origin, text } => (origin, config::parse(origin, text, overrides)?),
+            Source::Named(name) => (name, Config::load(name, overrides)?),
+            Source::Text { origin, text } => (origin, Config::parse(origin, text, overrides)?),
         };
         Ok(resolved(config_name(name), &config)?)
     }
@@ -138,7 +137,7 @@ impl Work for Training<'_> {
 /// # Errors
 /// Text that is none.
 pub fn unresolved(resolved: &Resolved) -> RunResult<Config> {
-    config::parse(&resolved.name, &resolved.text, &[])
+    Config::parse(&resolved.name, &resolved.text, &[])
 }
 
 /// What `config` is to a search or a sweep: its names are made of every key, also of those that say where
@@ -152,7 +151,7 @@ fn resolved(name: String, config: &Config) -> RunResult<Resolved> {
     keys.remove("run.seeds");
     Ok(Resolved {
         name,
-        text: config_text(config)?,
+        text: config.to_toml("One configuration of a search or a sweep.")?,
         content,
         content_of_group: text(&keys),
         seeds: config.run.seeds.clone(),

@@ -1,6 +1,6 @@
 //! What a run learns from and is validated on.
 
-use crate::config::{Config, Leaks, SplitMethod, SplitSection};
+use crate::config::{self, Config, Leaks, no_training_images};
 use crate::error::{RunError, RunResult};
 use crate::network::normalization;
 use crate::test_set::TestSet;
@@ -101,18 +101,23 @@ impl TrainingData {
             None => Patients::default(),
         };
         let mut patients = table.map(|table| (table, About::All));
-        let Some(section) = &config.split else {
-            let training = Part::open(config, folder)?;
-            return Ok(Self { training, validation: None, patients });
-        };
-        let split = match (section.method, &section.folds) {
-            (SplitMethod::Files, Some(root)) => {
-                let fold = read_fold(root, section.fold.unwrap_or(0))?;
-                let of_fold = || PatientTable::of_fold(root, &fold);
-                patients = patients.or_else(|| of_fold().map(|table| (table, About::Training)));
-                split_by_list(&folder, &fold, root)?
+        let split = match &config.split {
+            config::Split::None {} => {
+                let training = Part::open(config, folder)?;
+                return Ok(Self { training, validation: None, patients });
             }
-            _ => generated(&folder, &of_photo, section),
+            config::Split::Fraction { seed, fraction } => {
+                split_fraction(&folder, &of_photo, *fraction, *seed)
+            }
+            config::Split::KFold { seed, num_folds, fold } => {
+                split_fold(&folder, &of_photo, *num_folds, *fold, *seed)
+            }
+            config::Split::Files { folds, fold } => {
+                let fold = read_fold(folds, *fold)?;
+                let of_fold = || PatientTable::of_fold(folds, &fold);
+                patients = patients.or_else(|| of_fold().map(|table| (table, About::Training)));
+                split_by_list(&folder, &fold, folds)?
+            }
         };
         check_split(&split)?;
         Ok(Self {
@@ -207,26 +212,9 @@ impl TrainingData {
 fn read_images(config: &Config) -> RunResult<LabelledFolder> {
     let data = &config.data;
     if !data.train.is_dir() {
-        let message = format!(
-            "{}: there are no training images; datasets/README.md says where to get them, and \
-             `--config quickstart.toml` runs on synthetic ones",
-            data.train.display()
-        );
-        return Err(RunError::missing_input(message));
+        return Err(no_training_images(&data.train));
     }
     Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
-}
-
-/// A split that is drawn at random.
-fn generated(folder: &LabelledFolder, patients: &Patients, section: &SplitSection) -> Split {
-    let seed = section.seed.unwrap_or(0);
-    match (section.fraction, section.num_folds) {
-        (Some(fraction), _) => split_fraction(folder, patients, fraction, seed),
-        (None, num_folds) => {
-            let fold = section.fold.unwrap_or(0);
-            split_fold(folder, patients, num_folds.unwrap_or(1), fold, seed)
-        }
-    }
 }
 
 fn read_fold(root: &Path, wanted: usize) -> RunResult<Fold> {

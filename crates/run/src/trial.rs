@@ -4,15 +4,13 @@ use crate::config::{Config, Objective};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::fault;
-use crate::fitting::{fit_config, starting_network, weights_file};
+use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
 use crate::run_folder::{RunFolder, SPLIT, SeedFolder};
 use crate::training_data::TrainingData;
 use crate::training_log;
 use dermx_data::write_atomic;
-use dermx_train::{
-    CheckpointStore, EpochMetrics, Observer, Outcome, Select, StepReport, TrainError, fit,
-};
+use dermx_train::{CheckpointStore, EpochMetrics, Observer, Outcome, StepReport, TrainError, fit};
 use dermx_work::{Ended, GoOn, Kept, OnEpoch, Watch};
 use std::path::Path;
 
@@ -63,7 +61,7 @@ impl Attempt<'_> {
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }
-        let kept = match kept(config, &watcher.history) {
+        let kept = match kept_epoch(config, &watcher.history) {
             Some(metrics) => Some(Kept { epoch: metrics.epoch, value: score(objective, metrics)? }),
             None => None,
         };
@@ -95,23 +93,6 @@ pub fn forget_checkpoints(folder: &Path) -> RunResult<()> {
         }
     }
     Ok(())
-}
-
-/// The epoch whose weights are the result: the best by the monitored score, or the last.
-fn kept<'a>(config: &Config, history: &'a [EpochMetrics]) -> Option<&'a EpochMetrics> {
-    let monitor = config.train.monitor.filter(|_| config.train.select == Some(Select::Best));
-    let Some(monitor) = monitor else { return history.last() };
-    let min_delta = config.early_stopping.as_ref().map_or(0.0, |stopping| stopping.min_delta);
-    let mut best: Option<(&EpochMetrics, f64)> = None;
-    for metrics in history {
-        let Some(value) = metrics.validation.as_ref().map(|scores| monitor.value(scores)) else {
-            continue;
-        };
-        if best.is_none_or(|(_, best)| monitor.is_better(value, best, min_delta)) {
-            best = Some((metrics, value));
-        }
-    }
-    best.map(|(metrics, _)| metrics)
 }
 
 fn score(objective: Objective, metrics: &EpochMetrics) -> RunResult<f64> {

@@ -166,12 +166,24 @@ const NAMED: [&str; 13] = [
     "/scoring",
 ];
 
-/// The paths of all values; arrays are values.
+/// The keys of every score, and those that it may have.
+const SCORE: [&str; 4] = ["mean", "n", "std", "undefined"];
+const OF_SCORE: [&str; 3] = ["interval", "population_std", "seeds"];
+
+/// The paths of all values; arrays and scores are values.
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     let Some(object) = value.as_object() else {
         found.insert(path.to_string());
         return;
     };
+    if object.contains_key("undefined") {
+        let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+        let always: Vec<&str> =
+            keys.iter().copied().filter(|key| !OF_SCORE.contains(key)).collect();
+        assert_eq!(always, SCORE, "{path}");
+        found.insert(format!("{path}: score"));
+        return;
+    }
     for (key, value) in object {
         let key = if NAMED.contains(&path) { "*" } else { key };
         paths(value, &format!("{path}/{key}"), found);

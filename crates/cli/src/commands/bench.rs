@@ -9,7 +9,7 @@ use dermx_model::Architecture;
 use dermx_run::bench::{
     BenchMode, BenchPlan, Subject, compare_backends, measure, measure_layers, write_comparison,
 };
-use dermx_run::config::{BenchConfig, load_bench};
+use dermx_run::config::BenchConfig;
 use dermx_run::{Backend, Session};
 use dermx_score::to_json;
 use dermx_work::Failure;
@@ -49,7 +49,7 @@ pub fn run(args: &BenchArgs, process: &Process) -> CliResult<()> {
 
 /// What the arguments and a configuration come to, and on which backends.
 fn plan(args: &BenchArgs) -> CliResult<(BenchPlan, Vec<Backend>)> {
-    let found = args.config.as_deref().map(load_bench).transpose()?;
+    let found = args.config.as_deref().map(BenchConfig::load).transpose()?;
     let mut backends = args.backends.clone();
     if let (true, Some(BenchConfig { backends: configured, .. })) = (backends.is_empty(), &found) {
         backends.clone_from(configured);

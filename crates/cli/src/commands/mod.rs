@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backends;
 pub mod bench;
 pub mod check;
+pub mod config;
 pub mod describe;
 pub mod evaluate;
 pub mod explain;

@@ -6,7 +6,7 @@ use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_run::Backend;
-use dermx_run::config::load_search;
+use dermx_run::config::SearchConfig;
 use dermx_run::search::{SearchRequest, Searched, search};
 use dermx_search::Results;
 use dermx_work::Failure;
@@ -17,7 +17,7 @@ use std::path::Path;
 /// # Errors
 /// A wrong configuration, missing data, a folder in use, no such launcher, or a request to stop.
 pub fn run(args: &SearchArgs, process: &Process) -> CliResult<()> {
-    let mut config = load_search(&args.config)?;
+    let mut config = SearchConfig::load(&args.config)?;
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
     config.max_trials = args.max_trials.or(config.max_trials);

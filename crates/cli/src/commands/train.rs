@@ -26,7 +26,7 @@ pub fn run(args: &TrainArgs, process: &Process) -> CliResult<()> {
 fn requested_config(args: &TrainArgs) -> CliResult<Config> {
     let Some(name) = &args.config else {
         return match (&args.run, args.seed, args.overrides.is_empty()) {
-            (Some(run), None, true) => Ok(config::load_run(run)?),
+            (Some(run), None, true) => Ok(Config::load_run(run)?),
             _ => Err(CliError::new(
                 Failure::Usage,
                 "without --config, --resume needs --run and nothing that changes the run",
@@ -35,5 +35,5 @@ fn requested_config(args: &TrainArgs) -> CliResult<Config> {
     };
     let mut overrides = args.overrides.clone();
     overrides.extend(args.seed.map(|seed| format!("run.seeds=[{seed}]")));
-    Ok(config::load(name, &overrides)?)
+    Ok(Config::load(name, &overrides)?)
 }

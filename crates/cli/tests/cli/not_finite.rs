@@ -54,7 +54,8 @@ fn squares_with_gaps_are_refused_before_anything_is_read() -> TestResult {
     let args = [&["explain"][..], &network, &squares].concat();
     fail(workplace.path(), &args, 2, &["squares of 8 pixels every 16 pixels", "no square covers"])?;
     assert!(!workplace.join("maps").exists());
-    let gaps = ["--set", "explain.patch_px=8", "--set", "explain.stride_px=16"];
+    let gaps = ["--set", "explain.method={ name = \"occlusion\", patch_px = 8, stride_px = 16 }"];
     let args = [&["train", "--config", "quickstart.toml"][..], &gaps].concat();
-    fail(workplace.path(), &args, 78, &["`explain.stride_px` is 16", "explain.patch_px, 8"])
+    let parts = ["`explain.method.stride_px` is 16", "explain.method.patch_px, 8"];
+    fail(workplace.path(), &args, 78, &parts)
 }

@@ -18,7 +18,7 @@ const RESULTS: [&str; 3] = ["table.csv", "table.json", "best.toml"];
 /// The configuration of a search over the tiny data set, with `more` in `[search]`.
 pub fn write_search(workplace: &Workplace, more: &str, space: &str) -> std::io::Result<()> {
     let mut text = format!(
-        "[search]\nbase = \"quickstart.toml\"\nobjective = \"macro_f1\"\nseed = 3\n{more}\n[search.set]\n"
+        "[search]\nbase = \"quickstart.toml\"\nobjective = \"macro_f1\"\n{more}\n[search.set]\n"
     );
     let args = Workplace::train_args("unused");
     for setting in args.iter().filter(|arg| arg.contains('=')) {
@@ -80,7 +80,8 @@ fn a_search_killed_twice_ends_with_the_table_of_an_undisturbed_one() -> TestResu
     let workplace = Workplace::new()?;
     write_search(
         &workplace,
-        "sampler = \"tpe\"\nmax_trials = 12\npruner = \"median\"\nwarm_up_epochs = 0\nmin_trials = 2\n",
+        "max_trials = 12\nsampler = { name = \"tpe\", seed = 3 }\n\
+         pruner = { name = \"median\", warm_up_epochs = 0, min_trials = 2 }\n",
         "\"train.learning_rate\" = { low = 1e-4, high = 1e-1, log = true }\n\
          \"augment.horizontal_flip\" = [false, true]\n\
          \"augment.vertical_flip\" = [false, true]\n",
@@ -175,7 +176,7 @@ fn a_damaged_journal_and_a_search_without_validation_are_refused() -> TestResult
     let text = fs::read_to_string(workplace.join("search.toml"))?;
     let without: Vec<&str> = text.lines().filter(|line| !line.contains("split.")).collect();
     fs::write(workplace.join("search.toml"), without.join("\n"))?;
-    fail(workplace.path(), &search_args("other", &[]), 78, &["search.set", "split.fraction"])?;
+    fail(workplace.path(), &search_args("other", &[]), 78, &["search.set", "split.method"])?;
     assert!(!workplace.join("other").exists());
     Ok(())
 }
@@ -206,7 +207,11 @@ fn a_launched_search_with_a_killed_trial_ends_with_the_table_of_one_process() ->
     let workplace = Workplace::new()?;
     // Training with the larger learning rate is not finite: these trials fail.
     let space = "\"train.learning_rate\" = [0.001, 1e30]\n\"augment.zoom\" = [0.0, 0.25]\n";
-    write_search(&workplace, "sampler = \"random\"\npruner = \"none\"\n", space)?;
+    write_search(
+        &workplace,
+        "sampler = { name = \"random\", seed = 3 }\npruner = \"none\"\n",
+        space,
+    )?;
     let undisturbed = succeed(workplace.path(), &search_args("undisturbed", &[]))?;
     let plan = ["--launcher", "local", "--lease", "2", "--dry-run"];
     let text = stdout(&succeed(workplace.path(), &search_args("launched", &plan))?);
@@ -284,7 +289,11 @@ fn only_searches_of_independent_trials_are_launched_and_their_plans_may_grow() -
 
     // Of four draws from two numbers some are the same: trials of one unit.
     let range = "\"augment.rotation_degrees\" = { low = 10, high = 11 }\n";
-    write_search(&workplace, "sampler = \"random\"\npruner = \"none\"\n", range)?;
+    write_search(
+        &workplace,
+        "sampler = { name = \"random\", seed = 3 }\npruner = \"none\"\n",
+        range,
+    )?;
     let text = stdout(&succeed(workplace.path(), &search_args("drawn", &asked("4", &[])))?);
     assert!(text.contains("2 units"), "{text}");
     let twice = "\"augment.rotation_degrees\" = [10, 10.0]\n";
@@ -292,7 +301,8 @@ fn only_searches_of_independent_trials_are_launched_and_their_plans_may_grow() -
     let parts = ["degrees=10`", "degrees=10.0`", "leave one out"];
     fail(workplace.path(), &search_args("twice", &asked("2", &[])), 78, &parts)?;
 
-    let pruner = "sampler = \"grid\"\npruner = \"median\"\nwarm_up_epochs = 0\nmin_trials = 2\n";
+    let pruner =
+        "sampler = \"grid\"\npruner = { name = \"median\", warm_up_epochs = 0, min_trials = 2 }\n";
     write_search(&workplace, pruner, space)?;
     let parts = ["search.pruner", "leave --launcher away"];
     fail(workplace.path(), &search_args("pruned", &["--launcher", "local"]), 78, &parts)

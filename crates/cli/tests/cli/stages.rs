@@ -207,7 +207,21 @@ fn what_is_called_accuracy_is_the_runs(workplace: &Workplace) -> TestResult {
         let path = workplace.join("scores").join(file);
         fs::write(&path, fs::read_to_string(&path)?.replace("synthetic-", "another-"))?;
     }
-    fail(workplace.path(), &args, 65, &["scores", "no image", "both have"])
+    fail(workplace.path(), &args, 65, &["scores", "no image", "both have"])?;
+    scores_of_the_first_version_are_refused(workplace)
+}
+
+/// A run that an older dermx scored has no report until it is scored again.
+fn scores_of_the_first_version_are_refused(workplace: &Workplace) -> TestResult {
+    let path = workplace.join("x/eval.json");
+    let scores = fs::read_to_string(&path)?;
+    fs::write(&path, scores.replace("\"schema\": 2,", "\"table_5\": {},"))?;
+    let report = ["report", "x", "--out", "page-of-x"];
+    let parts = ["x/eval.json", "version 1 is read no more", "score again with `dermx evaluate`"];
+    fail(workplace.path(), &report, 65, &parts)?;
+    succeed(workplace.path(), &["evaluate", "--run", "x"])?;
+    assert_eq!(fs::read_to_string(&path)?, scores);
+    succeed(workplace.path(), &report).map(drop)
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -30,9 +30,9 @@ fn switches_of_a_run_reach_scores_and_heat_maps() -> TestResult {
         Ok(())
     };
     train("plain", &[])?;
-    let pair = "data.class_exchange=[\"Viral warts\", \"Vitiligo\"]";
-    let average = "evaluate.union_average=classes";
-    let switched = ["--set", pair, "--set", "explain.input=raw_rgb", "--set", average];
+    let pair = "study.class_exchange=[\"Viral warts\", \"Vitiligo\"]";
+    let average = "study.union_average=classes";
+    let switched = ["--set", pair, "--set", "study.explain_input=raw_rgb", "--set", average];
     train("switched", &switched)?;
     let seed = |run: &str, name: &str| workplace.join(&format!("{run}/seed-0/{name}"));
     let same = |name: &str| -> Result<bool, Box<dyn Error>> {

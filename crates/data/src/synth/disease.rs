@@ -24,6 +24,11 @@ pub(super) struct Disease {
     pub(super) paint: fn(&mut Scene, &mut Random) -> Vec<Finding>,
 }
 
+/// The folders of the study's training set, and of synthetic ones, with the diagnosis that each holds.
+pub fn study_folders() -> [(&'static str, &'static str); 6] {
+    DISEASES.map(|disease| (disease.folder, disease.name))
+}
+
 /// All diagnoses, in the alphabetical order of their names.
 pub(super) const DISEASES: [Disease; 6] = [
     Disease {

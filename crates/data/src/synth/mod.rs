@@ -20,4 +20,5 @@ mod vitiligo;
 mod wart;
 mod write;
 
+pub use disease::study_folders;
 pub use write::{SynthConfig, SynthSummary, write_synthetic};

@@ -177,14 +177,8 @@ fn predictions_that_do_not_fit_are_refused() {
     let message = error(&[vec![0, 2]]);
     assert_eq!(message, "predictions: found class 2, expected indices below 2");
     let predictions = SeedPredictions { num_classes: 2, gold: &gold, predicted: &[vec![0, 1]] };
-    let message = predictions
-        .describe(
-            &mut EvalRecord {
-                diagnosis: Some(DiagnosisScores::default()),
-                ..EvalRecord::default()
-            },
-            &[vec![2]],
-        )
-        .unwrap_err();
+    let diagnosis = Some(DiagnosisScores::default());
+    let mut record = EvalRecord { diagnosis, ..EvalRecord::default() };
+    let message = predictions.describe(&mut record, &[vec![2]]).unwrap_err();
     assert_eq!(message.to_string(), "resample: found 2, expected indices below 2");
 }

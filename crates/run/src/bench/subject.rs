@@ -1,6 +1,6 @@
 //! The network and the images that are measured.
 
-use crate::config;
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::images::Images;
@@ -94,7 +94,7 @@ impl Subject {
     /// # Errors
     /// Not a run folder, a seed that is not trained, or test photos that are not there.
     pub fn of_run(run: &Path, seed: Option<u64>) -> RunResult<Self> {
-        let config = config::load_run(run)?;
+        let config = Config::load_run(run)?;
         let seed = seed.or(config.run.seeds.first().copied()).unwrap_or_default();
         let folder = SeedFolder::of(run, seed);
         let trained = TrainedNetwork::of_run(&config, &folder, &Device::flex())?;

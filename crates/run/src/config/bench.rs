@@ -1,17 +1,39 @@
 //! Configurations of a comparison of backends: `[bench]`.
 
-use super::document::Document;
-use super::load::find;
+use super::declare::{section, section_node};
+use super::files::Source;
+use super::resolve::resolve;
+use super::schema::{Node, Range};
 use crate::error::{RunError, RunResult};
 use crate::session::Backend;
 use dermx_data::ImageSize;
 use dermx_model::Architecture;
 
-/// Comparisons that are part of the binary.
-const BUILT_IN: [(&str, &str); 1] =
-    [("compare-backends.toml", include_str!("../../../../configs/compare-backends.toml"))];
+section! {
+    /// A comparison of backends: the same network with the same weights and images on several.
+    BenchSection {
+        /// What computes; the others are compared with the first.
+        backends: Vec<String>, default(vec!["cpu".into()]), Range::Distinct(1);
+        /// The network.
+        architecture: Architecture, default(Architecture::Resnet18);
+        /// [height, width] of the images, in pixels.
+        size: ImageSize, default(ImageSize::new(64, 64)), Range::Sides(1);
+        /// Images in a batch.
+        batch_size: u16, default(8), Range::at_least(1.0);
+        /// Batches that are timed.
+        steps: u16, default(5), Range::at_least(1.0);
+    }
+}
 
-/// `[bench]`: what is compared.
+/// The section of a comparison.
+pub(super) const BENCH: &str = "bench";
+
+/// What a file that configures a comparison may say.
+pub(super) fn root() -> Vec<Node> {
+    vec![section_node(BENCH, BenchSection::meaning(), false, BenchSection::nodes())]
+}
+
+/// A comparison of backends: what is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BenchConfig {
     /// What computes; the first is what the others are compared with.
@@ -26,75 +48,66 @@ pub struct BenchConfig {
     pub steps: u16,
 }
 
-/// Loads the comparison `name`, as [`super::load()`] does a configuration.
-///
-/// # Errors
-/// No such comparison, or the list of all that is wrong with it.
-pub fn load_bench(name: &str) -> RunResult<BenchConfig> {
-    let (origin, text) = find(name, &BUILT_IN)?;
-    parse(&origin, &text).map_err(RunError::bad_config)
-}
-
-fn parse(origin: &str, text: &str) -> Result<BenchConfig, String> {
-    let document = Document::parse(origin, text)?;
-    let mut problems = Vec::new();
-    match read(&document, &mut problems) {
-        Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(problems.join("\n")),
+impl BenchConfig {
+    /// Loads the comparison `name`, as [`super::Config::load`] does a configuration.
+    ///
+    /// # Errors
+    /// No such comparison, or the list of all that is wrong with it.
+    pub fn load(name: &str) -> RunResult<Self> {
+        Self::of_source(&Source::find(name)?)
     }
-}
 
-fn read(document: &Document, problems: &mut Vec<String>) -> Option<BenchConfig> {
-    const SECTION: &str = "bench";
-    const KNOWN: [&str; 5] = ["backends", "architecture", "size", "batch_size", "steps"];
-    document.report_unknown_sections(&[SECTION], problems);
-    document.report_unknown(SECTION, &KNOWN, problems);
-    let names = document.read::<Vec<String>>(SECTION, "backends", problems);
-    let architecture = document.read(SECTION, "architecture", problems);
-    let size = document.read::<[u32; 2]>(SECTION, "size", problems);
-    let batch_size = document.read(SECTION, "batch_size", problems);
-    let steps = document.read(SECTION, "steps", problems);
-    let mut backends = Vec::new();
-    for name in names? {
-        match name.parse() {
-            Ok(backend) => backends.push(backend),
-            Err(message) => problems.push(format!("`bench.backends`: `{name}`: {message}")),
+    fn of_source(source: &Source) -> RunResult<Self> {
+        let nodes = root();
+        let document = source.document_with(&nodes, &[])?;
+        let mut problems = Vec::new();
+        let resolved = resolve(&nodes, &document, &mut problems);
+        let section = resolved.table.get(BENCH).cloned();
+        let section: Option<BenchSection> = section.and_then(|section| section.try_into().ok());
+        let mut backends = Vec::new();
+        for name in section.iter().flat_map(|section| &section.backends) {
+            match name.parse() {
+                Ok(backend) => backends.push(backend),
+                Err(message) => {
+                    let place = document.place("bench.backends");
+                    problems.push(format!("{place}: `bench.backends`: `{name}`: {message}"));
+                }
+            }
+        }
+        match section {
+            Some(section) if problems.is_empty() => Ok(Self {
+                backends,
+                architecture: section.architecture,
+                size: section.size,
+                batch_size: section.batch_size,
+                steps: section.steps,
+            }),
+            _ => Err(RunError::bad_config(problems.join("\n"))),
         }
     }
-    if backends.is_empty() {
-        problems.push("`bench.backends` is empty".to_string());
-    }
-    let [height, width] = size?;
-    let (batch_size, steps) = (batch_size?, steps?);
-    for (key, value) in [
-        ("size", height.min(width)),
-        ("batch_size", u32::from(batch_size)),
-        ("steps", u32::from(steps)),
-    ] {
-        if value == 0 {
-            problems.push(format!("`bench.{key}` is 0; at least 1 is needed"));
-        }
-    }
-    let size = ImageSize::new(height, width);
-    Some(BenchConfig { backends, architecture: architecture?, size, batch_size, steps })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, parse};
-
-    #[test]
-    fn built_in_comparisons_are_valid() {
-        for (name, text) in BUILT_IN {
-            assert_eq!(parse(name, text).err(), None, "{name}");
-        }
-    }
+    use super::BenchConfig;
+    use crate::config::files::{BUILT_IN, Source};
 
     #[test]
     fn all_that_is_wrong_is_listed() {
-        let text = BUILT_IN[0].1.replace("\"wgpu\"", "\"gpu\"").replace("steps = ", "step = ");
-        let found = parse("test.toml", &text).unwrap_err();
-        for part in ["`gpu`", "did you mean `steps`?"] {
+        let (_, text) =
+            BUILT_IN.into_iter().find(|(name, _)| *name == "compare-backends.toml").unwrap();
+        assert_eq!(
+            BenchConfig::of_source(&Source::of_text("test.toml", text))
+                .err()
+                .map(|e| e.to_string()),
+            None
+        );
+        let text = text
+            .replace("\"wgpu\"", "\"gpu\"")
+            .replace("[bench]", "[bench]\nstep = 5\nbatch_size = 0");
+        let found =
+            BenchConfig::of_source(&Source::of_text("test.toml", &text)).unwrap_err().to_string();
+        for part in ["`gpu`", "did you mean `steps`?", "`bench.batch_size` has to be at least 1"] {
             assert!(found.contains(part), "{part}: {found}");
         }
     }

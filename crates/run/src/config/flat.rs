@@ -1,6 +1,7 @@
 //! A configuration as a list of keys and values.
 
-use super::sections::Config;
+use super::config::Config;
+use super::write::complete_table;
 use crate::error::{RunError, RunResult};
 use std::collections::BTreeMap;
 
@@ -23,15 +24,15 @@ const PLACES: [&str; 13] = [
 ];
 
 /// Sections that say what becomes of a trained network.
-const LATER: [&str; 3] = ["evaluate", "explain", "report"];
+const LATER: [&str; 4] = ["evaluate", "explain", "report", "study"];
 
 /// Every key of `config` with its value as TOML; what Slurm is asked for is no part of a run.
 ///
 /// # Errors
 /// A value that TOML cannot hold.
 pub fn flat(config: &Config) -> RunResult<BTreeMap<String, String>> {
-    let mut table =
-        toml::Table::try_from(config).map_err(|error| RunError::internal(error.to_string()))?;
+    let mut table = complete_table(&Config::nodes(), config)
+        .map_err(|error| RunError::internal(error.to_string()))?;
     table.remove("slurm");
     let mut keys = BTreeMap::new();
     add(&mut keys, "", &table);
@@ -56,8 +57,7 @@ pub fn flat_results(config: &Config, seed: u64) -> RunResult<BTreeMap<String, St
 pub fn flat_training(config: &Config, seed: u64) -> RunResult<BTreeMap<String, String>> {
     let mut keys = flat_results(config, seed)?;
     let is_later = |key: &str| LATER.contains(&key.split('.').next().unwrap_or(key));
-    // It is about scores and heat maps alone.
-    keys.retain(|key, _| !is_later(key) && key != "data.class_exchange");
+    keys.retain(|key, _| !is_later(key));
     Ok(keys)
 }
 
@@ -73,23 +73,25 @@ fn add(keys: &mut BTreeMap<String, String>, prefix: &str, table: &toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::{flat, flat_training};
-    use crate::config::load;
+    use crate::config::Config;
 
     #[test]
     fn keys_are_named_with_their_sections() {
-        let config = load("quickstart.toml", &["run.seeds=[4,5]".to_string()]).unwrap();
+        let config = Config::load("quickstart.toml", &["run.seeds=[4,5]".to_string()]).unwrap();
         let keys = flat(&config).unwrap();
         assert_eq!(keys["run.epochs"], "7");
         assert_eq!(keys["run.seeds"], "[4, 5]");
         assert_eq!(keys["data.class_names.wart"], "\"Viral warts\"");
-        assert!(!keys.contains_key("run.checkpoint_every"));
+        assert_eq!(keys["run.checkpoint_every"], "\"none\"");
+        assert_eq!(keys["train.optimizer.name"], "\"adam\"");
+        assert_eq!(keys["train.optimizer.beta_1"], "0.9");
     }
 
     #[test]
     fn training_depends_on_neither_places_nor_other_seeds_nor_scoring() {
-        let one = load("quickstart.toml", &["run.seeds=[4,5]".to_string()]).unwrap();
+        let one = Config::load("quickstart.toml", &["run.seeds=[4,5]".to_string()]).unwrap();
         let changes = ["run.seeds=[4]", "data.train=elsewhere", "report.num_gallery_images=1"];
-        let other = load("quickstart.toml", &changes.map(str::to_string)).unwrap();
+        let other = Config::load("quickstart.toml", &changes.map(str::to_string)).unwrap();
         assert_eq!(flat_training(&one, 4).unwrap(), flat_training(&other, 4).unwrap());
         assert_ne!(flat_training(&one, 4).unwrap(), flat_training(&one, 5).unwrap());
     }

@@ -1,19 +1,48 @@
-//! Configuration files: one complete file is one run.
+//! Configurations: what a file says, laid over its bases and filled up with defaults, is what runs.
+//!
+//! Every key is declared once, with its type, default, meaning and range ([`mod@sections`] and its like);
+//! reading, checks, the list of keys and the JSON schema follow from that.
 
 mod bench;
 mod check;
+mod classes;
+#[expect(clippy::module_inception, reason = "the configuration of a run is called so")]
+mod config;
+mod declare;
+mod derive;
 mod document;
+mod explaining;
+mod files;
 mod flat;
+mod json_schema;
+mod keys;
 mod load;
+mod moved;
+mod resolve;
+mod schema;
 mod search;
 mod sections;
+mod show;
+#[cfg(test)]
+mod tests;
 mod training;
+mod words;
+mod write;
 
-pub use bench::{BenchConfig, load_bench};
+pub use bench::BenchConfig;
+pub(crate) use classes::no_training_images;
+pub use config::Config;
+pub use explaining::{ExplainMethod, ExplainSection};
+pub use files::config_name;
 pub use flat::{flat, flat_results, flat_training};
-pub use load::{config_name, load, load_run, parse};
-pub use search::{Objective, SearchConfig, assignment, load_search};
+pub use json_schema::json_schema;
+pub use keys::{keys_markdown, keys_text};
+pub use moved::MOVED;
+pub use search::{SearchConfig, assignment};
 pub use sections::{
-    Config, DataSection, ExplainInput, Leaks, SanityCheck, SplitMethod, SplitSection, Target,
+    AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, ReportSection,
+    RunSection, SlurmSection, Split, StudySection, SyntheticSection,
 };
-pub use training::EarlyStoppingSection;
+pub use show::show;
+pub use training::{EarlyStoppingSection, LearningRateSchedule, Optimizer, TrainSection};
+pub use words::{ClassWeighting, ExplainInput, Leaks, Objective, SanityCheck, Target};

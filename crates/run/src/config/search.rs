@@ -1,43 +1,83 @@
 //! Configurations of a search: `[search]`, which names the configuration that it varies.
 
-use super::document::Document;
-use super::load::{find, load};
-use super::sections::Config;
+use super::config::Config;
+use super::declare::{choice, section, section_node};
+use super::files::Source;
+use super::resolve::resolve;
+use super::schema::{Node, Range};
+use super::words::Objective;
 use crate::error::{RunError, RunResult};
 use dermx_search::{Choices, Params, Pruner, SamplerName, Space};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Searches that are part of the binary.
-const BUILT_IN: [(&str, &str); 2] = [
-    ("search-resnet50.toml", include_str!("../../../../configs/search-resnet50.toml")),
-    (
-        "search-efficientnet-b4.toml",
-        include_str!("../../../../configs/search-efficientnet-b4.toml"),
-    ),
-];
-
-/// The score on the validation photos that a search raises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// The macro-F1.
-    MacroF1,
-    /// The accuracy.
-    Accuracy,
+choice! {
+    /// How parameters are chosen.
+    Sampler by "name", default "grid" {
+        /// Every point, in order.
+        Grid = "grid" {}
+        /// Points at random.
+        Random = "random" {
+            /// Seed of the choice; every trial trains with the first of run.seeds.
+            seed: u64, default(0);
+        }
+        /// Where good points were: the tree-structured Parzen estimator.
+        Tpe = "tpe" {
+            /// Seed of the choice; every trial trains with the first of run.seeds.
+            seed: u64, default(0);
+        }
+    }
 }
 
-/// Name of a pruner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PrunerName {
-    /// Ends trials below the median.
-    Median,
-    /// Ends none.
-    None,
+choice! {
+    /// Which trials end early.
+    PrunerChoice by "name", default "none" {
+        /// None do.
+        None = "none" {}
+        /// Those that are worse than the median of others at the same epoch.
+        Median = "median" {
+            /// Number of epochs that every trial gets.
+            warm_up_epochs: u32, default(5);
+            /// Number of finished trials that a median is taken of at least.
+            min_trials: usize, default(5), Range::at_least(1.0);
+        }
+    }
 }
 
-/// `[search]`: what is varied, and how.
+section! {
+    /// A search: what is varied, and how.
+    SearchSection {
+        /// The configuration that is varied.
+        base: String, required;
+        /// How parameters are chosen.
+        sampler: Sampler, choice;
+        /// The score on the validation photos that is raised.
+        objective: Objective, default(Objective::MacroF1);
+        /// Number of trials.
+        max_trials: Option<usize>, word("all"), Range::at_least(1.0);
+        /// Which trials end early.
+        pruner: PrunerChoice, choice;
+        /// What all trials change in the configuration: keys in quotes, with their values.
+        set: BTreeMap<String, toml::Value>, default(BTreeMap::new());
+        /// What is varied: keys in quotes, each with a list of values or a range
+        /// { low = 1e-4, high = 1e-2, log = true }.
+        space: BTreeMap<String, toml::Value>, required;
+    }
+}
+
+/// The section of a search.
+pub(super) const SEARCH: &str = "search";
+
+/// What a file that configures a search may say.
+pub(super) fn root() -> Vec<Node> {
+    vec![section_node(SEARCH, SearchSection::meaning(), false, SearchSection::nodes())]
+}
+
+fn bad(message: String) -> RunError {
+    RunError::bad_config(message)
+}
+
+/// A search: what is varied, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchConfig {
     /// The configuration that is varied.
@@ -60,58 +100,52 @@ pub struct SearchConfig {
     pub space: Space,
 }
 
-/// Loads the search `name`, as [`super::load()`] does a configuration.
-///
-/// # Errors
-/// No such search, or the list of all that is wrong with it.
-pub fn load_search(name: &str) -> RunResult<SearchConfig> {
-    let (origin, text) = find(name, &BUILT_IN)?;
-    let mut problems = Vec::new();
-    let document = Document::parse(&origin, &text).map_err(bad)?;
-    match SearchConfig::read(&document, &mut problems) {
-        Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(bad(problems.join("\n"))),
-    }
-}
-
-fn bad(message: String) -> RunError {
-    RunError::bad_config(message)
-}
-
 impl SearchConfig {
-    fn read(document: &Document, problems: &mut Vec<String>) -> Option<Self> {
-        const KNOWN: [&str; 10] = [
-            "base",
-            "sampler",
-            "objective",
-            "seed",
-            "max_trials",
-            "pruner",
-            "warm_up_epochs",
-            "min_trials",
-            "set",
-            "space",
-        ];
-        document.report_unknown_sections(&["search"], problems);
-        document.report_unknown("search", &KNOWN, problems);
-        let base = document.read("search", "base", problems);
-        let sampler = document.read("search", "sampler", problems);
-        let objective = document.read("search", "objective", problems);
-        let seed = document.read("search", "seed", problems);
-        let max_trials = document.read("search", "max_trials", problems);
-        let pruner = pruner(document, problems);
-        let set = document.read::<BTreeMap<String, toml::Value>>("search", "set", problems);
-        let space = space(document, problems);
-        Some(Self {
-            base: base?,
-            sampler: sampler?,
-            objective: objective?,
-            seed: seed?,
-            max_trials: max_trials?,
-            pruner: pruner?,
-            changes: set?.iter().map(|(key, value)| format!("{key}={value}")).collect(),
-            space: space?,
-        })
+    /// Loads the search `name`, as [`Config::load`] does a configuration.
+    ///
+    /// # Errors
+    /// No such search, or the list of all that is wrong with it.
+    pub fn load(name: &str) -> RunResult<Self> {
+        Self::of_source(&Source::find(name)?)
+    }
+
+    fn of_source(source: &Source) -> RunResult<Self> {
+        let nodes = root();
+        let document = source.document_with(&nodes, &[])?;
+        let mut problems = Vec::new();
+        let resolved = resolve(&nodes, &document, &mut problems);
+        let section = resolved.table.get(SEARCH).cloned();
+        let section: Option<SearchSection> = section.and_then(|section| section.try_into().ok());
+        let Some(section) = section else { return Err(bad(problems.join("\n"))) };
+        let place = |path: &str| document.place(path);
+        let space = match resolved.bad.contains("search.space") {
+            true => None,
+            false => space(section.space, &place, &mut problems),
+        };
+        let (sampler, seed) = match section.sampler {
+            Sampler::Grid {} => (SamplerName::Grid, 0),
+            Sampler::Random { seed } => (SamplerName::Random, seed),
+            Sampler::Tpe { seed } => (SamplerName::Tpe, seed),
+        };
+        let pruner = match section.pruner {
+            PrunerChoice::None {} => None,
+            PrunerChoice::Median { warm_up_epochs, min_trials } => {
+                Some(Pruner { warm_up_epochs, min_trials })
+            }
+        };
+        match space {
+            Some(space) if problems.is_empty() => Ok(Self {
+                base: section.base,
+                sampler,
+                objective: section.objective,
+                seed,
+                max_trials: section.max_trials,
+                pruner,
+                changes: section.set.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+                space,
+            }),
+            _ => Err(bad(problems.join("\n"))),
+        }
     }
 
     /// The base configuration with `params`.
@@ -121,7 +155,7 @@ impl SearchConfig {
     pub fn with(&self, params: &Params) -> RunResult<Config> {
         let assignments =
             params.iter().map(|(key, value)| assignment(key, value)).collect::<RunResult<_>>()?;
-        load(&self.base, &[self.changes.clone(), assignments].concat())
+        Config::load(&self.base, &[self.changes.clone(), assignments].concat())
     }
 
     /// Refuses a search whose trials learn from the results of others: they need one process.
@@ -172,39 +206,18 @@ pub fn assignment(key: &str, value: &serde_json::Value) -> RunResult<String> {
     Ok(format!("{key}={value}"))
 }
 
-/// The pruner and its two keys; inside, `None` for none.
-fn pruner(document: &Document, problems: &mut Vec<String>) -> Option<Option<Pruner>> {
-    let name = document.read::<PrunerName>("search", "pruner", problems);
-    let warm_up_epochs = document.read::<Option<u32>>("search", "warm_up_epochs", problems);
-    let min_trials = document.read::<Option<usize>>("search", "min_trials", problems);
-    match (name?, warm_up_epochs?, min_trials?) {
-        (PrunerName::None, None, None) => Some(None),
-        (PrunerName::Median, Some(warm_up_epochs), Some(min_trials)) if min_trials > 0 => {
-            Some(Some(Pruner { warm_up_epochs, min_trials }))
-        }
-        (PrunerName::None, ..) => {
-            let place = document.place("search.pruner");
-            let message = "`warm_up_epochs` and `min_trials` are of the pruner `median`";
-            problems.push(format!("{place}: `search.pruner` is `none`; {message}"));
-            None
-        }
-        (PrunerName::Median, ..) => {
-            let place = document.place("search.pruner");
-            let message = "needs `warm_up_epochs`, and `min_trials` of at least 1";
-            problems.push(format!("{place}: `search.pruner` is `median`, which {message}"));
-            None
-        }
-    }
-}
-
-fn space(document: &Document, problems: &mut Vec<String>) -> Option<Space> {
-    let keys = document.read::<BTreeMap<String, toml::Value>>("search", "space", problems)?;
+/// The space that the values of `space` describe; `place` says where a key was written.
+fn space(
+    space: BTreeMap<String, toml::Value>,
+    place: &dyn Fn(&str) -> String,
+    problems: &mut Vec<String>,
+) -> Option<Space> {
     let mut parameters = BTreeMap::new();
-    for (key, value) in keys {
+    for (key, value) in space {
         match value.try_into::<Choices>() {
             Ok(choices) => drop(parameters.insert(key, choices)),
             Err(_) => {
-                let place = document.place(&format!("search.space.{key}"));
+                let place = place(&format!("search.space.{key}"));
                 problems.push(format!(
                     "{place}: `{key}` has to be a list of values, or {{ low = 1e-4, high = 1e-2, \
                      log = true }}; the names of keys stand in quotes: \"train.learning_rate\""
@@ -213,20 +226,18 @@ fn space(document: &Document, problems: &mut Vec<String>) -> Option<Space> {
         }
     }
     let space = Space::new(parameters);
-    space
-        .map_err(|error| problems.push(format!("{}: {error}", document.place("search.space"))))
-        .ok()
+    space.map_err(|error| problems.push(format!("{}: {error}", place("search.space")))).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, SearchConfig, load_search};
-    use crate::config::document::Document;
+    use super::SearchConfig;
+    use crate::config::MOVED;
+    use crate::config::files::{BUILT_IN, Source};
 
     fn complaints(text: &str) -> String {
-        let mut problems = Vec::new();
-        SearchConfig::read(&Document::parse("test.toml", text).unwrap(), &mut problems);
-        problems.join("\n")
+        let found = SearchConfig::of_source(&Source::of_text("test.toml", text));
+        found.err().map_or(String::new(), |error| error.to_string())
     }
 
     #[test]
@@ -234,7 +245,7 @@ mod tests {
         for (name, num_points) in
             [("search-resnet50.toml", 216), ("search-efficientnet-b4.toml", 144)]
         {
-            let search = load_search(name).unwrap();
+            let search = SearchConfig::load(name).unwrap();
             assert_eq!(search.space.num_points(), Some(num_points), "{name}");
             let first = search.space.point(0).unwrap();
             search.with(&first).unwrap();
@@ -244,28 +255,38 @@ mod tests {
 
     #[test]
     fn problems_are_reported_with_their_line() {
-        let text = BUILT_IN[0].1;
-        let line = |key: &str| 1 + text[..text.find(key).unwrap()].matches('\n').count();
-        let found = complaints(&text.replace("sampler = \"grid\"", "sampler = \"gird\""));
-        assert!(
-            found.starts_with(&format!("test.toml:{}: `search.sampler`", line("sampler ="))),
-            "{found}"
-        );
+        let (_, text) =
+            BUILT_IN.into_iter().find(|(name, _)| *name == "search-resnet50.toml").unwrap();
+        let line =
+            |text: &str, key: &str| 1 + text[..text.find(key).unwrap()].matches('\n').count();
+        let with = |line: &str| text.replace("[search]\n", &format!("[search]\n{line}\n"));
+        let wrong = with("sampler = \"gird\"");
+        let place = format!("test.toml:{}: ", line(&wrong, "sampler = \"gird"));
+        let found = complaints(&wrong);
+        assert_eq!(found, format!("{place}`search.sampler.name` is `gird`; did you mean `grid`?"));
         let found =
             complaints(&text.replace("\"augment.zoom\" = [0.25, 0.5]", "\"augment.zoom\" = 0.5"));
         assert!(found.contains("`augment.zoom` has to be a list of values"), "{found}");
-        let found = complaints(&text.replace("pruner = \"none\"", "pruner = \"median\""));
-        assert!(found.contains("which needs `warm_up_epochs`"), "{found}");
-        let found = complaints(&text.replace("seed = 0", "sead = 0"));
+        let found = complaints(&with("pruner = { name = \"median\", min_trials = 0 }"));
+        assert!(found.contains("`search.pruner.min_trials` has to be at least 1"), "{found}");
+        let found = complaints(&with("pruner = { min_trials = 2 }"));
         assert!(
-            found.contains("did you mean `seed`?") && found.contains("`search.seed` is missing"),
+            found.contains("is for `search.pruner.name` = \"median\"; here it is \"none\""),
             "{found}"
         );
+        for (before, now) in MOVED.iter().filter(|(before, _)| before.starts_with("search.")) {
+            let key = before.trim_start_matches("search.");
+            let found = complaints(&with(&format!("{key} = 1")));
+            assert!(found.ends_with(&format!("`{before}` is now `{now}`")), "{found}");
+        }
+        let found = complaints("[search]\n");
+        assert!(found.contains("`search.base` is missing"), "{found}");
+        assert!(found.contains("`search.space` is missing"), "{found}");
     }
 
     #[test]
     fn a_value_that_does_not_fit_is_named() {
-        let mut search = load_search("search-resnet50.toml").unwrap();
+        let mut search = SearchConfig::load("search-resnet50.toml").unwrap();
         search.changes.push("train.batch_size=0".to_string());
         let error = search.checked_base().unwrap_err().to_string();
         assert!(error.contains("train.batch_size"), "{error}");

@@ -1,128 +1,131 @@
-//! The sections of a configuration that say how to train.
+//! The sections that say how to train.
 
-use super::document::Document;
-use super::sections::section;
+use super::declare::{choice, section};
+use super::derive;
+use super::schema::Range;
+use super::words::ClassWeighting;
 use dermx_kernels::Precision;
 use dermx_train::{
     AdamConfig, EarlyStopping, LastBatch, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule,
     Select, SgdConfig, balanced_class_weights, class_weights,
 };
-use serde::{Deserialize, Serialize};
 
-/// Weight of each class in the loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClassWeighting {
-    /// `max_k(count_k) / count_c`.
-    MaxOverCount,
-    /// `n / (k count_c)` of `n` images and `k` classes.
-    Balanced,
-    /// 1 for every class.
-    None,
+choice! {
+    /// What moves the weights. Frozen weights stay, whatever the decay.
+    Optimizer by "name", default "adam" {
+        /// Adam; weight decay is added to the gradient.
+        Adam = "adam" {
+            /// Decay of the first moment.
+            beta_1: f32, default(0.9), Range::below(0.0, 1.0);
+            /// Decay of the second moment.
+            beta_2: f32, default(0.999), Range::below(0.0, 1.0);
+            /// What keeps the denominator from 0.
+            epsilon: f32, default(1e-8), Range::positive();
+            /// How much weights decay.
+            weight_decay: f32, default(0.0), Range::at_least(0.0);
+        }
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw" {
+            /// Decay of the first moment.
+            beta_1: f32, default(0.9), Range::below(0.0, 1.0);
+            /// Decay of the second moment.
+            beta_2: f32, default(0.999), Range::below(0.0, 1.0);
+            /// What keeps the denominator from 0.
+            epsilon: f32, default(1e-8), Range::positive();
+            /// How much weights decay.
+            weight_decay: f32, default(0.01), Range::at_least(0.0);
+        }
+        /// Stochastic gradient descent; weight decay is added to the gradient.
+        Sgd = "sgd" {
+            /// Share of the last movement that is kept.
+            momentum: f32, default(0.9), Range::below(0.0, 1.0);
+            /// Whether the gradient is looked up ahead of the movement.
+            nesterov: bool, default(false);
+            /// How much weights decay.
+            weight_decay: f32, default(0.0), Range::at_least(0.0);
+        }
+    }
 }
 
-/// Name of an optimizer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OptimizerName {
-    /// Adam.
-    Adam,
-    /// Adam with decoupled weight decay.
-    #[serde(rename = "adamw")]
-    AdamW,
-    /// Stochastic gradient descent.
-    Sgd,
-}
-
-/// Name of a schedule of the learning rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScheduleName {
-    /// The same at every step.
-    Constant,
-    /// Half a cosine, down to 0.
-    Cosine,
-    /// Times a factor every few epochs.
-    Step,
-    /// Times a factor when the monitored score gets no better.
-    Plateau,
-}
-
-section! {
-    /// `[train]`: the loop.
-    TrainSection {
-        /// Images a batch, which is what batch normalization sees.
-        batch_size: usize,
-        /// What becomes of the last images of an epoch, where they are fewer than a batch: `"keep"` as
-        /// a batch of their own, `"drop"`, or `"merge"` into the batch before. Without this key they
-        /// are kept, but a single image is merged: batch normalization needs more.
-        last_batch: Option<LastBatch>,
-        /// Number of batches whose gradients make one step of the optimizer; 1 without this key.
-        accumulation_steps: Option<usize>,
-        /// Which images an epoch sees: `"shuffle"`, also without this key, every image once;
-        /// `"balanced"` every class equally often.
-        sampling: Option<Sampling>,
-        /// Which optimizer.
-        optimizer: OptimizerName,
-        /// Learning rate that the schedule starts from.
-        learning_rate: f64,
-        /// Which schedule of the learning rate.
-        schedule: ScheduleName,
-        /// Number of epochs in which the learning rate rises before that, step by step.
-        warmup_epochs: Option<u32>,
-        /// Schedule `"step"`: number of epochs from one change to the next.
-        step_epochs: Option<u32>,
-        /// Schedule `"step"`: the factor of each change.
-        step_factor: Option<f64>,
-        /// Schedule `"plateau"`: number of epochs that may pass without a better score.
-        plateau_patience: Option<u32>,
-        /// Schedule `"plateau"`: the factor of each change.
-        plateau_factor: Option<f64>,
-        /// Decay of Adam's first moment.
-        beta_1: f32,
-        /// Decay of Adam's second moment.
-        beta_2: f32,
-        /// Adam's epsilon.
-        epsilon: f32,
-        /// SGD: share of the last movement that is kept.
-        momentum: Option<f32>,
-        /// SGD: whether the gradient is looked up ahead of the movement.
-        nesterov: Option<bool>,
-        /// How much weights decay: `"adamw"` takes it off the weights, the others add it to the
-        /// gradient. Frozen weights stay.
-        weight_decay: Option<f32>,
-        /// The largest norm of all gradients together.
-        clip_norm: Option<f64>,
-        /// Decay of a moving average of the weights, which is then scored and written instead.
-        ema_decay: Option<f64>,
-        /// Weight of each class in the loss.
-        class_weights: ClassWeighting,
-        /// The largest weight of a class.
-        class_weight_cap: Option<f32>,
-        /// Share of the targets that is spread over all classes.
-        label_smoothing: Option<f32>,
-        /// What the convolutions of a training step multiply: `"f32"`, also without this key, or
-        /// `"bf16"`, bfloat16 with sums and weights of 32 bits.
-        precision: Option<Precision>,
-        /// Mixes images pixel by pixel, with a share from the beta distribution (alpha, alpha).
-        mixup_alpha: Option<f64>,
-        /// Mixes rectangles of images, likewise; with both, each batch by one of the two.
-        cutmix_alpha: Option<f64>,
-        /// Score on the validation photos that `select`, `[early_stopping]` and the schedule
-        /// `"plateau"` go by: `"loss"`, `"accuracy"`, `"macro_f1"`.
-        monitor: Option<Monitor>,
-        /// Which weights are the result: `"last"`, also without this key, or `"best"`.
-        select: Option<Select>,
+choice! {
+    /// How the learning rate changes after the warm-up.
+    LearningRateSchedule by "name", default "cosine" {
+        /// The same at every step.
+        Constant = "constant" {}
+        /// Half a cosine, down to 0.
+        Cosine = "cosine" {}
+        /// Times a factor every few epochs.
+        Step = "step" {
+            /// Number of epochs from one change to the next.
+            epochs: u32, default(30), Range::at_least(1.0);
+            /// The factor of each change.
+            factor: f64, default(0.1), Range::positive();
+        }
+        /// Times a factor when the monitored score gets no better.
+        Plateau = "plateau" {
+            /// Number of epochs that may pass without a better score.
+            patience: u32, default(10);
+            /// The factor of each change.
+            factor: f64, default(0.1), Range::positive();
+        }
     }
 }
 
 section! {
-    /// `[early_stopping]`: ends a run that no longer gets better by `train.monitor`.
+    /// The loop.
+    TrainSection {
+        /// Images a batch, which is what batch normalization sees.
+        batch_size: usize, default(32), Range::at_least(1.0);
+        /// What becomes of the last images of an epoch, where they are fewer than a batch: "keep" as a batch
+        /// of their own, "drop", or "merge" into the batch before. With "auto" they are kept, but a single
+        /// image is merged: batch normalization needs more.
+        last_batch: Option<LastBatch>, word("auto");
+        /// Number of batches whose gradients make one step of the optimizer.
+        accumulation_steps: usize, default(1), Range::at_least(1.0);
+        /// Which images an epoch sees: with "shuffle" every image once, with "balanced" every class equally
+        /// often.
+        sampling: Sampling, default(Sampling::Shuffle);
+        /// Which optimizer.
+        optimizer: Optimizer, choice;
+        /// Learning rate that the schedule starts from.
+        learning_rate: f64, derived("1e-4, and 1e-2 with sgd", derive::learning_rate),
+            Range::Positive32;
+        /// Which schedule of the learning rate.
+        schedule: LearningRateSchedule, choice;
+        /// Number of epochs in which the learning rate rises before that, step by step.
+        warmup_epochs: u32, default(0);
+        /// The largest norm of all gradients together.
+        clip_norm: Option<f64>, word("none"), Range::positive();
+        /// Decay of a moving average of the weights, which is then scored and written instead.
+        ema_decay: Option<f64>, word("none"), Range::below(0.0, 1.0);
+        /// Weight of each class in the loss: "balanced" is n / (k count) of n images and k classes,
+        /// "max_over_count" the largest count over its own.
+        class_weights: ClassWeighting, default(ClassWeighting::None);
+        /// The largest weight of a class.
+        class_weight_cap: Option<f32>, word("none"), Range::positive();
+        /// Share of the targets that is spread over all classes.
+        label_smoothing: f32, default(0.0), Range::below(0.0, 1.0);
+        /// What the convolutions of a training step multiply: "bf16" is bfloat16 with sums and weights of 32
+        /// bits.
+        precision: Precision, default(Precision::F32);
+        /// Mixes images pixel by pixel, with a share from the beta distribution (alpha, alpha).
+        mixup_alpha: Option<f64>, word("none"), Range::positive();
+        /// Mixes rectangles of images, likewise; with both, each batch by one of the two.
+        cutmix_alpha: Option<f64>, word("none"), Range::positive();
+        /// Score on the validation photos that select, [early_stopping] and the schedule "plateau" go by.
+        monitor: Option<Monitor>, word("none");
+        /// Which weights are the result.
+        select: Select, default(Select::Last);
+    }
+}
+
+section! {
+    /// Ends a run that no longer gets better by train.monitor.
     EarlyStoppingSection {
         /// Number of epochs without a better one after which the run ends.
-        patience: u32,
+        patience: u32, default(5), Range::at_least(1.0);
         /// An epoch is better if its score is better by more than this.
-        min_delta: f64,
+        min_delta: f64, default(0.0), Range::at_least(0.0);
     }
 }
 
@@ -133,37 +136,36 @@ impl EarlyStoppingSection {
     }
 }
 
-impl TrainSection {
-    /// The optimizer.
-    pub fn optimizer(&self) -> OptimizerConfig {
-        let Self { beta_1, beta_2, epsilon, .. } = *self;
-        let weight_decay = self.weight_decay.unwrap_or(0.0);
-        let adam = AdamConfig { beta_1, beta_2, epsilon, weight_decay };
-        let momentum = self.momentum.unwrap_or(0.0);
-        let nesterov = self.nesterov.unwrap_or(false);
-        match self.optimizer {
-            OptimizerName::Adam => OptimizerConfig::Adam(adam),
-            OptimizerName::AdamW => OptimizerConfig::AdamW(adam),
-            OptimizerName::Sgd => {
+impl Optimizer {
+    /// What an optimizer is built from.
+    pub const fn config(&self) -> OptimizerConfig {
+        match *self {
+            Self::Adam { beta_1, beta_2, epsilon, weight_decay } => {
+                OptimizerConfig::Adam(AdamConfig { beta_1, beta_2, epsilon, weight_decay })
+            }
+            Self::AdamW { beta_1, beta_2, epsilon, weight_decay } => {
+                OptimizerConfig::AdamW(AdamConfig { beta_1, beta_2, epsilon, weight_decay })
+            }
+            Self::Sgd { momentum, nesterov, weight_decay } => {
                 OptimizerConfig::Sgd(SgdConfig { momentum, nesterov, weight_decay })
             }
         }
     }
+}
 
-    /// The schedule; `None` if it lacks a key.
-    pub fn schedule(&self) -> Option<Schedule> {
-        Some(match self.schedule {
-            ScheduleName::Constant => Schedule::Constant,
-            ScheduleName::Cosine => Schedule::Cosine,
-            ScheduleName::Step => {
-                Schedule::Step { epochs: self.step_epochs?, factor: self.step_factor? }
-            }
-            ScheduleName::Plateau => {
-                Schedule::Plateau { factor: self.plateau_factor?, patience: self.plateau_patience? }
-            }
-        })
+impl LearningRateSchedule {
+    /// The schedule.
+    pub const fn schedule(&self) -> Schedule {
+        match *self {
+            Self::Constant {} => Schedule::Constant,
+            Self::Cosine {} => Schedule::Cosine,
+            Self::Step { epochs, factor } => Schedule::Step { epochs, factor },
+            Self::Plateau { patience, factor } => Schedule::Plateau { factor, patience },
+        }
     }
+}
 
+impl TrainSection {
     /// Weight of each class in the loss, for classes of these numbers of images.
     pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
         let weights = match self.class_weights {

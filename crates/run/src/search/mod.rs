@@ -2,7 +2,7 @@
 
 mod launched;
 
-use crate::config::{SearchConfig, config_name};
+use crate::config::{SearchConfig, Split, config_name};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::RunFolder;
@@ -73,9 +73,9 @@ pub fn search(
     context: Context<'_>,
 ) -> RunResult<Searched> {
     let base = config.checked_base()?;
-    if base.split.is_none() {
+    if base.split == (Split::None {}) {
         let message = "search.set: a search goes by scores on validation photos; add \
-                       \"split.method\" = \"fraction\" and \"split.fraction\" = 0.2, \"split.seed\" = 0";
+                       \"split.method\" = \"fraction\"";
         return Err(RunError::bad_config(message));
     }
     if let Some(launcher) = request.launcher {

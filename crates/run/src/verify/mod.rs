@@ -9,7 +9,7 @@ pub use epochs::Epochs;
 pub use table::{Check, Checks, Verdict};
 
 use crate::certificate::{self, Certificate, FORMAT_OF_FILES, MadeWith};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{self, TEST, TRAIN};
@@ -43,7 +43,7 @@ fn verify_here(
     epochs: Option<&Epochs>,
     context: Context<'_>,
 ) -> RunResult<Checks> {
-    let config = config::load_run(run)?;
+    let config = Config::load_run(run)?;
     check_idle(run)?;
     let seeds = match seed {
         Some(seed) if !SeedFolder::of(run, seed).certificate().exists() => {
@@ -155,7 +155,7 @@ impl RunImages {
             return Self { training, test: None };
         }
         let test = table.read("test images", || TestSet::read(&config.data)).and_then(|test| {
-            let folder = &config.data.test_images;
+            let folder = config.data.test_images.as_ref()?;
             let found = compare(run, TEST, folder, &test.files(), "test images", table)?;
             Some((test, found))
         });

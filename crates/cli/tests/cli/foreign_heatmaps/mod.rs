@@ -145,7 +145,19 @@ fn parts_of_the_images_are_scored_where_there_are_enough() -> TestResult {
     fail(folder.path(), &other, 65, &["quantize", "true", "false"])?;
     let same = [&args[..6], &["again", "--against", "scores"]].concat();
     succeed(folder.path(), &same)?;
-    fail(folder.path(), &[&args[..6], &["again", "--against", "none"]].concat(), 66, &["eval.json"])
+    fail(
+        folder.path(),
+        &[&args[..6], &["again", "--against", "none"]].concat(),
+        66,
+        &["eval.json"],
+    )?;
+    // The first version had no `schema`, and other names.
+    let path = folder.path().join("scores/eval.json");
+    let first = fs::read_to_string(&path)?.replace("\"schema\": 2,", "\"table_5\": {},");
+    fs::write(&path, first)?;
+    let parts =
+        ["scores/eval.json", "version 1 is read no more", "score again with `dermx evaluate`"];
+    fail(folder.path(), &same, 65, &parts)
 }
 
 #[test]

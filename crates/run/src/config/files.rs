@@ -1,0 +1,200 @@
+//! Where configurations are found, and the bases that they build on.
+
+use super::document::Document;
+use super::schema::Node;
+use crate::error::{RunError, RunResult};
+use std::path::{Component, Path, PathBuf};
+use toml::Value;
+
+/// Configurations that are part of the program, so that it works in an empty folder.
+pub(super) const BUILT_IN: [(&str, &str); 8] = [
+    ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
+    ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
+    ("efficientnet-b4.toml", include_str!("../../../../configs/efficientnet-b4.toml")),
+    ("as-published/resnet50.toml", include_str!("../../../../configs/as-published/resnet50.toml")),
+    (
+        "as-published/efficientnet-b4.toml",
+        include_str!("../../../../configs/as-published/efficientnet-b4.toml"),
+    ),
+    ("search-resnet50.toml", include_str!("../../../../configs/search-resnet50.toml")),
+    (
+        "search-efficientnet-b4.toml",
+        include_str!("../../../../configs/search-efficientnet-b4.toml"),
+    ),
+    ("compare-backends.toml", include_str!("../../../../configs/compare-backends.toml")),
+];
+
+/// The folder of configurations that do what the study's code did.
+const AS_PUBLISHED: &str = "as-published/";
+
+/// The key that names the configuration that another builds on.
+pub(super) const BASE: &str = "base";
+
+/// A configuration that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// How complaints name it.
+    origin: String,
+    text: String,
+    folder: Folder,
+}
+
+/// Where a configuration lies, so that its base is looked for beside it.
+#[derive(Debug, Clone)]
+enum Folder {
+    /// On the disk.
+    Disk(PathBuf),
+    /// In the program.
+    BuiltIn(PathBuf),
+}
+
+impl Source {
+    /// A text that lies in no file; a base is looked for from the current folder.
+    pub(super) fn of_text(origin: &str, text: &str) -> Self {
+        let folder = Folder::Disk(PathBuf::new());
+        Self { origin: origin.to_string(), text: text.to_string(), folder }
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    /// As of [`std::fs::read_to_string`].
+    fn of_file(path: &Path) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        let folder = Folder::Disk(path.parent().map(Path::to_path_buf).unwrap_or_default());
+        Ok(Self { origin: path.display().to_string(), text, folder })
+    }
+
+    fn built_in(name: &str) -> Option<Self> {
+        let (known, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        let folder = Path::new(known).parent().map(Path::to_path_buf).unwrap_or_default();
+        Some(Self {
+            origin: format!("built-in {known}"),
+            text: (*text).to_string(),
+            folder: Folder::BuiltIn(folder),
+        })
+    }
+
+    /// The first of `paths` that is there.
+    fn of_files(paths: &[PathBuf]) -> RunResult<Option<Self>> {
+        for path in paths {
+            match Self::of_file(path) {
+                Ok(source) => return Ok(Some(source)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(RunError::io(path, &error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The configuration `name`: a path, a file in `configs/`, or one that is part of the program.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn find(name: &str) -> RunResult<Self> {
+        let paths = [PathBuf::from(name), Path::new("configs").join(name)];
+        let found = Self::of_files(&paths)?.or_else(|| Self::built_in(name));
+        found.ok_or_else(|| {
+            let message = format!(
+                "there is no configuration `{name}`, here or in configs/; built in are: {}",
+                names()
+            );
+            RunError::missing_input(message)
+        })
+    }
+
+    /// The base `name` of this configuration: beside it, in `configs/`, or part of the program.
+    fn find_base(&self, name: &str) -> RunResult<Self> {
+        let found = match &self.folder {
+            Folder::Disk(folder) => {
+                let paths = [folder.join(name), Path::new("configs").join(name)];
+                Self::of_files(&paths)?
+            }
+            Folder::BuiltIn(folder) => Self::built_in(&straight(&folder.join(name))),
+        };
+        found.or_else(|| Self::built_in(name)).ok_or_else(|| {
+            let message = format!(
+                "{}: `{BASE}` is `{name}`, and there is no such configuration beside it or in configs/; \
+                 built in are: {}",
+                self.origin,
+                names()
+            );
+            RunError::missing_input(message)
+        })
+    }
+
+    /// What tells it from others.
+    fn identity(&self) -> String {
+        match Path::new(&self.origin).canonicalize() {
+            Ok(path) => path.display().to_string(),
+            Err(_) => self.origin.clone(),
+        }
+    }
+
+    /// The configuration with `assignments`, `section.key=value`, laid over its base, that over its own, and
+    /// so on.
+    ///
+    /// # Errors
+    /// What is wrong with the syntax of one, a base that is not there, or bases in a circle.
+    pub(super) fn document_with(
+        &self,
+        nodes: &[Node],
+        assignments: &[String],
+    ) -> RunResult<Document> {
+        let mut document = self.over_bases(nodes, &mut Vec::new())?;
+        let assignments = Document::of_assignments(nodes, assignments);
+        document.lay_over(nodes, assignments.map_err(RunError::bad_config)?);
+        Ok(document)
+    }
+
+    fn over_bases(&self, nodes: &[Node], above: &mut Vec<(String, String)>) -> RunResult<Document> {
+        let mut document =
+            Document::parse(&self.origin, &self.text).map_err(RunError::bad_config)?;
+        document.normalize(nodes);
+        let Some(base) = document.take(BASE) else { return Ok(document) };
+        let Value::String(base) = base else {
+            let place = document.place(BASE);
+            let message = format!("{place}: `{BASE}` is {base}; it has to name a configuration");
+            return Err(RunError::bad_config(message));
+        };
+        above.push((self.identity(), self.origin.clone()));
+        let base = self.find_base(&base)?;
+        let identity = base.identity();
+        if let Some(first) = above.iter().position(|(known, _)| *known == identity) {
+            let names = above[first..].iter().map(|(_, origin)| origin.as_str());
+            let names: Vec<&str> = names.chain([base.origin.as_str()]).collect();
+            let message = format!("`{BASE}` goes in a circle: {}", names.join(" -> "));
+            return Err(RunError::bad_config(message));
+        }
+        let mut below = base.over_bases(nodes, above)?;
+        below.lay_over(nodes, document);
+        Ok(below)
+    }
+}
+
+/// The name of a configuration: its file name without the extension, after the folder's of one that
+/// is part of the program.
+pub fn config_name(name: &str) -> String {
+    if let Some(nested) = name.strip_suffix(".toml").filter(|_| name.starts_with(AS_PUBLISHED)) {
+        return nested.replace('/', "-");
+    }
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
+    stem.unwrap_or("run").to_string()
+}
+
+fn names() -> String {
+    BUILT_IN.map(|(known, _)| known).join(", ")
+}
+
+/// The path without `..`, with `/`.
+fn straight(path: &Path) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(parts.pop()),
+            Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+            _ => {}
+        }
+    }
+    parts.join("/")
+}

@@ -1,0 +1,112 @@
+//! The enumerations that keys may have as their type.
+
+use super::schema::{Described, Kind, words_of};
+use dermx_eval::{Average, Border, Normalize, UnionAverage};
+use dermx_gradcam::Output;
+use dermx_kernels::Precision;
+use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
+use dermx_score::{ScoredRows, Variable};
+use dermx_train::{LastBatch, Monitor, Sampling, Select};
+use serde::{Deserialize, Serialize};
+
+/// Weight of each class in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeighting {
+    /// `max_k(count_k) / count_c`.
+    MaxOverCount,
+    /// `n / (k count_c)` of `n` images and `k` classes.
+    Balanced,
+    /// 1 for every class.
+    None,
+}
+
+/// What happens when photos or patients are in two of training, validation and test, or photos in two
+/// classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaks {
+    /// The run is refused.
+    Refuse,
+    /// They are named.
+    Warn,
+    /// Nobody looks.
+    Ignore,
+}
+
+/// Whose logit is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The gold class.
+    Gold,
+    /// The class with the largest logit.
+    Predicted,
+}
+
+/// Which pixel values a network is explained on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExplainInput {
+    /// Those that it was trained on.
+    #[default]
+    Network,
+    /// Red, green, blue from 0 to 255, whatever it was trained on.
+    RawRgb,
+}
+
+/// What is done to see whether the maps depend on the network and the network on the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SanityCheck {
+    /// Maps of the network with more and more random weights, from the output to the input.
+    Randomization,
+    /// Deletion, insertion and ROAD, for the maps and for two that never saw a network.
+    Faithfulness,
+}
+
+/// The score on the validation photos that a search raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The macro-F1.
+    MacroF1,
+    /// The accuracy.
+    Accuracy,
+}
+
+macro_rules! words {
+    ($($type:ty),* $(,)?) => {
+        $(impl Described for $type {
+            fn kind() -> Kind {
+                words_of::<Self>()
+            }
+        })*
+    };
+}
+
+words!(
+    Architecture,
+    Average,
+    BatchNormMode,
+    Border,
+    ClassWeighting,
+    ExplainInput,
+    Head,
+    LastBatch,
+    Leaks,
+    Monitor,
+    Normalize,
+    Objective,
+    Output,
+    Padding,
+    Precision,
+    Sampling,
+    SanityCheck,
+    ScoredRows,
+    Select,
+    Target,
+    UnionAverage,
+    Variable,
+    Variant,
+);
