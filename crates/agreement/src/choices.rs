@@ -42,7 +42,7 @@ pub enum OneEmpty {
 
 /// Everything that can be chosen for a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Choices {
+pub struct AgreementChoices {
     /// Which evaluations take part.
     pub evaluations: Evaluations,
     /// What an evaluation with several diagnoses says.
@@ -79,8 +79,8 @@ impl Table {
     ///
     /// # Source
     /// Found on the data: these choices give every printed cell.
-    pub fn choices(self) -> Choices {
-        let presence = Choices {
+    pub fn choices(self) -> AgreementChoices {
+        let presence = AgreementChoices {
             evaluations: Evaluations::Accepted,
             several_diagnoses: SeveralDiagnoses::First,
             pairs: Pairs::Ordered,
@@ -91,8 +91,8 @@ impl Table {
         };
         match self {
             Self::Gold | Self::Diagnosis | Self::Presence => presence,
-            Self::Images => Choices { evaluations: Evaluations::Single, ..presence },
-            Self::Outlines => Choices {
+            Self::Images => AgreementChoices { evaluations: Evaluations::Single, ..presence },
+            Self::Outlines => AgreementChoices {
                 evaluations: Evaluations::Single,
                 zero_division: ZeroDivision::Undefined,
                 std: Spread::Sample,
@@ -105,27 +105,27 @@ impl Table {
 /// Choices that replace the study's in every table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// Replaces [`Choices::evaluations`].
+    /// Replaces [`AgreementChoices::evaluations`].
     pub evaluations: Option<Evaluations>,
-    /// Replaces [`Choices::several_diagnoses`].
+    /// Replaces [`AgreementChoices::several_diagnoses`].
     pub several_diagnoses: Option<SeveralDiagnoses>,
-    /// Replaces [`Choices::pairs`].
+    /// Replaces [`AgreementChoices::pairs`].
     pub pairs: Option<Pairs>,
-    /// Replaces [`Choices::one_empty`].
+    /// Replaces [`AgreementChoices::one_empty`].
     pub one_empty: Option<OneEmpty>,
-    /// Replaces [`Choices::zero_division`].
+    /// Replaces [`AgreementChoices::zero_division`].
     pub zero_division: Option<ZeroDivision>,
-    /// Replaces [`Choices::std`].
+    /// Replaces [`AgreementChoices::std`].
     pub std: Option<Spread>,
-    /// Replaces [`Choices::resolution`].
+    /// Replaces [`AgreementChoices::resolution`].
     pub resolution: Option<ImageSize>,
 }
 
 impl Overrides {
     /// The choices for `table`.
-    pub fn choices(&self, table: Table) -> Choices {
+    pub fn choices(&self, table: Table) -> AgreementChoices {
         let study = table.choices();
-        Choices {
+        AgreementChoices {
             evaluations: self.evaluations.unwrap_or(study.evaluations),
             several_diagnoses: self.several_diagnoses.unwrap_or(study.several_diagnoses),
             pairs: self.pairs.unwrap_or(study.pairs),

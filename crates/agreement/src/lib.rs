@@ -13,7 +13,7 @@ mod table;
 mod tables;
 
 pub use chance::{ChanceCorrectedRow, DIAGNOSIS};
-pub use choices::{Choices, Evaluations, OneEmpty, Overrides, SeveralDiagnoses, Table};
+pub use choices::{AgreementChoices, Evaluations, OneEmpty, Overrides, SeveralDiagnoses, Table};
 pub use resamples::Bootstrap;
 pub use strata::{Attribute, Stratum};
 pub use table::{Row, Rows};

@@ -1,6 +1,6 @@
 //! Outlines of raters against each other, pixel by pixel.
 
-use crate::choices::{Choices, OneEmpty};
+use crate::choices::{AgreementChoices, OneEmpty};
 use crate::panel::{Panel, PanelImage};
 use crate::table::{Kind, RowEvidence, Support, TableEvidence};
 use dermx_data::{DataError, DermxDataset, Evaluation, ImageSize, Mask};
@@ -29,7 +29,7 @@ impl<'a> OutlineEvidence<'a> {
     pub fn new(
         dataset: &DermxDataset,
         panel: &Panel<'a>,
-        choices: Choices,
+        choices: AgreementChoices,
         labels: &[&'static str],
     ) -> Result<Self, DataError> {
         let compare = |image: &PanelImage<'_>| -> Result<Vec<Comparisons>, DataError> {
@@ -62,7 +62,7 @@ fn compare(
     dataset: &DermxDataset,
     image: &PanelImage<'_>,
     characteristic: &str,
-    choices: &Choices,
+    choices: &AgreementChoices,
 ) -> Result<Comparisons, DataError> {
     let mask = |(_, one): &(usize, &Evaluation)| -> Result<Option<Mask>, DataError> {
         let mask = dataset.mask(one, characteristic)?;
@@ -87,7 +87,7 @@ fn compare(
 fn pairs(
     image: &PanelImage<'_>,
     masks: &[Option<Mask>],
-    choices: &Choices,
+    choices: &AgreementChoices,
 ) -> Vec<AgreementCounts> {
     let raters: Vec<usize> = image.evaluations.iter().map(|(rater_idx, _)| *rater_idx).collect();
     let mut pairs = Vec::new();

@@ -1,6 +1,6 @@
 //! The evaluations that a table counts, image by image.
 
-use crate::choices::{Choices, Evaluations, SeveralDiagnoses};
+use crate::choices::{AgreementChoices, Evaluations, SeveralDiagnoses};
 use crate::strata::Stratum;
 use dermx_data::{DermxDataset, Evaluation, ImageRecord, is_settled};
 use dermx_eval::Judgement;
@@ -21,7 +21,7 @@ pub(crate) struct PanelImage<'a> {
 }
 
 impl<'a> Panel<'a> {
-    pub fn new(dataset: &'a DermxDataset, choices: &Choices) -> Self {
+    pub fn new(dataset: &'a DermxDataset, choices: &AgreementChoices) -> Self {
         let raters: Vec<&str> = dataset.raters().into_iter().collect();
         let rater_idx = |one: &Evaluation| raters.partition_point(|rater| **rater < *one.rater);
         let images = dataset
@@ -79,7 +79,7 @@ impl Records<'_> {
     }
 }
 
-fn counts(evaluation: &Evaluation, of_image: &[Evaluation], choices: &Choices) -> bool {
+fn counts(evaluation: &Evaluation, of_image: &[Evaluation], choices: &AgreementChoices) -> bool {
     let takes_part = match choices.evaluations {
         Evaluations::All => true,
         Evaluations::Accepted => evaluation.is_accepted(),

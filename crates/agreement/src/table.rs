@@ -1,6 +1,6 @@
 //! A table of agreement: its evidence, and its rows for any part of the images.
 
-use crate::choices::Choices;
+use crate::choices::AgreementChoices;
 use crate::panel::{Panel, Records};
 use crate::resamples::Bootstrap;
 use crate::strata::Stratum;
@@ -67,7 +67,7 @@ pub(crate) enum Kind {
 pub(crate) struct TableEvidence<'a> {
     pub kind: Kind,
     pub records: Records<'a>,
-    pub choices: Choices,
+    pub choices: AgreementChoices,
     pub rows: Vec<RowEvidence>,
 }
 
@@ -95,14 +95,14 @@ impl Support {
 
 impl<'a> TableEvidence<'a> {
     /// Table 2a: each rater against the gold standard; images without one do not count.
-    pub fn of_gold(panel: &Panel<'a>, choices: Choices, labels: &[&'static str]) -> Self {
+    pub fn of_gold(panel: &Panel<'a>, choices: AgreementChoices, labels: &[&'static str]) -> Self {
         Self::new(Kind::Gold, panel, choices, labels, |label| gold_row(panel, label))
     }
 
     /// Tables 2b and 3a: raters against each other.
     pub fn of_pairs(
         panel: &Panel<'a>,
-        choices: Choices,
+        choices: AgreementChoices,
         labels: &[&'static str],
         says: impl Fn(&Evaluation, &str) -> bool + Sync,
     ) -> Self {
@@ -116,7 +116,7 @@ impl<'a> TableEvidence<'a> {
     /// Each rater against the majority of the others.
     pub fn of_leave_one_out(
         panel: &Panel<'a>,
-        choices: Choices,
+        choices: AgreementChoices,
         labels: &[&'static str],
         says: impl Fn(&Evaluation, &str) -> bool + Sync,
     ) -> Self {
@@ -134,7 +134,7 @@ impl<'a> TableEvidence<'a> {
     fn new(
         kind: Kind,
         panel: &Panel<'a>,
-        choices: Choices,
+        choices: AgreementChoices,
         labels: &[&'static str],
         row: impl Fn(&'static str) -> RowEvidence + Sync,
     ) -> Self {
@@ -186,7 +186,7 @@ impl<'a> TableEvidence<'a> {
         image_idxs: &[u32],
         resamples: &[Vec<u32>],
     ) -> ClassScores {
-        let Choices { zero_division, std, .. } = self.choices;
+        let AgreementChoices { zero_division, std, .. } = self.choices;
         let mut scores = evidence.scores(image_idxs, zero_division, std);
         let means = evidence.resampled_means(image_idxs, resamples, zero_division);
         let interval = |score_idx: usize| {

@@ -1,7 +1,7 @@
 //! Every table that the annotations alone give.
 
 use crate::chance::{ChanceCorrectedRow, ChanceEvidence, ClassEvidence, DIAGNOSIS};
-use crate::choices::{Choices, Overrides, Table};
+use crate::choices::{AgreementChoices, Overrides, Table};
 use crate::outlines::OutlineEvidence;
 use crate::panel::{Panel, PanelImage};
 use crate::resamples::Bootstrap;
@@ -64,7 +64,7 @@ pub struct DatasetTables {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by: BTreeMap<Attribute, BTreeMap<String, AgreementTables>>,
     /// What each table counts and how.
-    pub choices: BTreeMap<&'static str, Choices>,
+    pub choices: BTreeMap<&'static str, AgreementChoices>,
     /// How intervals were found.
     pub bootstrap: Bootstrap,
     /// In a part of the images, a row whose label fewer images carry has no score.

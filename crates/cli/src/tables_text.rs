@@ -1,8 +1,8 @@
 //! The tables of an annotated data set.
 
 use dermx_agreement::{
-    AgreementTables, Attribute, Choices, DIAGNOSIS, DatasetTables, Row, Rows, characteristics,
-    localisable,
+    AgreementChoices, AgreementTables, Attribute, DIAGNOSIS, DatasetTables, Row, Rows,
+    characteristics, localisable,
 };
 use dermx_data::ontology::DIAGNOSES;
 use dermx_eval::ClassScores;
@@ -253,7 +253,7 @@ fn images(tables: &DatasetTables) -> Table {
 }
 
 /// What a table counts and how, in words.
-fn describe(choices: &Choices) -> String {
+fn describe(choices: &AgreementChoices) -> String {
     let resolution = choices.resolution.map_or("native".to_string(), |size| size.to_string());
     format!(
         "Evaluations: {}; several diagnoses: {}; pairs: {}; one empty outline: {}; 0/0: {}; \

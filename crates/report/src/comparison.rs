@@ -12,7 +12,7 @@ pub const CAVEAT: &str = "Scores of heat maps read alone cannot say that a netwo
     a map that never saw a network scores there too. Only the distance to the baselines counts.";
 
 /// One score of the union row: the network beside each baseline.
-struct Comparison<'a> {
+struct BesideBaselines<'a> {
     measure: &'static str,
     network: f64,
     spread: Option<f64>,
@@ -39,7 +39,7 @@ enum Standing {
     Unknown,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> BesideBaselines<'a> {
     /// `None` where the network has no such score.
     fn new(
         record: &'a EvalRecord,
@@ -133,9 +133,9 @@ pub struct Verdict {
 /// The network beats baselines where the interval of the difference over images is above 0 for each of
 /// them. What holds for all of several baselines needs no correction for their number.
 pub fn verdict(record: &EvalRecord) -> Verdict {
-    let comparisons: Vec<Comparison<'_>> = [
-        Comparison::new(record, "fuzzy F1", |scores| &scores.f1, |lead| &lead.f1),
-        Comparison::new(
+    let comparisons: Vec<BesideBaselines<'_>> = [
+        BesideBaselines::new(record, "fuzzy F1", |scores| &scores.f1, |lead| &lead.f1),
+        BesideBaselines::new(
             record,
             "mass inside the experts' union",
             |scores| &scores.mass,
@@ -148,13 +148,13 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
     if comparisons.is_empty() {
         return unknown("No heat map was scored against the experts' union.");
     }
-    let comparable: Vec<&Comparison<'_>> =
+    let comparable: Vec<&BesideBaselines<'_>> =
         comparisons.iter().filter(|comparison| !comparison.baselines.is_empty()).collect();
     if comparable.is_empty() {
         return unknown("No baseline was scored beside the heat maps, so they cannot be judged.");
     }
     let (level, headline) = headline(&comparable);
-    let mut details: Vec<String> = comparisons.iter().map(Comparison::sentence).collect();
+    let mut details: Vec<String> = comparisons.iter().map(BesideBaselines::sentence).collect();
     details.extend(skill(record));
     Verdict { level, headline, details }
 }
@@ -176,7 +176,7 @@ fn unknown(headline: &str) -> Verdict {
     Verdict { level: "unknown", headline: headline.to_owned(), details: Vec::new() }
 }
 
-fn headline(comparisons: &[&Comparison<'_>]) -> (&'static str, String) {
+fn headline(comparisons: &[&BesideBaselines<'_>]) -> (&'static str, String) {
     let named = |standing: Standing, joint: &str| -> Option<String> {
         let chosen = comparisons.iter().filter(|comparison| comparison.standing() == standing);
         let measures: Vec<&str> = chosen.map(|comparison| comparison.measure).collect();
@@ -201,7 +201,7 @@ fn headline(comparisons: &[&Comparison<'_>]) -> (&'static str, String) {
     }
 }
 
-fn rivals(comparisons: &[&Comparison<'_>]) -> &'static str {
+fn rivals(comparisons: &[&BesideBaselines<'_>]) -> &'static str {
     let all_have = |count| comparisons.iter().all(|c| c.baselines.len() == count);
     if all_have(1) {
         "the one baseline scored"

@@ -3,7 +3,7 @@
 use crate::config::{self, Config, Objective, config_name};
 use crate::context::Context;
 use crate::error::RunResult;
-use crate::search::read_search;
+use crate::search::description::read_search;
 use crate::synth::prepare_synthetic;
 use crate::train::{self, Place, Trained};
 use crate::training_data::TrainingData;

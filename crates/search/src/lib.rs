@@ -16,6 +16,7 @@ mod sampler;
 mod search;
 mod space;
 mod table;
+mod trial;
 
 pub use base::{Base, assignments};
 pub use dermx_work::Outcome;
@@ -26,6 +27,7 @@ pub use pruner::Pruner;
 pub use results::Results;
 pub use runner::Runner;
 pub use sampler::SamplerName;
-pub use search::{Next, Search, Settings, Trial};
-pub use space::{Choices, Params, Space};
+pub use search::{Next, Search, Settings};
+pub use space::{Domain, Params, Space};
 pub use table::{Row, ranking};
+pub use trial::Trial;

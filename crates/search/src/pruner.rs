@@ -1,6 +1,6 @@
 //! Which trials end early.
 
-use crate::search::Trial;
+use crate::trial::Trial;
 use dermx_work::Outcome;
 use optimizer::Direction;
 use optimizer::pruner::{MedianPruner, Pruner as _};

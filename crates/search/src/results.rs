@@ -3,8 +3,8 @@
 use crate::base::Base;
 use crate::error::{SearchError, SearchResult};
 use crate::folder::SearchFolder;
-use crate::search::Trial;
 use crate::table::{Row, ranking};
+use crate::trial::Trial;
 use dermx_data::to_json;
 use dermx_table::{Cell, Column, Table};
 use dermx_work::Work;

@@ -4,7 +4,8 @@ use crate::base::Base;
 use crate::error::{SearchError, SearchResult};
 use crate::folder::{Journal, SearchFolder};
 use crate::results::Results;
-use crate::search::{Next, Search, Settings, Trial};
+use crate::search::{Next, Search, Settings};
+use crate::trial::Trial;
 use dermx_work::{GoOn, Outcome, ProgressBar, Watch, Work, run_trial};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,8 @@
 //! Which parameters a trial gets.
 
 use crate::error::SearchError;
-use crate::search::Trial;
-use crate::space::{Bounds, Choices, Params, Space};
+use crate::space::{Bounds, Domain, Params, Space};
+use crate::trial::Trial;
 use dermx_data::Random;
 use optimizer::distribution::{
     CategoricalDistribution, Distribution, FloatDistribution, IntDistribution,
@@ -58,10 +58,10 @@ fn random(space: &Space, seed: u64, number: usize) -> Option<Params> {
         Random::new(seed, "search order", 0, "").shuffle(&mut order);
         return space.point(*order.get(number)?);
     }
-    let draw = |(name, choices): (&str, &Choices)| {
+    let draw = |(name, choices): (&str, &Domain)| {
         let mut random = Random::new(seed, "search", number as u64, name);
         let value = match (choices, choices.bounds()) {
-            (Choices::List(values), _) => random.pick(values).cloned().unwrap_or_default(),
+            (Domain::List(values), _) => random.pick(values).cloned().unwrap_or_default(),
             (_, Some(Bounds::Whole { low, high, log: false })) => {
                 Value::from(low + random.below((high - low) as usize + 1) as i64)
             }
@@ -88,7 +88,7 @@ fn exp_between(low: f64, high: f64, share: f64) -> f64 {
 }
 
 fn tpe(space: &Space, seed: u64, number: usize, history: &[&Trial]) -> Result<Params, SearchError> {
-    let suggest = |(parameter_idx, (name, choices)): (usize, (&str, &Choices))| {
+    let suggest = |(parameter_idx, (name, choices)): (usize, (&str, &Domain))| {
         let distribution = distribution(choices);
         // The sampler knows a parameter by its distribution alone and would confuse two lists of the
         // same length, so it sees one parameter at a time, and each with a seed of its own.
@@ -105,7 +105,7 @@ fn tpe(space: &Space, seed: u64, number: usize, history: &[&Trial]) -> Result<Pa
     space.parameters().enumerate().map(suggest).collect()
 }
 
-fn distribution(choices: &Choices) -> Distribution {
+fn distribution(choices: &Domain) -> Distribution {
     match (choices, choices.bounds()) {
         (_, Some(Bounds::Whole { low, high, log })) => {
             Distribution::Int(IntDistribution { low, high, log_scale: log, step: None })
@@ -113,10 +113,10 @@ fn distribution(choices: &Choices) -> Distribution {
         (_, Some(Bounds::Real { low, high, log })) => {
             Distribution::Float(FloatDistribution { low, high, log_scale: log, step: None })
         }
-        (Choices::List(values), None) => {
+        (Domain::List(values), None) => {
             Distribution::Categorical(CategoricalDistribution { n_choices: values.len() })
         }
-        (Choices::Range { .. }, None) => {
+        (Domain::Range { .. }, None) => {
             Distribution::Categorical(CategoricalDistribution { n_choices: 1 })
         }
     }
@@ -126,7 +126,7 @@ fn distribution(choices: &Choices) -> Distribution {
 fn completed(
     trial: &Trial,
     name: &str,
-    choices: &Choices,
+    choices: &Domain,
     distribution: &Distribution,
 ) -> Option<CompletedTrial> {
     let value = to_crate(trial.params.get(name)?, choices, distribution)?;
@@ -140,9 +140,9 @@ fn completed(
     ))
 }
 
-fn to_crate(value: &Value, choices: &Choices, distribution: &Distribution) -> Option<ParamValue> {
+fn to_crate(value: &Value, choices: &Domain, distribution: &Distribution) -> Option<ParamValue> {
     match (choices, distribution) {
-        (Choices::List(values), _) => {
+        (Domain::List(values), _) => {
             values.iter().position(|known| known == value).map(ParamValue::Categorical)
         }
         (_, Distribution::Int(_)) => value.as_i64().map(ParamValue::Int),
@@ -150,13 +150,13 @@ fn to_crate(value: &Value, choices: &Choices, distribution: &Distribution) -> Op
     }
 }
 
-fn from_crate(value: &ParamValue, choices: &Choices) -> Value {
+fn from_crate(value: &ParamValue, choices: &Domain) -> Value {
     match (value, choices) {
-        (ParamValue::Categorical(idx), Choices::List(values)) => {
+        (ParamValue::Categorical(idx), Domain::List(values)) => {
             values.get(*idx).cloned().unwrap_or_default()
         }
         (ParamValue::Int(value), _) => Value::from(*value),
         (ParamValue::Float(value), _) => Value::from(*value),
-        (ParamValue::Categorical(_), Choices::Range { .. }) => Value::Null,
+        (ParamValue::Categorical(_), Domain::Range { .. }) => Value::Null,
     }
 }

@@ -4,7 +4,8 @@ use crate::error::SearchError;
 use crate::journal::Event;
 use crate::pruner::Pruner;
 use crate::sampler::SamplerName;
-use crate::space::{Params, Space};
+use crate::space::Space;
+use crate::trial::Trial;
 use dermx_work::Outcome;
 use std::collections::BTreeSet;
 
@@ -21,19 +22,6 @@ pub struct Settings {
     pub pruner: Option<Pruner>,
     /// Number of trials; every point of the space without it.
     pub max_trials: Option<usize>,
-}
-
-/// One set of parameters, and how it went.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trial {
-    /// Its number, from 0.
-    pub number: usize,
-    /// What it tries.
-    pub params: Params,
-    /// The score after each epoch; higher is better.
-    pub epochs: Vec<f64>,
-    /// How it ended, if it did.
-    pub outcome: Option<Outcome>,
 }
 
 /// What to do next.
@@ -63,16 +51,6 @@ pub struct Search {
     window: usize,
     trials: Vec<Trial>,
     running: BTreeSet<usize>,
-}
-
-impl Trial {
-    /// Its score: that of the epoch whose weights are the result.
-    pub const fn score(&self) -> Option<f64> {
-        match self.outcome {
-            Some(Outcome::Finished { value, .. } | Outcome::Pruned { value, .. }) => Some(value),
-            _ => None,
-        }
-    }
 }
 
 impl Search {

@@ -11,7 +11,7 @@ pub type Params = BTreeMap<String, Value>;
 /// The values that one parameter may take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Choices {
+pub enum Domain {
     /// Any of a list.
     List(Vec<Value>),
     /// Any number between two, both included; whole numbers if both are.
@@ -29,7 +29,7 @@ pub enum Choices {
 /// The parameters of a search by name, with what they may be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Space(BTreeMap<String, Choices>);
+pub struct Space(BTreeMap<String, Domain>);
 
 /// A range in numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,7 +38,7 @@ pub(crate) enum Bounds {
     Real { low: f64, high: f64, log: bool },
 }
 
-impl Choices {
+impl Domain {
     /// The bounds of a range.
     pub(crate) fn bounds(&self) -> Option<Bounds> {
         let Self::Range { low, high, log } = self else { return None };
@@ -105,7 +105,7 @@ impl Space {
     ///
     /// # Errors
     /// None, an empty list, a value that is listed twice, or a range that is none.
-    pub fn new(parameters: BTreeMap<String, Choices>) -> Result<Self, SearchError> {
+    pub fn new(parameters: BTreeMap<String, Domain>) -> Result<Self, SearchError> {
         if parameters.is_empty() {
             return Err(SearchError::setting("search.space", "names no parameter"));
         }
@@ -116,15 +116,15 @@ impl Space {
     }
 
     /// The parameters in the order of their names.
-    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Choices)> {
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Domain)> {
         self.0.iter().map(|(name, choices)| (name.as_str(), choices))
     }
 
     /// Number of points; `None` with a range, or beyond what can be counted.
     pub fn num_points(&self) -> Option<usize> {
         self.0.values().try_fold(1_usize, |product, choices| match choices {
-            Choices::List(values) => product.checked_mul(values.len()),
-            Choices::Range { .. } => None,
+            Domain::List(values) => product.checked_mul(values.len()),
+            Domain::Range { .. } => None,
         })
     }
 
@@ -136,7 +136,7 @@ impl Space {
         let mut rest = point_idx;
         let mut params = Params::new();
         for (name, choices) in self.0.iter().rev() {
-            let Choices::List(values) = choices else { return None };
+            let Domain::List(values) = choices else { return None };
             params.insert(name.clone(), values[rest % values.len()].clone());
             rest /= values.len();
         }

@@ -1,7 +1,7 @@
 //! The trials from best to worst.
 
-use crate::search::Trial;
 use crate::space::Params;
+use crate::trial::Trial;
 use dermx_work::Outcome;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Searches without networks: the score of a trial is a function of its parameters.
 
 use dermx_search::{
-    Choices, Event, Next, Outcome, Params, Pruner, SamplerName, Search, SearchError, Settings,
+    Domain, Event, Next, Outcome, Params, Pruner, SamplerName, Search, SearchError, Settings,
     Space, Trial, ranking, read_journal, to_line,
 };
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 type TestResult = Result<(), SearchError>;
 
 fn space(parameters: Value) -> Space {
-    let parameters: BTreeMap<String, Choices> = serde_json::from_value(parameters).unwrap();
+    let parameters: BTreeMap<String, Domain> = serde_json::from_value(parameters).unwrap();
     Space::new(parameters).unwrap()
 }
 

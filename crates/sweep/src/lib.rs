@@ -10,10 +10,12 @@
     reason = "workers give signs of life by the clock, and paths of configurations begin in the current folder"
 )]
 
+mod accepted;
 mod claim;
 mod error;
 mod folder;
 mod launch;
+mod launcher;
 mod local;
 mod plan;
 mod range;
@@ -23,16 +25,18 @@ mod submit;
 mod unit;
 mod worker;
 
+pub use accepted::Accepted;
 pub use claim::{
     Claim, Hold, SharedFolder, Sighting, Standing, State, accepted, claim, latest, standing,
 };
 pub use dermx_work::{Kind, Resources};
 pub use error::{SweepError, SweepResult};
 pub use folder::DiskFolder;
-pub use launch::{Launch, Launcher, UnitCommand};
+pub use launch::Launch;
+pub use launcher::{Launcher, UnitCommand};
 pub use plan::{Plan, PlanRequest, Sweep, plan, trial_unit};
 pub use range::{NumberRange, choices};
 pub use slurm::{ArrayScript, MAX_ARRAY};
 pub use status::{Failed, Running, Status};
 pub use unit::{Unit, units};
-pub use worker::{Accepted, OnLost, UnitEnd, Worker};
+pub use worker::{OnLost, UnitEnd, Worker};

@@ -1,7 +1,7 @@
 //! Units as processes on this machine.
 
 use crate::error::{SweepError, SweepResult};
-use crate::launch::UnitCommand;
+use crate::launcher::UnitCommand;
 use crate::plan::Sweep;
 use crate::status::Status;
 use dermx_work::Watch;

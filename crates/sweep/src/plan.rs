@@ -2,7 +2,7 @@
 
 use crate::error::{SweepError, SweepResult};
 use crate::folder::DiskFolder;
-use crate::launch::Launcher;
+use crate::launcher::Launcher;
 use crate::range::choices;
 use crate::unit::{Unit, units};
 use dermx_data::{to_json, write_atomic};

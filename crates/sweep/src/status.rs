@@ -1,9 +1,9 @@
 //! Where a sweep stands.
 
+use crate::accepted::{Accepted, unix_s};
 use crate::claim::{Claim, State, accepted, latest};
 use crate::error::{SweepError, SweepResult};
 use crate::plan::Sweep;
-use crate::worker::{Accepted, unix_s};
 use dermx_work::Failure;
 use rayon::prelude::*;
 use serde::Serialize;

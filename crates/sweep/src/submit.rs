@@ -1,7 +1,7 @@
 //! Units as arrays of Slurm jobs.
 
 use crate::error::{SweepError, SweepResult};
-use crate::launch::UnitCommand;
+use crate::launcher::UnitCommand;
 use crate::plan::Sweep;
 use crate::slurm::{ArrayScript, MAX_ARRAY};
 use dermx_data::write_atomic;

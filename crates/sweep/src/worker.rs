@@ -1,6 +1,7 @@
 //! The work of one unit: claimed, done, and handed in.
 
-use crate::claim::{Hold, Sighting, Standing, State, accepted, claim, standing};
+use crate::accepted::{Accepted, in_folder, unix_s};
+use crate::claim::{Hold, Sighting, Standing, State, claim, standing};
 use crate::error::{SweepError, SweepResult};
 use crate::folder::DiskFolder;
 use crate::plan::Sweep;
@@ -10,7 +11,6 @@ use dermx_work::{
     Ended, EndedTrial, Failure, GoOn, Kind, Resolved, Stopped, Task, Watch, Work, panic_message,
     run_trial,
 };
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,39 +18,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How to go on with a stopped unit.
 const RESUME: &str = "`dermx sweep run` goes on";
-
-/// What a file in `accepted/` holds.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Accepted {
-    /// Who did it.
-    pub owner: String,
-    /// The number of the claim.
-    pub generation: u32,
-    /// Seconds that the last claim took.
-    pub seconds: u64,
-    /// How it went, if it is a trial: one that failed, too, has this as its result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trial: Option<EndedTrial>,
-}
-
-impl Accepted {
-    /// What was accepted of `unit`, if something was.
-    ///
-    /// # Errors
-    /// A folder that cannot be read, a damaged file.
-    pub fn read(sweep: &Sweep, unit: &Unit) -> SweepResult<Option<Self>> {
-        let bytes = accepted(&sweep.shared(), &unit.name).map_err(in_folder(sweep))?;
-        let path = sweep.path().join("accepted").join(&unit.name);
-        let parse = |bytes: Vec<u8>| {
-            serde_json::from_slice(&bytes).map_err(|error| SweepError::in_file(&path, error))
-        };
-        bytes.map(parse).transpose()
-    }
-}
 
 /// How the work on a unit ended.
 #[derive(Debug)]
@@ -95,11 +66,6 @@ impl<W: ?Sized> fmt::Debug for Worker<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("owner", &self.owner).finish_non_exhaustive()
     }
-}
-
-/// Seconds since 1970.
-pub fn unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
 }
 
 impl<W: Work + ?Sized> Worker<'_, W> {
@@ -242,11 +208,6 @@ impl<W: Work + ?Sized> Worker<'_, W> {
 
 fn stopped() -> SweepError {
     Stopped(RESUME.to_string()).into()
-}
-
-fn in_folder(sweep: &Sweep) -> impl Fn(io::Error) -> SweepError {
-    let path = sweep.path().to_path_buf();
-    move |error| SweepError::io(&path, &error)
 }
 
 enum Turn {

@@ -158,8 +158,14 @@ fn users_of_reserved(metadata: &Value) -> Vec<String> {
     problems
 }
 
+/// The members of the workspace with what they need to run.
+pub fn of_members(metadata: &Value) -> Graph {
+    let members = members(metadata);
+    needed(metadata).into_iter().filter(|(package, _)| members.contains(package)).collect()
+}
+
 /// Package names with those that they need to run.
-type Graph = BTreeMap<String, BTreeSet<String>>;
+pub type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Everything that `package` needs to run.
 fn closure(needed: &Graph, package: &str) -> BTreeSet<String> {

@@ -4,17 +4,22 @@
 mod dependencies;
 mod documents;
 mod files;
+mod picture;
 mod state;
 
 use crate::cargo::{self, output, root};
 use anyhow::{Result, bail};
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Checks every rule and reports all that is wrong at once.
 pub fn run() -> Result<()> {
     let files = tracked_files()?;
-    let mut problems = dependencies::check(&cargo::metadata()?);
+    let metadata = cargo::metadata()?;
+    let mut problems = dependencies::check(&metadata);
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md"))?;
+    problems.extend(picture::check(&architecture, &dependencies::of_members(&metadata)));
     problems.extend(files::check(&root(), &files)?);
     problems.extend(state::check(&root(), &files)?);
     problems.extend(documents::check(&root(), &files));

@@ -113,8 +113,9 @@ fn real_tables_are_the_printed_ones_to_the_last_cell() -> TestResult {
     let args = ["dataset", "tables", "--data", &root, "--compare", &printed];
     let text = succeed(folder.path(), &[&args[..], &["--out", "tables"]].concat())?.stdout;
     let text = String::from_utf8(text)?;
-    assert!(text.lines().any(|line| line == "566 / 566"), "{text}");
-    assert_eq!(fs::read_to_string(folder.path().join("tables/tables.md"))?, text);
+    for text in [text, fs::read_to_string(folder.path().join("tables/tables.md"))?] {
+        assert!(text.lines().any(|line| line == "566 / 566"), "{text}");
+    }
     let table_3b = fs::read_to_string(folder.path().join("tables/table_3b.csv"))?;
     let plaque = table_3b.lines().find(|line| line.starts_with("Plaque,")).unwrap_or_default();
     let cells: Vec<&str> = plaque.split(',').collect();

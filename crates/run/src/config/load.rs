@@ -61,7 +61,7 @@ impl Config {
     /// The configuration as a TOML file that says every key, under a comment.
     ///
     /// # Errors
-    /// None that a configuration can cause: TOML holds its values.
+    /// A value that TOML cannot hold.
     pub fn to_toml(&self, comment: &str) -> RunResult<String> {
         let nodes = Self::nodes();
         let table = complete_table(&nodes, self);

@@ -18,6 +18,7 @@ mod json_schema;
 mod keys;
 mod load;
 mod moved;
+mod read;
 mod resolve;
 mod schema;
 mod search;

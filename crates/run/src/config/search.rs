@@ -7,7 +7,7 @@ use super::resolve::resolve;
 use super::schema::{Node, Range};
 use super::words::Objective;
 use crate::error::{RunError, RunResult};
-use dermx_search::{Choices, Params, Pruner, SamplerName, Space};
+use dermx_search::{Domain, Params, Pruner, SamplerName, Space};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -214,7 +214,7 @@ fn space(
 ) -> Option<Space> {
     let mut parameters = BTreeMap::new();
     for (key, value) in space {
-        match value.try_into::<Choices>() {
+        match value.try_into::<Domain>() {
             Ok(choices) => drop(parameters.insert(key, choices)),
             Err(_) => {
                 let place = place(&format!("search.space.{key}"));

@@ -1,5 +1,6 @@
 //! A search over trainings: in this process, or as units of a sweep in the same folder.
 
+pub(crate) mod description;
 mod launched;
 
 use crate::config::{SearchConfig, Split, config_name};
@@ -91,7 +92,7 @@ pub fn search(
     let name = config_name(request.name);
     // Locked until the search is over.
     let run = RunFolder::open(request.run, &name, request.resume, &base, context.session)?;
-    let folder = SearchFolder::open(run.path(), &described(config)?)?;
+    let folder = SearchFolder::open(run.path(), &description::described(config)?)?;
     tracing::info!("search folder: {}", folder.path().display());
     let work = Training::new(context).scored_by(config.objective);
     let base = Base { config: config.base.clone(), changes: config.changes.clone() };
@@ -107,27 +108,6 @@ pub fn search(
             Ok(Searched::Done { folder: folder.path().to_path_buf(), results })
         }
     }
-}
-
-/// What `search.toml` in the folder of a search says.
-///
-/// # Errors
-/// There is none, or it was changed.
-pub(crate) fn read_search(folder: &Path) -> RunResult<SearchConfig> {
-    let path = SearchFolder::description(folder);
-    let text = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
-    toml::from_str(&text).map_err(|error| RunError::in_file(&path, error))
-}
-
-/// What a search depends on beside its base: not on how many trials there are to be, nor on what Slurm
-/// is asked for.
-fn described(search: &SearchConfig) -> RunResult<String> {
-    let mut search = SearchConfig { max_trials: None, ..search.clone() };
-    search.changes.retain(|change| !change.starts_with("slurm."));
-    let text = toml::to_string(&search).map_err(|error| RunError::internal(error.to_string()))?;
-    Ok(format!(
-        "# The resolved search of this folder; config.toml is the base that it varies.\n\n{text}"
-    ))
 }
 
 fn settings(config: &SearchConfig) -> Settings {
