@@ -28,7 +28,7 @@ struct Context<'a> {
 /// One self-contained HTML page under the notice that this is research output.
 ///
 /// # Errors
-/// None that a caller can cause.
+/// A template that does not fit its values.
 pub fn render_tables(page: &TablesPage) -> Result<String, ReportError> {
     let TablesPage { title, tables, notes } = page;
     let tables = tables.iter().map(Table::html).collect();
