@@ -14,19 +14,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         synthesize(&data, &sizes, Watch::SILENT)?;
     }
 
-    let experiment = [
+    let keys = [
         format!("data.train={}", data.join("train").display()),
         format!("data.test={}", data.join("dermx").display()),
-        format!("data.test_images={}", data.join("dermx/images").display()),
         format!("synthetic.root={}", data.display()),
         format!("synthetic.num_images={}", sizes.num_images),
         format!("synthetic.num_train_images={}", sizes.num_train_images),
         "run.seeds=[0]".to_string(),
         "run.epochs=2".to_string(),
-    ]
-    .iter()
-    .try_fold(Experiment::open("quickstart.toml")?, |experiment, key| experiment.set(key))?
-    .in_folder(out.join("run"));
+    ];
+    let experiment = Experiment::open_with("quickstart.toml", &keys)?.in_folder(out.join("run"));
 
     let session = Session::cpu();
     let trained = experiment.train(&Context::silent(&session))?;

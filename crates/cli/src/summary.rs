@@ -103,7 +103,7 @@ fn seeds_text(diagnosis: &DiagnosisScores) -> String {
         diagnosis.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
     let mut text = match collapsed.is_empty() {
         true => String::new(),
-        false => format!("collapsed seeds: {}\n", collapsed.join(", ")),
+        false => format!("training collapsed with seed {}\n", collapsed.join(", ")),
     };
     if let Some(SeedAgreement {
         unanimous: Some(unanimous),

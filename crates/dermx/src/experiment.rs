@@ -38,10 +38,19 @@ impl Experiment {
     /// # Errors
     /// No such configuration, or the list of all that is wrong with it.
     pub fn open(name: &str) -> Result<Self, RunError> {
+        Self::open_with(name, &[])
+    }
+
+    /// The same with changed keys, `section.key=value`, in any order: only what they come to together has
+    /// to be right.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(name: &str, assignments: &[String]) -> Result<Self, RunError> {
         Ok(Self {
             source: Some(name.to_string()),
-            overrides: Vec::new(),
-            config: Config::load(name, &[])?,
+            overrides: assignments.to_vec(),
+            config: Config::load(name, assignments)?,
             name: config::config_name(name),
             folder: None,
             is_resumed: false,

@@ -29,19 +29,22 @@ mod model;
 mod overlay;
 
 pub use dataset::Dataset;
-pub use dermx_data::{DataError, ImageSize, SynthConfig, SynthSummary, read_photo};
-pub use dermx_eval::{EvalRecord, HeatmapScoring, MapRow, Score};
+pub use dermx_data::{DataError, DermxDataset, ImageSize, SynthConfig, SynthSummary, read_photo};
+pub use dermx_eval::{
+    Average, Border, EvalRecord, HeatmapScoring, MapRow, Normalize, Score, UnionAverage,
+};
 pub use dermx_gradcam::{Heatmap, Method, Output, Settings, blend_heatmap};
-pub use dermx_model::Architecture;
+pub use dermx_model::{Architecture, Padding};
 pub use dermx_run::config::Config;
 pub use dermx_run::{
-    Backend, Context, Images, RunError, Session, Tested, Trained, WeightsOptions, synthesize,
+    Backend, Context, Images, RunError, Session, Tested, Trained, Validated, WeightsOptions,
+    synthesize,
 };
 pub use dermx_score::{
-    Benchmark, MapFolder, MapSource, Predictions, RawMap, ScoreError, Scorecard, ScoredRows,
-    ScoringChoices, Variable,
+    Benchmark, Diagnosis, MapFolder, MapSource, Prediction, Predictions, RawMap, ScoreError,
+    Scorecard, ScoredRows, ScoringChoices, Variable, write_npy,
 };
 pub use dermx_work::{Cancel, Failure, PanicLog, Progress, ProgressBar, Watch};
 pub use experiment::Experiment;
-pub use model::{Model, PhotoPrediction, Targets};
+pub use model::{Model, PhotoPrediction, Targets, raw_maps, to_predictions};
 pub use overlay::overlay;

@@ -3,8 +3,9 @@
 use dermx_data::ImageSize;
 use dermx_gradcam::{Explainer, Heatmap, Method, Settings};
 use dermx_run::{Context, Images, Job, RunError, Session, TrainedNetwork, WeightsOptions, predict};
-use dermx_score::{argmax, softmax};
+use dermx_score::{Prediction, Predictions, RawMap, argmax, softmax};
 use dermx_work::Watch;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Images that are computed together.
@@ -54,6 +55,30 @@ pub struct PhotoPrediction {
 pub struct Model {
     trained: TrainedNetwork,
     session: Session,
+}
+
+/// Heat maps as [`Benchmark`](crate::Benchmark) scores them.
+pub fn raw_maps(maps: impl IntoIterator<Item = (String, Heatmap)>) -> BTreeMap<String, RawMap> {
+    let raw = |(image_id, map): (String, Heatmap)| {
+        let Heatmap { height, width, values } = map;
+        (image_id, RawMap::Single { size: [height, width], values })
+    };
+    maps.into_iter().map(raw).collect()
+}
+
+/// Predictions as [`Benchmark`](crate::Benchmark) scores them.
+pub fn to_predictions(predictions: &[PhotoPrediction]) -> Predictions {
+    let row = |(idx, one): (usize, &PhotoPrediction)| Prediction {
+        line: idx + 1,
+        image_id: one.image_id.clone(),
+        gold: None,
+        predicted: one.class.clone(),
+        probability: one.probabilities.iter().copied().reduce(f64::max),
+    };
+    Predictions {
+        path: "predictions in memory".into(),
+        rows: predictions.iter().enumerate().map(row).collect(),
+    }
 }
 
 impl Model {

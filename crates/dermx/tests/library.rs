@@ -1,8 +1,9 @@
 //! What the command does, done from a program: sessions side by side, progress, stops, and networks.
 
 use dermx::{
-    Cancel, Context, Experiment, Failure, Method, Model, Progress, ProgressBar, Session,
-    SynthConfig, Targets, Watch, overlay, synthesize,
+    Benchmark, Cancel, Context, Dataset, Experiment, Failure, Method, Model, Progress, ProgressBar,
+    ScoringChoices, Session, SynthConfig, Targets, Watch, overlay, raw_maps, synthesize,
+    to_predictions,
 };
 use std::error::Error;
 use std::fs;
@@ -33,11 +34,7 @@ fn experiment(folder: &Path, run: &str) -> Result<Experiment, Box<dyn Error>> {
         "train.batch_size=4".to_string(),
         "report.num_gallery_images=3".to_string(),
     ];
-    let mut experiment = Experiment::open("quickstart.toml")?;
-    for key in &keys {
-        experiment = experiment.set(key)?;
-    }
-    Ok(experiment.in_folder(folder.join(run)))
+    Ok(Experiment::open_with("quickstart.toml", &keys)?.in_folder(folder.join(run)))
 }
 
 /// Files of a seed whose bytes equal runs share.
@@ -159,6 +156,14 @@ fn a_model_says_of_photos_what_its_run_said_of_them() -> TestResult {
     let picture = folder.path().join("overlay.png");
     overlay(&photo, &alone[0].1, &picture)?;
     assert_eq!(dermx::read_photo(&picture)?.dimensions(), dermx::read_photo(&photo)?.dimensions());
+    // What a network predicted and where it looked is scored without a file.
+    let dataset = Dataset::open(folder.path().join("data/dermx"))?;
+    let choices = ScoringChoices { classes: model.classes().to_vec(), ..ScoringChoices::default() };
+    let benchmark = Benchmark::new(&dataset, choices)?;
+    let card = benchmark.score(&raw_maps(all), Some(&to_predictions(&predictions)))?;
+    let accuracy = card.record.diagnosis.as_ref().and_then(|one| one.accuracy.mean);
+    let eval = fs::read_to_string(run.join("seed-0/eval.json"))?;
+    assert!(eval.contains(&format!("\"mean\": {}", accuracy.ok_or("no accuracy")?)), "{eval}");
     // What cannot be is an error, not a panic.
     let error = model.explain(&photos, Method::GradCam, Targets::Class(6)).unwrap_err();
     assert_eq!(error.failure(), Failure::BadData, "{error}");

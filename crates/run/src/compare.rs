@@ -9,7 +9,6 @@ use dermx_eval::{
 };
 use dermx_report::comparison_tables;
 use dermx_score::{BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, read_per_image, read_predictions};
-use dermx_study::exchanged;
 use dermx_table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -141,25 +140,13 @@ fn read_side(path: &Path, record: &EvalRecord, name: String) -> RunResult<(Side,
     Ok((side, gold))
 }
 
-/// The diagnoses of one seed that were scored; `None` without predictions.
+/// The diagnoses of one seed that were scored; `None` without predictions. What an earlier scoring left
+/// in the folder does not count.
 fn read_diagnoses(folder: &Path, record: &EvalRecord) -> RunResult<Option<Vec<Prediction>>> {
-    let scored = folder.join(DIAGNOSES);
-    if scored.exists() {
-        return Ok(Some(read_predictions(&scored)?));
+    match record.diagnosis {
+        Some(_) => Ok(Some(read_predictions(&folder.join(DIAGNOSES))?)),
+        None => Ok(None),
     }
-    // Older versions wrote no list of them.
-    let predictions = folder.join("predictions.csv");
-    if !predictions.exists() {
-        return Ok(None);
-    }
-    let pair = record.scoring.get("class_exchange");
-    let pair: Option<[String; 2]> =
-        pair.and_then(|pair| serde_json::from_value(pair.clone()).ok()).flatten();
-    let mut found = read_predictions(&predictions)?;
-    for one in &mut found {
-        one.predicted = exchanged(pair.as_ref(), &one.predicted).to_string();
-    }
-    Ok(Some(found))
 }
 
 fn correct_of(diagnoses: &[Prediction]) -> BTreeMap<String, bool> {

@@ -101,6 +101,14 @@ fn write_beside(
 ) -> RunResult<PathBuf> {
     let config = Config::load_run(run)?;
     let scores = run.join("eval.json");
+    if config.data.test.is_none() {
+        let message = format!(
+            "{}: the run has no test (data.test), so there is nothing to report; its training curves are \
+             in seed-N/metrics.csv",
+            run.display()
+        );
+        return Err(RunError::missing_input(message));
+    }
     if !scores.exists() {
         let message = format!(
             "{}: the run is not scored yet; finish it with `dermx train --resume --run {}`",

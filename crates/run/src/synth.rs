@@ -26,12 +26,17 @@ pub fn synthesize(root: &Path, config: &SynthConfig, watch: Watch<'_>) -> RunRes
     Ok(summary)
 }
 
-/// Makes the synthetic data set, if it is one, unless it is there already.
+/// Makes the synthetic data set, if photos of it are used, unless it is there already.
 ///
 /// # Errors
 /// Another data set in its place, a full disk.
 pub fn prepare_synthetic(config: &Config, watch: Watch<'_>) -> RunResult<()> {
     let Some(section) = &config.synthetic else { return Ok(()) };
+    // A base may have one that the configuration does not use.
+    let own = [Some(&config.data.train), config.data.test.as_ref()];
+    if !own.into_iter().flatten().any(|path| path.starts_with(&section.root)) {
+        return Ok(());
+    }
     let config = SynthConfig {
         num_images: section.num_images,
         num_train_images: section.num_train_images,

@@ -34,4 +34,4 @@ pub use predictions::{
 pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS};
 pub use score::{BOOTSTRAP, Benchmark, check_outlines, read_annotations};
 pub use score_parts::{MIN_IMAGES, Variable};
-pub use scorecard::{EVAL, Scorecard, write_record};
+pub use scorecard::{EVAL, Scorecard, remove, write_record};

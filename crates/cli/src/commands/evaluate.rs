@@ -11,7 +11,7 @@ use dermx_report::parts_by_characteristic;
 use dermx_run::{Session, comparisons, evaluate_again, is_same_folder, write_comparisons};
 use dermx_score::{
     Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, read_annotations,
-    to_json, write_record,
+    remove, to_json, write_record,
 };
 use dermx_work::Failure;
 use std::path::Path;
@@ -74,6 +74,10 @@ fn score(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRec
     let scorecard = benchmark.score(&MapFolder::open(heatmaps)?, predictions.as_ref())?;
     if let Some(out) = &args.out {
         scorecard.write(out)?;
+        // Of an earlier scoring.
+        for name in ["by.csv", "comparison.json", "comparison.md", "comparison_1.csv"] {
+            remove(&out.join(name))?;
+        }
         if !scorecard.record.by.is_empty() {
             write_atomic(&out.join("by.csv"), &parts_by_characteristic(&scorecard.record).csv())?;
         }

@@ -151,7 +151,7 @@ impl RunImages {
             Some((training, found))
         });
         if !run.join(TEST).exists() {
-            table.skip("test images", "the run was trained without a test (--no-eval)");
+            table.skip("test images", "the run was trained without a test");
             return Self { training, test: None };
         }
         let test = table.read("test images", || TestSet::read(&config.data)).and_then(|test| {

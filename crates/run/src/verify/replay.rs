@@ -82,7 +82,7 @@ pub fn check_epochs(
 pub fn check_predictions(subject: &Subject<'_>, table: &mut Checks) -> RunResult<()> {
     let what = "predictions.csv";
     let Some(certified) = &subject.certificate.result.predictions_hash else {
-        table.skip(what, "the run was trained without a test (--no-eval)");
+        table.skip(what, "the run was trained without a test");
         return Ok(());
     };
     let path = subject.folder.predictions();
