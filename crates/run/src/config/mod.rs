@@ -1,6 +1,6 @@
 //! Configurations: what a file says, laid over its bases and filled up with defaults, is what runs.
 //!
-//! Every key is declared once, with its type, default, meaning and range ([`mod@sections`] and its like);
+//! Every key is declared once, with its type, default, meaning and range (`sections.rs` and its like);
 //! reading, checks, the list of keys and the JSON schema follow from that.
 
 mod bench;

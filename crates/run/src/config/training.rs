@@ -112,7 +112,7 @@ section! {
         mixup_alpha: Option<f64>, word("none"), Range::positive();
         /// Mixes rectangles of images, likewise; with both, each batch by one of the two.
         cutmix_alpha: Option<f64>, word("none"), Range::positive();
-        /// Score on the validation photos that select, [early_stopping] and the schedule "plateau" go by.
+        /// Score on the validation photos that select, early_stopping and the schedule "plateau" go by.
         monitor: Option<Monitor>, word("none");
         /// Which weights are the result.
         select: Select, default(Select::Last);
