@@ -1,6 +1,7 @@
 //! Images drawn with replacement.
 
 use dermx_data::Random;
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// How intervals are found: by the percentile bootstrap over images.
@@ -15,7 +16,9 @@ pub struct Bootstrap {
 impl Bootstrap {
     /// As many of `image_idxs` as there are, drawn with replacement, for each resample.
     pub fn resamples(&self, image_idxs: &[u32]) -> Vec<Vec<u32>> {
+        // Each with numbers of its own, so that threads change nothing.
         (0..self.num_resamples)
+            .into_par_iter()
             .map(|resample_idx| {
                 let mut random = Random::new(self.seed, "bootstrap", resample_idx as u64, "");
                 let draw = |_: &u32| image_idxs[random.below(image_idxs.len())];

@@ -274,12 +274,16 @@ impl<'a> Benchmark<'a> {
         let images = image_masks(dataset, &choices);
         warn_of_empty_masks(&images, scoring.size);
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
+        let (dataset_rows, scored_dataset) = rayon::join(
+            || DatasetRows::new(&images, &scoring, choices.localization),
+            || scored_dataset(dataset),
+        );
         Ok(Self {
             dataset,
             classes,
             gold: gold.collect(),
-            scored_dataset: scored_dataset(dataset),
-            dataset_rows: DatasetRows::new(&images, &scoring, choices.localization)?,
+            scored_dataset,
+            dataset_rows: dataset_rows?,
             resamples: resamples(images.len()),
             images,
             choices,
@@ -495,7 +499,21 @@ impl<'a> Benchmark<'a> {
         };
         let DatasetRows { baselines, experts, outlines } = of_dataset;
         let comparands = Comparands { network: rows, experts, baselines };
-        let tables = baselines.iter();
+        let table = |rows: &[MapRow]| self.averaging().table(rows);
+        let ((skill, leads), ((explanation, ceiling), baselines)) = rayon::join(
+            || {
+                rayon::join(
+                    || relative_scores(comparands, image_ids, resamples),
+                    || leads(&[rows], baselines, image_ids, resamples),
+                )
+            },
+            || {
+                rayon::join(
+                    || (table(rows), table(experts)),
+                    || baselines.iter().map(|(name, rows)| (name.clone(), table(rows))).collect(),
+                )
+            },
+        );
         let mut identification = Identification::new();
         if self.choices.localization && !rows.is_empty() {
             identification.insert(NETWORK.to_string(), mass_shares(outline_rows));
@@ -506,13 +524,11 @@ impl<'a> Benchmark<'a> {
             notice: NOTICE.to_string(),
             dataset: self.scored_dataset.clone(),
             classes: self.classes.clone(),
-            explanation: self.averaging().table(rows),
-            skill: relative_scores(comparands, image_ids, resamples),
-            leads: leads(&[rows], baselines, image_ids, resamples),
-            baselines: tables
-                .map(|(name, rows)| (name.clone(), self.averaging().table(rows)))
-                .collect(),
-            ceiling: self.averaging().table(experts),
+            explanation,
+            skill,
+            leads,
+            baselines,
+            ceiling,
             identification,
             scoring: self.description(image_ids),
             ..EvalRecord::default()
@@ -624,6 +640,11 @@ fn leads(
     image_ids: &[&str],
     resamples: &[Vec<u32>],
 ) -> BTreeMap<String, Lead> {
-    let baselines = baselines.iter().filter(|_| seeds.iter().any(|rows| !rows.is_empty()));
-    baselines.map(|(name, rows)| (name.clone(), lead(seeds, rows, image_ids, resamples))).collect()
+    if seeds.iter().all(|rows| rows.is_empty()) {
+        return BTreeMap::new();
+    }
+    let of = |(name, rows): (&String, &Vec<MapRow>)| {
+        (name.clone(), lead(seeds, rows, image_ids, resamples))
+    };
+    baselines.par_iter().map(of).collect()
 }
