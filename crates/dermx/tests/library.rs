@@ -2,8 +2,8 @@
 
 use dermx::{
     Benchmark, Cancel, Context, Dataset, Experiment, Failure, Method, Model, Progress, ProgressBar,
-    ScoringChoices, Session, SynthConfig, Targets, Watch, overlay, raw_maps, synthesize,
-    to_predictions,
+    ScoringChoices, Session, SynthConfig, Targets, Watch, WeightsOptions, overlay, raw_maps,
+    synthesize, to_predictions,
 };
 use std::error::Error;
 use std::fs;
@@ -109,7 +109,11 @@ impl Progress for Impatient {
 fn a_run_that_its_caller_stopped_goes_on_to_the_same_bytes() -> TestResult {
     let folder = tempfile::tempdir()?;
     let session = Session::cpu();
-    experiment(folder.path(), "whole")?.train(&Context::silent(&session))?;
+    // Training alone leaves the rest for later.
+    let whole = experiment(folder.path(), "whole")?;
+    assert!(whole.train_only(&Context::silent(&session))?.tested.is_none());
+    let whole = Experiment::resume(folder.path().join("whole"))?;
+    assert!(whole.train(&Context::silent(&session))?.tested.is_some());
     let caller =
         Impatient { num_looks: 0.into(), max_looks: 9, names: std::sync::Mutex::default() };
     let watch = Watch { progress: &caller, cancel: &caller };
@@ -156,6 +160,10 @@ fn a_model_says_of_photos_what_its_run_said_of_them() -> TestResult {
     let picture = folder.path().join("overlay.png");
     overlay(&photo, &alone[0].1, &picture)?;
     assert_eq!(dermx::read_photo(&picture)?.dimensions(), dermx::read_photo(&photo)?.dimensions());
+    // The file of weights says by itself what the run knows.
+    let weights = run.join("seed-0/weights.safetensors");
+    let from_file = Model::from_weights(&weights, &WeightsOptions::default(), &session)?;
+    assert_eq!(from_file.predict(&from_file.photos(&images)?)?, predictions);
     // What a network predicted and where it looked is scored without a file.
     let dataset = Dataset::open(folder.path().join("data/dermx"))?;
     let choices = ScoringChoices { classes: model.classes().to_vec(), ..ScoringChoices::default() };

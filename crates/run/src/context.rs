@@ -35,9 +35,4 @@ impl<'a> Context<'a> {
     pub fn check(&self, how_to_go_on: &str) -> RunResult<()> {
         Ok(self.watch.check(how_to_go_on)?)
     }
-
-    /// Whether somebody asked to stop.
-    pub fn is_stopping(&self) -> bool {
-        self.watch.cancel.is_requested()
-    }
 }

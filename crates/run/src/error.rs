@@ -97,21 +97,6 @@ impl From<RunError> for WorkError {
 pub type RunResult<T> = Result<T, RunError>;
 
 impl RunError {
-    /// An error of the sort `failure`.
-    pub fn of(failure: Failure, message: impl Into<String>) -> Self {
-        let message = message.into();
-        match failure {
-            Failure::Usage => Self::Usage(message),
-            Failure::BadData => Self::BadData(message),
-            Failure::MissingInput => Self::MissingInput(message),
-            Failure::Internal => Self::Internal(message),
-            Failure::Locked => Self::Locked(message),
-            Failure::Io => Self::Os(message),
-            Failure::Stopped => Self::Stopped(Stopped(message)),
-            Failure::BadConfig => Self::BadConfig(message),
-        }
-    }
-
     /// Arguments that do not make sense together.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())

@@ -1,8 +1,7 @@
 //! Configurations of a comparison of backends: `[bench]`.
 
 use super::declare::{section, section_node};
-use super::files::Source;
-use super::resolve::resolve;
+use super::files::{OneSection, Source};
 use super::schema::{Node, Range};
 use crate::error::{RunError, RunResult};
 use crate::session::Backend;
@@ -58,12 +57,9 @@ impl BenchConfig {
     }
 
     fn of_source(source: &Source) -> RunResult<Self> {
-        let nodes = root();
-        let document = source.document_with(&nodes, &[])?;
         let mut problems = Vec::new();
-        let resolved = resolve(&nodes, &document, &mut problems);
-        let section = resolved.table.get(BENCH).cloned();
-        let section: Option<BenchSection> = section.and_then(|section| section.try_into().ok());
+        let OneSection { document, section, .. } =
+            source.one_section::<BenchSection>(&root(), BENCH, &mut problems)?;
         let mut backends = Vec::new();
         for name in section.iter().flat_map(|section| &section.backends) {
             match name.parse() {

@@ -1,8 +1,10 @@
 //! Where configurations are found, and the bases that they build on.
 
 use super::document::Document;
+use super::resolve::{Resolved, resolve};
 use super::schema::Node;
 use crate::error::{RunError, RunResult};
+use serde::de::DeserializeOwned;
 use std::path::{Component, Path, PathBuf};
 use toml::Value;
 
@@ -46,6 +48,13 @@ enum Folder {
     Disk(PathBuf),
     /// In the program.
     BuiltIn(PathBuf),
+}
+
+/// A file of one section: what it says, filled up with defaults, and as values; `None` where they are wrong.
+pub(super) struct OneSection<T> {
+    pub document: Document,
+    pub resolved: Resolved,
+    pub section: Option<T>,
 }
 
 impl Source {
@@ -145,6 +154,23 @@ impl Source {
         let assignments = Document::of_assignments(nodes, assignments);
         document.lay_over(nodes, assignments.map_err(RunError::bad_config)?);
         Ok(document)
+    }
+
+    /// Reads a file that has the section `name` alone; adds everything that is wrong to `problems`.
+    ///
+    /// # Errors
+    /// As [`Self::document_with`].
+    pub(super) fn one_section<T: DeserializeOwned>(
+        &self,
+        nodes: &[Node],
+        name: &str,
+        problems: &mut Vec<String>,
+    ) -> RunResult<OneSection<T>> {
+        let document = self.document_with(nodes, &[])?;
+        let resolved = resolve(nodes, &document, problems);
+        let section = resolved.table.get(name).cloned();
+        let section = section.and_then(|section| section.try_into().ok());
+        Ok(OneSection { document, resolved, section })
     }
 
     fn over_bases(&self, nodes: &[Node], above: &mut Vec<(String, String)>) -> RunResult<Document> {

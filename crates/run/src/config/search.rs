@@ -2,8 +2,7 @@
 
 use super::config::Config;
 use super::declare::{choice, section, section_node};
-use super::files::Source;
-use super::resolve::resolve;
+use super::files::{OneSection, Source};
 use super::schema::{Node, Range};
 use super::words::Objective;
 use crate::error::{RunError, RunResult};
@@ -110,12 +109,9 @@ impl SearchConfig {
     }
 
     fn of_source(source: &Source) -> RunResult<Self> {
-        let nodes = root();
-        let document = source.document_with(&nodes, &[])?;
         let mut problems = Vec::new();
-        let resolved = resolve(&nodes, &document, &mut problems);
-        let section = resolved.table.get(SEARCH).cloned();
-        let section: Option<SearchSection> = section.and_then(|section| section.try_into().ok());
+        let OneSection { document, resolved, section } =
+            source.one_section::<SearchSection>(&root(), SEARCH, &mut problems)?;
         let Some(section) = section else { return Err(bad(problems.join("\n"))) };
         let place = |path: &str| document.place(path);
         let space = match resolved.bad.contains("search.space") {
