@@ -42,6 +42,15 @@ pub(crate) fn is_folder(path: &Path) -> Result<bool, DataError> {
     }
 }
 
+/// The same of an entry whose kind listing has told. Only links and oddities are asked for again: most
+/// entries are plain, and there are thousands.
+pub(crate) fn is_listed_folder(kind: fs::FileType, path: &Path) -> Result<bool, DataError> {
+    match kind.is_file() || kind.is_dir() {
+        true => Ok(kind.is_dir()),
+        false => is_folder(path),
+    }
+}
+
 /// What is neither a file nor a folder, in words.
 #[cfg(unix)]
 fn special(kind: fs::FileType) -> &'static str {
@@ -58,33 +67,49 @@ fn special(_: fs::FileType) -> &'static str {
     "something special"
 }
 
-/// The names in a folder, sorted; a name that is not UTF-8, or of what is neither a file nor a
+/// An entry of a folder.
+pub(crate) struct Entry {
+    pub name: String,
+    /// A folder, or a link to one.
+    pub is_folder: bool,
+}
+
+/// What a folder holds, sorted by name; a name that is not UTF-8, or of what is neither a file nor a
 /// folder, is an error.
-pub(crate) fn list(folder: &Path) -> Result<Vec<String>, DataError> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
     let io = |error| DataError::io(folder, &error);
-    let mut names = Vec::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
-        names.push(name.into_string().map_err(|name| {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().into_string().map_err(|name| {
             DataError::invalid(&folder.join(&name), "", "the file name is not UTF-8")
-        })?);
+        })?;
+        found.push((name, entry.file_type().map_err(io)?));
     }
-    names.sort_unstable();
-    if let Some([name, other]) = same_names(names.iter().map(String::as_str)).first() {
+    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some([name, other]) = same_names(found.iter().map(|(name, _)| name.as_str())).first() {
         let message = format!(
             "has the name of `{other}` but for the composition of its letters (Unicode); rename one of \
              them"
         );
         return Err(DataError::invalid(&folder.join(name), "", message));
     }
-    for name in names.iter().filter(|name| !name.starts_with('.')) {
-        is_folder(&folder.join(name))?;
-    }
-    Ok(names)
+    let entry = |(name, kind): (String, fs::FileType)| {
+        let is_folder = match name.starts_with('.') {
+            true => kind.is_dir(),
+            false => is_listed_folder(kind, &folder.join(&name))?,
+        };
+        Ok(Entry { name, is_folder })
+    };
+    found.into_iter().map(entry).collect()
 }
 
 /// Names that are one in Unicode's composed form: each beside the one before it.
 pub(crate) fn same_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<[&'a str; 2]> {
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.iter().all(|name| name.is_ascii()) {
+        return Vec::new();
+    }
     let mut seen = BTreeMap::new();
     let pair = |name| seen.insert(composed(name), name).map(|other| [name, other]);
     names.into_iter().filter_map(pair).collect()

@@ -4,6 +4,7 @@ use crate::image_id::{composed, image_id, is_photo};
 use crate::{DataError, file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
 /// Folders below this depth are refused, so that a link to its own parent cannot loop for ever.
@@ -295,16 +296,17 @@ fn entries(dir: &Path) -> Result<Entries, DataError> {
     let io = |e| DataError::io(dir, &e);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {
-        let path = entry.map_err(io)?.path();
+        let entry = entry.map_err(io)?;
+        let path = entry.path();
         let name = name_of(&path)?;
         if !name.starts_with('.') && name != "Thumbs.db" {
-            paths.push(path);
+            paths.push((path, entry.file_type().map_err(io)?));
         }
     }
-    paths.sort();
+    paths.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut entries = Entries { paths: Vec::new(), problems: same_names(dir, &paths)? };
-    for path in paths {
-        match file::is_folder(&path) {
+    for (path, kind) in paths {
+        match file::is_listed_folder(kind, &path) {
             Ok(true) if is_photo(&path) => {
                 let message = "is a folder with the name of a photo; rename it";
                 entries.problems.push(DataError::invalid(&path, "", message));
@@ -317,8 +319,8 @@ fn entries(dir: &Path) -> Result<Entries, DataError> {
 }
 
 /// Names that are one in Unicode's composed form.
-fn same_names(dir: &Path, paths: &[PathBuf]) -> Result<Vec<DataError>, DataError> {
-    let names = paths.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
+fn same_names(dir: &Path, paths: &[(PathBuf, FileType)]) -> Result<Vec<DataError>, DataError> {
+    let names = paths.iter().map(|(path, _)| name_of(path)).collect::<Result<Vec<_>, _>>()?;
     let problem = |[name, other]: [&str; 2]| {
         let message = format!(
             "has the name of {} but for the composition of its letters (Unicode); rename one of them",

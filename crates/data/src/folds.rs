@@ -55,7 +55,7 @@ pub(crate) fn fold_indices(root: &Path) -> Result<BTreeSet<usize>, DataError> {
     if !folder.is_dir() {
         return Ok(BTreeSet::new());
     }
-    Ok(file::list(&folder)?.iter().filter_map(|name| fold_idx(name)).collect())
+    Ok(file::list(&folder)?.iter().filter_map(|entry| fold_idx(&entry.name)).collect())
 }
 
 /// The number in the name of a file.

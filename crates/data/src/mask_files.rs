@@ -5,7 +5,7 @@ use crate::ontology::{TermKind, kind_of, usual_spelling};
 use crate::{DataError, Evaluation, ImageSize, Mask, file};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The columns of the table.
@@ -26,10 +26,8 @@ pub enum MaskLayout {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MaskFiles {
     folder: PathBuf,
-    /// In Unicode's composed form, as the names that are looked for.
-    names: BTreeSet<String>,
-    /// The names on disk that are not in that form, by name.
-    on_disk: BTreeMap<String, String>,
+    /// The names on disk by the name in Unicode's composed form, which is looked for.
+    names: BTreeMap<String, String>,
     /// By `RATER_IMAGE` and class, the names of the files by class: several where a class is spelled in
     /// several ways.
     by_class: BTreeMap<String, BTreeMap<String, Vec<String>>>,
@@ -49,19 +47,18 @@ impl MaskFiles {
         if !folder.is_dir() {
             return Ok(None);
         }
-        let listed = file::list(&folder)?;
-        let named = listed.iter().map(|name| (composed(name), name.clone()));
-        let on_disk = named.filter(|(name, on_disk)| name != on_disk).collect();
-        let names: BTreeSet<String> = listed.iter().map(|name| composed(name)).collect();
+        let listed = file::list(&folder)?.into_iter();
+        let named = listed.map(|entry| (composed(&entry.name), entry.name));
+        let names: BTreeMap<String, String> = named.collect();
         let of_stem: HashMap<String, &Evaluation> =
             evaluations.iter().map(|one| (one.stem(), one)).collect();
         let mut by_class: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
-        for name in &names {
+        for name in names.keys() {
             if let Some((stem, class)) = split_by_class(name, &of_stem) {
                 by_class.entry(stem).or_default().entry(class).or_default().push(name.clone());
             }
         }
-        Ok(Some(Self { folder, names, on_disk, by_class }))
+        Ok(Some(Self { folder, names, by_class }))
     }
 
     /// By class as soon as one file is named so.
@@ -72,13 +69,17 @@ impl MaskFiles {
         }
     }
 
-    /// Every name in the folder.
-    pub fn names(&self) -> &BTreeSet<String> {
-        &self.names
+    /// Every name in the folder, sorted.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    pub fn contains(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(self.on_disk.get(name).map_or(name, String::as_str))
+        self.folder.join(self.names.get(name).map_or(name, String::as_str))
     }
 
     /// The files of an outlined characteristic: that of the class or, where there is none, those of
@@ -94,7 +95,7 @@ impl MaskFiles {
             .filter(|&idx| evaluation.instances[idx].characteristic == characteristic)
             .map(|idx| MaskFile { name: name(evaluation, idx), instance_idx: Some(idx) })
             .collect();
-        let is_left_over = |file: &MaskFile| self.names.contains(&file.name);
+        let is_left_over = |file: &MaskFile| self.contains(&file.name);
         match self.layout() == MaskLayout::ByInstance || indexed.iter().any(is_left_over) {
             true => indexed,
             false => {
@@ -109,7 +110,7 @@ impl MaskFiles {
     /// When the file is not there or is no mask, see [`Mask::read_png`].
     pub fn read(&self, name: &str) -> Result<Mask, DataError> {
         let path = self.path(name);
-        if !self.names.contains(name) {
+        if !self.contains(name) {
             let message = "found no such mask; expected one for what the rater outlined (the \
                            outlines in the annotation file give the same pixels)";
             return Err(DataError::missing(&path, message));
@@ -158,7 +159,7 @@ impl MaskFiles {
         let expected = evaluations.iter().flat_map(|evaluation| {
             (0..evaluation.instances.len()).map(|instance_idx| name(evaluation, instance_idx))
         });
-        let mut missing = expected.filter(|name| !self.names.contains(name));
+        let mut missing = expected.filter(|name| !self.contains(name));
         let Some(first) = missing.next() else { return Ok(()) };
         let message = format!(
             "found no such mask, and {} more are missing; expected one PNG per outlined annotation \

@@ -41,8 +41,8 @@ impl AnnotationFolder {
             return Err(DataError::missing(&folder, format!("found no such folder; {LAYOUT}")));
         }
         let mut list = Self::default();
-        for path in entries(&folder)? {
-            match refusal(&path)? {
+        for (path, is_folder) in entries(&folder)? {
+            match refusal(&path, is_folder)? {
                 Some(message) => list.refused.push((path, message)),
                 None if is_annotation(&path) => list.files.push(path),
                 None => list.others.push(path),
@@ -74,10 +74,10 @@ impl AnnotationFolder {
 pub(crate) fn find(root: &Path, others: Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
     let mut strays = others;
     let read = [mask_files::folder(root), mask_files::table(root)];
-    let of_masks = entries(&root.join("masks"))?.into_iter().filter(|path| !read.contains(path));
-    strays.extend(of_masks);
+    let paths = |folder: &Path| Ok(entries(folder)?.into_iter().map(|(path, _)| path));
+    strays.extend(paths(&root.join("masks"))?.filter(|path| !read.contains(path)));
     let is_of_fold = |path: &PathBuf| folds::fold_idx(&name_of(path)).is_some();
-    strays.extend(entries(&folds::folder(root))?.into_iter().filter(|path| !is_of_fold(path)));
+    strays.extend(paths(&folds::folder(root))?.filter(|path| !is_of_fold(path)));
     strays.sort();
     Ok(strays)
 }
@@ -92,9 +92,9 @@ fn is_annotation(path: &Path) -> bool {
 }
 
 /// What to say of an entry that looks like an annotation and is not read.
-fn refusal(path: &Path) -> Result<Option<String>, DataError> {
+fn refusal(path: &Path, is_folder: bool) -> Result<Option<String>, DataError> {
     let is_like_annotation = |path: &Path| name_of(path).to_lowercase().ends_with(".json");
-    if path.is_dir() {
+    if is_folder {
         let files = files_below(path)?.files;
         let num_files = files.iter().filter(|path| is_like_annotation(path)).count();
         return Ok((num_files > 0).then(|| {
@@ -107,17 +107,17 @@ fn refusal(path: &Path) -> Result<Option<String>, DataError> {
     if is_like_annotation(path) && !is_annotation(path) {
         return Ok(Some("is not read; end its name in `.json`, in small letters".to_owned()));
     }
-    Ok((is_annotation(path) && !path.is_file()).then(|| "is no regular file; remove it".to_owned()))
+    Ok(None)
 }
 
-/// The entries of a folder, sorted; none where there is no such folder.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+/// The entries of a folder, sorted, each with whether it is a folder; none where there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>, DataError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let names = file::list(folder)?.into_iter();
-    let seen = names.filter(|name| !name.starts_with('.') && name != "Thumbs.db");
-    Ok(seen.map(|name| folder.join(name)).collect())
+    let seen = |entry: &file::Entry| !entry.name.starts_with('.') && entry.name != "Thumbs.db";
+    let listed = file::list(folder)?.into_iter().filter(seen);
+    Ok(listed.map(|entry| (folder.join(entry.name), entry.is_folder)).collect())
 }
 
 fn name_of(path: &Path) -> String {

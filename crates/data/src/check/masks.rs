@@ -42,7 +42,7 @@ impl Checker<'_> {
             self.result.masks_compared += usize::from(is_compared);
             self.result.findings.extend(outcome.err());
         }
-        for name in files.names().difference(&needed) {
+        for name in files.names().filter(|name| !needed.contains(*name)) {
             if !self.is_of_unread(name) {
                 let message = "found a file that no outline needs";
                 let finding = Finding::new(FindingKind::Extra, &files.path(name), message);
@@ -100,7 +100,7 @@ impl Checker<'_> {
             return is_stale.then_some((FindingKind::StaleRow, 0, message)).into_iter().collect();
         };
         let mut wrong = Vec::new();
-        if !files.names().contains(&format!("{mask_id}.png")) {
+        if !files.contains(&format!("{mask_id}.png")) {
             let message = format!("found `{mask_id}`; there is no such mask file");
             wrong.push((FindingKind::StaleRow, 1, message));
         }
