@@ -1,11 +1,8 @@
 //! What one rater said about one image.
 
 use crate::ontology::{TermKind, kind_of, usual_spelling};
-use crate::{ImageSize, Mask, polygon};
+use crate::{ImageSize, Mask, Ring, polygon};
 use std::collections::BTreeSet;
-
-/// A closed line of `[x, y]` vertices in pixels; the last vertex is joined to the first.
-pub type Ring = Vec<[f64; 2]>;
 
 /// One rater's diagnoses, tags and outlines for one image.
 #[derive(Debug, Clone, PartialEq)]

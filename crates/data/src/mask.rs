@@ -24,14 +24,12 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// The mask of `runs`, which are sorted by their start and may overlap, touch or be empty.
+    /// The mask of `sorted` runs `[start, end)` of pixels, row by row: sorted by their start; they may overlap,
+    /// touch or be empty.
     ///
     /// # Panics
     /// When the image has more than 2^32 - 1 pixels (65535x65535 fits).
-    pub(crate) fn from_sorted_runs(
-        size: ImageSize,
-        sorted: impl IntoIterator<Item = [u32; 2]>,
-    ) -> Self {
+    pub fn from_sorted_runs(size: ImageSize, sorted: impl IntoIterator<Item = [u32; 2]>) -> Self {
         assert!(u32::try_from(size.num_pixels()).is_ok(), "a mask of {size} is too large");
         let mut runs: Vec<[u32; 2]> = Vec::new();
         for [start, end] in sorted.into_iter().filter(|[start, end]| start < end) {

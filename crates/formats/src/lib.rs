@@ -1,0 +1,9 @@
+//! Annotated data sets in the formats that people have: what each says, and joined with images, gold classes
+//! and choices, a data set.
+//!
+//! A format is a file here with a function `read`; it knows nothing of the others.
+
+mod annotations;
+mod json;
+
+pub use annotations::{AnnotatedImage, Annotations, RawReading};
