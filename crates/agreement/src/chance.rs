@@ -2,13 +2,13 @@
 
 use crate::panel::{Panel, Records};
 use crate::table::{Cut, Rows};
-use dermx_data::Evaluation;
+use dermx_data::Reading;
 use dermx_eval::{Score, cohen_kappa, fleiss_kappa, krippendorff_alpha, percentile_interval};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The row with the six diagnoses as classes.
+/// The row with the gold classes.
 pub const DIAGNOSIS: &str = "Diagnosis";
 
 /// Agreement beyond chance: 1 is agreement, 0 is chance.
@@ -41,7 +41,7 @@ pub(crate) struct ChanceEvidence<'a> {
 
 /// The class that every evaluation gives, image by image.
 pub(crate) struct ClassEvidence {
-    label: &'static str,
+    label: String,
     num_classes: usize,
     /// For each image the numbers of rater and class.
     images: Vec<Vec<(usize, usize)>>,
@@ -53,24 +53,20 @@ impl ClassEvidence {
     /// Classes of evaluations; those without one do not count.
     pub fn of_classes(
         panel: &Panel<'_>,
-        label: &'static str,
+        label: &str,
         num_classes: usize,
-        class: impl Fn(&Evaluation) -> Option<usize>,
+        class: impl Fn(&Reading) -> Option<usize>,
     ) -> Self {
-        let judge = |&(rater_idx, one): &(usize, &Evaluation)| Some((rater_idx, class(one)?));
+        let judge = |&(rater_idx, one): &(usize, &Reading)| Some((rater_idx, class(one)?));
         let images = panel.images.iter();
         let images =
             images.map(|image| image.evaluations.iter().filter_map(judge).collect()).collect();
-        Self { label, num_classes, images, first_positive: 0 }
+        Self { label: label.to_string(), num_classes, images, first_positive: 0 }
     }
 
     /// Yes and no as classes.
-    pub fn of_presence(
-        panel: &Panel<'_>,
-        label: &'static str,
-        says: impl Fn(&Evaluation) -> bool,
-    ) -> Self {
-        let class = |one: &Evaluation| Some(usize::from(says(one)));
+    pub fn of_presence(panel: &Panel<'_>, label: &str, says: impl Fn(&Reading) -> bool) -> Self {
+        let class = |one: &Reading| Some(usize::from(says(one)));
         Self { first_positive: 1, ..Self::of_classes(panel, label, 2, class) }
     }
 
@@ -138,8 +134,9 @@ impl ChanceEvidence<'_> {
     pub fn rows(&self, cut: &Cut<'_>) -> Rows<ChanceCorrectedRow> {
         let image_idxs = self.records.image_idxs(cut.stratum);
         let resamples = cut.bootstrap.resamples(&image_idxs);
-        let row =
-            |one: &ClassEvidence| (one.label, one.row(&image_idxs, &resamples, cut.min_images));
+        let row = |one: &ClassEvidence| {
+            (one.label.clone(), one.row(&image_idxs, &resamples, cut.min_images))
+        };
         self.rows.par_iter().map(row).collect()
     }
 }

@@ -59,22 +59,33 @@ pub struct AgreementChoices {
     pub resolution: Option<ImageSize>,
 }
 
-/// The tables of the study.
+/// The tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
-    /// Table 1 and the DermX row of Table 4: images by source and gold standard.
+    /// Images by source and gold standard (Tables 1 and 4 of the study).
     Images,
-    /// Table 2a: raters against the gold standard.
+    /// Raters against the gold standard (2a).
     Gold,
-    /// Table 2b: raters against each other, diagnosis.
+    /// Raters against each other, diagnosis (2b).
     Diagnosis,
-    /// Table 3a and appendix Table 1: raters against each other, presence of characteristics.
+    /// Raters against each other, presence of concepts (3a).
     Presence,
-    /// Table 3b: raters against each other, outlines of characteristics.
+    /// Raters against each other, where concepts are (3b).
     Outlines,
 }
 
 impl Table {
+    /// Its name, as in [`AgreementTables`](crate::AgreementTables).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Gold => "gold",
+            Self::Diagnosis => "diagnosis",
+            Self::Presence => "presence",
+            Self::Outlines => "outlines",
+        }
+    }
+
     /// What the study chose.
     ///
     /// # Source

@@ -15,8 +15,8 @@ mod tables;
 pub use chance::{ChanceCorrectedRow, DIAGNOSIS};
 pub use choices::{AgreementChoices, Evaluations, OneEmpty, Overrides, SeveralDiagnoses, Table};
 pub use resamples::Bootstrap;
-pub use strata::{Attribute, Stratum};
+pub use strata::{Stratum, strata};
 pub use table::{Row, Rows};
 pub use tables::{
-    AgreementTables, DatasetTables, LeaveOneOut, MaskCounts, Options, characteristics, localisable,
+    AgreementTables, DatasetTables, LeaveOneOut, MaskCounts, Options, concepts, localisable,
 };

@@ -3,7 +3,7 @@
 use crate::choices::{AgreementChoices, OneEmpty};
 use crate::panel::{Panel, PanelImage};
 use crate::table::{Kind, RowEvidence, Support, TableEvidence};
-use dermx_data::{DataError, DermxDataset, Evaluation, ImageSize, Mask};
+use dermx_data::{DataError, Dataset, ImageSize, Mask, Reading};
 use dermx_eval::{AgreementCounts, Evidence, is_pair};
 use rayon::prelude::*;
 
@@ -27,10 +27,10 @@ impl<'a> OutlineEvidence<'a> {
     /// # Errors
     /// A mask file that cannot be read.
     pub fn new(
-        dataset: &DermxDataset,
+        dataset: &Dataset,
         panel: &Panel<'a>,
         choices: AgreementChoices,
-        labels: &[&'static str],
+        labels: &[&str],
     ) -> Result<Self, DataError> {
         let compare = |image: &PanelImage<'_>| -> Result<Vec<Comparisons>, DataError> {
             labels.iter().map(|label| compare(dataset, image, label, &choices)).collect()
@@ -43,7 +43,7 @@ impl<'a> OutlineEvidence<'a> {
             choices,
             rows: (0..labels.len())
                 .map(|label_idx| RowEvidence {
-                    label: labels[label_idx],
+                    label: labels[label_idx].to_string(),
                     evidence: Evidence::per_image(
                         images.iter().map(|image| counts(&image[label_idx]).clone()).collect(),
                     ),
@@ -59,12 +59,12 @@ impl<'a> OutlineEvidence<'a> {
 }
 
 fn compare(
-    dataset: &DermxDataset,
+    dataset: &Dataset,
     image: &PanelImage<'_>,
     characteristic: &str,
     choices: &AgreementChoices,
 ) -> Result<Comparisons, DataError> {
-    let mask = |(_, one): &(usize, &Evaluation)| -> Result<Option<Mask>, DataError> {
+    let mask = |(_, one): &(usize, &Reading)| -> Result<Option<Mask>, DataError> {
         let mask = dataset.mask(one, characteristic)?;
         let mask = match choices.resolution {
             Some(size) => mask.map(|mask| mask.resize_nearest(size)),

@@ -2,7 +2,7 @@
 
 use crate::choices::{AgreementChoices, Evaluations, SeveralDiagnoses};
 use crate::strata::Stratum;
-use dermx_data::{DermxDataset, Evaluation, ImageRecord, is_settled};
+use dermx_data::{Dataset, Image, Reading, is_settled};
 use dermx_eval::Judgement;
 
 /// Images with the evaluations that count, both in the order of the data set.
@@ -15,17 +15,17 @@ pub(crate) struct Panel<'a> {
 
 pub(crate) struct PanelImage<'a> {
     /// The row of the metadata, if there is one.
-    pub record: Option<&'a ImageRecord>,
+    pub record: Option<&'a Image>,
     /// Evaluations with the number of their rater.
-    pub evaluations: Vec<(usize, &'a Evaluation)>,
+    pub evaluations: Vec<(usize, &'a Reading)>,
 }
 
 impl<'a> Panel<'a> {
-    pub fn new(dataset: &'a DermxDataset, choices: &AgreementChoices) -> Self {
+    pub fn new(dataset: &'a Dataset, choices: &AgreementChoices) -> Self {
         let raters: Vec<&str> = dataset.raters().into_iter().collect();
-        let rater_idx = |one: &Evaluation| raters.partition_point(|rater| **rater < *one.rater);
+        let rater_idx = |one: &Reading| raters.partition_point(|rater| **rater < *one.rater);
         let images = dataset
-            .evaluations()
+            .readings()
             .chunk_by(|one, other| one.image_id == other.image_id)
             .map(|of_image| PanelImage {
                 record: dataset.image(&of_image[0].image_id),
@@ -40,21 +40,29 @@ impl<'a> Panel<'a> {
         Self { images, raters, several_diagnoses: choices.several_diagnoses }
     }
 
+    /// The same without readings that name no class, unless naming none counts.
+    pub fn of_classes(dataset: &'a Dataset, choices: &AgreementChoices) -> Self {
+        let mut panel = Self::new(dataset, choices);
+        for image in &mut panel.images {
+            image.evaluations.retain(|(_, one)| one.needs_class || !one.classes.is_empty());
+        }
+        panel.images.retain(|image| !image.evaluations.is_empty());
+        panel
+    }
+
     /// What every evaluation says, image by image.
-    pub fn judgements(&self, says: impl Fn(&Evaluation) -> bool) -> Vec<Vec<Judgement>> {
-        let judge = |&(rater_idx, one): &(usize, &Evaluation)| Judgement {
-            rater_idx,
-            is_positive: says(one),
-        };
+    pub fn judgements(&self, says: impl Fn(&Reading) -> bool) -> Vec<Vec<Judgement>> {
+        let judge =
+            |&(rater_idx, one): &(usize, &Reading)| Judgement { rater_idx, is_positive: says(one) };
         self.images.iter().map(|image| image.evaluations.iter().map(judge).collect()).collect()
     }
 
     /// Whether `evaluation` names `diagnosis`, under the rule for several diagnoses.
-    pub fn names(&self, evaluation: &Evaluation, diagnosis: &str) -> bool {
+    pub fn names(&self, evaluation: &Reading, diagnosis: &str) -> bool {
         match self.several_diagnoses {
-            SeveralDiagnoses::Any => evaluation.diagnoses.iter().any(|one| one == diagnosis),
+            SeveralDiagnoses::Any => evaluation.classes.iter().any(|one| one == diagnosis),
             SeveralDiagnoses::First | SeveralDiagnoses::Drop => {
-                evaluation.diagnoses.first().is_some_and(|first| first == diagnosis)
+                evaluation.classes.first().is_some_and(|first| first == diagnosis)
             }
         }
     }
@@ -66,7 +74,7 @@ impl<'a> Panel<'a> {
 }
 
 /// The rows of the metadata of a panel's images, where there are any.
-pub(crate) struct Records<'a>(Vec<Option<&'a ImageRecord>>);
+pub(crate) struct Records<'a>(Vec<Option<&'a Image>>);
 
 impl Records<'_> {
     /// The places of the images of `stratum`, or of all.
@@ -79,7 +87,7 @@ impl Records<'_> {
     }
 }
 
-fn counts(evaluation: &Evaluation, of_image: &[Evaluation], choices: &AgreementChoices) -> bool {
+fn counts(evaluation: &Reading, of_image: &[Reading], choices: &AgreementChoices) -> bool {
     let takes_part = match choices.evaluations {
         Evaluations::All => true,
         Evaluations::Accepted => evaluation.is_accepted(),
@@ -89,6 +97,6 @@ fn counts(evaluation: &Evaluation, of_image: &[Evaluation], choices: &AgreementC
         Evaluations::Single => evaluation.is_single(),
     };
     let is_dropped =
-        choices.several_diagnoses == SeveralDiagnoses::Drop && evaluation.diagnoses.len() > 1;
+        choices.several_diagnoses == SeveralDiagnoses::Drop && evaluation.classes.len() > 1;
     takes_part && !is_dropped
 }

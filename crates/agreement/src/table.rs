@@ -4,7 +4,7 @@ use crate::choices::AgreementChoices;
 use crate::panel::{Panel, Records};
 use crate::resamples::Bootstrap;
 use crate::strata::Stratum;
-use dermx_data::Evaluation;
+use dermx_data::Reading;
 use dermx_eval::{
     AgreementCounts, ClassScores, Evidence, Judgement, Pairs, mean, percentile_interval,
 };
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Rows by label.
-pub type Rows<T = Row> = BTreeMap<&'static str, T>;
+pub type Rows<T = Row> = BTreeMap<String, T>;
 
 /// A row of a table of agreement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -72,7 +72,7 @@ pub(crate) struct TableEvidence<'a> {
 }
 
 pub(crate) struct RowEvidence {
-    pub label: &'static str,
+    pub label: String,
     pub evidence: Evidence,
     /// For each image.
     pub support: Vec<Support>,
@@ -95,7 +95,7 @@ impl Support {
 
 impl<'a> TableEvidence<'a> {
     /// Table 2a: each rater against the gold standard; images without one do not count.
-    pub fn of_gold(panel: &Panel<'a>, choices: AgreementChoices, labels: &[&'static str]) -> Self {
+    pub fn of_gold(panel: &Panel<'a>, choices: AgreementChoices, labels: &[&str]) -> Self {
         Self::new(Kind::Gold, panel, choices, labels, |label| gold_row(panel, label))
     }
 
@@ -103,13 +103,17 @@ impl<'a> TableEvidence<'a> {
     pub fn of_pairs(
         panel: &Panel<'a>,
         choices: AgreementChoices,
-        labels: &[&'static str],
-        says: impl Fn(&Evaluation, &str) -> bool + Sync,
+        labels: &[&str],
+        says: impl Fn(&Reading, &str) -> bool + Sync,
     ) -> Self {
         Self::new(Kind::Pairs, panel, choices, labels, |label| {
             let judgements = panel.judgements(|one| says(one, label));
             let support = judgements.iter().map(|image| Support::of(image)).collect();
-            RowEvidence { label, evidence: Evidence::of_pairs(&judgements, choices.pairs), support }
+            RowEvidence {
+                label: label.to_string(),
+                evidence: Evidence::of_pairs(&judgements, choices.pairs),
+                support,
+            }
         })
     }
 
@@ -117,8 +121,8 @@ impl<'a> TableEvidence<'a> {
     pub fn of_leave_one_out(
         panel: &Panel<'a>,
         choices: AgreementChoices,
-        labels: &[&'static str],
-        says: impl Fn(&Evaluation, &str) -> bool + Sync,
+        labels: &[&str],
+        says: impl Fn(&Reading, &str) -> bool + Sync,
     ) -> Self {
         Self::new(Kind::LeaveOneOut, panel, choices, labels, |label| {
             let judgements = panel.judgements(|one| says(one, label));
@@ -127,7 +131,7 @@ impl<'a> TableEvidence<'a> {
             let support = support
                 .map(|(image, num_undecided)| Support { num_undecided, ..Support::of(image) })
                 .collect();
-            RowEvidence { label, evidence, support }
+            RowEvidence { label: label.to_string(), evidence, support }
         })
     }
 
@@ -135,8 +139,8 @@ impl<'a> TableEvidence<'a> {
         kind: Kind,
         panel: &Panel<'a>,
         choices: AgreementChoices,
-        labels: &[&'static str],
-        row: impl Fn(&'static str) -> RowEvidence + Sync,
+        labels: &[&str],
+        row: impl Fn(&str) -> RowEvidence + Sync,
     ) -> Self {
         let rows = labels.par_iter().map(|&label| row(label)).collect();
         Self { kind, records: panel.records(), choices, rows }
@@ -146,7 +150,8 @@ impl<'a> TableEvidence<'a> {
     pub fn rows(&self, cut: &Cut<'_>) -> Rows {
         let image_idxs = self.records.image_idxs(cut.stratum);
         let resamples = cut.bootstrap.resamples(&image_idxs);
-        let row = |row: &RowEvidence| (row.label, self.row(row, &image_idxs, &resamples, cut));
+        let row =
+            |row: &RowEvidence| (row.label.clone(), self.row(row, &image_idxs, &resamples, cut));
         self.rows.par_iter().map(row).collect()
     }
 
@@ -199,17 +204,17 @@ impl<'a> TableEvidence<'a> {
     }
 }
 
-fn gold_row(panel: &Panel<'_>, label: &'static str) -> RowEvidence {
+fn gold_row(panel: &Panel<'_>, label: &str) -> RowEvidence {
     let judgements = panel.judgements(|one| panel.names(one, label));
     let mut images = Vec::new();
     let mut support = Vec::new();
     for (image, judgements) in panel.images.iter().zip(judgements) {
-        let Some(record) = image.record else {
+        let Some(record) = image.record.filter(|record| !record.gold.is_empty()) else {
             images.push(Vec::new());
             support.push(Support::default());
             continue;
         };
-        let is_gold = record.diagnosis == label;
+        let is_gold = record.gold.iter().any(|class| class == label);
         let count = |one: &Judgement| {
             let mut counts = AgreementCounts::default();
             counts.add(is_gold, one.is_positive);
@@ -219,5 +224,5 @@ fn gold_row(panel: &Panel<'_>, label: &'static str) -> RowEvidence {
         let of_raters = Support::of(&judgements);
         support.push(Support { is_positive: is_gold || of_raters.is_positive, ..of_raters });
     }
-    RowEvidence { label, evidence: Evidence::across_images(images), support }
+    RowEvidence { label: label.to_string(), evidence: Evidence::across_images(images), support }
 }

@@ -5,13 +5,10 @@ use crate::choices::{AgreementChoices, Overrides, Table};
 use crate::outlines::OutlineEvidence;
 use crate::panel::{Panel, PanelImage};
 use crate::resamples::Bootstrap;
-use crate::strata::Attribute;
+use crate::strata::strata;
 use crate::table::{Cut, Rows, TableEvidence};
-use dermx_data::ontology::{
-    ADDITIONAL_TERMS, BASIC_TERMS, DIAGNOSES, LATER_TERMS, NON_LOCALISABLE,
-};
 use dermx_data::{
-    Counts, DataError, DermxDataset, Evaluation, ImageScope, Rounds, describe, images_by_source,
+    Concept, Counts, DataError, Dataset, ImageScope, Reading, Rounds, Schema, StudyCounts, describe,
 };
 use dermx_eval::AgreementCounts;
 use serde::Serialize;
@@ -22,8 +19,8 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// Choices other than the study's.
     pub overrides: Overrides,
-    /// Columns of the metadata to split the images by, for tables of each part.
-    pub by: Vec<Attribute>,
+    /// Attributes of the images to split them by, for tables of each part.
+    pub by: Vec<String>,
     /// In a part of the images, a row whose label fewer images carry has no score.
     pub min_images: usize,
     /// Intervals.
@@ -41,28 +38,26 @@ pub struct DatasetTables {
     pub files_skipped: usize,
     /// What was outlined.
     pub masks: MaskCounts,
+    /// Labels that the schema does not have, with their uses: no table counts them.
+    pub unknown_labels: BTreeMap<String, usize>,
     /// The raters, sorted.
     pub raters: Vec<String>,
-    /// Evaluations and images by cohort.
+    /// Readings and images by cohort.
     pub counts: Counts,
-    /// Labels that the ontology does not have, with their uses: no table counts them.
-    pub unknown_labels: BTreeMap<String, usize>,
-    /// Images with an evaluation that takes part, by source and gold diagnosis.
-    pub table_1: BTreeMap<String, BTreeMap<String, usize>>,
-    /// The DermX row of Table 4: the column sums of Table 1.
-    pub table_4_dermx: BTreeMap<String, usize>,
-    /// Images by skin tone, over the metadata.
-    pub skin_tone: BTreeMap<String, usize>,
-    /// Images by age, over the metadata.
-    pub age: BTreeMap<String, usize>,
-    /// Images by gold diagnosis, over the metadata.
-    pub metadata_images_per_class: BTreeMap<String, usize>,
+    /// Counts that only the study has: of images with a reading that takes part.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub study: Option<StudyCounts>,
+    /// Images by attribute and value.
+    pub attributes: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Images by gold class.
+    #[serde(rename = "metadata_images_per_class")]
+    pub images_per_class: BTreeMap<String, usize>,
     /// The tables over all images.
     #[serde(flatten)]
     pub agreement: AgreementTables,
     /// The tables of each part of the images, by column and value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub by: BTreeMap<Attribute, BTreeMap<String, AgreementTables>>,
+    pub by: BTreeMap<String, BTreeMap<String, AgreementTables>>,
     /// What each table counts and how.
     pub choices: BTreeMap<&'static str, AgreementChoices>,
     /// How intervals were found.
@@ -74,37 +69,34 @@ pub struct DatasetTables {
 /// The tables of agreement over some images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgreementTables {
-    /// The images with an evaluation that Table 3a counts.
+    /// The images with a reading that [`presence`](Self::presence) counts.
     pub num_images: usize,
     /// Raters against the gold standard; the unit is the rater.
-    pub table_2a: Rows,
-    /// Accuracy of each rater, over the evaluations of Table 2a.
+    pub gold: Rows,
+    /// Accuracy of each rater, over the readings of [`gold`](Self::gold).
     pub accuracy_per_rater: BTreeMap<String, Option<f64>>,
-    /// Accuracy over all those evaluations.
+    /// Accuracy over all those readings.
     pub accuracy_pooled: Option<f64>,
     /// Raters against each other, diagnosis; the unit is the pair of raters.
-    pub table_2b: Rows,
-    /// Raters against each other, presence of characteristics (also appendix Table 1); the unit is
-    /// the pair of raters.
-    pub table_3a: Rows,
-    /// Raters against each other, outlines of characteristics; the unit is the pair of raters in an
-    /// image.
-    pub table_3b: Rows,
-    /// Agreement beyond chance on the diagnosis ([`DIAGNOSIS`]) and on the presence of each
-    /// characteristic, over the evaluations of Tables 2b and 3a; not in the paper.
+    pub diagnosis: Rows,
+    /// Raters against each other, presence of concepts; the unit is the pair of raters.
+    pub presence: Rows,
+    /// Raters against each other, where concepts are; the unit is the pair of raters in an image.
+    pub outlines: Rows,
+    /// Agreement beyond chance on the diagnosis ([`DIAGNOSIS`]) and on the presence of each concept.
     pub chance_corrected: Rows<ChanceCorrectedRow>,
-    /// Each rater against the majority of the others; not in the paper.
+    /// Each rater against the majority of the others.
     pub leave_one_rater_out: LeaveOneOut,
 }
 
 /// Each rater against the majority of the others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeaveOneOut {
-    /// Diagnosis, over the evaluations of Table 2b; the unit is the rater.
+    /// Diagnosis; the unit is the rater.
     pub diagnosis: Rows,
-    /// Presence of characteristics, over the evaluations of Table 3a; the unit is the rater.
+    /// Presence of concepts; the unit is the rater.
     pub presence: Rows,
-    /// Outlines, over the evaluations of Table 3b, against the pixels that more than half of the
+    /// Outlines against the pixels that more than half of the
     /// others outlined; the unit is the rater in an image.
     pub outlines: Rows,
 }
@@ -114,7 +106,7 @@ pub struct LeaveOneOut {
 pub struct MaskCounts {
     /// Outlined instances with a mask file; 0 where masks come from outlines alone.
     pub files_linked: usize,
-    /// Outlined (evaluation, characteristic) pairs.
+    /// Outlined (reading, concept) pairs.
     pub eval_class_masks: usize,
     /// Outlines whose size is not that of the other raters' in Table 3b: such data are refused.
     pub size_mismatches_in_table_3b: usize,
@@ -128,11 +120,11 @@ impl DatasetTables {
     ///
     /// # Source
     /// Jalaboi et al., 2021; definitions that give its printed numbers were found on the data.
-    pub fn new(dataset: &DermxDataset, options: &Options) -> Result<Self, DataError> {
+    pub fn new(dataset: &Dataset, options: &Options) -> Result<Self, DataError> {
         let choices = |table: Table| options.overrides.choices(table);
         let evidence = Evidence::new(dataset, &options.overrides)?;
-        let mut by: BTreeMap<Attribute, BTreeMap<String, AgreementTables>> = BTreeMap::new();
-        for stratum in options.by.iter().flat_map(|attribute| attribute.strata(dataset)) {
+        let mut by: BTreeMap<String, BTreeMap<String, AgreementTables>> = BTreeMap::new();
+        for stratum in options.by.iter().flat_map(|attribute| strata(dataset, attribute)) {
             let min_images = options.min_images;
             let cut = Cut { stratum: Some(&stratum), bootstrap: options.bootstrap, min_images };
             let tables = evidence.tables(&cut);
@@ -143,7 +135,8 @@ impl DatasetTables {
         let mut ontology = description.ontology;
         let images = Panel::new(dataset, &choices(Table::Images)).images;
         let images: Vec<_> = images.iter().filter_map(|image| image.record).collect();
-        let (table_1, table_4_dermx) = images_by_source(dataset, &images);
+        let tables =
+            [Table::Images, Table::Gold, Table::Diagnosis, Table::Presence, Table::Outlines];
         Ok(Self {
             scope: dataset.selection().images,
             rounds: dataset.selection().rounds,
@@ -152,21 +145,12 @@ impl DatasetTables {
             raters: description.raters,
             counts: description.counts,
             unknown_labels: ontology.remove("unknown").unwrap_or_default(),
-            table_1,
-            table_4_dermx,
-            skin_tone: description.skin_tone,
-            age: description.age,
-            metadata_images_per_class: description.metadata_images_per_class,
+            study: description.study.map(|_| StudyCounts::of(dataset, &images)),
+            attributes: description.attributes,
+            images_per_class: description.images_per_class,
             agreement: evidence.tables(&whole),
             by,
-            choices: [
-                ("table_1", choices(Table::Images)),
-                ("table_2a", choices(Table::Gold)),
-                ("table_2b", choices(Table::Diagnosis)),
-                ("table_3a", choices(Table::Presence)),
-                ("table_3b", choices(Table::Outlines)),
-            ]
-            .into(),
+            choices: tables.map(|table| (table.name(), choices(table))).into(),
             bootstrap: options.bootstrap,
             min_images: options.min_images,
         })
@@ -174,31 +158,44 @@ impl DatasetTables {
 }
 
 impl MaskCounts {
-    fn of(dataset: &DermxDataset) -> Self {
-        let evaluations = dataset.evaluations();
-        let num_instances = evaluations.iter().map(|one| one.instances.len()).sum();
+    fn of(dataset: &Dataset) -> Self {
+        let evaluations = dataset.readings();
+        let num_instances = evaluations.iter().map(|one| one.regions.len()).sum();
         Self {
             files_linked: if dataset.has_mask_files() { num_instances } else { 0 },
-            eval_class_masks: evaluations.iter().map(|one| one.characteristics().len()).sum(),
+            eval_class_masks: evaluations.iter().map(|one| one.concepts().len()).sum(),
             size_mismatches_in_table_3b: 0,
         }
     }
 }
 
-/// Characteristics in the order of appendix Table 1, then those of later releases.
-pub fn characteristics() -> Vec<&'static str> {
-    [&NON_LOCALISABLE[..], &localisable()].concat()
+/// The concepts that tables have rows for, those of the whole image first, in the order of the schema; optional
+/// ones where a reading has them.
+pub fn concepts(dataset: &Dataset) -> Vec<&str> {
+    let [located, whole] = [localisable(dataset), in_use(dataset, |one| !one.is_localisable)];
+    [whole, located].concat()
 }
 
-/// Localisable characteristics in the order of Table 3b, then those of later releases.
-pub fn localisable() -> Vec<&'static str> {
-    [&BASIC_TERMS[..], &ADDITIONAL_TERMS, &LATER_TERMS].concat()
+/// Those that are marked in the image.
+pub fn localisable(dataset: &Dataset) -> Vec<&str> {
+    in_use(dataset, |one| one.is_localisable)
 }
 
-/// Those of `labels` that the study had, or that `dataset` uses.
-fn in_use(labels: Vec<&'static str>, dataset: &DermxDataset) -> Vec<&'static str> {
-    let uses = |label: &str| dataset.evaluations().iter().any(|one| one.has(label));
-    labels.into_iter().filter(|label| !LATER_TERMS.contains(label) || uses(label)).collect()
+fn in_use(dataset: &Dataset, is_wanted: impl Fn(&Concept) -> bool) -> Vec<&str> {
+    let uses = |label: &str| dataset.readings().iter().any(|one| one.has(label));
+    let concepts = dataset.schema().concepts.iter().filter(|one| is_wanted(one));
+    let used = concepts.filter(|one| !one.is_optional || uses(&one.name));
+    used.map(|one| one.name.as_str()).collect()
+}
+
+/// The classes, if raters name any.
+fn classes(dataset: &Dataset) -> Vec<&str> {
+    let Schema { classes, raters_name_classes, .. } = dataset.schema();
+    let names = |one: &Reading| !one.classes.is_empty();
+    match *raters_name_classes || dataset.readings().iter().any(names) {
+        true => classes.iter().map(String::as_str).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// What all tables rest on.
@@ -214,41 +211,45 @@ struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    fn new(dataset: &'a DermxDataset, overrides: &Overrides) -> Result<Self, DataError> {
-        let [characteristics, localisable] =
-            [characteristics(), localisable()].map(|labels| in_use(labels, dataset));
+    fn new(dataset: &'a Dataset, overrides: &Overrides) -> Result<Self, DataError> {
+        let (concepts, localisable) = (concepts(dataset), localisable(dataset));
+        let classes = classes(dataset);
         let table = |table: Table| {
             let choices = overrides.choices(table);
             (Panel::new(dataset, &choices), choices)
         };
-        let (gold_panel, gold) = table(Table::Gold);
-        let (panel, diagnosis) = table(Table::Diagnosis);
-        let names = |one: &Evaluation, label: &str| panel.names(one, label);
+        let named = |table: Table| {
+            let choices = overrides.choices(table);
+            (Panel::of_classes(dataset, &choices), choices)
+        };
+        let (gold_panel, gold) = named(Table::Gold);
+        let (panel, diagnosis) = named(Table::Diagnosis);
+        let names = |one: &Reading, label: &str| panel.names(one, label);
         let (presence_panel, presence) = table(Table::Presence);
         let (outline_panel, outlines) = table(Table::Outlines);
-        let class = |one: &Evaluation| DIAGNOSES.iter().position(|label| names(one, label));
-        let classes = ClassEvidence::of_classes(&panel, DIAGNOSIS, DIAGNOSES.len(), class);
-        let present = |label: &&'static str| {
-            ClassEvidence::of_presence(&presence_panel, label, |one| one.has(label))
-        };
-        let present = characteristics.iter().map(present).collect();
-        let has = Evaluation::has;
+        let class = |one: &Reading| classes.iter().position(|label| names(one, label));
+        let of_classes = ClassEvidence::of_classes(&panel, DIAGNOSIS, classes.len(), class);
+        let present =
+            |label: &&str| ClassEvidence::of_presence(&presence_panel, label, |one| one.has(label));
+        let present = concepts.iter().map(present).collect();
+        let has = Reading::has;
         Ok(Self {
-            gold: TableEvidence::of_gold(&gold_panel, gold, &DIAGNOSES),
-            diagnosis: TableEvidence::of_pairs(&panel, diagnosis, &DIAGNOSES, names),
-            presence: TableEvidence::of_pairs(&presence_panel, presence, &characteristics, has),
+            gold: TableEvidence::of_gold(&gold_panel, gold, &classes),
+            diagnosis: TableEvidence::of_pairs(&panel, diagnosis, &classes, names),
+            presence: TableEvidence::of_pairs(&presence_panel, presence, &concepts, has),
             outlines: OutlineEvidence::new(dataset, &outline_panel, outlines, &localisable)?,
             chance: [
-                ChanceEvidence { records: panel.records(), rows: vec![classes] },
+                ChanceEvidence {
+                    records: panel.records(),
+                    rows: if classes.is_empty() { Vec::new() } else { vec![of_classes] },
+                },
                 ChanceEvidence { records: presence_panel.records(), rows: present },
             ],
-            diagnosis_left_out: TableEvidence::of_leave_one_out(
-                &panel, diagnosis, &DIAGNOSES, names,
-            ),
+            diagnosis_left_out: TableEvidence::of_leave_one_out(&panel, diagnosis, &classes, names),
             presence_left_out: TableEvidence::of_leave_one_out(
                 &presence_panel,
                 presence,
-                &characteristics,
+                &concepts,
                 has,
             ),
             gold_panel,
@@ -259,12 +260,12 @@ impl<'a> Evidence<'a> {
         let (accuracy_per_rater, accuracy_pooled) = self.accuracies(cut);
         AgreementTables {
             num_images: self.presence.records.image_idxs(cut.stratum).len(),
-            table_2a: self.gold.rows(cut),
+            gold: self.gold.rows(cut),
             accuracy_per_rater,
             accuracy_pooled,
-            table_2b: self.diagnosis.rows(cut),
-            table_3a: self.presence.rows(cut),
-            table_3b: self.outlines.pairs.rows(cut),
+            diagnosis: self.diagnosis.rows(cut),
+            presence: self.presence.rows(cut),
+            outlines: self.outlines.pairs.rows(cut),
             chance_corrected: self.chance.iter().flat_map(|one| one.rows(cut)).collect(),
             leave_one_rater_out: LeaveOneOut {
                 diagnosis: self.diagnosis_left_out.rows(cut),
@@ -281,9 +282,9 @@ impl<'a> Evidence<'a> {
         let mut pooled = AgreementCounts::default();
         for image_idx in panel.records().image_idxs(cut.stratum) {
             let PanelImage { record, evaluations } = &panel.images[image_idx as usize];
-            let Some(record) = record else { continue };
+            let Some(record) = record.filter(|record| !record.gold.is_empty()) else { continue };
             for (rater_idx, one) in evaluations {
-                let is_right = panel.names(one, &record.diagnosis);
+                let is_right = record.gold.iter().any(|class| panel.names(one, class));
                 per_rater[*rater_idx].add(true, is_right);
                 pooled.add(true, is_right);
             }

@@ -3,18 +3,18 @@
 use dermx_agreement::{
     Attribute, Bootstrap, DatasetTables, OneEmpty, Options, Overrides, SeveralDiagnoses,
 };
-use dermx_data::{DermxDataset, Evaluation, ImageRecord, ImageSize, Instance, darwin, metadata};
+use dermx_data::{Dataset, Image, ImageSize, Reading, Region, darwin, metadata};
 use dermx_eval::{Pairs, Score, ZeroDivision};
 
 /// An evaluation of an image of 8x10 pixels. `left` is the left edge of a square of 4x4 pixels that
 /// is outlined as a papule.
-fn evaluation(rater: &str, image: &str, diagnoses: &[&str], left: Option<f64>) -> Evaluation {
-    let square = |left: f64| Instance {
+fn evaluation(rater: &str, image: &str, diagnoses: &[&str], left: Option<f64>) -> Reading {
+    let square = |left: f64| Region {
         characteristic: "Papule".to_owned(),
         attributes: Vec::new(),
         rings: vec![vec![[left, 1.0], [left + 3.0, 1.0], [left + 3.0, 4.0], [left, 4.0]]],
     };
-    Evaluation {
+    Reading {
         image_id: image.to_owned(),
         rater: rater.to_owned(),
         size: ImageSize::new(8, 10),
@@ -27,8 +27,8 @@ fn evaluation(rater: &str, image: &str, diagnoses: &[&str], left: Option<f64>) -
     }
 }
 
-fn image(image_id: &str, diagnosis: &str, skin_tone: &str) -> ImageRecord {
-    ImageRecord {
+fn image(image_id: &str, diagnosis: &str, skin_tone: &str) -> Image {
+    Image {
         image_id: image_id.to_owned(),
         original_filename: format!("{image_id}.jpg"),
         dataset: "source".to_owned(),
@@ -40,7 +40,7 @@ fn image(image_id: &str, diagnosis: &str, skin_tone: &str) -> ImageRecord {
 }
 
 /// Two raters outline image `a`, shifted by half a square; the third does not.
-fn dataset() -> DermxDataset {
+fn dataset() -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let evaluations = [
         evaluation("r1", "a", &["Acne"], Some(1.0)),
@@ -52,7 +52,7 @@ fn dataset() -> DermxDataset {
     let images = [image("a", "Acne", "dark"), image("b", "Psoriasis", "light")];
     darwin::write_annotations(folder.path(), &evaluations).unwrap();
     metadata::write(&folder.path().join("metadata.csv"), &images).unwrap();
-    DermxDataset::read(folder.path()).unwrap()
+    Dataset::read(folder.path()).unwrap()
 }
 
 fn tables(overrides: Overrides) -> DatasetTables {

@@ -1,16 +1,17 @@
 //! One hash over what a data set says, wherever it lies and however its files are written.
 
-use crate::{DermxDataset, Evaluation, ImageRecord, Instance};
+use crate::{Dataset, Fill, Image, Reading, Region, Shape};
 
-impl DermxDataset {
+impl Dataset {
     /// BLAKE3 of the images and of the evaluations that are [selected](Self::select).
     ///
     /// Equal for equal annotations: paths, the order of files and their white space do not count, nor do
     /// masks in files of their own.
     pub fn content_hash(&self) -> blake3::Hash {
         let mut content = Content(blake3::Hasher::new());
-        content.list(self.images(), Content::image);
-        content.list(self.evaluations(), Content::evaluation);
+        let attributes = &self.schema().image_attributes;
+        content.list(self.images(), |content, image| content.image(image, attributes));
+        content.list(self.readings(), Content::reading);
         content.0.finalize()
     }
 }
@@ -23,7 +24,7 @@ impl Content {
         self.0.update(&number.to_le_bytes());
     }
 
-    fn text(&mut self, text: &String) {
+    fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.update(text.as_bytes());
     }
@@ -33,30 +34,65 @@ impl Content {
         items.iter().for_each(|one| item(self, one));
     }
 
-    fn image(&mut self, image: &ImageRecord) {
-        let ImageRecord { image_id, diagnosis, skin_tone, age, .. } = image;
-        [image_id, diagnosis, skin_tone, age].into_iter().for_each(|text| self.text(text));
+    /// What says that something else follows than the length of a text or of a list.
+    fn mark(&mut self, kind: u64) {
+        self.number(u64::MAX - kind);
     }
 
-    fn evaluation(&mut self, evaluation: &Evaluation) {
-        let Evaluation { image_id, rater, size, diagnoses, discards, tags, unknown, .. } =
-            evaluation;
+    /// The class and the values of the schema's attributes, if it names them; else the classes, and whatever
+    /// attributes there are.
+    fn image(&mut self, image: &Image, attributes: &[String]) {
+        self.text(&image.image_id);
+        match (image.gold.as_slice(), attributes) {
+            ([class], [_, ..]) => {
+                self.text(class);
+                attributes.iter().for_each(|name| self.text(image.attribute(name)));
+            }
+            (gold, _) => {
+                self.mark(0);
+                self.list(gold, |content, class| content.text(class));
+                let attributes: Vec<_> = image.attributes.iter().collect();
+                self.list(&attributes, |content, (name, value)| {
+                    content.text(name);
+                    content.text(value);
+                });
+            }
+        }
+    }
+
+    fn reading(&mut self, reading: &Reading) {
+        let Reading { image_id, rater, size, classes, discards, tags, unknown, .. } = reading;
         [image_id, rater].into_iter().for_each(|text| self.text(text));
         [size.height, size.width].into_iter().for_each(|side| self.number(side.into()));
-        for labels in [diagnoses, discards, tags, unknown] {
-            self.list(labels, Self::text);
+        for labels in [classes, discards, tags, unknown] {
+            self.list(labels, |content, label| content.text(label));
         }
-        self.list(&evaluation.instances, Self::instance);
+        self.list(&reading.regions, Self::region);
     }
 
-    fn instance(&mut self, instance: &Instance) {
-        let Instance { characteristic, attributes, rings } = instance;
-        self.text(characteristic);
-        self.list(attributes, Self::text);
-        self.list(rings, |content, ring| {
-            content.list(ring, |content, point| {
-                point.iter().for_each(|value| content.number(value.to_bits()));
-            });
-        });
+    fn region(&mut self, region: &Region) {
+        let Region { concept, attributes, shape } = region;
+        self.text(concept);
+        self.list(attributes, |content, attribute| content.text(attribute));
+        match shape {
+            Shape::Polygon { rings, fill } => {
+                match fill {
+                    Fill::Darwin => {}
+                    Fill::Coco => self.mark(1),
+                    Fill::Pil => self.mark(2),
+                }
+                self.list(rings, |content, ring| {
+                    content.list(ring, |content, point| {
+                        point.iter().for_each(|value| content.number(value.to_bits()));
+                    });
+                });
+            }
+            Shape::Mask(mask) => {
+                self.mark(3);
+                self.list(mask.runs(), |content, run| {
+                    run.iter().for_each(|&pixel| content.number(pixel.into()));
+                });
+            }
+        }
     }
 }

@@ -1,51 +1,53 @@
 //! What a data set holds: counts, the tables that need no score, and the labels in use.
 
-use crate::ontology::{DIAGNOSES, TermKind, kind_of};
-use crate::{Cohort, DermxDataset, Evaluation, ImageRecord};
+use crate::dermx::StudyCounts;
+use crate::schema::{LabelKind, Schema, Study};
+use crate::{Cohort, Dataset, Image, Reading};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A count per name.
-type Tally = BTreeMap<String, usize>;
+pub(crate) type Tally = BTreeMap<String, usize>;
 
 /// The counts of a data set, ready to be written as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
+    /// What the data set is called.
+    pub name: String,
     /// The raters, sorted.
     pub raters: Vec<String>,
-    /// Evaluations and images by cohort.
+    /// Readings and images by cohort.
     pub counts: Counts,
-    /// Table 1: images of the cohort `single` by source data set and gold-standard diagnosis.
-    pub table_1: BTreeMap<String, Tally>,
-    /// The DermX row of Table 4: the column sums of Table 1.
-    pub table_4_dermx: Tally,
-    /// Images by skin tone, over all rows of the metadata.
-    pub skin_tone: Tally,
-    /// Images by age, over all rows of the metadata.
-    pub age: Tally,
-    /// Images by gold-standard diagnosis, over all rows of the metadata.
-    pub metadata_images_per_class: Tally,
+    /// The tables of the study, of its releases only.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub study: Option<StudyCounts>,
+    /// Images by attribute and value.
+    pub attributes: BTreeMap<String, Tally>,
+    /// Images by gold class; those of several count for each.
+    #[serde(rename = "metadata_images_per_class")]
+    pub images_per_class: Tally,
+    /// Images without a gold class.
+    pub images_without_class: usize,
     /// How many evaluated images have no row in the metadata.
     pub images_without_metadata: usize,
     /// Evaluations of images that have no row in the metadata.
     pub evaluations_without_metadata: usize,
     /// How many images of the metadata nobody evaluated.
     pub images_without_evaluation: usize,
-    /// Outlines of which no part lies in the image, see [`Instance::is_outside`](crate::Instance).
+    /// Regions of which no part lies in the image, see [`Region::is_outside`](crate::Region).
     pub outlines_outside: usize,
     /// What lies in `annotations/`, `masks/` and `folds/` and is not read, see
-    /// [`DermxDataset::not_read`].
+    /// [`Dataset::not_read`].
     pub not_read: Vec<PathBuf>,
-    /// Evaluations by round of annotation, see [`Evaluation::round`].
+    /// Evaluations by round of annotation, see [`Reading::round`].
     pub evaluations_per_round: BTreeMap<u32, usize>,
     /// Whether the published mask files are there.
     pub has_mask_files: bool,
-    /// Uses of each label by kind (`diagnosis`, `discard`, `non_localisable`, `basic`,
-    /// `additional`, `later`, `attributes`, `unknown`): tags per evaluation, outlines and
-    /// attributes per instance.
-    pub ontology: BTreeMap<&'static str, Tally>,
-    /// Uses of other spellings of a label, see [`Evaluation::respelled`].
+    /// Uses of each label by kind (`diagnosis`, `discard`, each group of concepts, `attributes`, `unknown`):
+    /// labels of the image once a reading, concepts and attributes once a region.
+    pub ontology: BTreeMap<String, Tally>,
+    /// Uses of other spellings of a label, see [`Reading::respelled`].
     pub respelled: Tally,
 }
 
@@ -60,10 +62,9 @@ pub struct Counts {
     pub evaluations_per_image: BTreeMap<usize, usize>,
     /// Evaluations with a discard tag.
     pub with_discard_tag: usize,
-    /// Evaluations with the tag `Other-disease`.
-    pub other_disease_tag: usize,
-    /// Evaluations with the tag `Low-quality`.
-    pub low_quality_tag: usize,
+    /// Those with each such label, as `NAME_tag`.
+    #[serde(flatten)]
+    pub discards: Tally,
     /// Evaluations with neither a diagnosis nor a discard tag.
     pub without_any_diagnosis_tag: usize,
     /// Evaluations of the cohort `discarded`.
@@ -107,50 +108,40 @@ pub struct SharedImages {
 /// Counts what `dataset` holds.
 ///
 /// # Source
-/// The counts in the text, Table 1 and the DermX row of Table 4 of the DermX paper (2021).
-pub fn describe(dataset: &DermxDataset) -> Description {
-    let (images, evaluations) = (dataset.images(), dataset.evaluations());
+/// Of DermX, the counts in the text, Table 1 and the DermX row of Table 4 of its paper (2021).
+pub fn describe(dataset: &Dataset) -> Description {
+    let (images, readings) = (dataset.images(), dataset.readings());
     let single = dataset.cohort_images(Cohort::Single);
-    let single: Vec<&ImageRecord> =
+    let single: Vec<&Image> =
         images.iter().filter(|image| single.contains(image.image_id.as_str())).collect();
-    let (table_1, table_4_dermx) = images_by_source(dataset, &single);
+    let schema = dataset.schema();
+    let attribute = |name: &String| (name.clone(), tally_attribute(images, name));
     Description {
+        name: schema.name.clone(),
         raters: dataset.raters().into_iter().map(str::to_owned).collect(),
         counts: counts(dataset),
-        table_1,
-        table_4_dermx,
-        skin_tone: tally(images.iter().map(|image| image.skin_tone.as_str())),
-        age: tally(images.iter().map(|image| image.age.as_str())),
-        metadata_images_per_class: tally_diagnoses(images),
+        study: schema.study.map(|Study::Dermx| StudyCounts::of(dataset, &single)),
+        attributes: schema.image_attributes.iter().map(attribute).collect(),
+        images_per_class: tally_classes(schema, images),
+        images_without_class: images.iter().filter(|image| image.gold.is_empty()).count(),
         images_without_metadata: dataset.images_without_metadata().len(),
         images_without_evaluation: dataset.images_without_evaluation().len(),
-        outlines_outside: evaluations.iter().map(|one| one.outside().count()).sum(),
+        outlines_outside: readings.iter().map(|one| one.outside().count()).sum(),
         not_read: dataset.not_read().to_vec(),
-        evaluations_without_metadata: evaluations
+        evaluations_without_metadata: readings
             .iter()
             .filter(|one| dataset.image(&one.image_id).is_none())
             .count(),
-        evaluations_per_round: count_by(evaluations.iter().map(Evaluation::round)),
+        evaluations_per_round: count_by(readings.iter().map(|one| one.round)),
         has_mask_files: dataset.has_mask_files(),
-        ontology: ontology(evaluations),
-        respelled: tally(evaluations.iter().flat_map(|one| &one.respelled).map(String::as_str)),
+        ontology: ontology(schema, readings),
+        respelled: tally(readings.iter().flat_map(|one| &one.respelled).map(String::as_str)),
     }
 }
 
-/// `images` by source data set and gold-standard diagnosis, zeros included, and the column sums.
-///
-/// # Source
-/// Table 1 and the DermX row of Table 4 of the DermX paper (2021).
-pub fn images_by_source(
-    dataset: &DermxDataset,
-    images: &[&ImageRecord],
-) -> (BTreeMap<String, Tally>, Tally) {
-    let sources: BTreeSet<&str> =
-        dataset.images().iter().map(|image| image.dataset.as_str()).collect();
-    let row =
-        |source: &str| tally_diagnoses(images.iter().filter(|one| one.dataset == source).copied());
-    let rows = sources.into_iter().map(|source| (source.to_owned(), row(source))).collect();
-    (rows, tally_diagnoses(images.iter().copied()))
+/// Images by the value of an attribute.
+pub(crate) fn tally_attribute(images: &[Image], name: &str) -> Tally {
+    tally(images.iter().map(|image| image.attribute(name)))
 }
 
 pub(crate) fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> Tally {
@@ -165,24 +156,34 @@ fn count_by<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
     counts
 }
 
-/// Images per diagnosis, zeros included.
-fn tally_diagnoses<'a>(images: impl IntoIterator<Item = &'a ImageRecord>) -> Tally {
-    let mut tally: Tally = DIAGNOSES.map(|diagnosis| (diagnosis.to_owned(), 0)).into();
-    for image in images {
-        *tally.entry(image.diagnosis.clone()).or_default() += 1;
+/// Images per class, zeros included.
+pub(crate) fn tally_classes<'a>(
+    schema: &Schema,
+    images: impl IntoIterator<Item = &'a Image>,
+) -> Tally {
+    let mut tally: Tally = schema.classes.iter().map(|class| (class.clone(), 0)).collect();
+    for class in images.into_iter().flat_map(|image| &image.gold) {
+        *tally.entry(class.clone()).or_default() += 1;
     }
     tally
 }
 
-fn counts(dataset: &DermxDataset) -> Counts {
-    let evaluations = dataset.evaluations();
+/// `other_disease_tag` for `Other-disease`.
+fn discard_key(label: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    label.to_lowercase().chars().map(plain).collect::<String>() + "_tag"
+}
+
+fn counts(dataset: &Dataset) -> Counts {
+    let evaluations = dataset.readings();
+    let schema_discards = dataset.schema().discards.iter();
     let count =
-        |rule: &dyn Fn(&Evaluation) -> bool| evaluations.iter().filter(|one| rule(one)).count();
+        |rule: &dyn Fn(&Reading) -> bool| evaluations.iter().filter(|one| rule(one)).count();
     let has_tag = |tag: &str| count(&|one| one.discards.iter().any(|discard| discard == tag));
     let of_cohort = |cohort: Cohort| count(&|one| cohort.contains(one));
-    let multiple = |one: &Evaluation| one.is_accepted() && !one.is_single();
+    let multiple = |one: &Reading| one.is_accepted() && !one.is_single();
     let unresolved =
-        |one: &Evaluation| multiple(one) && !is_settled(one, dataset.evaluations_of(&one.image_id));
+        |one: &Reading| multiple(one) && !is_settled(one, dataset.readings_of(&one.image_id));
     let kept: BTreeSet<&str> = dataset
         .cohort(Cohort::Accepted)
         .filter(|one| !unresolved(one))
@@ -192,13 +193,10 @@ fn counts(dataset: &DermxDataset) -> Counts {
     Counts {
         evaluations: evaluations.len(),
         images: dataset.cohort_images(Cohort::All).len(),
-        evaluations_per_image: count_by(of_images.map(<[Evaluation]>::len)),
+        evaluations_per_image: count_by(of_images.map(<[Reading]>::len)),
         with_discard_tag: count(&|one| !one.discards.is_empty()),
-        other_disease_tag: has_tag("Other-disease"),
-        low_quality_tag: has_tag("Low-quality"),
-        without_any_diagnosis_tag: count(&|one| {
-            one.diagnoses.is_empty() && one.discards.is_empty()
-        }),
+        discards: schema_discards.map(|tag| (discard_key(tag), has_tag(tag))).collect(),
+        without_any_diagnosis_tag: count(&|one| one.classes.is_empty() && one.discards.is_empty()),
         discarded: of_cohort(Cohort::Discarded),
         accepted_evaluations: of_cohort(Cohort::Accepted),
         accepted_images: dataset.cohort_images(Cohort::Accepted).len(),
@@ -214,15 +212,14 @@ fn counts(dataset: &DermxDataset) -> Counts {
 
 /// Whether exactly one diagnosis of `evaluation` is also named by another rater of the image, in an
 /// accepted evaluation of `of_image`; a rater's other rounds do not count.
-pub fn is_settled(evaluation: &Evaluation, of_image: &[Evaluation]) -> bool {
-    let is_other =
-        |other: &&Evaluation| other.is_accepted() && other.person() != evaluation.person();
+pub fn is_settled(evaluation: &Reading, of_image: &[Reading]) -> bool {
+    let is_other = |other: &&Reading| other.is_accepted() && other.person != evaluation.person;
     let others = of_image.iter().filter(is_other);
-    let named: BTreeSet<&String> = others.flat_map(|other| &other.diagnoses).collect();
-    evaluation.diagnoses.iter().filter(|diagnosis| named.contains(diagnosis)).count() == 1
+    let named: BTreeSet<&String> = others.flat_map(|other| &other.classes).collect();
+    evaluation.classes.iter().filter(|diagnosis| named.contains(diagnosis)).count() == 1
 }
 
-fn shared_images(dataset: &DermxDataset) -> SharedImages {
+fn shared_images(dataset: &Dataset) -> SharedImages {
     let mut images: BTreeMap<&str, BTreeSet<&str>> =
         dataset.raters().into_iter().map(|rater| (rater, BTreeSet::new())).collect();
     for evaluation in dataset.cohort(Cohort::Accepted) {
@@ -244,28 +241,42 @@ fn shared_images(dataset: &DermxDataset) -> SharedImages {
     }
 }
 
-fn ontology(evaluations: &[Evaluation]) -> BTreeMap<&'static str, Tally> {
-    let zeros = |kind: TermKind| kind.labels().iter().map(|&label| (label.to_owned(), 0)).collect();
-    let mut ontology: BTreeMap<&str, Tally> =
-        TermKind::ALL.into_iter().map(|kind| (block(Some(kind)), zeros(kind))).collect();
-    ontology.insert(block(None), Tally::new());
-    for label in evaluations.iter().flat_map(Evaluation::labels) {
-        let tally = ontology.entry(block(kind_of(label))).or_default();
-        *tally.entry(label.to_owned()).or_default() += 1;
+fn ontology(schema: &Schema, readings: &[Reading]) -> BTreeMap<String, Tally> {
+    let zeros = |labels: &[String]| labels.iter().map(|label| (label.clone(), 0)).collect();
+    let mut ontology: BTreeMap<String, Tally> = [
+        (CLASSES, zeros(&schema.classes)),
+        (DISCARDS, zeros(&schema.discards)),
+        (ATTRIBUTES, zeros(&schema.region_attributes)),
+        (UNKNOWN, Tally::new()),
+    ]
+    .map(|(block, labels)| (block.to_owned(), labels))
+    .into();
+    for concept in &schema.concepts {
+        let block = ontology.entry(group(&concept.group)).or_default();
+        block.insert(concept.name.clone(), 0);
+    }
+    for label in readings.iter().flat_map(Reading::labels) {
+        let block = match schema.kind_of(label) {
+            Some(LabelKind::Class) => CLASSES.to_owned(),
+            Some(LabelKind::Discard) => DISCARDS.to_owned(),
+            Some(LabelKind::Attribute) => ATTRIBUTES.to_owned(),
+            Some(LabelKind::Concept) => {
+                group(schema.concept(label).map_or("", |concept| &concept.group))
+            }
+            None => UNKNOWN.to_owned(),
+        };
+        *ontology.entry(block).or_default().entry(label.to_owned()).or_default() += 1;
     }
     ontology
 }
 
-/// The name of the block of [`Description::ontology`] for labels of `kind`.
-fn block(kind: Option<TermKind>) -> &'static str {
-    match kind {
-        Some(TermKind::Diagnosis) => "diagnosis",
-        Some(TermKind::Discard) => "discard",
-        Some(TermKind::NonLocalisable) => "non_localisable",
-        Some(TermKind::Basic) => "basic",
-        Some(TermKind::Additional) => "additional",
-        Some(TermKind::Later) => "later",
-        Some(TermKind::Attribute) => "attributes",
-        None => "unknown",
-    }
+/// Blocks of [`Description::ontology`].
+const CLASSES: &str = "diagnosis";
+const DISCARDS: &str = "discard";
+const ATTRIBUTES: &str = "attributes";
+const UNKNOWN: &str = "unknown";
+
+/// The block of a group of concepts.
+fn group(name: &str) -> String {
+    if name.is_empty() { "concepts".to_owned() } else { name.to_owned() }
 }

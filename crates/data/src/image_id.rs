@@ -33,6 +33,11 @@ pub(crate) fn composed(name: &str) -> String {
     }
 }
 
+/// What ids must differ in: a file system may not tell small from large letters.
+pub(crate) fn folded(id: &str) -> String {
+    composed(id).to_lowercase()
+}
+
 /// The image id of a photo's path below its folder, or of the name that a table gives to it: without
 /// the extension of a photo, with `/`, in Unicode's composed form.
 pub fn image_id(name: &str) -> String {

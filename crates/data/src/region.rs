@@ -43,7 +43,54 @@ pub enum Shape {
     Mask(Mask),
 }
 
+impl Region {
+    /// An outline by Darwin's rule, without attributes.
+    pub fn outlined(concept: impl Into<String>, rings: Vec<Ring>) -> Self {
+        let shape = Shape::Polygon { rings, fill: Fill::Darwin };
+        Self { concept: concept.into(), attributes: Vec::new(), shape }
+    }
+
+    /// The rings of an outline; none of a mask.
+    pub fn rings(&self) -> &[Ring] {
+        match &self.shape {
+            Shape::Polygon { rings, .. } => rings,
+            Shape::Mask(_) => &[],
+        }
+    }
+
+    /// The pixels of the region; none where it lies outside of the image.
+    pub fn mask(&self, size: ImageSize) -> Mask {
+        match self.is_outside(size) {
+            true => Mask::empty(size),
+            false => self.shape.mask(size),
+        }
+    }
+
+    /// Whether no part of an outline lies in the image. Such a slip of the hand has no pixel, although
+    /// [`polygon::rasterize`] draws it on the rim of the image, as the annotation tool of the study does.
+    pub fn is_outside(&self, size: ImageSize) -> bool {
+        match &self.shape {
+            Shape::Polygon { rings, fill: Fill::Darwin } => polygon::is_outside(rings, size),
+            // The other rules draw nothing on the rim.
+            Shape::Polygon { rings, .. } => {
+                polygon::is_outside(rings, size) && self.shape.mask(size).is_empty()
+            }
+            Shape::Mask(_) => false,
+        }
+    }
+}
+
 impl Shape {
+    /// The mask resized by [`Mask::resize_nearest`] from `size` to `new_size`.
+    pub fn mask_nearest(&self, size: ImageSize, new_size: ImageSize) -> Mask {
+        match self {
+            Self::Polygon { rings, fill: Fill::Darwin } => {
+                polygon::rasterize_nearest(rings, size, new_size)
+            }
+            _ => self.mask(size).resize_nearest(new_size),
+        }
+    }
+
     /// The pixels in an image of `size`.
     pub fn mask(&self, size: ImageSize) -> Mask {
         match self {

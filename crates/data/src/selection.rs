@@ -1,6 +1,6 @@
 //! Which evaluations of a release take part, and in which table.
 
-use crate::Evaluation;
+use crate::Reading;
 use serde::{Deserialize, Serialize};
 
 /// Which evaluations take part; by default those of the study: images with a gold standard, first
@@ -24,7 +24,7 @@ pub enum ImageScope {
     All,
 }
 
-/// Which rounds of annotation take part, see [`Evaluation::round`].
+/// Which rounds of annotation take part, see [`Reading::round`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rounds {
@@ -39,10 +39,10 @@ pub enum Rounds {
 
 impl Rounds {
     /// Whether `evaluation` belongs to these rounds.
-    pub fn contains(self, evaluation: &Evaluation) -> bool {
+    pub fn contains(self, evaluation: &Reading) -> bool {
         match self {
-            Self::First => evaluation.round() == 1,
-            Self::Repeated => evaluation.round() > 1,
+            Self::First => evaluation.round == 1,
+            Self::Repeated => evaluation.round > 1,
             Self::All => true,
         }
     }
@@ -63,7 +63,7 @@ pub enum Cohort {
 
 impl Cohort {
     /// Whether `evaluation` takes part.
-    pub fn contains(self, evaluation: &Evaluation) -> bool {
+    pub fn contains(self, evaluation: &Reading) -> bool {
         match self {
             Self::All => true,
             Self::Discarded => evaluation.is_discarded(),

@@ -3,8 +3,8 @@
 mod fixture;
 
 use dermx_data::{
-    DermxDataset, ErrorKind, Finding, FindingKind, ImageSize, MaskLayout, MaskSource,
-    check_annotations, darwin, mask_files, polygon,
+    Dataset, ErrorKind, Finding, FindingKind, ImageSize, MaskLayout, MaskSource, check_annotations,
+    darwin, mask_files, polygon,
 };
 use fixture::{Fixture, assert_contains};
 use std::fs;
@@ -146,9 +146,9 @@ fn an_outline_outside_of_the_image_is_found_and_has_no_pixel() {
     // Of both sources only the outline that reaches into the image has pixels.
     let [outlines, files] = [MaskSource::Outlines, MaskSource::Files]
         .map(|source| fixture.read().unwrap().with_mask_source(source).unwrap());
-    let evaluation = &outlines.evaluations()[1];
-    let expected = evaluation.instances[1].mask(evaluation.size);
-    assert!(!expected.is_empty() && evaluation.instances[0].mask(evaluation.size).is_empty());
+    let evaluation = &outlines.readings()[1];
+    let expected = evaluation.regions[1].mask(evaluation.size);
+    assert!(!expected.is_empty() && evaluation.regions[0].mask(evaluation.size).is_empty());
     for dataset in [&outlines, &files] {
         assert_eq!(dataset.mask(evaluation, "Cyst").unwrap(), Some(expected.clone()));
     }
@@ -157,7 +157,7 @@ fn an_outline_outside_of_the_image_is_found_and_has_no_pixel() {
     fs::write(fixture.path(name), file(&[outline(20.0)])).unwrap();
     fs::remove_dir_all(fixture.path("masks")).unwrap();
     let dataset = fixture.read().unwrap();
-    let evaluation = &dataset.evaluations()[1];
+    let evaluation = &dataset.readings()[1];
     assert_eq!(dataset.mask(evaluation, "Cyst").unwrap(), None);
     assert_eq!(evaluation.mask_nearest("Cyst", evaluation.size), None);
     assert_eq!(evaluation.union_mask(), None);
@@ -191,13 +191,13 @@ fn mask_files_by_instance_give_the_masks_of_the_outlines() {
     let outlines_read = outlines.read().unwrap();
     let files = outlines.read().unwrap().with_mask_source(MaskSource::Files).unwrap();
     for class in ["Papule", "Scar", "Plaque"] {
-        let mask = |dataset: &DermxDataset| dataset.mask(&dataset.evaluations()[0], class).unwrap();
+        let mask = |dataset: &Dataset| dataset.mask(&dataset.readings()[0], class).unwrap();
         assert_eq!(mask(&files), mask(&outlines_read), "{class}");
         assert_eq!(mask(&files).is_some(), class != "Plaque");
     }
     let path = outlines.path("masks/masks/derm1_a_00000.png");
     fs::write(&path, "").unwrap();
-    let error = files.mask(&files.evaluations()[0], "Papule").unwrap_err();
+    let error = files.mask(&files.readings()[0], "Papule").unwrap_err();
     assert_eq!(error.path, path);
     assert_contains(&error.message, "expected an 8-bit gray PNG");
 }

@@ -3,15 +3,15 @@
 mod fixture;
 
 use dermx_data::{
-    Cohort, DermxDataset, FindingKind, MaskLayout, Selection, check_annotations, describe,
+    Cohort, Dataset, FindingKind, MaskLayout, Selection, check_annotations, describe,
 };
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 
 /// The data set, or `None` with a loud note when `DERMX_DATA` is not set.
-fn real() -> Option<DermxDataset> {
+fn real() -> Option<Dataset> {
     let root = fixture::real_root()?;
-    Some(DermxDataset::read(&root).unwrap_or_else(|error| panic!("{error}")))
+    Some(Dataset::read(&root).unwrap_or_else(|error| panic!("{error}")))
 }
 
 #[test]
@@ -107,5 +107,5 @@ fn real_selection_of_the_study_is_everything() {
     let Some(dataset) = real() else { return };
     let selected = dataset.clone().select(Selection::default());
     assert_eq!(selected.num_left_out(), 0);
-    assert!(selected.evaluations() == dataset.evaluations());
+    assert!(selected.readings() == dataset.readings());
 }

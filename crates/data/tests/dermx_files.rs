@@ -3,8 +3,8 @@
 mod fixture;
 
 use dermx_data::{
-    Cohort, DermxDataset, ErrorKind, Evaluation, ImageRecord, ImageSize, Instance, MaskSource,
-    check_annotations, darwin, describe, mask_files, ontology,
+    Cohort, Dataset, ErrorKind, Image, ImageSize, MaskSource, Reading, Region, check_annotations,
+    darwin, describe, mask_files, ontology,
 };
 use fixture::{Fixture, TRIANGLE, assert_contains, evaluation, image, instance, strings};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn cohorts_follow_diagnoses_and_discard_tags() {
     ];
     let images = ["a", "b", "c"].map(|image_id| image(image_id, "Acne"));
     let dataset = Fixture::new(&evaluations, &images).read().unwrap();
-    let stems = |cohort| dataset.cohort(cohort).map(Evaluation::stem).collect::<Vec<_>>();
+    let stems = |cohort| dataset.cohort(cohort).map(Reading::stem).collect::<Vec<_>>();
     let all = ["derm1_a", "derm2_a", "derm3_a", "derm1_b", "derm2_b", "derm1_c"];
     assert_eq!(stems(Cohort::All), all);
     assert_eq!(stems(Cohort::Discarded), ["derm3_a", "derm1_b", "derm2_b"]);
@@ -40,8 +40,8 @@ fn cohorts_follow_diagnoses_and_discard_tags() {
     let images = |cohort| dataset.cohort_images(cohort).into_iter().collect::<Vec<_>>();
     assert_eq!(images(Cohort::Accepted), ["a", "c"]);
     assert_eq!(images(Cohort::Single), ["a"]);
-    assert_eq!(dataset.evaluations_of("b").len(), 2);
-    assert_eq!(dataset.evaluations_of("d").len(), 0);
+    assert_eq!(dataset.readings_of("b").len(), 2);
+    assert_eq!(dataset.readings_of("d").len(), 0);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn mask_is_the_union_of_the_instances() {
     let (first, second) = (instance("Papule", &TRIANGLE), instance("Papule", &square));
     let union = first.mask(size).union(&second.mask(size));
     assert!(union.area() > first.mask(size).area());
-    one.instances = vec![first, instance("Scar", &[[0.0, 0.0]]), second];
+    one.regions = vec![first, instance("Scar", &[[0.0, 0.0]]), second];
     assert_eq!(one.mask("Papule"), Some(union.clone()));
     assert_eq!(one.mask("Plaque"), None);
     assert_eq!(one.union_mask().unwrap().area(), union.area() + 1);
@@ -97,9 +97,9 @@ fn unknown_labels_are_kept_and_counted() {
         {"name": "Scar", "polygon": {"path": [{"x": 1, "y": 1}]}, "attributes": ["Red"]}]}"#;
     fs::write(fixture.path("annotations/derm1_a.json"), json).unwrap();
     let dataset = fixture.read().unwrap();
-    let one = &dataset.evaluations()[0];
+    let one = &dataset.readings()[0];
     assert_eq!(one.unknown, ["Acnee"]);
-    assert_eq!(one.instances[0].characteristic, "Bubble");
+    assert_eq!(one.regions[0].characteristic, "Bubble");
     assert_eq!(one.unknown_labels().into_iter().collect::<Vec<_>>(), ["Acnee", "Bubble", "Pink"]);
     let ontology = describe(&dataset).ontology;
     let unknown: Vec<_> =
@@ -111,7 +111,7 @@ fn unknown_labels_are_kept_and_counted() {
 #[test]
 fn missing_parts_are_named() {
     let fixture = Fixture::small();
-    let error = DermxDataset::read(&fixture.path("elsewhere")).unwrap_err();
+    let error = Dataset::read(&fixture.path("elsewhere")).unwrap_err();
     assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("elsewhere")));
     assert_contains(&error.message, "expected the layout of DermX");
     assert_contains(&error.message, "CC0");
@@ -150,7 +150,7 @@ fn missing_mask_file_is_named() {
 fn image_without_metadata_is_kept_and_listed() {
     let evaluations = ["a", "b"].map(|image_id| evaluation("derm1", image_id, &["Acne"], &[]));
     let dataset = Fixture::new(&evaluations, &[image("a", "Acne")]).read().unwrap();
-    assert_eq!(dataset.evaluations().len(), 2);
+    assert_eq!(dataset.readings().len(), 2);
     assert_eq!(dataset.images_without_metadata().into_iter().collect::<Vec<_>>(), ["b"]);
     assert_eq!(dataset.image("a").unwrap().file_name, "a.jpeg");
 }
@@ -221,7 +221,7 @@ const SQUARE: &str = r#"[{"x":0,"y":0},{"x":9,"y":0},{"x":9,"y":7},{"x":0,"y":7}
 const HOLE: &str = r#"[{"x":2,"y":2},{"x":6,"y":2},{"x":6,"y":5},{"x":2,"y":5}]"#;
 
 /// The evaluation with one annotation, in an image of 8 x 10.
-fn parse(annotation: &str) -> Evaluation {
+fn parse(annotation: &str) -> Reading {
     let json = format!(r#"{{"image":{{"width":10,"height":8}},"annotations":[{annotation}]}}"#);
     darwin::parse_evaluation(Path::new("derm1_a.json"), json.as_bytes()).unwrap()
 }
@@ -235,11 +235,11 @@ fn additional_paths_are_holes_and_islands() {
     let complex = r#"{"name":"Scar","complex_polygon":{"path":["#.to_owned();
     let complex = parse(&format!(r#"{complex}{SQUARE}],"additional_paths":[{HOLE}]}}}}"#));
     assert_eq!(complex.mask("Scar"), holed.mask("Scar"));
-    assert_eq!(complex.instances[0].rings.len(), 2);
+    assert_eq!(complex.regions[0].rings.len(), 2);
     // An island beside the outline: two pixels in one row.
     let outline = r#""path":[{"x":0,"y":0}],"additional_paths":[[{"x":4,"y":4},{"x":5,"y":4}]]"#;
     let island = parse(&format!(r#"{{"name":"Scar","polygon":{{{outline}}}}}"#));
-    let rings = &island.instances[0].rings;
+    let rings = &island.regions[0].rings;
     assert_eq!(rings[..], [vec![[0.0, 0.0]], vec![[4.0, 4.0], [5.0, 4.0]]]);
     let none =
         parse(&format!(r#"{{"name":"Scar","polygon":{{"path":{SQUARE},"additional_paths":[]}}}}"#));
@@ -431,7 +431,7 @@ fn file_name_needs_rater_and_image() {
 fn image_id_may_contain_an_underscore() {
     let evaluations = [evaluation("derm1", "a_b", &["Acne"], &[])];
     let dataset = Fixture::new(&evaluations, &[image("a_b", "Acne")]).read().unwrap();
-    assert_eq!(dataset.evaluations(), evaluations);
+    assert_eq!(dataset.readings(), evaluations);
 }
 
 const HEADER: &str = "original_filename;dataset;diagnosis;current_filename;skin_tone;age\r\n";
@@ -458,7 +458,7 @@ fn metadata_may_be_separated_by_commas_and_name_folders() {
     let csv = format!("{HEADER}a_original.jpg;source;Acne;a.jpeg;dark;adult\r\n");
     let csv = csv.replace(';', ",").replace(",a.jpeg", ", photos/a.jpeg ");
     fs::write(fixture.path("metadata.csv"), csv).unwrap();
-    let expected = ImageRecord { file_name: "photos/a.jpeg".to_owned(), ..image("a", "Acne") };
+    let expected = Image { file_name: "photos/a.jpeg".to_owned(), ..image("a", "Acne") };
     assert_eq!(fixture.read().unwrap().images(), [expected]);
 }
 
@@ -467,7 +467,7 @@ fn files_and_metadata_meet_whatever_the_composition_of_their_letters() {
     // é as one character, and as e with an accent: one name, as macOS writes it.
     let (composed, decomposed) = ("caf\u{e9}.v1", "cafe\u{301}.v1");
     let mut first = evaluation("derm1", composed, &["Acne"], &[]);
-    first.instances = vec![instance("Papule", &TRIANGLE)];
+    first.regions = vec![instance("Papule", &TRIANGLE)];
     let fixture = Fixture::new(&[first], &[image(composed, "Acne")]);
     for folder in ["annotations", "masks/masks"] {
         for entry in fs::read_dir(fixture.path(folder)).unwrap() {
@@ -478,7 +478,7 @@ fn files_and_metadata_meet_whatever_the_composition_of_their_letters() {
     }
     let dataset = fixture.read().unwrap().with_mask_source(MaskSource::Files).unwrap();
     assert!(dataset.image(composed).is_some() && dataset.images_without_metadata().is_empty());
-    let [evaluation] = dataset.evaluations_of(composed) else { panic!("one evaluation") };
+    let [evaluation] = dataset.readings_of(composed) else { panic!("one evaluation") };
     assert!(dataset.mask(evaluation, "Papule").unwrap().is_some());
     assert_eq!(check_annotations(&fixture.path("")).unwrap().findings, []);
 
@@ -562,7 +562,7 @@ fn writer_refuses_what_could_not_be_read_back() {
     let mut bad = vec![evaluation("derm_1", "a", &["Acne"], &[])];
     for ring in [vec![], vec![[f64::NAN, 0.0]]] {
         let mut one = evaluation("derm1", "a", &["Acne"], &[]);
-        one.instances = vec![instance("Scar", &ring)];
+        one.regions = vec![instance("Scar", &ring)];
         bad.push(one);
     }
     for one in bad {
@@ -578,7 +578,7 @@ fn labels(all: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     prop::sample::subsequence(all, 0..=max).prop_map(|labels| strings(&labels))
 }
 
-fn instances() -> impl Strategy<Value = Vec<Instance>> {
+fn instances() -> impl Strategy<Value = Vec<Region>> {
     let vertex = prop::array::uniform2(-1e4..1e4f64);
     let ring = prop::collection::vec(vertex, 1..6);
     let instance = (
@@ -586,7 +586,7 @@ fn instances() -> impl Strategy<Value = Vec<Instance>> {
         labels(&ontology::DESCRIPTIVE_ATTRIBUTES),
         prop::collection::vec(ring, 1..4),
     );
-    let instance = instance.prop_map(|(characteristic, attributes, rings)| Instance {
+    let instance = instance.prop_map(|(characteristic, attributes, rings)| Region {
         characteristic: characteristic.to_owned(),
         attributes,
         rings,
@@ -594,7 +594,7 @@ fn instances() -> impl Strategy<Value = Vec<Instance>> {
     prop::collection::vec(instance, 0..3)
 }
 
-fn evaluations() -> impl Strategy<Value = Evaluation> {
+fn evaluations() -> impl Strategy<Value = Reading> {
     (
         (1u32..60, 1u32..60),
         labels(&ontology::DIAGNOSES),
@@ -603,18 +603,16 @@ fn evaluations() -> impl Strategy<Value = Evaluation> {
         instances(),
         labels(&["A", "red", "z, \u{e9}"]),
     )
-        .prop_map(|((height, width), diagnoses, discards, tags, instances, unknown)| {
-            Evaluation {
-                image_id: "image--1 (2)".to_owned(),
-                rater: "derm1".to_owned(),
-                size: ImageSize::new(height, width),
-                diagnoses,
-                discards,
-                tags,
-                instances,
-                unknown,
-                respelled: Vec::new(),
-            }
+        .prop_map(|((height, width), diagnoses, discards, tags, instances, unknown)| Reading {
+            image_id: "image--1 (2)".to_owned(),
+            rater: "derm1".to_owned(),
+            size: ImageSize::new(height, width),
+            diagnoses,
+            discards,
+            tags,
+            instances,
+            unknown,
+            respelled: Vec::new(),
         })
 }
 
@@ -633,9 +631,9 @@ proptest! {
         image.original_filename = text;
         let fixture = Fixture::new(std::slice::from_ref(&one), std::slice::from_ref(&image));
         let dataset = fixture.read().unwrap();
-        prop_assert_eq!(dataset.evaluations(), std::slice::from_ref(&one));
+        prop_assert_eq!(dataset.readings(), std::slice::from_ref(&one));
         prop_assert_eq!(dataset.images(), [image]);
-        for (instance_idx, instance) in one.instances.iter().enumerate() {
+        for (instance_idx, instance) in one.regions.iter().enumerate() {
             let path = fixture.path("masks/masks").join(mask_files::name(&one, instance_idx));
             prop_assert_eq!(dermx_data::Mask::read_png(&path).unwrap(), instance.mask(one.size));
         }

@@ -165,7 +165,7 @@ fn mutate_structure(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 fn assert_read_or_located(path: &Path, bytes: &[u8]) -> bool {
     match darwin::parse_evaluation(path, bytes) {
         Ok(evaluation) => {
-            let vertices = evaluation.instances.iter().flat_map(|one| &one.rings).flatten().count();
+            let vertices = evaluation.regions.iter().flat_map(|one| &one.rings).flatten().count();
             assert!(vertices < bytes.len());
             let mask = evaluation.union_mask();
             let num_runs = mask.map_or(0, |mask| mask.runs().len());

@@ -4,9 +4,9 @@
 mod fixture;
 
 use dermx_data::{
-    DataError, DermxDataset, ErrorKind, Evaluation, Finding, FindingKind, FoldImage, ImageScope,
-    ImageSize, Instance, Mask, MaskLayout, MaskSource, Rounds, Selection, check_annotations,
-    darwin, describe, metadata, read_folds,
+    DataError, Dataset, ErrorKind, Finding, FindingKind, FoldImage, ImageScope, ImageSize, Mask,
+    MaskLayout, MaskSource, Reading, Region, Rounds, Selection, check_annotations, darwin,
+    describe, metadata, read_folds,
 };
 use fixture::{TRIANGLE, assert_contains, evaluation, image, instance, strings};
 use std::fs;
@@ -27,13 +27,13 @@ const MASK_TABLE: &str = "masks/instance_mask_annotations.csv";
 /// `a` and `b_2` have metadata, `other` has none.
 struct Release(tempfile::TempDir);
 
-fn evaluations() -> Vec<Evaluation> {
-    let with = |rater: &str, image_id: &str, instances: Vec<Instance>| Evaluation {
+fn evaluations() -> Vec<Reading> {
+    let with = |rater: &str, image_id: &str, instances: Vec<Region>| Reading {
         instances,
         ..evaluation(rater, image_id, &["Psoriasis"], &[])
     };
     let attributes = strings(&["Red", "Hyperpigmented", "Hypopigmented"]);
-    let papule = Instance { attributes, ..instance("Papule", &TRIANGLE) };
+    let papule = Region { attributes, ..instance("Papule", &TRIANGLE) };
     let hyperkeratosis = instance("Hyperkeratosis", &SQUARE);
     let mut evaluations = vec![
         with("labeller1", "a", vec![papule.clone(), hyperkeratosis, instance("Papule", &SQUARE)]),
@@ -67,7 +67,7 @@ impl Release {
         fs::create_dir_all(self.path("masks/masks")).unwrap();
         let evaluations = evaluations();
         let write = |evaluation_idx: usize, class: &str, file: &str| {
-            let mask = Evaluation::mask(&evaluations[evaluation_idx], class).unwrap();
+            let mask = Reading::mask(&evaluations[evaluation_idx], class).unwrap();
             mask.write_png(&self.path("masks/masks").join(file)).unwrap();
         };
         write(0, "Papule", "labeller1_a_Papule.png");
@@ -97,8 +97,8 @@ impl Release {
         fs::write(self.path(name), before + text).unwrap();
     }
 
-    fn read(&self) -> DermxDataset {
-        DermxDataset::read(self.0.path()).unwrap()
+    fn read(&self) -> Dataset {
+        Dataset::read(self.0.path()).unwrap()
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -106,8 +106,8 @@ impl Release {
     }
 }
 
-fn stems(dataset: &DermxDataset) -> Vec<String> {
-    dataset.evaluations().iter().map(Evaluation::stem).collect()
+fn stems(dataset: &Dataset) -> Vec<String> {
+    dataset.readings().iter().map(Reading::stem).collect()
 }
 
 #[test]
@@ -122,19 +122,19 @@ fn a_release_by_class_loads_with_its_rounds_and_spellings() {
         "labeller1_other",
     ];
     assert_eq!(stems(&dataset), all);
-    let repeated = &dataset.evaluations()[1];
+    let repeated = &dataset.readings()[1];
     assert_eq!(
         (repeated.rater.as_str(), repeated.person(), repeated.round()),
         ("labeller12", "labeller1", 2)
     );
-    let first = &dataset.evaluations()[0];
+    let first = &dataset.readings()[0];
     assert_eq!((first.person(), first.round()), ("labeller1", 1));
     assert_eq!(first.respelled, ["Hyperpigmented", "Hypopigmented"]);
-    assert_eq!(first.instances[0].attributes, ["Red", "Hyper-pigmented", "Hypo-pigmented"]);
-    let tagged = &dataset.evaluations()[2];
+    assert_eq!(first.regions[0].attributes, ["Red", "Hyper-pigmented", "Hypo-pigmented"]);
+    let tagged = &dataset.readings()[2];
     assert_eq!(tagged.respelled, ["Hyperpigmented", "Ko\u{308}bnerization"]);
     assert_eq!(tagged.tags, ["Hyper-pigmented", "Köbnerization"]);
-    assert!(dataset.evaluations().iter().all(|one| one.unknown_labels().is_empty()));
+    assert!(dataset.readings().iter().all(|one| one.unknown_labels().is_empty()));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn mask_files_by_class_or_by_number_give_the_masks_of_the_outlines() {
     let outlines = release.read();
     let files = outlines.clone().with_mask_source(MaskSource::Files).unwrap();
     let mut num_masks = 0;
-    for evaluation in outlines.evaluations() {
+    for evaluation in outlines.readings() {
         for class in evaluation.characteristics().into_iter().filter(|class| *class != "Scar") {
             let mask = files.mask(evaluation, class).unwrap();
             assert!(mask.is_some());
@@ -182,10 +182,10 @@ fn mask_files_by_class_or_by_number_give_the_masks_of_the_outlines() {
         }
     }
     assert_eq!(num_masks, 4);
-    let first = &outlines.evaluations()[0];
+    let first = &outlines.readings()[0];
     assert_eq!(files.union_mask(first).unwrap(), first.union_mask());
     assert_eq!(files.mask(first, "Plaque").unwrap(), None);
-    let scar = |dataset: &DermxDataset| dataset.mask(&dataset.evaluations()[3], "Scar");
+    let scar = |dataset: &Dataset| dataset.mask(&dataset.readings()[3], "Scar");
     let error = scar(&files).unwrap_err();
     let path = release.path("masks/masks/labeller1_b_2_Scar.png");
     assert_eq!((error.kind, error.path), (ErrorKind::Missing, path));
@@ -203,8 +203,8 @@ fn files_of_one_class_in_two_spellings_are_all_read() {
     let size = ImageSize::new(8, 10);
     let other = Mask::from_dense(&[&[1; 10][..], &[0; 70]].concat(), size);
     let dataset = release.read();
-    let of_round = |one: &&Evaluation| one.rater == "labeller12";
-    let one = dataset.evaluations_of("a").iter().find(of_round).unwrap();
+    let of_round = |one: &&Reading| one.rater == "labeller12";
+    let one = dataset.readings_of("a").iter().find(of_round).unwrap();
     let before = one.mask("Closed comedo").unwrap();
     // Beside `labeller12_a_Closed_comedo.png`.
     other.write_png(&release.path("masks/masks/labeller12_a_Closed comedo.png")).unwrap();

@@ -2,7 +2,7 @@
 
 use dermx_data::ontology::{DESCRIPTIVE_ATTRIBUTES, DIAGNOSES};
 use dermx_data::{
-    Cohort, DermxDataset, ErrorKind, Evaluation, Mask, SynthConfig, SynthSummary, write_synthetic,
+    Cohort, Dataset, ErrorKind, Mask, Reading, SynthConfig, SynthSummary, write_synthetic,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -135,7 +135,7 @@ fn a_set_of_moderate_size_is_like_the_study() {
     let root = tempfile::tempdir().unwrap();
     let config = SynthConfig { num_images: 90, num_train_images: 180, seed: 0 };
     let summary = generate(root.path(), &config);
-    let dataset = DermxDataset::read(&root.path().join("dermx")).unwrap();
+    let dataset = Dataset::read(&root.path().join("dermx")).unwrap();
     check_layout(root.path(), &dataset, &summary);
     check_imbalance(&summary);
     check_labels(&dataset);
@@ -160,14 +160,14 @@ fn check_no_photo_is_in_both_sets(root: &Path) {
     assert!(train.is_disjoint(&test));
 }
 
-fn check_layout(root: &Path, dataset: &DermxDataset, summary: &SynthSummary) {
+fn check_layout(root: &Path, dataset: &Dataset, summary: &SynthSummary) {
     assert_eq!(dataset.images().len(), 90);
     assert_eq!(summary.images, DIAGNOSES.map(|name| (name.to_owned(), 15)).into());
     assert_eq!(summary.num_evaluations, 270);
     assert_eq!(dataset.raters().len(), 8);
     assert!(dataset.has_mask_files());
     for image in dataset.images() {
-        let evaluations = dataset.evaluations_of(&image.image_id);
+        let evaluations = dataset.readings_of(&image.image_id);
         assert_eq!(evaluations.len(), 3, "{}", image.image_id);
         let photo = root.join("dermx/images").join(&image.file_name);
         let (width, height) = image::image_dimensions(photo).unwrap();
@@ -188,29 +188,29 @@ fn check_imbalance(summary: &SynthSummary) {
     assert_eq!(summary.train_images, expected);
 }
 
-fn check_labels(dataset: &DermxDataset) {
-    for evaluation in dataset.evaluations() {
+fn check_labels(dataset: &Dataset) {
+    for evaluation in dataset.readings() {
         assert_eq!(evaluation.unknown_labels(), BTreeSet::new());
-        for instance in &evaluation.instances {
+        for instance in &evaluation.regions {
             for attribute in &instance.attributes {
                 assert!(DESCRIPTIVE_ATTRIBUTES.contains(&attribute.as_str()), "{attribute}");
             }
         }
     }
     let outlined: BTreeSet<&str> =
-        dataset.evaluations().iter().flat_map(Evaluation::characteristics).collect();
+        dataset.readings().iter().flat_map(Reading::characteristics).collect();
     assert!(outlined.len() >= 12, "{outlined:?}");
 }
 
 /// The real values: 0.67 for the union, 24 % discarded, 7 % of the images lost, accuracy 0.95.
-fn check_raters(dataset: &DermxDataset) {
-    let singles = |image_id: &str| -> Vec<&Evaluation> {
-        dataset.evaluations_of(image_id).iter().filter(|one| one.is_single()).collect()
+fn check_raters(dataset: &Dataset) {
+    let singles = |image_id: &str| -> Vec<&Reading> {
+        dataset.readings_of(image_id).iter().filter(|one| one.is_single()).collect()
     };
     let mut dices = Vec::new();
     for image in dataset.images() {
         let masks: Vec<Mask> =
-            singles(&image.image_id).into_iter().filter_map(Evaluation::union_mask).collect();
+            singles(&image.image_id).into_iter().filter_map(Reading::union_mask).collect();
         for (index, mask) in masks.iter().enumerate() {
             dices.extend(masks[..index].iter().map(|other| dice(mask, other)));
         }
@@ -235,11 +235,11 @@ fn dice(a: &Mask, b: &Mask) -> f64 {
 }
 
 /// Lesions cover enough, but not too much, and are not where a centered guess would find them.
-fn check_masks(root: &Path, dataset: &DermxDataset) {
+fn check_masks(root: &Path, dataset: &Dataset) {
     let (mut coverage, mut shift) = (Vec::new(), Vec::new());
     for image in dataset.images() {
-        let masks = dataset.evaluations_of(&image.image_id).iter();
-        let Some(mask) = Mask::union_all(masks.filter_map(Evaluation::union_mask)) else {
+        let masks = dataset.readings_of(&image.image_id).iter();
+        let Some(mask) = Mask::union_all(masks.filter_map(Reading::union_mask)) else {
             continue;
         };
         coverage.push(mask.area() as f64 / mask.size().num_pixels() as f64);
@@ -252,7 +252,7 @@ fn check_masks(root: &Path, dataset: &DermxDataset) {
     assert!(share(|value| value > 0.04 && value < 0.65, &coverage) > 0.9, "{coverage:?}");
     assert!(share(|value| value > 0.1, &shift) > 0.45, "{shift:?}");
     let num_files = files(&root.join("dermx/masks/masks")).len();
-    let num_instances: usize = dataset.evaluations().iter().map(|one| one.instances.len()).sum();
+    let num_instances: usize = dataset.readings().iter().map(|one| one.regions.len()).sum();
     assert_eq!(num_files, num_instances);
 }
 
@@ -270,7 +270,7 @@ fn centroid_shift(mask: &Mask) -> f64 {
 }
 
 /// The nearest class mean over the standardized mean and spread of each color channel.
-fn check_color_average(root: &Path, dataset: &DermxDataset) {
+fn check_color_average(root: &Path, dataset: &Dataset) {
     let mut train = Vec::new();
     for (class, folder) in FOLDERS.into_iter().enumerate() {
         let folder = root.join("train").join(folder);

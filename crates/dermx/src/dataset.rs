@@ -1,13 +1,13 @@
 //! An annotated data set.
 
-use dermx_data::DermxDataset;
+use dermx_data::Dataset;
 use dermx_score::{ScoreError, read_annotations};
 use std::ops::Deref;
 use std::path::Path;
 
 /// An annotated data set as it is scored: images with a gold class, and of each rater the first round.
 #[derive(Debug)]
-pub struct Dataset(DermxDataset);
+pub struct Dataset(Dataset);
 
 impl Dataset {
     /// Reads the data set in the folder `path`. Warns of what takes no part in scores.
@@ -20,9 +20,9 @@ impl Dataset {
 }
 
 impl Deref for Dataset {
-    type Target = DermxDataset;
+    type Target = Dataset;
 
-    fn deref(&self) -> &DermxDataset {
+    fn deref(&self) -> &Dataset {
         &self.0
     }
 }

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::SeedFolder;
 use crate::test_set::TestSet;
-use dermx_data::{Evaluation, ImageSize, Mask, read_photo, resize};
+use dermx_data::{ImageSize, Mask, Reading, read_photo, resize};
 use dermx_eval::{FuzzyScores, HeatmapScoring, PreparedMap, binary_scores};
 use dermx_gradcam::{blend_heatmap, outline_mask};
 use dermx_report::GalleryItem;
@@ -51,7 +51,7 @@ fn choose(test: &TestSet, num_classes: usize, num_images: usize) -> Vec<usize> {
     let per_class = num_images.div_ceil(num_classes.max(1));
     let mut left = vec![per_class; num_classes];
     let is_outlined = |image_id: &str| {
-        test.dataset.evaluations_of(image_id).iter().any(|one| one.inside().next().is_some())
+        test.dataset.readings_of(image_id).iter().any(|one| one.inside().next().is_some())
     };
     let mut chosen = Vec::new();
     for (idx, (image_id, _)) in test.photos.iter().enumerate() {
@@ -79,7 +79,7 @@ fn item(
     let size = ImageSize::new(height_px, WIDTH_PX);
     let photo = resize(&original, size);
 
-    let outlines = test.dataset.evaluations_of(image_id).iter().filter_map(Evaluation::union_mask);
+    let outlines = test.dataset.readings_of(image_id).iter().filter_map(Reading::union_mask);
     let masks: Vec<Mask> = outlines.map(|mask| mask.resize_nearest(size)).collect();
     let num_raters = masks.len();
     let agreement = agreement(&masks);

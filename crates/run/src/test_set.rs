@@ -2,9 +2,7 @@
 
 use crate::config::DataSection;
 use crate::error::{RunError, RunResult};
-use dermx_data::{
-    DataError, DermxDataset, ImageNames, ImageRecord, Selection, list_photos, read_photo,
-};
+use dermx_data::{DataError, Dataset, Image, ImageNames, Selection, list_photos, read_photo};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct TestSet {
     /// The annotations.
-    pub dataset: DermxDataset,
+    pub dataset: Dataset,
     /// Id and file of each photo, in the order of the ids.
     pub photos: Vec<(String, PathBuf)>,
     /// Index of each photo's gold class.
@@ -30,7 +28,7 @@ impl TestSet {
     /// gold class that is not one of the configuration's.
     pub fn read(data: &DataSection) -> RunResult<Self> {
         let (test, test_images) = data.test_set()?;
-        let dataset = DermxDataset::read(test)?.select(Selection::default());
+        let dataset = Dataset::read(test)?.select(Selection::default());
         let files: Vec<(String, PathBuf)> = list_photos(test_images)?.into_iter().collect();
         let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
         let names = ImageNames::of_photos(names);
@@ -107,7 +105,7 @@ impl TestSet {
 }
 
 /// The photo of an image: by the file name in the metadata, which may have folders, or by its id.
-fn find_photo(names: &ImageNames, image: &ImageRecord) -> Result<Option<usize>, String> {
+fn find_photo(names: &ImageNames, image: &Image) -> Result<Option<usize>, String> {
     match names.find(&image.file_name)? {
         None => names.find(&image.image_id),
         found => Ok(found),

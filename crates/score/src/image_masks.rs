@@ -2,7 +2,7 @@
 
 use crate::choices::{ScoredRows, ScoringChoices};
 use crate::error::ScoreResult;
-use dermx_data::{Evaluation, ImageSize, Mask};
+use dermx_data::{ImageSize, Mask, Reading};
 use dermx_eval::{
     EvalError, FuzzyScores, MapRow, OUTLINED, RankedMap, TYPICAL, UNION, binary_localization,
     binary_scores,
@@ -45,7 +45,7 @@ pub struct RaterMask {
 
 /// The masks of an evaluation that count, at scoring size.
 pub fn masks_of(
-    evaluation: &Evaluation,
+    evaluation: &Reading,
     is_kept_image: bool,
     choices: &ScoringChoices,
     size: ImageSize,

@@ -1,12 +1,12 @@
 //! What of an annotated data set takes no part in anything, said aloud.
 
-use dermx_data::DermxDataset;
+use dermx_data::Dataset;
 
 /// Files that are not read which a warning names.
 const MAX_NAMED: usize = 10;
 
 /// Warns of files that are not read, images that nobody evaluated, and outlines without a pixel.
-pub fn warn_of_left_out(dataset: &DermxDataset) {
+pub fn warn_of_left_out(dataset: &Dataset) {
     let not_read = dataset.not_read();
     if !not_read.is_empty() {
         let named = not_read.iter().take(MAX_NAMED).map(|path| path.display().to_string());
@@ -25,7 +25,7 @@ pub fn warn_of_left_out(dataset: &DermxDataset) {
             more(unevaluated.len())
         );
     }
-    let evaluations = dataset.evaluations();
+    let evaluations = dataset.readings();
     let num_outside: usize = evaluations.iter().map(|one| one.outside().count()).sum();
     if let Some(first) = evaluations.iter().find(|one| one.outside().next().is_some()) {
         tracing::warn!(

@@ -13,9 +13,7 @@ use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
-use dermx_data::{
-    Cohort, DermxDataset, Evaluation, ImageNames, Joined, Selection, cell_place, ontology,
-};
+use dermx_data::{Cohort, Dataset, ImageNames, Joined, Reading, Selection, cell_place, ontology};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT, aggregate,
@@ -56,7 +54,7 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 /// never saw a network, raters among themselves, and which images each resample draws.
 ///
 /// ```
-/// use dermx_data::DermxDataset;
+/// use dermx_data::Dataset;
 /// use dermx_score::{Benchmark, RawMap, ScoringChoices};
 /// use std::collections::BTreeMap;
 ///
@@ -65,7 +63,7 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 /// # let config = dermx_data::SynthConfig { num_images: 6, num_train_images: 6, seed: 0 };
 /// # dermx_data::write_synthetic(folder.path(), &config, &|_, _| ())?;
 /// # let root = folder.path().join("dermx");
-/// let dataset = DermxDataset::read(&root)?;
+/// let dataset = Dataset::read(&root)?;
 /// let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
 /// // Maps of two rows and three columns that look at the middle.
 /// let mut maps = BTreeMap::new();
@@ -81,7 +79,7 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 /// ```
 #[derive(Debug)]
 pub struct Benchmark<'a> {
-    dataset: &'a DermxDataset,
+    dataset: &'a Dataset,
     choices: ScoringChoices,
     /// Names of the classes, in the order of confusion matrices.
     classes: Vec<String>,
@@ -126,7 +124,7 @@ pub(crate) struct MapScores<'a> {
 }
 
 /// The images with masks that count or with a diagnosis, sorted.
-fn image_masks(dataset: &DermxDataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
+fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
     let size = [choices.maps.size[0] as u32, choices.maps.size[1] as u32].into();
     let typical = if choices.localization { typical(dataset) } else { BTreeMap::new() };
     let kept = dataset.cohort_images(Cohort::Single);
@@ -134,7 +132,7 @@ fn image_masks(dataset: &DermxDataset, choices: &ScoringChoices) -> Vec<ImageMas
     let masks_of_image = |&image_id: &&str| {
         let gold = dataset.image(image_id)?.diagnosis.clone();
         let is_kept = kept.contains(image_id);
-        let evaluations = dataset.evaluations_of(image_id).iter();
+        let evaluations = dataset.readings_of(image_id).iter();
         let masks: Vec<RaterMask> =
             evaluations.flat_map(|one| masks_of(one, is_kept, choices, size)).collect();
         let outlines = match choices.localization {
@@ -159,8 +157,8 @@ fn resamples(num_images: usize) -> Vec<Vec<u32>> {
 ///
 /// # Errors
 /// A data set that cannot be read.
-pub fn read_annotations(root: &Path) -> ScoreResult<DermxDataset> {
-    let dataset = DermxDataset::read(root)?;
+pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
+    let dataset = Dataset::read(root)?;
     let unknown = dataset.images_without_metadata();
     if let Some(first) = unknown.first() {
         tracing::warn!(
@@ -171,7 +169,7 @@ pub fn read_annotations(root: &Path) -> ScoreResult<DermxDataset> {
         );
     }
     warn_of_left_out(&dataset);
-    let num_repeated = dataset.evaluations().iter().filter(|one| one.round() > 1).count();
+    let num_repeated = dataset.readings().iter().filter(|one| one.round() > 1).count();
     if num_repeated > 0 {
         tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
     }
@@ -179,7 +177,7 @@ pub fn read_annotations(root: &Path) -> ScoreResult<DermxDataset> {
 }
 
 /// The name and the hash of a data set; `.` is called as its folder is.
-fn scored_dataset(dataset: &DermxDataset) -> ScoredDataset {
+fn scored_dataset(dataset: &Dataset) -> ScoredDataset {
     let root = dataset.root();
     let absolute = || root.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
     let name = root.file_name().map(ToOwned::to_owned).or_else(absolute).unwrap_or_default();
@@ -228,27 +226,23 @@ fn warn_of_empty_masks(images: &[ImageMasks], size: [usize; 2]) {
 ///
 /// # Errors
 /// No image has an outline that counts.
-pub fn check_outlines(
-    root: &Path,
-    dataset: &DermxDataset,
-    choices: &ScoringChoices,
-) -> ScoreResult<()> {
+pub fn check_outlines(root: &Path, dataset: &Dataset, choices: &ScoringChoices) -> ScoreResult<()> {
     let kept = dataset.cohort_images(Cohort::Single);
-    let is_outlined = |one: &Evaluation| one.inside().next().is_some();
-    let counts = |one: &Evaluation| {
+    let is_outlined = |one: &Reading| one.inside().next().is_some();
+    let counts = |one: &Reading| {
         let is_taken =
             |rows: ScoredRows| rows.contains(kept.contains(one.image_id.as_str()), one.is_single());
         is_outlined(one) && (is_taken(choices.rows) || is_taken(choices.union_rows))
     };
-    if dataset.evaluations().iter().any(counts) {
+    if dataset.readings().iter().any(counts) {
         return Ok(());
     }
-    let num_outlined = dataset.evaluations().iter().filter(|one| is_outlined(one)).count();
+    let num_outlined = dataset.readings().iter().filter(|one| is_outlined(one)).count();
     let message = format!(
         "there is nothing to score heat maps with: {} evaluations of {} images, {num_outlined} of them \
          with outlines, none with outlines that count (evaluate.rows); outline characteristics in \
          annotations/, or train without scoring: --no-eval",
-        dataset.evaluations().len(),
+        dataset.readings().len(),
         dataset.images().len()
     );
     Err(ScoreError::in_file(root, message))
@@ -260,7 +254,7 @@ impl<'a> Benchmark<'a> {
     ///
     /// # Errors
     /// A class to be exchanged that does not exist.
-    pub fn new(dataset: &'a DermxDataset, choices: ScoringChoices) -> ScoreResult<Self> {
+    pub fn new(dataset: &'a Dataset, choices: ScoringChoices) -> ScoreResult<Self> {
         let classes = match choices.classes.is_empty() {
             true => ontology::DIAGNOSES.map(str::to_string).to_vec(),
             false => choices.classes.clone(),

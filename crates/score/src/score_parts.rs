@@ -1,6 +1,6 @@
 //! Scores on parts of the images: by disease, skin tone, age, and right or wrong diagnosis.
 
-use dermx_data::DermxDataset;
+use dermx_data::Dataset;
 use dermx_eval::{MapRow, PartRecord, part_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl Variable {
 /// The scored images of one network.
 pub struct ScoredImages<'a> {
     /// Their annotations.
-    pub dataset: &'a DermxDataset,
+    pub dataset: &'a Dataset,
     /// Their ids.
     pub image_ids: &'a [&'a str],
     /// Their scores.

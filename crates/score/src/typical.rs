@@ -1,14 +1,14 @@
 //! Which characteristics are typical of a disease.
 
-use dermx_data::DermxDataset;
+use dermx_data::Dataset;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By gold diagnosis, the characteristics that at least half of the kept evaluations of its images
 /// outline.
-pub fn typical(dataset: &DermxDataset) -> BTreeMap<&str, BTreeSet<&str>> {
+pub fn typical(dataset: &Dataset) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut num_evaluations: BTreeMap<&str, usize> = BTreeMap::new();
     let mut num_outlined: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for evaluation in dataset.evaluations().iter().filter(|one| one.is_accepted()) {
+    for evaluation in dataset.readings().iter().filter(|one| one.is_accepted()) {
         let Some(image) = dataset.image(&evaluation.image_id) else { continue };
         *num_evaluations.entry(&image.diagnosis).or_default() += 1;
         let outlined = num_outlined.entry(&image.diagnosis).or_default();

@@ -1,6 +1,6 @@
 //! Maps from files and from memory, once and again.
 
-use dermx_data::{DermxDataset, SynthConfig, write_synthetic};
+use dermx_data::{Dataset, SynthConfig, write_synthetic};
 use dermx_eval::MapRow;
 use dermx_score::{
     Benchmark, DIAGNOSES, MapFolder, PER_IMAGE, Prediction, Predictions, RawMap, ScoringChoices,
@@ -16,14 +16,14 @@ type TestResult = Result<(), Box<dyn Error>>;
 
 const TINY: SynthConfig = SynthConfig { num_images: 6, num_train_images: 6, seed: 3 };
 
-fn dataset(folder: &Path) -> Result<DermxDataset, Box<dyn Error>> {
+fn dataset(folder: &Path) -> Result<Dataset, Box<dyn Error>> {
     let root = folder.join("data");
     write_synthetic(&root, &TINY, &|_, _| ())?;
-    Ok(DermxDataset::read(&root.join("dermx"))?)
+    Ok(Dataset::read(&root.join("dermx"))?)
 }
 
 /// A map of two rows and three columns for each image, all different.
-fn maps(dataset: &DermxDataset) -> Result<BTreeMap<String, RawMap>, Box<dyn Error>> {
+fn maps(dataset: &Dataset) -> Result<BTreeMap<String, RawMap>, Box<dyn Error>> {
     let map = |(idx, id): (usize, &str)| {
         let values = (0..6).map(|cell| (cell * (idx + 2) % 5) as f32 / 4.0).collect();
         Ok((id.to_string(), RawMap::single([2, 3], values)?))
@@ -33,8 +33,8 @@ fn maps(dataset: &DermxDataset) -> Result<BTreeMap<String, RawMap>, Box<dyn Erro
 }
 
 /// Everybody has acne.
-fn predictions(dataset: &DermxDataset) -> Predictions {
-    let row = |(idx, image): (usize, &dermx_data::ImageRecord)| Prediction {
+fn predictions(dataset: &Dataset) -> Predictions {
+    let row = |(idx, image): (usize, &dermx_data::Image)| Prediction {
         line: idx + 2,
         image_id: image.image_id.clone(),
         gold: None,
@@ -79,7 +79,7 @@ fn maps_in_memory_score_as_their_files_do_and_again_the_same() -> TestResult {
     // Another benchmark of the same annotations, elsewhere.
     let elsewhere = tempfile::tempdir()?;
     write_synthetic(&elsewhere.path().join("x"), &TINY, &|_, _| ())?;
-    let copy = DermxDataset::read(&elsewhere.path().join("x/dermx"))?;
+    let copy = Dataset::read(&elsewhere.path().join("x/dermx"))?;
     let found = Benchmark::new(&copy, everything())?.score(&maps, Some(&predictions))?;
     let expected = benchmark.score(&maps, Some(&predictions))?;
     assert_eq!(found, expected);

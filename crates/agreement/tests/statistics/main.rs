@@ -3,8 +3,7 @@
 
 use dermx_agreement::{Bootstrap, DatasetTables, Options, Overrides, Row};
 use dermx_data::{
-    DermxDataset, Evaluation, ImageRecord, ImageSize, Instance, Mask, MaskSource, darwin,
-    mask_files, metadata,
+    Dataset, Image, ImageSize, Mask, MaskSource, Reading, Region, darwin, mask_files, metadata,
 };
 use dermx_eval::{
     AgreementCounts, ClassScores, Evidence, Judgement, Pairs, Score, Spread, ZeroDivision,
@@ -271,13 +270,13 @@ fn assert_values(found: &[Option<f64>], expected: &Values, what: &str) {
 }
 
 /// A data set in `root` whose masks are the golden ones, as PNG files.
-fn dataset(set: &MaskSet, root: &Path) -> DermxDataset {
+fn dataset(set: &MaskSet, root: &Path) -> Dataset {
     let mut evaluations = Vec::new();
     let mut images = Vec::new();
     let mut masks = Vec::new();
     for (image_idx, &[height, width]) in set.sizes.iter().enumerate() {
         let image_id = format!("image{image_idx}");
-        images.push(ImageRecord {
+        images.push(Image {
             image_id: image_id.clone(),
             original_filename: String::new(),
             dataset: "source".to_owned(),
@@ -292,12 +291,12 @@ fn dataset(set: &MaskSet, root: &Path) -> DermxDataset {
             let dense: Vec<u8> = text.bytes().map(|byte| byte - b'0').collect();
             let mask = Mask::from_dense(&dense, size);
             // The outline does not matter: masks are taken from the files.
-            let instance = Instance {
+            let instance = Region {
                 characteristic: "Plaque".to_owned(),
                 attributes: Vec::new(),
                 rings: vec![vec![[0.0, 0.0]]],
             };
-            let evaluation = Evaluation {
+            let evaluation = Reading {
                 image_id: image_id.clone(),
                 rater: rater.clone(),
                 size,
@@ -320,7 +319,7 @@ fn dataset(set: &MaskSet, root: &Path) -> DermxDataset {
     for (name, mask) in masks {
         mask.write_png(&root.join("masks/masks").join(name)).expect("a mask");
     }
-    let dataset = DermxDataset::read(root).expect("a data set");
+    let dataset = Dataset::read(root).expect("a data set");
     dataset.with_mask_source(MaskSource::Files).expect("mask files")
 }
 

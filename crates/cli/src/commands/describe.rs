@@ -3,7 +3,7 @@
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
-use dermx_data::{DermxDataset, Description, describe};
+use dermx_data::{Dataset, Description, describe};
 use dermx_score::to_json;
 use dermx_table::{Cell, Column, Table};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ const MAX_SHOWN: usize = 10;
 /// # Errors
 /// A data set that cannot be read.
 pub fn run(args: &DescribeArgs) -> CliResult<()> {
-    let description = describe(&DermxDataset::read(&args.data)?);
+    let description = describe(&Dataset::read(&args.data)?);
     match args.json {
         true => print(to_json(&description)?),
         false => print(text(&description)),

@@ -5,7 +5,7 @@ use crate::error::{CliError, CliResult};
 use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
-use dermx_data::{DermxDataset, Selection, write_atomic};
+use dermx_data::{Dataset, Selection, write_atomic};
 use dermx_score::{to_json, warn_of_left_out};
 use dermx_study::{PrintedComparison, compare_tables, read_printed};
 use dermx_table::{Cell, Column, Table};
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
     let selection = Selection { images: args.images, rounds: args.rounds };
-    let dataset = DermxDataset::read(&args.data)?;
+    let dataset = Dataset::read(&args.data)?;
     warn_of_left_out(&dataset);
     let dataset = dataset.select(selection);
     let dataset = dataset.with_mask_source(args.masks)?;

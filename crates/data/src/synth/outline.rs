@@ -3,8 +3,8 @@
 use super::blob::Redraw;
 use super::canvas::distance;
 use super::finding::{Finding, Lesion};
-use crate::ontology::BASIC_TERMS;
-use crate::{ImageSize, Instance, Random, Ring};
+use crate::dermx::ontology::BASIC_TERMS;
+use crate::{ImageSize, Random, Region, Ring};
 
 /// A rater's way of outlining.
 pub(super) struct Pen {
@@ -98,7 +98,7 @@ pub(super) fn draw_instances(
     findings: &[Finding],
     size: ImageSize,
     random: &mut Random,
-) -> Vec<Instance> {
+) -> Vec<Region> {
     let side = (size.num_pixels() as f64).sqrt();
     let scale = pen.scale * random.uniform(0.88, 1.14);
     let mut instances = Vec::new();
@@ -115,7 +115,7 @@ pub(super) fn draw_instances(
         }
         for rings in separate(shapes) {
             let attributes = draw_attributes(term, finding, random);
-            instances.push(Instance { characteristic: term.to_owned(), attributes, rings });
+            instances.push(Region { attributes, ..Region::outlined(term, rings) });
         }
     }
     instances

@@ -4,7 +4,7 @@ use super::disease::Disease;
 use super::outline::{Pen, draw_instances};
 use super::photo::{Doubt, Photo};
 use super::scene::{Age, Site, Tone};
-use crate::{Evaluation, Random};
+use crate::{Random, Reading};
 
 const RATERS_PER_IMAGE: usize = 3;
 
@@ -75,7 +75,7 @@ pub(super) fn evaluate(
     photo: &Photo,
     image_id: &str,
     random: &mut Random,
-) -> Vec<Evaluation> {
+) -> Vec<Reading> {
     let mut panel: Vec<usize> = (0..RATERS.len()).collect();
     random.shuffle(&mut panel);
     panel.truncate(RATERS_PER_IMAGE);
@@ -93,28 +93,25 @@ impl Rater {
         photo: &Photo,
         image_id: &str,
         random: &mut Random,
-    ) -> Evaluation {
+    ) -> Reading {
         let is_discarded = random.chance(self.discard_probability(photo.doubt));
         let (has_opinion, has_outlines) =
             if is_discarded { (random.chance(0.38), random.chance(0.48)) } else { (true, true) };
         let diagnoses = if has_opinion { self.diagnose(disease, random) } else { Vec::new() };
         let discards =
             if is_discarded { discard_tags(photo, has_opinion, random) } else { Vec::new() };
-        let instances = if has_outlines {
+        let regions = if has_outlines {
             draw_instances(&self.pen, &photo.findings, photo.size, random)
         } else {
             Vec::new()
         };
-        Evaluation {
-            image_id: image_id.to_owned(),
-            rater: self.name.to_owned(),
-            size: photo.size,
-            diagnoses,
+        Reading {
+            classes: diagnoses,
             discards,
             tags: tags(photo, random),
-            instances,
-            unknown: Vec::new(),
-            respelled: Vec::new(),
+            regions,
+            needs_class: true,
+            ..Reading::new(image_id, self.name, photo.size)
         }
     }
 

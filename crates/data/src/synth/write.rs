@@ -3,9 +3,8 @@
 use super::disease::{DISEASES, Disease, test_counts, train_counts};
 use super::photo::Photo;
 use super::rater;
-use crate::{
-    DataError, Evaluation, ImageRecord, Random, darwin, file, mask_files, metadata, to_json,
-};
+use crate::dermx::{AGE, ORIGINAL_FILE, SKIN_TONE, SOURCE};
+use crate::{DataError, Image, Random, Reading, darwin, file, mask_files, metadata, to_json};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,7 +85,7 @@ pub fn write_synthetic(
         images: count_by(|disease| disease.name, test),
         train_images: count_by(|disease| disease.folder, train),
         num_evaluations: evaluations.len(),
-        num_instances: evaluations.iter().map(|one| one.instances.len()).sum(),
+        num_instances: evaluations.iter().map(|one| one.regions.len()).sum(),
     };
     file::write(&root.join("README.md"), README.as_bytes())?;
     write_manifest(&root.join("synth.json"), config, &summary)?;
@@ -116,7 +115,7 @@ fn write_test_set(
     seed: u64,
     counts: [usize; 6],
     step: &(dyn Fn() + Sync),
-) -> Result<Vec<Evaluation>, DataError> {
+) -> Result<Vec<Reading>, DataError> {
     let folder = root.join("images");
     file::create_folder(&folder)?;
     let write_one = |&(disease, number): &(&Disease, usize)| {
@@ -132,7 +131,7 @@ fn write_test_set(
     let written: Vec<Result<_, DataError>> = jobs(counts).par_iter().map(write_one).collect();
     let written = written.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (records, evaluations): (Vec<_>, Vec<_>) = written.into_iter().unzip();
-    let evaluations: Vec<Evaluation> = evaluations.into_iter().flatten().collect();
+    let evaluations: Vec<Reading> = evaluations.into_iter().flatten().collect();
     metadata::write(&root.join("metadata.csv"), &records)?;
     darwin::write_annotations(root, &evaluations)?;
     mask_files::write_mask_files(root, &evaluations)?;
@@ -168,15 +167,19 @@ fn jobs(counts: [usize; 6]) -> Vec<(&'static Disease, usize)> {
         .collect()
 }
 
-fn record(disease: &Disease, photo: &Photo, image_id: String, number: usize) -> ImageRecord {
-    ImageRecord {
-        original_filename: format!("{}_{number}.png", disease.folder),
-        dataset: "synthetic".to_owned(),
-        diagnosis: disease.name.to_owned(),
+fn record(disease: &Disease, photo: &Photo, image_id: String, number: usize) -> Image {
+    let attributes = [
+        (ORIGINAL_FILE, format!("{}_{number}.png", disease.folder)),
+        (SOURCE, "synthetic".to_owned()),
+        (SKIN_TONE, photo.tone.name().to_owned()),
+        (AGE, photo.age.name().to_owned()),
+    ];
+    Image {
         file_name: format!("{image_id}.jpg"),
-        skin_tone: photo.tone.name().to_owned(),
-        age: photo.age.name().to_owned(),
         image_id,
+        gold: vec![disease.name.to_owned()],
+        patient: None,
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
     }
 }
 

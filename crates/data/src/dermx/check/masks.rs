@@ -2,11 +2,11 @@
 
 use super::Checker;
 use crate::csv_table::{CsvRow, read_rows};
-use crate::image_id::composed;
-use crate::mask_files::{
+use crate::dermx::mask_files::{
     MaskFile, MaskFiles, MaskLayout, TABLE_COLUMNS, size_message, stem, table, usual_class,
 };
-use crate::{DataError, Evaluation, Finding, FindingKind, Mask, polygon};
+use crate::image_id::composed;
+use crate::{DataError, Finding, FindingKind, Mask, Reading, polygon};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -63,7 +63,7 @@ impl Checker<'_> {
             Err(error) => return self.result.findings.push(error.into()),
         };
         self.result.num_mask_rows = rows.len();
-        let of_stem: HashMap<String, &Evaluation> =
+        let of_stem: HashMap<String, &Reading> =
             self.evaluations.iter().map(|one| (one.stem(), one)).collect();
         let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
         let mut findings = Vec::new();
@@ -90,7 +90,7 @@ impl Checker<'_> {
     fn wrong_cells(
         &self,
         files: &MaskFiles,
-        of_stem: &HashMap<String, &Evaluation>,
+        of_stem: &HashMap<String, &Reading>,
         row: &CsvRow<3>,
     ) -> Vec<(FindingKind, usize, String)> {
         let [stem, mask_id, class] = &row.cells;
@@ -114,9 +114,9 @@ impl Checker<'_> {
 /// Each file that the evaluation needs, and what is wrong with it.
 fn compare_evaluation(
     files: &MaskFiles,
-    evaluation: &Evaluation,
+    evaluation: &Reading,
 ) -> Vec<(String, Result<(), Finding>)> {
-    let compared = evaluation.characteristics().into_iter().flat_map(|characteristic| {
+    let compared = evaluation.concepts().into_iter().flat_map(|characteristic| {
         let needed = files.files_of(evaluation, characteristic).into_iter();
         needed.map(move |file| {
             let outcome = compare(files, evaluation, characteristic, &file);
@@ -128,7 +128,7 @@ fn compare_evaluation(
 
 fn compare(
     files: &MaskFiles,
-    evaluation: &Evaluation,
+    evaluation: &Reading,
     characteristic: &str,
     file: &MaskFile,
 ) -> Result<(), Finding> {
@@ -138,11 +138,11 @@ fn compare(
         let message = size_message(found.size(), evaluation.size);
         return Err(Finding::new(FindingKind::SizeMismatch, &path, message));
     }
-    let instances = evaluation.instances.iter().enumerate().filter(|&(idx, one)| {
-        one.characteristic == characteristic && file.instance_idx.is_none_or(|of| of == idx)
+    let instances = evaluation.regions.iter().enumerate().filter(|&(idx, one)| {
+        one.concept == characteristic && file.instance_idx.is_none_or(|of| of == idx)
     });
     // As the annotation tool draws them, which leaves a line on the rim of outlines outside of the image.
-    let drawn = instances.clone().map(|(_, one)| polygon::rasterize(&one.rings, evaluation.size));
+    let drawn = instances.clone().map(|(_, one)| polygon::rasterize(one.rings(), evaluation.size));
     let inside = instances.map(|(_, one)| one.mask(evaluation.size));
     let or_empty = |mask: Option<Mask>| mask.unwrap_or_else(|| Mask::empty(evaluation.size));
     let expected = or_empty(Mask::union_all(drawn));
@@ -175,18 +175,17 @@ fn read_table(path: &Path) -> Result<Vec<CsvRow<3>>, DataError> {
 /// `mask_id` are those of an earlier state, so any outlined class is right.
 fn check_class(
     layout: MaskLayout,
-    evaluation: &Evaluation,
+    evaluation: &Reading,
     mask_id: &str,
     class: &str,
 ) -> Result<(), String> {
     let class = usual_class(class);
     let file = evaluation.stem();
     let number = mask_id.strip_prefix(&file).and_then(|rest| rest.strip_prefix('_'));
-    let instance =
-        number.and_then(|number| evaluation.instances.get(number.parse::<usize>().ok()?));
+    let instance = number.and_then(|number| evaluation.regions.get(number.parse::<usize>().ok()?));
     let expected = match (layout, instance) {
-        (MaskLayout::ByInstance, Some(instance)) => [instance.characteristic.as_str()].into(),
-        _ => evaluation.characteristics(),
+        (MaskLayout::ByInstance, Some(instance)) => [instance.concept.as_str()].into(),
+        _ => evaluation.concepts(),
     };
     // The cells of a table are trimmed.
     if expected.iter().any(|one| one.trim() == class) {
@@ -199,12 +198,12 @@ fn check_class(
 /// A finding for each outlined instance that has no row.
 fn missing_rows(
     path: &Path,
-    evaluations: &[Evaluation],
+    evaluations: &[Reading],
     lines: &BTreeMap<&str, usize>,
 ) -> Vec<Finding> {
     let mask_ids = evaluations
         .iter()
-        .flat_map(|one| (0..one.instances.len()).map(move |instance_idx| stem(one, instance_idx)));
+        .flat_map(|one| (0..one.regions.len()).map(move |instance_idx| stem(one, instance_idx)));
     let missing = mask_ids.filter(|mask_id| !lines.contains_key(mask_id.as_str()));
     let message = |mask_id| format!("found no row for the mask `{mask_id}`");
     missing.map(|mask_id| Finding::new(FindingKind::Missing, path, message(mask_id))).collect()

@@ -1,8 +1,8 @@
 //! The published masks: PNG files, and the table that names them.
 
+use crate::dermx::ontology::{TermKind, kind_of, usual_spelling};
 use crate::image_id::composed;
-use crate::ontology::{TermKind, kind_of, usual_spelling};
-use crate::{DataError, Evaluation, ImageSize, Mask, file};
+use crate::{DataError, ImageSize, Mask, Reading, file};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -42,7 +42,7 @@ pub(crate) struct MaskFile {
 
 impl MaskFiles {
     /// Lists the folder `root/masks/masks`; `None` when there is none.
-    pub fn list(root: &Path, evaluations: &[Evaluation]) -> Result<Option<Self>, DataError> {
+    pub fn list(root: &Path, evaluations: &[Reading]) -> Result<Option<Self>, DataError> {
         let folder = folder(root);
         if !folder.is_dir() {
             return Ok(None);
@@ -50,7 +50,7 @@ impl MaskFiles {
         let listed = file::list(&folder)?.into_iter();
         let named = listed.map(|entry| (composed(&entry.name), entry.name));
         let names: BTreeMap<String, String> = named.collect();
-        let of_stem: HashMap<String, &Evaluation> =
+        let of_stem: HashMap<String, &Reading> =
             evaluations.iter().map(|one| (one.stem(), one)).collect();
         let mut by_class: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
         for name in names.keys() {
@@ -84,15 +84,15 @@ impl MaskFiles {
 
     /// The files of an outlined characteristic: that of the class or, where there is none, those of
     /// the instances.
-    pub fn files_of(&self, evaluation: &Evaluation, characteristic: &str) -> Vec<MaskFile> {
+    pub fn files_of(&self, evaluation: &Reading, characteristic: &str) -> Vec<MaskFile> {
         let stem = evaluation.stem();
         let by_class = self.by_class.get(&stem).and_then(|classes| classes.get(characteristic));
         if let Some(names) = by_class {
             let file = |name: &String| MaskFile { name: name.clone(), instance_idx: None };
             return names.iter().map(file).collect();
         }
-        let indexed: Vec<MaskFile> = (0..evaluation.instances.len())
-            .filter(|&idx| evaluation.instances[idx].characteristic == characteristic)
+        let indexed: Vec<MaskFile> = (0..evaluation.regions.len())
+            .filter(|&idx| evaluation.regions[idx].concept == characteristic)
             .map(|idx| MaskFile { name: name(evaluation, idx), instance_idx: Some(idx) })
             .collect();
         let is_left_over = |file: &MaskFile| self.contains(&file.name);
@@ -124,10 +124,10 @@ impl MaskFiles {
     /// See [`MaskFiles::read`]; also a mask that is not as large as the image.
     pub fn mask(
         &self,
-        evaluation: &Evaluation,
+        evaluation: &Reading,
         characteristic: &str,
     ) -> Result<Option<Mask>, DataError> {
-        if !evaluation.inside().any(|one| one.characteristic == characteristic) {
+        if !evaluation.inside().any(|one| one.concept == characteristic) {
             return Ok(None);
         }
         let is_outside = |idx| evaluation.outside().any(|(outside_idx, _)| outside_idx == idx);
@@ -152,12 +152,12 @@ impl MaskFiles {
     ///
     /// # Errors
     /// Names the first file that is missing, and how many are.
-    pub fn check(&self, evaluations: &[Evaluation]) -> Result<(), DataError> {
+    pub fn check(&self, evaluations: &[Reading]) -> Result<(), DataError> {
         if self.layout() == MaskLayout::ByClass {
             return Ok(());
         }
         let expected = evaluations.iter().flat_map(|evaluation| {
-            (0..evaluation.instances.len()).map(|instance_idx| name(evaluation, instance_idx))
+            (0..evaluation.regions.len()).map(|instance_idx| name(evaluation, instance_idx))
         });
         let mut missing = expected.filter(|name| !self.contains(name));
         let Some(first) = missing.next() else { return Ok(()) };
@@ -174,13 +174,13 @@ impl MaskFiles {
 ///
 /// Image ids may hold `_`, too, so the longest start that is an evaluation counts. What is no
 /// label of an outline is another file.
-fn split_by_class(name: &str, of_stem: &HashMap<String, &Evaluation>) -> Option<(String, String)> {
+fn split_by_class(name: &str, of_stem: &HashMap<String, &Reading>) -> Option<(String, String)> {
     let name = name.strip_suffix(".png")?;
     name.rmatch_indices('_').find_map(|(end, _)| {
         let evaluation = of_stem.get(&name[..end])?;
         let class = usual_class(&name[end + 1..]);
         let is_class = kind_of(&class).is_some_and(TermKind::is_localisable)
-            || evaluation.characteristics().contains(class.as_str());
+            || evaluation.concepts().contains(class.as_str());
         is_class.then(|| (name[..end].to_owned(), class))
     })
 }
@@ -207,13 +207,13 @@ pub(crate) fn table(root: &Path) -> PathBuf {
 }
 
 /// `RATER_IMAGE_NNNNN.png`, the file name of an instance by its position in
-/// [`Evaluation::instances`].
-pub fn name(evaluation: &Evaluation, instance_idx: usize) -> String {
+/// [`Reading::instances`].
+pub fn name(evaluation: &Reading, instance_idx: usize) -> String {
     stem(evaluation, instance_idx) + ".png"
 }
 
 /// The name of an instance's file without `.png`, the `mask_id` of the table.
-pub(crate) fn stem(evaluation: &Evaluation, instance_idx: usize) -> String {
+pub(crate) fn stem(evaluation: &Reading, instance_idx: usize) -> String {
     format!("{}_{instance_idx:05}", evaluation.stem())
 }
 
@@ -221,11 +221,11 @@ pub(crate) fn stem(evaluation: &Evaluation, instance_idx: usize) -> String {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_mask_files(root: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
+pub fn write_mask_files(root: &Path, evaluations: &[Reading]) -> Result<(), DataError> {
     let folder = folder(root);
     file::create_folder(&folder)?;
-    let write = |evaluation: &Evaluation| {
-        evaluation.instances.iter().enumerate().try_for_each(|(instance_idx, instance)| {
+    let write = |evaluation: &Reading| {
+        evaluation.regions.iter().enumerate().try_for_each(|(instance_idx, instance)| {
             let path = folder.join(name(evaluation, instance_idx));
             instance.mask(evaluation.size).write_png(&path)
         })
@@ -236,12 +236,12 @@ pub fn write_mask_files(root: &Path, evaluations: &[Evaluation]) -> Result<(), D
 }
 
 /// The table; its column `image_id` holds `RATER_IMAGE`, as in the release.
-fn write_table(path: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
+fn write_table(path: &Path, evaluations: &[Reading]) -> Result<(), DataError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let rows = evaluations.iter().flat_map(|evaluation| {
-        evaluation.instances.iter().enumerate().map(|(instance_idx, instance)| {
+        evaluation.regions.iter().enumerate().map(|(instance_idx, instance)| {
             let mask_id = stem(evaluation, instance_idx);
-            [evaluation.stem(), mask_id, instance.characteristic.clone()]
+            [evaluation.stem(), mask_id, instance.concept.clone()]
         })
     });
     let header = TABLE_COLUMNS.map(str::to_owned);

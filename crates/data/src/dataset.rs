@@ -1,12 +1,9 @@
-//! The DermX data set: all evaluations and all images of one folder.
+//! An annotated data set: images, raters, and what each rater said of each image.
 
-use crate::mask_files::{self, MaskFiles};
-use crate::strays::{AnnotationFolder, LAYOUT};
-use crate::{
-    Cohort, DataError, Evaluation, ImageRecord, ImageScope, Mask, Rounds, Selection, darwin,
-    metadata, strays,
-};
-use rayon::prelude::*;
+use crate::dermx::mask_files::{self, MaskFiles};
+use crate::image_id::folded;
+use crate::schema::Schema;
+use crate::{Cohort, DataError, Image, ImageScope, Mask, Reading, Rounds, Selection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,12 +19,13 @@ pub enum MaskSource {
     Files,
 }
 
-/// The annotations of a release of DermX, checked.
+/// Images, raters and readings, checked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DermxDataset {
+pub struct Dataset {
     root: PathBuf,
-    evaluations: Vec<Evaluation>,
-    images: Vec<ImageRecord>,
+    schema: Schema,
+    readings: Vec<Reading>,
+    images: Vec<Image>,
     mask_files: Option<MaskFiles>,
     mask_source: MaskSource,
     selection: Selection,
@@ -35,37 +33,65 @@ pub struct DermxDataset {
     not_read: Vec<PathBuf>,
 }
 
-impl DermxDataset {
-    /// Reads all of `root/annotations/*.json` and `root/metadata.csv`.
-    ///
-    /// Where there is a folder `root/masks/masks` with a file per instance, every outlined
-    /// annotation has to have one; the masks themselves come from the outlines, which give the
-    /// same pixels, unless [`with_mask_source`](Self::with_mask_source) says otherwise.
+impl Dataset {
+    /// A data set of `images` and `readings`, in any order.
     ///
     /// # Errors
-    /// The first thing that is missing or wrong, by file name: see [`metadata::read`] and
-    /// [`darwin::parse_evaluation`]; also raters who saw one image in different sizes, and what looks
-    /// like an annotation but is not read: other letters in `.json`, a sub-folder with JSON files.
-    pub fn read(root: &Path) -> Result<Self, DataError> {
-        let AnnotationFolder { files, others, .. } = AnnotationFolder::list(root)?.complete()?;
-        let images = metadata::read(&metadata_file(root)?)?;
-        let evaluations = read_all(&files).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let evaluations = sorted(evaluations);
-        check_sizes(root, &evaluations)?;
-        let mask_files = MaskFiles::list(root, &evaluations)?;
-        if let Some(files) = &mask_files {
-            files.check(&evaluations)?;
+    /// Two images of one id, or of ids that differ only in case; two readings of one image by one rater; an image that
+    /// raters saw in different sizes.
+    pub fn new(
+        root: &Path,
+        schema: Schema,
+        images: Vec<Image>,
+        readings: Vec<Reading>,
+    ) -> Result<Self, DataError> {
+        let (images, readings) = (sorted_images(images), sorted(readings));
+        let invalid = |message: String| Err(DataError::invalid(root, "", message));
+        let mut ids: Vec<String> = images.iter().map(|image| folded(&image.image_id)).collect();
+        ids.sort_unstable();
+        if let Some([id, _]) = ids.array_windows().find(|[one, other]| one == other) {
+            return invalid(format!(
+                "two images have the id `{id}`, or ids that differ only in case; rename one of them"
+            ));
         }
-        Ok(Self {
+        let is_same = |[one, other]: &&[Reading; 2]| {
+            one.image_id == other.image_id && one.rater == other.rater
+        };
+        if let Some([one, _]) = readings.array_windows().find(is_same) {
+            return invalid(format!(
+                "the image `{}` has two readings of the rater `{}`; expected one",
+                one.image_id, one.rater
+            ));
+        }
+        let dataset = Self {
             root: root.to_path_buf(),
-            evaluations,
+            schema,
+            readings,
             images,
-            mask_files,
+            mask_files: None,
             mask_source: MaskSource::default(),
             selection: Selection { images: ImageScope::All, rounds: Rounds::All },
             num_left_out: 0,
-            not_read: strays::find(root, others)?,
-        })
+            not_read: Vec::new(),
+        };
+        if let Some((one, first)) = size_differences(&dataset.readings).next() {
+            return invalid(format!(
+                "`{}` saw the image `{}` in {} (height x width), but `{}` in {}; expected one size \
+                 per image",
+                one.rater, one.image_id, one.size, first.rater, first.size
+            ));
+        }
+        Ok(dataset)
+    }
+
+    /// The same with published mask files, and with what lies beside the annotations and is not read.
+    pub(crate) fn with_files(self, mask_files: Option<MaskFiles>, not_read: Vec<PathBuf>) -> Self {
+        Self { mask_files, not_read, ..self }
+    }
+
+    /// The words of the data set.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// The folder that was read.
@@ -75,14 +101,14 @@ impl DermxDataset {
 
     /// Keeps the evaluations of `selection`, and every row of the metadata.
     pub fn select(mut self, selection: Selection) -> Self {
-        let num_before = self.evaluations.len();
-        let mut evaluations = std::mem::take(&mut self.evaluations);
-        evaluations.retain(|one| {
+        let num_before = self.readings.len();
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.retain(|one| {
             let has_metadata = self.image(&one.image_id).is_some();
             (has_metadata || selection.images == ImageScope::All) && selection.rounds.contains(one)
         });
-        self.num_left_out += num_before - evaluations.len();
-        self.evaluations = evaluations;
+        self.num_left_out += num_before - readings.len();
+        self.readings = readings;
         self.selection = selection;
         self
     }
@@ -106,7 +132,7 @@ impl DermxDataset {
     /// The images of the metadata that nobody evaluated, sorted.
     pub fn images_without_evaluation(&self) -> Vec<&str> {
         let ids = self.images.iter().map(|image| image.image_id.as_str());
-        ids.filter(|image_id| self.evaluations_of(image_id).is_empty()).collect()
+        ids.filter(|image_id| self.readings_of(image_id).is_empty()).collect()
     }
 
     /// Takes the masks of [`mask`](Self::mask) and [`union_mask`](Self::union_mask) from `source`.
@@ -130,7 +156,7 @@ impl DermxDataset {
     /// than 0 and 255, or is not as large as the image.
     pub fn mask(
         &self,
-        evaluation: &Evaluation,
+        evaluation: &Reading,
         characteristic: &str,
     ) -> Result<Option<Mask>, DataError> {
         match (self.mask_source, &self.mask_files) {
@@ -144,21 +170,21 @@ impl DermxDataset {
     ///
     /// # Errors
     /// See [`mask`](Self::mask).
-    pub fn union_mask(&self, evaluation: &Evaluation) -> Result<Option<Mask>, DataError> {
+    pub fn union_mask(&self, evaluation: &Reading) -> Result<Option<Mask>, DataError> {
         let mut masks = Vec::new();
-        for characteristic in evaluation.characteristics() {
+        for characteristic in evaluation.concepts() {
             masks.extend(self.mask(evaluation, characteristic)?);
         }
         Ok(Mask::union_all(masks))
     }
 
     /// Every evaluation, sorted by image and rater.
-    pub fn evaluations(&self) -> &[Evaluation] {
-        &self.evaluations
+    pub fn readings(&self) -> &[Reading] {
+        &self.readings
     }
 
     /// Every row of the metadata, sorted by image.
-    pub fn images(&self) -> &[ImageRecord] {
+    pub fn images(&self) -> &[Image] {
         &self.images
     }
 
@@ -168,26 +194,26 @@ impl DermxDataset {
     }
 
     /// The metadata of an image.
-    pub fn image(&self, image_id: &str) -> Option<&ImageRecord> {
+    pub fn image(&self, image_id: &str) -> Option<&Image> {
         let found = self.images.binary_search_by(|image| image.image_id.as_str().cmp(image_id));
         found.ok().and_then(|image_idx| self.images.get(image_idx))
     }
 
     /// The evaluations of an image, sorted by rater.
-    pub fn evaluations_of(&self, image_id: &str) -> &[Evaluation] {
-        let start = self.evaluations.partition_point(|one| one.image_id.as_str() < image_id);
-        let end = self.evaluations.partition_point(|one| one.image_id.as_str() <= image_id);
-        &self.evaluations[start..end]
+    pub fn readings_of(&self, image_id: &str) -> &[Reading] {
+        let start = self.readings.partition_point(|one| one.image_id.as_str() < image_id);
+        let end = self.readings.partition_point(|one| one.image_id.as_str() <= image_id);
+        &self.readings[start..end]
     }
 
     /// The raters, sorted.
     pub fn raters(&self) -> BTreeSet<&str> {
-        self.evaluations.iter().map(|evaluation| evaluation.rater.as_str()).collect()
+        self.readings.iter().map(|evaluation| evaluation.rater.as_str()).collect()
     }
 
     /// The evaluations of a cohort, sorted by image and rater.
-    pub fn cohort(&self, cohort: Cohort) -> impl Iterator<Item = &Evaluation> {
-        self.evaluations.iter().filter(move |evaluation| cohort.contains(evaluation))
+    pub fn cohort(&self, cohort: Cohort) -> impl Iterator<Item = &Reading> {
+        self.readings.iter().filter(move |evaluation| cohort.contains(evaluation))
     }
 
     /// The images with at least one evaluation in the cohort.
@@ -203,52 +229,22 @@ impl DermxDataset {
     }
 }
 
-/// The metadata file of a data set; without it an error.
-pub(crate) fn metadata_file(root: &Path) -> Result<PathBuf, DataError> {
-    let path = root.join("metadata.csv");
-    match path.is_file() {
-        true => Ok(path),
-        false => Err(DataError::missing(&path, format!("found no such file; {LAYOUT}"))),
-    }
-}
-
-/// Every evaluation or its error, read in parallel, in the order of the files.
-pub(crate) fn read_all(files: &[PathBuf]) -> Vec<Result<Evaluation, DataError>> {
-    files.par_iter().map(|path| darwin::read_evaluation(path)).collect()
-}
-
 /// By image and rater.
-pub(crate) fn sorted(mut evaluations: Vec<Evaluation>) -> Vec<Evaluation> {
-    evaluations.sort_unstable_by(|a, b| (&a.image_id, &a.rater).cmp(&(&b.image_id, &b.rater)));
-    evaluations
+pub(crate) fn sorted(mut readings: Vec<Reading>) -> Vec<Reading> {
+    readings.sort_unstable_by(|a, b| (&a.image_id, &a.rater).cmp(&(&b.image_id, &b.rater)));
+    readings
 }
 
-/// Masks of one image are compared pixel by pixel, so its raters must have seen one size.
-fn check_sizes(root: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
-    match size_differences(root, evaluations).next() {
-        Some((path, message)) => Err(DataError::invalid(&path, "image", message)),
-        None => Ok(()),
-    }
+fn sorted_images(mut images: Vec<Image>) -> Vec<Image> {
+    images.sort_unstable_by(|a, b| a.image_id.cmp(&b.image_id));
+    images
 }
 
-/// The files in which an image has another size than in its first, with what to say of it;
-/// `evaluations` are sorted.
-pub(crate) fn size_differences(
-    root: &Path,
-    evaluations: &[Evaluation],
-) -> impl Iterator<Item = (PathBuf, String)> {
-    let of_images = evaluations.chunk_by(|a, b| a.image_id == b.image_id);
-    of_images.flat_map(move |of_image| {
+/// The readings in which an image has another size than in its first, with that; `readings` are sorted.
+pub(crate) fn size_differences(readings: &[Reading]) -> impl Iterator<Item = (&Reading, &Reading)> {
+    let of_images = readings.chunk_by(|a, b| a.image_id == b.image_id);
+    of_images.flat_map(|of_image| {
         let first = &of_image[0]; // a chunk is not empty
-        of_image.iter().filter(|one| one.size != first.size).map(move |one| {
-            let path = root.join("annotations").join(one.stem() + ".json");
-            let message = format!(
-                "found {} (height x width), but {} in {}.json; expected one size per image",
-                one.size,
-                first.size,
-                first.stem()
-            );
-            (path, message)
-        })
+        of_image.iter().filter(|one| one.size != first.size).map(move |one| (one, first))
     })
 }

@@ -5,8 +5,10 @@
 //! with exactly one of `tag`, `polygon` (one ring) and `complex_polygon` (several). As darwin-py reads
 //! them, both may have `additional_paths`: further rings, holes or islands.
 
+use super::ontology::{kind_of, usual_spelling};
 use crate::image_id::composed;
-use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json, polygon};
+use crate::schema::LabelKind;
+use crate::{DataError, ImageSize, Reading, Region, Ring, file, json, polygon};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -24,14 +26,14 @@ const MAX_ROWS_CROSSED: u64 = 1 << 24;
 ///
 /// # Errors
 /// When the file cannot be read or [`parse_evaluation`] refuses its content.
-pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
+pub fn read_evaluation(path: &Path) -> Result<Reading, DataError> {
     parse_evaluation(path, &file::read(path)?)
 }
 
 /// The evaluation in `bytes`, the content of the file `path`.
 ///
 /// The file name is split at its first `_`. Keys that are not needed are skipped, but not inside of an
-/// outline, where each is read or refused. Labels get their usual spelling; one that the ontology does not have is kept, see [`Evaluation::unknown_labels`].
+/// outline, where each is read or refused. Labels get their usual spelling; one that the ontology does not have is kept, see [`Reading::unknown_labels`].
 ///
 /// # Errors
 /// With the place as a JSON path, or as line and column where there is none: text that is not JSON in
@@ -39,34 +41,31 @@ pub fn read_evaluation(path: &Path) -> Result<Evaluation, DataError> {
 /// inside of an outline, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
 /// of tag, polygon and complex polygon, a ring without a vertex, or an outline whose edges cross more
 /// than 2^24 rows of pixels in all.
-pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataError> {
+pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Reading, DataError> {
     let (rater, image_id) = names(path)?;
     let file: File = json::parse(path, bytes).map_err(|error| named_version(path, bytes, error))?;
     if let Some(version) = file.version.as_ref().filter(|version| !is_version_1(version)) {
         return Err(other_version(path, version));
     }
     let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
-    let mut evaluation = Evaluation {
-        image_id,
-        rater,
-        size: file.image.size().map_err(invalid)?,
-        diagnoses: Vec::new(),
-        discards: Vec::new(),
-        tags: Vec::new(),
-        instances: Vec::new(),
-        unknown: Vec::new(),
-        respelled: Vec::new(),
-    };
+    let size = file.image.size().map_err(invalid)?;
+    let mut evaluation = Reading::new(image_id, rater, size);
+    evaluation.needs_class = true;
+    if let Some((person, round)) = repeated(&evaluation.rater) {
+        (evaluation.person, evaluation.round) = (person.to_owned(), round);
+    }
     for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
         let place = format!("annotations[{annotation_idx}]");
         match annotation.into_content().map_err(|message| invalid((place.clone(), message)))? {
             Content::Tag(name) => {
-                let name = evaluation.spell(name);
-                evaluation.push_tag(name);
+                let name = spell(&mut evaluation, name);
+                let kind = kind_of(&name).map(LabelKind::from);
+                evaluation.push_label(name, kind);
             }
-            Content::Instance(Instance { characteristic, attributes, rings }) => {
-                let characteristic = evaluation.spell(characteristic);
-                let attributes = attributes.into_iter().map(|one| evaluation.spell(one)).collect();
+            Content::Region { characteristic, attributes, rings } => {
+                let characteristic = spell(&mut evaluation, characteristic);
+                let attributes =
+                    attributes.into_iter().map(|one| spell(&mut evaluation, one)).collect();
                 let num_rows = polygon::num_rows_crossed(&rings, evaluation.size);
                 if num_rows > MAX_ROWS_CROSSED {
                     let message = format!(
@@ -75,7 +74,9 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
                     );
                     return Err(DataError::invalid(path, place, message));
                 }
-                evaluation.instances.push(Instance { characteristic, attributes, rings });
+                evaluation
+                    .regions
+                    .push(Region { attributes, ..Region::outlined(characteristic, rings) });
             }
         }
     }
@@ -88,7 +89,7 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
 /// # Errors
 /// When a file cannot be written, or an evaluation could not be read back: a rater with `_`, a
 /// ring without a vertex, or a vertex that is not finite.
-pub fn write_annotations(root: &Path, evaluations: &[Evaluation]) -> Result<(), DataError> {
+pub fn write_annotations(root: &Path, evaluations: &[Reading]) -> Result<(), DataError> {
     let folder = root.join("annotations");
     file::create_folder(&folder)?;
     let written: Vec<_> =
@@ -96,7 +97,7 @@ pub fn write_annotations(root: &Path, evaluations: &[Evaluation]) -> Result<(), 
     written.into_iter().collect()
 }
 
-fn write_evaluation(folder: &Path, evaluation: &Evaluation) -> Result<(), DataError> {
+fn write_evaluation(folder: &Path, evaluation: &Reading) -> Result<(), DataError> {
     let path = folder.join(evaluation.stem() + ".json");
     let mut bytes = serde_json::to_vec(&File::from(evaluation))
         .map_err(|error| DataError::invalid(&path, "", error.to_string()))?;
@@ -121,6 +122,23 @@ fn names(path: &Path) -> Result<(String, String), DataError> {
             let message = format!("found the name `{stem}`; expected RATER_IMAGE.json");
             Err(DataError::invalid(path, "", message))
         }
+    }
+}
+
+/// The usual spelling of a label.
+fn spell(reading: &mut Reading, label: String) -> String {
+    let usual = usual_spelling(&label);
+    reading.spell(label, usual)
+}
+
+/// The person and the round in the name of a repeated round, `labeller` and two digits: in the release of 2023
+/// `labeller32` is the second round of `labeller3`. Every other name is a first round.
+fn repeated(rater: &str) -> Option<(&str, u32)> {
+    match rater.strip_prefix("labeller")?.as_bytes() {
+        [person, round @ b'2'..=b'9'] if person.is_ascii_digit() => {
+            Some((&rater[..rater.len() - 1], u32::from(round - b'0')))
+        }
+        _ => None,
     }
 }
 
@@ -243,7 +261,7 @@ struct BoundingBox {
 /// An annotation after its form was checked.
 enum Content {
     Tag(String),
-    Instance(Instance),
+    Region { characteristic: String, attributes: Vec<String>, rings: Vec<Ring> },
 }
 
 impl Image {
@@ -290,7 +308,7 @@ impl Annotation {
             return Err(format!("`{}`: found a ring without a vertex", self.name));
         }
         let Self { name: characteristic, attributes, .. } = self;
-        Ok(Content::Instance(Instance { characteristic, attributes, rings }))
+        Ok(Content::Region { characteristic, attributes, rings })
     }
 
     /// The name of a shape that is not read.
@@ -313,12 +331,12 @@ impl Annotation {
         Self { name: name.to_owned(), tag: Some(Tag {}), ..Self::default() }
     }
 
-    fn of_instance(instance: &Instance) -> Self {
+    fn of_instance(instance: &Region) -> Self {
         let mut rings: Vec<Vec<Vertex>> =
-            instance.rings.iter().map(|ring| vertices(ring)).collect();
+            instance.rings().iter().map(|ring| vertices(ring)).collect();
         let bounding_box = Some(BoundingBox::around(&rings));
         let attributes = instance.attributes.clone();
-        let name = instance.characteristic.clone();
+        let name = instance.concept.clone();
         let (polygon, complex_polygon) = match rings.len() {
             1 => (rings.pop().map(Polygon::of), None),
             _ => (None, Some(Polygon::of(rings))),
@@ -349,11 +367,11 @@ impl BoundingBox {
     }
 }
 
-impl From<&Evaluation> for File {
-    fn from(evaluation: &Evaluation) -> Self {
-        let Evaluation { diagnoses, discards, tags, unknown, .. } = evaluation;
-        let tags = [tags, unknown, discards, diagnoses].into_iter().flatten();
-        let instances = evaluation.instances.iter().map(Annotation::of_instance);
+impl From<&Reading> for File {
+    fn from(evaluation: &Reading) -> Self {
+        let Reading { classes, discards, tags, unknown, .. } = evaluation;
+        let tags = [tags, unknown, discards, classes].into_iter().flatten();
+        let instances = evaluation.regions.iter().map(Annotation::of_instance);
         let filename = evaluation.stem() + ".jpg";
         let ImageSize { height, width } = evaluation.size;
         Self {
@@ -377,4 +395,19 @@ fn ring(vertices: Vec<Vertex>) -> Ring {
 
 fn vertices(ring: &[[f64; 2]]) -> Vec<Vertex> {
     ring.iter().map(|&[x, y]| Vertex { x, y }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeated;
+
+    #[test]
+    fn a_repeated_round_is_a_second_digit_from_two() {
+        assert_eq!(repeated("labeller12"), Some(("labeller1", 2)));
+        assert_eq!(repeated("labeller83"), Some(("labeller8", 3)));
+        for first_round in ["labeller1", "labeller10", "labeller11", "labeller123", "derm12", "ö"]
+        {
+            assert_eq!(repeated(first_round), None, "{first_round}");
+        }
+    }
 }

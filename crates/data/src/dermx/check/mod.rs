@@ -3,14 +3,15 @@
 mod folds;
 mod masks;
 
-use crate::dermx::{metadata_file, read_all, size_differences, sorted};
+use crate::dataset::sorted;
+use crate::dermx::mask_files::MaskLayout;
+use crate::dermx::ontology::{TermKind, kind_of, usual_spelling};
+use crate::dermx::strays::{self, AnnotationFolder};
+use crate::dermx::{metadata_file, read_all, size_messages};
 use crate::describe::tally;
 use crate::image_id::composed;
-use crate::mask_files::MaskLayout;
-use crate::ontology::{TermKind, kind_of, usual_spelling};
-use crate::strays::{self, AnnotationFolder};
 use crate::suggestion::did_you_mean;
-use crate::{DataError, Evaluation, Finding, FindingKind, ImageSize, metadata};
+use crate::{DataError, Finding, FindingKind, Image, ImageSize, Reading, metadata};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl AnnotationCheck {
 struct Checker<'a> {
     root: &'a Path,
     /// Sorted by image and rater.
-    evaluations: Vec<Evaluation>,
+    evaluations: Vec<Reading>,
     /// `RATER_IMAGE` of the annotation files that could not be read.
     unread: BTreeSet<String>,
     /// The images of the metadata; `None` when it could not be read.
@@ -76,7 +77,7 @@ struct Checker<'a> {
 
 /// Checks annotations, metadata, masks with their table, and folds against each other.
 ///
-/// Unlike [`DermxDataset::read`](crate::DermxDataset::read) it goes on after the first problem. Of
+/// Unlike [`dermx::read`](crate::dermx::read) it goes on after the first problem. Of
 /// a table that cannot be read the first bad place is found. The result does not depend on the
 /// number of threads.
 ///
@@ -118,8 +119,9 @@ impl<'a> Checker<'a> {
         }
         let images = match metadata_file(root).and_then(|path| metadata::read(&path)) {
             Ok(images) => {
-                let diagnoses = images.into_iter().map(|image| (image.image_id, image.diagnosis));
-                result.diagnoses = diagnoses.collect();
+                let gold = |image: Image| Some((image.gold_class()?.to_owned(), image.image_id));
+                let diagnoses = images.into_iter().filter_map(gold);
+                result.diagnoses = diagnoses.map(|(class, id)| (id, class)).collect();
                 Some(result.diagnoses.keys().cloned().collect())
             }
             Err(error) => {
@@ -153,7 +155,7 @@ impl<'a> Checker<'a> {
                     "outline {} of `{}` lies outside of the image of {} (height x width); it has no \
                      pixel and is not scored",
                     idx + 1,
-                    instance.characteristic,
+                    instance.concept,
                     one.size
                 );
                 Finding::new(FindingKind::OutsideImage, &path, message)
@@ -214,7 +216,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_sizes(&mut self) {
-        let differences = size_differences(self.root, &self.evaluations);
+        let differences = size_messages(self.root, &self.evaluations);
         let findings = differences
             .map(|(path, message)| Finding::new(FindingKind::SizeMismatch, &path, message));
         self.result.findings.extend(findings);

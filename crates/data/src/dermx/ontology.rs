@@ -4,6 +4,8 @@
 //! The labels found in the 2021 release; [`LATER_TERMS`] came with the release of 2023. The paper
 //! counts 23 descriptive attributes where the data have 24. Other spellings: [`usual_spelling`].
 
+use super::{AGE, SKIN_TONE};
+use crate::schema::{Concept, LabelKind, Schema, Study};
 use serde::Serialize;
 
 /// The six diagnoses, alphabetical; `metadata.csv` holds one of them per image.
@@ -145,6 +147,19 @@ impl TermKind {
         }
     }
 
+    /// As JSON has it.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Diagnosis => "diagnosis",
+            Self::Discard => "discard",
+            Self::NonLocalisable => "non_localisable",
+            Self::Basic => "basic",
+            Self::Additional => "additional",
+            Self::Later => "later",
+            Self::Attribute => "attributes",
+        }
+    }
+
     /// Whether labels of this kind are outlined in the image.
     pub fn is_localisable(self) -> bool {
         matches!(self, Self::Basic | Self::Additional | Self::Later)
@@ -154,6 +169,42 @@ impl TermKind {
 /// The kind of the label `name`, or `None` when the ontology does not have it.
 pub fn kind_of(name: &str) -> Option<TermKind> {
     TermKind::ALL.into_iter().find(|kind| kind.labels().contains(&name))
+}
+
+impl From<TermKind> for LabelKind {
+    fn from(kind: TermKind) -> Self {
+        match kind {
+            TermKind::Diagnosis => Self::Class,
+            TermKind::Discard => Self::Discard,
+            TermKind::Attribute => Self::Attribute,
+            _ => Self::Concept,
+        }
+    }
+}
+
+/// The schema of the releases.
+pub fn schema() -> Schema {
+    let names = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect();
+    let group = |kind: TermKind| {
+        kind.labels().iter().map(move |&label| Concept {
+            name: label.to_owned(),
+            group: kind.group().to_owned(),
+            is_localisable: kind.is_localisable(),
+            is_optional: kind == TermKind::Later,
+        })
+    };
+    let kinds = [TermKind::NonLocalisable, TermKind::Basic, TermKind::Additional, TermKind::Later];
+    Schema {
+        name: "DermX".to_owned(),
+        classes: names(&DIAGNOSES),
+        discards: names(&DISCARD_TAGS),
+        concepts: kinds.into_iter().flat_map(group).collect(),
+        region_attributes: names(&DESCRIPTIVE_ATTRIBUTES),
+        image_attributes: names(&[SKIN_TONE, AGE]),
+        spellings: OTHER_SPELLINGS.map(|pair| pair.map(str::to_owned)).to_vec(),
+        raters_name_classes: true,
+        study: Some(Study::Dermx),
+    }
 }
 
 #[cfg(test)]

@@ -1,37 +1,17 @@
 //! The images and their gold-standard diagnoses, `metadata.csv`.
 
+use super::ontology::DIAGNOSES;
+use super::{AGE, ORIGINAL_FILE, SKIN_TONE, SOURCE};
 use crate::csv_table::{CsvRow, invalid_cell, read_rows};
 use crate::image_id::flat_image_id;
-use crate::ontology::DIAGNOSES;
 use crate::suggestion::did_you_mean;
-use crate::{DataError, file};
+use crate::{DataError, Image, file};
 use csv::{Terminator, WriterBuilder};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The columns in the order of the release.
-const COLUMNS: [&str; 6] =
-    ["original_filename", "dataset", "diagnosis", "current_filename", "skin_tone", "age"];
-
-/// One row of `metadata.csv`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageRecord {
-    /// The file name without folders and without the extension of a photo, see
-    /// [`image_id`](crate::image_id).
-    pub image_id: String,
-    /// The file name in the source data set.
-    pub original_filename: String,
-    /// The source data set.
-    pub dataset: String,
-    /// The gold standard, one of the six diagnoses.
-    pub diagnosis: String,
-    /// The file name, in the column `current_filename`.
-    pub file_name: String,
-    /// `light`, `medium` or `dark`.
-    pub skin_tone: String,
-    /// `young`, `adult` or `elderly`.
-    pub age: String,
-}
+const COLUMNS: [&str; 6] = [ORIGINAL_FILE, SOURCE, "diagnosis", "current_filename", SKIN_TONE, AGE];
 
 /// Reads the rows, sorted by image id; further columns are skipped.
 ///
@@ -39,21 +19,26 @@ pub struct ImageRecord {
 /// When the file cannot be read or is against the rules of [`CsvTable`](crate::CsvTable); with line and
 /// column: a missing column, no file name, an image that has two rows, a diagnosis that is not one of
 /// the six; or no row at all.
-pub fn read(path: &Path) -> Result<Vec<ImageRecord>, DataError> {
+pub fn read(path: &Path) -> Result<Vec<Image>, DataError> {
     let mut image_ids = ImageIds::default();
     let mut images = Vec::new();
     for CsvRow { line, cells } in read_rows(path, COLUMNS)? {
         let [original_filename, dataset, diagnosis, file_name, skin_tone, age] = cells;
         let image_id = image_ids.add(path, line, &file_name, flat_image_id(&file_name))?;
         check_diagnosis(path, line, &diagnosis)?;
-        images.push(ImageRecord {
+        let attributes = [
+            (ORIGINAL_FILE, original_filename),
+            (SOURCE, dataset),
+            (SKIN_TONE, skin_tone),
+            (AGE, age),
+        ];
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+        images.push(Image {
             image_id,
-            original_filename,
-            dataset,
-            diagnosis,
             file_name,
-            skin_tone,
-            age,
+            gold: vec![diagnosis],
+            patient: None,
+            attributes,
         });
     }
     image_ids.check_some(path)?;
@@ -65,15 +50,16 @@ pub fn read(path: &Path) -> Result<Vec<ImageRecord>, DataError> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(path: &Path, images: &[ImageRecord]) -> Result<(), DataError> {
+pub fn write(path: &Path, images: &[Image]) -> Result<(), DataError> {
     let invalid = |message: String| DataError::invalid(path, "", message);
     let mut writer =
         WriterBuilder::new().delimiter(b';').terminator(Terminator::CRLF).from_writer(Vec::new());
     let rows = images.iter().map(|image| {
-        let ImageRecord {
-            original_filename, dataset, diagnosis, file_name, skin_tone, age, ..
-        } = image;
-        [original_filename, dataset, diagnosis, file_name, skin_tone, age].map(String::as_str)
+        COLUMNS.map(|column| match column {
+            "diagnosis" => image.gold_class().unwrap_or_default(),
+            "current_filename" => &image.file_name,
+            attribute => image.attribute(attribute),
+        })
     });
     for row in std::iter::once(COLUMNS).chain(rows) {
         writer.write_record(row).map_err(|error| invalid(error.to_string()))?;
