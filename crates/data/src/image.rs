@@ -1,6 +1,7 @@
 //! What is known of an image beside what raters said.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// An image of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,6 +11,8 @@ pub struct Image {
     pub image_id: String,
     /// The name of its file, which may have folders.
     pub file_name: String,
+    /// Its photo, where the data set says where photos are.
+    pub photo: Option<PathBuf>,
     /// The gold classes: none where it has no gold standard.
     pub gold: Vec<String>,
     /// The patient, owner or animal that other images may show, too.

@@ -182,34 +182,23 @@ impl Mask {
     /// When the file cannot be read, is no PNG, has more than 100 megapixels, transparent pixels, or
     /// another value.
     pub fn read_png(path: &Path) -> Result<Self, DataError> {
-        let invalid = |message: String| DataError::invalid(path, "", message);
-        let bytes = file::read(path)?;
-        let no_png = |error| invalid(format!("found {error}; expected an 8-bit gray PNG"));
-        let decoder = PngDecoder::new(Cursor::new(&bytes)).map_err(no_png)?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > MAX_FILE_PIXELS {
-            let size = ImageSize::new(height, width);
-            return Err(invalid(format!(
-                "found a mask of {size}; expected at most 100 megapixels"
-            )));
-        }
-        let image = DynamicImage::from_decoder(decoder).map_err(no_png)?;
-        // A mask that stands in the alpha channel would else be read as something else.
-        let is_opaque = |image: &DynamicImage| image.to_rgba8().pixels().all(|one| one.0[3] == 255);
-        if image.color().has_alpha() && !is_opaque(&image) {
-            let message = "found transparent pixels; expected an 8-bit gray PNG without them";
-            return Err(invalid(message.to_owned()));
-        }
-        let gray = image.into_luma8();
-        let size = ImageSize::new(gray.height(), gray.width());
-        if let Some(position) = gray.as_raw().iter().position(|value| !matches!(value, 0 | 255)) {
-            let (row, column) =
-                (position / gray.width() as usize, position % gray.width() as usize);
-            let message = format!("found the value {}; expected 0 or 255", gray.as_raw()[position]);
-            let place = format!("row {row}, column {column}");
+        let (gray, size) = read_gray(path)?;
+        if let Some(position) = gray.iter().position(|value| !matches!(value, 0 | 255)) {
+            let width = size.width as usize;
+            let message = format!("found the value {}; expected 0 or 255", gray[position]);
+            let place = format!("row {}, column {}", position / width, position % width);
             return Err(DataError::invalid(path, place, message));
         }
-        Ok(Self::from_dense(gray.as_raw(), size))
+        Ok(Self::from_dense(&gray, size))
+    }
+
+    /// Reads a PNG of any depth or color whose pixels above 0 (in any channel) are in the mask.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no PNG, has more than 100 megapixels, or transparent pixels.
+    pub fn read_positive_png(path: &Path) -> Result<Self, DataError> {
+        let (gray, size) = read_gray(path)?;
+        Ok(Self::from_dense(&gray, size))
     }
 
     /// Writes an 8-bit gray PNG of the values 0 and 255; equal masks give equal bytes.
@@ -228,6 +217,36 @@ impl Mask {
             .map_err(|error| DataError::invalid(path, "", error.to_string()))?;
         file::write(path, &bytes)
     }
+}
+
+/// The pixels of a PNG as 8-bit gray; what is above 0 stays so.
+fn read_gray(path: &Path) -> Result<(Vec<u8>, ImageSize), DataError> {
+    let invalid = |message: String| DataError::invalid(path, "", message);
+    let bytes = file::read(path)?;
+    let no_png = |error| invalid(format!("found {error}; expected an 8-bit gray PNG"));
+    let decoder = PngDecoder::new(Cursor::new(&bytes)).map_err(no_png)?;
+    let (width, height) = decoder.dimensions();
+    let size = ImageSize::new(height, width);
+    if u64::from(width) * u64::from(height) > MAX_FILE_PIXELS {
+        let message = format!("found a mask of {size}; expected at most 100 megapixels");
+        return Err(invalid(message));
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(no_png)?;
+    // A mask that stands in the alpha channel would else be read as something else.
+    let is_opaque = |image: &DynamicImage| image.to_rgba8().pixels().all(|one| one.0[3] == 255);
+    if image.color().has_alpha() && !is_opaque(&image) {
+        let message = "found transparent pixels; expected an 8-bit gray PNG without them";
+        return Err(invalid(message.to_owned()));
+    }
+    let gray = match image {
+        DynamicImage::ImageLuma8(gray) => gray.into_raw(),
+        DynamicImage::ImageLuma16(gray) => {
+            gray.iter().map(|&value| (value / 257).max(u16::from(value > 0)) as u8).collect()
+        }
+        // The brightest channel: a dark color must not be rounded to nothing.
+        other => other.to_rgb8().pixels().map(|one| one.0.into_iter().max().unwrap_or(0)).collect(),
+    };
+    Ok((gray, size))
 }
 
 /// Where the columns of a mask are after resizing.

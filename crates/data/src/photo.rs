@@ -5,7 +5,7 @@
 
 use crate::file_kind::{CONVERT, FileKind, kind_of};
 use crate::{DataError, ImageSize, jpeg, orientation, resize};
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, ImageFormat, ImageReader, RgbImage};
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -54,6 +54,29 @@ pub fn read_resized(path: &Path, size: ImageSize) -> Result<RgbImage, DataError>
     let resized = resize(&photo, size);
     jpeg::recycle(photo.into_raw());
     Ok(resized)
+}
+
+/// The size of a photo as [`read_photo`] gives it, from the head of the file.
+///
+/// # Errors
+/// The file cannot be read, is no JPEG or PNG, or its head is damaged.
+pub fn photo_size(path: &Path) -> Result<ImageSize, DataError> {
+    let bytes = read_bytes(path)?;
+    let (format, turn) = match kind_of(&bytes) {
+        FileKind::Jpeg => (ImageFormat::Jpeg, orientation::of_jpeg(&bytes)),
+        FileKind::Png => (ImageFormat::Png, orientation::of_png(&bytes)),
+        FileKind::Other(what_to_say) => return Err(invalid(path, what_to_say)),
+    };
+    let (width, height) = ImageReader::with_format(Cursor::new(&bytes), format)
+        .into_dimensions()
+        .map_err(|error| invalid(path, error.to_string()))?;
+    check_size(width, height).map_err(|message| invalid(path, message))?;
+    use image::metadata::Orientation as Turn;
+    let is_turned = matches!(
+        turn,
+        Some(Turn::Rotate90 | Turn::Rotate270 | Turn::Rotate90FlipH | Turn::Rotate270FlipH)
+    );
+    Ok(if is_turned { ImageSize::new(width, height) } else { ImageSize::new(height, width) })
 }
 
 /// Decodes the bytes of a JPEG or PNG file as 8-bit RGB; `path` only names the file in errors.

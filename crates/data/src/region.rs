@@ -81,6 +81,14 @@ impl Region {
 }
 
 impl Shape {
+    /// The same for an image of `size`: a mask in another size is brought to it, each pixel taking the nearest.
+    pub fn in_size(self, size: ImageSize) -> Self {
+        match self {
+            Self::Mask(mask) if mask.size() != size => Self::Mask(mask.resize_nearest(size)),
+            other => other,
+        }
+    }
+
     /// The mask resized by [`Mask::resize_nearest`] from `size` to `new_size`.
     pub fn mask_nearest(&self, size: ImageSize, new_size: ImageSize) -> Mask {
         match self {

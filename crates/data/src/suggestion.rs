@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of a few known names.
 
 /// ` (did you mean ...?)` when one of `candidates` is within two edits of `name`, else nothing.
-pub(crate) fn did_you_mean(name: &str, candidates: &[&str]) -> String {
+pub fn did_you_mean(name: &str, candidates: &[&str]) -> String {
     candidates
         .iter()
         .map(|candidate| (edit_distance(name, candidate), candidate))

@@ -4,6 +4,12 @@
 //! A format is a file here with a function `read`; it knows nothing of the others.
 
 mod annotations;
+mod dataset_file;
+mod join;
 mod json;
+pub mod masks;
+mod open;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
+pub use dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, LabelsFrom, Source};
+pub use open::open;

@@ -37,8 +37,8 @@ pub fn read(path: &Path) -> Result<Vec<Image>, DataError> {
             image_id,
             file_name,
             gold: vec![diagnosis],
-            patient: None,
             attributes,
+            ..Image::default()
         });
     }
     image_ids.check_some(path)?;

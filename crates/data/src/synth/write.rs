@@ -178,8 +178,8 @@ fn record(disease: &Disease, photo: &Photo, image_id: String, number: usize) -> 
         file_name: format!("{image_id}.jpg"),
         image_id,
         gold: vec![disease.name.to_owned()],
-        patient: None,
         attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..Image::default()
     }
 }
 

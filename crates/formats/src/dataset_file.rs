@@ -1,0 +1,427 @@
+//! `dataset.toml`: what a folder of annotations cannot say of itself.
+
+use dermx_data::{DataError, Fill, did_you_mean};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// The name of the file.
+pub const DATASET_FILE: &str = "dataset.toml";
+
+/// A format of annotations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A PNG of each rater and concept.
+    Masks,
+    /// COCO instances (JSON).
+    Coco,
+    /// CheXlocalize (JSON).
+    Chexlocalize,
+    /// An export of Label Studio (JSON).
+    LabelStudio,
+    /// CVAT for images 1.1 (XML).
+    Cvat,
+    /// LabelMe (JSON for each image).
+    Labelme,
+    /// Darwin 2.0 (JSON for each image).
+    Darwin,
+    /// A table of boxes (CSV).
+    Boxes,
+    /// The layout of DermX.
+    Dermx,
+    /// Labels alone.
+    None,
+}
+
+impl Format {
+    /// Every format with its name in `format` and in the head of its section.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::Masks, "masks"),
+        (Self::Coco, "coco"),
+        (Self::Chexlocalize, "chexlocalize"),
+        (Self::LabelStudio, "label-studio"),
+        (Self::Cvat, "cvat"),
+        (Self::Labelme, "labelme"),
+        (Self::Darwin, "darwin"),
+        (Self::Boxes, "boxes"),
+        (Self::Dermx, "dermx"),
+        (Self::None, "none"),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(format, _)| *format == self).map_or("none", |(_, name)| name)
+    }
+
+    /// The keys of its section.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Masks => &["pattern", "rater", "concept", "absent", "readings"],
+            Self::Coco => &["files", "file", "rater", "fill", "absent", "readings"],
+            Self::Chexlocalize => &["files", "readings"],
+            Self::LabelStudio => &["file", "fill", "readings"],
+            Self::Cvat => &["files", "file", "rater", "fill", "readings"],
+            Self::Labelme => &["folders", "folder", "rater", "fill", "readings"],
+            Self::Darwin => &["folders", "folder", "rater", "fill", "readings"],
+            Self::Boxes => &[
+                "file",
+                "image",
+                "rater",
+                "concept",
+                "columns",
+                "width",
+                "height",
+                "unit",
+                "corners",
+                "inclusive",
+                "absent",
+                "readings",
+            ],
+            Self::Dermx | Self::None => &[],
+        }
+    }
+}
+
+/// What it means that a rater has no annotation of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// The rater did not look at it.
+    Unread,
+    /// The rater looked and found nothing.
+    Nothing,
+}
+
+/// `dataset.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct DatasetFile {
+    /// What reports call the data set; the name of its folder without it.
+    pub name: Option<String>,
+    /// The format of the annotations; that of the section which is there without it.
+    pub format: Option<Format>,
+    /// The folder of the photos.
+    pub images: Option<PathBuf>,
+    /// The gold classes, in the order of matrices; those found without it, sorted.
+    pub classes: Vec<String>,
+    /// Labels that take a reading out of every table.
+    pub discard: Vec<String>,
+    /// Concepts and their groups; those found without it, sorted.
+    pub concepts: BTreeMap<String, String>,
+    /// Other spellings of labels, and the usual one.
+    pub spellings: BTreeMap<String, String>,
+    /// Gold classes, patients and attributes.
+    pub labels: Option<Labels>,
+    /// The sections of formats.
+    pub masks: Option<Source>,
+    #[allow(missing_docs)]
+    pub coco: Option<Source>,
+    #[allow(missing_docs)]
+    pub chexlocalize: Option<Source>,
+    #[allow(missing_docs)]
+    #[serde(rename = "label-studio")]
+    pub label_studio: Option<Source>,
+    #[allow(missing_docs)]
+    pub cvat: Option<Source>,
+    #[allow(missing_docs)]
+    pub labelme: Option<Source>,
+    #[allow(missing_docs)]
+    pub darwin: Option<Source>,
+    #[allow(missing_docs)]
+    pub boxes: Option<Source>,
+}
+
+/// Where gold classes are from.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    /// `folders`, or nothing where there is a table.
+    pub from: Option<LabelsFrom>,
+    /// A table (CSV).
+    pub file: Option<PathBuf>,
+    /// Its column of file names or ids of images.
+    pub image: Option<String>,
+    /// Its column of classes; several in a cell are separated by `|`.
+    pub class: Option<String>,
+    /// Its column of patients.
+    pub patient: Option<String>,
+    /// Its columns of anything else that images can be parted by.
+    pub attributes: Vec<String>,
+}
+
+/// Where gold classes are from, if not from a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelsFrom {
+    /// The folders of the photos.
+    Folders,
+    /// The annotations: COCO's `images[].gold`.
+    Annotations,
+}
+
+/// Where annotations are, and how they are meant; which keys a format has, [`Format::keys`] says.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    /// The path of a mask, with `{image}` and, where there are several, `{rater}` and `{concept}`.
+    pub pattern: Option<String>,
+    /// A file of each rater.
+    pub files: BTreeMap<String, PathBuf>,
+    /// A file of all raters, or of one.
+    pub file: Option<PathBuf>,
+    /// A folder of each rater.
+    pub folders: BTreeMap<String, PathBuf>,
+    /// A folder of all raters, or of one.
+    pub folder: Option<PathBuf>,
+    /// The key, attribute or column that names the rater; in `masks` and for a single rater, the name.
+    pub rater: Option<String>,
+    /// The column of concepts; in `masks`, the concept of all.
+    pub concept: Option<String>,
+    /// Which pixels an outline covers.
+    pub fill: Option<Fill>,
+    /// What it means that a rater has no annotation of an image.
+    pub absent: Option<Absent>,
+    /// A table (CSV) of who read what: `image`, `rater` and, if wanted, `labels`.
+    pub readings: Option<PathBuf>,
+    /// The column of images.
+    pub image: Option<String>,
+    /// The four columns of a box.
+    pub columns: Vec<String>,
+    /// The column of the width of the image.
+    pub width: Option<String>,
+    /// The column of its height.
+    pub height: Option<String>,
+    /// `pixels` or `fraction` of the image.
+    pub unit: Option<Unit>,
+    /// What the four columns are.
+    pub corners: Option<Corners>,
+    /// Whether the second corner is a pixel of the box.
+    pub inclusive: bool,
+}
+
+/// The unit of boxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Pixels.
+    #[default]
+    Pixels,
+    /// Fractions of the sides of the image.
+    Fraction,
+}
+
+/// What the four numbers of a box are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Corners {
+    /// Left, top, width, height.
+    Xywh,
+    /// Left, top, right, bottom.
+    #[default]
+    Xyxy,
+}
+
+const TOP: [&str; 8] =
+    ["name", "format", "images", "classes", "discard", "concepts", "spellings", "labels"];
+const LABELS: [&str; 6] = ["from", "file", "image", "class", "patient", "attributes"];
+
+impl DatasetFile {
+    /// Reads `root/dataset.toml`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not TOML; with their lines, all keys that do not exist; a value of
+    /// another type; files and folders that it names and that are not there.
+    pub fn read(root: &Path) -> Result<Self, DataError> {
+        let path = root.join(DATASET_FILE);
+        let bytes = std::fs::read(&path).map_err(|error| DataError::io(&path, &error))?;
+        let text = str::from_utf8(&bytes)
+            .map_err(|_| DataError::invalid(&path, "", "found bytes that are not UTF-8"))?;
+        Self::parse(&path, text)
+    }
+
+    /// The same of `text`, the content of the file `path`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
+        let invalid = |message: String| DataError::invalid(path, "", message);
+        let plain = |error: &toml::de::Error| {
+            let line = error.span().map(|span| format!("line {}: ", line(text, &span)));
+            format!("{}{}", line.unwrap_or_default(), error.message())
+        };
+        let table = DeTable::parse(text).map_err(|error| invalid(plain(&error)))?;
+        let mut problems = unknown_keys(table.get_ref(), text);
+        let parsed = toml::from_str::<Self>(text);
+        if let (Err(error), true) = (&parsed, problems.is_empty()) {
+            problems.push(plain(error));
+        }
+        let file = match (parsed, problems.is_empty()) {
+            (Ok(file), true) => file,
+            _ => return Err(invalid(problems.join("; "))),
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        problems.extend(file.missing(folder));
+        problems.extend(file.contradictions());
+        match problems.is_empty() {
+            true => Ok(file),
+            false => Err(invalid(problems.join("; "))),
+        }
+    }
+
+    /// The sections that are there.
+    fn sections(&self) -> Vec<(Format, &Source)> {
+        [
+            (Format::Masks, &self.masks),
+            (Format::Coco, &self.coco),
+            (Format::Chexlocalize, &self.chexlocalize),
+            (Format::LabelStudio, &self.label_studio),
+            (Format::Cvat, &self.cvat),
+            (Format::Labelme, &self.labelme),
+            (Format::Darwin, &self.darwin),
+            (Format::Boxes, &self.boxes),
+        ]
+        .into_iter()
+        .filter_map(|(format, source)| Some((format, source.as_ref()?)))
+        .collect()
+    }
+
+    /// The format, and its section if it has one.
+    pub fn format(&self) -> (Format, Source) {
+        let sections = self.sections();
+        let of_section = sections.first().map_or(Format::None, |(format, _)| *format);
+        let format = self.format.unwrap_or(of_section);
+        let source = sections.into_iter().find(|(of, _)| *of == format);
+        (format, source.map(|(_, source)| source.clone()).unwrap_or_default())
+    }
+
+    /// Files and folders that are not there.
+    fn missing(&self, folder: &Path) -> Vec<String> {
+        let mut named: Vec<(String, &Path)> = Vec::new();
+        named.extend(self.images.as_deref().map(|path| ("images".to_owned(), path)));
+        let table = self.labels.as_ref().and_then(|labels| labels.file.as_deref());
+        named.extend(table.map(|path| ("labels.file".to_owned(), path)));
+        let (format, source) = self.format();
+        let key = |key: &str| format!("{}.{key}", format.name());
+        for (name, path) in
+            [("file", &source.file), ("folder", &source.folder), ("readings", &source.readings)]
+        {
+            named.extend(path.as_deref().map(|path| (key(name), path)));
+        }
+        for (name, paths) in [("files", &source.files), ("folders", &source.folders)] {
+            named.extend(
+                paths.iter().map(|(rater, path)| (key(&format!("{name}.{rater}")), path.as_path())),
+            );
+        }
+        named.retain(|(_, path)| !folder.join(path).exists());
+        let missing = |(key, path): (String, &Path)| {
+            format!("`{key}`: there is no `{}`", folder.join(path).display())
+        };
+        named.into_iter().map(missing).collect()
+    }
+
+    /// What cannot be meant.
+    fn contradictions(&self) -> Vec<String> {
+        let (format, source) = self.format();
+        let mut problems = Vec::new();
+        let sections: Vec<Format> = self.sections().into_iter().map(|(of, _)| of).collect();
+        if sections.len() > 1 || sections.first().is_some_and(|of| *of != format) {
+            let names: Vec<String> = sections.iter().map(|of| format!("[{}]", of.name())).collect();
+            problems.push(format!(
+                "found {}; expected the section of one format, [{}]",
+                names.join(" and "),
+                format.name()
+            ));
+        }
+        let one_of = |names: [&str; 2], given: [bool; 2]| match given {
+            [false, false] => Some(format!(
+                "[{0}] has neither `{1}` nor `{2}`",
+                format.name(),
+                names[0],
+                names[1]
+            )),
+            [true, true] => {
+                Some(format!("[{0}] has both `{1}` and `{2}`", format.name(), names[0], names[1]))
+            }
+            _ => None,
+        };
+        let needs = |name: &str, is_there: bool| {
+            (!is_there).then(|| format!("[{}] has no `{name}`", format.name()))
+        };
+        let [has_files, has_folders] = [!source.files.is_empty(), !source.folders.is_empty()];
+        let files = ["files", "file"];
+        let folders = ["folders", "folder"];
+        match format {
+            Format::Masks => match &source.pattern {
+                None => problems.push("[masks] has no `pattern`".to_owned()),
+                Some(pattern) if !pattern.contains("{image}") => problems
+                    .push(format!("`masks.pattern` is `{pattern}`; expected `{{image}}` in it")),
+                Some(_) => {}
+            },
+            Format::Coco | Format::Cvat => {
+                problems.extend(one_of(files, [has_files, source.file.is_some()]));
+            }
+            Format::Chexlocalize => problems.extend(needs("files", has_files)),
+            Format::LabelStudio => problems.extend(needs("file", source.file.is_some())),
+            Format::Labelme | Format::Darwin => {
+                problems.extend(one_of(folders, [has_folders, source.folder.is_some()]));
+            }
+            Format::Boxes => {
+                problems.extend(needs("file", source.file.is_some()));
+                if source.columns.len() != 4 {
+                    problems.push(format!(
+                        "`boxes.columns` names {} columns; expected four",
+                        source.columns.len()
+                    ));
+                }
+            }
+            Format::Dermx | Format::None => {}
+        }
+        if let Some(labels) = &self.labels
+            && labels.file.is_none()
+            && (labels.image.is_some() || labels.class.is_some() || labels.patient.is_some())
+        {
+            problems.push("[labels] has columns, but no `file`".to_owned());
+        }
+        problems
+    }
+}
+
+/// Keys that do not exist, each with its line and what it may be.
+fn unknown_keys(table: &DeTable<'_>, text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut check = |section: &str, table: &DeTable<'_>, known: &[&str]| {
+        for (key, _) in table {
+            let name = key.get_ref().as_ref();
+            if !known.contains(&name) {
+                let place = if section.is_empty() { String::new() } else { format!("{section}.") };
+                problems.push(format!(
+                    "line {}: there is no key `{place}{name}`{}; there are {}",
+                    line(text, &key.span()),
+                    did_you_mean(name, known),
+                    known.join(", ")
+                ));
+            }
+        }
+    };
+    let sections: Vec<&str> =
+        Format::ALL.iter().map(|(_, name)| *name).filter(|name| *name != "none").collect();
+    check("", table, &[&TOP[..], &sections].concat());
+    for (key, value) in table {
+        let DeValue::Table(section) = value.get_ref() else { continue };
+        let name = key.get_ref().as_ref();
+        if name == "labels" {
+            check(name, section, &LABELS);
+        } else if let Some((format, _)) = Format::ALL.iter().find(|(_, known)| *known == name) {
+            check(name, section, format.keys());
+        }
+    }
+    problems
+}
+
+/// The line in which a span starts, from 1.
+fn line(text: &str, span: &Range<usize>) -> usize {
+    text.as_bytes()[..span.start.min(text.len())].iter().filter(|&&byte| byte == b'\n').count() + 1
+}
