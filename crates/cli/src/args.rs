@@ -392,13 +392,13 @@ pub struct EvaluateArgs {
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
     /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
     /// has counts as 1.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines", "predictions"])]
     pub heatmaps: Option<PathBuf>,
     /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
     /// and the raters among themselves.
     #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
     pub baselines: bool,
-    /// The DermX data set: annotations/, masks/ and metadata.csv.
+    /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,
     /// HEIGHTxWIDTH that maps and masks are brought to.
@@ -423,8 +423,8 @@ pub struct EvaluateArgs {
     /// has them).
     #[arg(long, conflicts_with = "run")]
     pub localization: bool,
-    /// Also score parts of the images, by disease, skin_tone, age, or correct (right or wrong
-    /// diagnosis); may be given several times.
+    /// Also score parts of the images, by class, correct (right or wrong diagnosis), or any attribute
+    /// of the images (DermX: skin_tone, age); may be given several times.
     #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["run", "baselines"],
           value_parser = choice::<Variable>)]
     pub by: Vec<Variable>,

@@ -1,12 +1,12 @@
 //! The tables of an annotated data set.
 
 use dermx_agreement::{
-    AgreementChoices, AgreementTables, Attribute, DIAGNOSIS, DatasetTables, Row, Rows,
-    characteristics, localisable,
+    AgreementChoices, AgreementTables, DIAGNOSIS, DatasetTables, Row, Rows, concepts, localisable,
 };
-use dermx_data::ontology::DIAGNOSES;
+use dermx_data::{Dataset, StudyCounts};
 use dermx_eval::ClassScores;
 use dermx_report::score_cell;
+use dermx_study::study_table;
 use dermx_table::{Cell, Column, Score, Table};
 use serde::Serialize;
 
@@ -16,15 +16,17 @@ pub const TOO_FEW: &str = "too few";
 /// Counts of evaluations and images, which every table of agreement ends with.
 const SUPPORT: [&str; 2] = ["evaluations", "images"];
 
-/// Every table: counts, Tables 1 to 4, what the paper does not have, and the parts of the data set.
-pub fn all_tables(tables: &DatasetTables) -> Vec<Table> {
+/// Every table: counts, raters against the gold standard and each other, and the parts of the data set.
+pub fn all_tables(tables: &DatasetTables, dataset: &Dataset) -> Vec<Table> {
     let mut all = vec![counts(tables), images(tables)];
-    all.extend(agreement(&tables.agreement, tables, None));
+    all.extend(agreement(&tables.agreement, tables, dataset, None));
     for (attribute, values) in &tables.by {
         for (value, part) in values {
-            all.extend(agreement(part, tables, Some((*attribute, value))));
+            all.extend(agreement(part, tables, dataset, Some((attribute, value))));
         }
     }
+    // Raters that name no class have nothing to say of the diagnosis, and raters that mark nothing of places.
+    all.retain(|table| !table.rows.is_empty());
     if !tables.unknown_labels.is_empty() {
         let columns = [Column::text("label"), Column::count("uses")];
         let mut unknown = Table::new("unknown_labels", "Labels that no table counts", columns);
@@ -40,20 +42,28 @@ pub fn all_tables(tables: &DatasetTables) -> Vec<Table> {
 fn agreement(
     part: &AgreementTables,
     tables: &DatasetTables,
-    stratum: Option<(Attribute, &str)>,
+    dataset: &Dataset,
+    stratum: Option<(&str, &str)>,
 ) -> Vec<Table> {
     let stratum_text = stratum.map_or(String::new(), |(attribute, value)| {
-        format!("; {} {value}, {} images", word(&attribute), part.num_images)
+        format!("; {attribute} {value}, {} images", part.num_images)
     });
     // `like` is the table whose choices apply.
     let table = |name: &str, title: &str, like: &str, columns: Vec<Column>| {
         let choices = tables.choices.get(like).map(describe).unwrap_or_default();
+        let (name, start) = of_study(tables, name);
+        let title = match start {
+            "" => capital(title),
+            start => format!("{start}{title}"),
+        };
         let name = match stratum {
-            Some((attribute, value)) => format!("{name}_{}_{value}", word(&attribute)),
+            Some((attribute, value)) => format!("{name}_{attribute}_{value}"),
             None => name.to_string(),
         };
         Table::new(name, format!("{title}{stratum_text}. {choices}"), columns)
     };
+    let classes: Vec<&str> = dataset.schema().classes.iter().map(String::as_str).collect();
+    let (concepts, localisable) = (concepts(dataset), localisable(dataset));
     let columns = |of: &str, more: &[&str]| {
         let f1 = Column::score("f1").label("F1");
         let scores = [f1, Column::score("sensitivity"), Column::score("specificity")];
@@ -72,82 +82,82 @@ fn agreement(
     vec![
         with_rows(
             table(
-                "table_2a",
-                "Table 2a: raters against the gold standard",
-                "table_2a",
+                "gold",
+                "raters against the gold standard",
+                "gold",
                 columns(diagnosis, &["raters"]),
             ),
-            &part.table_2a,
-            &DIAGNOSES,
+            &part.gold,
+            &classes,
             |row| vec![row.units],
         ),
         with_rows(
             table(
-                "table_2b",
-                "Table 2b: raters against each other, diagnosis",
-                "table_2b",
+                "diagnosis",
+                "raters against each other, diagnosis",
+                "diagnosis",
                 columns(diagnosis, &pairs),
             ),
-            &part.table_2b,
-            &DIAGNOSES,
+            &part.diagnosis,
+            &classes,
             |row| vec![row.units, without_positive(row)],
         ),
         with_rows(
             table(
-                "table_3a",
-                "Table 3a and appendix Table 1: raters against each other, presence of characteristics",
-                "table_3a",
+                "presence",
+                "raters against each other, presence of characteristics",
+                "presence",
                 columns(characteristic, &pairs),
             ),
-            &part.table_3a,
-            &characteristics(),
+            &part.presence,
+            &concepts,
             |row| vec![row.units, without_positive(row)],
         ),
         with_rows(
             table(
-                "table_3b",
-                "Table 3b: raters against each other, outlines",
-                "table_3b",
+                "outlines",
+                "raters against each other, outlines",
+                "outlines",
                 columns(characteristic, &["comparisons", "without_sensitivity"]),
             ),
-            &part.table_3b,
-            &localisable(),
+            &part.outlines,
+            &localisable,
             |row| vec![row.units, without_sensitivity(row)],
         ),
-        beyond_chance(part, |columns| {
-            table("chance_corrected", "Agreement beyond chance", "table_2b", columns)
+        beyond_chance(part, &concepts, |columns| {
+            table("chance_corrected", "agreement beyond chance", "diagnosis", columns)
         }),
         with_rows(
             table(
                 "leave_one_out_diagnosis",
-                "Each rater against the majority of the others, diagnosis",
-                "table_2b",
+                "each rater against the majority of the others, diagnosis",
+                "diagnosis",
                 columns(diagnosis, &left_out),
             ),
             &rater_out.diagnosis,
-            &DIAGNOSES,
+            &classes,
             |row| vec![row.units, undecided(row)],
         ),
         with_rows(
             table(
                 "leave_one_out_presence",
-                "Each rater against the majority of the others, presence",
-                "table_3a",
+                "each rater against the majority of the others, presence",
+                "presence",
                 columns(characteristic, &left_out),
             ),
             &rater_out.presence,
-            &characteristics(),
+            &concepts,
             |row| vec![row.units, undecided(row)],
         ),
         with_rows(
             table(
                 "leave_one_out_outlines",
-                "Each rater's outlines against the pixels that more than half of the others outlined",
-                "table_3b",
+                "each rater's outlines against the pixels that more than half of the others outlined",
+                "outlines",
                 columns(characteristic, &left_out),
             ),
             &rater_out.outlines,
-            &localisable(),
+            &localisable,
             |row| vec![row.units, undecided(row)],
         ),
     ]
@@ -161,7 +171,7 @@ fn with_rows(
     counts: impl Fn(&Row) -> Vec<usize>,
 ) -> Table {
     for label in labels {
-        let Some(row) = rows.get(label) else { continue };
+        let Some(row) = rows.get(*label) else { continue };
         let scores = scores(row.scores.as_ref());
         let counts = counts(row).into_iter().chain([row.evaluations, row.images]).map(Cell::from);
         table.push([(*label).into()].into_iter().chain(scores).chain(counts));
@@ -177,7 +187,11 @@ fn scores(scores: Option<&ClassScores>) -> [Cell; 3] {
     }
 }
 
-fn beyond_chance(part: &AgreementTables, table: impl Fn(Vec<Column>) -> Table) -> Table {
+fn beyond_chance(
+    part: &AgreementTables,
+    concepts: &[&str],
+    table: impl Fn(Vec<Column>) -> Table,
+) -> Table {
     let mut table = table(vec![
         Column::text("label"),
         Column::score("cohen_kappa").label("Cohen's kappa").decimals(2),
@@ -187,8 +201,8 @@ fn beyond_chance(part: &AgreementTables, table: impl Fn(Vec<Column>) -> Table) -
         Column::count("images"),
         Column::mean_and_interval("krippendorff_alpha").label("Krippendorff's alpha").decimals(2),
     ]);
-    for label in [vec![DIAGNOSIS], characteristics()].concat() {
-        let Some(row) = part.chance_corrected.get(label) else { continue };
+    for label in std::iter::once(&DIAGNOSIS).chain(concepts) {
+        let Some(row) = part.chance_corrected.get(*label) else { continue };
         let cells = if row.too_few {
             [TOO_FEW, "", "", TOO_FEW, "", TOO_FEW].map(|why| Cell::Undefined(why.to_string()))
         } else {
@@ -205,7 +219,7 @@ fn beyond_chance(part: &AgreementTables, table: impl Fn(Vec<Column>) -> Table) -
                 alpha,
             ]
         };
-        table.push(std::iter::once(label.into()).chain(cells));
+        table.push(std::iter::once((*label).into()).chain(cells));
     }
     table
 }
@@ -228,7 +242,7 @@ fn counts(tables: &DatasetTables) -> Table {
     ] {
         table.push([label.into(), number.into()]);
     }
-    for (name, tally) in [("skin tone", &tables.skin_tone), ("age", &tables.age)] {
+    for (name, tally) in &tables.attributes {
         for (value, number) in tally {
             table.push([format!("{name}: {value}").into(), (*number).into()]);
         }
@@ -236,20 +250,44 @@ fn counts(tables: &DatasetTables) -> Table {
     table
 }
 
+/// Images by class, and of the study's by source, too.
 fn images(tables: &DatasetTables) -> Table {
-    let evaluations = tables.choices.get("table_1").map(|choices| word(&choices.evaluations));
+    let Some(StudyCounts { table_1, table_4_dermx, .. }) = &tables.study else {
+        let columns = [Column::text("class"), Column::count("images")];
+        let mut table = Table::new("images", "Images by gold class", columns);
+        for (class, number) in &tables.images_per_class {
+            table.push([class.into(), (*number).into()]);
+        }
+        return table;
+    };
+    let evaluations = tables.choices.get("images").map(|choices| word(&choices.evaluations));
+    let (name, start) = of_study(tables, "images");
     let title = format!(
-        "Table 1 and the DermX row of Table 4: images by source and gold standard. Evaluations: {}",
+        "{start} and the DermX row of Table 4: images by source and gold standard. Evaluations: {}",
         evaluations.unwrap_or_default()
     );
-    let columns = std::iter::once(Column::text("source")).chain(DIAGNOSES.map(Column::count));
-    let mut table = Table::new("table_1", title, columns);
-    let dermx = ("DermX (Table 4)".to_string(), tables.table_4_dermx.clone());
-    for (label, tally) in tables.table_1.clone().into_iter().chain([dermx]) {
-        let number = |class: &str| Cell::from(tally.get(class).copied().unwrap_or(0));
-        table.push(std::iter::once(label.into()).chain(DIAGNOSES.map(number)));
+    let classes: Vec<&String> = table_4_dermx.keys().collect();
+    let counts = classes.iter().map(|class| Column::count(class));
+    let mut table = Table::new(name, title, std::iter::once(Column::text("source")).chain(counts));
+    let dermx = ("DermX (Table 4)".to_string(), table_4_dermx.clone());
+    for (label, tally) in table_1.clone().into_iter().chain([dermx]) {
+        let number = |class: &&String| Cell::from(tally.get(*class).copied().unwrap_or(0));
+        table.push(std::iter::once(label.into()).chain(classes.iter().map(number)));
     }
     table
+}
+
+/// The name of a table, and what its title begins with: those of the study have numbers.
+fn of_study<'a>(tables: &DatasetTables, name: &'a str) -> (&'a str, &'static str) {
+    match tables.study.as_ref().and_then(|_| study_table(name)) {
+        Some((name, start)) => (name, start),
+        None => (name, ""),
+    }
+}
+
+fn capital(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// What a table counts and how, in words.

@@ -1,13 +1,12 @@
 //! An annotated data set.
 
-use dermx_data::Dataset;
 use dermx_score::{ScoreError, read_annotations};
 use std::ops::Deref;
 use std::path::Path;
 
 /// An annotated data set as it is scored: images with a gold class, and of each rater the first round.
 #[derive(Debug)]
-pub struct Dataset(Dataset);
+pub struct Dataset(dermx_data::Dataset);
 
 impl Dataset {
     /// Reads the data set in the folder `path`. Warns of what takes no part in scores.
@@ -20,9 +19,9 @@ impl Dataset {
 }
 
 impl Deref for Dataset {
-    type Target = Dataset;
+    type Target = dermx_data::Dataset;
 
-    fn deref(&self) -> &Dataset {
+    fn deref(&self) -> &dermx_data::Dataset {
         &self.0
     }
 }

@@ -49,14 +49,16 @@ pub fn evaluate_run(folder: &RunFolder) -> RunResult<EvalRecord> {
 /// Scores every seed of `run` and aggregates them; writes into `out`.
 fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
     let config = Config::load_run(run)?;
-    let dataset = read_annotations(config.data.test_set()?.0)?;
+    let dataset = read_annotations(config.data.test_folder()?)?;
     let benchmark = Benchmark::new(&dataset, config.scoring_choices())?;
     let mut scorecards = Vec::new();
     for &seed in &config.run.seeds {
         let folder = SeedFolder::of(run, seed);
         let predictions = Predictions::read(&folder.predictions())?;
-        let maps = MapFolder::open(&folder.heatmaps())?;
-        let mut scorecard = benchmark.score(&maps, Some(&predictions))?;
+        let mut scorecard = match benchmark.has_masks() {
+            true => benchmark.score(&MapFolder::open(&folder.heatmaps())?, Some(&predictions))?,
+            false => benchmark.score_diagnoses(&predictions)?,
+        };
         scorecard.record.set_seed(seed);
         scorecard.write(&SeedFolder::of(out, seed).path())?;
         scorecards.push(scorecard);

@@ -7,16 +7,18 @@ use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// An annotated test set with a photo for every image of its metadata.
+/// A test set with a photo for each of its images.
 #[derive(Debug)]
 pub struct TestSet {
     /// The annotations.
     pub dataset: Dataset,
+    /// The folder of the photos.
+    pub root: PathBuf,
     /// Id and file of each photo, in the order of the ids.
     pub photos: Vec<(String, PathBuf)>,
     /// Index of each photo's gold class.
     pub gold_idx: Vec<usize>,
-    /// Number of photos of no image in the metadata, and one of them.
+    /// Number of photos of no image of the data set, and one of them.
     others: (usize, Option<String>),
 }
 
@@ -27,61 +29,45 @@ impl TestSet {
     /// A data set that cannot be read, an image without a photo or with several that may be meant, or a
     /// gold class that is not one of the configuration's.
     pub fn read(data: &DataSection) -> RunResult<Self> {
-        let (test, test_images) = data.test_set()?;
-        let dataset = Dataset::read(test)?.select(Selection::default());
-        let files: Vec<(String, PathBuf)> = list_photos(test_images)?.into_iter().collect();
-        let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
-        let names = ImageNames::of_photos(names);
-        let images = dataset.images();
-        let found: Vec<Option<usize>> = images
-            .iter()
-            .map(|image| find_photo(&names, image))
-            .collect::<Result<_, String>>()
-            .map_err(|message| RunError::in_file(test_images, message))?;
-        let missing = images.iter().zip(&found).filter(|(_, found)| found.is_none());
-        let missing: Vec<&str> = missing.map(|(image, _)| image.file_name.as_str()).collect();
-        if let Some(first) = missing.first() {
-            let message = format!(
-                "{}: there is no photo `{first}`, and {} others of {} are missing, too; see \
-                 datasets/README.md for where DermX's photos come from",
-                test_images.display(),
-                missing.len() - 1,
-                images.len()
-            );
-            return Err(RunError::missing_input(message));
-        }
-        let gold = |diagnosis: &String| {
-            data.classes.iter().position(|class| class == diagnosis).ok_or_else(|| {
+        let test = data.test_folder()?;
+        let dataset = dermx_formats::open(test)?.select(Selection::default());
+        let (found, root, others) = photos_of(&dataset, data)?;
+        let mut set = Self { dataset, root, photos: Vec::new(), gold_idx: Vec::new(), others };
+        let mut num_left_out = 0;
+        for (image, photo) in set.dataset.images().iter().zip(found) {
+            let Some(class) = image.gold_class() else {
+                num_left_out += 1;
+                continue;
+            };
+            let gold_idx = data.classes.iter().position(|known| known == class);
+            let gold_idx = gold_idx.ok_or_else(|| {
                 let message = format!(
-                    "diagnosis `{diagnosis}` is not in data.classes ({})",
+                    "image `{}` is of the class `{class}`, which is not in data.classes ({})",
+                    image.image_id,
                     data.classes.join(", ")
                 );
-                RunError::in_file(&test.join("metadata.csv"), message)
-            })
-        };
-        let gold_idx: RunResult<Vec<usize>> =
-            images.iter().map(|image| gold(&image.diagnosis)).collect();
-        let photos = images
-            .iter()
-            .zip(&found)
-            .filter_map(|(image, found)| {
-                let (_, file) = files.get((*found)?)?;
-                Some((image.image_id.clone(), file.clone()))
-            })
-            .collect();
-        let gold_idx = gold_idx?;
-        let is_found: BTreeSet<usize> = found.into_iter().flatten().collect();
-        let mut others = (0..files.len()).filter(|idx| !is_found.contains(idx));
-        let first = others.next().map(|idx| files[idx].1.display().to_string());
-        let others = (files.len() - is_found.len(), first);
-        Ok(Self { dataset, photos, gold_idx, others })
+                RunError::in_file(test, message)
+            })?;
+            set.photos.push((image.image_id.clone(), photo));
+            set.gold_idx.push(gold_idx);
+        }
+        if num_left_out > 0 {
+            tracing::warn!(
+                "{num_left_out} of {} test images have no gold class or several, and are not predicted",
+                set.dataset.images().len()
+            );
+        }
+        match set.photos.is_empty() {
+            true => Err(RunError::in_file(test, "there is no image with a gold class to test on")),
+            false => Ok(set),
+        }
     }
 
-    /// Warns of photos of no image in the metadata.
+    /// Warns of photos of no image of the data set.
     pub fn warn_of_others(&self) {
         if let (num, Some(first)) = &self.others {
             tracing::warn!(
-                "{num} of {} photos are of no image in metadata.csv and are not used: {first}{}",
+                "{num} of {} photos are of no image of the test set and are not used: {first}{}",
                 num + self.photos.len(),
                 if *num > 1 { ", ..." } else { "" }
             );
@@ -102,6 +88,49 @@ impl TestSet {
     pub fn files(&self) -> Vec<PathBuf> {
         self.photos.iter().map(|(_, path)| path.clone()).collect()
     }
+}
+
+/// Number of photos of no image, and one of them.
+type Others = (usize, Option<String>);
+
+/// The photo of each image, the folder of all, and photos of no image.
+fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, PathBuf, Others)> {
+    let images = dataset.images();
+    let own = || images.iter().map(|image| image.photo.clone()).collect::<Option<Vec<_>>>();
+    if let (Some(photos), None) = (own(), data.other_test_images()) {
+        let depth = images.first().map_or(0, |image| image.image_id.split('/').count());
+        let root = photos.first().and_then(|photo| photo.ancestors().nth(depth));
+        let root = root.unwrap_or(dataset.root()).to_path_buf();
+        return Ok((photos, root, (0, None)));
+    }
+    let test_images = data.test_images.as_deref().unwrap_or(dataset.root());
+    let files: Vec<(String, PathBuf)> = list_photos(test_images)?.into_iter().collect();
+    let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
+    let names = ImageNames::of_photos(names);
+    let found: Result<Vec<Option<usize>>, String> =
+        images.iter().map(|image| find_photo(&names, image)).collect();
+    let found = found.map_err(|message| RunError::in_file(test_images, message))?;
+    let missing = images.iter().zip(&found).filter(|(_, found)| found.is_none());
+    let missing: Vec<&str> = missing.map(|(image, _)| image.file_name.as_str()).collect();
+    if let Some(first) = missing.first() {
+        let source = match dataset.schema().study {
+            Some(Study::Dermx) => "; see datasets/README.md for where DermX's photos come from",
+            None => "",
+        };
+        let message = format!(
+            "{}: there is no photo `{first}`, and {} others of {} are missing, too{source}",
+            test_images.display(),
+            missing.len() - 1,
+            images.len()
+        );
+        return Err(RunError::missing_input(message));
+    }
+    let is_found: BTreeSet<usize> = found.iter().copied().flatten().collect();
+    let mut others = (0..files.len()).filter(|idx| !is_found.contains(idx));
+    let first = others.next().map(|idx| files[idx].1.display().to_string());
+    let others = (files.len() - is_found.len(), first);
+    let photos = found.into_iter().flatten().map(|idx| files[idx].1.clone()).collect();
+    Ok((photos, test_images.to_path_buf(), others))
 }
 
 /// The photo of an image: by the file name in the metadata, which may have folders, or by its id.

@@ -97,7 +97,15 @@ fn train_here(
     let test = if is_tested { Some(TestSet::read(&config.data)?) } else { None };
     if let Some(test) = &test {
         test.warn_of_others();
-        check_outlines(config.data.test_set()?.0, &test.dataset, &config.scoring_choices())?;
+        config.scoring_choices().check(&test.dataset)?;
+        // Labels alone are a test, too: of diagnoses.
+        if test.dataset.readings().iter().any(|one| !one.regions.is_empty()) {
+            check_outlines(config.data.test_folder()?, &test.dataset, &config.scoring_choices())?;
+        } else {
+            tracing::warn!(
+                "nobody marked anything in the test images: heat maps are drawn, but not scored"
+            );
+        }
     }
     // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
     let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
@@ -113,7 +121,7 @@ fn train_here(
     folder.write(SPLIT, &data.split_csv())?;
     let manifest = record_training_images(&folder, config, &data)?;
     let test_manifest = match &test {
-        Some(test) => Some(record_test_images(&folder, config, test)?),
+        Some(test) => Some(record_test_images(&folder, test)?),
         None => None,
     };
     let mut validated = Vec::new();
@@ -160,8 +168,8 @@ fn record_training_images(
 }
 
 /// The test images on record in the run folder.
-fn record_test_images(folder: &RunFolder, config: &Config, test: &TestSet) -> RunResult<Manifest> {
-    image_manifests::record(folder, TEST, config.data.test_set()?.1, &test.files())
+fn record_test_images(folder: &RunFolder, test: &TestSet) -> RunResult<Manifest> {
+    image_manifests::record(folder, TEST, &test.root, &test.files())
 }
 
 /// Trains one seed and writes its weights; the hash of those that it started from.

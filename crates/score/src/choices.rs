@@ -1,14 +1,16 @@
 //! What is scored, and how.
 
+use crate::error::ScoreResult;
 use crate::score_parts::{MIN_IMAGES, Variable};
+use dermx_data::Dataset;
 use dermx_eval::{Average, HeatmapScoring, UnionAverage};
 use dermx_study::exchanged;
 use serde::{Deserialize, Serialize};
 
 /// Which masks are scored.
 ///
-/// An evaluation is kept if it names a single diagnosis and is not discarded; an image is kept if
-/// one of its evaluations is.
+/// A reading is kept if it is not discarded and does not name several classes; an image is kept if one of its
+/// readings is, or nobody read it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoredRows {
@@ -78,6 +80,14 @@ impl Default for ScoringChoices {
 }
 
 impl ScoringChoices {
+    /// Checks that `dataset` has what is asked for.
+    ///
+    /// # Errors
+    /// An attribute that its images do not have.
+    pub fn check(&self, dataset: &Dataset) -> ScoreResult<()> {
+        self.by.iter().try_for_each(|variable| variable.check(dataset))
+    }
+
     /// The class as which `class` is counted.
     pub fn exchanged<'a>(&'a self, class: &'a str) -> &'a str {
         exchanged(self.class_exchange.as_ref(), class)

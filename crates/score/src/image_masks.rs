@@ -15,9 +15,9 @@ use std::ops::Range;
 pub struct ImageMasks {
     /// The image.
     pub image_id: String,
-    /// Its gold class.
+    /// Its gold class; empty where it has none, or several.
     pub gold: String,
-    /// Whether it has an evaluation of a single diagnosis.
+    /// Whether it has a reading that does not discard it.
     pub is_kept: bool,
     /// What counts, of all raters.
     pub masks: Vec<RaterMask>,
@@ -59,7 +59,7 @@ pub fn masks_of(
     if !is_taken(choices.rows) && !is_taken(choices.union_rows) {
         return Vec::new();
     }
-    let characteristics = evaluation.characteristics().into_iter();
+    let characteristics = evaluation.concepts().into_iter();
     let outlined: Vec<(&str, Mask)> = characteristics
         .filter_map(|name| Some((name, evaluation.mask_nearest(name, size)?)))
         .collect();

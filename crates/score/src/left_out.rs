@@ -17,12 +17,18 @@ pub fn warn_of_left_out(dataset: &Dataset) {
             if not_read.len() > MAX_NAMED { ", ..." } else { "" }
         );
     }
-    let unevaluated = dataset.images_without_evaluation();
-    if let Some(first) = unevaluated.first() {
+    let unread = dataset.images_without_evaluation();
+    // Labels alone are a data set, too.
+    if let (Some(first), false) = (unread.first(), dataset.readings().is_empty()) {
+        let what = match dataset.schema().raters_name_classes {
+            true => "have no annotation and are not counted or scored",
+            false => "were read by nobody: only their diagnosis is scored",
+        };
         tracing::warn!(
-            "{} images of metadata.csv have no annotation and are not counted or scored: `{first}`{}",
-            unevaluated.len(),
-            more(unevaluated.len())
+            "{} of {} images {what}: `{first}`{}",
+            unread.len(),
+            dataset.images().len(),
+            more(unread.len())
         );
     }
     let evaluations = dataset.readings();

@@ -13,7 +13,9 @@ use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
-use dermx_data::{Cohort, Dataset, ImageNames, Joined, Reading, Selection, cell_place, ontology};
+use dermx_data::{
+    Cohort, Dataset, Image, ImageNames, Joined, Reading, Schema, Selection, cell_place,
+};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT, aggregate,
@@ -104,7 +106,7 @@ impl JoinedMaps {
     fn warn(&self) {
         if let Some((first, _)) = self.joined.unmatched.first() {
             tracing::warn!(
-                "{} of {} heat maps are of no image in metadata.csv and are not scored: {first}{}",
+                "{} of {} heat maps are of no image of the data set and are not scored: {first}{}",
                 self.joined.unmatched.len(),
                 self.joined.num_rows(),
                 more(self.joined.unmatched.len())
@@ -127,14 +129,14 @@ pub(crate) struct MapScores<'a> {
 fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
     let size = [choices.maps.size[0] as u32, choices.maps.size[1] as u32].into();
     let typical = if choices.localization { typical(dataset) } else { BTreeMap::new() };
-    let kept = dataset.cohort_images(Cohort::Single);
-    let image_ids: Vec<&str> = dataset.cohort_images(Cohort::All).into_iter().collect();
-    let masks_of_image = |&image_id: &&str| {
-        let gold = dataset.image(image_id)?.diagnosis.clone();
+    let kept = kept_images(dataset);
+    let masks_of_image = |image: &Image| {
+        let image_id = image.image_id.as_str();
+        let gold = image.gold_class().unwrap_or_default().to_string();
         let is_kept = kept.contains(image_id);
-        let evaluations = dataset.readings_of(image_id).iter();
+        let readings = dataset.readings_of(image_id).iter();
         let masks: Vec<RaterMask> =
-            evaluations.flat_map(|one| masks_of(one, is_kept, choices, size)).collect();
+            readings.flat_map(|one| masks_of(one, is_kept, choices, size)).collect();
         let outlines = match choices.localization {
             true => outlines(&masks, typical.get(gold.as_str())),
             false => Vec::new(),
@@ -143,7 +145,18 @@ fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
         let image = ImageMasks { image_id, gold, is_kept, masks, outlines };
         (is_kept || !image.masks.is_empty()).then_some(image)
     };
-    image_ids.par_iter().filter_map(masks_of_image).collect()
+    dataset.images().par_iter().filter_map(masks_of_image).collect()
+}
+
+/// The images of which a reading counts. One that nobody read counts by its gold class alone, unless the study
+/// wants a reading.
+fn kept_images(dataset: &Dataset) -> BTreeSet<&str> {
+    let mut kept = dataset.cohort_images(Cohort::Single);
+    if !dataset.schema().raters_name_classes {
+        let ids = dataset.images().iter().map(|image| image.image_id.as_str());
+        kept.extend(ids.filter(|id| dataset.readings_of(id).is_empty()));
+    }
+    kept
 }
 
 /// Which of so many images each resample draws.
@@ -158,7 +171,7 @@ fn resamples(num_images: usize) -> Vec<Vec<u32>> {
 /// # Errors
 /// A data set that cannot be read.
 pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
-    let dataset = Dataset::read(root)?;
+    let dataset = dermx_formats::open(root)?;
     let unknown = dataset.images_without_metadata();
     if let Some(first) = unknown.first() {
         tracing::warn!(
@@ -169,7 +182,7 @@ pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
         );
     }
     warn_of_left_out(&dataset);
-    let num_repeated = dataset.readings().iter().filter(|one| one.round() > 1).count();
+    let num_repeated = dataset.readings().iter().filter(|one| one.round > 1).count();
     if num_repeated > 0 {
         tracing::warn!("{num_repeated} evaluations of repeated rounds are not scored");
     }
@@ -227,7 +240,7 @@ fn warn_of_empty_masks(images: &[ImageMasks], size: [usize; 2]) {
 /// # Errors
 /// No image has an outline that counts.
 pub fn check_outlines(root: &Path, dataset: &Dataset, choices: &ScoringChoices) -> ScoreResult<()> {
-    let kept = dataset.cohort_images(Cohort::Single);
+    let kept = kept_images(dataset);
     let is_outlined = |one: &Reading| one.inside().next().is_some();
     let counts = |one: &Reading| {
         let is_taken =
@@ -240,8 +253,8 @@ pub fn check_outlines(root: &Path, dataset: &Dataset, choices: &ScoringChoices) 
     let num_outlined = dataset.readings().iter().filter(|one| is_outlined(one)).count();
     let message = format!(
         "there is nothing to score heat maps with: {} evaluations of {} images, {num_outlined} of them \
-         with outlines, none with outlines that count (evaluate.rows); outline characteristics in \
-         annotations/, or train without scoring: --no-eval",
+         with outlines, none with outlines that count (evaluate.rows); mark something in the images, or \
+         train without scoring: --no-eval",
         dataset.readings().len(),
         dataset.images().len()
     );
@@ -256,7 +269,7 @@ impl<'a> Benchmark<'a> {
     /// A class to be exchanged that does not exist.
     pub fn new(dataset: &'a Dataset, choices: ScoringChoices) -> ScoreResult<Self> {
         let classes = match choices.classes.is_empty() {
-            true => ontology::DIAGNOSES.map(str::to_string).to_vec(),
+            true => dataset.schema().classes.clone(),
             false => choices.classes.clone(),
         };
         let mut exchanged = choices.class_exchange.iter().flatten();
@@ -264,6 +277,7 @@ impl<'a> Benchmark<'a> {
             let message = format!("`{unknown}` is not a class; there are: {}", classes.join(", "));
             return Err(ScoreError::usage(message));
         }
+        choices.check(dataset)?;
         let scoring = choices.maps;
         let images = image_masks(dataset, &choices);
         warn_of_empty_masks(&images, scoring.size);
@@ -311,11 +325,39 @@ impl<'a> Benchmark<'a> {
         let MapScores { rows, outline_rows, image_ids } =
             self.map_scores(maps, &joined, self.choices.localization)?;
         joined.warn();
-        let mut record = self.record_of(&rows, &outline_rows, &image_ids);
-        let diagnoses = predictions.as_ref().map(|all| self.diagnoses(all)).transpose()?;
+        let record = self.record_of(&rows, &outline_rows, &image_ids);
+        let mut scorecard = self.scorecard(rows, record, &image_ids, predictions.as_ref())?;
+        score_sanity(self, maps, &mut scorecard.record)?;
+        Ok(scorecard)
+    }
+
+    /// Scores the diagnoses of `predictions` alone: all there is to score of a data set without masks.
+    ///
+    /// # Errors
+    /// As [`Self::score`] of predictions.
+    pub fn score_diagnoses(&self, predictions: &Predictions) -> ScoreResult<Scorecard> {
+        let predictions = self.of_known_images(predictions)?;
+        let image_ids: Vec<&str> = self.image_ids().collect();
+        let record = self.blank_record(&image_ids);
+        self.scorecard(Vec::new(), record, &image_ids, Some(&predictions))
+    }
+
+    /// Whether there is a mask to score maps with.
+    pub fn has_masks(&self) -> bool {
+        self.images.iter().any(|image| !image.masks.is_empty())
+    }
+
+    /// The scores of a network: `record` with what `predictions` and parts of the images add.
+    fn scorecard(
+        &self,
+        rows: Vec<MapRow>,
+        mut record: EvalRecord,
+        image_ids: &[&str],
+        predictions: Option<&Predictions>,
+    ) -> ScoreResult<Scorecard> {
+        let diagnoses = predictions.map(|all| self.diagnoses(all)).transpose()?;
         if let Some(diagnoses) = &diagnoses {
-            let num_kept = self.images.iter().filter(|image| image.is_kept).count();
-            let num_missing = num_kept - diagnoses.len();
+            let num_missing = self.diagnosed().count() - diagnoses.len();
             record.scoring.insert(NUM_WITHOUT_PREDICTION.to_string(), json!(num_missing));
             let mut matrix = ConfusionMatrix::new(self.classes.len());
             for one in diagnoses {
@@ -323,16 +365,20 @@ impl<'a> Benchmark<'a> {
             }
             record.diagnosis = Some(diagnosis_scores(&matrix, &self.classes)?);
         }
-        let correct = predictions.as_ref().map(|all| self.correct(&all.rows));
+        let correct = predictions.map(|all| self.correct(&all.rows));
         let images = ScoredImages {
             dataset: self.dataset,
-            image_ids: &image_ids,
+            image_ids,
             rows: &rows,
             correct: correct.as_ref(),
         };
         record.by = images.parts(&self.choices.by, self.choices.min_images);
-        score_sanity(self, maps, &mut record)?;
         Ok(Scorecard { rows, record, diagnoses })
+    }
+
+    /// The images whose diagnosis is scored.
+    fn diagnosed(&self) -> impl Iterator<Item = &ImageMasks> {
+        self.images.iter().filter(|image| image.is_kept && !image.gold.is_empty())
     }
 
     /// What maps score that never saw a network, and raters among themselves, on all images.
@@ -515,15 +561,22 @@ impl<'a> Benchmark<'a> {
             identification.extend(shares);
         }
         EvalRecord {
-            notice: NOTICE.to_string(),
-            dataset: self.scored_dataset.clone(),
-            classes: self.classes.clone(),
             explanation,
             skill,
             leads,
             baselines,
             ceiling,
             identification,
+            ..self.blank_record(image_ids)
+        }
+    }
+
+    /// A record without a score.
+    fn blank_record(&self, image_ids: &[&str]) -> EvalRecord {
+        EvalRecord {
+            notice: NOTICE.to_string(),
+            dataset: self.scored_dataset.clone(),
+            classes: self.classes.clone(),
             scoring: self.description(image_ids),
             ..EvalRecord::default()
         }
@@ -538,7 +591,7 @@ impl<'a> Benchmark<'a> {
     /// Whether the predicted class of each image is its gold class.
     fn correct<'p>(&self, predictions: &'p [Prediction]) -> BTreeMap<&'p str, bool> {
         let is_correct = |one: &'p Prediction| {
-            let gold = &self.dataset.image(&one.image_id)?.diagnosis;
+            let gold = self.dataset.image(&one.image_id)?.gold_class()?;
             Some((one.image_id.as_str(), self.choices.exchanged(&one.predicted) == gold))
         };
         predictions.iter().filter_map(is_correct).collect()
@@ -560,19 +613,19 @@ impl<'a> Benchmark<'a> {
         for prediction in predictions {
             let Prediction { image_id, gold, predicted, .. } = prediction;
             let predicted_idx = class_idx(self.choices.exchanged(predicted), image_id)?;
-            let in_metadata = self.dataset.image(image_id).map(|image| &image.diagnosis);
-            if let (Some(gold), Some(expected)) = (gold, in_metadata)
+            let in_dataset = self.dataset.image(image_id).and_then(Image::gold_class);
+            if let (Some(gold), Some(expected)) = (gold, in_dataset)
                 && gold != expected
             {
                 let message = format!(
-                    "image `{image_id}`: gold class is `{gold}`, metadata.csv says `{expected}`"
+                    "image `{image_id}`: gold class is `{gold}`, the data set says `{expected}`"
                 );
                 return Err(ScoreError::in_file(path, message));
             }
             by_image.insert(image_id.as_str(), predicted_idx);
         }
         let mut diagnoses = Vec::new();
-        for image in self.images.iter().filter(|image| image.is_kept) {
+        for image in self.diagnosed() {
             match by_image.get(image.image_id.as_str()) {
                 Some(&predicted_idx) => diagnoses.push(Diagnosis {
                     image_id: image.image_id.clone(),
@@ -586,9 +639,9 @@ impl<'a> Benchmark<'a> {
                 }
             }
         }
-        if diagnoses.is_empty() && self.images.iter().any(|image| image.is_kept) {
-            let message = "none of the predictions is of an image that is scored: one that somebody \
-                           gave a single diagnosis";
+        if diagnoses.is_empty() && self.diagnosed().next().is_some() {
+            let message = "none of the predictions is of an image that is scored: one with a gold class \
+                           and a reading that counts";
             return Err(ScoreError::in_file(path, message));
         }
         Ok(diagnoses)

@@ -1,6 +1,7 @@
 //! Scores on parts of the images: by disease, skin tone, age, and right or wrong diagnosis.
 
-use dermx_data::Dataset;
+use crate::error::{ScoreError, ScoreResult};
+use dermx_data::{Dataset, did_you_mean};
 use dermx_eval::{MapRow, PartRecord, part_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,28 +10,63 @@ use std::collections::BTreeMap;
 pub const MIN_IMAGES: usize = 20;
 
 /// What the images are parted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Variable {
-    /// The gold diagnosis.
-    Disease,
-    /// `skin_tone` of the metadata.
-    SkinTone,
-    /// `age` of the metadata.
-    Age,
+    /// The gold class, under the name it was asked for: `class` or `disease`.
+    Class(String),
     /// Whether the predicted class is the gold class: `right` or `wrong`.
     Correct,
+    /// An attribute of the images.
+    Attribute(String),
 }
+
+/// Names of the gold class.
+const CLASS: [&str; 2] = ["class", "disease"];
+const CORRECT: &str = "correct";
 
 impl Variable {
     /// As the configuration and `eval.json` have it.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
-            Self::Disease => "disease",
-            Self::SkinTone => "skin_tone",
-            Self::Age => "age",
-            Self::Correct => "correct",
+            Self::Correct => CORRECT,
+            Self::Class(name) | Self::Attribute(name) => name,
         }
+    }
+
+    /// Checks that the images have it.
+    ///
+    /// # Errors
+    /// No such attribute.
+    pub(crate) fn check(&self, dataset: &Dataset) -> ScoreResult<()> {
+        let Self::Attribute(name) = self else { return Ok(()) };
+        let attributes = &dataset.schema().image_attributes;
+        if attributes.contains(name) {
+            return Ok(());
+        }
+        let own = attributes.iter().map(String::as_str);
+        let known: Vec<&str> = ["class", CORRECT].into_iter().chain(own).collect();
+        Err(ScoreError::usage(format!(
+            "images cannot be parted by `{name}`{}; there are {}",
+            did_you_mean(name, &known),
+            known.join(", ")
+        )))
+    }
+}
+
+impl From<String> for Variable {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            CORRECT => Self::Correct,
+            class if CLASS.contains(&class) => Self::Class(name),
+            _ => Self::Attribute(name),
+        }
+    }
+}
+
+impl From<Variable> for String {
+    fn from(variable: Variable) -> Self {
+        variable.name().to_owned()
     }
 }
 
@@ -56,7 +92,7 @@ impl ScoredImages<'_> {
         let by = |variable: &Variable| {
             let mut parts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
             for &image_id in self.image_ids {
-                if let Some(value) = self.value(*variable, image_id) {
+                if let Some(value) = self.value(variable, image_id) {
                     parts.entry(value).or_default().push(image_id);
                 }
             }
@@ -66,12 +102,11 @@ impl ScoredImages<'_> {
         variables.iter().map(by).collect()
     }
 
-    fn value(&self, variable: Variable, image_id: &str) -> Option<String> {
+    fn value(&self, variable: &Variable, image_id: &str) -> Option<String> {
         let image = self.dataset.image(image_id)?;
         Some(match variable {
-            Variable::Disease => image.diagnosis.clone(),
-            Variable::SkinTone => image.skin_tone.clone(),
-            Variable::Age => image.age.clone(),
+            Variable::Class(_) => image.gold_class()?.to_owned(),
+            Variable::Attribute(name) => image.attribute(name).to_owned(),
             Variable::Correct => match *self.correct?.get(image_id)? {
                 true => "right".to_string(),
                 false => "wrong".to_string(),

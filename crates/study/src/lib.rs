@@ -11,12 +11,14 @@ mod assignment;
 mod audit;
 mod error;
 mod exchange;
+mod layout;
 mod printed;
 
 pub use assignment::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use audit::{Audit, AuditScores, Audits, audit};
 pub use error::{StudyError, StudyResult};
 pub use exchange::exchanged;
+pub use layout::{in_study_layout, study_table};
 pub use printed::{
     PrintedComparison, PrintedDifference, compare_table, compare_tables, read_printed,
 };

@@ -2,7 +2,7 @@
 
 use super::choice;
 use clap::{Args, Subcommand};
-use dermx_agreement::{Attribute, Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
+use dermx_agreement::{Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
 use dermx_eval::{Pairs, Spread, ZeroDivision};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub enum DatasetCommand {
     /// Count evaluations, images, classes and labels.
     Describe(DescribeArgs),
-    /// Compute the tables of the DermX paper that the annotations alone give.
+    /// Compute how far raters agree with the gold standard and with each other.
     Tables(TablesArgs),
     /// Look for damaged, missing and changed files, copies of photos, and leaks between splits.
     Check(CheckArgs),
@@ -24,7 +24,7 @@ pub enum DatasetCommand {
     after_help = "Example: dermx dataset check --data datasets/dermx --images datasets/dermx/images --split train=datasets/train\n\nExits with 65 if results on the data would be wrong or cannot be computed."
 )]
 pub struct CheckArgs {
-    /// A DermX data set: annotations/, masks/ and metadata.csv.
+    /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(
         long,
         value_name = "DIR",
@@ -80,7 +80,7 @@ fn split(text: &str) -> Result<Split, String> {
     after_help = "Example: dermx dataset tables --data datasets/dermx --compare datasets/published/paper_tables.json"
 )]
 pub struct TablesArgs {
-    /// The data set: annotations/ and metadata.csv.
+    /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Printed tables to compare with: matching cells are counted, the others are listed.
@@ -104,9 +104,9 @@ pub struct TablesArgs {
     /// How to count, in all tables, instead of as in the paper.
     #[command(flatten)]
     pub choices: ChoiceArgs,
-    /// Give the tables also for the images of each skin-tone or each age (skin_tone, age).
-    #[arg(long, value_name = "COLUMN", value_parser = choice::<Attribute>)]
-    pub by: Vec<Attribute>,
+    /// Give the tables also for the images of each value of an attribute (DermX: skin_tone, age).
+    #[arg(long, value_name = "ATTRIBUTE")]
+    pub by: Vec<String>,
     /// With --by, say "too few" where fewer images carry a label.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub min_images: usize,
@@ -169,7 +169,7 @@ impl ChoiceArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: dermx dataset describe --data datasets/dermx --json")]
 pub struct DescribeArgs {
-    /// The data set: annotations/, masks/ and metadata.csv.
+    /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Print JSON.

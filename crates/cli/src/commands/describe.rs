@@ -3,7 +3,7 @@
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
-use dermx_data::{Dataset, Description, describe};
+use dermx_data::{Description, StudyCounts, describe};
 use dermx_score::to_json;
 use dermx_table::{Cell, Column, Table};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ const MAX_SHOWN: usize = 10;
 /// # Errors
 /// A data set that cannot be read.
 pub fn run(args: &DescribeArgs) -> CliResult<()> {
-    let description = describe(&Dataset::read(&args.data)?);
+    let description = describe(&dermx_formats::open(&args.data)?);
     match args.json {
         true => print(to_json(&description)?),
         false => print(text(&description)),
@@ -36,12 +36,19 @@ fn text(description: &Description) -> String {
     line(format!("{} discarded", counts.discarded));
     line(format!("{} accepted / {} images", counts.accepted_evaluations, counts.accepted_images));
     line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
-    line(format!("skin tone: {}", tally(&description.skin_tone)));
-    line(format!("age: {}", tally(&description.age)));
-    line(format!("\n{}", images(description).terminal()));
+    for (name, values) in &description.attributes {
+        line(format!("{}: {}", name.replace('_', " "), tally(values)));
+    }
+    match &description.study {
+        Some(study) => line(format!("\n{}", images(study).terminal())),
+        None => line(format!("classes: {}", or_none(&description.images_per_class))),
+    }
+    if description.images_without_class > 0 {
+        line(format!("{} images have no gold class", description.images_without_class));
+    }
     line("Labels".to_string());
     for (kind, labels) in &description.ontology {
-        line(format!("{kind}: {}", if labels.is_empty() { "none".into() } else { tally(labels) }));
+        line(format!("{kind}: {}", or_none(labels)));
     }
     if !description.respelled.is_empty() {
         line(format!("\nother spellings: {}", tally(&description.respelled)));
@@ -58,7 +65,7 @@ fn text(description: &Description) -> String {
     }
     if description.images_without_evaluation > 0 {
         let num = description.images_without_evaluation;
-        line(format!("\n{num} images of metadata.csv are not annotated"));
+        line(format!("\n{num} images are not annotated"));
     }
     if description.outlines_outside > 0 {
         let num = description.outlines_outside;
@@ -71,16 +78,16 @@ fn text(description: &Description) -> String {
         let more = if num > MAX_SHOWN { ", ..." } else { "" };
         line(format!("\n{num} files or folders are not read: {shown}{more}"));
     }
-    if !description.has_mask_files {
+    if description.study.is_some() && !description.has_mask_files {
         line("\nThere are no mask files; masks come from the polygons.".to_string());
     }
     out
 }
 
 /// Table 1 and the DermX row of Table 4.
-fn images(description: &Description) -> Table {
+fn images(study: &StudyCounts) -> Table {
     let title = "Tables 1 and 4: images with a single diagnosis, by source and class";
-    let classes: Vec<&String> = description.table_4_dermx.keys().collect();
+    let classes: Vec<&String> = study.table_4_dermx.keys().collect();
     let counts = classes.iter().map(|class| Column::count(class));
     let columns = std::iter::once(Column::text("source")).chain(counts);
     let mut table = Table::new("table_1", title, columns.chain([Column::count("total")]));
@@ -91,11 +98,15 @@ fn images(description: &Description) -> Table {
         let numbers = numbers.into_iter().chain([total]).map(Cell::from);
         std::iter::once(source.into()).chain(numbers).collect()
     };
-    for (source, row) in &description.table_1 {
+    for (source, row) in &study.table_1 {
         table.push(cells(source, row));
     }
-    table.push_summary(cells("DermX (Table 4)", &description.table_4_dermx));
+    table.push_summary(cells("DermX (Table 4)", &study.table_4_dermx));
     table
+}
+
+fn or_none(counts: &BTreeMap<String, usize>) -> String {
+    if counts.is_empty() { "none".into() } else { tally(counts) }
 }
 
 fn tally(counts: &BTreeMap<String, usize>) -> String {

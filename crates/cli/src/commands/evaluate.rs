@@ -10,8 +10,8 @@ use dermx_eval::{Border, EvalRecord, HeatmapScoring, Normalize};
 use dermx_report::parts_by_characteristic;
 use dermx_run::{Session, comparisons, evaluate_again, is_same_folder, write_comparisons};
 use dermx_score::{
-    Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, read_annotations,
-    remove, to_json, write_record,
+    Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, check_outlines,
+    read_annotations, remove, to_json, write_record,
 };
 use dermx_work::Failure;
 use std::path::Path;
@@ -50,7 +50,9 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
             let session = Session::cpu();
             Ok(evaluate_again(run, args.out.as_deref(), process.context(&session))?)
         }
-        (None, Some(data), Some(heatmaps)) => score(args, data, heatmaps),
+        (None, Some(data), heatmaps) if heatmaps.is_some() || args.predictions.is_some() => {
+            score(args, data, heatmaps.as_deref())
+        }
         (None, Some(data), None) if args.baselines => {
             let dataset = read_annotations(data)?;
             let record = Benchmark::new(&dataset, choices(args))?.baselines();
@@ -59,19 +61,34 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
             }
             Ok(record)
         }
-        _ => Err(CliError::new(Failure::Usage, "name a --run, or --heatmaps and --data")),
+        _ => Err(CliError::new(
+            Failure::Usage,
+            "name a --run, or --data and --heatmaps or --predictions",
+        )),
     }
 }
 
-/// Scores maps, and predictions if there are any, of any program.
-fn score(args: &EvaluateArgs, data: &Path, heatmaps: &Path) -> CliResult<EvalRecord> {
+/// Scores maps or predictions, or both, of any program.
+fn score(args: &EvaluateArgs, data: &Path, heatmaps: Option<&Path>) -> CliResult<EvalRecord> {
     if args.by.contains(&Variable::Correct) && args.predictions.is_none() {
         return Err(CliError::new(Failure::Usage, "--by correct needs --predictions"));
     }
     let dataset = read_annotations(data)?;
     let predictions = args.predictions.as_deref().map(Predictions::read).transpose()?;
-    let benchmark = Benchmark::new(&dataset, choices(args))?;
-    let scorecard = benchmark.score(&MapFolder::open(heatmaps)?, predictions.as_ref())?;
+    let choices = choices(args);
+    if heatmaps.is_some() {
+        check_outlines(data, &dataset, &choices)?;
+    }
+    let benchmark = Benchmark::new(&dataset, choices)?;
+    let scorecard = match (heatmaps, &predictions) {
+        (None, Some(predictions)) => benchmark.score_diagnoses(predictions)?,
+        (Some(maps), predictions) => {
+            benchmark.score(&MapFolder::open(maps)?, predictions.as_ref())?
+        }
+        (None, None) => {
+            return Err(CliError::new(Failure::Usage, "name --heatmaps or --predictions"));
+        }
+    };
     if let Some(out) = &args.out {
         scorecard.write(out)?;
         // Of an earlier scoring.

@@ -5,9 +5,9 @@ use crate::error::{CliError, CliResult};
 use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
-use dermx_data::{Dataset, Selection, write_atomic};
+use dermx_data::{Dataset, MaskSource, Selection, did_you_mean, write_atomic};
 use dermx_score::{to_json, warn_of_left_out};
-use dermx_study::{PrintedComparison, compare_tables, read_printed};
+use dermx_study::{PrintedComparison, compare_tables, in_study_layout, read_printed};
 use dermx_table::{Cell, Column, Table};
 use dermx_work::Failure;
 use serde::Serialize;
@@ -20,8 +20,18 @@ use std::collections::BTreeMap;
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
     let selection = Selection { images: args.images, rounds: args.rounds };
-    let dataset = Dataset::read(&args.data)?;
+    let dataset = dermx_formats::open(&args.data)?;
     warn_of_left_out(&dataset);
+    if dataset.schema().study.is_none()
+        && (args.compare.is_some() || args.masks == MaskSource::Files)
+    {
+        let message = format!(
+            "{}: --compare and --masks files are about the tables and files of DermX",
+            args.data.display()
+        );
+        return Err(CliError::new(Failure::Usage, message));
+    }
+    check_attributes(&args.by, &dataset)?;
     let dataset = dataset.select(selection);
     let dataset = dataset.with_mask_source(args.masks)?;
     let options = Options {
@@ -31,8 +41,9 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
         bootstrap: Bootstrap { num_resamples: args.bootstrap, seed: args.seed },
     };
     let tables = DatasetTables::new(&dataset, &options)?;
-    let mut json = to_value(&tables)?;
-    let mut all = all_tables(&tables);
+    let json = to_value(&tables)?;
+    let mut json = if tables.study.is_some() { in_study_layout(json) } else { json };
+    let mut all = all_tables(&tables, &dataset);
     let mut conclusion = String::new();
     if let Some(path) = &args.compare {
         let comparisons = compare_tables(&json, &read_printed(path)?);
@@ -59,6 +70,19 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
         true => print(to_json(&json)?),
         false => print(text(Table::terminal)),
     }
+}
+
+/// Only attributes that the images have part them.
+fn check_attributes(by: &[String], dataset: &Dataset) -> CliResult<()> {
+    let known = &dataset.schema().image_attributes;
+    let Some(unknown) = by.iter().find(|name| !known.contains(name)) else { return Ok(()) };
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let there = match names.as_slice() {
+        [] => "the images have none".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    let near = did_you_mean(unknown, &names);
+    Err(CliError::new(Failure::Usage, format!("--by {unknown}: no such attribute{near}; {there}")))
 }
 
 fn to_value(value: &impl Serialize) -> CliResult<Value> {

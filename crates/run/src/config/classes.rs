@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use crate::error::{RunError, RunResult};
-use dermx_data::{Dataset, Selection, class_folders, class_idx_of, study_folders};
+use dermx_data::{Selection, class_folders, class_idx_of, study_folders};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -67,9 +67,9 @@ pub(crate) fn no_training_images(folder: &Path) -> RunError {
 /// The diagnoses of a test set.
 fn gold_classes(test: Option<&Path>) -> RunResult<Vec<String>> {
     let Some(test) = test else { return Ok(Vec::new()) };
-    let dataset = Dataset::read(test)?.select(Selection::default());
+    let dataset = dermx_formats::open(test)?.select(Selection::default());
     let classes: BTreeSet<String> =
-        dataset.images().iter().map(|image| image.diagnosis.clone()).collect();
+        dataset.images().iter().flat_map(|image| image.gold.clone()).collect();
     Ok(classes.into_iter().collect())
 }
 

@@ -1,6 +1,7 @@
 //! What a configuration may say: keys with type, default, meaning and range, in sections and choices.
 
 use dermx_data::ImageSize;
+use dermx_score::Variable;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use std::collections::BTreeMap;
@@ -326,6 +327,7 @@ described! {
     f32 => Kind::Number32,
     f64 => Kind::Number,
     String => Kind::Text,
+    Variable => Kind::Text,
     PathBuf => Kind::Path,
     ImageSize => Kind::Size,
     BTreeMap<String, String> => Kind::Names,

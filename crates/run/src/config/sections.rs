@@ -186,7 +186,7 @@ section! {
         rows: ScoredRows, default(ScoredRows::KeptImages);
         /// How scores are averaged.
         average: Average, default(Average::Mean);
-        /// Parts of the images that are scored, too.
+        /// Parts of the images that are scored, too: by class, correct, or any attribute of the images.
         by: Vec<Variable>, default(vec![]), Range::Distinct(0);
     }
 }
@@ -242,17 +242,22 @@ section! {
 }
 
 impl DataSection {
-    /// The test set and its photos.
+    /// The folder of the test set.
     ///
     /// # Errors
     /// There is none.
-    pub fn test_set(&self) -> RunResult<(&Path, &Path)> {
-        match (&self.test, &self.test_images) {
-            (Some(test), Some(images)) => Ok((test, images)),
-            _ => Err(RunError::missing_input(
+    pub fn test_folder(&self) -> RunResult<&Path> {
+        self.test.as_deref().ok_or_else(|| {
+            RunError::missing_input(
                 "data.test is \"none\": there is no test set that could be predicted, explained or scored",
-            )),
-        }
+            )
+        })
+    }
+
+    /// The folder of its photos, if the configuration names another than `images` in the test set.
+    pub fn other_test_images(&self) -> Option<&Path> {
+        let usual = self.test.as_deref().map(|test| test.join("images"));
+        self.test_images.as_deref().filter(|images| Some(*images) != usual.as_deref())
     }
 }
 

@@ -155,8 +155,7 @@ impl RunImages {
             return Self { training, test: None };
         }
         let test = table.read("test images", || TestSet::read(&config.data)).and_then(|test| {
-            let folder = config.data.test_images.as_ref()?;
-            let found = compare(run, TEST, folder, &test.files(), "test images", table)?;
+            let found = compare(run, TEST, &test.root, &test.files(), "test images", table)?;
             Some((test, found))
         });
         Self { training, test }
