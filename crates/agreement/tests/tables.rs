@@ -52,7 +52,7 @@ fn dataset() -> Dataset {
     let images = [image("a", "Acne", "dark"), image("b", "Psoriasis", "light")];
     darwin::write_annotations(folder.path(), &evaluations).unwrap();
     metadata::write(&folder.path().join("metadata.csv"), &images).unwrap();
-    Dataset::read(folder.path()).unwrap()
+    dermx_data::dermx::read(folder.path()).unwrap()
 }
 
 fn tables(overrides: Overrides) -> DatasetTables {

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 /// The data set, or `None` with a loud note when `DERMX_DATA` is not set.
 fn real() -> Option<Dataset> {
     let root = fixture::real_root()?;
-    Some(Dataset::read(&root).unwrap_or_else(|error| panic!("{error}")))
+    Some(dermx_data::dermx::read(&root).unwrap_or_else(|error| panic!("{error}")))
 }
 
 #[test]

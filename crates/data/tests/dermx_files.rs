@@ -111,7 +111,7 @@ fn unknown_labels_are_kept_and_counted() {
 #[test]
 fn missing_parts_are_named() {
     let fixture = Fixture::small();
-    let error = Dataset::read(&fixture.path("elsewhere")).unwrap_err();
+    let error = dermx_data::dermx::read(&fixture.path("elsewhere")).unwrap_err();
     assert_eq!((error.kind, error.path), (ErrorKind::Missing, fixture.path("elsewhere")));
     assert_contains(&error.message, "expected the layout of DermX");
     assert_contains(&error.message, "CC0");

@@ -98,7 +98,7 @@ impl Release {
     }
 
     fn read(&self) -> Dataset {
-        Dataset::read(self.0.path()).unwrap()
+        dermx_data::dermx::read(self.0.path()).unwrap()
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -135,7 +135,7 @@ fn a_set_of_moderate_size_is_like_the_study() {
     let root = tempfile::tempdir().unwrap();
     let config = SynthConfig { num_images: 90, num_train_images: 180, seed: 0 };
     let summary = generate(root.path(), &config);
-    let dataset = Dataset::read(&root.path().join("dermx")).unwrap();
+    let dataset = dermx_data::dermx::read(&root.path().join("dermx")).unwrap();
     check_layout(root.path(), &dataset, &summary);
     check_imbalance(&summary);
     check_labels(&dataset);

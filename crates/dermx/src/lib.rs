@@ -29,7 +29,7 @@ mod model;
 mod overlay;
 
 pub use dataset::Dataset;
-pub use dermx_data::{DataError, Dataset, ImageSize, SynthConfig, SynthSummary, read_photo};
+pub use dermx_data::{DataError, ImageSize, SynthConfig, SynthSummary, read_photo};
 pub use dermx_eval::{
     Average, Border, EvalRecord, HeatmapScoring, MapRow, Normalize, Score, UnionAverage,
 };

@@ -2,7 +2,9 @@
 
 use crate::config::DataSection;
 use crate::error::{RunError, RunResult};
-use dermx_data::{DataError, Dataset, Image, ImageNames, Selection, list_photos, read_photo};
+use dermx_data::{
+    DataError, Dataset, Image, ImageNames, Selection, Study, list_photos, read_photo,
+};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

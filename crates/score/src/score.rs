@@ -13,9 +13,7 @@ use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
-use dermx_data::{
-    Cohort, Dataset, Image, ImageNames, Joined, Reading, Schema, Selection, cell_place,
-};
+use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection, cell_place};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT, aggregate,
@@ -65,7 +63,7 @@ pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
 /// # let config = dermx_data::SynthConfig { num_images: 6, num_train_images: 6, seed: 0 };
 /// # dermx_data::write_synthetic(folder.path(), &config, &|_, _| ())?;
 /// # let root = folder.path().join("dermx");
-/// let dataset = Dataset::read(&root)?;
+/// let dataset = dermx_data::dermx::read(&root)?;
 /// let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
 /// // Maps of two rows and three columns that look at the middle.
 /// let mut maps = BTreeMap::new();

@@ -19,7 +19,7 @@ const TINY: SynthConfig = SynthConfig { num_images: 6, num_train_images: 6, seed
 fn dataset(folder: &Path) -> Result<Dataset, Box<dyn Error>> {
     let root = folder.join("data");
     write_synthetic(&root, &TINY, &|_, _| ())?;
-    Ok(Dataset::read(&root.join("dermx"))?)
+    Ok(dermx_data::dermx::read(&root.join("dermx"))?)
 }
 
 /// A map of two rows and three columns for each image, all different.
@@ -49,7 +49,7 @@ fn predictions(dataset: &Dataset) -> Predictions {
 fn everything() -> ScoringChoices {
     ScoringChoices {
         localization: true,
-        by: vec![Variable::Disease, Variable::Correct],
+        by: vec![Variable::from("disease".to_owned()), Variable::Correct],
         min_images: 1,
         ..ScoringChoices::default()
     }
@@ -79,7 +79,7 @@ fn maps_in_memory_score_as_their_files_do_and_again_the_same() -> TestResult {
     // Another benchmark of the same annotations, elsewhere.
     let elsewhere = tempfile::tempdir()?;
     write_synthetic(&elsewhere.path().join("x"), &TINY, &|_, _| ())?;
-    let copy = Dataset::read(&elsewhere.path().join("x/dermx"))?;
+    let copy = dermx_data::dermx::read(&elsewhere.path().join("x/dermx"))?;
     let found = Benchmark::new(&copy, everything())?.score(&maps, Some(&predictions))?;
     let expected = benchmark.score(&maps, Some(&predictions))?;
     assert_eq!(found, expected);

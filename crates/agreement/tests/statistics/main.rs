@@ -319,7 +319,7 @@ fn dataset(set: &MaskSet, root: &Path) -> Dataset {
     for (name, mask) in masks {
         mask.write_png(&root.join("masks/masks").join(name)).expect("a mask");
     }
-    let dataset = Dataset::read(root).expect("a data set");
+    let dataset = dermx_data::dermx::read(root).expect("a data set");
     dataset.with_mask_source(MaskSource::Files).expect("mask files")
 }
 
