@@ -109,6 +109,8 @@ pub struct DatasetFile {
     pub classes: Vec<String>,
     /// Labels that take a reading out of every table.
     pub discard: Vec<String>,
+    /// Whether raters name a class of each image, so that a reading without one counts in no table.
+    pub raters_name_classes: bool,
     /// Concepts and their groups; those found without it, sorted.
     pub concepts: BTreeMap<String, String>,
     /// Other spellings of labels, and the usual one.
@@ -224,8 +226,10 @@ pub enum Corners {
     Xyxy,
 }
 
-const TOP: [&str; 8] =
-    ["name", "format", "images", "classes", "discard", "concepts", "spellings", "labels"];
+const TOP: [&str; 9] = [
+    "name", "format", "images", "classes", "discard", "raters_name_classes", "concepts", "spellings",
+    "labels",
+];
 const LABELS: [&str; 6] = ["from", "file", "image", "class", "patient", "attributes"];
 
 impl DatasetFile {

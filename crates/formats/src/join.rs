@@ -330,7 +330,7 @@ fn schema(root: &Path, file: &DatasetFile, gold: &Gold, found: &Found) -> Schema
         region_attributes: attributes.into_iter().cloned().collect(),
         image_attributes: gold.attribute_names.clone(),
         spellings,
-        raters_name_classes: false,
+        raters_name_classes: file.raters_name_classes,
         study: None,
     }
 }
@@ -450,6 +450,7 @@ impl Joiner<'_> {
             )));
         }
         let mut reading = Reading::new(images.ids[idx].clone(), raw.rater, size);
+        reading.needs_class = self.schema.raters_name_classes;
         let spell = |reading: &mut Reading, label: String, schema: &Schema| {
             let usual = schema.usual_spelling(&label).map(str::to_owned);
             reading.spell(label, usual.as_deref())

@@ -4,12 +4,16 @@
 //! A format is a file here with a function `read`; it knows nothing of the others.
 
 mod annotations;
+mod convert;
 mod dataset_file;
+mod init;
 mod join;
 mod json;
 pub mod masks;
 mod open;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
+pub use convert::{Converted, Target, convert};
 pub use dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, LabelsFrom, Source};
+pub use init::{Guessed, init};
 pub use open::open;

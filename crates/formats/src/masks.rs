@@ -101,6 +101,11 @@ pub fn read(
     Ok(Annotations { images: Vec::new(), readings: readings.into_values().collect(), skipped })
 }
 
+/// The image that `path` names by `pattern`, if it fits.
+pub(crate) fn matches(pattern: &str, path: &str, is_image: &dyn Fn(&str) -> bool) -> Option<String> {
+    Some(best(&parse(pattern).ok()?, path, is_image)?.image)
+}
+
 /// The folders of a pattern before its first placeholder.
 fn fixed_folder(pattern: &str) -> &str {
     let text = pattern.split('{').next().unwrap_or_default();
