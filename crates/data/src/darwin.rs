@@ -6,7 +6,7 @@
 //! them, both may have `additional_paths`: further rings, holes or islands.
 
 use crate::image_id::composed;
-use crate::{DataError, Evaluation, ImageSize, Instance, Ring, file, json, polygon};
+use crate::{DataError, Evaluation, Fill, ImageSize, Instance, Ring, file, json, region};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,6 @@ use std::path::Path;
 
 /// Longest side of an image, in pixels.
 const MAX_SIDE_PX: u32 = 65535;
-
-/// Rows of pixels that the edges of an outline may cross in all, which bounds time and memory; those of
-/// the release cross some thousands.
-const MAX_ROWS_CROSSED: u64 = 1 << 24;
 
 /// Reads one evaluation; image and rater come from the file name.
 ///
@@ -67,14 +63,9 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Evaluation, DataErr
             Content::Instance(Instance { characteristic, attributes, rings }) => {
                 let characteristic = evaluation.spell(characteristic);
                 let attributes = attributes.into_iter().map(|one| evaluation.spell(one)).collect();
-                let num_rows = polygon::num_rows_crossed(&rings, evaluation.size);
-                if num_rows > MAX_ROWS_CROSSED {
-                    let message = format!(
-                        "`{characteristic}`: the edges of the outline cross {num_rows} rows of pixels in \
-                         all; expected at most {MAX_ROWS_CROSSED}: draw it with fewer vertices"
-                    );
-                    return Err(DataError::invalid(path, place, message));
-                }
+                region::check_outline(&rings, Fill::Darwin, evaluation.size).map_err(
+                    |message| invalid((place, format!("`{characteristic}`: {message}"))),
+                )?;
                 evaluation.instances.push(Instance { characteristic, attributes, rings });
             }
         }

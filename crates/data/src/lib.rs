@@ -47,6 +47,7 @@ mod split;
 mod strays;
 mod suggestion;
 mod synth;
+mod transposed;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
 pub use check::{AnnotationCheck, check_annotations};
