@@ -44,6 +44,7 @@ mod size;
 mod split;
 mod suggestion;
 mod synth;
+mod transposed;
 
 pub use augment::{AugmentConfig, AugmentParams, augment};
 pub use csv_table::{CsvLine, CsvTable, cell_place};

@@ -37,9 +37,11 @@ pub fn rasterize_nearest(rings: &[Ring], size: ImageSize, new_size: ImageSize) -
     Mask::from_sorted_runs(new_size, spans.map(run))
 }
 
-/// The rows of the image that each edge of `rings` crosses, summed: what drawing them takes.
-pub(crate) fn num_rows_crossed(rings: &[Ring], size: ImageSize) -> u64 {
-    edges(rings, size).iter().map(|[a, b]| a[1].abs_diff(b[1])).sum()
+/// The columns and the rows of the image that each edge of `rings` crosses, each summed: what drawing them
+/// takes.
+pub(crate) fn num_crossed(rings: &[Ring], size: ImageSize) -> [u64; 2] {
+    let edges = edges(rings, size);
+    [0, 1].map(|axis| edges.iter().map(|[a, b]| a[axis].abs_diff(b[axis])).sum())
 }
 
 /// Whether no point inside `rings` or on them lies in the image, whose pixels reach half a pixel beyond
@@ -188,14 +190,14 @@ fn first_step(row: i64, minor: i64, major: i64) -> i64 {
 }
 
 /// Items grouped by image row (a counting sort; most rows hold two to four).
-struct Rows<T> {
+pub(crate) struct Rows<T> {
     /// The items of row `y` are `items[starts[y]..starts[y + 1]]`.
     starts: Vec<usize>,
     items: Vec<T>,
 }
 
 impl<T: Copy + Default> Rows<T> {
-    fn new(num_rows: u32, entries: Vec<(u32, T)>) -> Self {
+    pub fn new(num_rows: u32, entries: Vec<(u32, T)>) -> Self {
         let mut starts = vec![0; num_rows as usize + 2];
         for &(row, _) in &entries {
             starts[row as usize + 2] += 1;
@@ -213,7 +215,7 @@ impl<T: Copy + Default> Rows<T> {
         Self { starts, items }
     }
 
-    fn row(&self, row: u32) -> &[T] {
+    pub fn row(&self, row: u32) -> &[T] {
         &self.items[self.starts[row as usize]..self.starts[row as usize + 1]]
     }
 

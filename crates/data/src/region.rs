@@ -43,6 +43,10 @@ pub enum Shape {
     Mask(Mask),
 }
 
+/// Rows of pixels that the edges of an outline may cross in all, which bounds time and memory; drawn ones
+/// cross some thousands.
+const MAX_CROSSED: u64 = 1 << 24;
+
 impl Region {
     /// An outline by Darwin's rule, without attributes.
     pub fn outlined(concept: impl Into<String>, rings: Vec<Ring>) -> Self {
@@ -81,11 +85,6 @@ impl Region {
 }
 
 impl Shape {
-    /// TEMPORARY until the merge.
-    pub fn check(&self, _size: ImageSize) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The same for an image of `size`: a mask in another size is brought to it, each pixel taking the nearest.
     pub fn in_size(self, size: ImageSize) -> Self {
         match self {
@@ -104,6 +103,22 @@ impl Shape {
         }
     }
 
+    /// Whether [`Shape::mask`] can be asked for in an image of `size`.
+    ///
+    /// # Errors
+    /// What is wrong and what to do: edges that cross more than 2^24 rows of pixels in all (by the rule of
+    /// COCO, rows and columns), or a mask of another size.
+    pub fn check(&self, size: ImageSize) -> Result<(), String> {
+        match self {
+            Self::Polygon { rings, fill } => check_outline(rings, *fill, size),
+            Self::Mask(mask) if mask.size() == size => Ok(()),
+            Self::Mask(mask) => Err(format!(
+                "found a mask of {}; expected {size}, the size of the image",
+                mask.size()
+            )),
+        }
+    }
+
     /// The pixels in an image of `size`.
     pub fn mask(&self, size: ImageSize) -> Mask {
         match self {
@@ -113,4 +128,23 @@ impl Shape {
             Self::Mask(mask) => mask.clone(),
         }
     }
+}
+
+/// Whether an outline can be drawn in an image of `size`, else what is wrong and what to do.
+pub(crate) fn check_outline(rings: &[Ring], fill: Fill, size: ImageSize) -> Result<(), String> {
+    if size.num_pixels() == 0 {
+        return Ok(());
+    }
+    let [num_columns, num_rows] = polygon::num_crossed(rings, size);
+    let (num, lines) = match fill {
+        Fill::Coco => (num_columns + num_rows, "rows and columns"),
+        Fill::Pil | Fill::Darwin => (num_rows, "rows"),
+    };
+    if num <= MAX_CROSSED {
+        return Ok(());
+    }
+    Err(format!(
+        "the edges of the outline cross {num} {lines} of pixels in all; expected at most {MAX_CROSSED}: draw \
+         it with fewer vertices"
+    ))
 }

@@ -60,7 +60,8 @@ pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converte
             converted.num_regions = write_masks(dataset, out)?;
             let attributes = readings.iter().flat_map(|one| &one.regions);
             converted.num_attributes_lost = attributes.map(|region| region.attributes.len()).sum();
-            "[masks]\npattern = \"masks/{rater}/{image}/{concept}.png\"\nabsent = \"unread\"\n".to_owned()
+            "[masks]\npattern = \"masks/{rater}/{image}/{concept}.png\"\nabsent = \"unread\"\n"
+                .to_owned()
         }
     };
     write_atomic(&out.join("labels.csv"), &labels_csv(dataset))?;
@@ -157,9 +158,7 @@ fn labels_csv(dataset: &Dataset) -> Vec<u8> {
 
 fn readings_csv(readings: &[Reading]) -> Vec<u8> {
     let header = ["image", "rater", "labels"].map(str::to_owned).to_vec();
-    let row = |one: &Reading| {
-        vec![one.image_id.clone(), one.rater.clone(), labels(one).join("|")]
-    };
+    let row = |one: &Reading| vec![one.image_id.clone(), one.rater.clone(), labels(one).join("|")];
     csv(std::iter::once(header).chain(readings.iter().map(row)))
 }
 

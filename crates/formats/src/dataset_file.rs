@@ -227,7 +227,14 @@ pub enum Corners {
 }
 
 const TOP: [&str; 9] = [
-    "name", "format", "images", "classes", "discard", "raters_name_classes", "concepts", "spellings",
+    "name",
+    "format",
+    "images",
+    "classes",
+    "discard",
+    "raters_name_classes",
+    "concepts",
+    "spellings",
     "labels",
 ];
 const LABELS: [&str; 6] = ["from", "file", "image", "class", "patient", "attributes"];

@@ -87,7 +87,8 @@ impl Look {
             let path = path.strip_prefix(root).unwrap_or(path);
             path.to_string_lossy().replace('\\', "/")
         };
-        let inside = images.as_deref().filter(|folder| *folder != ".").map(|folder| format!("{folder}/"));
+        let inside =
+            images.as_deref().filter(|folder| *folder != ".").map(|folder| format!("{folder}/"));
         let files: Vec<String> = list_files(root)?
             .iter()
             .map(below)
@@ -123,11 +124,14 @@ impl Look {
             files.iter().filter_map(|file| Some(file.split_once('/')?.0)).collect();
         let is_image = |name: &str| self.ids.contains(&image_id(name));
         let starts = folders.iter().map(|folder| format!("{folder}/")).chain([String::new()]);
-        let patterns: Vec<String> =
-            starts.flat_map(|start| PATTERNS.iter().map(move |one| format!("{start}{one}"))).collect();
+        let patterns: Vec<String> = starts
+            .flat_map(|start| PATTERNS.iter().map(move |one| format!("{start}{one}")))
+            .collect();
         let mut best: Option<(usize, &String)> = None;
         for pattern in &patterns {
-            let fits = |file: &&&String| matches(pattern, file, &is_image).is_some_and(|image| is_image(&image));
+            let fits = |file: &&&String| {
+                matches(pattern, file, &is_image).is_some_and(|image| is_image(&image))
+            };
             let num = files.iter().filter(fits).count();
             if num > best.map_or(0, |(num, _)| num) {
                 best = Some((num, pattern));
@@ -137,9 +141,14 @@ impl Look {
     }
 
     fn text(&self, format: Format, open: &mut Vec<String>) -> String {
-        let mut text = String::from("# What this folder holds; docs: `dermx dataset --help` and datasets/README.md.\n");
+        let mut text = String::from(
+            "# What this folder holds; docs: `dermx dataset --help` and datasets/README.md.\n",
+        );
         let name = self.root.canonicalize().ok();
-        let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = name
+            .as_deref()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned());
         text += &format!("name = {}\n", quoted(name.as_deref().unwrap_or("data set")));
         text += &format!("format = {}\n", quoted(format.name()));
         if format == Format::Dermx {
@@ -172,8 +181,10 @@ impl Look {
                 let known = |column: &&String| names.contains(&column.to_lowercase().as_str());
                 table.columns().iter().find(known)
             };
-            let class = column(&["class", "label", "diagnosis", "species", "category", "target", "dx"]);
-            let patient = column(&["patient", "patient_id", "owner", "subject", "subject_id", "case"]);
+            let class =
+                column(&["class", "label", "diagnosis", "species", "category", "target", "dx"]);
+            let patient =
+                column(&["patient", "patient_id", "owner", "subject", "subject_id", "case"]);
             if class.is_none() && patient.is_none() {
                 continue;
             }
@@ -192,7 +203,10 @@ impl Look {
                     None => format!("# {key} = \"\"\n"),
                 };
             }
-            text += &format!("# attributes = {}  # what images can be parted by\n", crate::convert::list(&others));
+            text += &format!(
+                "# attributes = {}  # what images can be parted by\n",
+                crate::convert::list(&others)
+            );
             return text;
         }
         let in_folders = !self.ids.is_empty() && self.ids.iter().all(|id| id.contains('/'));
@@ -200,7 +214,8 @@ impl Look {
             return "\n[labels]\nfrom = \"folders\"           # the first folder of a photo is its class\n".to_owned();
         }
         open.push("the gold classes: photos are in no class folders, and no table has a column of them ([labels])".to_owned());
-        "\n# [labels]\n# file = \"labels.csv\"\n# image = \"file\"\n# class = \"species\"\n".to_owned()
+        "\n# [labels]\n# file = \"labels.csv\"\n# image = \"file\"\n# class = \"species\"\n"
+            .to_owned()
     }
 
     /// The column whose cells are images.
@@ -209,24 +224,31 @@ impl Look {
         let num_known = |idx: usize| {
             let is_known = |name: &str| {
                 let id = image_id(name);
-                self.ids.contains(&id) || self.ids.iter().any(|known| known.rsplit('/').next() == Some(&id))
+                self.ids.contains(&id)
+                    || self.ids.iter().any(|known| known.rsplit('/').next() == Some(&id))
             };
             rows.iter().take(100).filter(|row| is_known(&row.cells[idx])).count()
         };
-        let best = (0..table.columns().len()).map(|idx| (num_known(idx), idx)).max_by_key(|(num, _)| *num)?;
+        let best = (0..table.columns().len())
+            .map(|idx| (num_known(idx), idx))
+            .max_by_key(|(num, _)| *num)?;
         (2 * best.0 >= rows.len().clamp(1, 100)).then_some(best.1)
     }
 
     fn section(&self, format: Format, open: &mut Vec<String>) -> String {
         let files = self.annotations.get(&format).cloned().unwrap_or_default();
-        let folder_of = |file: &String| file.rsplit_once('/').map_or(".".to_owned(), |(folder, _)| folder.to_owned());
+        let folder_of = |file: &String| {
+            file.rsplit_once('/').map_or(".".to_owned(), |(folder, _)| folder.to_owned())
+        };
         let stem = |file: &str| {
             let name = file.rsplit('/').next().unwrap_or(file);
             name.split('.').next().unwrap_or(name).to_owned()
         };
         let by_rater = |names: Vec<(String, String)>| {
-            let items: Vec<String> =
-                names.iter().map(|(rater, path)| format!("{} = {}", quoted(rater), quoted(path))).collect();
+            let items: Vec<String> = names
+                .iter()
+                .map(|(rater, path)| format!("{} = {}", quoted(rater), quoted(path)))
+                .collect();
             format!("{{ {} }}", items.join(", "))
         };
         match format {
@@ -236,27 +258,39 @@ impl Look {
                     "masks/{rater}/{image}/{concept}.png".to_owned()
                 });
                 if !pattern.contains("{rater}") {
-                    open.push("who drew the masks: their paths do not say (`masks.rater`)".to_owned());
+                    open.push(
+                        "who drew the masks: their paths do not say (`masks.rater`)".to_owned(),
+                    );
                 }
                 format!(
                     "pattern = {}\nabsent = \"unread\"            # or \"nothing\": a rater without a file of an image saw nothing there\n# readings = \"readings.csv\"   # who read what: image, rater, labels\n",
                     quoted(&pattern)
                 )
             }
-            Format::Coco | Format::Chexlocalize | Format::Cvat if files.len() != 1 || format == Format::Chexlocalize => {
+            Format::Coco | Format::Chexlocalize | Format::Cvat
+                if files.len() != 1 || format == Format::Chexlocalize =>
+            {
                 let raters = files.iter().map(|file| (stem(file), file.clone())).collect();
                 open.push("whether the names of the files are those of the raters".to_owned());
                 format!("files = {}\n", by_rater(raters))
             }
             Format::Coco => {
                 open.push("the key that names the rater, if several drew (`coco.rater`); without it the file is of one".to_owned());
-                format!("file = {}\n# rater = \"attributes.annotator\"\n# fill = \"coco\"               # which pixels an outline covers: coco, pil, darwin\n", quoted(&files[0]))
+                format!(
+                    "file = {}\n# rater = \"attributes.annotator\"\n# fill = \"coco\"               # which pixels an outline covers: coco, pil, darwin\n",
+                    quoted(&files[0])
+                )
             }
-            Format::Cvat => format!("file = {}\n# rater = \"annotator\"        # the attribute that names the rater\n", quoted(&files[0])),
+            Format::Cvat => format!(
+                "file = {}\n# rater = \"annotator\"        # the attribute that names the rater\n",
+                quoted(&files[0])
+            ),
             Format::LabelStudio | Format::Boxes => {
                 let file = files.first().map_or_else(|| "export.json".to_owned(), Clone::clone);
                 let columns = match format {
-                    Format::Boxes => "image = \"image_id\"\nrater = \"rad_id\"\nconcept = \"class_name\"\ncolumns = [\"x_min\", \"y_min\", \"x_max\", \"y_max\"]\ncorners = \"xyxy\"            # or xywh\n",
+                    Format::Boxes => {
+                        "image = \"image_id\"\nrater = \"rad_id\"\nconcept = \"class_name\"\ncolumns = [\"x_min\", \"y_min\", \"x_max\", \"y_max\"]\ncorners = \"xyxy\"            # or xywh\n"
+                    }
                     _ => "",
                 };
                 format!("file = {}\n{columns}", quoted(&file))
@@ -273,8 +307,13 @@ impl Look {
                             .iter()
                             .map(|folder| folder.split('/').next().unwrap_or(folder).to_owned())
                             .collect();
-                        open.push("whether the names of the folders are those of the raters".to_owned());
-                        format!("folders = {}\n", by_rater(tops.into_iter().map(|top| (stem(&top), top)).collect()))
+                        open.push(
+                            "whether the names of the folders are those of the raters".to_owned(),
+                        );
+                        format!(
+                            "folders = {}\n",
+                            by_rater(tops.into_iter().map(|top| (stem(&top), top)).collect())
+                        )
                     }
                 }
             }
@@ -300,12 +339,15 @@ fn photo_folder(root: &Path) -> (Option<String>, BTreeSet<String>) {
         return (Some(".".to_owned()), found);
     }
     let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> =
+        folders.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     let has_jpeg = |folder: &PathBuf| {
         let files = list_files(folder).unwrap_or_default();
         let is_jpeg = |path: &PathBuf| {
-            path.extension().is_some_and(|one| one.eq_ignore_ascii_case("jpg") || one.eq_ignore_ascii_case("jpeg"))
+            path.extension().is_some_and(|one| {
+                one.eq_ignore_ascii_case("jpg") || one.eq_ignore_ascii_case("jpeg")
+            })
         };
         files.iter().any(is_jpeg)
     };
@@ -331,7 +373,8 @@ fn kind(path: &Path) -> Option<Format> {
         }
         "csv" => {
             let table = CsvTable::read(path).ok()?;
-            let has = |name: &str| table.columns().iter().any(|column| column.to_lowercase() == name);
+            let has =
+                |name: &str| table.columns().iter().any(|column| column.to_lowercase() == name);
             let is_box = ["x_min", "y_min", "x_max", "y_max"].iter().all(|name| has(name))
                 || ["xmin", "ymin", "xmax", "ymax"].iter().all(|name| has(name));
             is_box.then_some(Format::Boxes)

@@ -102,7 +102,11 @@ pub fn read(
 }
 
 /// The image that `path` names by `pattern`, if it fits.
-pub(crate) fn matches(pattern: &str, path: &str, is_image: &dyn Fn(&str) -> bool) -> Option<String> {
+pub(crate) fn matches(
+    pattern: &str,
+    path: &str,
+    is_image: &dyn Fn(&str) -> bool,
+) -> Option<String> {
     Some(best(&parse(pattern).ok()?, path, is_image)?.image)
 }
 

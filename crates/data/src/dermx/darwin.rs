@@ -8,7 +8,7 @@
 use super::ontology::{kind_of, usual_spelling};
 use crate::image_id::composed;
 use crate::schema::LabelKind;
-use crate::{DataError, ImageSize, Reading, Region, Ring, file, json, polygon};
+use crate::{DataError, Fill, ImageSize, Reading, Region, Ring, file, json, region};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,6 @@ use std::path::Path;
 
 /// Longest side of an image, in pixels.
 const MAX_SIDE_PX: u32 = 65535;
-
-/// Rows of pixels that the edges of an outline may cross in all, which bounds time and memory; those of
-/// the release cross some thousands.
-const MAX_ROWS_CROSSED: u64 = 1 << 24;
 
 /// Reads one evaluation; image and rater come from the file name.
 ///
@@ -66,14 +62,9 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Reading, DataError>
                 let characteristic = spell(&mut evaluation, characteristic);
                 let attributes =
                     attributes.into_iter().map(|one| spell(&mut evaluation, one)).collect();
-                let num_rows = polygon::num_rows_crossed(&rings, evaluation.size);
-                if num_rows > MAX_ROWS_CROSSED {
-                    let message = format!(
-                        "`{characteristic}`: the edges of the outline cross {num_rows} rows of pixels in \
-                         all; expected at most {MAX_ROWS_CROSSED}: draw it with fewer vertices"
-                    );
-                    return Err(DataError::invalid(path, place, message));
-                }
+                region::check_outline(&rings, Fill::Darwin, evaluation.size).map_err(
+                    |message| invalid((place, format!("`{characteristic}`: {message}"))),
+                )?;
                 evaluation
                     .regions
                     .push(Region { attributes, ..Region::outlined(characteristic, rings) });
