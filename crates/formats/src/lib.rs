@@ -5,5 +5,8 @@
 
 mod annotations;
 mod json;
+pub mod label_studio;
+mod shapes;
+mod skipped;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
