@@ -4,8 +4,14 @@
 //! A format is a file here with a function `read`; it knows nothing of the others.
 
 mod annotations;
+pub mod boxes;
+pub mod cvat;
+pub mod darwin2;
+mod files;
 mod json;
 pub mod label_studio;
+pub mod labelme;
+mod readings;
 mod shapes;
 mod skipped;
 

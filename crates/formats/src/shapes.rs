@@ -106,14 +106,23 @@ fn sin_cos(degrees: f64) -> (f64, f64) {
 
 /// An ellipse as an outline of 720 vertices, the first at the end of the first radius.
 ///
+/// # Errors
+/// A message when the shapes of the file take too much memory.
+///
 /// # Source
 /// `Ellipse.as_polygon` of datumaro, which has as many.
-pub(crate) fn ellipse(center: [f64; 2], radii: [f64; 2], degrees: f64) -> Ring {
+pub(crate) fn ellipse(
+    center: [f64; 2],
+    radii: [f64; 2],
+    degrees: f64,
+    budget: &mut SizeBudget,
+) -> Result<Ring, String> {
+    budget.take(NUM_ELLIPSE_VERTICES.into())?;
     let vertex = |idx: u32| {
         let (sin, cos) = sin_cos(f64::from(idx) * 360.0 / f64::from(NUM_ELLIPSE_VERTICES));
         [center[0] + radii[0] * cos, center[1] + radii[1] * sin]
     };
-    rotated((0..NUM_ELLIPSE_VERTICES).map(vertex).collect(), degrees, center)
+    Ok(rotated((0..NUM_ELLIPSE_VERTICES).map(vertex).collect(), degrees, center))
 }
 
 /// A part of an image: its first row and column, and its size.
@@ -136,7 +145,7 @@ impl Crop {
         self,
         runs: &[[u64; 2]],
         size: ImageSize,
-        budget: &mut RunBudget,
+        budget: &mut SizeBudget,
     ) -> Result<Mask, String> {
         let size = mask_size(size)?;
         let Self { top, left, height, width } = self;
@@ -165,16 +174,16 @@ impl Crop {
     }
 }
 
-/// How many runs of pixels the masks of a file may still have.
+/// How much a file may still say: bounds the memory that reading it takes.
 ///
-/// A run takes eight bytes of memory, and a shape of a few letters may say a row for each of 65535: so a
-/// file has a million of them, and 32 for each of its bytes, many times what drawn masks need.
+/// Some shapes say much in a few letters: a circle, or the box of a mask, up to 65535 rows. A file has a
+/// million of rows, vertices or attributes, and 32 for each of its bytes: many times what drawn shapes need.
 #[derive(Debug)]
-pub(crate) struct RunBudget {
+pub(crate) struct SizeBudget {
     left: u64,
 }
 
-impl RunBudget {
+impl SizeBudget {
     /// Of the file `path`.
     ///
     /// # Errors
@@ -184,16 +193,27 @@ impl RunBudget {
         Ok(Self { left: (1 << 20) + metadata.len().saturating_mul(32) })
     }
 
-    /// Takes `num` runs.
+    /// Takes `num` rows, vertices or attributes.
     ///
     /// # Errors
     /// A message when that many are not left.
     pub fn take(&mut self, num: u64) -> Result<(), String> {
-        self.left = self.left.checked_sub(num).ok_or_else(|| {
-            "the masks of this file have far more rows than the file has letters; is it damaged?"
-                .to_owned()
-        })?;
+        let message = "the shapes of this file are far larger than the file itself; is it damaged?";
+        self.left = self.left.checked_sub(num).ok_or(message)?;
         Ok(())
+    }
+
+    /// Takes what one more copy of a shape with attributes needs.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_copy(&mut self, shape: &Shape, attributes: &[String]) -> Result<(), String> {
+        let num = match shape {
+            Shape::Polygon { rings, .. } => rings.iter().map(Vec::len).sum(),
+            Shape::Mask(mask) => mask.runs().len(),
+        };
+        self.take(num as u64)?;
+        self.take(attributes.iter().map(|attribute| 4 + attribute.len() as u64 / 8).sum())
     }
 }
 
@@ -212,7 +232,9 @@ mod tests {
 
     #[test]
     fn an_ellipse_has_its_four_ends_among_its_vertices() {
-        let ring = ellipse([5.0, 7.0], [3.0, 2.0], 0.0);
+        let mut budget = SizeBudget { left: 720 };
+        let ring = ellipse([5.0, 7.0], [3.0, 2.0], 0.0, &mut budget).unwrap();
+        assert!(ellipse([5.0, 7.0], [3.0, 2.0], 0.0, &mut budget).is_err());
         assert_eq!(ring.len(), 720);
         assert_eq!(
             [ring[0], ring[180], ring[360], ring[540]],
@@ -226,7 +248,7 @@ mod tests {
         // columns 3 and 4 of row 1 (pixels 9 and 10), and two of its second, columns 2 and 3 of row 2
         // (pixels 14 and 15).
         let crop = Crop { top: 1, left: 2, height: 2, width: 3 };
-        let mut budget = RunBudget { left: 2 };
+        let mut budget = SizeBudget { left: 2 };
         let size = ImageSize::new(4, 6);
         let mask = crop.mask(&[[1, 5], [6, 6]], size, &mut budget).unwrap();
         assert_eq!(mask.runs(), [[9, 11], [14, 16]]);

@@ -3,7 +3,7 @@
 //! # Source
 //! `rle-pack` of thi.ng/umbrella, as `decode_rle` in label-studio-sdk's `converter/brush.py` reads it.
 
-use crate::shapes::{self, RunBudget};
+use crate::shapes::{self, SizeBudget};
 use dermx_data::{ImageSize, Mask};
 
 /// Values of a pixel: red, green, blue, alpha.
@@ -19,7 +19,11 @@ const NUM_CHANNELS: u64 = 4;
 /// # Errors
 /// A message when there are not four values for each pixel, when a piece reaches beyond the last, or when
 /// the bits end before.
-pub(super) fn mask(packed: &[u8], size: ImageSize, budget: &mut RunBudget) -> Result<Mask, String> {
+pub(super) fn mask(
+    packed: &[u8],
+    size: ImageSize,
+    budget: &mut SizeBudget,
+) -> Result<Mask, String> {
     let size = shapes::mask_size(size)?;
     let mut bits = Bits { bytes: packed, position: 0 };
     let num_values = bits.take(32)?;
@@ -109,7 +113,7 @@ mod tests {
     }
 
     fn unpack(bits: &str, size: ImageSize) -> Result<Mask, String> {
-        let mut budget = RunBudget::new(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let mut budget = SizeBudget::new(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
         mask(&bytes(bits), size, &mut budget)
     }
 

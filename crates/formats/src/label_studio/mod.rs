@@ -6,7 +6,7 @@
 mod brush;
 mod image_names;
 
-use crate::shapes::{self, RunBudget};
+use crate::shapes::{self, SizeBudget};
 use crate::skipped::Skipped;
 use crate::{AnnotatedImage, Annotations, RawReading, json};
 use dermx_data::{DataError, Fill, ImageSize, Region, Shape};
@@ -50,7 +50,7 @@ pub fn read(path: &Path, fill: Fill) -> Result<Annotations, DataError> {
     let names = image_names::short(&references.collect::<Result<Vec<_>, _>>()?);
     let mut reader = Reader {
         fill,
-        budget: RunBudget::new(path)?,
+        budget: SizeBudget::new(path)?,
         sizes: BTreeMap::new(),
         skipped: Skipped::default(),
     };
@@ -264,7 +264,7 @@ struct Said {
 /// What is needed from one annotation to the next.
 struct Reader {
     fill: Fill,
-    budget: RunBudget,
+    budget: SizeBudget,
     /// The sizes of images by name.
     sizes: BTreeMap<String, ImageSize>,
     skipped: Skipped,
@@ -334,11 +334,11 @@ impl Reader {
             let value =
                 result.value.as_ref().ok_or_else(|| at(("", "found no `value`".to_owned())))?;
             let shape = self.shape(tool, value, size).map_err(|message| at((".value", message)))?;
-            said.regions.extend(concepts.into_iter().map(|concept| Region {
-                concept,
-                attributes: attributes.clone(),
-                shape: shape.clone(),
-            }));
+            for concept in concepts {
+                self.budget.take_copy(&shape, &attributes).map_err(|message| at(("", message)))?;
+                let (attributes, shape) = (attributes.clone(), shape.clone());
+                said.regions.push(Region { concept, attributes, shape });
+            }
         }
         Ok(said)
     }
@@ -397,7 +397,8 @@ impl Reader {
                     [value.x, value.y, value.radius_x, value.radius_y],
                     ["x", "y", "radiusX", "radiusY"],
                 )?;
-                shapes::ellipse(pixels([x, y]), pixels([radius_x, radius_y]), rotation)
+                let radii = pixels([radius_x, radius_y]);
+                shapes::ellipse(pixels([x, y]), radii, rotation, &mut self.budget)?
             }
             Tool::Brush => {
                 let packed = value.rle.as_ref().ok_or("found no `rle`")?;
