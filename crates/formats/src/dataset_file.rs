@@ -1,5 +1,6 @@
 //! `dataset.toml`: what a folder of annotations cannot say of itself.
 
+use crate::boxes::{Corners, Unit};
 use dermx_data::{DataError, Fill, did_you_mean};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -202,28 +203,6 @@ pub struct Source {
     pub corners: Option<Corners>,
     /// Whether the second corner is a pixel of the box.
     pub inclusive: bool,
-}
-
-/// The unit of boxes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Pixels.
-    #[default]
-    Pixels,
-    /// Fractions of the sides of the image.
-    Fraction,
-}
-
-/// What the four numbers of a box are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Corners {
-    /// Left, top, width, height.
-    Xywh,
-    /// Left, top, right, bottom.
-    #[default]
-    Xyxy,
 }
 
 const TOP: [&str; 9] = [

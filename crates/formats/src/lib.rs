@@ -4,13 +4,22 @@
 //! A format is a file here with a function `read`; it knows nothing of the others.
 
 mod annotations;
+pub mod boxes;
 mod convert;
+pub mod cvat;
+pub mod darwin2;
 mod dataset_file;
+mod files;
 mod init;
 mod join;
 mod json;
+pub mod label_studio;
+pub mod labelme;
 pub mod masks;
 mod open;
+mod readings;
+mod shapes;
+mod skipped;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
 pub use convert::{Converted, Target, convert};

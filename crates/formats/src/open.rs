@@ -1,10 +1,17 @@
 //! Any data set, from its folder.
 
+use crate::boxes::{self, BoxOptions, Cell, Corners, Unit};
+use crate::coco::{self, CocoOptions};
 use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Source};
 use crate::join::{Found, join, photos};
 use crate::masks::{self, Unnamed};
-use dermx_data::{CsvTable, DataError, Dataset, class_folders, dermx, image_id};
-use std::path::Path;
+use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
+use dermx_data::{
+    CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, class_folders, dermx, image_id,
+    photo_size,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// What a folder has to hold.
 const EXPECTED: &str = "expected a folder with `dataset.toml` (`dermx dataset init DIR` writes one), a folder of \
@@ -57,27 +64,161 @@ fn of_file(
         }
         _ => photos(root, file)?,
     };
-    let mut found = Found::default();
-    match format {
-        Format::None | Format::Dermx => {}
-        Format::Masks => {
-            let unnamed = Unnamed {
-                rater: source.rater.as_deref().unwrap_or(RATER),
-                concept: source.concept.as_deref().unwrap_or(CONCEPT),
-            };
-            let pattern = source.pattern.as_deref().unwrap_or_default();
-            let is_image = |name: &str| {
-                photos.as_ref().is_some_and(|photos| photos.contains_key(&image_id(name)))
-            };
-            let annotations = masks::read(root, pattern, unnamed, &is_image)?;
-            found.add(annotations, None, source.absent.unwrap_or(Absent::Unread));
-        }
-        _ => todo!(),
-    }
+    let mut found = read(root, format, source, photos.as_ref())?;
     if let Some(table) = &source.readings {
         add_readings(&root.join(table), &mut found)?;
     }
     join(root, file, photos, found)
+}
+
+/// What the annotations of a format say.
+fn read(
+    root: &Path,
+    format: Format,
+    source: &Source,
+    photos: Option<&BTreeMap<String, PathBuf>>,
+) -> Result<Found, DataError> {
+    let mut found = Found::default();
+    let rater = source.rater.as_deref();
+    let fill = |usual: Fill| source.fill.unwrap_or(usual);
+    // Each rater's own file or folder lists the images that the rater read.
+    let own = |paths: &BTreeMap<String, PathBuf>| -> Vec<(String, PathBuf)> {
+        paths.iter().map(|(rater, path)| (rater.clone(), root.join(path))).collect()
+    };
+    let absent = |usual: Absent| source.absent.unwrap_or(usual);
+    let whole = |path: &Option<PathBuf>| path.as_ref().map(|path| root.join(path));
+    match format {
+        Format::None | Format::Dermx => {}
+        Format::Masks => {
+            let concept = source.concept.as_deref().unwrap_or(CONCEPT);
+            let unnamed = Unnamed { rater: rater.unwrap_or(RATER), concept };
+            let pattern = source.pattern.as_deref().unwrap_or_default();
+            let is_image =
+                |name: &str| photos.is_some_and(|photos| photos.contains_key(&image_id(name)));
+            let annotations = masks::read(root, pattern, unnamed, &is_image)?;
+            found.add(annotations, None, absent(Absent::Unread));
+        }
+        Format::Coco => {
+            let fill = fill(Fill::Coco);
+            for (rater, path) in own(&source.files) {
+                let options = CocoOptions { rater: coco::Rater::Named(rater.clone()), fill };
+                found.add(coco::read(&path, &options)?, Some(&rater), absent(Absent::Nothing));
+            }
+            if let Some(path) = whole(&source.file) {
+                let by = match rater {
+                    Some(key) => coco::Rater::Key(key.to_owned()),
+                    None => coco::Rater::Named(RATER.to_owned()),
+                };
+                let options = CocoOptions { rater: by, fill };
+                let (only, usual) = match rater {
+                    Some(_) => (None, Absent::Unread),
+                    None => (Some(RATER), Absent::Nothing),
+                };
+                found.add(coco::read(&path, &options)?, only, absent(usual));
+            }
+        }
+        Format::Chexlocalize => {
+            for (rater, path) in own(&source.files) {
+                found.add(chexlocalize::read(&path, &rater)?, None, Absent::Unread);
+            }
+        }
+        Format::LabelStudio => {
+            if let Some(path) = whole(&source.file) {
+                found.add(label_studio::read(&path, fill(Fill::Pil))?, None, Absent::Unread);
+            }
+        }
+        Format::Cvat => {
+            for (rater, path) in own(&source.files) {
+                let annotations = cvat::read(&path, cvat::Rater::Name(&rater), fill(Fill::Pil))?;
+                found.add(annotations, None, Absent::Unread);
+            }
+            if let Some(path) = whole(&source.file) {
+                let by = rater.map_or(cvat::Rater::Name(RATER), cvat::Rater::Attribute);
+                found.add(cvat::read(&path, by, fill(Fill::Pil))?, None, Absent::Unread);
+            }
+        }
+        Format::Labelme => {
+            for (rater, path) in own(&source.folders) {
+                let annotations = labelme::read(&path, &rater, fill(Fill::Pil))?;
+                found.add(annotations, None, Absent::Unread);
+            }
+            if let Some(path) = whole(&source.folder) {
+                let annotations = labelme::read(&path, rater.unwrap_or(RATER), fill(Fill::Pil))?;
+                found.add(annotations, None, Absent::Unread);
+            }
+        }
+        Format::Darwin => {
+            for (rater, path) in own(&source.folders) {
+                let annotations = darwin2::read(&path, Some(&rater), fill(Fill::Darwin))?;
+                found.add(annotations, None, Absent::Unread);
+            }
+            if let Some(path) = whole(&source.folder) {
+                let annotations = darwin2::read(&path, rater, fill(Fill::Darwin))?;
+                found.add(annotations, None, Absent::Unread);
+            }
+        }
+        Format::Boxes => {
+            if let Some(path) = whole(&source.file) {
+                let annotations = read_boxes(&path, source, photos)?;
+                found.add(annotations, None, absent(Absent::Unread));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A table of boxes; of images whose size it does not tell, that of their photos.
+fn read_boxes(
+    path: &Path,
+    source: &Source,
+    photos: Option<&BTreeMap<String, PathBuf>>,
+) -> Result<Annotations, DataError> {
+    let columns: Vec<&str> = source.columns.iter().map(String::as_str).collect();
+    let numbers = columns.try_into().unwrap_or(["x_min", "y_min", "x_max", "y_max"]);
+    let image = source.image.as_deref().unwrap_or("image");
+    let size = match (source.width.as_deref(), source.height.as_deref()) {
+        (Some(width), Some(height)) => Some([width, height]),
+        _ => None,
+    };
+    let sizes = match (source.unit, size, photos) {
+        (Some(Unit::Fraction), None, Some(photos)) => Some(sizes_of(path, image, photos)?),
+        _ => None,
+    };
+    let options = BoxOptions {
+        image,
+        rater: source.rater.as_deref().map_or(Cell::Value(RATER), Cell::Column),
+        concept: source.concept.as_deref().map_or(Cell::Value(CONCEPT), Cell::Column),
+        numbers,
+        corners: source.corners.unwrap_or(Corners::Xyxy),
+        unit: source.unit.unwrap_or_default(),
+        inclusive: source.inclusive,
+        size,
+        sizes: sizes.as_ref(),
+    };
+    boxes::read(path, &options)
+}
+
+/// The sizes of photos by what a table calls them.
+fn sizes_of(
+    path: &Path,
+    column: &str,
+    photos: &BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, ImageSize>, DataError> {
+    let table = CsvTable::read(path)?;
+    let [image_idx] = table.positions([column])?;
+    let files: Vec<&PathBuf> = photos.values().collect();
+    let names = photos.iter().map(|(id, path)| (id.as_str(), path.as_path()));
+    let names = ImageNames::of_photos(names);
+    let called: BTreeSet<&String> = table.rows().iter().map(|row| &row.cells[image_idx]).collect();
+    let mut sizes = BTreeMap::new();
+    for name in called {
+        let found =
+            names.find(name).map_err(|message| DataError::invalid(path, column, message))?;
+        if let Some(idx) = found {
+            sizes.insert(name.clone(), photo_size(files[idx])?);
+        }
+    }
+    Ok(sizes)
 }
 
 /// Adds who read what, and which labels they gave to the whole image: `image`, `rater` and, if there is such a column,
