@@ -50,6 +50,8 @@ fn dispatch(command: Command, process: &Process) -> CliResult<()> {
         Command::Sweep(args) => commands::sweep::run(&args, process),
         Command::Config(command) => commands::config::run(&command),
         Command::Synth(args) => commands::synth::run(&args, process),
+        Command::Dataset(DatasetCommand::Init(args)) => commands::init::run(&args),
+        Command::Dataset(DatasetCommand::Convert(args)) => commands::convert::run(&args),
         Command::Dataset(DatasetCommand::Describe(args)) => commands::describe::run(&args),
         Command::Dataset(DatasetCommand::Tables(args)) => commands::tables::run(&args),
         Command::Dataset(DatasetCommand::Check(args)) => commands::check::run(&args, process),

@@ -183,7 +183,14 @@ impl Dataset {
         &self.readings
     }
 
-    /// Every row of the metadata, sorted by image.
+    /// The folder below which the photos lie as their ids say, if the data set says where photos are.
+    pub fn photo_folder(&self) -> Option<PathBuf> {
+        let image = self.images.iter().find(|image| image.photo.is_some())?;
+        let depth = image.image_id.split('/').count();
+        image.photo.as_deref()?.ancestors().nth(depth).map(Path::to_path_buf)
+    }
+
+    /// Every image, sorted by id.
     pub fn images(&self) -> &[Image] {
         &self.images
     }

@@ -4,11 +4,13 @@ use crate::dataset_file::DATASET_FILE;
 use crate::{AnnotatedImage, Annotations, RawReading, coco};
 use dermx_data::{DataError, Dataset, Image, Mask, Reading, write_atomic};
 use rayon::prelude::*;
+use serde::Deserialize;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
 /// A format that data sets are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// COCO, one file: every region with its attributes, outlines as outlines.
     Coco,
@@ -179,7 +181,7 @@ fn dataset_toml(dataset: &Dataset, section: &str, out: &Path) -> String {
         let _ = writeln!(text, "{line}");
     };
     line(format!("name = {}", quoted(&schema.name)));
-    if let Some(folder) = photo_folder(dataset) {
+    if let Some(folder) = dataset.photo_folder() {
         line(format!("images = {}", quoted(&relative(&folder, out))));
     }
     line(format!("classes = {}", list(&schema.classes)));
@@ -220,13 +222,6 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn list(items: &[String]) -> String {
     let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
     format!("[{}]", items.join(", "))
-}
-
-/// The folder below which the photos lie as their ids say, if there are photos.
-fn photo_folder(dataset: &Dataset) -> Option<PathBuf> {
-    let image = dataset.images().iter().find(|image| image.photo.is_some())?;
-    let depth = image.image_id.split('/').count();
-    image.photo.as_deref()?.ancestors().nth(depth).map(Path::to_path_buf)
 }
 
 /// The way from the folder `from` to `path`, with `/`.

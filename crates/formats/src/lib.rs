@@ -25,4 +25,4 @@ pub use annotations::{AnnotatedImage, Annotations, RawReading};
 pub use convert::{Converted, Target, convert};
 pub use dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, LabelsFrom, Source};
 pub use init::{Guessed, init};
-pub use open::open;
+pub use open::{is_dermx, open, open_table};

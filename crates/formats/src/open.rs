@@ -2,7 +2,7 @@
 
 use crate::boxes::{self, BoxOptions, Cell, Corners, Unit};
 use crate::coco::{self, CocoOptions};
-use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Source};
+use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, Source};
 use crate::join::{Found, join, photos};
 use crate::masks::{self, Unnamed};
 use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
@@ -47,6 +47,55 @@ pub fn open(root: &Path) -> Result<Dataset, DataError> {
             join(root, &file, photos(root, &file)?, Found::default())
         }
         _ => Err(DataError::missing(root, format!("found no data set; {EXPECTED}"))),
+    }
+}
+
+/// Columns that a table of images and classes usually has.
+const IMAGE_COLUMNS: [&str; 6] = ["image", "file", "filename", "file_name", "path", "image_id"];
+const CLASS_COLUMNS: [&str; 4] = ["class", "label", "diagnosis", "species"];
+const PATIENT_COLUMNS: [&str; 2] = ["patient", "patient_id"];
+
+/// The data set of a table (CSV) of images and classes, and of patients, if it has them: photos beside the table and
+/// below. Which of the usual columns is there, is taken; others are for a `dataset.toml`.
+///
+/// # Errors
+/// A table that cannot be read, or without such columns.
+pub fn open_table(path: &Path) -> Result<Dataset, DataError> {
+    let table = CsvTable::read(path)?;
+    let known = |names: &[&str]| {
+        let is_known = |column: &&String| names.contains(&column.to_lowercase().as_str());
+        table.columns().iter().find(is_known).cloned()
+    };
+    let needed = |names: &[&str]| {
+        known(names).ok_or_else(|| {
+            let message = format!(
+                "found the columns {}; expected one of {}, or a {DATASET_FILE} that says which column is what",
+                table.columns().join(", "),
+                names.join(", ")
+            );
+            DataError::invalid(path, "line 1", message)
+        })
+    };
+    let root = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let root = root.unwrap_or(Path::new("."));
+    let labels = Labels {
+        file: path.file_name().map(PathBuf::from),
+        image: Some(needed(&IMAGE_COLUMNS)?),
+        class: Some(needed(&CLASS_COLUMNS)?),
+        patient: known(&PATIENT_COLUMNS),
+        ..Labels::default()
+    };
+    let file =
+        DatasetFile { images: Some(".".into()), labels: Some(labels), ..DatasetFile::default() };
+    join(root, &file, photos(root, &file)?, Found::default())
+}
+
+/// Whether a folder is in DermX's layout, complete or not.
+pub fn is_dermx(root: &Path) -> bool {
+    let is_said = || DatasetFile::read(root).is_ok_and(|file| file.format().0 == Format::Dermx);
+    match root.join(DATASET_FILE).is_file() {
+        true => is_said(),
+        false => dermx::is_dermx(root),
     }
 }
 

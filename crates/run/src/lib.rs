@@ -39,6 +39,7 @@ mod test_set;
 mod train;
 mod training;
 mod training_data;
+mod training_images;
 mod training_log;
 mod trial;
 mod verify;

@@ -100,9 +100,7 @@ fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, 
     let images = dataset.images();
     let own = || images.iter().map(|image| image.photo.clone()).collect::<Option<Vec<_>>>();
     if let (Some(photos), None) = (own(), data.other_test_images()) {
-        let depth = images.first().map_or(0, |image| image.image_id.split('/').count());
-        let root = photos.first().and_then(|photo| photo.ancestors().nth(depth));
-        let root = root.unwrap_or(dataset.root()).to_path_buf();
+        let root = dataset.photo_folder().unwrap_or_else(|| dataset.root().to_path_buf());
         return Ok((photos, root, (0, None)));
     }
     let test_images = data.test_images.as_deref().unwrap_or(dataset.root());

@@ -119,7 +119,7 @@ fn train_here(
     let folder = RunFolder::open(place.run, place.name, place.resume, config, context.session)?;
     tracing::info!("run folder: {}", folder.path().display());
     folder.write(SPLIT, &data.split_csv())?;
-    let manifest = record_training_images(&folder, config, &data)?;
+    let manifest = record_training_images(&folder, &data)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, test)?),
         None => None,
@@ -159,12 +159,8 @@ fn resumable(error: RunError) -> RunError {
 }
 
 /// The training and validation images on record in the run folder.
-fn record_training_images(
-    folder: &RunFolder,
-    config: &Config,
-    data: &TrainingData,
-) -> RunResult<Manifest> {
-    image_manifests::record(folder, TRAIN, &config.data.train, &data.files())
+fn record_training_images(folder: &RunFolder, data: &TrainingData) -> RunResult<Manifest> {
+    image_manifests::record(folder, TRAIN, &data.root, &data.files())
 }
 
 /// The test images on record in the run folder.

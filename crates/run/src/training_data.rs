@@ -1,12 +1,13 @@
 //! What a run learns from and is validated on.
 
-use crate::config::{self, Config, Leaks, no_training_images};
+use crate::config::{self, Config, Leaks};
 use crate::error::{RunError, RunResult};
 use crate::network::normalization;
 use crate::test_set::TestSet;
+use crate::training_images::TrainingImages;
 use dermx_data::{
     Finding, FindingKind, Fold, LabelledFolder, Normalization, PatientTable, Patients, PhotoLook,
-    Split, find_leaks, read_folds, read_labelled_folder, split_by_list, split_fold, split_fraction,
+    Split, find_leaks, read_folds, split_by_list, split_fold, split_fraction,
 };
 use dermx_table::csv;
 use dermx_train::{LabelledPhotos, Photos, Sets};
@@ -84,8 +85,12 @@ pub struct TrainingData {
     pub training: Part,
     /// What is scored after every epoch, if there is a split.
     pub validation: Option<Part>,
+    /// The folder of the photos.
+    pub root: PathBuf,
     /// Whom photos show, and which photos the table is about.
     patients: Option<(PatientTable, About)>,
+    /// Whom training photos show as their data set says.
+    own: BTreeMap<PathBuf, String>,
 }
 
 impl TrainingData {
@@ -94,17 +99,17 @@ impl TrainingData {
     /// # Errors
     /// No photos, one that cannot be read, or a split that cannot be made.
     pub fn read(config: &Config) -> RunResult<Self> {
-        let folder = read_images(config)?;
+        let TrainingImages { folder, root, patients: own } = TrainingImages::read(&config.data)?;
         let table = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
         let of_photo = match &table {
             Some(table) => table.join(&named(&folder))?.0,
-            None => Patients::default(),
+            None => Patients::new(&config.data.train, own.clone()),
         };
         let mut patients = table.map(|table| (table, About::All));
         let split = match &config.split {
             config::Split::None {} => {
                 let training = Part::open(config, folder)?;
-                return Ok(Self { training, validation: None, patients });
+                return Ok(Self { training, validation: None, root, patients, own });
             }
             config::Split::Fraction { seed, fraction } => {
                 split_fraction(&folder, &of_photo, *fraction, *seed)
@@ -123,7 +128,9 @@ impl TrainingData {
         Ok(Self {
             training: Part::open(config, split.training)?,
             validation: Some(Part::open(config, split.validation)?),
+            root,
             patients,
+            own,
         })
     }
 
@@ -176,7 +183,7 @@ impl TrainingData {
 
     /// Whom the photos of training, validation and test show.
     fn patients(&self, test: Option<&TestSet>) -> RunResult<Option<Patients>> {
-        let Some((table, about)) = &self.patients else { return Ok(None) };
+        let Some((table, about)) = &self.patients else { return Ok(self.own_patients(test)) };
         let of_test = test.filter(|_| *about == About::All);
         let parts = std::iter::once(&self.training).chain(&self.validation);
         let own = parts.flat_map(|part| named(&part.images));
@@ -194,6 +201,20 @@ impl TrainingData {
         Ok(Some(patients))
     }
 
+    /// Whom photos show as the data sets of training and test say; `None` where they do not.
+    fn own_patients(&self, test: Option<&TestSet>) -> Option<Patients> {
+        let mut of_photo = self.own.clone();
+        let images = test
+            .into_iter()
+            .flat_map(|test| test.photos.iter().map(|(id, path)| (test.dataset.image(id), path)));
+        for (image, path) in images {
+            if let Some(patient) = image.and_then(|image| image.patient.as_ref()) {
+                of_photo.insert(path.clone(), patient.clone());
+            }
+        }
+        (!of_photo.is_empty()).then(|| Patients::new(&self.root, of_photo))
+    }
+
     /// The split as CSV: `image_id,class,part`.
     pub fn split_csv(&self) -> Vec<u8> {
         let mut records = vec![["image_id", "class", "part"].map(str::to_string).to_vec()];
@@ -207,14 +228,6 @@ impl TrainingData {
         }
         csv(&records)
     }
-}
-
-fn read_images(config: &Config) -> RunResult<LabelledFolder> {
-    let data = &config.data;
-    if !data.train.is_dir() {
-        return Err(no_training_images(&data.train));
-    }
-    Ok(read_labelled_folder(&data.train, &data.classes, &data.class_names)?)
 }
 
 fn read_fold(root: &Path, wanted: usize) -> RunResult<Fold> {

@@ -43,7 +43,7 @@ impl Attempt<'_> {
         let folder = RunFolder::open(Some(self.folder), "", resume, config, context.session)?;
         let seed_folder = folder.seed(seed)?;
         folder.write(SPLIT, &data.split_csv())?;
-        let manifest = image_manifests::record(&folder, TRAIN, &config.data.train, &data.files())?;
+        let manifest = image_manifests::record(&folder, TRAIN, &data.root, &data.files())?;
         let mut watcher = TrialWatcher {
             objective,
             watch: context.watch,

@@ -5,17 +5,54 @@ use clap::{Args, Subcommand};
 use dermx_agreement::{Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
 use dermx_eval::{Pairs, Spread, ZeroDivision};
+use dermx_formats::{Format, Target};
 use std::path::PathBuf;
 
 /// What `dermx dataset` can do.
 #[derive(Debug, Subcommand)]
 pub enum DatasetCommand {
+    /// Look at the files in a folder and write a dataset.toml for them.
+    Init(InitArgs),
+    /// Write a data set in another format.
+    Convert(ConvertArgs),
     /// Count evaluations, images, classes and labels.
     Describe(DescribeArgs),
     /// Compute how far raters agree with the gold standard and with each other.
     Tables(TablesArgs),
     /// Look for damaged, missing and changed files, copies of photos, and leaks between splits.
     Check(CheckArgs),
+}
+
+/// Arguments of `dermx dataset init`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset init birds\n\nA dataset.toml that is there already is left alone."
+)]
+pub struct InitArgs {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    pub data: PathBuf,
+    /// The format of the annotations: masks, coco, chexlocalize, label-studio, cvat, labelme, darwin,
+    /// boxes, dermx, or none. Without it, the one that the files look like.
+    #[arg(long, value_name = "FORMAT", value_parser = choice::<Format>)]
+    pub format: Option<Format>,
+}
+
+/// Arguments of `dermx dataset convert`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx dataset convert birds --to coco --out birds-coco\n\nPhotos stay where they are."
+)]
+pub struct ConvertArgs {
+    /// The data set: dataset.toml, class folders, or DermX's layout.
+    #[arg(value_name = "DIR")]
+    pub data: PathBuf,
+    /// coco (outlines and attributes are kept) or masks (a PNG of each rater, image and concept).
+    #[arg(long, value_name = "FORMAT", value_parser = choice::<Target>)]
+    pub to: Target,
+    /// A new or an empty folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// Arguments of `dermx dataset check`.

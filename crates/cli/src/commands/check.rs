@@ -5,9 +5,9 @@ use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, Finding, FindingKind, ImageNames, Manifest, PatientTable, PhotoSet,
-    check_annotated_photos, check_annotations, check_patients, check_photos, image_id,
-    write_atomic,
+    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, PhotoSet,
+    check_annotated_photos, check_annotations, check_dataset, check_patients, check_photos,
+    image_id, write_atomic,
 };
 use dermx_score::to_json;
 use dermx_work::{Failure, Watch};
@@ -38,6 +38,9 @@ pub fn run(args: &CheckArgs, process: &Process) -> CliResult<()> {
 /// What was checked and found; a count is absent where there was nothing to count.
 #[derive(Debug, Default, Serialize)]
 struct Check {
+    /// Whether the annotations are those of the study, with masks and tables of their own.
+    #[serde(skip)]
+    is_study: bool,
     /// Counts of annotations, masks and rows; their findings stand in `findings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<AnnotationCheck>,
@@ -69,9 +72,17 @@ struct ManifestSummary {
 impl Check {
     fn of(args: &CheckArgs, watch: Watch<'_>) -> CliResult<Self> {
         let mut sets = photo_sets(args)?;
-        let mut check = Self::default();
+        let mut check = Self { is_study: true, ..Self::default() };
         if let Some(root) = &args.data {
-            let mut annotations = check_annotations(root)?;
+            let mut annotations = match dermx_formats::is_dermx(root) {
+                true => check_annotations(root)?,
+                false => {
+                    let dataset = dermx_formats::open(root)?;
+                    sets.extend(own_photos(&dataset, args)?);
+                    check.is_study = false;
+                    check_dataset(&dataset)
+                }
+            };
             check.findings.append(&mut annotations.findings);
             for images in sets.iter_mut().filter(|set| set.name == IMAGES) {
                 images.classes = diagnoses(images, &annotations);
@@ -107,7 +118,9 @@ impl Check {
             progress.finish(&format!("{total} checked"));
         }
         let images = sets.iter().find(|set| set.name == IMAGES);
-        if let (Some(images), Some(annotations)) = (images, &self.annotations) {
+        // Elsewhere the photos are the images of the data set, whose sizes its outlines are in.
+        if let (Some(images), Some(annotations), true) = (images, &self.annotations, self.is_study)
+        {
             let findings = check_annotated_photos(&annotations.sizes, images, &photos);
             // Of what could not be read it cannot be said that it is about no photo.
             let is_unread = |one: &Finding| {
@@ -171,7 +184,16 @@ impl Check {
 
     fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(found) = &self.annotations {
+        if let (Some(found), false) = (&self.annotations, self.is_study) {
+            lines.push(format!(
+                "data set: {} images, {} of them with a gold class; {} readings of {} images",
+                found.num_metadata_images,
+                found.diagnoses.len(),
+                found.num_evaluations,
+                found.num_evaluated_images
+            ));
+        }
+        if let (Some(found), true) = (&self.annotations, self.is_study) {
             lines.push(format!(
                 "annotations: {} of {} files read, {} images, {} rows of metadata, {} folds",
                 found.num_evaluations,
@@ -235,6 +257,14 @@ fn photo_sets(args: &CheckArgs) -> CliResult<Vec<PhotoSet>> {
         sets.push(PhotoSet::read(name, folder)?);
     }
     Ok(sets)
+}
+
+/// The photos of a data set that says where they are, unless the arguments name others.
+fn own_photos(dataset: &Dataset, args: &CheckArgs) -> CliResult<Option<PhotoSet>> {
+    match (dataset.photo_folder(), &args.images) {
+        (Some(folder), None) => Ok(Some(PhotoSet::read(IMAGES, &folder)?)),
+        _ => Ok(None),
+    }
 }
 
 /// The gold standard of each annotated photo.

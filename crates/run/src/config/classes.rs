@@ -2,11 +2,13 @@
 
 use super::config::Config;
 use crate::error::{RunError, RunResult};
-use dermx_data::{Selection, class_folders, class_idx_of, study_folders};
+use crate::training_images::names_of_classes;
+use dermx_data::{Selection, class_idx_of, study_folders};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Names the classes after the folders of `data.train`, unless they are named, sorted.
+/// Names the classes after the folders of `data.train`, or the gold classes of its data set, unless they are
+/// named, sorted.
 ///
 /// A folder whose name is a diagnosis of the test set but for letter case, `_`, `-` and space is of that
 /// diagnosis, and so are the folders of the study's training set, such as `wart` of `Viral warts`.
@@ -18,13 +20,13 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
         return Ok(());
     }
     let data = &mut config.data;
-    let (folders, gold) = match (data.train.is_dir(), &config.synthetic) {
+    let (folders, gold) = match (data.train.exists(), &config.synthetic) {
         // It is made later.
         (false, Some(_)) => {
             study_folders().map(|(folder, class)| (folder.into(), class.into())).into_iter().unzip()
         }
         (false, None) => return Err(no_training_images(&data.train)),
-        (true, _) => (class_folders(&data.train)?, gold_classes(data.test.as_deref())?),
+        (true, _) => (names_of_classes(&data.train)?, gold_classes(data.test.as_deref())?),
     };
     let mut classes = BTreeSet::new();
     for folder in folders {
@@ -45,7 +47,7 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
     }
     if classes.len() < 2 {
         let message = format!(
-            "{}: {} class folders; a network needs at least two (data.classes may name them)",
+            "{}: {} classes; a network needs at least two (data.classes may name them)",
             data.train.display(),
             classes.len()
         );

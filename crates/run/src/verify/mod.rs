@@ -147,7 +147,7 @@ impl RunImages {
             Ok((training, files))
         });
         let training = training.and_then(|(training, files)| {
-            let found = compare(run, TRAIN, &config.data.train, &files, "training images", table)?;
+            let found = compare(run, TRAIN, &training.root, &files, "training images", table)?;
             Some((training, found))
         });
         if !run.join(TEST).exists() {
