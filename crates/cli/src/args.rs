@@ -12,7 +12,7 @@ use crate::error::{CliError, CliResult};
 pub use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand};
 pub use config::{ConfigCommand, KeysArgs, ShowArgs};
-pub use dataset::{CheckArgs, ConvertArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs};
+pub use dataset::{CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};

@@ -48,6 +48,14 @@ pub enum Shape {
 const MAX_CROSSED: u64 = 1 << 24;
 
 impl Region {
+    /// Whether the pixels of the region can be had in an image of `size`.
+    ///
+    /// # Errors
+    /// As [`Shape::check`].
+    pub fn check(&self, size: ImageSize) -> Result<(), String> {
+        self.shape.check(size)
+    }
+
     /// An outline by Darwin's rule, without attributes.
     pub fn outlined(concept: impl Into<String>, rings: Vec<Ring>) -> Self {
         let shape = Shape::Polygon { rings, fill: Fill::Darwin };

@@ -6,6 +6,8 @@
 mod annotations;
 pub mod boxes;
 mod convert;
+pub mod chexlocalize;
+pub mod coco;
 pub mod cvat;
 pub mod darwin2;
 mod dataset_file;
@@ -16,8 +18,10 @@ mod json;
 pub mod label_studio;
 pub mod labelme;
 pub mod masks;
+mod number;
 mod open;
 mod readings;
+pub mod rle;
 mod shapes;
 mod skipped;
 

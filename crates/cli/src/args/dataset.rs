@@ -14,7 +14,7 @@ pub enum DatasetCommand {
     /// Look at the files in a folder and write a dataset.toml for them.
     Init(InitArgs),
     /// Write a data set in another format.
-    Convert(ConvertArgs),
+    Convert(ConvertDatasetArgs),
     /// Count evaluations, images, classes and labels.
     Describe(DescribeArgs),
     /// Compute how far raters agree with the gold standard and with each other.
@@ -43,7 +43,7 @@ pub struct InitArgs {
 #[command(
     after_help = "Example: dermx dataset convert birds --to coco --out birds-coco\n\nPhotos stay where they are."
 )]
-pub struct ConvertArgs {
+pub struct ConvertDatasetArgs {
     /// The data set: dataset.toml, class folders, or DermX's layout.
     #[arg(value_name = "DIR")]
     pub data: PathBuf,

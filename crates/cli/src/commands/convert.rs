@@ -1,6 +1,6 @@
 //! `dermx dataset convert`.
 
-use crate::args::ConvertArgs;
+use crate::args::ConvertDatasetArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
 use dermx_formats::{Converted, Target, convert, open};
@@ -9,7 +9,7 @@ use dermx_formats::{Converted, Target, convert, open};
 ///
 /// # Errors
 /// A data set that cannot be read, a folder that is not empty or cannot be written to.
-pub fn run(args: &ConvertArgs) -> CliResult<()> {
+pub fn run(args: &ConvertDatasetArgs) -> CliResult<()> {
     let dataset = open(&args.data)?;
     let Converted { num_images, num_readings, num_regions, num_attributes_lost } =
         convert(&dataset, args.to, &args.out)?;
