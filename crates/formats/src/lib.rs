@@ -5,9 +5,9 @@
 
 mod annotations;
 pub mod boxes;
-mod convert;
 pub mod chexlocalize;
 pub mod coco;
+mod convert;
 pub mod cvat;
 pub mod darwin2;
 mod dataset_file;

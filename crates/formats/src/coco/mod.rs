@@ -103,7 +103,11 @@ impl<'a> Joined<'a> {
         for (category_idx, category) in file.categories.iter().enumerate() {
             if category.name.is_empty() {
                 let place = format!("categories[{category_idx}].name");
-                return Err(DataError::invalid(path, place, "found an empty name; expected a concept"));
+                return Err(DataError::invalid(
+                    path,
+                    place,
+                    "found an empty name; expected a concept",
+                ));
             }
             if concepts.insert(category.id.clone(), category.name.clone()).is_some() {
                 let place = format!("categories[{category_idx}].id");
