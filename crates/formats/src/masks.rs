@@ -56,7 +56,9 @@ pub fn read(
         let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
         match best(&parts, &below, is_image) {
             Some(named) => found.entry(named).or_default().push(path),
-            None => num_skipped += 1,
+            // What is no PNG lies beside the masks, as `dataset.toml` does.
+            None if below.to_lowercase().ends_with(".png") => num_skipped += 1,
+            None => {}
         }
     }
     let files: Vec<(Named, PathBuf)> = found
@@ -96,7 +98,7 @@ pub fn read(
     }
     let skipped = match num_skipped {
         0 => Vec::new(),
-        num => vec![format!("{num} files whose path is not that of `{pattern}`")],
+        num => vec![format!("{num} PNG files whose path is not that of `{pattern}`")],
     };
     Ok(Annotations { images: Vec::new(), readings: readings.into_values().collect(), skipped })
 }
