@@ -190,15 +190,14 @@ fn check_imbalance(summary: &SynthSummary) {
 
 fn check_labels(dataset: &Dataset) {
     for evaluation in dataset.readings() {
-        assert_eq!(evaluation.unknown_labels(), BTreeSet::new());
+        assert_eq!(evaluation.unknown_labels(dataset.schema()), BTreeSet::new());
         for instance in &evaluation.regions {
             for attribute in &instance.attributes {
                 assert!(DESCRIPTIVE_ATTRIBUTES.contains(&attribute.as_str()), "{attribute}");
             }
         }
     }
-    let outlined: BTreeSet<&str> =
-        dataset.readings().iter().flat_map(Reading::characteristics).collect();
+    let outlined: BTreeSet<&str> = dataset.readings().iter().flat_map(Reading::concepts).collect();
     assert!(outlined.len() >= 12, "{outlined:?}");
 }
 
@@ -224,7 +223,7 @@ fn check_raters(dataset: &Dataset) {
         .cohort(Cohort::Single)
         .map(|one| {
             let image = dataset.image(&one.image_id).unwrap();
-            f64::from(u8::from(one.diagnoses == [image.diagnosis.as_str()]))
+            f64::from(u8::from(one.classes == image.gold))
         })
         .collect();
     assert_between("accuracy", mean(&right), 0.9, 0.99);
@@ -282,7 +281,8 @@ fn check_color_average(root: &Path, dataset: &Dataset) {
         .images()
         .iter()
         .map(|image| {
-            let class = DIAGNOSES.iter().position(|name| *name == image.diagnosis).unwrap();
+            let class =
+                DIAGNOSES.iter().position(|name| image.gold_class() == Some(*name)).unwrap();
             (color_features(&root.join("dermx/images").join(&image.file_name)), class)
         })
         .collect();
