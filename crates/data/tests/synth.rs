@@ -73,6 +73,18 @@ fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
     assert_eq!(fingerprints, BTreeSet::from([pinned.to_owned()]));
 }
 
+/// As of the releases before data sets of other studies were read.
+#[test]
+fn the_annotations_have_the_hash_of_earlier_versions() {
+    let root = tempfile::tempdir().unwrap();
+    generate(root.path(), &SynthConfig { seed: 0, ..TINY });
+    let dataset = dermx_data::dermx::read(&root.path().join("dermx")).unwrap();
+    assert_eq!(
+        dataset.content_hash().to_hex().as_str(),
+        "a3295fe7d4eedeb01b0bcbad3710ce470f6bb7ba72df387ab36486dec587b0c6"
+    );
+}
+
 #[test]
 fn another_seed_changes_every_photo() {
     let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
