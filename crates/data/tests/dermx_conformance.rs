@@ -109,3 +109,13 @@ fn real_selection_of_the_study_is_everything() {
     assert_eq!(selected.num_left_out(), 0);
     assert!(selected.readings() == dataset.readings());
 }
+
+/// As of the releases before data sets of other studies were read.
+#[test]
+fn real_hash_is_that_of_earlier_versions() {
+    let Some(dataset) = real() else { return };
+    assert_eq!(
+        dataset.content_hash().to_hex().as_str(),
+        "d0c984453385fd22b9e6ed63380ad7a4c407134e9126203b7a072abb607708f9"
+    );
+}

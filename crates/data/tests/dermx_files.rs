@@ -3,8 +3,8 @@
 mod fixture;
 
 use dermx_data::{
-    Cohort, Dataset, ErrorKind, Image, ImageSize, MaskSource, Reading, Region, check_annotations,
-    darwin, describe, mask_files, ontology,
+    Cohort, ErrorKind, Image, ImageSize, MaskSource, Reading, Region, check_annotations, darwin,
+    describe, mask_files, ontology,
 };
 use fixture::{Fixture, TRIANGLE, assert_contains, evaluation, image, instance, strings};
 use proptest::prelude::*;
@@ -66,9 +66,11 @@ fn description_counts_a_small_set() {
     assert_eq!((shared.pairs, shared.min, shared.median), (3, Some(0), Some(0.0)));
     assert_eq!((shared.max, shared.zero), (Some(1), 2));
     // `single` images: only a.
-    assert_eq!((found.table_1["source"]["Acne"], found.table_1["source"]["Psoriasis"]), (1, 0));
-    assert_eq!(found.table_4_dermx["Acne"], 1);
-    assert_eq!(found.skin_tone, [("dark".to_owned(), 2)].into());
+    let study = found.study.unwrap();
+    assert_eq!((study.table_1["source"]["Acne"], study.table_1["source"]["Psoriasis"]), (1, 0));
+    assert_eq!(study.table_4_dermx["Acne"], 1);
+    assert_eq!(study.skin_tone, [("dark".to_owned(), 2)].into());
+    assert_eq!(found.attributes["skin_tone"], study.skin_tone);
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn mask_is_the_union_of_the_instances() {
     assert_eq!(one.mask("Papule"), Some(union.clone()));
     assert_eq!(one.mask("Plaque"), None);
     assert_eq!(one.union_mask().unwrap().area(), union.area() + 1);
-    assert_eq!(one.characteristics().into_iter().collect::<Vec<_>>(), ["Papule", "Scar"]);
+    assert_eq!(one.concepts().into_iter().collect::<Vec<_>>(), ["Papule", "Scar"]);
     one.tags = strings(&["Young"]);
     assert!(one.has("Young") && one.has("Scar") && !one.has("Plaque"));
 }
@@ -99,8 +101,11 @@ fn unknown_labels_are_kept_and_counted() {
     let dataset = fixture.read().unwrap();
     let one = &dataset.readings()[0];
     assert_eq!(one.unknown, ["Acnee"]);
-    assert_eq!(one.regions[0].characteristic, "Bubble");
-    assert_eq!(one.unknown_labels().into_iter().collect::<Vec<_>>(), ["Acnee", "Bubble", "Pink"]);
+    assert_eq!(one.regions[0].concept, "Bubble");
+    assert_eq!(
+        one.unknown_labels(dataset.schema()).into_iter().collect::<Vec<_>>(),
+        ["Acnee", "Bubble", "Pink"]
+    );
     let ontology = describe(&dataset).ontology;
     let unknown: Vec<_> =
         ontology["unknown"].iter().map(|(label, &n)| (label.as_str(), n)).collect();
@@ -235,11 +240,11 @@ fn additional_paths_are_holes_and_islands() {
     let complex = r#"{"name":"Scar","complex_polygon":{"path":["#.to_owned();
     let complex = parse(&format!(r#"{complex}{SQUARE}],"additional_paths":[{HOLE}]}}}}"#));
     assert_eq!(complex.mask("Scar"), holed.mask("Scar"));
-    assert_eq!(complex.regions[0].rings.len(), 2);
+    assert_eq!(complex.regions[0].rings().len(), 2);
     // An island beside the outline: two pixels in one row.
     let outline = r#""path":[{"x":0,"y":0}],"additional_paths":[[{"x":4,"y":4},{"x":5,"y":4}]]"#;
     let island = parse(&format!(r#"{{"name":"Scar","polygon":{{{outline}}}}}"#));
-    let rings = &island.regions[0].rings;
+    let rings = island.regions[0].rings();
     assert_eq!(rings[..], [vec![[0.0, 0.0]], vec![[4.0, 4.0], [5.0, 4.0]]]);
     let none =
         parse(&format!(r#"{{"name":"Scar","polygon":{{"path":{SQUARE},"additional_paths":[]}}}}"#));
@@ -587,9 +592,8 @@ fn instances() -> impl Strategy<Value = Vec<Region>> {
         prop::collection::vec(ring, 1..4),
     );
     let instance = instance.prop_map(|(characteristic, attributes, rings)| Region {
-        characteristic: characteristic.to_owned(),
         attributes,
-        rings,
+        ..Region::outlined(characteristic, rings)
     });
     prop::collection::vec(instance, 0..3)
 }
@@ -604,15 +608,13 @@ fn evaluations() -> impl Strategy<Value = Reading> {
         labels(&["A", "red", "z, \u{e9}"]),
     )
         .prop_map(|((height, width), diagnoses, discards, tags, instances, unknown)| Reading {
-            image_id: "image--1 (2)".to_owned(),
-            rater: "derm1".to_owned(),
-            size: ImageSize::new(height, width),
-            diagnoses,
+            classes: diagnoses,
             discards,
             tags,
-            instances,
+            regions: instances,
             unknown,
-            respelled: Vec::new(),
+            needs_class: true,
+            ..Reading::new("image--1 (2)", "derm1", ImageSize::new(height, width))
         })
 }
 
@@ -627,8 +629,9 @@ proptest! {
         diagnosis in prop::sample::select(&ontology::DIAGNOSES[..]),
     ) {
         let mut image = image("image--1 (2)", diagnosis);
-        image.dataset = text.clone();
-        image.original_filename = text;
+        for name in ["dataset", "original_filename"] {
+            image.attributes.insert(name.to_owned(), text.clone());
+        }
         let fixture = Fixture::new(std::slice::from_ref(&one), std::slice::from_ref(&image));
         let dataset = fixture.read().unwrap();
         prop_assert_eq!(dataset.readings(), std::slice::from_ref(&one));

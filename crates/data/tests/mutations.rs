@@ -165,12 +165,12 @@ fn mutate_structure(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 fn assert_read_or_located(path: &Path, bytes: &[u8]) -> bool {
     match darwin::parse_evaluation(path, bytes) {
         Ok(evaluation) => {
-            let vertices = evaluation.regions.iter().flat_map(|one| &one.rings).flatten().count();
+            let vertices = evaluation.regions.iter().flat_map(|one| one.rings()).flatten().count();
             assert!(vertices < bytes.len());
             let mask = evaluation.union_mask();
             let num_runs = mask.map_or(0, |mask| mask.runs().len());
             assert!(num_runs <= evaluation.size.height as usize * (vertices + 1));
-            for characteristic in evaluation.characteristics() {
+            for characteristic in evaluation.concepts() {
                 assert!(evaluation.mask(characteristic).is_some());
             }
             true

@@ -29,7 +29,7 @@ struct Release(tempfile::TempDir);
 
 fn evaluations() -> Vec<Reading> {
     let with = |rater: &str, image_id: &str, instances: Vec<Region>| Reading {
-        instances,
+        regions: instances,
         ..evaluation(rater, image_id, &["Psoriasis"], &[])
     };
     let attributes = strings(&["Red", "Hyperpigmented", "Hypopigmented"]);
@@ -124,17 +124,17 @@ fn a_release_by_class_loads_with_its_rounds_and_spellings() {
     assert_eq!(stems(&dataset), all);
     let repeated = &dataset.readings()[1];
     assert_eq!(
-        (repeated.rater.as_str(), repeated.person(), repeated.round()),
+        (repeated.rater.as_str(), repeated.person.as_str(), repeated.round),
         ("labeller12", "labeller1", 2)
     );
     let first = &dataset.readings()[0];
-    assert_eq!((first.person(), first.round()), ("labeller1", 1));
+    assert_eq!((first.person.as_str(), first.round), ("labeller1", 1));
     assert_eq!(first.respelled, ["Hyperpigmented", "Hypopigmented"]);
     assert_eq!(first.regions[0].attributes, ["Red", "Hyper-pigmented", "Hypo-pigmented"]);
     let tagged = &dataset.readings()[2];
     assert_eq!(tagged.respelled, ["Hyperpigmented", "Ko\u{308}bnerization"]);
     assert_eq!(tagged.tags, ["Hyper-pigmented", "Köbnerization"]);
-    assert!(dataset.readings().iter().all(|one| one.unknown_labels().is_empty()));
+    assert!(dataset.readings().iter().all(|one| one.unknown_labels(dataset.schema()).is_empty()));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn mask_files_by_class_or_by_number_give_the_masks_of_the_outlines() {
     let files = outlines.clone().with_mask_source(MaskSource::Files).unwrap();
     let mut num_masks = 0;
     for evaluation in outlines.readings() {
-        for class in evaluation.characteristics().into_iter().filter(|class| *class != "Scar") {
+        for class in evaluation.concepts().into_iter().filter(|class| *class != "Scar") {
             let mask = files.mask(evaluation, class).unwrap();
             assert!(mask.is_some());
             assert_eq!(mask, outlines.mask(evaluation, class).unwrap(), "{class}");

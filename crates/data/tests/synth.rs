@@ -73,6 +73,18 @@ fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
     assert_eq!(fingerprints, BTreeSet::from([pinned.to_owned()]));
 }
 
+/// As of the releases before data sets of other studies were read.
+#[test]
+fn the_annotations_have_the_hash_of_earlier_versions() {
+    let root = tempfile::tempdir().unwrap();
+    generate(root.path(), &SynthConfig { seed: 0, ..TINY });
+    let dataset = dermx_data::dermx::read(&root.path().join("dermx")).unwrap();
+    assert_eq!(
+        dataset.content_hash().to_hex().as_str(),
+        "a3295fe7d4eedeb01b0bcbad3710ce470f6bb7ba72df387ab36486dec587b0c6"
+    );
+}
+
 #[test]
 fn another_seed_changes_every_photo() {
     let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
@@ -190,15 +202,14 @@ fn check_imbalance(summary: &SynthSummary) {
 
 fn check_labels(dataset: &Dataset) {
     for evaluation in dataset.readings() {
-        assert_eq!(evaluation.unknown_labels(), BTreeSet::new());
+        assert_eq!(evaluation.unknown_labels(dataset.schema()), BTreeSet::new());
         for instance in &evaluation.regions {
             for attribute in &instance.attributes {
                 assert!(DESCRIPTIVE_ATTRIBUTES.contains(&attribute.as_str()), "{attribute}");
             }
         }
     }
-    let outlined: BTreeSet<&str> =
-        dataset.readings().iter().flat_map(Reading::characteristics).collect();
+    let outlined: BTreeSet<&str> = dataset.readings().iter().flat_map(Reading::concepts).collect();
     assert!(outlined.len() >= 12, "{outlined:?}");
 }
 
@@ -224,7 +235,7 @@ fn check_raters(dataset: &Dataset) {
         .cohort(Cohort::Single)
         .map(|one| {
             let image = dataset.image(&one.image_id).unwrap();
-            f64::from(u8::from(one.diagnoses == [image.diagnosis.as_str()]))
+            f64::from(u8::from(one.classes == image.gold))
         })
         .collect();
     assert_between("accuracy", mean(&right), 0.9, 0.99);
@@ -282,7 +293,8 @@ fn check_color_average(root: &Path, dataset: &Dataset) {
         .images()
         .iter()
         .map(|image| {
-            let class = DIAGNOSES.iter().position(|name| *name == image.diagnosis).unwrap();
+            let class =
+                DIAGNOSES.iter().position(|name| image.gold_class() == Some(*name)).unwrap();
             (color_features(&root.join("dermx/images").join(&image.file_name)), class)
         })
         .collect();

@@ -1,10 +1,12 @@
 //! Maps from files and from memory, once and again.
 
-use dermx_data::{Dataset, SynthConfig, write_synthetic};
-use dermx_eval::MapRow;
+use dermx_data::{
+    Dataset, Image, ImageSize, Reading, Region, Schema, SynthConfig, write_synthetic,
+};
+use dermx_eval::{HeatmapScoring, MapRow};
 use dermx_score::{
-    Benchmark, DIAGNOSES, MapFolder, PER_IMAGE, Prediction, Predictions, RawMap, ScoringChoices,
-    Variable, write_npy,
+    Benchmark, DIAGNOSES, MapFolder, PER_IMAGE, Prediction, Predictions, RawMap, ScoredRows,
+    ScoringChoices, Variable, write_npy,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +36,7 @@ fn maps(dataset: &Dataset) -> Result<BTreeMap<String, RawMap>, Box<dyn Error>> {
 
 /// Everybody has acne.
 fn predictions(dataset: &Dataset) -> Predictions {
-    let row = |(idx, image): (usize, &dermx_data::Image)| Prediction {
+    let row = |(idx, image): (usize, &Image)| Prediction {
         line: idx + 2,
         image_id: image.image_id.clone(),
         gold: None,
@@ -208,5 +210,93 @@ fn eval_json_has_the_keys_of_the_list_and_no_others() -> TestResult {
     paths(&serde_json::to_value(&over_seeds)?, "", &mut found);
     let found: String = found.iter().map(|path| format!("{path}\n")).collect();
     assert_eq!(found, include_str!("eval_json_keys.txt"));
+    Ok(())
+}
+
+const CLASSES: [&str; 2] = ["Cat", "Dog"];
+
+/// Images of cats, read as the names say; `without_gold` has no gold class and nobody read it, either.
+///
+/// Everybody who reads marks a rectangle.
+fn pets(raters_name_classes: bool) -> Result<Dataset, dermx_data::DataError> {
+    let image = |image_id: &str, gold: &[&str]| Image {
+        image_id: image_id.to_string(),
+        gold: gold.iter().map(ToString::to_string).collect(),
+        ..Image::default()
+    };
+    let reading = |image_id: &str, classes: &[&str], discards: &[&str]| Reading {
+        classes: classes.iter().map(ToString::to_string).collect(),
+        discards: discards.iter().map(ToString::to_string).collect(),
+        regions: vec![Region::outlined("Ear", vec![vec![[1.0, 1.0], [4.0, 1.0], [4.0, 4.0]]])],
+        needs_class: raters_name_classes,
+        ..Reading::new(image_id, "r1", ImageSize::new(8, 10))
+    };
+    let schema = Schema {
+        classes: CLASSES.map(str::to_string).to_vec(),
+        discards: vec!["Blurred".to_string()],
+        raters_name_classes,
+        ..Schema::default()
+    };
+    let mut images = ["discarded", "of_both_classes", "of_no_class", "read_by_nobody"]
+        .map(|image_id| image(image_id, &["Cat"]))
+        .to_vec();
+    images.push(image("without_gold", &[]));
+    let readings = vec![
+        reading("discarded", &["Cat"], &["Blurred"]),
+        reading("of_both_classes", &CLASSES, &[]),
+        reading("of_no_class", &[], &[]),
+    ];
+    Dataset::new(Path::new("pets"), schema, images, readings)
+}
+
+/// The scored images, those with a mask that counts, and those whose diagnosis is scored.
+fn scored(dataset: &Dataset, rows: ScoredRows) -> Result<[Vec<String>; 3], Box<dyn Error>> {
+    // Small, for speed.
+    let prepared = HeatmapScoring { size: [8, 10], ..HeatmapScoring::default() };
+    let choices =
+        ScoringChoices { rows, union_rows: rows, maps: prepared, ..ScoringChoices::default() };
+    let benchmark = Benchmark::new(dataset, choices)?;
+    let ids: Vec<String> = benchmark.image_ids().map(str::to_string).collect();
+    let mut all = predictions(dataset);
+    all.rows.iter_mut().for_each(|one| one.predicted = "Cat".to_string());
+    let card = benchmark.score_diagnoses(&all)?;
+    let diagnosed = card.diagnoses.unwrap_or_default();
+    let diagnosed = diagnosed.into_iter().map(|one| one.image_id).collect();
+    let with_masks = match benchmark.has_masks() {
+        true => {
+            let rows = benchmark.score(&maps(dataset)?, None)?.rows;
+            rows.into_iter().map(|row| row.image_id).collect::<BTreeSet<_>>()
+        }
+        false => BTreeSet::new(),
+    };
+    Ok([ids, with_masks.into_iter().collect(), diagnosed])
+}
+
+#[test]
+fn an_image_counts_by_what_was_read_of_it_or_by_its_gold_class() -> TestResult {
+    // Raters need not name a class: who names none has read the image, who names two is undecided.
+    let dataset = pets(false)?;
+    assert_eq!(
+        scored(&dataset, ScoredRows::KeptImages)?,
+        [
+            vec!["of_no_class", "read_by_nobody", "without_gold"],
+            vec!["of_no_class"],
+            vec!["of_no_class", "read_by_nobody"]
+        ]
+    );
+    // Every mask: those of the others have no say in the diagnosis.
+    let with_masks = vec!["discarded", "of_both_classes", "of_no_class"];
+    assert_eq!(
+        scored(&dataset, ScoredRows::All)?,
+        [
+            [&with_masks[..], &["read_by_nobody", "without_gold"]].concat(),
+            with_masks,
+            vec!["of_no_class", "read_by_nobody"]
+        ]
+    );
+    // Raters have to name a class: nothing was read well enough, and what nobody read does not count.
+    let dataset = pets(true)?;
+    let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
+    assert_eq!(benchmark.image_ids().count(), 0);
     Ok(())
 }

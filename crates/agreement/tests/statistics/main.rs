@@ -278,12 +278,12 @@ fn dataset(set: &MaskSet, root: &Path) -> Dataset {
         let image_id = format!("image{image_idx}");
         images.push(Image {
             image_id: image_id.clone(),
-            original_filename: String::new(),
-            dataset: "source".to_owned(),
-            diagnosis: "Acne".to_owned(),
             file_name: format!("{image_id}.jpg"),
-            skin_tone: "light".to_owned(),
-            age: "adult".to_owned(),
+            gold: vec!["Acne".to_owned()],
+            attributes: [("dataset", "source"), ("skin_tone", "light"), ("age", "adult")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Image::default()
         });
         let size = ImageSize::new(height, width);
         for rater in &set.raters {
@@ -291,21 +291,11 @@ fn dataset(set: &MaskSet, root: &Path) -> Dataset {
             let dense: Vec<u8> = text.bytes().map(|byte| byte - b'0').collect();
             let mask = Mask::from_dense(&dense, size);
             // The outline does not matter: masks are taken from the files.
-            let instance = Region {
-                characteristic: "Plaque".to_owned(),
-                attributes: Vec::new(),
-                rings: vec![vec![[0.0, 0.0]]],
-            };
+            let instance = Region::outlined("Plaque", vec![vec![[0.0, 0.0]]]);
             let evaluation = Reading {
-                image_id: image_id.clone(),
-                rater: rater.clone(),
-                size,
-                diagnoses: vec!["Acne".to_owned()],
-                discards: Vec::new(),
-                tags: Vec::new(),
-                instances: if mask.is_empty() { Vec::new() } else { vec![instance] },
-                unknown: Vec::new(),
-                respelled: Vec::new(),
+                classes: vec!["Acne".to_owned()],
+                regions: if mask.is_empty() { Vec::new() } else { vec![instance] },
+                ..Reading::new(image_id.clone(), rater.clone(), size)
             };
             if !mask.is_empty() {
                 masks.push((mask_files::name(&evaluation, 0), mask));
@@ -355,7 +345,7 @@ fn outlines_are_scored_as_by_numpy_and_scikit_learn() {
             };
             let found = DatasetTables::new(&dataset, &options).expect("tables").agreement;
             let what = format!("{} raters, {resolution:?}", set.raters.len());
-            assert_row(&found.table_3b["Plaque"], &expected.summary, &what);
+            assert_row(&found.outlines["Plaque"], &expected.summary, &what);
             let left_out = &found.leave_one_rater_out.outlines["Plaque"];
             assert_row(left_out, &expected.consensus_summary, &format!("{what}, consensus"));
         }
