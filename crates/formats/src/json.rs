@@ -1,9 +1,10 @@
 //! JSON read as a stream, whose errors say where they are.
 
 use dermx_data::DataError;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use std::fs::File;
 use std::io::BufReader;
+use std::marker::PhantomData;
 use std::path::Path;
 
 /// Bytes that are read at once.
@@ -15,25 +16,38 @@ const BUFFER: usize = 1 << 16;
 /// A file that cannot be read; with the place as a JSON path or, outside of every key, as line and column,
 /// what is wrong in it.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, DataError> {
+    read_seed(path, PhantomData::<T>)
+}
+
+/// The same of a value whose reading takes choices.
+pub(crate) fn read_seed<T, S>(path: &Path, seed: S) -> Result<T, DataError>
+where
+    S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+{
     let open = || -> Result<_, DataError> {
         let file = File::open(path).map_err(|error| DataError::io(path, &error))?;
         Ok(BufReader::with_capacity(BUFFER, file))
     };
-    match serde_json::from_reader(open()?) {
+    let mut json = serde_json::Deserializer::from_reader(open()?);
+    let value = seed.clone().deserialize(&mut json);
+    match value.and_then(|value| json.end().map(|()| value)) {
         Ok(value) => Ok(value),
-        Err(error) => Err(locate::<T>(path, open()?, error)),
+        Err(error) => Err(locate(path, open()?, seed, error)),
     }
 }
 
 /// The error with its JSON path, for which the file is read again (slower, so only now).
-fn locate<T: DeserializeOwned>(
+fn locate<T>(
     path: &Path,
     file: BufReader<File>,
+    seed: impl for<'de> DeserializeSeed<'de, Value = T>,
     error: serde_json::Error,
 ) -> DataError {
     let mut json = serde_json::Deserializer::from_reader(file);
-    let (place, error) = match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(located) => (located.path().to_string(), located.into_inner()),
+    let mut track = serde_path_to_error::Track::new();
+    let located = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let (place, error) = match seed.deserialize(located) {
+        Err(error) => (track.path().to_string(), error),
         Ok(_) => (String::new(), error), // a complete value, and something after it
     };
     if let Some(kind) = error.io_error_kind() {

@@ -4,6 +4,10 @@
 //! A format is a file here with a function `read`; it knows nothing of the others.
 
 mod annotations;
+pub mod chexlocalize;
+pub mod coco;
 mod json;
+mod number;
+pub mod rle;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
