@@ -14,8 +14,9 @@ pub struct Stratum {
 
 /// The strata of `dataset` by an attribute of its images, sorted by value.
 pub fn strata(dataset: &Dataset, attribute: &str) -> Vec<Stratum> {
-    let values: BTreeSet<&str> =
-        dataset.images().iter().map(|image| image.attribute(attribute)).collect();
+    let values = dataset.images().iter().map(|image| image.attribute(attribute));
+    // Of images without a value nothing is known.
+    let values: BTreeSet<&str> = values.filter(|value| !value.is_empty()).collect();
     let stratum =
         |value: &str| Stratum { attribute: attribute.to_string(), value: value.to_string() };
     values.into_iter().map(stratum).collect()

@@ -291,6 +291,8 @@ impl<'a> Evidence<'a> {
         }
         let accuracies = per_rater.iter().map(AgreementCounts::accuracy);
         let raters = panel.raters.iter().map(|rater| rater.to_string());
-        (raters.zip(accuracies).collect(), pooled.accuracy())
+        // Where nobody names a class, nobody is right or wrong.
+        let per_rater = raters.zip(accuracies).filter(|_| !panel.images.is_empty());
+        (per_rater.collect(), pooled.accuracy())
     }
 }

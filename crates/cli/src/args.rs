@@ -12,14 +12,16 @@ use crate::error::{CliError, CliResult};
 pub use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand};
 pub use config::{ConfigCommand, KeysArgs, ShowArgs};
-pub use dataset::{CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs};
+pub use dataset::{
+    CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs,
+};
 use dermx_data::ImageSize;
 use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, NetworkConfig, Padding};
 use dermx_run::config::SanityCheck;
 use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
-use dermx_score::{ScoredRows, ScoringChoices, Variable};
+use dermx_score::{ScoredRows, ScoringChoices, Unmarked, Variable};
 use dermx_work::Failure;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -454,6 +456,10 @@ pub struct ScoredArgs {
     /// The same for the union of a rater's masks; as --rows if not given.
     #[arg(long, conflicts_with = "run", value_name = "WHICH", value_parser = choice::<ScoredRows>)]
     pub union_rows: Option<ScoredRows>,
+    /// What a rater says of a concept that was not marked in an image: nothing (left_out), or that it is
+    /// nowhere (empty: maps are scored with an empty mask, too).
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "left_out", value_parser = choice::<Unmarked>)]
+    pub unmarked: Unmarked,
     /// mean or median.
     #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "mean", value_parser = choice::<Average>)]
     pub average: Average,
@@ -471,6 +477,7 @@ impl ScoredArgs {
         ScoringChoices {
             rows: self.rows,
             union_rows: self.union_rows.unwrap_or(self.rows),
+            unmarked: self.unmarked,
             average: self.average,
             union_average: self.union_average,
             class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),

@@ -45,13 +45,18 @@ impl Dataset {
         images: Vec<Image>,
         readings: Vec<Reading>,
     ) -> Result<Self, DataError> {
-        let (images, readings) = (sorted_images(images), sorted(readings));
+        let (images, mut readings) = (sorted_images(images), sorted(readings));
+        readings.iter_mut().for_each(|one| one.needs_class = schema.raters_name_classes);
         let invalid = |message: String| Err(DataError::invalid(root, "", message));
-        let mut ids: Vec<String> = images.iter().map(|image| folded(&image.image_id)).collect();
+        let mut ids: Vec<(String, &str)> =
+            images.iter().map(|image| (folded(&image.image_id), image.image_id.as_str())).collect();
         ids.sort_unstable();
-        if let Some([id, _]) = ids.array_windows().find(|[one, other]| one == other) {
+        if let Some([(_, one), (_, other)]) =
+            ids.array_windows().find(|[one, other]| one.0 == other.0)
+        {
             return invalid(format!(
-                "two images have the id `{id}`, or ids that differ only in case; rename one of them"
+                "two images have the ids `{one}` and `{other}`, which are one where case does not count; \
+                 rename one of them"
             ));
         }
         let is_same = |[one, other]: &&[Reading; 2]| {

@@ -62,9 +62,11 @@ pub struct Counts {
     pub evaluations_per_image: BTreeMap<usize, usize>,
     /// Evaluations with a discard tag.
     pub with_discard_tag: usize,
-    /// Those with each such label, as `NAME_tag`.
-    #[serde(flatten)]
+    /// Those with each such label.
     pub discards: Tally,
+    /// The same of the study's two labels, under the names of its reference.
+    #[serde(flatten)]
+    pub study_discards: Tally,
     /// Evaluations with neither a diagnosis nor a discard tag.
     pub without_any_diagnosis_tag: usize,
     /// Evaluations of the cohort `discarded`.
@@ -169,14 +171,13 @@ pub(crate) fn tally_classes<'a>(
 }
 
 /// `other_disease_tag` for `Other-disease`.
-fn discard_key(label: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
-    label.to_lowercase().chars().map(plain).collect::<String>() + "_tag"
+fn study_key(label: &str) -> String {
+    label.to_lowercase().replace('-', "_") + "_tag"
 }
 
 fn counts(dataset: &Dataset) -> Counts {
     let evaluations = dataset.readings();
-    let schema_discards = dataset.schema().discards.iter();
+    let discards = dataset.schema().discards.iter();
     let count =
         |rule: &dyn Fn(&Reading) -> bool| evaluations.iter().filter(|one| rule(one)).count();
     let has_tag = |tag: &str| count(&|one| one.discards.iter().any(|discard| discard == tag));
@@ -195,7 +196,11 @@ fn counts(dataset: &Dataset) -> Counts {
         images: dataset.cohort_images(Cohort::All).len(),
         evaluations_per_image: count_by(of_images.map(<[Reading]>::len)),
         with_discard_tag: count(&|one| !one.discards.is_empty()),
-        discards: schema_discards.map(|tag| (discard_key(tag), has_tag(tag))).collect(),
+        discards: discards.clone().map(|tag| (tag.clone(), has_tag(tag))).collect(),
+        study_discards: discards
+            .filter(|_| dataset.schema().study.is_some())
+            .map(|tag| (study_key(tag), has_tag(tag)))
+            .collect(),
         without_any_diagnosis_tag: count(&|one| one.classes.is_empty() && one.discards.is_empty()),
         discarded: of_cohort(Cohort::Discarded),
         accepted_evaluations: of_cohort(Cohort::Accepted),
@@ -276,7 +281,11 @@ const DISCARDS: &str = "discard";
 const ATTRIBUTES: &str = "attributes";
 const UNKNOWN: &str = "unknown";
 
-/// The block of a group of concepts.
+/// The block of a group of concepts, which has no name of another block.
 fn group(name: &str) -> String {
-    if name.is_empty() { "concepts".to_owned() } else { name.to_owned() }
+    match name {
+        "" => "concepts".to_owned(),
+        CLASSES | DISCARDS | ATTRIBUTES | UNKNOWN => format!("concepts: {name}"),
+        name => name.to_owned(),
+    }
 }

@@ -34,6 +34,17 @@ impl ScoredRows {
     }
 }
 
+/// What a rater who looked at an image says of a concept that was not marked in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmarked {
+    /// Nothing: only what was marked is scored.
+    #[default]
+    LeftOut,
+    /// That it is nowhere: maps are scored with an empty mask, too.
+    Empty,
+}
+
 /// What is scored, and how; the default is the study's way, without scores that the study does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoringChoices {
@@ -45,6 +56,8 @@ pub struct ScoringChoices {
     pub rows: ScoredRows,
     /// Which unions of a rater's masks are scored.
     pub union_rows: ScoredRows,
+    /// What is not marked.
+    pub unmarked: Unmarked,
     /// How scores are averaged.
     pub average: Average,
     /// Over what scores of unions are averaged.
@@ -68,6 +81,7 @@ impl Default for ScoringChoices {
             maps: HeatmapScoring::default(),
             rows: ScoredRows::default(),
             union_rows: ScoredRows::default(),
+            unmarked: Unmarked::default(),
             average: Average::default(),
             union_average: UnionAverage::default(),
             class_exchange: None,

@@ -1,7 +1,12 @@
 //! How much was scored, in words.
 
-use crate::score::{NUM_NOT_SCORED, NUM_WITHOUT_MAP, NUM_WITHOUT_MASK, NUM_WITHOUT_PREDICTION};
+use crate::choices::Unmarked;
+use crate::score::{
+    NUM_NOT_SCORED, NUM_READINGS, NUM_READINGS_WITHOUT_MASK, NUM_WITHOUT_MAP, NUM_WITHOUT_MASK,
+    NUM_WITHOUT_PREDICTION,
+};
 use dermx_eval::EvalRecord;
+use serde::Deserialize;
 
 /// How many images and masks were scored, a line each; and how many were not, and why.
 pub fn counts(record: &EvalRecord) -> Vec<String> {
@@ -13,11 +18,21 @@ pub fn counts(record: &EvalRecord) -> Vec<String> {
     };
     let mut lines =
         vec![format!("scored: {images} images, {masks} masks, {unions} unions of masks")];
+    if let (Some(all), Some(without)) = (number(NUM_READINGS), number(NUM_READINGS_WITHOUT_MASK))
+        && without > 0
+    {
+        let how =
+            match record.scoring.get("unmarked").and_then(|how| Unmarked::deserialize(how).ok()) {
+                Some(Unmarked::Empty) => "are scored with an empty mask",
+                _ => "are in no score of a map",
+            };
+        lines.push(format!("in {without} of {all} readings of them nothing is marked: they {how}"));
+    }
     for (key, what) in [
         (NUM_WITHOUT_MASK, "of them have no mask: only their diagnosis is scored"),
         (NUM_WITHOUT_MAP, "more images have no heat map: their masks are not scored"),
         (NUM_WITHOUT_PREDICTION, "images have no prediction: their diagnosis is not scored"),
-        (NUM_NOT_SCORED, "images of metadata.csv have no evaluation that counts: not scored"),
+        (NUM_NOT_SCORED, "images have no evaluation that counts: not scored"),
     ] {
         if let Some(number) = number(key).filter(|&number| number > 0) {
             lines.push(format!("{number} {what}"));

@@ -1,6 +1,6 @@
 //! The experts' masks of one image, and what maps score on them.
 
-use crate::choices::{ScoredRows, ScoringChoices};
+use crate::choices::{ScoredRows, ScoringChoices, Unmarked};
 use crate::error::ScoreResult;
 use dermx_data::{ImageSize, Mask, Reading};
 use dermx_eval::{
@@ -43,12 +43,13 @@ pub struct RaterMask {
     pub mask: Mask,
 }
 
-/// The masks of an evaluation that count, at scoring size.
+/// The masks of an evaluation that count, at scoring size; `concepts` are those that could be marked.
 pub fn masks_of(
     evaluation: &Reading,
     is_kept_image: bool,
     choices: &ScoringChoices,
     size: ImageSize,
+    concepts: &[&str],
 ) -> Vec<RaterMask> {
     let is_taken = |rows: ScoredRows| rows.contains(is_kept_image, evaluation.is_single());
     let named = |(characteristic, mask): (&str, Mask)| RaterMask {
@@ -60,9 +61,16 @@ pub fn masks_of(
         return Vec::new();
     }
     let characteristics = evaluation.concepts().into_iter();
-    let outlined: Vec<(&str, Mask)> = characteristics
+    let mut outlined: Vec<(&str, Mask)> = characteristics
         .filter_map(|name| Some((name, evaluation.mask_nearest(name, size)?)))
         .collect();
+    if choices.unmarked == Unmarked::Empty {
+        let is_marked = |name: &str| outlined.iter().any(|(marked, _)| *marked == name);
+        let unmarked: Vec<&str> =
+            concepts.iter().copied().filter(|name| !is_marked(name)).collect();
+        outlined.extend(unmarked.into_iter().map(|name| (name, Mask::empty(size))));
+        outlined.sort_by_key(|(name, _)| *name);
+    }
     // To pick pixels and to join masks is the same in either order.
     let union = Mask::union_all(outlined.iter().map(|(_, mask)| mask.clone()));
     let union = union.filter(|_| is_taken(choices.union_rows)).map(|mask| (UNION, mask));

@@ -1,6 +1,6 @@
 //! What of an annotated data set takes no part in anything, said aloud.
 
-use dermx_data::Dataset;
+use dermx_data::{Dataset, Reading, Study};
 
 /// Files that are not read which a warning names.
 const MAX_NAMED: usize = 10;
@@ -35,11 +35,19 @@ pub fn warn_of_left_out(dataset: &Dataset) {
     let num_outside: usize = evaluations.iter().map(|one| one.outside().count()).sum();
     if let Some(first) = evaluations.iter().find(|one| one.outside().next().is_some()) {
         tracing::warn!(
-            "{num_outside} outlines lie outside of their image and are not scored: {}.json{}; \
+            "{num_outside} outlines lie outside of their image and are not scored: {}{}; \
              `dermx dataset check` lists them",
-            first.stem(),
+            called(dataset, first),
             more(num_outside)
         );
+    }
+}
+
+/// What a message calls a reading: DermX has a file of each.
+fn called(dataset: &Dataset, one: &Reading) -> String {
+    match dataset.schema().study {
+        Some(Study::Dermx) => one.stem() + ".json",
+        None => format!("`{}` by `{}`", one.image_id, one.rater),
     }
 }
 

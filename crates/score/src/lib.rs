@@ -19,7 +19,7 @@ mod score_parts;
 mod scorecard;
 mod typical;
 
-pub use choices::{ScoredRows, ScoringChoices};
+pub use choices::{ScoredRows, ScoringChoices, Unmarked};
 pub use counts::counts;
 pub use diagnoses::{DIAGNOSES, Diagnosis, diagnoses_csv};
 pub use error::{ScoreError, ScoreResult};

@@ -1,6 +1,6 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
-use crate::choices::{ScoredRows, ScoringChoices};
+use crate::choices::{ScoredRows, ScoringChoices, Unmarked};
 use crate::comparands::{DatasetRows, rows_of};
 use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
@@ -34,7 +34,11 @@ pub const NUM_WITHOUT_MASK: &str = "num_images_without_mask";
 pub const NUM_WITHOUT_MAP: &str = "num_images_without_map";
 /// images without a prediction, which are left out of the diagnosis,
 pub const NUM_WITHOUT_PREDICTION: &str = "num_images_without_prediction";
-/// and images of the metadata without evaluations that count.
+/// readings of the scored images,
+pub const NUM_READINGS: &str = "num_readings";
+/// those in which nothing is marked,
+pub const NUM_READINGS_WITHOUT_MASK: &str = "num_readings_without_mask";
+/// and images without evaluations that count.
 pub const NUM_NOT_SCORED: &str = "num_images_not_scored";
 
 /// Resamples of the images for intervals.
@@ -128,13 +132,14 @@ fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
     let size = [choices.maps.size[0] as u32, choices.maps.size[1] as u32].into();
     let typical = if choices.localization { typical(dataset) } else { BTreeMap::new() };
     let kept = kept_images(dataset);
+    let concepts = dermx_agreement::localisable(dataset);
     let masks_of_image = |image: &Image| {
         let image_id = image.image_id.as_str();
         let gold = image.gold_class().unwrap_or_default().to_string();
         let is_kept = kept.contains(image_id);
         let readings = dataset.readings_of(image_id).iter();
         let masks: Vec<RaterMask> =
-            readings.flat_map(|one| masks_of(one, is_kept, choices, size)).collect();
+            readings.flat_map(|one| masks_of(one, is_kept, choices, size, &concepts)).collect();
         let outlines = match choices.localization {
             true => outlines(&masks, typical.get(gold.as_str())),
             false => Vec::new(),
@@ -173,7 +178,7 @@ pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
     let unknown = dataset.images_without_metadata();
     if let Some(first) = unknown.first() {
         tracing::warn!(
-            "{} images have annotations but no row in metadata.csv, so no gold class; they are \
+            "{} images have annotations but no row in the table of images, so no gold class; they are \
              not scored: `{first}`{}",
             unknown.len(),
             more(unknown.len())
@@ -278,7 +283,10 @@ impl<'a> Benchmark<'a> {
         choices.check(dataset)?;
         let scoring = choices.maps;
         let images = image_masks(dataset, &choices);
-        warn_of_empty_masks(&images, scoring.size);
+        // Else empty masks are what was asked for.
+        if choices.unmarked == Unmarked::LeftOut {
+            warn_of_empty_masks(&images, scoring.size);
+        }
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
         let (dataset_rows, scored_dataset) = rayon::join(
             || DatasetRows::new(&images, &scoring, choices.localization),
@@ -459,7 +467,12 @@ impl<'a> Benchmark<'a> {
         localization: bool,
     ) -> ScoreResult<MapScores<'_>> {
         let has_map = |image_id: &str| joined.by_image.contains_key(image_id);
-        let missing: Vec<&str> = self.image_ids().filter(|id| !has_map(id)).collect();
+        // Where raters name no class, an image without a mask has nothing to score its map with.
+        let is_needed = |image: &&ImageMasks| {
+            self.dataset.schema().raters_name_classes || !image.masks.is_empty()
+        };
+        let needed = self.images.iter().filter(is_needed).map(|image| image.image_id.as_str());
+        let missing: Vec<&str> = needed.filter(|id| !has_map(id)).collect();
         if let (Some(first), false) = (missing.first(), self.choices.partial) {
             let num_missing = missing.len();
             let message = format!(
@@ -645,10 +658,25 @@ impl<'a> Benchmark<'a> {
         Ok(diagnoses)
     }
 
+    /// Which images are scored, in words.
+    fn which_images(&self) -> &'static str {
+        match self.dataset.schema().raters_name_classes {
+            true => "those with at least one evaluation of a single diagnosis",
+            false => "those with a reading that is not discarded, or without a reading",
+        }
+    }
+
     fn description(&self, image_ids: &[&str]) -> BTreeMap<String, serde_json::Value> {
         let is_scored = |image: &&ImageMasks| image_ids.binary_search(&&*image.image_id).is_ok();
         let masks = || self.images.iter().filter(is_scored).flat_map(|image| &image.masks);
         let has_no_mask = |image: &&ImageMasks| is_scored(image) && image.masks.is_empty();
+        let readings = || {
+            image_ids
+                .iter()
+                .flat_map(|id| self.dataset.readings_of(id))
+                .filter(|one| one.is_accepted())
+        };
+        let without_mask = readings().filter(|one| one.inside().next().is_none());
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.choices.maps;
         let ScoringChoices { rows, union_rows, average, union_average, class_exchange, .. } =
@@ -656,6 +684,9 @@ impl<'a> Benchmark<'a> {
         [
             ("rows", json!(rows)),
             ("union_rows", json!(union_rows)),
+            ("unmarked", json!(self.choices.unmarked)),
+            (NUM_READINGS, json!(readings().count())),
+            (NUM_READINGS_WITHOUT_MASK, json!(without_mask.count())),
             ("average", json!(average)),
             ("union_average", json!(union_average)),
             ("class_exchange", json!(class_exchange)),
@@ -663,7 +694,7 @@ impl<'a> Benchmark<'a> {
             ("normalize", json!(normalize)),
             ("quantize", json!(quantize)),
             ("border", json!(border)),
-            ("images", json!("those with at least one evaluation of a single diagnosis")),
+            ("images", json!(self.which_images())),
             ("num_images", json!(image_ids.len())),
             (NUM_WITHOUT_MASK, json!(self.images.iter().filter(has_no_mask).count())),
             (NUM_WITHOUT_MAP, json!(self.images.len() - image_ids.len())),

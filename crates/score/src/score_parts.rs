@@ -106,7 +106,9 @@ impl ScoredImages<'_> {
         let image = self.dataset.image(image_id)?;
         Some(match variable {
             Variable::Class(_) => image.gold_class()?.to_owned(),
-            Variable::Attribute(name) => image.attribute(name).to_owned(),
+            Variable::Attribute(name) => {
+                Some(image.attribute(name)).filter(|value| !value.is_empty())?.to_owned()
+            }
             Variable::Correct => match *self.correct?.get(image_id)? {
                 true => "right".to_string(),
                 false => "wrong".to_string(),

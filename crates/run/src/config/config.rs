@@ -66,6 +66,7 @@ impl Config {
         ScoringChoices {
             rows: section.rows,
             union_rows: study.union_rows.unwrap_or(section.rows),
+            unmarked: section.unmarked,
             average: section.average,
             union_average: study.union_average,
             class_exchange: study.class_exchange.clone(),

@@ -8,7 +8,7 @@ use crate::error::{RunError, RunResult};
 use dermx_data::{AugmentConfig, ImageSize, Normalization};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
-use dermx_score::{ScoredRows, Variable};
+use dermx_score::{ScoredRows, Unmarked, Variable};
 use dermx_sweep::Resources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -184,6 +184,8 @@ section! {
         border: Border, default(Border::Mirror);
         /// Masks that count. An evaluation is kept that names one diagnosis; an image, that has one.
         rows: ScoredRows, default(ScoredRows::KeptImages);
+        /// What a rater says of a concept that was not marked in an image: nothing, or that it is nowhere.
+        unmarked: Unmarked, default(Unmarked::LeftOut);
         /// How scores are averaged.
         average: Average, default(Average::Mean);
         /// Parts of the images that are scored, too: by class, correct, or any attribute of the images.

@@ -5,7 +5,7 @@ use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_gradcam::Output;
 use dermx_kernels::Precision;
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
-use dermx_score::ScoredRows;
+use dermx_score::{ScoredRows, Unmarked};
 use dermx_train::{LastBatch, Monitor, Sampling, Select};
 use serde::{Deserialize, Serialize};
 
@@ -107,5 +107,6 @@ words!(
     Select,
     Target,
     UnionAverage,
+    Unmarked,
     Variant,
 );
