@@ -11,6 +11,7 @@ mod files;
 mod json;
 pub mod label_studio;
 pub mod labelme;
+mod plain_words;
 mod readings;
 mod shapes;
 mod skipped;
