@@ -98,8 +98,7 @@ impl Reader<'_> {
         let name = xml.check(element.text("name"))?.to_owned();
         let invalid =
             |xml: &Xml, message: String| xml.invalid(format!("image `{name}`: {message}"));
-        let size = (|| shapes::image_size(element.integer("width")?, element.integer("height")?))()
-            .map_err(|message| invalid(xml, message))?;
+        let size = image_size(element).map_err(|message| invalid(xml, message))?;
         let mut readings = Readings::new(self.path, &name, Some(size));
         if let Rater::Name(rater) = self.rater {
             readings.of(rater);
@@ -201,6 +200,10 @@ impl Reader<'_> {
         let runs = runs(element.text("rle")?, num_pixels)?;
         Ok(Shape::Mask(crop.mask(&runs, size, &mut self.budget)?))
     }
+}
+
+fn image_size(element: &Element) -> Result<ImageSize, String> {
+    shapes::image_size(element.integer("width")?, element.integer("height")?)
 }
 
 /// What an attribute says of its region.

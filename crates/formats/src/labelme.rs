@@ -6,6 +6,7 @@
 mod circle;
 
 use crate::files::{self, OneImage};
+use crate::plain_words::plain_words;
 use crate::shapes::{self, Crop, SizeBudget};
 use crate::skipped::Skipped;
 use crate::{AnnotatedImage, Annotations, RawReading, json};
@@ -66,7 +67,7 @@ struct LabelledShape {
 }
 
 fn read_file(path: &Path, folder: &Path, rater: &str, fill: Fill) -> Result<OneImage, DataError> {
-    let file: File = json::read(path)?;
+    let file: File = json::read(path).map_err(plain_words)?;
     let invalid = |place: &str, message: String| DataError::invalid(path, place, message);
     let name =
         image_name(folder, &file.image_path).map_err(|message| invalid("imagePath", message))?;

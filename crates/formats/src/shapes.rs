@@ -11,10 +11,7 @@ const MAX_SIDE: u64 = 65_535;
 const MAX_MASK_PIXELS: usize = 100_000_000;
 
 /// Farthest coordinate of a vertex, in pixels: beyond any image, and exact in whatever draws it.
-const MAX_COORDINATE: f64 = 16_777_216.0;
-
-/// Rows of pixels that the edges of an outline may cross in all, which bounds the work of filling it.
-const MAX_ROWS_CROSSED: f64 = 16_777_216.0;
+pub(crate) const MAX_COORDINATE: f64 = 16_777_216.0;
 
 /// Vertices of an ellipse.
 const NUM_ELLIPSE_VERTICES: u32 = 720;
@@ -42,11 +39,11 @@ pub(crate) fn mask_size(size: ImageSize) -> Result<ImageSize, String> {
     }
 }
 
-/// An outline that can be filled.
+/// An outline.
 ///
 /// # Errors
-/// A message when there is no ring or one without a vertex, when a coordinate is not a number between
-/// -2^24 and 2^24, or when the edges cross more than 2^24 rows of pixels in all.
+/// A message when there is no ring or one without a vertex, or when a coordinate is not a number between
+/// -2^24 and 2^24.
 pub(crate) fn outline(rings: Vec<Ring>, fill: Fill) -> Result<Shape, String> {
     if rings.is_empty() || rings.iter().any(Vec::is_empty) {
         return Err("found an outline without a vertex".to_owned());
@@ -55,23 +52,7 @@ pub(crate) fn outline(rings: Vec<Ring>, fill: Fill) -> Result<Shape, String> {
     if let Some(far) = rings.iter().flatten().flatten().find(is_far) {
         return Err(format!("found the coordinate {far}; expected at most {MAX_COORDINATE}"));
     }
-    let edges = |ring: &Ring| {
-        ring.iter().zip(ring.iter().cycle().skip(1)).map(|(a, b)| rows_crossed(a[1], b[1])).sum()
-    };
-    let num_rows: f64 = rings.iter().map(|ring| -> f64 { edges(ring) }).sum();
-    if num_rows > MAX_ROWS_CROSSED {
-        return Err(format!(
-            "the edges of the outline cross {num_rows:.0} rows of pixels in all; expected at most \
-             {MAX_ROWS_CROSSED}: draw it with fewer vertices"
-        ));
-    }
     Ok(Shape::Polygon { rings, fill })
-}
-
-/// The rows that an edge crosses, at most those of the tallest image.
-fn rows_crossed(a: f64, b: f64) -> f64 {
-    let row = |y: f64| y.clamp(0.0, MAX_SIDE as f64);
-    (row(a) - row(b)).abs()
 }
 
 /// The rectangle between two corners, as a ring from `[left, top]` to the right.
@@ -271,8 +252,5 @@ mod tests {
         assert!(error(Vec::new()).contains("without a vertex"));
         assert!(error(vec![[0.0, 2e7]]).contains("the coordinate 20000000"));
         assert!(error(vec![[0.0, f64::NAN]]).contains("NaN"));
-        // 300 edges over 65535 rows are 19.7 million.
-        let zigzag = (0..300).map(|idx| [0.0, f64::from(idx % 2) * 1e6]).collect();
-        assert!(error(zigzag).contains("cross 19660500 rows"));
     }
 }

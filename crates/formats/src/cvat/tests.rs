@@ -203,3 +203,18 @@ fn what_cannot_be_read_is_refused_with_its_line() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn masks_far_larger_than_their_file_are_refused() {
+    // One column of 65535 rows in few letters; 16 of them are a million runs of pixels, and 32 for each of
+    // some 1500 bytes are less than one more.
+    let column =
+        "<mask label=\"A\" rle=\"0,65535\" left=\"0\" top=\"0\" width=\"1\" height=\"65535\"/>";
+    let image = |num: usize| {
+        let columns = column.repeat(num);
+        format!("<image id=\"0\" name=\"a.jpg\" width=\"9\" height=\"65535\">{columns}</image>")
+    };
+    assert_eq!(parse(&image(15), Rater::Name("Ann")).unwrap().readings[0].regions.len(), 15);
+    let message = parse(&image(20), Rater::Name("Ann")).unwrap_err();
+    assert!(message.contains("far larger than the file itself"), "{message}");
+}

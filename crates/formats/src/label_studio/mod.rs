@@ -6,6 +6,7 @@
 mod brush;
 mod image_names;
 
+use crate::plain_words::plain_words;
 use crate::shapes::{self, SizeBudget};
 use crate::skipped::Skipped;
 use crate::{AnnotatedImage, Annotations, RawReading, json};
@@ -42,7 +43,7 @@ use std::path::Path;
 /// two sizes of an image; shapes of an image that was turned, or of several images in a task; shapes with
 /// missing numbers; brushes that do not have the image's pixels.
 pub fn read(path: &Path, fill: Fill) -> Result<Annotations, DataError> {
-    let tasks: Vec<Task> = json::read(path)?;
+    let tasks: Vec<Task> = json::read(path).map_err(plain_words)?;
     let invalid = |place: String, message: String| DataError::invalid(path, place, message);
     let references = tasks.iter().enumerate().map(|(task_idx, task)| {
         task.image().map_err(|message| invalid(format!("[{task_idx}].data"), message))
@@ -99,8 +100,8 @@ pub fn read(path: &Path, fill: Fill) -> Result<Annotations, DataError> {
 #[derive(Deserialize)]
 #[serde(expecting = "a task with `data` and `annotations`")]
 struct Task {
-    data: Data,
-    #[serde(alias = "completions")]
+    data: Option<Data>,
+    #[serde(default, alias = "completions")]
     annotations: Vec<Annotation>,
     #[serde(default)]
     predictions: Vec<IgnoredAny>,
@@ -153,7 +154,10 @@ struct ResultValue {
 
 impl Task {
     fn image(&self) -> Result<ImageReference, String> {
-        let Data(texts) = &self.data;
+        let Data(texts) = self
+            .data
+            .as_ref()
+            .ok_or("found no `data` of a task; export the project as `JSON`, not as `JSON-MIN`")?;
         let image = texts.iter().find(|(key, _)| key == "image");
         let photo = || texts.iter().find(|(_, text)| image_names::is_photo(text));
         let (key, text) = image.or_else(photo).ok_or(

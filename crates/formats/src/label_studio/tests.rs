@@ -167,8 +167,8 @@ fn what_cannot_be_read_is_refused_with_its_place() {
     nobody[0]["annotations"][0]["completed_by"] = Value::Null;
     let place = "[0].annotations[0].result[1]";
     for (value, expected) in [
-        (json!({}), "expected a sequence"),
-        (json!([{"id": 1, "image": "a.jpg"}]), "missing field `data`"),
+        (json!({}), "expected a list"),
+        (json!([{"id": 1, "image": "a.jpg"}]), "[0].data: found no `data` of a task; export"),
         (json!([{"data": {"text": "x"}, "annotations": []}]), "[0].data: found no text that names"),
         (nobody, "[0].annotations[0].completed_by: found nobody"),
         (changed("original_width", json!(21)), "original_width: found the size 10x21 of the image"),
@@ -180,7 +180,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (changed("value", json!({"rectanglelabels": ["A"], "x": 1})), ".value: found no `y`"),
         (
             changed("value", json!({"rectanglelabels": ["A"], "x": "1"})),
-            "[0].annotations[0].result[1].value.x: ",
+            "[0].annotations[0].result[1].value.x: invalid type: string \"1\", expected a number",
         ),
     ] {
         let message = export(&value).unwrap_err();

@@ -1,6 +1,6 @@
 //! Circles as LabelMe fills them.
 
-use crate::shapes::SizeBudget;
+use crate::shapes::{self, SizeBudget};
 use dermx_data::{ImageSize, Mask};
 
 /// Longest side of the box around a circle, in pixels; with longer ones the numbers that are compared here
@@ -27,7 +27,8 @@ pub(super) fn mask(
     let [dx, dy] = [0, 1].map(|axis| center[axis] - rim[axis]);
     let radius = (dx * dx + dy * dy).sqrt();
     let corners = [center.map(|value| value - radius), center.map(|value| value + radius)];
-    if let Some(far) = corners.iter().flatten().find(|value| !(value.abs() <= 16_777_216.0)) {
+    let is_near = |value: &&f64| value.abs() <= shapes::MAX_COORDINATE;
+    if let Some(far) = corners.iter().flatten().find(|value| !is_near(value)) {
         return Err(format!("found a circle that reaches to {far}; expected one near the image"));
     }
     let [[left, top], [right, bottom]] = corners.map(|corner| corner.map(|value| value as i64));
