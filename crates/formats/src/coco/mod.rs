@@ -148,7 +148,11 @@ impl<'a> Joined<'a> {
             (file.num_with_object, "attributes that are no list"),
         ];
         let skipped = skipped.into_iter().filter(|&(num, _)| num > 0);
-        found.skipped = skipped.map(|(num, what)| format!("{what} of {num} annotations")).collect();
+        let in_words = |(num, what): (usize, &str)| {
+            let plural = if num == 1 { "" } else { "s" };
+            format!("{what} of {num} annotation{plural}")
+        };
+        found.skipped = skipped.map(in_words).collect();
         Ok(found)
     }
 
