@@ -9,7 +9,7 @@
 //!
 //! Everything else is skipped, `iscrowd` too. Sections and keys stand in any order.
 //!
-//! Keys of ours, so that nothing is lost in a file that [`write`] writes:
+//! Keys of ours, so that nothing is lost in a file that [`write()`] writes:
 //! - `fill` of the file, or of an annotation: the rule of its rings; it comes before that of [`CocoOptions`].
 //! - `images[].gold`: names of gold classes.
 //! - `annotations[].rater`: who. `annotations[].attributes`: a list of texts. An object, as CVAT writes, is not
