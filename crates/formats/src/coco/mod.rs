@@ -9,7 +9,7 @@
 //!
 //! Everything else is skipped, `iscrowd` too. Sections and keys stand in any order.
 //!
-//! Keys of ours, so that nothing is lost in a file that [`write`] writes:
+//! Keys of ours, so that nothing is lost in a file that [`write()`] writes:
 //! - `fill` of the file, or of an annotation: the rule of its rings; it comes before that of [`CocoOptions`].
 //! - `images[].gold`: names of gold classes.
 //! - `annotations[].rater`: who. `annotations[].attributes`: a list of texts. An object, as CVAT writes, is not
@@ -148,7 +148,11 @@ impl<'a> Joined<'a> {
             (file.num_with_object, "attributes that are no list"),
         ];
         let skipped = skipped.into_iter().filter(|&(num, _)| num > 0);
-        found.skipped = skipped.map(|(num, what)| format!("{what} of {num} annotations")).collect();
+        let in_words = |(num, what): (usize, &str)| {
+            let plural = if num == 1 { "" } else { "s" };
+            format!("{what} of {num} annotation{plural}")
+        };
+        found.skipped = skipped.map(in_words).collect();
         Ok(found)
     }
 

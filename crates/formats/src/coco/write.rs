@@ -13,9 +13,10 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the file cannot be written, or would not be read as the same: an image that is listed twice or of a
-/// side of 0 or over 65535 pixels; a reading of an image that is not listed, of another size than the image's,
-/// of nobody, or of a rater who already has one of the image; a region of no concept; an outline without a ring, a ring without
-/// a vertex, a coordinate that is not finite, or a mask that has too many pixels.
+/// side of 0 or over 65535 pixels; a reading of an image that is not listed, of another size than the
+/// image's, of nobody, or of a rater who already has one of the image; a region of no concept; an outline
+/// without a ring, a ring without a vertex, a coordinate that is not finite, an outline that is too costly,
+/// or a mask that has too many pixels.
 pub fn write(path: &Path, annotations: &Annotations) -> Result<(), DataError> {
     let invalid = |(place, message): (String, String)| DataError::invalid(path, place, message);
     let mut bytes = File::of(annotations).map_err(invalid).and_then(|file| {

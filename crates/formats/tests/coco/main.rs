@@ -109,7 +109,7 @@ fn raters_are_found_at_a_dotted_key_else_at_ours() {
     assert_eq!(found.readings[2].regions[0].attributes, ["red", "dry"]);
     assert_eq!(
         found.skipped,
-        ["key points of 1 annotations", "attributes that are no list of 1 annotations"]
+        ["key points of 1 annotation", "attributes that are no list of 1 annotation"]
     );
     let flat = read(&file(&with(r#""who": "eve""#), ""), &by_key("who")).unwrap();
     assert_eq!(flat.readings[0].rater, "eve");
@@ -293,6 +293,8 @@ fn raters_that_are_not_one_are_refused() {
 #[test]
 fn what_is_no_coco_file_is_refused_with_its_place() {
     let alice = by_name("alice");
+    let error = coco::read(Path::new("nowhere.json"), &alice).unwrap_err();
+    assert_eq!(error.kind, dermx_data::ErrorKind::Missing);
     assert_refused("", &alice, "line 1 column 0", "EOF");
     assert_refused(
         "[]",
