@@ -22,6 +22,7 @@ use dermx_model::{Architecture, NetworkConfig, Padding};
 use dermx_run::config::SanityCheck;
 use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
 use dermx_score::{ScoredRows, ScoringChoices, Unmarked, Variable};
+use dermx_study::SIZE;
 use dermx_work::Failure;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -404,7 +405,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,
     /// HEIGHTxWIDTH that maps and masks are brought to.
-    #[arg(long, conflicts_with = "run", default_value = "300x400")]
+    #[arg(long, conflicts_with = "run", default_value_t = SIZE)]
     pub size: ImageSize,
     /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
     /// warned of.

@@ -39,12 +39,6 @@ pub struct HeatmapScoring {
     pub border: Border,
 }
 
-impl Default for HeatmapScoring {
-    fn default() -> Self {
-        Self { size: [300, 400], normalize: Normalize::Max, quantize: true, border: Border::Mirror }
-    }
-}
-
 /// A number that heat maps come in: f32 or f64.
 pub trait MapValue:
     Copy + PartialOrd + From<u8> + Into<f64> + Div<Output = Self> + Mul<Output = Self>
@@ -211,8 +205,15 @@ fn check<T: MapValue>(raw: &[T], map_size: [usize; 2], size: [usize; 2]) -> Resu
 mod tests {
     use super::*;
 
+    const SCORING: HeatmapScoring = HeatmapScoring {
+        size: [300, 400],
+        normalize: Normalize::Max,
+        quantize: true,
+        border: Border::Mirror,
+    };
+
     fn at_size(size: [usize; 2]) -> HeatmapScoring {
-        HeatmapScoring { size, ..HeatmapScoring::default() }
+        HeatmapScoring { size, ..SCORING }
     }
 
     #[test]
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn scoring_is_written_with_plain_words() {
-        let json = serde_json::to_value(HeatmapScoring::default()).unwrap();
+        let json = serde_json::to_value(SCORING).unwrap();
         let expected = serde_json::json!(
             {"size": [300, 400], "normalize": "max", "quantize": true, "border": "mirror"}
         );

@@ -194,10 +194,10 @@ fn gallery_item(idx: usize) -> GalleryItem {
         union_f1: (idx != 5).then(|| 0.5 * wobble(idx, 7)),
         union_mass: (idx != 5).then(|| 0.6 * wobble(idx, 8)),
         photo_jpeg: jpeg(skin),
-        mask_overlay_jpeg: jpeg(|col, row| {
+        mask_overlay_jpeg: Some(jpeg(|col, row| {
             let inside = if blob(col, row, 0.0, 64.0) > 0.0 { 0.55 } else { 0.0 };
             mix(skin(col, row), [0.0, 158.0, 255.0], inside)
-        }),
+        })),
         agreement: Some(0.5),
         other_heatmaps: Vec::new(),
         heatmap_overlay_jpeg: jpeg(|col, row| {

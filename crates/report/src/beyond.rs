@@ -67,7 +67,7 @@ pub fn identification_table(record: &EvalRecord) -> Option<Table> {
         return None;
     }
     let title = "On what the maps lie: shares of a map's mass on outlines of characteristics typical of \
-                 the gold disease (at least half of the evaluations outline them), of other \
+                 the gold class (at least half of the evaluations outline them), of other \
                  characteristics alone, and outside. A map of ones gives the shares of the area.";
     let shares = [("typical", "Typical"), ("other", "Other"), ("outside", "Outside")];
     let shares = shares.map(|(name, label)| Column::mean_and_std(name).label(label));

@@ -99,22 +99,22 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
     })
 }
 
-/// File name part, label, input field and bytes of the pictures: three, and one more for each other
-/// network.
+/// File name part, label, input field and bytes of the pictures: photo, masks if there are any, heat map, and one
+/// more for each other network.
 fn pictures(item: &GalleryItem) -> Vec<(String, String, &'static str, &[u8])> {
     let own = [
-        ("photo", "Photo", "photo_jpeg", &item.photo_jpeg),
-        ("masks", "Experts' union", "mask_overlay_jpeg", &item.mask_overlay_jpeg),
-        ("heatmap", "Heat map", "heatmap_overlay_jpeg", &item.heatmap_overlay_jpeg),
+        ("photo", "Photo", "photo_jpeg", Some(&item.photo_jpeg)),
+        ("masks", "Experts' union", "mask_overlay_jpeg", item.mask_overlay_jpeg.as_ref()),
+        ("heatmap", "Heat map", "heatmap_overlay_jpeg", Some(&item.heatmap_overlay_jpeg)),
     ];
-    let own = own.map(|(name, label, field, jpeg)| {
-        (name.to_owned(), label.to_owned(), field, jpeg.as_slice())
+    let own = own.into_iter().filter_map(|(name, label, field, jpeg)| {
+        Some((name.to_owned(), label.to_owned(), field, jpeg?.as_slice()))
     });
     let others = item.other_heatmaps.iter().enumerate().map(|(idx, (network, jpeg))| {
         let name = format!("heatmap_{}", idx + 2);
         (name, format!("Heat map of {network}"), "other_heatmaps", jpeg.as_slice())
     });
-    own.into_iter().chain(others).collect()
+    own.chain(others).collect()
 }
 
 /// A path that any file system and any Markdown reader takes; the number keeps it unique.

@@ -71,8 +71,8 @@ pub struct GalleryItem {
     pub agreement: Option<f64>,
     /// The photo, as a JPEG file.
     pub photo_jpeg: Vec<u8>,
-    /// The photo under the union of the raters' masks, as a JPEG file.
-    pub mask_overlay_jpeg: Vec<u8>,
+    /// The photo under the union of the raters' masks, as a JPEG file; `None` where nobody marked anything.
+    pub mask_overlay_jpeg: Option<Vec<u8>>,
     /// The photo under the heat map, as a JPEG file.
     pub heatmap_overlay_jpeg: Vec<u8>,
     /// The same for other networks, each with its name.

@@ -46,13 +46,14 @@ pub fn items(
     items.into_iter().collect()
 }
 
-/// Indices of the shown images; only images that somebody outlined.
+/// Indices of the shown images; only images that somebody outlined, unless nobody outlined any.
 fn choose(test: &TestSet, num_classes: usize, num_images: usize) -> Vec<usize> {
     let per_class = num_images.div_ceil(num_classes.max(1));
     let mut left = vec![per_class; num_classes];
-    let is_outlined = |image_id: &str| {
-        test.dataset.readings_of(image_id).iter().any(|one| one.inside().next().is_some())
-    };
+    let has_outline = |one: &Reading| one.inside().next().is_some();
+    let is_any = test.dataset.readings().iter().any(has_outline);
+    let is_outlined =
+        |image_id: &str| !is_any || test.dataset.readings_of(image_id).iter().any(has_outline);
     let mut chosen = Vec::new();
     for (idx, (image_id, _)) in test.photos.iter().enumerate() {
         let left = &mut left[test.gold_idx[idx]];
@@ -94,6 +95,7 @@ fn item(
     let map = prepared_map(folder, image_id, &scoring)?;
     let runs = experts.runs().iter().map(|&[start, end]| start as usize..end as usize);
     let FuzzyScores { f1, mass, .. } = map.scores(runs)?;
+    let is_marked = !experts.is_empty();
 
     let prediction = predictions.get(image_id);
     Ok(GalleryItem {
@@ -103,13 +105,16 @@ fn item(
         predicted: prediction.map(|prediction| prediction.predicted.clone()),
         probability: prediction.and_then(|prediction| prediction.probability),
         num_raters,
-        union_f1: f1,
-        union_mass: mass,
+        union_f1: f1.filter(|_| is_marked),
+        union_mass: mass.filter(|_| is_marked),
         photo_jpeg: jpeg(&photo)?,
-        mask_overlay_jpeg: jpeg_of(
-            &outline_mask(photo.as_raw(), &experts.to_dense(), WIDTH_PX as usize),
-            size,
-        )?,
+        mask_overlay_jpeg: match is_marked {
+            true => Some(jpeg_of(
+                &outline_mask(photo.as_raw(), &experts.to_dense(), WIDTH_PX as usize),
+                size,
+            )?),
+            false => None,
+        },
         heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), &map.values()), size)?,
         agreement,
         other_heatmaps: others

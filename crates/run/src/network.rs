@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Size of photos where neither a file nor the command line says another: that of the study.
-const USUAL_SIZE: ImageSize = ImageSize::new(300, 400);
+const USUAL_SIZE: ImageSize = dermx_study::SIZE;
 
 /// Standardization where neither a file nor the command line says another: that of ImageNet weights.
 const USUAL_NORMALIZATION: &str = "imagenet";

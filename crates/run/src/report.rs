@@ -139,7 +139,7 @@ fn write_beside(
         });
     }
     let input = ReportInput {
-        title: format!("DermX benchmark: {name}"),
+        title: format!("{name}, tested on {}", evaluation.dataset.name),
         run_facts: run_facts(&config, run)?,
         evaluation: EvalRecord { comparisons: comparisons.to_vec(), ..evaluation },
         per_seed,

@@ -4,7 +4,7 @@ use crate::error::ScoreResult;
 use crate::score_parts::{MIN_IMAGES, Variable};
 use dermx_data::Dataset;
 use dermx_eval::{Average, HeatmapScoring, UnionAverage};
-use dermx_study::exchanged;
+use dermx_study::{SCORING, exchanged};
 use serde::{Deserialize, Serialize};
 
 /// Which masks are scored.
@@ -78,7 +78,7 @@ impl Default for ScoringChoices {
     fn default() -> Self {
         Self {
             classes: Vec::new(),
-            maps: HeatmapScoring::default(),
+            maps: SCORING,
             rows: ScoredRows::default(),
             union_rows: ScoredRows::default(),
             unmarked: Unmarked::default(),

@@ -192,13 +192,19 @@ pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
     Ok(dataset.select(Selection::default()))
 }
 
-/// The name and the hash of a data set; `.` is called as its folder is.
+/// The name and the hash of a data set. A release of a study is called as its folder is, `.` included: there are
+/// several of them.
 fn scored_dataset(dataset: &Dataset) -> ScoredDataset {
     let root = dataset.root();
     let absolute = || root.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
-    let name = root.file_name().map(ToOwned::to_owned).or_else(absolute).unwrap_or_default();
+    let of_folder =
+        || root.file_name().map(ToOwned::to_owned).or_else(absolute).unwrap_or_default();
+    let schema = dataset.schema();
     ScoredDataset {
-        name: name.to_string_lossy().into_owned(),
+        name: match schema.study {
+            Some(_) => of_folder().to_string_lossy().into_owned(),
+            None => schema.name.clone(),
+        },
         hash: dataset.content_hash().to_hex().to_string(),
     }
 }

@@ -252,7 +252,7 @@ fn pets(raters_name_classes: bool) -> Result<Dataset, dermx_data::DataError> {
 /// The scored images, those with a mask that counts, and those whose diagnosis is scored.
 fn scored(dataset: &Dataset, rows: ScoredRows) -> Result<[Vec<String>; 3], Box<dyn Error>> {
     // Small, for speed.
-    let prepared = HeatmapScoring { size: [8, 10], ..HeatmapScoring::default() };
+    let prepared = HeatmapScoring { size: [8, 10], ..ScoringChoices::default().maps };
     let choices =
         ScoringChoices { rows, union_rows: rows, maps: prepared, ..ScoringChoices::default() };
     let benchmark = Benchmark::new(dataset, choices)?;

@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 mod layout;
 mod printed;
+mod scoring;
 
 pub use assignment::{Assignment, MAX_AUDITED_CLASSES, best_assignment};
 pub use audit::{Audit, AuditScores, Audits, audit};
@@ -22,3 +23,4 @@ pub use layout::{in_study_layout, study_table};
 pub use printed::{
     PrintedComparison, PrintedDifference, compare_table, compare_tables, read_printed,
 };
+pub use scoring::{SCORING, SIZE};

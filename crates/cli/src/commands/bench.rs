@@ -12,6 +12,7 @@ use dermx_run::bench::{
 use dermx_run::config::BenchConfig;
 use dermx_run::{Backend, Session};
 use dermx_score::to_json;
+use dermx_study::SIZE;
 use dermx_work::Failure;
 
 /// Times batches of a network, and compares backends if there are several.
@@ -62,7 +63,7 @@ fn plan(args: &BenchArgs) -> CliResult<(BenchPlan, Vec<Backend>)> {
     }
     let (architecture, size) = match (&found, backends.len()) {
         (Some(config), _) => (config.architecture, config.size),
-        (None, 1) => (Architecture::Resnet50, ImageSize::new(300, 400)),
+        (None, 1) => (Architecture::Resnet50, SIZE),
         (None, _) => (Architecture::Resnet18, ImageSize::new(64, 64)),
     };
     let (batch_size, steps) = found.map_or((8, 5), |config| (config.batch_size, config.steps));

@@ -59,7 +59,7 @@ fn text(description: &Description) -> String {
     }
     if description.images_without_metadata > 0 {
         line(format!(
-            "\n{} annotated images, with {} evaluations, are not in metadata.csv",
+            "\n{} annotated images, with {} evaluations, are no images of the data set",
             description.images_without_metadata, description.evaluations_without_metadata
         ));
     }

@@ -273,7 +273,7 @@ fn no_name_can_break_out_of_a_table_of_latex() {
 #[test]
 fn picture_that_is_no_jpeg_is_an_error_that_names_it() {
     let mut input = sample();
-    input.gallery[0].mask_overlay_jpeg = b"PNG".to_vec();
+    input.gallery[0].mask_overlay_jpeg = Some(b"PNG".to_vec());
     let message = render(&input).expect_err("no JPEG").to_string();
     for part in ["acne_1", "mask_overlay_jpeg", "3 bytes", "FF D8"] {
         assert!(message.contains(part), "{part}: {message}");
@@ -304,7 +304,7 @@ fn named(name: &str) -> ReportInput {
         gold: name.to_owned(),
         predicted: Some(name.to_owned()),
         photo_jpeg: JPEG.to_vec(),
-        mask_overlay_jpeg: JPEG.to_vec(),
+        mask_overlay_jpeg: Some(JPEG.to_vec()),
         heatmap_overlay_jpeg: JPEG.to_vec(),
         agreement: Some(0.5),
         other_heatmaps: vec![(name.to_owned(), JPEG.to_vec())],

@@ -28,7 +28,7 @@ pub fn sample() -> ReportInput {
             union_f1: Some(0.31),
             union_mass: None,
             photo_jpeg: JPEG.to_vec(),
-            mask_overlay_jpeg: JPEG.to_vec(),
+            mask_overlay_jpeg: Some(JPEG.to_vec()),
             heatmap_overlay_jpeg: JPEG.to_vec(),
             agreement: Some(0.5),
             other_heatmaps: vec![("<b>|other".to_owned(), JPEG.to_vec())],

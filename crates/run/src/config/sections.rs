@@ -9,6 +9,7 @@ use dermx_data::{AugmentConfig, ImageSize, Normalization};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use dermx_score::{ScoredRows, Unmarked, Variable};
+use dermx_study::SIZE;
 use dermx_sweep::Resources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -175,7 +176,7 @@ section! {
     /// How heat maps are prepared for scoring, and which scores there are.
     EvaluateSection {
         /// [height, width] that maps and masks are brought to, in pixels.
-        size: ImageSize, default(ImageSize::new(300, 400)), Range::Sides(1);
+        size: ImageSize, default(SIZE), Range::Sides(1);
         /// What a map is divided by.
         normalize: Normalize, default(Normalize::Max);
         /// Whether maps are cut to 256 levels before resizing.
