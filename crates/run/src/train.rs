@@ -99,7 +99,8 @@ fn train_here(
         test.warn_of_others();
         config.scoring_choices().check(&test.dataset)?;
         // Labels alone are a test, too: of diagnoses.
-        if test.dataset.readings().iter().any(|one| !one.regions.is_empty()) {
+        let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
+        if is_marked || test.dataset.schema().raters_name_classes {
             check_outlines(config.data.test_folder()?, &test.dataset, &config.scoring_choices())?;
         } else {
             tracing::warn!(

@@ -120,7 +120,7 @@ fn an_image_without_metadata_is_named_and_not_scored() -> TestResult {
     let message = stderr(&output);
     assert!(output.status.success(), "{message}");
     assert!(
-        message.contains("metadata.csv") && message.contains("synthetic-acne-001"),
+        message.contains("no row in the table of images") && message.contains("synthetic-acne-001"),
         "{message}"
     );
     let rows = fs::read_to_string(workplace.join("run/seed-0/per_image.csv"))?;

@@ -331,7 +331,7 @@ fn images_without_masks_maps_and_predictions_are_counted_aloud() -> TestResult {
     assert!(stdout(&output).contains("scored: 12 images, "), "{}", stdout(&output));
     assert!(stdout(&output).contains("\n1 of them have no mask"), "{}", stdout(&output));
     assert!(
-        stderr(&output).contains("1 of 13 photos are of no image in metadata.csv"),
+        stderr(&output).contains("1 of 13 photos are of no image of the test set"),
         "{}",
         stderr(&output)
     );

@@ -128,10 +128,10 @@ fn files_that_nothing_reads_and_images_without_annotation_are_named() -> TestRes
     let described = stdout(&succeed(data_set.root(), &["dataset", "describe", "--data", "data"])?);
     let expected = "1 files or folders are not read: data/annotations/r2_a.txt\n";
     assert!(described.contains(expected), "{described}");
-    assert!(described.contains("1 images of metadata.csv are not annotated\n"), "{described}");
+    assert!(described.contains("1 images are not annotated\n"), "{described}");
     data_set.write_npy("<f4", &[0; 16])?;
     let (_, messages) = data_set.evaluate(&[])?;
-    for part in ["r2_a.txt", "1 images of metadata.csv have no annotation", "scored: `b`"] {
+    for part in ["r2_a.txt", "1 of 2 images have no annotation", "scored: `b`"] {
         assert!(messages.contains(part), "{messages}");
     }
     let output = command(data_set.root(), &["dataset", "check", "--data", "data"]).output()?;
