@@ -25,6 +25,7 @@ const RULES: &[Rule] = &[
     rule("dermx-data", &["dermx-work"], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
+    rule("dermx-formats", &["dermx-data"], false),
     rule("dermx-report", &["dermx-eval", "dermx-table"], false),
     rule("dermx-search", &["dermx-data", "dermx-table", "dermx-work"], false),
     rule("dermx-sweep", &["dermx-data", "dermx-work"], false),
@@ -37,6 +38,7 @@ const RULES: &[Rule] = &[
             "dermx-agreement",
             "dermx-data",
             "dermx-eval",
+            "dermx-formats",
             "dermx-study",
             "dermx-table",
             "dermx-work",
@@ -49,6 +51,7 @@ const RULES: &[Rule] = &[
             "dermx-agreement",
             "dermx-data",
             "dermx-eval",
+            "dermx-formats",
             "dermx-gradcam",
             "dermx-kernels",
             "dermx-model",
@@ -100,7 +103,7 @@ const RESERVED: [Reserved; 5] = [
     reserved("clap", &[COMMAND]),
     reserved("indicatif", &[COMMAND]),
     reserved("tracing-subscriber", &[COMMAND]),
-    reserved("toml", &["dermx-run", COMMAND]),
+    reserved("toml", &["dermx-formats", "dermx-run", COMMAND]),
     reserved(COMMAND, &[]),
 ];
 

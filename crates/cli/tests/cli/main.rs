@@ -13,6 +13,7 @@ mod faults;
 mod foreign_heatmaps;
 mod image_ids;
 mod not_finite;
+mod own_data;
 mod read_in_part;
 mod resume;
 mod search;

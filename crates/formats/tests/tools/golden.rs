@@ -1,6 +1,6 @@
 //! What a library reads in a file.
 
-use dermx_data::{Fill, ImageSize, Mask, Ring, Shape};
+use dermx_data::{ImageSize, Mask, Ring, Shape};
 use dermx_formats::Annotations;
 use serde::Deserialize;
 use std::fs;
@@ -73,24 +73,7 @@ impl GoldenRegion {
         if let Some(runs) = &self.runs {
             let size = self.size.unwrap();
             let expected = Mask::from_sorted_runs(size, runs.iter().copied());
-            assert_eq!(pixels(shape, size), expected, "{name}");
+            assert_eq!(shape.mask(size), expected, "{name}");
         }
-    }
-}
-
-/// The pixels of a shape.
-fn pixels(shape: &Shape, size: ImageSize) -> Mask {
-    match shape {
-        // Rectangles of whole pixels, from the first to the last.
-        Shape::Polygon { rings, fill: Fill::Pil } => {
-            let [[left, top], _, [right, bottom], _] = rings[0][..] else { panic!("{rings:?}") };
-            let is_in = |x: u32, y: u32| {
-                (left..=right).contains(&f64::from(x)) && (top..=bottom).contains(&f64::from(y))
-            };
-            let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
-            let dense: Vec<u8> = pixels.map(|(x, y)| u8::from(is_in(x, y))).collect();
-            Mask::from_dense(&dense, size)
-        }
-        shape => shape.mask(size),
     }
 }
