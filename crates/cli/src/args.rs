@@ -105,8 +105,9 @@ pub struct BackendsArgs {
     after_help = "Example: dermx audit --matrices datasets/published/confusion_matrices.json --tables datasets/published/paper_tables.json"
 )]
 pub struct AuditArgs {
-    /// Confusion matrices: `test_order` (names of the true classes), `train_order` (names of the
-    /// predictions, if others), and `networks`, by name, as `[run][true][predicted]`.
+    /// The eval.json of a run, or confusion matrices: `test_order` (names of the true classes),
+    /// `train_order` (names of the predictions, if others), and `networks`, by name, as
+    /// `[run][true][predicted]`.
     #[arg(long, value_name = "FILE")]
     pub matrices: PathBuf,
     /// Printed tables to compare with (Tables 5a and 5b of the DermX paper).

@@ -235,7 +235,8 @@ fn read_fold(root: &Path, wanted: usize) -> RunResult<Fold> {
     let known: Vec<String> = folds.iter().map(|fold| fold.fold_idx.to_string()).collect();
     folds.into_iter().find(|fold| fold.fold_idx == wanted).ok_or_else(|| {
         let message = format!("there is no fold {wanted}; found: {}", known.join(", "));
-        RunError::in_file(&root.join("folds"), message)
+        let place = if root.is_file() { root.to_path_buf() } else { root.join("folds") };
+        RunError::in_file(&place, message)
     })
 }
 

@@ -3,7 +3,10 @@
 use crate::assignment::{Assignment, best_assignment};
 use crate::error::{StudyError, StudyResult};
 use crate::printed::{PrintedComparison, compare_table, read_printed};
-use dermx_eval::{ClassScores, ConfusionMatrix, OneVsRest, Score, Spread, class_scores_over};
+use dermx_eval::{
+    ClassScores, ConfusionMatrix, EvalRecord, OneVsRest, Score, Spread, class_scores_over,
+};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,7 +61,7 @@ pub struct AuditScores {
     pub table_5: BTreeMap<String, ClassScores>,
 }
 
-/// Recomputes scores from the confusion matrices in the file `matrices`, as they are and with the classes
+/// Recomputes scores from the confusion matrices in the file `matrices`, or of the run whose `eval.json` it is, as they are and with the classes
 /// put right, and compares them with the file `tables` of printed ones.
 ///
 /// # Errors
@@ -86,10 +89,32 @@ pub fn audit(matrices: &Path, tables: Option<&Path>) -> StudyResult<Audits> {
     Ok(Audits { networks, classes: read.test_order })
 }
 
+/// What tells an `eval.json` from a file of matrices.
+#[derive(Deserialize)]
+#[allow(dead_code, reason = "that it is there is enough")]
+struct Scores {
+    diagnosis: IgnoredAny,
+}
+
+/// The confusion matrices of all seeds of a scored run.
+fn of_record(record: EvalRecord) -> Matrices {
+    let matrices = record.diagnosis.map(|scores| scores.confusion_matrices).unwrap_or_default();
+    let runs = matrices.into_iter().map(|matrix| matrix.counts).collect();
+    Matrices {
+        test_order: record.classes,
+        train_order: None,
+        networks: [("network".to_owned(), runs)].into(),
+    }
+}
+
 fn read(path: &Path) -> StudyResult<Matrices> {
     let bytes = std::fs::read(path).map_err(|error| StudyError::io(path, &error))?;
-    let matrices: Matrices =
-        serde_json::from_slice(&bytes).map_err(|error| StudyError::invalid(path, error))?;
+    let invalid = |error: serde_json::Error| StudyError::invalid(path, error);
+    let is_record = serde_json::from_slice::<Scores>(&bytes).is_ok();
+    let matrices: Matrices = match is_record {
+        true => of_record(serde_json::from_slice(&bytes).map_err(invalid)?),
+        false => serde_json::from_slice(&bytes).map_err(invalid)?,
+    };
     let orders = [Some(&matrices.test_order), matrices.train_order.as_ref()];
     let num_classes = matrices.test_order.len();
     for order in orders.into_iter().flatten() {

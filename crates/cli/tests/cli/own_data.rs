@@ -65,6 +65,8 @@ fn class_folders_and_a_labelled_test_folder_end_in_a_report() -> TestResult {
     // Photos and heat maps are shown without masks.
     assert!(fs::read_dir(folder.path().join("run/report/gallery"))?.count() >= 2);
     succeed(folder.path(), &["verify", "run"])?;
+    let audit = stdout(&succeed(folder.path(), &["audit", "--matrices", "run/eval.json"])?);
+    assert!(audit.contains("network: 1 runs, 9 images in all"), "{audit}");
     // A configuration with a word of DermX's attributes is told what there is instead.
     let by =
         [&train[..train.len() - 1], &["other", "--set", "evaluate.by=[\"skin_tone\"]"]].concat();

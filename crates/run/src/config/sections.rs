@@ -84,7 +84,8 @@ choice! {
         }
         /// The test side of a fold that is written down.
         Files = "files" {
-            /// A folder with folds/metadata_fold_FOLD_train.csv and ..._test.csv.
+            /// A table (CSV) of image and fold, or of image, fold and part (train, val), or a folder with
+            /// folds/metadata_fold_FOLD_train.csv and ..._test.csv.
             folds: PathBuf, required;
             /// The fold that is for validation.
             fold: usize, default(0);
