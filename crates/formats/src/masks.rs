@@ -1,6 +1,6 @@
 //! A PNG of each rater and concept, found by the pattern of its path.
 
-use crate::{Annotations, RawReading};
+use crate::{Annotations, DATASET_FILE, RawReading};
 use dermx_data::{DataError, Mask, Region, Shape, list_files};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -47,8 +47,9 @@ pub fn read(
     unnamed: Unnamed<'_>,
     is_image: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Annotations, DataError> {
-    let parts =
-        parse(pattern).map_err(|message| DataError::invalid(root, "masks.pattern", message))?;
+    let parts = parse(pattern).map_err(|message| {
+        DataError::invalid(&root.join(DATASET_FILE), "masks.pattern", message)
+    })?;
     let folder = root.join(fixed_folder(pattern));
     let mut found: BTreeMap<Named, Vec<PathBuf>> = BTreeMap::new();
     let mut num_skipped = 0;
@@ -113,14 +114,15 @@ pub(crate) fn matches(
 }
 
 /// The folders of a pattern before its first placeholder.
-fn fixed_folder(pattern: &str) -> &str {
+pub(crate) fn fixed_folder(pattern: &str) -> &str {
     let text = pattern.split('{').next().unwrap_or_default();
     text.rfind('/').map_or("", |end| &text[..end])
 }
 
 fn parse(pattern: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
-    let mut rest = pattern.strip_prefix("./").unwrap_or(pattern);
+    let pattern = plain_extension(pattern);
+    let mut rest = pattern.strip_prefix("./").unwrap_or(&pattern);
     while let Some(start) = rest.find('{') {
         let (text, from) = rest.split_at(start);
         let (name, after) = from[1..].split_once('}').ok_or("found `{` without `}`")?;
@@ -140,6 +142,11 @@ fn parse(pattern: &str) -> Result<Vec<Part>, String> {
         if parts.contains(&part) {
             return Err(format!("found `{{{name}}}` twice"));
         }
+        if text.is_empty() && !parts.is_empty() {
+            return Err(format!(
+                "found `{{{name}}}` right after another; expected something between them"
+            ));
+        }
         parts.push(part);
         rest = after;
     }
@@ -152,8 +159,17 @@ fn parse(pattern: &str) -> Result<Vec<Part>, String> {
     }
 }
 
+/// A path or a pattern with `.png` for `.PNG`.
+fn plain_extension(path: &str) -> String {
+    match path.rsplit_once('.') {
+        Some((stem, extension)) if extension.eq_ignore_ascii_case("png") => format!("{stem}.png"),
+        _ => path.to_owned(),
+    }
+}
+
 /// The way to read a path that is meant.
 fn best(parts: &[Part], path: &str, is_image: &dyn Fn(&str) -> bool) -> Option<Named> {
+    let path = &plain_extension(path);
     let mut ways = Vec::new();
     let none = Named { image: String::new(), rater: None, concept: None };
     add_ways(parts, path, &none, &mut ways);
@@ -212,6 +228,8 @@ mod tests {
         let pattern = "masks/{rater}/{image}/{concept}.png";
         let found = named(pattern, "masks/alice/cat/a.1/wing feather.png", &[]).unwrap();
         assert_eq!(found, ["cat/a.1", "alice", "wing feather"]);
+        let found = named(pattern, "masks/alice/cat/beak.PNG", &[]).unwrap();
+        assert_eq!(found, ["cat", "alice", "beak"]);
         assert_eq!(named(pattern, "masks/alice/beak.png", &[]), None);
         assert_eq!(fixed_folder(pattern), "masks");
         assert_eq!(fixed_folder("{image}.png"), "");
@@ -231,7 +249,8 @@ mod tests {
         for (pattern, message) in [
             ("masks/{rater}.png", "no `{image}`"),
             ("{image}/{organ}.png", "`{organ}`"),
-            ("{image}{image}", "twice"),
+            ("{image}_{image}", "twice"),
+            ("{image}{rater}.png", "right after another"),
             ("{image", "without `}`"),
         ] {
             let error = parse(pattern).unwrap_err();
