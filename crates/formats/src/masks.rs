@@ -1,9 +1,9 @@
 //! A PNG of each rater and concept, found by the pattern of its path.
 
 use crate::{Annotations, DATASET_FILE, RawReading};
-use dermx_data::{DataError, Mask, Region, Shape, list_files};
+use dermx_data::{DataError, Mask, Region, Shape, image_id, list_files};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What masks are called whose path does not say it.
@@ -35,8 +35,8 @@ enum Part {
 /// Reads the masks below `root` whose path is that of `pattern`, such as `masks/{rater}/{image}/{concept}.png`. An
 /// image may have folders; raters and concepts have none. Pixels above 0 are in the mask.
 ///
-/// Where a path can be read in several ways, the image is one that `is_image` knows, and of those the longest.
-/// What does not fit the pattern is counted in [`Annotations::skipped`].
+/// `photos` are those of the data set by image id, which are no masks. Where a path can be read in several ways, the image
+/// is one of them, and of those the longest. What does not fit the pattern is counted in [`Annotations::skipped`].
 ///
 /// # Errors
 /// A pattern that is none, a folder or file that cannot be read, a PNG that is no mask, raters' masks of one image in
@@ -45,7 +45,7 @@ pub fn read(
     root: &Path,
     pattern: &str,
     unnamed: Unnamed<'_>,
-    is_image: &(dyn Fn(&str) -> bool + Sync),
+    photos: &BTreeMap<String, PathBuf>,
 ) -> Result<Annotations, DataError> {
     let parts = parse(pattern).map_err(|message| {
         DataError::invalid(&root.join(DATASET_FILE), "masks.pattern", message)
@@ -53,9 +53,14 @@ pub fn read(
     let folder = root.join(fixed_folder(pattern));
     let mut found: BTreeMap<Named, Vec<PathBuf>> = BTreeMap::new();
     let mut num_skipped = 0;
+    let is_image = |name: &str| photos.contains_key(&image_id(name));
+    let photo_files: BTreeSet<&Path> = photos.values().map(PathBuf::as_path).collect();
     for path in list_files(&folder)? {
+        if photo_files.contains(path.as_path()) {
+            continue;
+        }
         let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        match best(&parts, &below, is_image) {
+        match best(&parts, &below, &is_image) {
             Some(named) => found.entry(named).or_default().push(path),
             // What is no PNG lies beside the masks, as `dataset.toml` does.
             None if below.to_lowercase().ends_with(".png") => num_skipped += 1,

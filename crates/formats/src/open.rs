@@ -9,7 +9,7 @@ use crate::photos::photos;
 use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
 use dermx_data::{
     CsvLine, CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, cell_place, class_folders,
-    dermx, image_id, list_photos, photo_size,
+    dermx, list_photos, photo_size,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -144,9 +144,8 @@ fn read(
             let concept = source.concept.as_deref().unwrap_or(CONCEPT);
             let unnamed = Unnamed { rater: rater.unwrap_or(RATER), concept };
             let pattern = source.pattern.as_deref().unwrap_or_default();
-            let is_image =
-                |name: &str| photos.is_some_and(|photos| photos.contains_key(&image_id(name)));
-            let annotations = masks::read(root, pattern, unnamed, &is_image)?;
+            let none = BTreeMap::new();
+            let annotations = masks::read(root, pattern, unnamed, photos.unwrap_or(&none))?;
             found.add(root, annotations, None, absent(Absent::Unread));
         }
         Format::Coco => {
