@@ -1,6 +1,7 @@
 //! `dataset.toml`: what a folder of annotations cannot say of itself.
 
 use crate::boxes::{Corners, Unit};
+use crate::masks::fixed_folder;
 use dermx_data::{DataError, Fill, did_you_mean};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -305,6 +306,8 @@ impl DatasetFile {
         {
             named.extend(path.as_deref().map(|path| (key(name), path)));
         }
+        let fixed = source.pattern.as_deref().map(fixed_folder).map(Path::new);
+        named.extend(fixed.map(|path| (key("pattern"), path)));
         for (name, paths) in [("files", &source.files), ("folders", &source.folders)] {
             named.extend(
                 paths.iter().map(|(rater, path)| (key(&format!("{name}.{rater}")), path.as_path())),
@@ -318,7 +321,7 @@ impl DatasetFile {
                 true if is_file && path.is_dir() => {
                     Some(format!("`{key}`: `{}` is a folder; expected a file", path.display()))
                 }
-                true if key == "images" && !path.is_dir() => {
+                true if (key == "images" || key.ends_with(".pattern")) && !path.is_dir() => {
                     Some(format!("`{key}`: `{}` is a file; expected a folder", path.display()))
                 }
                 true => None,
@@ -455,10 +458,13 @@ fn syntax(text: &str, error: &toml::de::Error) -> String {
 }
 
 /// What types of Rust are in plain words.
-const WORDS: [(&str, &str); 14] = [
+const WORDS: [(&str, &str); 17] = [
+    ("wanted string or table", "expected a text"),
     ("invalid type: ", "found "),
     ("invalid value: ", "found "),
     ("unknown variant ", "found "),
+    ("found sequence", "found a list"),
+    ("found map", "found a section"),
     ("integer ", "the whole number "),
     ("floating point ", "the number "),
     ("boolean ", "the value "),

@@ -155,7 +155,7 @@ fn build(plan: &Plan, folder: &Path) -> Dataset {
     // They are columns of a table, whose names have no white space at their ends.
     let mut attributes: Vec<_> = attributes.iter().map(|name| name.trim().to_owned()).collect();
     // Names that the tables of `convert` would use.
-    if plan.images.len() % 2 == 0 {
+    if plan.images.len().is_multiple_of(2) {
         attributes[0] = "class".to_owned();
     }
     let (mut images, mut readings) = (Vec::new(), Vec::new());
@@ -245,10 +245,11 @@ fn assert_equal(one: &Dataset, other: &Dataset) {
     assert_eq!(one.content_hash(), other.content_hash());
 }
 
+/// The image, the rater, the labels, and the runs of each concept.
+type PixelReading = (String, String, Vec<String>, BTreeMap<String, Vec<[u32; 2]>>);
+
 /// What masks can hold of a reading: its labels, and the pixels of each concept that has some.
-fn pixels(
-    dataset: &Dataset,
-) -> Vec<(String, String, Vec<String>, BTreeMap<String, Vec<[u32; 2]>>)> {
+fn pixels(dataset: &Dataset) -> Vec<PixelReading> {
     let of = |one: &Reading| {
         let mask = |concept: &str| one.mask(concept).filter(|mask| !mask.is_empty());
         let concepts = one.concepts().into_iter();
