@@ -3,6 +3,7 @@
 use crate::{Annotations, DATASET_FILE, RawReading};
 use dermx_data::{DataError, Mask, Region, Shape, image_id, list_files};
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,8 @@ enum Part {
 /// image may have folders; raters and concepts have none. Pixels above 0 are in the mask.
 ///
 /// `photos` are those of the data set by image id, which are no masks. Where a path can be read in several ways, the image
-/// is one of them, and of those the longest. What does not fit the pattern is counted in [`Annotations::skipped`].
+/// is one of them, and of those the longest; then the rater is
+/// the shortest. What does not fit the pattern is counted in [`Annotations::skipped`].
 ///
 /// # Errors
 /// A pattern that is none, a folder or file that cannot be read, a PNG that is no mask, raters' masks of one image in
@@ -179,7 +181,9 @@ fn best(parts: &[Part], path: &str, is_image: &dyn Fn(&str) -> bool) -> Option<N
     let none = Named { image: String::new(), rater: None, concept: None };
     add_ways(parts, path, &none, &mut ways);
     let known = ways.iter().filter(|way| is_image(&way.image));
-    let longest = |way: &&Named| way.image.len();
+    // Concepts have several words more often than raters.
+    let longest =
+        |way: &&Named| (way.image.len(), Reverse(way.rater.as_ref().map_or(0, String::len)));
     known.max_by_key(longest).or_else(|| ways.iter().max_by_key(longest)).cloned()
 }
 
