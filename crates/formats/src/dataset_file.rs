@@ -168,7 +168,7 @@ pub enum LabelsFrom {
     Annotations,
 }
 
-/// Where annotations are, and how they are meant; which keys a format has, [`Format::keys`] says.
+/// Where annotations are, and how they are meant; which keys a format has, `Format::keys` says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Source {
