@@ -37,7 +37,7 @@ impl Dataset {
     /// A data set of `images` and `readings`, in any order.
     ///
     /// # Errors
-    /// Two images of one id, or of ids that differ only in case; two readings of one image by one rater; an image that
+    /// An image whose id is no path within a folder; two images of one id, or of ids that differ only in case; two readings of one image by one rater; an image that
     /// raters saw in different sizes.
     pub fn new(
         root: &Path,
@@ -48,6 +48,14 @@ impl Dataset {
         let (images, mut readings) = (sorted_images(images), sorted(readings));
         readings.iter_mut().for_each(|one| one.needs_class = schema.raters_name_classes);
         let invalid = |message: String| Err(DataError::invalid(root, "", message));
+        // Heat maps and masks are written to the folders that the id has.
+        let leads_out = |part: &str| matches!(part, "" | "." | "..");
+        if let Some(image) = images.iter().find(|image| image.image_id.split('/').any(leads_out)) {
+            return invalid(format!(
+                "an image has the id `{}`; expected a name, or folders and a name, none of them `..`",
+                image.image_id
+            ));
+        }
         let mut ids: Vec<(String, &str)> =
             images.iter().map(|image| (folded(&image.image_id), image.image_id.as_str())).collect();
         ids.sort_unstable();

@@ -37,11 +37,20 @@ fn refused(images: &[&str], readings: &[Reading]) -> String {
 #[test]
 fn ids_that_differ_only_in_case_or_in_unicode_form_are_refused() {
     let message = refused(&["b", "Cats/One", "a", "cats/one"], &[]);
-    assert!(message.contains("`cats/one`, or ids that differ only in case"), "{message}");
+    assert!(message.contains("`Cats/One` and `cats/one`"), "{message}");
     assert!(refused(&["a", "a"], &[]).contains("`a`"));
     // An umlaut as one character and as two.
-    assert!(refused(&["\u{c4}", "a\u{308}"], &[]).contains("`\u{e4}`"));
+    assert!(refused(&["\u{c4}", "a\u{308}"], &[]).contains("`a\u{308}` and `\u{c4}`"));
     assert!(dataset(&[image("ab"), image("a"), image("a/b")], &[]).is_ok());
+}
+
+#[test]
+fn ids_that_are_no_path_within_a_folder_are_refused() {
+    for id in ["", "..", "../a", "a/../b", "a//b", "/a", "a/", "./a"] {
+        let message = refused(&["x", id], &[]);
+        assert!(message.contains(&format!("an image has the id `{id}`")), "{message}");
+    }
+    assert!(dataset(&[image("..a"), image(".b/c.")], &[]).is_ok());
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use crate::dataset_file::DATASET_FILE;
 use crate::{AnnotatedImage, Annotations, RawReading, coco};
-use dermx_data::{DataError, Dataset, Image, Mask, Reading, write_atomic};
+use dermx_data::{DataError, Dataset, Image, Mask, Reading, image_id, write_atomic};
 use rayon::prelude::*;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
@@ -31,69 +32,112 @@ pub struct Converted {
     pub num_attributes_lost: usize,
 }
 
-/// Writes `dataset` into the folder `out`: annotations, `labels.csv` (gold classes, patients, attributes),
-/// `readings.csv` (who read what, and the labels of whole images) and `dataset.toml`. Photos stay where they are.
+/// Writes `dataset` into the folder `out`: annotations and `dataset.toml`; patients and attributes of images into
+/// `labels.csv`. Masks cannot hold the rest, so that gold classes are in `labels.csv`, too, and who read what, and the
+/// labels of whole images, in `readings.csv`. Photos stay where they are.
 ///
 /// # Errors
-/// A folder that is not empty, a file that cannot be written, a name that cannot be that of a file.
+/// A folder that is not empty, a file that cannot be written, a name that cannot be that of a file or stand in a table,
+/// photos of some images only.
 pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converted, DataError> {
     let io = |path: &Path| {
         let path = path.to_path_buf();
         move |error: std::io::Error| DataError::io(&path, &error)
+    };
+    let known: Vec<&Reading> =
+        dataset.readings().iter().filter(|one| dataset.image(&one.image_id).is_some()).collect();
+    let mut converted = Converted {
+        num_images: dataset.images().len(),
+        num_readings: known.len(),
+        num_regions: known.iter().map(|one| one.regions.len()).sum(),
+        num_attributes_lost: 0,
+    };
+    check_photos(dataset, out)?;
+    let columns = Columns::of(dataset, target);
+    let labels = columns.csv(dataset, out)?;
+    let readings = match target {
+        Target::Coco => None,
+        Target::Masks => Some(readings_csv(&known, out)?),
+    };
+    let files = match target {
+        Target::Coco => Vec::new(),
+        Target::Masks => mask_files(&known, out)?,
     };
     std::fs::create_dir_all(out).map_err(io(out))?;
     if std::fs::read_dir(out).map_err(io(out))?.next().is_some() {
         let message = "is not empty; name a new or an empty folder (nothing was written)";
         return Err(DataError::invalid(out, "", message));
     }
-    let readings = dataset.readings();
-    let mut converted = Converted {
-        num_images: dataset.images().len(),
-        num_readings: readings.len(),
-        num_regions: readings.iter().map(|one| one.regions.len()).sum(),
-        num_attributes_lost: 0,
-    };
     let section = match target {
         Target::Coco => {
-            coco::write(&out.join("annotations.json"), &annotations(dataset))?;
-            "[coco]\nfile = \"annotations.json\"\nrater = \"rater\"\n".to_owned()
+            coco::write(&out.join("annotations.json"), &annotations(dataset, &known))?;
+            "[coco]\nfile = \"annotations.json\"\nrater = \"rater\"\n"
         }
         Target::Masks => {
-            converted.num_regions = write_masks(dataset, out)?;
-            let attributes = readings.iter().flat_map(|one| &one.regions);
-            converted.num_attributes_lost = attributes.map(|region| region.attributes.len()).sum();
-            "[masks]\npattern = \"masks/{rater}/{image}/{concept}.png\"\nabsent = \"unread\"\n"
-                .to_owned()
+            write_masks(&files, out)?;
+            converted.num_regions = files.len();
+            let regions = known.iter().flat_map(|one| &one.regions);
+            converted.num_attributes_lost = regions.map(|region| region.attributes.len()).sum();
+            "[masks]\npattern = \"masks/{rater}/{image}/{concept}.png\"\nabsent = \"unread\"\n\
+             readings = \"readings.csv\"\n"
         }
     };
-    write_atomic(&out.join("labels.csv"), &labels_csv(dataset))?;
-    write_atomic(&out.join("readings.csv"), &readings_csv(readings))?;
-    write_atomic(&out.join(DATASET_FILE), dataset_toml(dataset, &section, out).as_bytes())?;
+    if let Some(labels) = labels {
+        write_atomic(&out.join("labels.csv"), &labels)?;
+    }
+    if let Some(readings) = readings {
+        write_atomic(&out.join("readings.csv"), &readings)?;
+    }
+    let text = dataset_toml(dataset, &columns, section, out);
+    write_atomic(&out.join(DATASET_FILE), text.as_bytes())?;
     Ok(converted)
 }
 
+/// Photos are found by one folder, so all images have one, or none.
+fn check_photos(dataset: &Dataset, out: &Path) -> Result<(), DataError> {
+    let Some(folder) = dataset.photo_folder() else { return Ok(()) };
+    match dataset.images().iter().find(|image| image.photo.is_none()) {
+        None => Ok(()),
+        Some(image) => {
+            let message = format!(
+                "the image `{}` has no photo in {}, but others have; expected photos of all images or of none",
+                image.image_id,
+                folder.display()
+            );
+            Err(DataError::invalid(out, "", message))
+        }
+    }
+}
+
+/// A name of the image from which its id follows.
+fn name_of(image: &Image) -> String {
+    let Image { file_name, image_id: id, .. } = image;
+    match image_id(file_name) == *id {
+        true => file_name.clone(),
+        // Of `a.jpg`, which would be cut, `a.jpg.png` is the name.
+        false if image_id(id) != *id => format!("{id}.png"),
+        false => id.clone(),
+    }
+}
+
 /// What COCO holds of a data set.
-fn annotations(dataset: &Dataset) -> Annotations {
+fn annotations(dataset: &Dataset, known: &[&Reading]) -> Annotations {
     let image = |image: &Image| AnnotatedImage {
-        name: image.file_name.clone(),
+        name: name_of(image),
         size: dataset.readings_of(&image.image_id).first().map(|one| one.size),
         gold: image.gold.clone(),
     };
-    let reading = |one: &Reading| RawReading {
-        image: dataset
-            .image(&one.image_id)
-            .map_or_else(|| one.image_id.clone(), |image| image.file_name.clone()),
+    let reading = |one: &&Reading| RawReading {
+        image: dataset.image(&one.image_id).map(name_of).unwrap_or_default(),
         rater: one.rater.clone(),
         size: Some(one.size),
         labels: labels(one),
         regions: one.regions.clone(),
         file: PathBuf::new(),
     };
-    // Images that only a reading knows are no images of the data set.
-    let known = dataset.readings().iter().filter(|one| dataset.image(&one.image_id).is_some());
     Annotations {
         images: dataset.images().iter().map(image).collect(),
-        readings: known.map(reading).collect(),
+        readings: known.iter().map(reading).collect(),
         skipped: Vec::new(),
     }
 }
@@ -104,37 +148,60 @@ fn labels(one: &Reading) -> Vec<String> {
     labels.into_iter().flatten().cloned().collect()
 }
 
-/// Writes the mask of each reading and concept; their number.
-fn write_masks(dataset: &Dataset, out: &Path) -> Result<usize, DataError> {
-    let files: Vec<(PathBuf, &Reading, &str)> = dataset
-        .readings()
-        .iter()
-        .flat_map(|one| one.concepts().into_iter().map(move |concept| (one, concept)))
-        .map(|(one, concept)| {
-            for name in [one.rater.as_str(), concept] {
-                check_name(out, name)?;
+/// The file of each reading and concept.
+fn mask_files<'a>(
+    known: &[&'a Reading],
+    out: &Path,
+) -> Result<Vec<(PathBuf, &'a Reading, &'a str)>, DataError> {
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for one in known {
+        check_folder(out, &one.rater)?;
+        one.image_id.split('/').try_for_each(|part| check_folder(out, part))?;
+        for name in std::iter::once(one.rater.as_str()).chain(one.concepts()) {
+            check_name(out, name)?;
+            // In composed form: what `image_id` cuts from a name with `.png` is the name.
+            let folded = image_id(&format!("{name}.png")).to_lowercase();
+            let other = names.entry(folded).or_insert(name);
+            if *other != name {
+                let message = format!(
+                    "`{name}` and `{other}` cannot both be names of files, where letter case and the \
+                     composition of letters may not count; convert to COCO"
+                );
+                return Err(DataError::invalid(out, "", message));
             }
-            let path = Path::new("masks").join(&one.rater).join(&one.image_id);
-            Ok((out.join(path).join(format!("{concept}.png")), one, concept))
-        })
-        .collect::<Result<_, DataError>>()?;
+        }
+    }
+    let file = |one: &&'a Reading, concept: &str| {
+        let folder = out.join("masks").join(&one.rater).join(&one.image_id);
+        folder.join(format!("{concept}.png"))
+    };
+    let files = known.iter().flat_map(|one| {
+        one.concepts().into_iter().map(move |concept| (file(one, concept), *one, concept))
+    });
+    Ok(files.collect())
+}
+
+/// Writes the mask of each reading and concept.
+fn write_masks(files: &[(PathBuf, &Reading, &str)], out: &Path) -> Result<(), DataError> {
+    let create = |folder: &Path| {
+        std::fs::create_dir_all(folder).map_err(|error| DataError::io(folder, &error))
+    };
+    create(&out.join("masks"))?;
     let write = |(path, one, concept): &(PathBuf, &Reading, &str)| {
-        let folder = path.parent().unwrap_or(out);
-        std::fs::create_dir_all(folder).map_err(|error| DataError::io(folder, &error))?;
+        create(path.parent().unwrap_or(out))?;
         let regions = one.regions.iter().filter(|region| region.concept == *concept);
         let mask = Mask::union_all(regions.map(|region| region.mask(one.size)));
         mask.unwrap_or_else(|| Mask::empty(one.size)).write_png(path)
     };
     let written: Vec<Result<(), DataError>> = files.par_iter().map(write).collect();
-    written.into_iter().collect::<Result<(), _>>()?;
-    Ok(files.len())
+    written.into_iter().collect()
 }
 
-/// A rater or concept names a file of its own.
+/// A rater or concept names a file of its own, which is not hidden.
 fn check_name(out: &Path, name: &str) -> Result<(), DataError> {
     let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>().as_slice(),
         [Component::Normal(only)] if only.to_str() == Some(name));
-    match is_plain && !name.contains(['/', '\\']) {
+    match is_plain && !name.contains(['/', '\\']) && !name.starts_with('.') {
         true => Ok(()),
         false => {
             let message = format!("`{name}` cannot be the name of a file; convert to COCO");
@@ -143,28 +210,92 @@ fn check_name(out: &Path, name: &str) -> Result<(), DataError> {
     }
 }
 
-fn labels_csv(dataset: &Dataset) -> Vec<u8> {
-    let attributes = &dataset.schema().image_attributes;
-    let header = ["image", "class", "patient"].into_iter().map(str::to_owned);
-    let rows = dataset.images().iter().map(|image| {
-        let own = [
-            image.file_name.clone(),
-            image.gold.join("|"),
-            image.patient.clone().unwrap_or_default(),
-        ];
-        let values = attributes.iter().map(|name| image.attribute(name).to_owned());
-        own.into_iter().chain(values).collect::<Vec<_>>()
-    });
-    csv(std::iter::once(header.chain(attributes.iter().cloned()).collect()).chain(rows))
+/// The same of a folder, which has no extension of a photo.
+fn check_folder(out: &Path, name: &str) -> Result<(), DataError> {
+    check_name(out, name)?;
+    match image_id(&format!("{name}.png")) == image_id(name) {
+        true => Ok(()),
+        false => {
+            let message = format!(
+                "`{name}` has the name of a photo, and cannot be that of a folder; convert to COCO"
+            );
+            Err(DataError::invalid(out, "", message))
+        }
+    }
 }
 
-fn readings_csv(readings: &[Reading]) -> Vec<u8> {
-    let header = ["image", "rater", "labels"].map(str::to_owned).to_vec();
-    let row = |one: &Reading| vec![one.image_id.clone(), one.rater.clone(), labels(one).join("|")];
-    csv(std::iter::once(header).chain(readings.iter().map(row)))
+/// The columns of `labels.csv`.
+struct Columns {
+    /// Names that no attribute has.
+    image: String,
+    class: Option<String>,
+    patient: Option<String>,
+    attributes: Vec<String>,
 }
 
-fn csv(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+impl Columns {
+    fn of(dataset: &Dataset, target: Target) -> Self {
+        let attributes = dataset.schema().image_attributes.clone();
+        let free = |name: &str| {
+            let mut name = name.to_owned();
+            while attributes.contains(&name) {
+                name.push('_');
+            }
+            name
+        };
+        let has_patients = dataset.images().iter().any(|image| image.patient.is_some());
+        Self {
+            image: free("image"),
+            class: (target == Target::Masks).then(|| free("class")),
+            patient: has_patients.then(|| free("patient")),
+            attributes,
+        }
+    }
+
+    /// Whether there is anything but images to tell.
+    fn are_needed(&self) -> bool {
+        self.class.is_some() || self.patient.is_some() || !self.attributes.is_empty()
+    }
+
+    fn csv(&self, dataset: &Dataset, out: &Path) -> Result<Option<Vec<u8>>, DataError> {
+        if !self.are_needed() {
+            return Ok(None);
+        }
+        let mut header = vec![self.image.clone()];
+        header.extend(self.class.iter().chain(&self.patient).cloned());
+        for name in &self.attributes {
+            header.push(item(out, name)?);
+        }
+        let mut rows = vec![header];
+        for image in dataset.images() {
+            let mut row = vec![image_cell(&name_of(image))];
+            if self.class.is_some() {
+                row.push(items(out, &image.gold)?);
+            }
+            if self.patient.is_some() {
+                row.push(cell(out, image.patient.as_deref().unwrap_or_default())?);
+            }
+            for name in &self.attributes {
+                row.push(cell(out, image.attribute(name))?);
+            }
+            rows.push(row);
+        }
+        Ok(Some(csv(rows)))
+    }
+}
+
+fn readings_csv(known: &[&Reading], out: &Path) -> Result<Vec<u8>, DataError> {
+    let mut rows =
+        vec![["image", "rater", "labels", "height", "width"].map(str::to_owned).to_vec()];
+    for one in known {
+        let [height, width] = [one.size.height, one.size.width].map(|side| side.to_string());
+        let (image, rater) = (image_cell(&one.image_id), item(out, &one.rater)?);
+        rows.push(vec![image, rater, items(out, &labels(one))?, height, width]);
+    }
+    Ok(csv(rows))
+}
+
+fn csv(rows: Vec<Vec<String>>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         // Writing into memory cannot fail, and every row is as long as the first.
@@ -173,7 +304,48 @@ fn csv(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-fn dataset_toml(dataset: &Dataset, section: &str, out: &Path) -> String {
+/// What a cell can hold: tables are read without white space around a cell.
+fn cell(out: &Path, text: &str) -> Result<String, DataError> {
+    match text.trim() == text {
+        true => Ok(text.to_owned()),
+        false => {
+            let message =
+                format!("`{text}` has white space at an end, which a table (CSV) does not keep");
+            Err(DataError::invalid(out, "", message + "; rename it"))
+        }
+    }
+}
+
+/// A name, which is not empty.
+fn item(out: &Path, name: &str) -> Result<String, DataError> {
+    match name.is_empty() {
+        true => Err(DataError::invalid(out, "", "found an empty name, which a table cannot hold")),
+        false => cell(out, name),
+    }
+}
+
+/// Several names.
+fn items(out: &Path, names: &[String]) -> Result<String, DataError> {
+    for name in names {
+        item(out, name)?;
+        if name.contains('|') {
+            let message = format!(
+                "`{name}` has a `|`, which separates names in a cell of a table; rename it or convert to COCO"
+            );
+            return Err(DataError::invalid(out, "", message));
+        }
+    }
+    Ok(names.join("|"))
+}
+
+/// A path that keeps white space at its ends, because it does not end there.
+fn image_cell(name: &str) -> String {
+    let start = if name.trim_start() == name { "" } else { "./" };
+    let end = if name.trim_end() == name { "" } else { "/" };
+    format!("{start}{name}{end}")
+}
+
+fn dataset_toml(dataset: &Dataset, columns: &Columns, section: &str, out: &Path) -> String {
     let schema = dataset.schema();
     let mut text = String::new();
     let mut line = |line: String| {
@@ -191,14 +363,22 @@ fn dataset_toml(dataset: &Dataset, section: &str, out: &Path) -> String {
     if schema.raters_name_classes {
         line("raters_name_classes = true".to_owned());
     }
-    line("\n[labels]\nfile = \"labels.csv\"\nimage = \"image\"\nclass = \"class\"".to_owned());
-    if dataset.images().iter().any(|image| image.patient.is_some()) {
-        line("patient = \"patient\"".to_owned());
+    line("\n[labels]".to_owned());
+    if columns.class.is_none() {
+        line("from = \"annotations\"".to_owned());
     }
-    if !schema.image_attributes.is_empty() {
-        line(format!("attributes = {}", list(&schema.image_attributes)));
+    if columns.are_needed() {
+        line(format!("file = \"labels.csv\"\nimage = {}", quoted(&columns.image)));
+        for (key, column) in [("class", &columns.class), ("patient", &columns.patient)] {
+            if let Some(column) = column {
+                line(format!("{key} = {}", quoted(column)));
+            }
+        }
     }
-    line(format!("\n{section}readings = \"readings.csv\""));
+    if !columns.attributes.is_empty() {
+        line(format!("attributes = {}", list(&columns.attributes)));
+    }
+    line(format!("\n{section}"));
     if !schema.concepts.is_empty() {
         line("\n[concepts]".to_owned());
         for concept in &schema.concepts {
@@ -214,9 +394,22 @@ fn dataset_toml(dataset: &Dataset, section: &str, out: &Path) -> String {
     text
 }
 
-/// A string as TOML has it.
+/// A string or a key as TOML has it, in one line.
 pub(crate) fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            _ if char.is_control() => {
+                // Writing into a string cannot fail.
+                let _ = write!(quoted, "\\u{:04X}", u32::from(char));
+            }
+            _ => quoted.push(char),
+        }
+    }
+    quoted + "\""
 }
 
 pub(crate) fn list(items: &[String]) -> String {

@@ -1,8 +1,9 @@
 //! `dataset.toml`: what a folder of annotations cannot say of itself.
 
 use crate::boxes::{Corners, Unit};
+use crate::masks::fixed_folder;
 use dermx_data::{DataError, Fill, did_you_mean};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -112,10 +113,12 @@ pub struct DatasetFile {
     pub discard: Vec<String>,
     /// Whether raters name a class of each image, so that a reading without one counts in no table.
     pub raters_name_classes: bool,
-    /// Concepts and their groups; those found without it, sorted.
-    pub concepts: BTreeMap<String, String>,
+    /// Concepts and their groups, in the order of tables; those found without it, sorted.
+    #[serde(deserialize_with = "pairs")]
+    pub concepts: Vec<(String, String)>,
     /// Other spellings of labels, and the usual one.
-    pub spellings: BTreeMap<String, String>,
+    #[serde(deserialize_with = "pairs")]
+    pub spellings: Vec<(String, String)>,
     /// Gold classes, patients and attributes.
     pub labels: Option<Labels>,
     /// The sections of formats.
@@ -165,7 +168,7 @@ pub enum LabelsFrom {
     Annotations,
 }
 
-/// Where annotations are, and how they are meant; which keys a format has, [`Format::keys`] says.
+/// Where annotations are, and how they are meant; which keys a format has, `Format::keys` says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Source {
@@ -238,20 +241,23 @@ impl DatasetFile {
     /// As [`Self::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
         let invalid = |message: String| DataError::invalid(path, "", message);
-        let plain = |error: &toml::de::Error| {
-            let line = error.span().map(|span| format!("line {}: ", line(text, &span)));
-            format!("{}{}", line.unwrap_or_default(), error.message())
-        };
-        let table = DeTable::parse(text).map_err(|error| invalid(plain(&error)))?;
-        let mut problems = unknown_keys(table.get_ref(), text);
+        let table = DeTable::parse(text).map_err(|error| invalid(syntax(text, &error)))?;
+        let table = table.get_ref();
+        let mut problems = unknown_keys(table, text);
         let parsed = toml::from_str::<Self>(text);
-        if let (Err(error), true) = (&parsed, problems.is_empty()) {
-            problems.push(plain(error));
+        if let Err(error) = &parsed {
+            problems.push(wrong_value(table, text, error));
         }
-        let file = match (parsed, problems.is_empty()) {
+        let mut file = match (parsed, problems.is_empty()) {
             (Ok(file), true) => file,
             _ => return Err(invalid(problems.join("; "))),
         };
+        for (section, pairs) in
+            [("concepts", &mut file.concepts), ("spellings", &mut file.spellings)]
+        {
+            let places = places(table, section);
+            pairs.sort_by_key(|(key, _)| places.get(key.as_str()).copied());
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         problems.extend(file.missing(folder));
         problems.extend(file.contradictions());
@@ -287,7 +293,7 @@ impl DatasetFile {
         (format, source.map(|(_, source)| source.clone()).unwrap_or_default())
     }
 
-    /// Files and folders that are not there.
+    /// Files and folders that are not there, or are the other of the two.
     fn missing(&self, folder: &Path) -> Vec<String> {
         let mut named: Vec<(String, &Path)> = Vec::new();
         named.extend(self.images.as_deref().map(|path| ("images".to_owned(), path)));
@@ -300,16 +306,28 @@ impl DatasetFile {
         {
             named.extend(path.as_deref().map(|path| (key(name), path)));
         }
+        let fixed = source.pattern.as_deref().map(fixed_folder).map(Path::new);
+        named.extend(fixed.map(|path| (key("pattern"), path)));
         for (name, paths) in [("files", &source.files), ("folders", &source.folders)] {
             named.extend(
                 paths.iter().map(|(rater, path)| (key(&format!("{name}.{rater}")), path.as_path())),
             );
         }
-        named.retain(|(_, path)| !folder.join(path).exists());
-        let missing = |(key, path): (String, &Path)| {
-            format!("`{key}`: there is no `{}`", folder.join(path).display())
+        let problem = |(key, path): (String, &Path)| {
+            let path = folder.join(path);
+            let is_file = key.contains(".file") || key.ends_with(".readings");
+            match path.exists() {
+                false => Some(format!("`{key}`: there is no `{}`", path.display())),
+                true if is_file && path.is_dir() => {
+                    Some(format!("`{key}`: `{}` is a folder; expected a file", path.display()))
+                }
+                true if (key == "images" || key.ends_with(".pattern")) && !path.is_dir() => {
+                    Some(format!("`{key}`: `{}` is a file; expected a folder", path.display()))
+                }
+                true => None,
+            }
         };
-        named.into_iter().map(missing).collect()
+        named.into_iter().filter_map(problem).collect()
     }
 
     /// What cannot be meant.
@@ -375,6 +393,13 @@ impl DatasetFile {
         {
             problems.push("[labels] has columns, but no `file`".to_owned());
         }
+        let has_respelled =
+            |(_, usual): &&(String, String)| self.spellings.iter().any(|(other, _)| other == usual);
+        if let Some((other, usual)) = self.spellings.iter().find(has_respelled) {
+            problems.push(format!(
+                "`spellings.{other}` is `{usual}`, which is another spelling itself; expected the usual one"
+            ));
+        }
         problems
     }
 }
@@ -409,6 +434,92 @@ fn unknown_keys(table: &DeTable<'_>, text: &str) -> Vec<String> {
         }
     }
     problems
+}
+
+/// A section of names and texts; their order is brought back by [`places`].
+fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
+}
+
+/// Where each key of a section stands.
+fn places<'a>(table: &'a DeTable<'_>, section: &str) -> BTreeMap<&'a str, usize> {
+    match table.get(section).map(|value| value.get_ref()) {
+        Some(DeValue::Table(section)) => {
+            section.keys().map(|key| (key.get_ref().as_ref(), key.span().start)).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+/// What is no TOML, with its line.
+fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| format!("line {}: ", line(text, &span)));
+    format!("{}is no TOML: {}", line.unwrap_or_default(), error.message().replace('\n', ", "))
+}
+
+/// What types of Rust are in plain words.
+const WORDS: [(&str, &str); 17] = [
+    ("wanted string or table", "expected a text"),
+    ("invalid type: ", "found "),
+    ("invalid value: ", "found "),
+    ("unknown variant ", "found "),
+    ("found sequence", "found a list"),
+    ("found map", "found a section"),
+    ("integer ", "the whole number "),
+    ("floating point ", "the number "),
+    ("boolean ", "the value "),
+    ("string ", "the text "),
+    (", expected ", "; expected "),
+    ("expected a string", "expected a text"),
+    ("expected path string", "expected a path, a text"),
+    ("expected a sequence", "expected a list"),
+    ("expected a boolean", "expected true or false"),
+    ("expected a map", "expected a section"),
+    ("expected struct ", "expected a section, not "),
+];
+
+/// A value that cannot be meant, with its line and key.
+fn wrong_value(table: &DeTable<'_>, text: &str, error: &toml::de::Error) -> String {
+    let mut message = error.message().to_owned();
+    let mut place = String::new();
+    if let Some(span) = error.span() {
+        place = format!("line {}: ", line(text, &span));
+        if let Some(key) = key_at(table, &span) {
+            place.push_str(&format!("`{key}`: "));
+        }
+    }
+    let is_choice = message.starts_with("unknown variant ");
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let hint = match (is_choice, names.split_first()) {
+        (true, Some((found, known))) => did_you_mean(found, known),
+        _ => String::new(),
+    };
+    for (raw, plain) in WORDS {
+        message = message.replace(raw, plain);
+    }
+    // The name of our type says nothing to a reader.
+    if let Some((before, _)) = message.split_once(", not ") {
+        message = before.to_owned();
+    }
+    format!("{place}{message}{hint}")
+}
+
+/// The key whose value a span lies in.
+fn key_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let contains = |other: Range<usize>| other.start <= span.start && span.end <= other.end;
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        // A section's own span may be that of its head alone, so its keys are looked at first.
+        if let DeValue::Table(section) = value.get_ref()
+            && let Some(below) = key_at(section, span)
+        {
+            return Some(format!("{name}.{below}"));
+        }
+        if contains(value.span()) {
+            return Some(name.to_owned());
+        }
+    }
+    None
 }
 
 /// The line in which a span starts, from 1.

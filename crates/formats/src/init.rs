@@ -1,15 +1,16 @@
 //! A `dataset.toml` for a folder, as far as its files tell.
 
-use crate::convert::quoted;
+mod kind;
+mod photo_folder;
+
+use crate::convert::{list, quoted};
 use crate::dataset_file::{DATASET_FILE, Format};
 use crate::masks::matches;
-use dermx_data::{CsvTable, DataError, dermx, image_id, list_files, list_photos, write_atomic};
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use crate::photos::photos;
+use dermx_data::{CsvTable, DataError, dermx, image_id, list_files, write_atomic};
+use kind::{Kind, RATER_NAMES, box_columns, kind};
+use photo_folder::photo_folder;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// What [`init`] wrote.
@@ -22,9 +23,6 @@ pub struct Guessed {
     /// What could not be found out, one sentence each.
     pub open: Vec<String>,
 }
-
-/// Names of folders that photos are usually in.
-const PHOTO_FOLDERS: [&str; 6] = ["images", "photos", "imgs", "img", "JPEGImages", "data"];
 
 /// Ways to name a mask, the most telling first. Each is below a folder.
 const PATTERNS: [&str; 12] = [
@@ -72,35 +70,34 @@ struct Look {
     /// The folder of the photos, with `/`; `.` for the root.
     images: Option<String>,
     ids: BTreeSet<String>,
-    /// Files below the root that are no photos of `images`, with `/`.
+    /// Files below the root that are no photos, with `/`.
     files: Vec<String>,
-    /// JSON and XML files by what they are.
-    annotations: BTreeMap<Format, Vec<String>>,
-    /// Whether annotations of Darwin, LabelMe lie in folders of raters.
+    /// Annotation files by what they are.
+    annotations: BTreeMap<Format, Vec<(String, Kind)>>,
     is_dermx: bool,
 }
 
 impl Look {
     fn at(root: &Path) -> Result<Self, DataError> {
-        let (images, ids) = photo_folder(root);
-        let below = |path: &PathBuf| {
+        let (images, photos) = photo_folder(root);
+        let below = |path: &Path| {
             let path = path.strip_prefix(root).unwrap_or(path);
             path.to_string_lossy().replace('\\', "/")
         };
-        let inside =
-            images.as_deref().filter(|folder| *folder != ".").map(|folder| format!("{folder}/"));
-        let files: Vec<String> = list_files(root)?
-            .iter()
-            .map(below)
-            .filter(|file| inside.as_ref().is_none_or(|inside| !file.starts_with(inside.as_str())))
-            .collect();
-        let mut annotations: BTreeMap<Format, Vec<String>> = BTreeMap::new();
-        for file in files.iter().take(MAX_FILES) {
-            if let Some(format) = kind(&root.join(file)) {
-                annotations.entry(format).or_default().push(file.clone());
+        let photo_files: BTreeSet<String> = photos.values().map(|path| below(path)).collect();
+        let files = list_files(root)?;
+        let files: Vec<String> = files.iter().map(|path| below(path)).collect();
+        let files: Vec<String> =
+            files.into_iter().filter(|file| !photo_files.contains(file)).collect();
+        let mut annotations: BTreeMap<Format, Vec<(String, Kind)>> = BTreeMap::new();
+        let texts = files.iter().filter(|file| !has_extension(file, "png"));
+        for file in texts.take(MAX_FILES) {
+            if let Some(kind) = kind(&root.join(file)) {
+                annotations.entry(kind.format).or_default().push((file.clone(), kind));
             }
         }
         let is_dermx = dermx::is_dermx(root);
+        let ids = photos.into_keys().collect();
         Ok(Self { root: root.to_path_buf(), images, ids, files, annotations, is_dermx })
     }
 
@@ -118,12 +115,15 @@ impl Look {
 
     /// The pattern that fits the most PNG files whose image there is.
     fn pattern(&self) -> Option<String> {
-        let png = |file: &&String| file.to_lowercase().ends_with(".png");
+        let png = |file: &&String| has_extension(file, "png");
         let files: Vec<&String> = self.files.iter().filter(png).take(MAX_FILES).collect();
-        let folders: BTreeSet<&str> =
-            files.iter().filter_map(|file| Some(file.split_once('/')?.0)).collect();
+        let mut folders: BTreeSet<String> =
+            files.iter().filter_map(|file| Some(format!("{}/", file.split_once('/')?.0))).collect();
+        folders.insert(common_folder(files.iter().map(|file| file.as_str())));
+        folders.insert(String::new());
         let is_image = |name: &str| self.ids.contains(&image_id(name));
-        let starts = folders.iter().map(|folder| format!("{folder}/")).chain([String::new()]);
+        // The longest first: what is the same in all paths is no name.
+        let starts = folders.into_iter().rev();
         let patterns: Vec<String> = starts
             .flat_map(|start| PATTERNS.iter().map(move |one| format!("{start}{one}")))
             .collect();
@@ -163,7 +163,13 @@ impl Look {
         }
         text += "# classes = [\"cat\", \"dog\"]   # the gold classes in the order of matrices; else those found\n";
         text += "# discard = [\"unusable\"]     # labels that take a reading out of every table\n";
-        text += &self.labels(open);
+        if format == Format::Masks && self.are_masks_photos() {
+            open.push(
+                "which PNG files are photos and which are masks: put the photos into a folder of their own"
+                    .to_owned(),
+            );
+        }
+        text += &self.labels(format, open);
         if format != Format::None {
             text += &format!("\n[{}]\n{}", format.name(), self.section(format, open));
         }
@@ -171,11 +177,29 @@ impl Look {
         text
     }
 
+    /// Whether the photos that would be read are others than those that were found.
+    fn are_masks_photos(&self) -> bool {
+        let (Some(images), pattern) = (&self.images, self.pattern()) else { return false };
+        let read = photos(&self.root, Path::new(images), pattern.as_deref());
+        !read.is_ok_and(|read| read.keys().eq(&self.ids))
+    }
+
+    /// The tables, with their names.
+    fn tables(&self) -> impl Iterator<Item = (&String, CsvTable)> {
+        let tables = self.files.iter().filter(|file| has_extension(file, "csv"));
+        tables.filter_map(|file| Some((file, CsvTable::read(&self.root.join(file)).ok()?)))
+    }
+
     /// Where gold classes are from.
-    fn labels(&self, open: &mut Vec<String>) -> String {
-        let tables = self.files.iter().filter(|file| file.to_lowercase().ends_with(".csv"));
-        for file in tables {
-            let Ok(table) = CsvTable::read(&self.root.join(file)) else { continue };
+    fn labels(&self, format: Format, open: &mut Vec<String>) -> String {
+        let of_format = self.annotations.get(&format).map_or(&[][..], Vec::as_slice);
+        if of_format.iter().any(|(_, kind)| kind.has_gold) {
+            return "\n[labels]\nfrom = \"annotations\"\n".to_owned();
+        }
+        for (file, table) in self.tables() {
+            if box_columns(&table).is_some() {
+                continue;
+            }
             let Some(image_idx) = self.image_column(&table) else { continue };
             let column = |names: &[&str]| {
                 let known = |column: &&String| names.contains(&column.to_lowercase().as_str());
@@ -197,16 +221,17 @@ impl Look {
                 *idx != image_idx && !name.is_empty() && ![class, patient].contains(&Some(name))
             });
             let others: Vec<String> = others.map(|(_, name)| name.clone()).collect();
+            // Who read what is another table.
+            if others.iter().any(|name| RATER_NAMES.contains(&name.to_lowercase().as_str())) {
+                continue;
+            }
             for (key, column) in [("class", class), ("patient", patient)] {
                 text += &match column {
                     Some(column) => format!("{key} = {}\n", quoted(column)),
                     None => format!("# {key} = \"\"\n"),
                 };
             }
-            text += &format!(
-                "# attributes = {}  # what images can be parted by\n",
-                crate::convert::list(&others)
-            );
+            text += &format!("# attributes = {}  # what images can be parted by\n", list(&others));
             return text;
         }
         let in_folders = !self.ids.is_empty() && self.ids.iter().all(|id| id.contains('/'));
@@ -235,232 +260,191 @@ impl Look {
         (2 * best.0 >= rows.len().clamp(1, 100)).then_some(best.1)
     }
 
-    fn section(&self, format: Format, open: &mut Vec<String>) -> String {
-        let files = self.annotations.get(&format).cloned().unwrap_or_default();
-        let folder_of = |file: &String| {
-            file.rsplit_once('/').map_or(".".to_owned(), |(folder, _)| folder.to_owned())
+    /// A table of who read what.
+    fn readings(&self) -> String {
+        let is_readings = |table: &CsvTable| {
+            ["image", "rater"].iter().all(|name| table.find_column(name).is_some())
+                && box_columns(table).is_none()
         };
-        let stem = |file: &str| {
-            let name = file.rsplit('/').next().unwrap_or(file);
-            name.split('.').next().unwrap_or(name).to_owned()
-        };
-        let by_rater = |names: Vec<(String, String)>| {
-            let items: Vec<String> = names
-                .iter()
-                .map(|(rater, path)| format!("{} = {}", quoted(rater), quoted(path)))
-                .collect();
-            format!("{{ {} }}", items.join(", "))
-        };
-        match format {
-            Format::Masks => {
-                let pattern = self.pattern().unwrap_or_else(|| {
-                    open.push("the pattern of the masks' paths (`masks.pattern`)".to_owned());
-                    "masks/{rater}/{image}/{concept}.png".to_owned()
-                });
-                if !pattern.contains("{rater}") {
-                    open.push(
-                        "who drew the masks: their paths do not say (`masks.rater`)".to_owned(),
-                    );
-                }
-                format!(
-                    "pattern = {}\nabsent = \"unread\"            # or \"nothing\": a rater without a file of an image saw nothing there\n# readings = \"readings.csv\"   # who read what: image, rater, labels\n",
-                    quoted(&pattern)
-                )
+        match self.tables().find(|(_, table)| is_readings(table)) {
+            Some((file, _)) => format!("readings = {}\n", quoted(file)),
+            None => {
+                "# readings = \"readings.csv\"   # who read what: image, rater, labels\n".to_owned()
             }
+        }
+    }
+
+    fn section(&self, format: Format, open: &mut Vec<String>) -> String {
+        let found = self.annotations.get(&format).map_or(&[][..], Vec::as_slice);
+        let files: Vec<String> = found.iter().map(|(file, _)| file.clone()).collect();
+        let rater = found.first().and_then(|(_, kind)| kind.rater.clone());
+        let fill =
+            "# fill = \"pil\"               # which pixels an outline covers: coco, pil, darwin\n";
+        match format {
+            Format::Masks => self.masks(open),
             Format::Coco | Format::Chexlocalize | Format::Cvat
                 if files.len() != 1 || format == Format::Chexlocalize =>
             {
-                let raters = files.iter().map(|file| (stem(file), file.clone())).collect();
+                if files.is_empty() {
+                    open.push("the files of the annotations".to_owned());
+                    return "files = {}\n".to_owned();
+                }
                 open.push("whether the names of the files are those of the raters".to_owned());
-                format!("files = {}\n", by_rater(raters))
+                let fill = if format == Format::Chexlocalize { "" } else { fill };
+                format!("files = {}\n{fill}", by_rater(&names_of_raters(&files)))
             }
-            Format::Coco => {
-                open.push("the key that names the rater, if several drew (`coco.rater`); without it the file is of one".to_owned());
-                format!(
-                    "file = {}\n# rater = \"attributes.annotator\"\n# fill = \"coco\"               # which pixels an outline covers: coco, pil, darwin\n",
-                    quoted(&files[0])
-                )
-            }
-            Format::Cvat => format!(
-                "file = {}\n# rater = \"annotator\"        # the attribute that names the rater\n",
-                quoted(&files[0])
-            ),
-            Format::LabelStudio | Format::Boxes => {
-                let file = files.first().map_or_else(|| "export.json".to_owned(), Clone::clone);
-                let columns = match format {
-                    Format::Boxes => {
-                        "image = \"image_id\"\nrater = \"rad_id\"\nconcept = \"class_name\"\ncolumns = [\"x_min\", \"y_min\", \"x_max\", \"y_max\"]\ncorners = \"xyxy\"            # or xywh\n"
-                    }
-                    _ => "",
+            Format::Coco | Format::Cvat | Format::Chexlocalize => {
+                let (key, example) = match format {
+                    Format::Coco => ("coco.rater", "attributes.annotator"),
+                    _ => ("cvat.rater", "annotator"),
                 };
-                format!("file = {}\n{columns}", quoted(&file))
-            }
-            Format::Labelme | Format::Darwin => {
-                let folders: BTreeSet<String> = files.iter().map(folder_of).collect();
-                match folders.len() {
-                    0 | 1 => format!(
-                        "folder = {}\n",
-                        quoted(&folders.first().cloned().unwrap_or_else(|| ".".to_owned()))
-                    ),
-                    _ => {
-                        let tops: BTreeSet<String> = folders
-                            .iter()
-                            .map(|folder| folder.split('/').next().unwrap_or(folder).to_owned())
-                            .collect();
-                        open.push(
-                            "whether the names of the folders are those of the raters".to_owned(),
-                        );
-                        format!(
-                            "folders = {}\n",
-                            by_rater(tops.into_iter().map(|top| (stem(&top), top)).collect())
-                        )
+                let rater = match rater {
+                    Some(rater) => format!("rater = {}\n", quoted(&rater)),
+                    None => {
+                        open.push(format!(
+                            "the key that names the rater, if several drew (`{key}`); without it the file is of one"
+                        ));
+                        format!("# rater = {}\n", quoted(example))
                     }
+                };
+                format!("file = {}\n{rater}{fill}", quoted(&files[0]))
+            }
+            Format::LabelStudio => {
+                let file = files.first().map_or("export.json", String::as_str);
+                if files.len() != 1 {
+                    open.push(format!("which file is the export: found {}", files.len()));
+                }
+                format!("file = {}\n{fill}", quoted(file))
+            }
+            Format::Boxes => self.boxes(&files, open),
+            Format::Labelme | Format::Darwin => self.file_for_each(&files, open) + fill,
+            Format::Dermx | Format::None => String::new(),
+        }
+    }
+
+    fn masks(&self, open: &mut Vec<String>) -> String {
+        let pattern = self.pattern().unwrap_or_else(|| {
+            open.push("the pattern of the masks' paths (`masks.pattern`)".to_owned());
+            "masks/{rater}/{image}/{concept}.png".to_owned()
+        });
+        let has = |part: &str| pattern.contains(part);
+        if !has("{rater}") {
+            open.push("who drew the masks: their paths do not say (`masks.rater`)".to_owned());
+        }
+        if has("{rater}") && has("{concept}") && !has("{rater}/{image}/{concept}") {
+            open.push(
+                "which part of a mask's path is the rater and which the concept (`masks.pattern`)"
+                    .to_owned(),
+            );
+        }
+        format!(
+            "pattern = {}\nabsent = \"unread\"            # or \"nothing\": a rater without a file of an image saw nothing there\n{}",
+            quoted(&pattern),
+            self.readings()
+        )
+    }
+
+    /// A table of boxes, with the names of its columns.
+    fn boxes(&self, files: &[String], open: &mut Vec<String>) -> String {
+        let Some(file) = files.first() else {
+            open.push("the table of the boxes and its columns".to_owned());
+            return "file = \"boxes.csv\"\nimage = \"image_id\"\nrater = \"rad_id\"\nconcept = \"class_name\"\n\
+                    columns = [\"x_min\", \"y_min\", \"x_max\", \"y_max\"]\n".to_owned();
+        };
+        let mut text = format!("file = {}\n", quoted(file));
+        let Ok(table) = CsvTable::read(&self.root.join(file)) else { return text };
+        let find = |names: &[&str]| {
+            let is_named = |column: &&String| names.contains(&column.to_lowercase().as_str());
+            table.columns().iter().find(is_named)
+        };
+        let image = self.image_column(&table).map(|idx| &table.columns()[idx]);
+        let image = image.or_else(|| find(&["image", "image_id", "filename", "file", "file_name"]));
+        let concept = find(&["class_name", "concept", "class", "label", "finding", "category"]);
+        for (key, column) in [("image", image), ("rater", find(&RATER_NAMES)), ("concept", concept)]
+        {
+            match column {
+                Some(column) => text += &format!("{key} = {}\n", quoted(column)),
+                None => {
+                    open.push(format!("which column is the {key} (`boxes.{key}`)"));
+                    text += &format!("# {key} = \"\"\n");
                 }
             }
-            _ => String::new(),
         }
+        if let Some((columns, are_sides)) = box_columns(&table) {
+            let corners = if are_sides { "xywh" } else { "xyxy" };
+            text += &format!("columns = {}\ncorners = {}\n", list(&columns), quoted(corners));
+        }
+        open.push(
+            "whether boxes are in pixels, and the second corner is a pixel of the box".to_owned(),
+        );
+        text + "# unit = \"fraction\"         # else pixels\n# inclusive = true\n"
     }
-}
 
-/// The folder with photos, and their ids.
-fn photo_folder(root: &Path) -> (Option<String>, BTreeSet<String>) {
-    let ids = |folder: &Path| -> BTreeSet<String> {
-        list_photos(folder).map(|photos| photos.into_keys().collect()).unwrap_or_default()
-    };
-    for folder in PHOTO_FOLDERS {
-        let found = ids(&root.join(folder));
-        if root.join(folder).is_dir() && !found.is_empty() {
-            return (Some(folder.to_owned()), found);
-        }
-    }
-    // Photos alone, or any one folder of photos alone: JPEGs are no masks.
-    let found = ids(root);
-    if !found.is_empty() {
-        return (Some(".".to_owned()), found);
-    }
-    let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> =
-        folders.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    let has_jpeg = |folder: &PathBuf| {
-        let files = list_files(folder).unwrap_or_default();
-        let is_jpeg = |path: &PathBuf| {
-            path.extension().is_some_and(|one| {
-                one.eq_ignore_ascii_case("jpg") || one.eq_ignore_ascii_case("jpeg")
-            })
+    /// Where the files are of which each is about one image.
+    fn file_for_each(&self, files: &[String], open: &mut Vec<String>) -> String {
+        let start = common_folder(files.iter().map(String::as_str));
+        let below: Vec<&str> = files.iter().map(|file| &file[start.len()..]).collect();
+        let stem = |file: &str| file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned();
+        let num_known = |is_known: &dyn Fn(&str) -> bool| {
+            below.iter().filter(|file| is_known(&stem(file))).count()
         };
-        files.iter().any(is_jpeg)
+        let images = self.images.as_deref().filter(|images| *images != ".");
+        let in_images =
+            images.and_then(|images| start.strip_prefix(&format!("{images}/"))).unwrap_or_default();
+        let with_top = num_known(&|stem| self.ids.contains(&format!("{in_images}{stem}")));
+        let without_top = num_known(&|stem| {
+            stem.split_once('/').is_some_and(|(_, rest)| self.ids.contains(rest))
+        });
+        let tops: BTreeSet<&str> =
+            below.iter().filter_map(|file| Some(file.split_once('/')?.0)).collect();
+        let folder = if start.is_empty() { "." } else { start.trim_end_matches('/') };
+        if tops.is_empty() || with_top > without_top {
+            return format!("folder = {}\n", quoted(folder));
+        }
+        let is_only = tops.len() == 1;
+        if !is_only {
+            open.push("whether the names of the folders are those of the raters".to_owned());
+        }
+        let folders = tops.into_iter().map(|top| (top.to_owned(), format!("{start}{top}")));
+        format!("folders = {}\n", by_rater(&folders.collect::<Vec<_>>()))
+    }
+}
+
+/// Names of raters from those of files: what differs in them, if it is one name.
+fn names_of_raters(files: &[String]) -> Vec<(String, String)> {
+    let last = |file: &str| {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
     };
-    match folders.into_iter().find(has_jpeg) {
-        Some(folder) => {
-            let found = ids(&folder);
-            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-            (name, found)
-        }
-        None => (None, BTreeSet::new()),
-    }
+    let start = common_folder(files.iter().map(String::as_str));
+    let top = |file: &str| file[start.len()..].split('/').next().unwrap_or(file).to_owned();
+    let whole = |file: &str| file.to_owned();
+    let ways: [&dyn Fn(&str) -> String; 3] = [&last, &top, &whole];
+    let differ = |way: &&&dyn Fn(&str) -> String| {
+        files.iter().map(|file| way(file)).collect::<BTreeSet<_>>().len() == files.len()
+    };
+    let way = ways.iter().find(differ).unwrap_or(&ways[2]);
+    files.iter().map(|file| (way(file), file.clone())).collect()
 }
 
-/// What an annotation file is, by its first keys.
-fn kind(path: &Path) -> Option<Format> {
-    let extension = path.extension()?.to_str()?.to_lowercase();
-    let open = || File::open(path).ok().map(BufReader::new);
-    match extension.as_str() {
-        "xml" => {
-            let mut head = [0; 2048];
-            let num = open()?.read(&mut head).ok()?;
-            String::from_utf8_lossy(&head[..num]).contains("<annotations").then_some(Format::Cvat)
-        }
-        "csv" => {
-            let table = CsvTable::read(path).ok()?;
-            let has =
-                |name: &str| table.columns().iter().any(|column| column.to_lowercase() == name);
-            let is_box = ["x_min", "y_min", "x_max", "y_max"].iter().all(|name| has(name))
-                || ["xmin", "ymin", "xmax", "ymax"].iter().all(|name| has(name));
-            is_box.then_some(Format::Boxes)
-        }
-        "json" => format_of(&serde_json::from_reader(open()?).ok()?),
-        _ => None,
-    }
+fn by_rater(names: &[(String, String)]) -> String {
+    let items: Vec<String> =
+        names.iter().map(|(rater, path)| format!("{} = {}", quoted(rater), quoted(path))).collect();
+    format!("{{ {} }}", items.join(", "))
 }
 
-/// The format of a JSON file.
-fn format_of(form: &Form) -> Option<Format> {
-    let has = |name: &str| form.keys.contains_key(name);
-    if form.first.as_ref().is_some_and(|task| task.keys.contains_key("annotations")) {
-        return Some(Format::LabelStudio);
-    }
-    if has("images") && has("annotations") {
-        return Some(Format::Coco);
-    }
-    if has("shapes") && has("imagePath") {
-        return Some(Format::Labelme);
-    }
-    if has("item") && has("annotations") {
-        return Some(Format::Darwin);
-    }
-    let is_rle = |one: &Form| one.keys.contains_key("size") && one.keys.contains_key("counts");
-    let is_image = |one: &Form| one.keys.contains_key("img_size") || one.keys.values().any(is_rle);
-    form.keys.values().next().is_some_and(is_image).then_some(Format::Chexlocalize)
+/// The folders that all files lie in, with a `/` at the end.
+fn common_folder<'a>(files: impl Iterator<Item = &'a str>) -> String {
+    let folders = |file: &'a str| -> Vec<&'a str> {
+        file.rsplit_once('/').map_or(Vec::new(), |(folder, _)| folder.split('/').collect())
+    };
+    let same = files.map(folders).reduce(|one, other| {
+        let num = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+        one[..num].to_vec()
+    });
+    same.unwrap_or_default().iter().map(|folder| format!("{folder}/")).collect()
 }
 
-/// The keys of a JSON file, and the first item of each list; nothing else of it is kept.
-#[derive(Debug, Default)]
-struct Form {
-    keys: BTreeMap<String, Form>,
-    first: Option<Box<Form>>,
-}
-
-impl<'de> Deserialize<'de> for Form {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FormVisitor)
-    }
-}
-
-struct FormVisitor;
-
-impl<'de> Visitor<'de> for FormVisitor {
-    type Value = Form;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form, A::Error> {
-        let mut form = Form::default();
-        while let Some((key, value)) = map.next_entry()? {
-            form.keys.insert(key, value);
-        }
-        Ok(form)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Form, A::Error> {
-        let first = items.next_element()?.map(Box::new);
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Form { first, ..Form::default() })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Form, E> {
-        Ok(Form::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Form, E> {
-        Ok(Form::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Form, E> {
-        Ok(Form::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Form, E> {
-        Ok(Form::default())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Form, E> {
-        Ok(Form::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<Form, E> {
-        Ok(Form::default())
-    }
+fn has_extension(file: &str, extension: &str) -> bool {
+    file.rsplit_once('.').is_some_and(|(_, found)| found.eq_ignore_ascii_case(extension))
 }

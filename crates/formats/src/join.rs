@@ -1,10 +1,10 @@
 //! Annotations, photos, gold classes and the choices of `dataset.toml` as one data set.
 
 use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Labels, LabelsFrom};
-use crate::{Annotations, RawReading};
+use crate::{AnnotatedImage, Annotations, RawReading};
 use dermx_data::{
     Concept, CsvTable, DataError, Dataset, Image, ImageNames, ImageSize, Reading, Schema, Shape,
-    class_idx_of, did_you_mean, image_id, list_photos, photo_size,
+    class_idx_of, did_you_mean, image_id, photo_size,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,22 +14,46 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub annotations: Annotations,
-    /// Raters, and the images that they read without saying anything of them.
-    pub silent: Vec<(String, String)>,
-    /// Labels of whole images by the id of the image and the rater.
-    pub labels: BTreeMap<(String, String), Vec<String>>,
+    /// Who read what, beside the readings of the annotations.
+    pub said: Vec<Said>,
     /// Raters that read every image.
     pub complete: BTreeSet<String>,
 }
 
+/// That a rater read an image, and what the rater said of the whole of it.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub image: String,
+    pub rater: String,
+    pub labels: Vec<String>,
+    /// The size of the image, where it is told.
+    pub size: Option<ImageSize>,
+    /// Where it says so, for messages.
+    pub file: PathBuf,
+    pub place: String,
+}
+
 impl Found {
     /// Adds what one rater's file, or a file of all raters, says.
-    pub fn add(&mut self, annotations: Annotations, rater: Option<&str>, absent: Absent) {
+    pub fn add(
+        &mut self,
+        path: &Path,
+        annotations: Annotations,
+        rater: Option<&str>,
+        absent: Absent,
+    ) {
         if absent == Absent::Nothing {
             match rater {
                 Some(rater) => {
-                    let images = annotations.images.iter();
-                    self.silent.extend(images.map(|image| (image.name.clone(), rater.to_owned())));
+                    let silent = |image: &AnnotatedImage| Said {
+                        image: image.name.clone(),
+                        rater: rater.to_owned(),
+                        labels: Vec::new(),
+                        size: image.size,
+                        file: path.to_path_buf(),
+                        place: String::new(),
+                    };
+                    self.said.extend(annotations.images.iter().map(silent));
                 }
                 None => {
                     let raters = annotations.readings.iter().map(|one| one.rater.clone());
@@ -44,27 +68,11 @@ impl Found {
     }
 }
 
-impl Found {
-    /// Adds that `rater` read `image`, and what was said of the whole of it.
-    pub fn say(&mut self, image: &str, rater: &str, labels: Vec<String>) {
-        if !labels.is_empty() {
-            self.labels.entry((image_id(image), rater.to_owned())).or_default().extend(labels);
-        }
-        self.silent.push((image.to_owned(), rater.to_owned()));
-    }
-}
-
-/// The photos of a data set by image id; none where it has no folder of them.
-pub(crate) fn photos(
-    root: &Path,
-    file: &DatasetFile,
-) -> Result<Option<BTreeMap<String, PathBuf>>, DataError> {
-    file.images.as_ref().map(|folder| list_photos(&root.join(folder))).transpose()
-}
-
 /// Which images there are, and what tables may call them.
 struct Images {
     ids: Vec<String>,
+    /// The names of their files by place; the ids where nothing tells them.
+    file_names: Vec<String>,
     photos: BTreeMap<String, PathBuf>,
     names: ImageNames,
     /// Places in `ids` by what annotations call an image.
@@ -72,38 +80,88 @@ struct Images {
 }
 
 impl Images {
-    /// Those with photos; without photos, those that are annotated.
-    fn new(photos: Option<BTreeMap<String, PathBuf>>, found: &Found) -> Self {
-        let annotated = || {
-            let Annotations { images, readings, .. } = &found.annotations;
-            let names = images.iter().map(|image| &image.name);
-            let names = names.chain(readings.iter().map(|reading| &reading.image));
-            let ids: BTreeSet<String> = names.map(|name| image_id(name)).collect();
-            ids.into_iter().collect::<Vec<_>>()
-        };
-        let (ids, names) = match &photos {
-            Some(photos) => {
-                let files = photos.iter().map(|(id, path)| (id.as_str(), path.as_path()));
-                (photos.keys().cloned().collect(), ImageNames::of_photos(files))
-            }
-            None => {
-                let ids = annotated();
-                let names = ImageNames::of_ids(ids.iter().map(String::as_str));
-                (ids, names)
-            }
-        };
-        Self { ids, photos: photos.unwrap_or_default(), names, known: HashMap::new() }
+    /// Those with photos; without photos, those that annotations and tables name. `labelled` are the names in the table
+    /// of labels.
+    fn new(photos: Option<BTreeMap<String, PathBuf>>, found: &Found, labelled: &[String]) -> Self {
+        let known = HashMap::new();
+        if let Some(photos) = photos {
+            let file_name = |(id, path): (&String, &PathBuf)| {
+                let folder =
+                    id.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                let name = path.file_name().unwrap_or_default();
+                folder + &name.to_string_lossy()
+            };
+            let files = photos.iter().map(|(id, path)| (id.as_str(), path.as_path()));
+            let names = ImageNames::of_photos(files);
+            let ids = photos.keys().cloned().collect();
+            return Self {
+                ids,
+                file_names: photos.iter().map(file_name).collect(),
+                names,
+                known,
+                photos,
+            };
+        }
+        let mut named = Named::default();
+        for image in &found.annotations.images {
+            named.add(&image.name);
+        }
+        for reading in &found.annotations.readings {
+            named.add(&reading.image);
+        }
+        named.add_others(labelled.iter().map(String::as_str));
+        named.add_others(found.said.iter().map(|said| said.image.as_str()));
+        let (ids, file_names): (Vec<String>, Vec<String>) = named.0.into_iter().unzip();
+        let names = ImageNames::of_ids(ids.iter().map(String::as_str));
+        Self { ids, file_names, photos: BTreeMap::new(), names, known }
     }
 
     /// The place of the image that annotations call `name`.
-    fn find(&mut self, file: &Path, name: &str) -> Result<Option<usize>, DataError> {
+    fn find(&mut self, file: &Path, place: &str, name: &str) -> Result<Option<usize>, DataError> {
         if let Some(&place) = self.known.get(name) {
             return Ok(place);
         }
         let found = self.names.find(name);
-        let place = found.map_err(|message| DataError::invalid(file, "", message))?;
+        let place = found.map_err(|message| DataError::invalid(file, place, message))?;
         self.known.insert(name.to_owned(), place);
         Ok(place)
+    }
+}
+
+/// The names of image files by id.
+#[derive(Default)]
+struct Named(BTreeMap<String, String>);
+
+impl Named {
+    fn add(&mut self, name: &str) {
+        let id = image_id(name);
+        let known = self.0.entry(id.clone()).or_insert_with(|| id.clone());
+        if *known == id {
+            name.strip_prefix("./").unwrap_or(name).clone_into(known);
+        }
+    }
+
+    /// Adds the images of a table. It may call those that are known by another part of their path, so only names that
+    /// mean no image which it does not name better are new.
+    fn add_others<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let names: BTreeSet<&str> = names.collect();
+        let mut others = Vec::new();
+        let mut exact = BTreeSet::new();
+        for name in names {
+            let id = image_id(name);
+            match self.0.contains_key(&id) {
+                true => {
+                    self.add(name);
+                    exact.insert(id);
+                }
+                false => others.push(name),
+            }
+        }
+        let rest = self.0.keys().map(String::as_str).filter(|id| !exact.contains(*id));
+        let rest = ImageNames::of_ids(rest);
+        // Several candidates are an error later, where the place is known.
+        others.retain(|name| matches!(rest.find(name), Ok(None)));
+        others.into_iter().for_each(|name| self.add(name));
     }
 }
 
@@ -118,8 +176,12 @@ pub(crate) fn join(
     photos: Option<BTreeMap<String, PathBuf>>,
     found: Found,
 ) -> Result<Dataset, DataError> {
-    let mut images = Images::new(photos, &found);
-    let gold = Gold::new(root, file, &mut images, &found)?;
+    let labels = file.labels.clone().unwrap_or_default();
+    let table = labels.file.as_ref().map(|path| LabelsTable::read(&root.join(path), &labels));
+    let table = table.transpose()?;
+    let labelled = table.as_ref().map_or_else(Vec::new, LabelsTable::images);
+    let mut images = Images::new(photos, &found, &labelled);
+    let gold = Gold::new(root, file, &labels, table, &mut images, &found)?;
     let schema = schema(root, file, &gold, &found);
     let mut joiner = Joiner { root, schema, sizes: HashMap::new(), unknown: BTreeSet::new() };
     let readings = joiner.readings(&mut images, found)?;
@@ -137,16 +199,36 @@ struct Gold {
     attribute_names: Vec<String>,
 }
 
+/// The table of gold classes, patients and attributes.
+struct LabelsTable {
+    table: CsvTable,
+    image_idx: usize,
+}
+
+impl LabelsTable {
+    fn read(path: &Path, labels: &Labels) -> Result<Self, DataError> {
+        let table = CsvTable::read(path)?;
+        let [image_idx] = table.positions([labels.image.as_deref().unwrap_or("image")])?;
+        Ok(Self { table, image_idx })
+    }
+
+    fn images(&self) -> Vec<String> {
+        self.table.rows().iter().map(|row| row.cells[self.image_idx].clone()).collect()
+    }
+}
+
 impl Gold {
     fn new(
         root: &Path,
         file: &DatasetFile,
+        labels: &Labels,
+        table: Option<LabelsTable>,
         images: &mut Images,
         found: &Found,
     ) -> Result<Self, DataError> {
-        let labels = file.labels.clone().unwrap_or_default();
-        let mut gold = match &labels.file {
-            Some(table) => Self::of_table(&root.join(table), &labels, images)?,
+        let source = table.as_ref().map_or_else(|| root.into(), |one| one.table.path().to_owned());
+        let mut gold = match table {
+            Some(table) => Self::of_table(&table, labels, images)?,
             None => Self::default(),
         };
         let annotated = found.annotations.images.iter().any(|image| !image.gold.is_empty());
@@ -158,7 +240,9 @@ impl Gold {
         match from {
             Some(LabelsFrom::Annotations) => {
                 for image in &found.annotations.images {
-                    if let Some(idx) = images.find(root, &image.name)? {
+                    if let Some(idx) = images.find(root, "", &image.name)?
+                        && !image.gold.is_empty()
+                    {
                         gold.classes.insert(idx, image.gold.clone());
                     }
                 }
@@ -168,7 +252,7 @@ impl Gold {
         }
         if !file.classes.is_empty() {
             gold.check(
-                root,
+                &source,
                 &file.classes,
                 images,
                 labels.from.is_some() || labels.file.is_some(),
@@ -177,10 +261,13 @@ impl Gold {
         Ok(gold)
     }
 
-    fn of_table(path: &Path, labels: &Labels, images: &Images) -> Result<Self, DataError> {
-        let table = CsvTable::read(path)?;
+    fn of_table(
+        labels_table: &LabelsTable,
+        labels: &Labels,
+        images: &Images,
+    ) -> Result<Self, DataError> {
+        let LabelsTable { table, image_idx } = labels_table;
         let column = |name: &str| table.positions([name]).map(|[idx]| idx);
-        let image_idx = column(labels.image.as_deref().unwrap_or("image"))?;
         let class_idx = match (&labels.class, labels.from) {
             (Some(class), _) => Some(column(class)?),
             // A table may be about patients and attributes alone.
@@ -195,8 +282,8 @@ impl Gold {
             .collect::<Result<_, DataError>>()?;
         let rows = table.rows().iter();
         let places = rows
-            .map(|row| (dermx_data::cell_place(row.line, "image"), row.cells[image_idx].as_str()));
-        let joined = images.names.join(path, places).checked()?;
+            .map(|row| (dermx_data::cell_place(row.line, "image"), row.cells[*image_idx].as_str()));
+        let joined = images.names.join(table.path(), places).checked()?;
         if let Some(warning) = joined.warning() {
             tracing::warn!("{warning}");
         }
@@ -213,8 +300,9 @@ impl Gold {
             {
                 gold.patients.insert(idx, patient.clone());
             }
-            let values =
-                attributes.iter().map(|(name, idx)| ((*name).clone(), row.cells[*idx].clone()));
+            // An empty cell tells nothing.
+            let values = attributes.iter().filter(|(_, idx)| !row.cells[*idx].is_empty());
+            let values = values.map(|(name, idx)| ((*name).clone(), row.cells[*idx].clone()));
             gold.attributes.insert(idx, values.collect());
         }
         Ok(gold)
@@ -224,7 +312,7 @@ impl Gold {
     /// where classes are from; else (folders that were taken for classes) it is none.
     fn check(
         &mut self,
-        root: &Path,
+        source: &Path,
         classes: &[String],
         images: &Images,
         is_said: bool,
@@ -241,7 +329,7 @@ impl Gold {
                             did_you_mean(class, &known),
                             classes.join(", ")
                         );
-                        return Err(DataError::invalid(root, "classes", message));
+                        return Err(DataError::invalid(source, "", message));
                     }
                     None => class.clear(),
                 }
@@ -252,16 +340,10 @@ impl Gold {
     }
 
     fn image(&self, idx: usize, id: &str, images: &Images) -> Image {
-        let photo = images.photos.get(id);
-        let file_name = photo.and_then(|path| path.file_name());
-        let folder = id.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         Image {
             image_id: id.to_owned(),
-            file_name: match file_name {
-                Some(name) => folder + &name.to_string_lossy(),
-                None => id.to_owned(),
-            },
-            photo: photo.cloned(),
+            file_name: images.file_names[idx].clone(),
+            photo: images.photos.get(id).cloned(),
             gold: self.classes.get(&idx).cloned().unwrap_or_default(),
             patient: self.patients.get(&idx).cloned(),
             attributes: self.attributes.get(&idx).cloned().unwrap_or_default(),
@@ -297,11 +379,16 @@ fn schema(root: &Path, file: &DatasetFile, gold: &Gold, found: &Found) -> Schema
     };
     let spellings: Vec<[String; 2]> =
         file.spellings.iter().map(|(other, usual)| [other.clone(), usual.clone()]).collect();
-    let usual = |label: &String| file.spellings.get(label).unwrap_or(label).clone();
+    let usual = |label: &String| {
+        let respelled = file.spellings.iter().find(|(other, _)| other == label);
+        respelled.map_or(label, |(_, usual)| usual).clone()
+    };
     let readings = &found.annotations.readings;
     let marked: BTreeSet<String> =
         readings.iter().flat_map(|one| &one.regions).map(|region| usual(&region.concept)).collect();
-    let said: BTreeSet<String> = readings.iter().flat_map(|one| &one.labels).map(usual).collect();
+    let labels = readings.iter().map(|one| &one.labels);
+    let labels = labels.chain(found.said.iter().map(|said| &said.labels));
+    let said: BTreeSet<String> = labels.flatten().map(usual).collect();
     let concept = |name: &String, group: &str| Concept {
         name: name.clone(),
         group: group.to_owned(),
@@ -359,18 +446,19 @@ struct Joiner<'a> {
 
 impl Joiner<'_> {
     fn readings(&mut self, images: &mut Images, found: Found) -> Result<Vec<Reading>, DataError> {
-        let Found { annotations, silent, complete, mut labels } = found;
+        let Found { annotations, said, complete } = found;
         for what in &annotations.skipped {
             tracing::warn!("not read: {what}");
         }
         for image in &annotations.images {
-            if let (Some(idx), Some(size)) = (images.find(self.root, &image.name)?, image.size) {
+            if let (Some(idx), Some(size)) = (images.find(self.root, "", &image.name)?, image.size)
+            {
                 self.sizes.insert(idx, size);
             }
         }
         let mut placed: Vec<(usize, RawReading)> = Vec::new();
         for raw in annotations.readings {
-            match images.find(&raw.file, &raw.image)? {
+            match images.find(&raw.file, "", &raw.image)? {
                 Some(idx) => placed.push((idx, raw)),
                 None => {
                     self.unknown.insert(raw.image);
@@ -378,13 +466,18 @@ impl Joiner<'_> {
             }
         }
         let mut silent_places = Vec::new();
-        for (name, rater) in silent {
-            match images.find(self.root, &name)? {
-                Some(idx) => silent_places.push((idx, rater)),
-                None => {
-                    self.unknown.insert(name);
-                }
+        let mut labels: HashMap<(usize, String), Vec<String>> = HashMap::new();
+        let mut sizes = Vec::new();
+        for Said { image, rater, labels: of_image, size, file, place } in said {
+            let Some(idx) = images.find(&file, &place, &image)? else {
+                self.unknown.insert(image);
+                continue;
+            };
+            sizes.extend(size.map(|size| (idx, size)));
+            if !of_image.is_empty() {
+                labels.entry((idx, rater.clone())).or_default().extend(of_image);
             }
+            silent_places.push((idx, rater));
         }
         let all = complete
             .iter()
@@ -397,10 +490,11 @@ impl Joiner<'_> {
                 placed.push((idx, silent_reading(&images.ids[idx], rater, self.root)));
             }
         }
-        self.find_sizes(images, &placed)?;
+        sizes.splice(0..0, placed.iter().filter_map(|(idx, raw)| Some((*idx, raw.size?))));
+        self.find_sizes(images, &placed, sizes)?;
         let mut readings = Vec::with_capacity(placed.len());
         for (idx, mut raw) in placed {
-            let key = (images.ids[idx].clone(), raw.rater);
+            let key = (idx, raw.rater);
             raw.labels.extend(labels.remove(&key).unwrap_or_default());
             raw.rater = key.1;
             readings.push(self.reading(images, idx, raw)?);
@@ -408,16 +502,15 @@ impl Joiner<'_> {
         Ok(readings)
     }
 
-    /// The size of each image that was read: of its photo; without one, as its annotations have it.
+    /// The size of each image that was read: of its photo; without one, the first that is told.
     fn find_sizes(
         &mut self,
         images: &Images,
         placed: &[(usize, RawReading)],
+        told: Vec<(usize, ImageSize)>,
     ) -> Result<(), DataError> {
-        for (idx, raw) in placed {
-            if let Some(size) = raw.size {
-                self.sizes.entry(*idx).or_insert(size);
-            }
+        for (idx, size) in told {
+            self.sizes.entry(idx).or_insert(size);
         }
         let read: BTreeSet<usize> = placed.iter().map(|(idx, _)| *idx).collect();
         let read: Vec<(usize, &PathBuf)> = read

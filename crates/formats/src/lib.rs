@@ -20,6 +20,7 @@ pub mod labelme;
 pub mod masks;
 mod number;
 mod open;
+mod photos;
 mod plain_words;
 mod readings;
 pub mod rle;

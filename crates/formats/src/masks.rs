@@ -1,9 +1,10 @@
 //! A PNG of each rater and concept, found by the pattern of its path.
 
-use crate::{Annotations, RawReading};
-use dermx_data::{DataError, Mask, Region, Shape, list_files};
+use crate::{Annotations, DATASET_FILE, RawReading};
+use dermx_data::{DataError, Mask, Region, Shape, image_id, list_files};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What masks are called whose path does not say it.
@@ -35,8 +36,9 @@ enum Part {
 /// Reads the masks below `root` whose path is that of `pattern`, such as `masks/{rater}/{image}/{concept}.png`. An
 /// image may have folders; raters and concepts have none. Pixels above 0 are in the mask.
 ///
-/// Where a path can be read in several ways, the image is one that `is_image` knows, and of those the longest.
-/// What does not fit the pattern is counted in [`Annotations::skipped`].
+/// `photos` are those of the data set by image id, which are no masks. Where a path can be read in several ways, the image
+/// is one of them, and of those the longest; then the rater is
+/// the shortest. What does not fit the pattern is counted in [`Annotations::skipped`].
 ///
 /// # Errors
 /// A pattern that is none, a folder or file that cannot be read, a PNG that is no mask, raters' masks of one image in
@@ -45,16 +47,22 @@ pub fn read(
     root: &Path,
     pattern: &str,
     unnamed: Unnamed<'_>,
-    is_image: &(dyn Fn(&str) -> bool + Sync),
+    photos: &BTreeMap<String, PathBuf>,
 ) -> Result<Annotations, DataError> {
-    let parts =
-        parse(pattern).map_err(|message| DataError::invalid(root, "masks.pattern", message))?;
+    let parts = parse(pattern).map_err(|message| {
+        DataError::invalid(&root.join(DATASET_FILE), "masks.pattern", message)
+    })?;
     let folder = root.join(fixed_folder(pattern));
     let mut found: BTreeMap<Named, Vec<PathBuf>> = BTreeMap::new();
     let mut num_skipped = 0;
+    let is_image = |name: &str| photos.contains_key(&image_id(name));
+    let photo_files: BTreeSet<&Path> = photos.values().map(PathBuf::as_path).collect();
     for path in list_files(&folder)? {
+        if photo_files.contains(path.as_path()) {
+            continue;
+        }
         let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        match best(&parts, &below, is_image) {
+        match best(&parts, &below, &is_image) {
             Some(named) => found.entry(named).or_default().push(path),
             // What is no PNG lies beside the masks, as `dataset.toml` does.
             None if below.to_lowercase().ends_with(".png") => num_skipped += 1,
@@ -113,14 +121,15 @@ pub(crate) fn matches(
 }
 
 /// The folders of a pattern before its first placeholder.
-fn fixed_folder(pattern: &str) -> &str {
+pub(crate) fn fixed_folder(pattern: &str) -> &str {
     let text = pattern.split('{').next().unwrap_or_default();
     text.rfind('/').map_or("", |end| &text[..end])
 }
 
 fn parse(pattern: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
-    let mut rest = pattern.strip_prefix("./").unwrap_or(pattern);
+    let pattern = plain_extension(pattern);
+    let mut rest = pattern.strip_prefix("./").unwrap_or(&pattern);
     while let Some(start) = rest.find('{') {
         let (text, from) = rest.split_at(start);
         let (name, after) = from[1..].split_once('}').ok_or("found `{` without `}`")?;
@@ -140,6 +149,11 @@ fn parse(pattern: &str) -> Result<Vec<Part>, String> {
         if parts.contains(&part) {
             return Err(format!("found `{{{name}}}` twice"));
         }
+        if text.is_empty() && !parts.is_empty() {
+            return Err(format!(
+                "found `{{{name}}}` right after another; expected something between them"
+            ));
+        }
         parts.push(part);
         rest = after;
     }
@@ -152,13 +166,24 @@ fn parse(pattern: &str) -> Result<Vec<Part>, String> {
     }
 }
 
+/// A path or a pattern with `.png` for `.PNG`.
+fn plain_extension(path: &str) -> String {
+    match path.rsplit_once('.') {
+        Some((stem, extension)) if extension.eq_ignore_ascii_case("png") => format!("{stem}.png"),
+        _ => path.to_owned(),
+    }
+}
+
 /// The way to read a path that is meant.
 fn best(parts: &[Part], path: &str, is_image: &dyn Fn(&str) -> bool) -> Option<Named> {
+    let path = &plain_extension(path);
     let mut ways = Vec::new();
     let none = Named { image: String::new(), rater: None, concept: None };
     add_ways(parts, path, &none, &mut ways);
     let known = ways.iter().filter(|way| is_image(&way.image));
-    let longest = |way: &&Named| way.image.len();
+    // Concepts have several words more often than raters.
+    let longest =
+        |way: &&Named| (way.image.len(), Reverse(way.rater.as_ref().map_or(0, String::len)));
     known.max_by_key(longest).or_else(|| ways.iter().max_by_key(longest)).cloned()
 }
 
@@ -212,6 +237,8 @@ mod tests {
         let pattern = "masks/{rater}/{image}/{concept}.png";
         let found = named(pattern, "masks/alice/cat/a.1/wing feather.png", &[]).unwrap();
         assert_eq!(found, ["cat/a.1", "alice", "wing feather"]);
+        let found = named(pattern, "masks/alice/cat/beak.PNG", &[]).unwrap();
+        assert_eq!(found, ["cat", "alice", "beak"]);
         assert_eq!(named(pattern, "masks/alice/beak.png", &[]), None);
         assert_eq!(fixed_folder(pattern), "masks");
         assert_eq!(fixed_folder("{image}.png"), "");
@@ -231,7 +258,8 @@ mod tests {
         for (pattern, message) in [
             ("masks/{rater}.png", "no `{image}`"),
             ("{image}/{organ}.png", "`{organ}`"),
-            ("{image}{image}", "twice"),
+            ("{image}_{image}", "twice"),
+            ("{image}{rater}.png", "right after another"),
             ("{image", "without `}`"),
         ] {
             let error = parse(pattern).unwrap_err();

@@ -3,12 +3,13 @@
 use crate::boxes::{self, BoxOptions, Cell, Corners, Unit};
 use crate::coco::{self, CocoOptions};
 use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, Source};
-use crate::join::{Found, join, photos};
+use crate::join::{Found, Said, join};
 use crate::masks::{self, Unnamed};
+use crate::photos::photos;
 use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
 use dermx_data::{
-    CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, class_folders, dermx, image_id,
-    photo_size,
+    CsvLine, CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, cell_place, class_folders,
+    dermx, list_photos, photo_size,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub fn open(root: &Path) -> Result<Dataset, DataError> {
     match class_folders(root) {
         Ok(folders) if !folders.is_empty() => {
             let file = DatasetFile { images: Some(".".into()), ..DatasetFile::default() };
-            join(root, &file, photos(root, &file)?, Found::default())
+            join(root, &file, Some(list_photos(root)?), Found::default())
         }
         _ => Err(DataError::missing(root, format!("found no data set; {EXPECTED}"))),
     }
@@ -87,7 +88,8 @@ pub fn open_table(path: &Path) -> Result<Dataset, DataError> {
     };
     let file =
         DatasetFile { images: Some(".".into()), labels: Some(labels), ..DatasetFile::default() };
-    join(root, &file, photos(root, &file)?, Found::default())
+    let photos = photos(root, Path::new("."), None)?;
+    join(root, &file, Some(photos), Found::default())
 }
 
 /// Whether a folder is in DermX's layout, complete or not.
@@ -99,20 +101,20 @@ pub fn is_dermx(root: &Path) -> bool {
     }
 }
 
+/// What `dataset.toml` describes.
 fn of_file(
     root: &Path,
     file: &DatasetFile,
     format: Format,
     source: &Source,
 ) -> Result<Dataset, DataError> {
-    let photos = match (format, &file.images) {
+    let images = match (format, &file.images) {
         // Labels alone are those of the photos beside the file.
-        (Format::None, None) => {
-            let file = DatasetFile { images: Some(".".into()), ..file.clone() };
-            photos(root, &file)?
-        }
-        _ => photos(root, file)?,
+        (Format::None, None) => Some(Path::new(".")),
+        (_, images) => images.as_deref(),
     };
+    let pattern = source.pattern.as_deref();
+    let photos = images.map(|images| photos(root, images, pattern)).transpose()?;
     let mut found = read(root, format, source, photos.as_ref())?;
     if let Some(table) = &source.readings {
         add_readings(&root.join(table), &mut found)?;
@@ -142,16 +144,16 @@ fn read(
             let concept = source.concept.as_deref().unwrap_or(CONCEPT);
             let unnamed = Unnamed { rater: rater.unwrap_or(RATER), concept };
             let pattern = source.pattern.as_deref().unwrap_or_default();
-            let is_image =
-                |name: &str| photos.is_some_and(|photos| photos.contains_key(&image_id(name)));
-            let annotations = masks::read(root, pattern, unnamed, &is_image)?;
-            found.add(annotations, None, absent(Absent::Unread));
+            let none = BTreeMap::new();
+            let annotations = masks::read(root, pattern, unnamed, photos.unwrap_or(&none))?;
+            found.add(root, annotations, None, absent(Absent::Unread));
         }
         Format::Coco => {
             let fill = fill(Fill::Coco);
             for (rater, path) in own(&source.files) {
                 let options = CocoOptions { rater: coco::Rater::Named(rater.clone()), fill };
-                found.add(coco::read(&path, &options)?, Some(&rater), absent(Absent::Nothing));
+                let annotations = coco::read(&path, &options)?;
+                found.add(&path, annotations, Some(&rater), absent(Absent::Nothing));
             }
             if let Some(path) = whole(&source.file) {
                 let by = match rater {
@@ -163,53 +165,53 @@ fn read(
                     Some(_) => (None, Absent::Unread),
                     None => (Some(RATER), Absent::Nothing),
                 };
-                found.add(coco::read(&path, &options)?, only, absent(usual));
+                found.add(&path, coco::read(&path, &options)?, only, absent(usual));
             }
         }
         Format::Chexlocalize => {
             for (rater, path) in own(&source.files) {
-                found.add(chexlocalize::read(&path, &rater)?, None, Absent::Unread);
+                found.add(&path, chexlocalize::read(&path, &rater)?, None, Absent::Unread);
             }
         }
         Format::LabelStudio => {
             if let Some(path) = whole(&source.file) {
-                found.add(label_studio::read(&path, fill(Fill::Pil))?, None, Absent::Unread);
+                found.add(&path, label_studio::read(&path, fill(Fill::Pil))?, None, Absent::Unread);
             }
         }
         Format::Cvat => {
             for (rater, path) in own(&source.files) {
                 let annotations = cvat::read(&path, cvat::Rater::Name(&rater), fill(Fill::Pil))?;
-                found.add(annotations, None, Absent::Unread);
+                found.add(root, annotations, None, Absent::Unread);
             }
             if let Some(path) = whole(&source.file) {
                 let by = rater.map_or(cvat::Rater::Name(RATER), cvat::Rater::Attribute);
-                found.add(cvat::read(&path, by, fill(Fill::Pil))?, None, Absent::Unread);
+                found.add(&path, cvat::read(&path, by, fill(Fill::Pil))?, None, Absent::Unread);
             }
         }
         Format::Labelme => {
             for (rater, path) in own(&source.folders) {
                 let annotations = labelme::read(&path, &rater, fill(Fill::Pil))?;
-                found.add(annotations, None, Absent::Unread);
+                found.add(root, annotations, None, Absent::Unread);
             }
             if let Some(path) = whole(&source.folder) {
                 let annotations = labelme::read(&path, rater.unwrap_or(RATER), fill(Fill::Pil))?;
-                found.add(annotations, None, Absent::Unread);
+                found.add(root, annotations, None, Absent::Unread);
             }
         }
         Format::Darwin => {
             for (rater, path) in own(&source.folders) {
                 let annotations = darwin2::read(&path, Some(&rater), fill(Fill::Darwin))?;
-                found.add(annotations, None, Absent::Unread);
+                found.add(root, annotations, None, Absent::Unread);
             }
             if let Some(path) = whole(&source.folder) {
                 let annotations = darwin2::read(&path, rater, fill(Fill::Darwin))?;
-                found.add(annotations, None, Absent::Unread);
+                found.add(root, annotations, None, Absent::Unread);
             }
         }
         Format::Boxes => {
             if let Some(path) = whole(&source.file) {
                 let annotations = read_boxes(&path, source, photos)?;
-                found.add(annotations, None, absent(Absent::Unread));
+                found.add(&path, annotations, None, absent(Absent::Unread));
             }
         }
     }
@@ -270,21 +272,50 @@ fn sizes_of(
     Ok(sizes)
 }
 
-/// Adds who read what, and which labels they gave to the whole image: `image`, `rater` and, if there is such a column,
-/// `labels`, separated by `|`.
+/// Adds who read what, and which labels they gave to the whole image: `image`, `rater` and, if there are such columns,
+/// `labels`, separated by `|`, and `height` and `width` of the image in pixels.
 fn add_readings(path: &Path, found: &mut Found) -> Result<(), DataError> {
     let table = CsvTable::read(path)?;
     let [image_idx, rater_idx] = table.positions(["image", "rater"])?;
     let labels_idx = table.find_column("labels");
+    let sides = ["height", "width"].map(|name| table.find_column(name));
     for row in table.rows() {
-        let (image, rater) = (&row.cells[image_idx], &row.cells[rater_idx]);
-        if image.is_empty() || rater.is_empty() {
-            return Err(table.invalid(row.line, "image", "found no image or no rater"));
+        for (idx, column) in [(image_idx, "image"), (rater_idx, "rater")] {
+            if row.cells[idx].is_empty() {
+                return Err(table.invalid(row.line, column, format!("found no {column}")));
+            }
         }
         let labels = labels_idx.map_or("", |idx| &row.cells[idx]).split('|').map(str::trim);
-        let labels: Vec<String> =
-            labels.filter(|label| !label.is_empty()).map(str::to_owned).collect();
-        found.say(image, rater, labels);
+        found.said.push(Said {
+            image: row.cells[image_idx].clone(),
+            rater: row.cells[rater_idx].clone(),
+            labels: labels.filter(|label| !label.is_empty()).map(str::to_owned).collect(),
+            size: size_of(&table, row, sides)?,
+            file: path.to_path_buf(),
+            place: cell_place(row.line, "image"),
+        });
     }
     Ok(())
+}
+
+/// The size in a row, if the table has both columns and the row both cells.
+fn size_of(
+    table: &CsvTable,
+    row: &CsvLine,
+    sides: [Option<usize>; 2],
+) -> Result<Option<ImageSize>, DataError> {
+    let [Some(height_idx), Some(width_idx)] = sides else { return Ok(None) };
+    if row.cells[height_idx].is_empty() && row.cells[width_idx].is_empty() {
+        return Ok(None);
+    }
+    let side = |idx: usize| {
+        let text = &row.cells[idx];
+        let side = text.parse().ok().filter(|side| (1..=65535).contains(side));
+        side.ok_or_else(|| {
+            let message =
+                format!("found `{text}`; expected a whole number of pixels from 1 to 65535");
+            table.invalid(row.line, &table.columns()[idx], message)
+        })
+    };
+    Ok(Some(ImageSize::new(side(height_idx)?, side(width_idx)?)))
 }
