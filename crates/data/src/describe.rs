@@ -63,8 +63,9 @@ pub struct Counts {
     /// Evaluations with a discard tag.
     pub with_discard_tag: usize,
     /// Those with each such label.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
     pub discards: Tally,
-    /// The same of the study's two labels, under the names of its reference.
+    /// The same in a release of the study, under the names of its reference.
     #[serde(flatten)]
     pub study_discards: Tally,
     /// Evaluations with neither a diagnosis nor a discard tag.
@@ -177,10 +178,14 @@ fn study_key(label: &str) -> String {
 
 fn counts(dataset: &Dataset) -> Counts {
     let evaluations = dataset.readings();
-    let discards = dataset.schema().discards.iter();
     let count =
         |rule: &dyn Fn(&Reading) -> bool| evaluations.iter().filter(|one| rule(one)).count();
     let has_tag = |tag: &str| count(&|one| one.discards.iter().any(|discard| discard == tag));
+    let schema = dataset.schema();
+    let discards = |key: fn(&str) -> String, is_study: bool| -> Tally {
+        let labels = schema.discards.iter().filter(|_| schema.study.is_some() == is_study);
+        labels.map(|label| (key(label), has_tag(label))).collect()
+    };
     let of_cohort = |cohort: Cohort| count(&|one| cohort.contains(one));
     let multiple = |one: &Reading| one.is_accepted() && !one.is_single();
     let unresolved =
@@ -196,11 +201,8 @@ fn counts(dataset: &Dataset) -> Counts {
         images: dataset.cohort_images(Cohort::All).len(),
         evaluations_per_image: count_by(of_images.map(<[Reading]>::len)),
         with_discard_tag: count(&|one| !one.discards.is_empty()),
-        discards: discards.clone().map(|tag| (tag.clone(), has_tag(tag))).collect(),
-        study_discards: discards
-            .filter(|_| dataset.schema().study.is_some())
-            .map(|tag| (study_key(tag), has_tag(tag)))
-            .collect(),
+        discards: discards(|label| label.to_owned(), false),
+        study_discards: discards(study_key, true),
         without_any_diagnosis_tag: count(&|one| one.classes.is_empty() && one.discards.is_empty()),
         discarded: of_cohort(Cohort::Discarded),
         accepted_evaluations: of_cohort(Cohort::Accepted),

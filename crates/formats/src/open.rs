@@ -42,13 +42,18 @@ pub fn open(root: &Path) -> Result<Dataset, DataError> {
     if dermx::is_dermx(root) {
         return dermx::read(root);
     }
-    match class_folders(root) {
-        Ok(folders) if !folders.is_empty() => {
-            let file = DatasetFile { images: Some(".".into()), ..DatasetFile::default() };
-            join(root, &file, Some(list_photos(root)?), Found::default())
-        }
-        _ => Err(DataError::missing(root, format!("found no data set; {EXPECTED}"))),
+    let has_folders = class_folders(root).is_ok_and(|folders| !folders.is_empty());
+    // What keeps a folder from being one of class folders may be all that is wrong, or that it is something else.
+    let named = |error: DataError| DataError {
+        message: format!("{} (in {}: {EXPECTED})", error.message, root.display()),
+        ..error
+    };
+    let photos = if has_folders { list_photos(root).map_err(named)? } else { BTreeMap::new() };
+    if photos.is_empty() {
+        return Err(DataError::missing(root, format!("found no data set; {EXPECTED}")));
     }
+    let file = DatasetFile { images: Some(".".into()), ..DatasetFile::default() };
+    join(root, &file, Some(photos), Found::default())
 }
 
 /// Columns that a table of images and classes usually has.

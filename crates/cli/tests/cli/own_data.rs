@@ -122,7 +122,7 @@ fn training_photos_come_from_a_table_with_its_patients() -> TestResult {
         table += &format!("{idx}.png,{class},p{}\n", idx / 3);
     }
     fs::write(photos.join("train.csv"), table)?;
-    let split = ["--set", "split.name=fraction", "--set", "split.fraction=0.34"];
+    let split = ["--set", "split.method=fraction", "--set", "split.fraction=0.34"];
     let train = [&["train", "--config", "mine.toml", "--no-eval"][..], &QUICK, &split].concat();
     succeed(folder.path(), &train)?;
     // Patients are never divided: three photos of a patient are on one side.

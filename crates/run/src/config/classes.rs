@@ -47,7 +47,7 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
     }
     if classes.len() < 2 {
         let message = format!(
-            "{}: {} classes; a network needs at least two (data.classes may name them)",
+            "{}: number of classes: {}; a network needs at least two (data.classes may name them)",
             data.train.display(),
             classes.len()
         );

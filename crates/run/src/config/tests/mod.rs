@@ -195,7 +195,10 @@ fn classes_are_the_folders_where_none_are_named() {
     let written = config.to_toml("").unwrap();
     assert_eq!(parse(&written, &[]), config);
     let one = Config::load(name, &strings(&["data.class_names.wart=\"\""])).unwrap_err();
-    assert!(one.to_string().contains("1 class folders; a network needs at least two"), "{one}");
+    assert!(
+        one.to_string().contains("number of classes: 1; a network needs at least two"),
+        "{one}"
+    );
     let none = Config::load(name, &strings(&["data.train=elsewhere"])).unwrap_err();
     assert!(none.to_string().contains("there are no training images"), "{none}");
 }

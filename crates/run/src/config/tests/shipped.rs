@@ -17,6 +17,7 @@ fn meanings_of_absence() -> BTreeMap<&'static str, Value> {
         ("data.decoded_cache", json!("none")),
         ("data.patients", json!("none")),
         ("split.method", json!("none")),
+        ("evaluate.unmarked", json!("left_out")),
         ("synthetic", json!("none")),
         ("model.batch_norm_epsilon", json!("auto")),
         ("model.weights_prefix", json!("none")),
