@@ -25,18 +25,18 @@ enum Train {
     /// A folder of class folders.
     Folders,
     /// A data set with photos: its `dataset.toml`, or a table of images and classes.
-    Dataset(Dataset),
+    Dataset(Box<Dataset>),
 }
 
 fn open(train: &Path) -> RunResult<Train> {
     if train.is_file() {
-        return Ok(Train::Dataset(dermx_formats::open_table(train)?));
+        return Ok(Train::Dataset(Box::new(dermx_formats::open_table(train)?)));
     }
     if !train.is_dir() {
         return Err(no_training_images(train));
     }
     match train.join(dermx_formats::DATASET_FILE).is_file() {
-        true => Ok(Train::Dataset(dermx_formats::open(train)?)),
+        true => Ok(Train::Dataset(Box::new(dermx_formats::open(train)?))),
         false => Ok(Train::Folders),
     }
 }

@@ -207,7 +207,7 @@ pub(crate) fn table(root: &Path) -> PathBuf {
 }
 
 /// `RATER_IMAGE_NNNNN.png`, the file name of an instance by its position in
-/// [`Reading::instances`].
+/// [`Reading::regions`].
 pub fn name(evaluation: &Reading, instance_idx: usize) -> String {
     stem(evaluation, instance_idx) + ".png"
 }
