@@ -2,8 +2,8 @@
 
 use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
 use dermx_report::{
-    comparison_tables, diagnosis_table, identification_table, localization_table, map_columns,
-    parts_table, reading, seeds_cell,
+    NO_CEILING, comparison_tables, diagnosis_table, identification_table, localization_table,
+    map_columns, parts_table, reading, seeds_cell,
 };
 use dermx_run::{Tested, Trained, Validated};
 use dermx_score::counts;
@@ -122,7 +122,12 @@ fn seeds_text(diagnosis: &DiagnosisScores) -> String {
 
 /// Where the maps stand between what a map without a network and what raters reach.
 fn relative_text(record: &EvalRecord) -> String {
-    let Some(union) = record.skill.get(UNION) else { return String::new() };
+    let Some(union) = record.skill.get(UNION) else {
+        return match record.explanation.contains_key(UNION) {
+            true => format!("\n{UNION}, fuzzy F1: no skill; {NO_CEILING}\n"),
+            false => String::new(),
+        };
+    };
     let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \

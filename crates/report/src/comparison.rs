@@ -156,8 +156,15 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
     let (level, headline) = headline(&comparable);
     let mut details: Vec<String> = comparisons.iter().map(BesideBaselines::sentence).collect();
     details.extend(skill(record));
+    if record.ceiling.is_empty() {
+        details.push(format!("There is no skill score: {NO_CEILING}."));
+    }
     Verdict { level, headline, details }
 }
+
+/// Why maps cannot be compared with raters.
+pub const NO_CEILING: &str =
+    "no two raters marked the same in an image, so there is no ceiling to measure it by";
 
 /// How far the network has come from the best baseline to the raters.
 fn skill(record: &EvalRecord) -> Option<String> {

@@ -29,6 +29,7 @@ pub use beyond::{
     comparison_tables, identification_table, localization_table, parts_by_characteristic,
     parts_table,
 };
+pub use comparison::NO_CEILING;
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};

@@ -111,6 +111,21 @@ fn maps_and_predictions_of_another_program_are_scored() -> TestResult {
 }
 
 #[test]
+fn one_rater_gives_scores_and_baselines_and_no_ceiling() -> TestResult {
+    let folder = TempDir::new()?;
+    let (images, file) = (fixture("images"), fixture("chexlocalize/alice.json"));
+    let text = format!("images = {images:?}\n[chexlocalize]\nfiles = {{ alice = {file:?} }}\n");
+    fs::create_dir(folder.path().join("one"))?;
+    fs::write(folder.path().join("one/dataset.toml"), text)?;
+    let maps = fixture("maps");
+    let args = ["evaluate", "--data", "one", "--heatmaps", &maps.to_string_lossy()];
+    let text = stdout(&succeed(folder.path(), &args)?);
+    assert!(text.contains("uniform_ones map") && !text.contains("Union, raters"), "{text}");
+    assert!(text.contains("no skill; no two raters marked the same"), "{text}");
+    Ok(())
+}
+
+#[test]
 fn training_photos_come_from_a_table_with_its_patients() -> TestResult {
     let folder = with_config(Path::new("photos/train.csv"), &fixture("images"))?;
     let photos = folder.path().join("photos");
