@@ -32,7 +32,7 @@ pub use sweep::{PlanArgs, SweepArgs, SweepCommand};
 pub use verify::VerifyArgs;
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
-/// Train skin-disease networks, see where they look, and compare it with where dermatologists look.
+/// Train image classifiers, see where they look, and compare it with where experts look.
 ///
 /// Research output; not a medical device and not for diagnosis.
 #[derive(Debug, Parser)]

@@ -131,7 +131,8 @@ fn relative_text(record: &EvalRecord) -> String {
     let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
-         themselves)\n",
+         themselves; over the {} images on which two raters can be compared)\n",
         reading(Some(&union.skill)).line(),
+        union.images,
     )
 }

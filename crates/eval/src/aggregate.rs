@@ -201,6 +201,7 @@ impl Join<'_> {
                     .cell(place, "specificity_share", rows, |row| &row.specificity_share)?,
                 skill: self.cell(place, "skill", rows, |row| &row.skill)?,
                 best_baseline: best.filter(|_| is_same),
+                images: rows.iter().map(|row| row.images).min().unwrap_or(0),
             })
         })
     }
@@ -328,6 +329,7 @@ mod tests {
             std: Some(0.125f64.sqrt()),
             n: 2,
             undefined: 0,
+            undefined_rows: 0,
             seeds: vec![Some(0.25), Some(0.75)],
             population_std: Some(0.25),
             interval: None,

@@ -82,6 +82,10 @@ pub struct Score {
     pub n: usize,
     /// Number of undefined values.
     pub undefined: usize,
+    /// Over seeds, the number of rows that are left out of a seed's mean because they are undefined; of
+    /// the seeds the largest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undefined_rows: usize,
     /// The mean of each seed, when this score is over seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Option<f64>>,
@@ -89,6 +93,11 @@ pub struct Score {
     /// the bootstrap's of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// F1, sensitivity and specificity of one class, one against the rest.
@@ -197,6 +206,10 @@ pub struct RelativeScores {
     pub skill: Score,
     /// The baseline with the best F1; over seeds none where they differ.
     pub best_baseline: Option<String>,
+    /// Number of images that these are over: those on which experts can be compared; over seeds the
+    /// smallest.
+    #[serde(default)]
+    pub images: usize,
 }
 
 /// Maps of the network with the stages nearest to its output made random.

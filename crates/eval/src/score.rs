@@ -29,11 +29,12 @@ impl Score {
     /// Summarizes one score over the seeds of a study.
     ///
     /// As [`Score::over`] with the seeds' means as values, which are kept in `seeds`, and with
-    /// [`population_std`] beside the sample's.
+    /// [`population_std`] beside the sample's. What is left out of the seeds' own means stays counted.
     pub fn over_seeds(scores: &[Self]) -> Self {
         let seeds: Vec<Option<f64>> = scores.iter().map(|score| score.mean).collect();
         let population_std = Self::over_population(&seeds).std;
-        Self { population_std, seeds: seeds.clone(), ..Self::over(&seeds) }
+        let undefined_rows = scores.iter().map(|score| score.undefined).max().unwrap_or(0);
+        Self { population_std, seeds: seeds.clone(), undefined_rows, ..Self::over(&seeds) }
     }
 }
 
@@ -101,6 +102,8 @@ mod tests {
         assert_eq!(score.std, Some(0.125f64.sqrt()));
         assert_eq!(score.population_std, Some(0.25));
         assert_eq!((score.n, score.undefined), (2, 1));
+        // Of the second seed one row of two.
+        assert_eq!(score.undefined_rows, 1);
         assert_eq!(score.seeds, vec![Some(0.25), Some(0.75), None]);
     }
 }

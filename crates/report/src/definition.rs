@@ -94,7 +94,7 @@ const DEFINITIONS: [Definition; 19] = [
     Definition {
         name: "Skill",
         equation: "(N − B) / (R − B), with the fuzzy F1 of the network, of the best baseline and of \
-                   raters among themselves",
+                   raters among themselves, all on the images on which two raters can be compared",
         range: "up to 1 and beyond; negative below the baseline",
         better: "higher",
         undefined: "raters do no better than the baseline",

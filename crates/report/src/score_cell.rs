@@ -8,14 +8,16 @@ use dermx_table::{Cell, Column, Reading};
 /// The score with all that is known of it; where there is no mean, whether there was nothing to score
 /// (`–`) or how many values were undefined.
 pub fn score_cell(score: &Score) -> Cell {
+    // Rows, of which there are more than seeds.
+    let num_undefined = score.undefined.max(score.undefined_rows);
     let Some(mean) = score.mean.filter(|mean| mean.is_finite()) else {
-        return Cell::Undefined(match (score.undefined, score.mean) {
+        return Cell::Undefined(match (num_undefined, score.mean) {
             (0, None) => ABSENT.to_owned(),
             (0, Some(_)) => "undefined".to_owned(),
             (count, _) => format!("undefined ({count})"),
         });
     };
-    let Score { std, interval, undefined: num_undefined, .. } = *score;
+    let Score { std, interval, .. } = *score;
     Cell::Score(table::Score { std, interval, num_undefined, ..table::Score::new(mean) })
 }
 

@@ -16,8 +16,8 @@ use dermx_agreement::Bootstrap;
 use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection, cell_place};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
-    MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT, aggregate,
-    diagnosis_scores, lead, mass_shares, relative_scores,
+    MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
+    add_relative_intervals, aggregate, diagnosis_scores, lead, mass_shares, relative_scores,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -376,6 +376,7 @@ impl<'a> Benchmark<'a> {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
             record.diagnosis = Some(diagnosis_scores(&matrix, &self.classes)?);
+            self.add_diagnosis_intervals(&mut record, &[diagnoses])?;
         }
         let correct = predictions.map(|all| self.correct(&all.rows));
         let images = ScoredImages {
@@ -409,18 +410,33 @@ impl<'a> Benchmark<'a> {
         let mut record = aggregate(&records)?;
         let rows: Vec<&[MapRow]> = seeds.iter().map(|one| one.rows.as_slice()).collect();
         let image_ids: Vec<&str> = self.image_ids().collect();
-        record.leads = leads(&rows, &self.dataset_rows.baselines, &image_ids, &self.resamples);
+        let DatasetRows { baselines, experts, .. } = &self.dataset_rows;
+        record.leads = leads(&rows, baselines, &image_ids, &self.resamples);
+        let comparands = Comparands { network: &[], experts, baselines };
+        let resampled = &self.resamples;
+        add_relative_intervals(&mut record.skill, &rows, comparands, &image_ids, resampled);
         let diagnoses: Vec<&[Diagnosis]> =
             seeds.iter().map(|one| one.diagnoses.as_deref().unwrap_or_default()).collect();
-        let gold: Vec<usize> = diagnoses[0].iter().map(|one| one.gold_idx).collect();
+        self.add_diagnosis_intervals(&mut record, &diagnoses)?;
+        Ok(record)
+    }
+
+    /// The intervals of the diagnosis in `record`, which is of these networks, and how far they agree.
+    fn add_diagnosis_intervals(
+        &self,
+        record: &mut EvalRecord,
+        diagnoses: &[&[Diagnosis]],
+    ) -> ScoreResult<()> {
+        let gold: Vec<usize> =
+            diagnoses.iter().take(1).copied().flatten().map(|one| one.gold_idx).collect();
         let predicted: Vec<Vec<usize>> = diagnoses
             .iter()
             .map(|seed| seed.iter().map(|one| one.predicted_idx).collect())
             .collect();
         let num_classes = self.classes.len();
         let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
-        predictions.describe(&mut record, &resamples(gold.len()))?;
-        Ok(record)
+        predictions.describe(record, &resamples(gold.len()))?;
+        Ok(())
     }
 
     /// The map of each image of the data set that has one.
