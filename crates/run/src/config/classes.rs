@@ -59,8 +59,10 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
 
 /// There are no photos to learn from.
 pub(crate) fn no_training_images(folder: &Path) -> RunError {
+    let from =
+        if folder.is_relative() { " (from the folder that the command runs in)" } else { "" };
     RunError::missing_input(format!(
-        "{}: there are no training images; datasets/README.md says where to get them, and \
+        "{}{from}: there are no training images; datasets/README.md says where to get them, and \
          `--config quickstart.toml` runs on synthetic ones",
         folder.display()
     ))
