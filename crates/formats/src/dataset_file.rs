@@ -10,6 +10,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
+/// Unknown keys for which a known one is looked for.
+const MAX_LOOKED_FOR: usize = 100;
+
 /// Problems that are named at once.
 const MAX_PROBLEMS: usize = 12;
 
@@ -419,6 +422,11 @@ fn unknown_keys(table: &DeTable<'_>, text: &str) -> Vec<String> {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let place = if section.is_empty() { String::new() } else { format!("{section}.") };
+                // Only some are named, and to look for what each may have meant takes time.
+                if problems.len() >= MAX_LOOKED_FOR {
+                    problems.push(format!("there is no key `{place}{name}`"));
+                    continue;
+                }
                 problems.push(format!(
                     "line {}: there is no key `{place}{name}`{}; there are {}",
                     lines.line(key.span().start),

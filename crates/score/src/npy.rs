@@ -68,6 +68,7 @@ impl<'a> Parser<'a> {
             let key = self.text()?;
             self.expect(b':')?;
             match key {
+                b"descr" if self.take(b'[') => return Err("columns (records)".to_owned()),
                 b"descr" => descr = Some(String::from_utf8_lossy(self.text()?).into_owned()),
                 b"fortran_order" => is_column_major = Some(self.truth()?),
                 b"shape" => shape = Some(self.tuple()?),
@@ -203,7 +204,7 @@ mod tests {
         let deep = |open: &str| format!("{{'descr': {}", open.repeat(4000));
         let large = format!("{{'descr': '{}'}}", "x".repeat(5000));
         for (header, expected) in [
-            (deep("["), "`[[[[[[[[[[[[` in place of `'`"),
+            (deep("["), "has a header with columns (records)"),
             (deep("("), "in place of `'`"),
             (deep("{'"), "in place of `'`"),
             (large, "has a header of 5013 bytes"),

@@ -115,7 +115,7 @@ fn faults_that_people_and_programs_make_are_read_or_refused_with_their_place() {
         check("an outline outside of the image", with("-500"), true);
         check(
             "an outline that crosses itself",
-            { format.with(&[["1", "1"], ["9", "8"], ["9", "1"], ["1", "8"]]).into_bytes() },
+            format.with(&[["1", "1"], ["9", "8"], ["9", "1"], ["1", "8"]]).into_bytes(),
             true,
         );
         check("decimals", with("9.75e0"), true);
