@@ -19,8 +19,9 @@ mod terminal;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};
 use clap::Parser;
+use dermx_kernels::cpu::InstructionSet;
 use dermx_work::Failure;
-use error::{CliResult, exit_code};
+use error::{CliError, CliResult, exit_code};
 use process::Process;
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(command: Command, process: &Process) -> CliResult<()> {
+    InstructionSet::check_setting().map_err(|message| CliError::new(Failure::Usage, message))?;
     match command {
         Command::Train(args) => commands::train::run(&args, process),
         Command::Search(args) => commands::search::run(&args, process),

@@ -1,9 +1,14 @@
 //! CSV files with named columns: one reader, and so one set of rules, for every table.
 
 use crate::suggestion::did_you_mean;
+use crate::text::{MAX_EXCERPT, shortened};
 use crate::{DataError, file};
 use csv::{Position, ReaderBuilder, StringRecord};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+/// Columns that a table may have; one of predictions has one for each class.
+const MAX_COLUMNS: usize = 1 << 16;
 
 /// A CSV file that was read.
 ///
@@ -61,6 +66,10 @@ impl CsvTable {
         let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(bytes);
         let refused = |error| refused(path, bytes, &error);
         let header = reader.headers().map_err(refused)?;
+        if header.len() > MAX_COLUMNS {
+            let message = format!("found {} columns; expected at most {MAX_COLUMNS}", header.len());
+            return Err(DataError::invalid(path, "line 1", message));
+        }
         let mut last_start = header.position().map_or(0, |position| position.byte() as usize);
         let columns = trimmed(header);
         let (mut line, mut counted) = (1, 0);
@@ -124,7 +133,7 @@ impl CsvTable {
                 invalid(format!(
                     "found no column `{name}`{near}; expected the header `{}`, found `{}`",
                     names.join(&separator),
-                    found.join(&separator)
+                    shortened(&found.join(&separator), MAX_EXCERPT)
                 ))
             })?;
         }
@@ -139,6 +148,7 @@ impl CsvTable {
         let text = row.cells[column_idx].as_str();
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
         if number.is_none() && !text.is_empty() {
+            let text = shortened(text, MAX_EXCERPT);
             let message = format!("found `{text}`; expected a number or nothing");
             return Err(self.invalid(row.line, &self.columns[column_idx], message));
         }
@@ -151,8 +161,10 @@ impl CsvTable {
     }
 
     fn check_columns(&self) -> Result<(), DataError> {
-        for (idx, name) in self.columns.iter().enumerate() {
-            if !name.is_empty() && self.columns[..idx].contains(name) {
+        let mut seen = HashSet::new();
+        for name in self.columns.iter().filter(|name| !name.is_empty()) {
+            if !seen.insert(name) {
+                let name = shortened(name, MAX_EXCERPT);
                 let message = format!("found two columns `{name}`; rename or remove one of them");
                 return Err(DataError::invalid(&self.path, "line 1", message));
             }

@@ -1,8 +1,14 @@
 //! The one error of this crate: which file, which place in it, what is wrong.
 
+use crate::text::{MAX_EXCERPT, shortened};
 use dermx_work::Failure;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// Longest place of an error, in characters.
+const MAX_PLACE: usize = 2 * MAX_EXCERPT;
+/// Longest message of an error, in characters: that of many problems at once.
+const MAX_MESSAGE: usize = 10 * MAX_EXCERPT;
 
 /// What sort of failure a [`DataError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +80,13 @@ impl DataError {
         place: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, path: path.to_path_buf(), place: place.into(), message: message.into() }
+        // Whatever stands in a file, a message about it stays readable.
+        let place = shortened(&place.into(), MAX_PLACE);
+        Self {
+            kind,
+            path: path.to_path_buf(),
+            place,
+            message: shortened(&message.into(), MAX_MESSAGE),
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Binary masks as runs of pixels.
 
-use crate::{DataError, ImageSize, file};
-use image::codecs::png::{CompressionType, FilterType, PngDecoder, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder};
-use std::io::Cursor;
+use crate::photo::read_bytes;
+use crate::{DataError, ImageSize, PngRows, file};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 use std::path::Path;
 
-/// Largest mask that is read from a file, in pixels: as large as a photo may be.
-const MAX_FILE_PIXELS: u64 = 100_000_000;
+/// Runs that the mask of any file may have, and how many more for each byte of the file. Drawn masks have some
+/// thousands; a file of stripes or dots packs millions into a few bytes.
+const NUM_FREE_RUNS: usize = 1 << 18;
+const RUNS_PER_BYTE: usize = 64;
 
 /// The pixels of an image that a rater outlined.
 ///
@@ -179,26 +181,18 @@ impl Mask {
     /// Reads an 8-bit gray PNG of the values 0 and 255.
     ///
     /// # Errors
-    /// When the file cannot be read, is no PNG, has more than 100 megapixels, transparent pixels, or
-    /// another value.
+    /// When the file cannot be read, is no PNG, has more than 100 megapixels, transparent pixels, another
+    /// value, or far more runs than a file of its size has.
     pub fn read_png(path: &Path) -> Result<Self, DataError> {
-        let (gray, size) = read_gray(path)?;
-        if let Some(position) = gray.iter().position(|value| !matches!(value, 0 | 255)) {
-            let width = size.width as usize;
-            let message = format!("found the value {}; expected 0 or 255", gray[position]);
-            let place = format!("row {}, column {}", position / width, position % width);
-            return Err(DataError::invalid(path, place, message));
-        }
-        Ok(Self::from_dense(&gray, size))
+        read_gray(path, |value| matches!(value, 0 | 255))
     }
 
     /// Reads a PNG of any depth or color whose pixels above 0 (in any channel) are in the mask.
     ///
     /// # Errors
-    /// When the file cannot be read, is no PNG, has more than 100 megapixels, or transparent pixels.
+    /// As [`read_png`](Self::read_png), but for other values.
     pub fn read_positive_png(path: &Path) -> Result<Self, DataError> {
-        let (gray, size) = read_gray(path)?;
-        Ok(Self::from_dense(&gray, size))
+        read_gray(path, |_| true)
     }
 
     /// Writes an 8-bit gray PNG of the values 0 and 255; equal masks give equal bytes.
@@ -219,34 +213,103 @@ impl Mask {
     }
 }
 
-/// The pixels of a PNG as 8-bit gray; what is above 0 stays so.
-fn read_gray(path: &Path) -> Result<(Vec<u8>, ImageSize), DataError> {
-    let invalid = |message: String| DataError::invalid(path, "", message);
-    let bytes = file::read(path)?;
-    let no_png = |error| invalid(format!("found {error}; expected an 8-bit gray PNG"));
-    let decoder = PngDecoder::new(Cursor::new(&bytes)).map_err(no_png)?;
-    let (width, height) = decoder.dimensions();
-    let size = ImageSize::new(height, width);
-    if u64::from(width) * u64::from(height) > MAX_FILE_PIXELS {
-        let message = format!("found a mask of {size}; expected at most 100 megapixels");
-        return Err(invalid(message));
+/// The mask of the pixels above 0 in a PNG, all of whose gray values have to be `expected`.
+fn read_gray(path: &Path, expected: impl Fn(u8) -> bool) -> Result<Mask, DataError> {
+    let bytes = read_bytes(path)?;
+    let invalid = |place: String, message: String| DataError::invalid(path, place, message);
+    let no_png =
+        |error| invalid(String::new(), format!("found {error}; expected an 8-bit gray PNG"));
+    let mut is_large = None;
+    let png = PngRows::open(&bytes, |size| {
+        size.check_area().inspect_err(|message| is_large = Some(message.clone()))
+    });
+    if let Some(message) = is_large {
+        return Err(invalid(String::new(), message));
     }
-    let image = DynamicImage::from_decoder(decoder).map_err(no_png)?;
-    // A mask that stands in the alpha channel would else be read as something else.
-    let is_opaque = |image: &DynamicImage| image.to_rgba8().pixels().all(|one| one.0[3] == 255);
-    if image.color().has_alpha() && !is_opaque(&image) {
-        let message = "found transparent pixels; expected an 8-bit gray PNG without them";
-        return Err(invalid(message.to_owned()));
+    let png = png.map_err(no_png)?;
+    let size = png.size();
+    let gray = GrayRow { num_channels: png.num_channels(), is_16_bit: png.is_16_bit() };
+    let max_runs = NUM_FREE_RUNS.saturating_add(RUNS_PER_BYTE * bytes.len());
+    let mut runs: Vec<[u32; 2]> = Vec::new();
+    let (mut row, mut wrong) = (0, None);
+    let read = png.read(|values| {
+        let found = gray.push_runs(values, row, size.width, &expected, &mut runs);
+        row += 1;
+        let found = match runs.len() > max_runs {
+            true => Err((String::new(), format!(
+                "found more than {max_runs} runs of pixels, far more than drawn masks have; expected a mask"
+            ))),
+            false => found,
+        };
+        found.map_err(|error| {
+            wrong = Some(error);
+            String::new()
+        })
+    });
+    if let Some((place, message)) = wrong {
+        return Err(invalid(place, message));
     }
-    let gray = match image {
-        DynamicImage::ImageLuma8(gray) => gray.into_raw(),
-        DynamicImage::ImageLuma16(gray) => {
-            gray.iter().map(|&value| (value / 257).max(u16::from(value > 0)) as u8).collect()
+    read.map_err(no_png)?;
+    Ok(Mask::from_sorted_runs(size, runs))
+}
+
+/// How a row of a PNG holds its pixels.
+struct GrayRow {
+    num_channels: usize,
+    is_16_bit: bool,
+}
+
+impl GrayRow {
+    /// Adds the runs of pixels above 0 in a row, or gives the place and the message of an error.
+    fn push_runs(
+        &self,
+        values: &[u8],
+        row: u32,
+        width: u32,
+        expected: impl Fn(u8) -> bool,
+        runs: &mut Vec<[u32; 2]>,
+    ) -> Result<(), (String, String)> {
+        let first = row * width;
+        let num_bytes = self.num_channels * if self.is_16_bit { 2 } else { 1 };
+        let mut start = None;
+        for (column, pixel) in (0..).zip(values.chunks_exact(num_bytes)) {
+            let gray = self.gray(pixel).map_err(|message| (String::new(), message))?;
+            if !expected(gray) {
+                let place = format!("row {row}, column {column}");
+                return Err((place, format!("found the value {gray}; expected 0 or 255")));
+            }
+            match (gray > 0, start) {
+                (true, None) => start = Some(column),
+                (false, Some(begin)) => {
+                    runs.push([first + begin, first + column]);
+                    start = None;
+                }
+                _ => {}
+            }
         }
-        // The brightest channel: a dark color must not be rounded to nothing.
-        other => other.to_rgb8().pixels().map(|one| one.0.into_iter().max().unwrap_or(0)).collect(),
-    };
-    Ok((gray, size))
+        runs.extend(start.map(|begin| [first + begin, first + width]));
+        Ok(())
+    }
+
+    /// The brightest channel in 8 bits: a dark color must not be rounded to nothing.
+    fn gray(&self, pixel: &[u8]) -> Result<u8, String> {
+        let value = |channel: usize| match self.is_16_bit {
+            false => pixel[channel],
+            true => {
+                let value = u16::from_be_bytes([pixel[2 * channel], pixel[2 * channel + 1]]);
+                (value / 257).max(u16::from(value > 0)) as u8
+            }
+        };
+        let has_alpha = matches!(self.num_channels, 2 | 4);
+        // A mask that stands in the alpha channel would else be read as something else.
+        if has_alpha && value(self.num_channels - 1) != 255 {
+            return Err(
+                "found transparent pixels; expected an 8-bit gray PNG without them".to_owned()
+            );
+        }
+        let num_colors = self.num_channels - usize::from(has_alpha);
+        Ok((0..num_colors).map(value).max().unwrap_or(0))
+    }
 }
 
 /// Where the columns of a mask are after resizing.

@@ -4,7 +4,7 @@
 //! a photo whose lower part is gray, and such a photo would be trained on without a word.
 
 use crate::file_kind::{CONVERT, FileKind, kind_of};
-use crate::{DataError, ImageSize, jpeg, orientation, resize};
+use crate::{DataError, ImageSize, MAX_PIXELS, jpeg, orientation, png_rows, resize};
 use image::{DynamicImage, ImageFormat, ImageReader, RgbImage};
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +17,6 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// Longest side of a photo that is decoded, in pixels.
 const MAX_SIDE_PX: u32 = 65_500;
-/// Largest photo that is decoded, in pixels.
-const MAX_PIXELS: u64 = 100_000_000;
 /// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
@@ -62,14 +60,15 @@ pub fn read_resized(path: &Path, size: ImageSize) -> Result<RgbImage, DataError>
 /// The file cannot be read, is no JPEG or PNG, or its head is damaged.
 pub fn photo_size(path: &Path) -> Result<ImageSize, DataError> {
     let bytes = read_bytes(path)?;
-    let (format, turn) = match kind_of(&bytes) {
-        FileKind::Jpeg => (ImageFormat::Jpeg, orientation::of_jpeg(&bytes)),
-        FileKind::Png => (ImageFormat::Png, orientation::of_png(&bytes)),
+    let (size, turn) = match kind_of(&bytes) {
+        FileKind::Jpeg => (jpeg_size(&bytes), orientation::of_jpeg(&bytes)),
+        FileKind::Png => {
+            let size = png_rows::size(&mut png_rows::decoder(&bytes));
+            (size.map_err(|error| error.to_string()), orientation::of_png(&bytes))
+        }
         FileKind::Other(what_to_say) => return Err(invalid(path, what_to_say)),
     };
-    let (width, height) = ImageReader::with_format(Cursor::new(&bytes), format)
-        .into_dimensions()
-        .map_err(|error| invalid(path, error.to_string()))?;
+    let ImageSize { height, width } = size.map_err(|message| invalid(path, message))?;
     check_size(width, height).map_err(|message| invalid(path, message))?;
     use image::metadata::Orientation as Turn;
     let is_turned = matches!(
@@ -77,6 +76,12 @@ pub fn photo_size(path: &Path) -> Result<ImageSize, DataError> {
         Some(Turn::Rotate90 | Turn::Rotate270 | Turn::Rotate90FlipH | Turn::Rotate270FlipH)
     );
     Ok(if is_turned { ImageSize::new(width, height) } else { ImageSize::new(height, width) })
+}
+
+fn jpeg_size(bytes: &[u8]) -> Result<ImageSize, String> {
+    let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Jpeg);
+    let (width, height) = reader.into_dimensions().map_err(|error| error.to_string())?;
+    Ok(ImageSize::new(height, width))
 }
 
 /// Decodes the bytes of a JPEG or PNG file as 8-bit RGB; `path` only names the file in errors.
@@ -235,13 +240,9 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
         png::DecodingError::LimitsExceeded => "is a PNG whose chunks are too large".to_owned(),
         other => format!("is a damaged PNG ({other}); replace it"),
     };
-    let limits = png::Limits { bytes: MAX_FILE_BYTES as usize };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    // Texts may unpack to gigabytes; those about orientation are read elsewhere.
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
+    let mut decoder = png_rows::decoder(bytes);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let (width, height) = decoder.read_header_info().map_err(broken)?.size();
+    let ImageSize { height, width } = png_rows::size(&mut decoder).map_err(broken)?;
     check_size(width, height)?;
     let mut reader = decoder.read_info().map_err(broken)?;
     let num_bytes = reader.output_buffer_size().ok_or("is a PNG too large for this machine")?;

@@ -45,7 +45,10 @@ pub enum Shape {
 
 /// Rows of pixels that the edges of an outline may cross in all, which bounds time and memory; drawn ones
 /// cross some thousands.
-const MAX_CROSSED: u64 = 1 << 24;
+const MAX_CROSSED: u64 = 1 << 22;
+
+/// The same of all outlines of a reading.
+const MAX_CROSSED_OF_READING: u64 = 1 << 24;
 
 impl Region {
     /// Whether the pixels of the region can be had in an image of `size`.
@@ -114,7 +117,7 @@ impl Shape {
     /// Whether [`Shape::mask`] can be asked for in an image of `size`.
     ///
     /// # Errors
-    /// What is wrong and what to do: edges that cross more than 2^24 rows of pixels in all (by the rule of
+    /// What is wrong and what to do: edges that cross more than 2^22 rows of pixels in all (by the rule of
     /// COCO, rows and columns), or a mask of another size.
     pub fn check(&self, size: ImageSize) -> Result<(), String> {
         match self {
@@ -138,16 +141,47 @@ impl Shape {
     }
 }
 
-/// Whether an outline can be drawn in an image of `size`, else what is wrong and what to do.
-pub(crate) fn check_outline(rings: &[Ring], fill: Fill, size: ImageSize) -> Result<(), String> {
+/// Counts what drawing the outlines of one reading takes.
+#[derive(Debug, Default)]
+pub struct OutlineBudget {
+    num_crossed: u64,
+}
+
+impl OutlineBudget {
+    /// Whether one more shape can be drawn in an image of `size`.
+    ///
+    /// # Errors
+    /// As [`Shape::check`]; edges that cross more than 2^24 rows of pixels together with those before.
+    pub fn take(&mut self, shape: &Shape, size: ImageSize) -> Result<(), String> {
+        shape.check(size)?;
+        if let Shape::Polygon { rings, fill } = shape {
+            self.num_crossed += num_crossed(rings, *fill, size).0;
+        }
+        match self.num_crossed <= MAX_CROSSED_OF_READING {
+            true => Ok(()),
+            false => Err(format!(
+                "the edges of the outlines up to this one cross more than {MAX_CROSSED_OF_READING} rows of \
+                 pixels in all; draw them with fewer vertices"
+            )),
+        }
+    }
+}
+
+/// The lines of pixels that edges cross, and what these are.
+fn num_crossed(rings: &[Ring], fill: Fill, size: ImageSize) -> (u64, &'static str) {
     if size.num_pixels() == 0 {
-        return Ok(());
+        return (0, "rows");
     }
     let [num_columns, num_rows] = polygon::num_crossed(rings, size);
-    let (num, lines) = match fill {
+    match fill {
         Fill::Coco => (num_columns + num_rows, "rows and columns"),
         Fill::Pil | Fill::Darwin => (num_rows, "rows"),
-    };
+    }
+}
+
+/// Whether an outline can be drawn in an image of `size`, else what is wrong and what to do.
+fn check_outline(rings: &[Ring], fill: Fill, size: ImageSize) -> Result<(), String> {
+    let (num, lines) = num_crossed(rings, fill, size);
     if num <= MAX_CROSSED {
         return Ok(());
     }

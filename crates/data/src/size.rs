@@ -4,6 +4,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+/// Longest side of an image that is annotated, in pixels.
+pub const MAX_SIDE_PX: u32 = 65_535;
+
+/// Largest image of any kind that is read (photo, mask, heat map, what an annotation says of its image), in
+/// pixels: bounds what a few bytes can ask for.
+pub const MAX_PIXELS: u64 = 100_000_000;
+
 /// The size of an image in pixels, written `HEIGHTxWIDTH` and stored as `[height, width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "[u32; 2]", into = "[u32; 2]")]
@@ -23,6 +30,19 @@ impl ImageSize {
     /// Rows times columns.
     pub const fn num_pixels(self) -> usize {
         self.height as usize * self.width as usize
+    }
+
+    /// Whether an image that is read may have so many pixels.
+    ///
+    /// # Errors
+    /// What was found, and that at most [`MAX_PIXELS`] are read.
+    pub fn check_area(self) -> Result<(), String> {
+        match u64::from(self.height) * u64::from(self.width) > MAX_PIXELS {
+            true => Err(format!(
+                "found an image of {self} pixels (height x width); expected at most 100 megapixels"
+            )),
+            false => Ok(()),
+        }
     }
 }
 

@@ -1,9 +1,20 @@
 //! "Did you mean": the nearest of a few known names.
 
+/// Longest name that is compared with others, in bytes.
+const MAX_BYTES: usize = 200;
+/// Names of two edits from each other differ by no more bytes, whatever the letters.
+const MAX_LENGTH_DIFFERENCE: usize = 16;
+
 /// ` (did you mean ...?)` when one of `candidates` is within two edits of `name`, else nothing.
 pub fn did_you_mean(name: &str, candidates: &[&str]) -> String {
+    // No name that is known is much longer than the longest of them.
+    if name.len() > MAX_BYTES {
+        return String::new();
+    }
+    let near = |candidate: &&&str| candidate.len().abs_diff(name.len()) <= MAX_LENGTH_DIFFERENCE;
     candidates
         .iter()
+        .filter(near)
         .map(|candidate| (edit_distance(name, candidate), candidate))
         .min()
         .filter(|&(distance, _)| distance <= 2)

@@ -175,7 +175,7 @@ fn the_check_goes_on_without_metadata() {
         (FindingKind::Unreadable, "annotations/derm2_a.json"),
     ];
     let found = findings(change, expected);
-    assert_eq!(found[1].message, "line 1 column 0: EOF while parsing a value");
+    assert_eq!(found[1].message, "line 1 column 0: the file ends inside of a value");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn wrong_json_type_is_located() {
     let (place, message) =
         json_error(r#"[{"name":"Scar","polygon":{"path":[{"x":1,"y":1},{"x":"2","y":1}]}}]"#);
     assert_eq!(place, "annotations[0].polygon.path[1].x");
-    assert_contains(&message, "invalid type: string \"2\", expected f64");
+    assert_contains(&message, "found the text \"2\"; expected a number");
     let (place, _) = json_error(
         r#"[{"name":"Acne","tag":{}},{"name":"Scar","complex_polygon":{"path":[[{"x":1}]]}}]"#,
     );
@@ -283,7 +283,7 @@ fn an_outline_that_would_take_all_memory_is_refused() {
     let vertex = |idx: u32| format!(r#"{{"x":{idx},"y":{}}}"#, 65534 * (idx % 2));
     let path = (0..1000).map(vertex).collect::<Vec<_>>().join(",");
     let annotation = format!(r#"{{"name":"Scar","polygon":{{"path":[{path}]}}}}"#);
-    let image = r#"{"width":65535,"height":65535}"#;
+    let image = r#"{"width":1500,"height":65535}"#;
     let json = format!(r#"{{"image":{image},"annotations":[{annotation}]}}"#);
     let error = Fixture::small().error_with("annotations/derm1_a.json", json);
     assert_eq!(error.place, "annotations[0]");
@@ -385,9 +385,9 @@ fn absurd_image_size_is_refused() {
     for (width, expected) in [
         ("0", "found 0; expected 1 to 65535 pixels"),
         ("65536", "found 65536; expected 1 to 65535 pixels"),
-        ("-5", "integer `-5`, expected u32"),
-        ("1e3", "floating point `1000.0`, expected u32"),
-        ("99999999999", "integer `99999999999`, expected u32"),
+        ("-5", "found the number `-5`; expected a whole number from 0 to 4294967295"),
+        ("1e3", "found the number `1000.0`; expected a whole number"),
+        ("99999999999", "found the number `99999999999`; expected a whole number"),
     ] {
         let json = format!(r#"{{"image":{{"width":{width},"height":8}},"annotations":[]}}"#);
         let error = fixture.error_with("annotations/derm1_a.json", json);
@@ -402,9 +402,9 @@ fn text_that_is_not_plain_json_is_refused() {
     let name = "annotations/derm1_a.json";
     let good = fs::read(fixture.path(name)).unwrap();
     let error = fixture.error_with(name, &good[..good.len() / 2]);
-    assert_contains(&error.message, "EOF while parsing");
+    assert_contains(&error.message, "the file ends inside of");
     let error = fixture.error_with(name, b"");
-    assert_contains(&error.message, "EOF while parsing");
+    assert_contains(&error.message, "the file ends inside of");
     let error = fixture.error_with(name, [b"\xef\xbb\xbf", good.as_slice()].concat());
     assert_contains(&error.message, "byte order mark");
     let error = fixture.error_with(name, b"{\"image\": \"\xff\"}");

@@ -8,9 +8,9 @@
 //! `annotation_to_segmentation.py` and `eval.py` of rajpurkarlab/cheXlocalize.
 
 use crate::number::{Number, Pixels};
-use crate::rle::{Decoder, RawRle, check_sides};
-use crate::{AnnotatedImage, Annotations, RawReading, json};
-use dermx_data::{DataError, Fill, ImageSize, Region, Ring, Shape};
+use crate::rle::{Decoder, RawRle, check_size};
+use crate::{AnnotatedImage, Annotations, RawReading};
+use dermx_data::{DataError, Fill, ImageSize, Region, Ring, Shape, json};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -25,15 +25,15 @@ use std::path::Path;
 /// With the place as a JSON path, or as line and column where there is none: text that is not JSON; a value
 /// of another type; an image or a pathology that is there twice; run lengths that are malformed or of
 /// another size than the others of the image; outlines without `img_size`, or with a side of 0 or of more
-/// than 65535 pixels; a ring without a vertex; an outline that is too costly.
+/// than 65535 pixels, or of more than 100 megapixels; a ring without a vertex; an outline that is too costly.
 pub fn read(path: &Path, rater: &str) -> Result<Annotations, DataError> {
-    let File(entries) = json::read(path)?;
-    let mut decoder = Decoder::default();
+    let File(entries) = json::read_stream(path)?;
+    let mut decoder = Decoder::new(path)?;
     let mut found = Annotations::default();
     for (image, entry) in entries {
         let invalid = |place: String, message| DataError::invalid(path, place, message);
         let mut size = entry.size.map(|[height, width]| ImageSize::new(height.0, width.0));
-        if let Some(Err(message)) = size.map(check_sides) {
+        if let Some(Err(message)) = size.map(check_size) {
             return Err(invalid(format!("{image}.img_size"), message));
         }
         let mut regions = Vec::new();

@@ -4,12 +4,11 @@
 //! darwin-py, `utils/utils.py` and `exporter/formats/mask.py`.
 
 use crate::files::{self, OneImage};
-use crate::plain_words::plain_words;
 use crate::readings::Readings;
 use crate::shapes::{self, Crop, SizeBudget};
 use crate::skipped::Skipped;
-use crate::{AnnotatedImage, Annotations, json};
-use dermx_data::{DataError, Fill, ImageSize, Mask, Region, Shape};
+use crate::{AnnotatedImage, Annotations};
+use dermx_data::{DataError, Fill, ImageSize, Mask, Region, Shape, json};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -127,7 +126,7 @@ struct RasterLayer {
 }
 
 fn read_file(path: &Path, rater: Option<&str>, fill: Fill) -> Result<OneImage, DataError> {
-    let file: File = json::read(path).map_err(plain_words)?;
+    let file: File = json::read_stream(path)?;
     let invalid = |place: &str, message: String| DataError::invalid(path, place, message);
     let item = file.item(path)?;
     let name = item.image_name().map_err(|message| invalid("item.name", message))?;

@@ -2,12 +2,19 @@
 
 use crate::boxes::{Corners, Unit};
 use crate::masks::fixed_folder;
+use dermx_data::text::{Lines, MAX_EXCERPT, first_problems, shortened};
 use dermx_data::{DataError, Fill, did_you_mean};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
+
+/// Unknown keys for which a known one is looked for.
+const MAX_LOOKED_FOR: usize = 100;
+
+/// Problems that are named at once.
+const MAX_PROBLEMS: usize = 12;
 
 /// The name of the file.
 pub const DATASET_FILE: &str = "dataset.toml";
@@ -230,8 +237,10 @@ impl DatasetFile {
     pub fn read(root: &Path) -> Result<Self, DataError> {
         let path = root.join(DATASET_FILE);
         let bytes = std::fs::read(&path).map_err(|error| DataError::io(&path, &error))?;
-        let text = str::from_utf8(&bytes)
-            .map_err(|_| DataError::invalid(&path, "", "found bytes that are not UTF-8"))?;
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            let place = format!("byte {}", error.valid_up_to());
+            DataError::invalid(&path, place, "found bytes that are not UTF-8; save it in UTF-8")
+        })?;
         Self::parse(&path, text)
     }
 
@@ -250,7 +259,7 @@ impl DatasetFile {
         }
         let mut file = match (parsed, problems.is_empty()) {
             (Ok(file), true) => file,
-            _ => return Err(invalid(problems.join("; "))),
+            _ => return Err(invalid(first_problems(&problems, MAX_PROBLEMS, "; "))),
         };
         for (section, pairs) in
             [("concepts", &mut file.concepts), ("spellings", &mut file.spellings)]
@@ -263,7 +272,7 @@ impl DatasetFile {
         problems.extend(file.contradictions());
         match problems.is_empty() {
             true => Ok(file),
-            false => Err(invalid(problems.join("; "))),
+            false => Err(invalid(first_problems(&problems, MAX_PROBLEMS, "; "))),
         }
     }
 
@@ -407,14 +416,20 @@ impl DatasetFile {
 /// Keys that do not exist, each with its line and what it may be.
 fn unknown_keys(table: &DeTable<'_>, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
+    let lines = Lines::new(text);
     let mut check = |section: &str, table: &DeTable<'_>, known: &[&str]| {
         for (key, _) in table {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let place = if section.is_empty() { String::new() } else { format!("{section}.") };
+                // Only some are named, and to look for what each may have meant takes time.
+                if problems.len() >= MAX_LOOKED_FOR {
+                    problems.push(format!("there is no key `{place}{name}`"));
+                    continue;
+                }
                 problems.push(format!(
                     "line {}: there is no key `{place}{name}`{}; there are {}",
-                    line(text, &key.span()),
+                    lines.line(key.span().start),
                     did_you_mean(name, known),
                     known.join(", ")
                 ));
@@ -454,7 +469,8 @@ fn places<'a>(table: &'a DeTable<'_>, section: &str) -> BTreeMap<&'a str, usize>
 /// What is no TOML, with its line.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let line = error.span().map(|span| format!("line {}: ", line(text, &span)));
-    format!("{}is no TOML: {}", line.unwrap_or_default(), error.message().replace('\n', ", "))
+    let message = shortened(error.message(), MAX_EXCERPT).replace('\n', ", ");
+    format!("{}is no TOML: {message}", line.unwrap_or_default())
 }
 
 /// What types of Rust are in plain words.
@@ -480,7 +496,7 @@ const WORDS: [(&str, &str); 17] = [
 
 /// A value that cannot be meant, with its line and key.
 fn wrong_value(table: &DeTable<'_>, text: &str, error: &toml::de::Error) -> String {
-    let mut message = error.message().to_owned();
+    let mut message = shortened(error.message(), 2 * MAX_EXCERPT);
     let mut place = String::new();
     if let Some(span) = error.span() {
         place = format!("line {}: ", line(text, &span));

@@ -3,8 +3,8 @@
 use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Labels, LabelsFrom};
 use crate::{AnnotatedImage, Annotations, RawReading};
 use dermx_data::{
-    Concept, CsvTable, DataError, Dataset, Image, ImageNames, ImageSize, Reading, Schema, Shape,
-    class_idx_of, did_you_mean, image_id, photo_size,
+    Concept, CsvTable, DataError, Dataset, Image, ImageNames, ImageSize, OutlineBudget, Reading,
+    Schema, Shape, class_idx_of, did_you_mean, image_id, photo_size,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -553,9 +553,10 @@ impl Joiner<'_> {
             let kind = self.schema.kind_of(&label);
             reading.push_label(label, kind);
         }
+        let mut budget = OutlineBudget::default();
         for mut region in raw.regions {
             region.shape = region.shape.in_size(size);
-            region.shape.check(size).map_err(|message| {
+            budget.take(&region.shape, size).map_err(|message| {
                 invalid(format!("`{}` of `{}`: {message}", region.concept, raw.image))
             })?;
             region.concept = spell(&mut reading, region.concept, &self.schema);

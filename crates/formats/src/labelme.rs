@@ -6,18 +6,14 @@
 mod circle;
 
 use crate::files::{self, OneImage};
-use crate::plain_words::plain_words;
 use crate::shapes::{self, Crop, SizeBudget};
 use crate::skipped::Skipped;
-use crate::{AnnotatedImage, Annotations, RawReading, json};
+use crate::{AnnotatedImage, Annotations, RawReading};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dermx_data::{DataError, Fill, ImageSize, Mask, Region, Shape};
-use image::codecs::png::PngDecoder;
-use image::{ColorType, DynamicImage, ImageDecoder};
+use dermx_data::{DataError, Fill, ImageSize, Mask, PngRows, Region, Shape, json};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::path::Path;
 
 /// Reads a file, or the JSON files of a folder and below, as drawn by `rater`; `fill` says which pixels
@@ -67,7 +63,7 @@ struct LabelledShape {
 }
 
 fn read_file(path: &Path, folder: &Path, rater: &str, fill: Fill) -> Result<OneImage, DataError> {
-    let file: File = json::read(path).map_err(plain_words)?;
+    let file: File = json::read_stream(path)?;
     let invalid = |place: &str, message: String| DataError::invalid(path, place, message);
     let name =
         image_name(folder, &file.image_path).map_err(|message| invalid("imagePath", message))?;
@@ -166,7 +162,7 @@ impl LabelledShape {
             }
             "circle" => {
                 let [center, rim] = self.two_points()?;
-                Shape::Mask(circle::mask(center, rim, shapes::mask_size(image()?)?, budget)?)
+                Shape::Mask(circle::mask(center, rim, image()?, budget)?)
             }
             "mask" => {
                 let corners = self.two_points()?;
@@ -200,37 +196,53 @@ fn mask(
     let (left, top, right, bottom) = (pixel(left)?, pixel(top)?, pixel(right)?, pixel(bottom)?);
     let side = |start: u64, end: u64| (end + 1).saturating_sub(start);
     let crop = Crop { top, left, height: side(top, bottom), width: side(left, right) };
-    let gray = gray_png(png, &crop).map_err(|message| format!("`mask`: {message}"))?;
-    let is_one = |value: &u8| *value != 0;
-    let mut end = 0;
-    let runs = gray.chunk_by(|a, b| is_one(a) == is_one(b)).filter_map(|values| {
-        let start = end;
-        end += values.len() as u64;
-        is_one(&values[0]).then_some([start, end])
-    });
-    let num_runs = gray.windows(2).filter(|pair| is_one(&pair[0]) != is_one(&pair[1])).count();
-    budget.take(num_runs as u64)?;
-    crop.mask(&runs.collect::<Vec<_>>(), size, budget)
+    let runs = gray_png(png, &crop, budget).map_err(|message| format!("`mask`: {message}"))?;
+    crop.mask(&runs, size, budget)
 }
 
-/// The values of a gray PNG in base64, which has the size of `crop`.
-fn gray_png(text: &str, crop: &Crop) -> Result<Vec<u8>, String> {
+/// The runs of pixels that are not 0 in a gray PNG in base64, which has the size of `crop`.
+fn gray_png(text: &str, crop: &Crop, budget: &mut SizeBudget) -> Result<Vec<[u64; 2]>, String> {
     let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(text).map_err(|error| format!("is no base64: {error}"))?;
-    let no_png = |error| format!("found {error}; expected a gray PNG");
-    let decoder = PngDecoder::new(Cursor::new(&bytes)).map_err(no_png)?;
-    let (width, height) = decoder.dimensions();
-    if (u64::from(width), u64::from(height)) != (crop.width, crop.height) {
-        return Err(format!(
+    let mut other_size = None;
+    let png = PngRows::open(&bytes, |size| {
+        let ImageSize { height, width } = size;
+        if (u64::from(width), u64::from(height)) == (crop.width, crop.height) {
+            return size.check_area();
+        }
+        other_size = Some(format!(
             "found a PNG of {height}x{width}; expected {}x{}, as its corners say, both of which belong to it",
             crop.height, crop.width
         ));
+        Err(String::new())
+    });
+    if let Some(message) = other_size {
+        return Err(message);
     }
-    shapes::mask_size(ImageSize::new(height, width))?;
-    if decoder.color_type() != ColorType::L8 {
+    let no_png = |error| format!("found {error}; expected a gray PNG");
+    let png = png.map_err(no_png)?;
+    if png.num_channels() != 1 || png.is_16_bit() {
         return Err("found colours; expected a gray PNG of one or eight bits".to_owned());
     }
-    Ok(DynamicImage::from_decoder(decoder).map_err(no_png)?.into_luma8().into_raw())
+    let mut runs: Vec<[u64; 2]> = Vec::new();
+    let mut start = 0;
+    png.read(|values| {
+        for values in values.chunk_by(|a, b| (*a != 0) == (*b != 0)) {
+            let end = start + values.len() as u64;
+            match runs.last_mut() {
+                _ if values[0] == 0 => {}
+                Some(last) if last[1] == start => last[1] = end,
+                _ => {
+                    budget.take(1)?;
+                    runs.push([start, end]);
+                }
+            }
+            start = end;
+        }
+        Ok(())
+    })
+    .map_err(no_png)?;
+    Ok(runs)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::masks::{self, Unnamed};
 use crate::photos::photos;
 use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
 use dermx_data::{
-    CsvLine, CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, cell_place, class_folders,
-    dermx, list_photos, photo_size,
+    CsvLine, CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, MAX_SIDE_PX, cell_place,
+    class_folders, dermx, list_photos, photo_size,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -315,12 +315,16 @@ fn size_of(
     }
     let side = |idx: usize| {
         let text = &row.cells[idx];
-        let side = text.parse().ok().filter(|side| (1..=65535).contains(side));
+        let side = text.parse().ok().filter(|side| (1..=MAX_SIDE_PX).contains(side));
         side.ok_or_else(|| {
-            let message =
-                format!("found `{text}`; expected a whole number of pixels from 1 to 65535");
+            let message = format!(
+                "found `{text}`; expected a whole number of pixels from 1 to {MAX_SIDE_PX}"
+            );
             table.invalid(row.line, &table.columns()[idx], message)
         })
     };
-    Ok(Some(ImageSize::new(side(height_idx)?, side(width_idx)?)))
+    let size = ImageSize::new(side(height_idx)?, side(width_idx)?);
+    let column = &table.columns()[height_idx];
+    size.check_area().map_err(|message| table.invalid(row.line, column, message))?;
+    Ok(Some(size))
 }

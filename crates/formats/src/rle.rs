@@ -10,22 +10,15 @@
 //! `rleEncode`, `rleToString` and their inverses in pycocotools, whose counts and texts are the same.
 
 use crate::number::Pixels;
-use dermx_data::{ImageSize, Mask};
+use crate::shapes::SizeBudget;
+use dermx_data::{DataError, ImageSize, MAX_SIDE_PX, Mask};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use std::fmt;
-
-/// Longest side of a mask, in pixels.
-const MAX_SIDE_PX: u32 = 65535;
-
-/// Largest mask, in pixels: as large as a photo may be.
-const MAX_PIXELS: usize = 100_000_000;
+use std::path::Path;
 
 /// Runs that a mask may have when its pixels are counted row by row: of some letters, stripes make millions.
-const MAX_RUNS: usize = 1 << 24;
-
-/// Runs that the masks of one file may have in all, each of 8 bytes.
-const MAX_FILE_RUNS: usize = 1 << 26;
+const MAX_RUNS: usize = 1 << 22;
 
 /// Letters of one count, more than any needs.
 const MAX_LETTERS: u32 = 7;
@@ -35,7 +28,7 @@ const MAX_LETTERS: u32 = 7;
 /// # Errors
 /// What is wrong: a size without pixels, of a side over 65535 pixels or of more than 100 megapixels; a letter
 /// that is none, a text that ends within a count; a count below 0 or over 2^32 - 1; counts that do not add
-/// up to the pixels of the image; more than 2^24 runs row by row.
+/// up to the pixels of the image; more than 2^22 runs row by row.
 pub fn decode(size: ImageSize, text: &str) -> Result<Mask, String> {
     decode_counts(size, &counts(text)?)
 }
@@ -118,20 +111,11 @@ pub fn encode_counts(mask: &Mask) -> Vec<u32> {
     counts
 }
 
-/// Whether a mask may have this size.
-fn check_size(size: ImageSize) -> Result<(), String> {
-    check_sides(size)?;
-    if size.num_pixels() > MAX_PIXELS {
-        return Err(format!("found a mask of {size}; expected at most 100 megapixels"));
-    }
-    Ok(())
-}
-
 /// Whether an image may have this size.
-pub(crate) fn check_sides(size: ImageSize) -> Result<(), String> {
+pub(crate) fn check_size(size: ImageSize) -> Result<(), String> {
     match [size.height, size.width].into_iter().find(|side| !(1..=MAX_SIDE_PX).contains(side)) {
         Some(side) => Err(format!("found a side of {side} pixels; expected 1 to {MAX_SIDE_PX}")),
-        None => Ok(()),
+        None => size.check_area(),
     }
 }
 
@@ -214,12 +198,19 @@ impl<'de> Visitor<'de> for CountsVisitor {
 }
 
 /// Decodes the masks of one file, whose runs it counts.
-#[derive(Default)]
 pub(crate) struct Decoder {
-    num_runs: usize,
+    budget: SizeBudget,
 }
 
 impl Decoder {
+    /// Of the file `path`.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn new(path: &Path) -> Result<Self, DataError> {
+        Ok(Self { budget: SizeBudget::new(path)? })
+    }
+
     /// The mask, or what is wrong.
     pub fn decode(&mut self, rle: &RawRle) -> Result<Mask, String> {
         let size = ImageSize::new(rle.size[0].0, rle.size[1].0);
@@ -227,12 +218,7 @@ impl Decoder {
             RawCounts::Text(text) => decode(size, text)?,
             RawCounts::List(counts) => decode_counts(size, counts)?,
         };
-        self.num_runs += mask.runs().len();
-        if self.num_runs > MAX_FILE_RUNS {
-            return Err(format!(
-                "the masks of the file have more than {MAX_FILE_RUNS} runs in all; split the file"
-            ));
-        }
+        self.budget.take(mask.runs().len() as u64)?;
         Ok(mask)
     }
 }

@@ -1,14 +1,8 @@
 //! Shapes that several formats have, and how large they may be.
 
-use dermx_data::{DataError, Fill, ImageSize, Mask, Ring, Shape};
+use dermx_data::{DataError, Fill, ImageSize, MAX_SIDE_PX, Mask, Ring, Shape};
 use std::fs;
 use std::path::Path;
-
-/// Longest side of an image, in pixels.
-const MAX_SIDE: u64 = 65_535;
-
-/// Largest image with a mask, in pixels.
-const MAX_MASK_PIXELS: usize = 100_000_000;
 
 /// Farthest coordinate of a vertex, in pixels: beyond any image, and exact in whatever draws it.
 pub(crate) const MAX_COORDINATE: f64 = 16_777_216.0;
@@ -19,24 +13,14 @@ const NUM_ELLIPSE_VERTICES: u32 = 720;
 /// The size of an image of `width` columns and `height` rows.
 ///
 /// # Errors
-/// A message when a side is 0 or longer than 65535.
+/// A message when a side is 0 or longer than 65535, or the image has more than 100 megapixels.
 pub(crate) fn image_size(width: u64, height: u64) -> Result<ImageSize, String> {
     let side = |name: &str, side: u64| match u32::try_from(side) {
-        Ok(pixels) if pixels > 0 && side <= MAX_SIDE => Ok(pixels),
-        _ => Err(format!("found a {name} of {side}; expected 1 to {MAX_SIDE} pixels")),
+        Ok(pixels) if (1..=MAX_SIDE_PX).contains(&pixels) => Ok(pixels),
+        _ => Err(format!("found a {name} of {side}; expected 1 to {MAX_SIDE_PX} pixels")),
     };
-    Ok(ImageSize::new(side("height", height)?, side("width", width)?))
-}
-
-/// The size of an image, which is small enough for a mask.
-///
-/// # Errors
-/// A message when it has more than 100 megapixels.
-pub(crate) fn mask_size(size: ImageSize) -> Result<ImageSize, String> {
-    match size.num_pixels() > MAX_MASK_PIXELS {
-        true => Err(format!("found a mask of {size}; expected at most 100 megapixels")),
-        false => Ok(size),
-    }
+    let size = ImageSize::new(side("height", height)?, side("width", width)?);
+    size.check_area().map(|()| size)
 }
 
 /// An outline.
@@ -120,15 +104,13 @@ impl Crop {
     /// there: sorted, and not beyond its last pixel.
     ///
     /// # Errors
-    /// A message when the image is larger than 100 megapixels, when the part is not inside of it, or when
-    /// the masks of the file take too much memory.
+    /// A message when the part is not inside of the image, or when the masks of the file take too much memory.
     pub fn mask(
         self,
         runs: &[[u64; 2]],
         size: ImageSize,
         budget: &mut SizeBudget,
     ) -> Result<Mask, String> {
-        let size = mask_size(size)?;
         let Self { top, left, height, width } = self;
         let is_in = |start: u64, length: u64, side: u32| {
             length > 0 && start.checked_add(length).is_some_and(|end| end <= u64::from(side))
@@ -246,8 +228,9 @@ mod tests {
         assert_eq!(image_size(65_535, 1), Ok(ImageSize::new(1, 65_535)));
         assert!(image_size(0, 1).unwrap_err().contains("a width of 0"));
         assert!(image_size(1, 65_536).unwrap_err().contains("a height of 65536"));
-        assert!(mask_size(ImageSize::new(10_000, 10_001)).unwrap_err().contains("10000x10001"));
-        assert!(mask_size(ImageSize::new(10_000, 10_000)).is_ok());
+        let error = image_size(10_001, 10_000).unwrap_err();
+        assert!(error.contains("10000x10001") && error.contains("100 megapixels"), "{error}");
+        assert!(image_size(10_000, 10_000).is_ok());
         let error = |ring: Ring| outline(vec![ring], Fill::Coco).unwrap_err();
         assert!(error(Vec::new()).contains("without a vertex"));
         assert!(error(vec![[0.0, 2e7]]).contains("the coordinate 20000000"));

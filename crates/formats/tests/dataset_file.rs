@@ -1,108 +1,10 @@
 //! `dataset.toml` and the files that it names: what is refused, and in which words.
 
-#[path = "damage/mutated.rs"]
-mod mutated;
-
 use dermx_data::{ErrorKind, ImageSize, Mask, Random};
 use dermx_formats::open;
-use mutated::mutated;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-const DATASET: &str = r#"name = "Birds"
-images = "images"
-classes = ["cat", "dog"]
-discard = ["unusable"]
-
-[labels]
-file = "labels.csv"
-image = "file"
-class = "species"
-patient = "owner"
-attributes = ["light"]
-
-[masks]
-pattern = "masks/{rater}/{image}_{concept}.png"
-readings = "readings.csv"
-
-[concepts]
-tail = "body"
-ear = "head"
-
-[spellings]
-Ear = "ear"
-"#;
-const LABELS: &str = "file,species,owner,light\n1.jpg,cat,p 1,dim\nx/2.png,cat|dog,,\"a, b\"\n";
-const READINGS: &str =
-    "image,rater,labels,height,width\n1,ann,cat|Ear,5,7\nx/2,bob,,5,7\n1,bob,unusable,,\n";
-
-/// A data set of masks with tables; the folder lies in a temporary one.
-fn dataset() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("a/b/birds");
-    for name in ["masks/ann/x", "masks/bob", "images/x"] {
-        fs::create_dir_all(root.join(name)).unwrap();
-    }
-    let dense: Vec<u8> = (0..35).map(|pixel| u8::from(pixel % 3 == 0)).collect();
-    let mask = Mask::from_dense(&dense, ImageSize::new(5, 7));
-    for name in ["images/1.png", "images/x/2.png", "masks/ann/1_ear.png", "masks/ann/x/2_tail.png"]
-    {
-        mask.write_png(&root.join(name)).unwrap();
-    }
-    for (name, text) in
-        [("dataset.toml", DATASET), ("labels.csv", LABELS), ("readings.csv", READINGS)]
-    {
-        fs::write(root.join(name), text).unwrap();
-    }
-    (folder, root)
-}
-
-/// Breaks a file of the data set 2,000 times: it is read, or refused with a message that names one of `blamed`.
-fn assert_read_or_refused(name: &str, special: &[u8], blamed: &[&str], at_least: [usize; 2]) {
-    let (_folder, root) = dataset();
-    let path = root.join(name);
-    let bytes = fs::read(&path).unwrap();
-    let mut random = Random::new(0, "mutated data set", 0, name);
-    let mut counts = [0; 2];
-    for _ in 0..2000 {
-        fs::write(&path, mutated(&bytes, &[&bytes], special, &mut random)).unwrap();
-        match open(&root) {
-            Ok(dataset) => {
-                counts[0] += 1;
-                assert!(
-                    dataset.readings().iter().all(|one| dataset.image(&one.image_id).is_some())
-                );
-                dataset.content_hash();
-            }
-            Err(error) => {
-                counts[1] += 1;
-                let is_blamed = blamed.iter().any(|name| error.path == root.join(name));
-                assert!(is_blamed && !error.message.is_empty(), "{error}");
-            }
-        }
-    }
-    assert!(counts[0] >= at_least[0] && counts[1] >= at_least[1], "{name}: {counts:?}");
-}
-
-#[test]
-fn broken_masks_are_read_or_refused_with_their_name() {
-    let name = "masks/ann/1_ear.png";
-    assert_read_or_refused(name, b"\x00\x01\x08\x10IHDRAT\xff", &[name], [5, 500]);
-}
-
-#[test]
-fn broken_tables_are_read_or_refused_with_their_name() {
-    let special = b",;|\"\n\r\t /.0123456789";
-    assert_read_or_refused("readings.csv", special, &["readings.csv"], [100, 100]);
-    assert_read_or_refused("labels.csv", special, &["labels.csv"], [100, 100]);
-}
-
-#[test]
-fn broken_dataset_files_are_read_or_refused_with_their_name_or_that_of_what_they_name() {
-    let blamed = ["dataset.toml", "labels.csv", "readings.csv"];
-    assert_read_or_refused("dataset.toml", b"=[]{}\"'\n#._-0123456789", &blamed, [100, 500]);
-}
 
 /// The message about the file of this text in a folder with `a.json` and the empty folder `images`.
 fn refused(text: impl AsRef<[u8]>) -> String {

@@ -7,7 +7,7 @@ use crate::error::{RunError, RunResult};
 use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, to_json};
 use crate::session::Session;
-use dermx_data::{Manifest, write_atomic};
+use dermx_data::{Manifest, json, write_atomic};
 use dermx_score::{DIAGNOSES, PER_IMAGE};
 use dermx_train::{EpochMetrics, Fingerprint};
 use serde::de::DeserializeOwned;
@@ -239,7 +239,7 @@ fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> RunResult<T> {
         let advice = format!(" (is the {what} finished? --resume finishes it)");
         RunError::io(path, &error).advice(advice)
     })?;
-    serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(path, error))
+    Ok(json::parse(path, &bytes)?)
 }
 
 fn check_format(path: &Path, format: u32) -> RunResult<()> {
@@ -418,10 +418,8 @@ pub fn config_hash(keys: &Fingerprint) -> String {
 /// # Errors
 /// A file that cannot be read or is not what it has to be.
 pub fn read_metrics(path: &Path) -> RunResult<Vec<EpochMetrics>> {
-    let text = std::fs::read_to_string(path).map_err(|error| RunError::io(path, &error))?;
-    let parse =
-        |line: &str| serde_json::from_str(line).map_err(|error| RunError::in_file(path, error));
-    text.lines().map(parse).collect()
+    let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
+    Ok(json::parse_lines(path, &bytes)?)
 }
 
 /// BLAKE3 of the file `path`.
@@ -435,7 +433,7 @@ pub fn file_hash(path: &Path) -> RunResult<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::chain;
+    use super::{chain, read_metrics};
     use dermx_train::EpochMetrics;
 
     fn metrics(epoch: u32, weights_hash: &str) -> EpochMetrics {
@@ -448,6 +446,31 @@ mod tests {
             weights_hash: weights_hash.to_string(),
             validation: None,
         }
+    }
+
+    #[test]
+    fn metrics_that_are_not_what_they_have_to_be_are_bad_data_with_their_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let good = serde_json::to_string(&metrics(1, "aa")).unwrap();
+        for (line, expected) in [
+            (
+                b"{\"epoch\": \"\xe9\"}".to_vec(),
+                "metrics.jsonl: line 2, byte 11: found bytes that are",
+            ),
+            (
+                b"{\"epoch\": \"x\"}".to_vec(),
+                "metrics.jsonl: line 2, epoch: found the text \"x\"; expected",
+            ),
+            (b"{".to_vec(), "metrics.jsonl: line 2, column 1: the file ends inside of an object"),
+        ] {
+            std::fs::write(&path, [good.as_bytes(), b"\n", &line, b"\n"].concat()).unwrap();
+            let error = read_metrics(&path).unwrap_err();
+            assert_eq!(error.failure(), dermx_work::Failure::BadData);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        std::fs::write(&path, good + "\n").unwrap();
+        assert_eq!(read_metrics(&path).unwrap().len(), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{evaluate, report};
 use dermx_data::write_atomic;
 use dermx_eval::{
     ClassScores, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION,
-    aggregate, read_eval_json,
+    aggregate,
 };
 use dermx_report::score_cell;
 use dermx_sweep::{Kind, Status, Sweep, Unit};
@@ -212,7 +212,7 @@ impl<'a> Done<'a> {
         let name = format!("seed-{}/eval.json", unit.seed);
         certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
         let Tables { notice, dataset, classes, diagnosis, explanation } =
-            read_eval_json(&bytes).map_err(|error| RunError::in_file(&path, error))?;
+            report::scores(&path, &bytes)?;
         let seeds = vec![unit.seed];
         let others = EvalRecord::default();
         let record =

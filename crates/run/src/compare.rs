@@ -2,11 +2,10 @@
 
 use crate::error::{RunError, RunResult};
 use crate::labels::labels;
+use crate::report;
 use crate::run_folder::{SeedFolder, to_json};
 use dermx_data::write_atomic;
-use dermx_eval::{
-    Comparison, EvalRecord, MapRow, Side, compare, correct_for_number, read_eval_json,
-};
+use dermx_eval::{Comparison, EvalRecord, MapRow, Side, compare, correct_for_number};
 use dermx_report::comparison_tables;
 use dermx_score::{BOOTSTRAP, DIAGNOSES, PER_IMAGE, Prediction, read_per_image, read_predictions};
 use dermx_table::Table;
@@ -109,7 +108,7 @@ fn read_record(path: &Path) -> RunResult<EvalRecord> {
         return Err(RunError::missing_input(message));
     }
     let bytes = std::fs::read(&file).map_err(|error| RunError::io(&file, &error))?;
-    read_eval_json(&bytes).map_err(|error| RunError::in_file(&file, error))
+    report::scores(&file, &bytes)
 }
 
 /// Gold classes by image.

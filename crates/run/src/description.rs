@@ -1,7 +1,7 @@
 //! What files of weights say of their network beside names and shapes.
 
 use crate::config::Config;
-use dermx_data::Normalization;
+use dermx_data::{Normalization, json};
 use dermx_model::{Architecture, Head, NetworkConfig, Padding, Variant};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,9 @@ impl Description {
         struct Version {
             format: u32,
         }
-        let not_ours = |error| format!("its metadata `dermx` are damaged: {error}");
+        let not_ours = |error: serde_json::Error| {
+            format!("its metadata `dermx` are damaged: {}", json::plain(&error.to_string()))
+        };
         let version: Version = serde_json::from_str(text).map_err(not_ours)?;
         if version.format != FORMAT {
             let found = version.format;

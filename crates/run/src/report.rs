@@ -6,7 +6,7 @@ use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
 use crate::{certificate, compare, gallery};
-use dermx_data::write_atomic;
+use dermx_data::{json, write_atomic};
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
 use dermx_report::{EpochPoint, ReportInput, SeedInput, latex_files, render};
 use dermx_score::counts;
@@ -185,7 +185,7 @@ fn notes(config: &Config) -> Vec<String> {
 }
 
 fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
-    let environment: serde_json::Value = read_json(&run.join("environment.json"))?;
+    let environment: serde_json::Value = json::read(&run.join("environment.json"))?;
     let text = |key: &str| match &environment[key] {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -208,28 +208,32 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
 }
 
 fn curves(path: &Path) -> RunResult<Vec<EpochPoint>> {
-    let text = std::fs::read_to_string(path).map_err(|error| RunError::io(path, &error))?;
-    let parse = |line: &str| {
-        let metrics: EpochMetrics =
-            serde_json::from_str(line).map_err(|error| RunError::in_file(path, error))?;
-        Ok(EpochPoint {
-            epoch: metrics.epoch as usize,
-            train_loss: metrics.train_loss,
-            train_accuracy: metrics.train_accuracy,
-            validation_loss: metrics.validation.map(|validation| validation.loss),
-            validation_accuracy: metrics.validation.map(|validation| validation.accuracy),
-            learning_rate: metrics.learning_rate,
-        })
+    let point = |metrics: EpochMetrics| EpochPoint {
+        epoch: metrics.epoch as usize,
+        train_loss: metrics.train_loss,
+        train_accuracy: metrics.train_accuracy,
+        validation_loss: metrics.validation.map(|validation| validation.loss),
+        validation_accuracy: metrics.validation.map(|validation| validation.accuracy),
+        learning_rate: metrics.learning_rate,
     };
-    text.lines().map(parse).collect()
+    Ok(certificate::read_metrics(path)?.into_iter().map(point).collect())
 }
 
 fn read_record(path: &Path) -> RunResult<EvalRecord> {
     let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
-    read_eval_json(&bytes).map_err(|error| RunError::in_file(path, error))
+    scores(path, &bytes)
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> RunResult<T> {
-    let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| RunError::in_file(path, error))
+/// What an `eval.json`, or the part of it that `T` names, says in `bytes`, the content of the file `path`.
+///
+/// # Errors
+/// Another version, or no such record.
+pub fn scores<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> RunResult<T> {
+    read_eval_json(bytes).map_err(|error| match json::parse::<T>(path, bytes) {
+        Err(located) if error.place != SCHEMA_PLACE => located.into(),
+        _ => RunError::in_file(path, error),
+    })
 }
+
+/// What errors of another version call its place.
+const SCHEMA_PLACE: &str = "schema";

@@ -2,10 +2,17 @@
 
 use crate::config::Config;
 use crate::error::{RunError, RunResult};
-use dermx_data::{SynthConfig, SynthSummary, write_synthetic};
+use dermx_data::{SynthConfig, SynthSummary, json, write_synthetic};
 use dermx_work::Watch;
+use serde::Deserialize;
 use std::path::Path;
 use std::sync::Mutex;
+
+/// What a synthetic data set says of itself.
+#[derive(Deserialize)]
+struct MadeWith {
+    config: SynthConfig,
+}
 
 /// Makes a synthetic data set in `root` and shows progress.
 ///
@@ -50,10 +57,7 @@ pub fn prepare_synthetic(config: &Config, watch: Watch<'_>) -> RunResult<()> {
         }
         Err(error) => return Err(RunError::io(&manifest, &error)),
     };
-    let found: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| RunError::in_file(&manifest, error))?;
-    let found: SynthConfig = serde_json::from_value(found["config"].clone())
-        .map_err(|error| RunError::in_file(&manifest, error))?;
+    let MadeWith { config: found } = json::parse(&manifest, &text)?;
     if found != config {
         let message = format!(
             "the data set there was made with {found:?}, the configuration says {config:?}; \

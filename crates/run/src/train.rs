@@ -202,9 +202,7 @@ fn train_seed(
 /// What the network of a seed scores on the validation photos, if there are any.
 fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Option<Validated>> {
     let path = folder.metrics();
-    let text = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
-    let epochs = text.lines().map(serde_json::from_str).collect::<Result<Vec<EpochMetrics>, _>>();
-    let epochs = epochs.map_err(|error| RunError::in_file(&path, error))?;
+    let epochs = certificate::read_metrics(&path)?;
     let kept = kept_epoch(config, &epochs);
     let scores =
         |kept: &EpochMetrics| Some(Validated { seed, epoch: kept.epoch, scores: kept.validation? });

@@ -3,13 +3,12 @@
 //! An id with `/` in it lies in sub-folders, as its photo does.
 
 use crate::error::{ScoreError, ScoreResult};
-use dermx_data::{image_id, list_files, write_atomic};
+use crate::npy;
+use dermx_data::text::shortened;
+use dermx_data::{MAX_PIXELS, PngRows, image_id, list_files, write_atomic};
 use dermx_eval::{EvalError, HeatmapScoring, PreparedMap, prepare};
-use image::codecs::png::PngDecoder;
-use image::{DynamicImage, ImageDecoder};
 use npyz::WriterBuilder;
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// The sub-folder with the maps of networks that are random in part.
@@ -17,9 +16,6 @@ pub const RANDOMIZED: &str = "randomized";
 
 /// Files of maps by image id.
 pub type MapFiles = BTreeMap<String, PathBuf>;
-
-/// The largest map that is read, in values.
-const MAX_VALUES: u64 = 100_000_000;
 
 /// A map as it was read, in the precision it came in: its scores are those that the same
 /// arithmetic gives in NumPy. All values are finite.
@@ -196,52 +192,64 @@ pub fn read_map(path: &Path) -> ScoreResult<RawMap> {
 
 fn read_npy(path: &Path, bytes: &[u8]) -> ScoreResult<RawMap> {
     let bad = |message: String| ScoreError::in_file(path, message);
-    check_npy_header(bytes).map_err(bad)?;
-    let mut rest = bytes;
-    let file =
-        npyz::NpyFile::new(&mut rest).map_err(|error| bad(format!("not a .npy file: {error}")))?;
-    let &[height, width] = file.shape() else {
-        return Err(bad(format!("expected shape [height, width], found {:?}", file.shape())));
+    let (header, values) = npy::parse(bytes).map_err(bad)?;
+    let &[height, width] = &header.shape[..] else {
+        return Err(bad(format!("expected shape [height, width], found {:?}", header.shape)));
     };
     check_size(height, width).map_err(bad)?;
-    let is_column_major = file.order() == npyz::Order::Fortran;
     let size = [height as usize, width as usize];
-    let map = match file.try_data::<f32>() {
-        Ok(data) => {
-            let values = in_rows(collect(path, data)?, size, is_column_major);
-            RawMap::Single { size, values }
-        }
-        Err(file) => {
-            let values = in_rows(read_doubles(path, file)?, size, is_column_major);
-            RawMap::Double { size, values }
-        }
+    let map = Stored { values, size, is_column_major: header.is_column_major };
+    let single = |values| RawMap::Single { size, values };
+    let double = |values| RawMap::Double { size, values };
+    let map = match header.descr.as_str() {
+        "<f4" => map.read(f32::from_le_bytes).map(single),
+        ">f4" => map.read(f32::from_be_bytes).map(single),
+        "<f8" => map.read(f64::from_le_bytes).map(double),
+        ">f8" => map.read(f64::from_be_bytes).map(double),
+        "|u1" | "<u1" | ">u1" => map.read(|[value]| share_of_u8(value)).map(double),
+        "<u2" => map.read(|value| share_of_u16(u16::from_le_bytes(value))).map(double),
+        ">u2" => map.read(|value| share_of_u16(u16::from_be_bytes(value))).map(double),
+        found => Err(format!(
+            "expected 32- or 64-bit floats or whole numbers of 8 or 16 bits without a sign, found \
+             '{}'; convert it, for example with NumPy's astype(\"float32\")",
+            shortened(found, 40).escape_debug()
+        )),
     };
-    match rest.len() {
-        0 => Ok(map),
-        num => Err(bad(format!("found {num} bytes behind the map; expected one map in a file"))),
-    }
+    map.map_err(bad)
 }
 
-/// 64-bit floats, or whole numbers as shares of the largest of their type.
-fn read_doubles(path: &Path, file: npyz::NpyFile<&mut &[u8]>) -> ScoreResult<Vec<f64>> {
-    let file = match file.try_data::<f64>() {
-        Ok(data) => return collect(path, data),
-        Err(file) => file,
-    };
-    let file = match file.try_data::<u8>() {
-        Ok(data) => return Ok(collect(path, data)?.into_iter().map(share_of_u8).collect()),
-        Err(file) => file,
-    };
-    match file.try_data::<u16>() {
-        Ok(data) => Ok(collect(path, data)?.into_iter().map(share_of_u16).collect()),
-        Err(file) => {
-            let found = file.dtype().descr();
-            let message = format!(
-                "expected 32- or 64-bit floats or whole numbers of 8 or 16 bits without a sign, found \
-                 {found}; convert it, for example with NumPy's astype(\"float32\")"
-            );
-            Err(ScoreError::in_file(path, message))
+/// The values of a `.npy` file as they are stored.
+struct Stored<'a> {
+    values: &'a [u8],
+    size: [usize; 2],
+    is_column_major: bool,
+}
+
+impl Stored<'_> {
+    /// The values in rows, each made of its `N` bytes, or the message of an error.
+    fn read<const N: usize, T>(&self, value: impl Fn([u8; N]) -> T) -> Result<Vec<T>, String> {
+        let [height, width] = self.size;
+        let num_bytes = height * width * N;
+        let (stored, _) = self.values.as_chunks::<N>();
+        match self.values.len() {
+            found if found < num_bytes => {
+                return Err(format!("found {found} bytes of values; expected {num_bytes}"));
+            }
+            found if found > num_bytes => {
+                let num = found - num_bytes;
+                return Err(format!(
+                    "found {num} bytes behind the map; expected one map in a file"
+                ));
+            }
+            _ => {}
         }
+        Ok(match self.is_column_major {
+            false => stored.iter().map(|&bytes| value(bytes)).collect(),
+            true => {
+                let column_major = |idx: usize| stored[(idx % width) * height + idx / width];
+                (0..stored.len()).map(|idx| value(column_major(idx))).collect()
+            }
+        })
     }
 }
 
@@ -253,61 +261,37 @@ fn share_of_u16(value: u16) -> f64 {
     f64::from(value) / f64::from(u16::MAX)
 }
 
-/// Refuses a header that a plain array does not have, and that takes long to parse.
-fn check_npy_header(bytes: &[u8]) -> Result<(), String> {
-    // Signature and version, then the header's length in 2 bytes, or in 4 from version 2 on.
-    let (start, length) = match bytes {
-        [_, _, _, _, _, _, 1, _, low, high, ..] => {
-            (10, u32::from(u16::from_le_bytes([*low, *high])))
-        }
-        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (12, u32::from_le_bytes([*a, *b, *c, *d])),
-        _ => return Ok(()),
-    };
-    let end = usize::try_from(length).map_or(bytes.len(), |length| start + length);
-    let header = &bytes[start..end.clamp(start, bytes.len())];
-    let num = |wanted: u8| header.iter().filter(|&&byte| byte == wanted).count();
-    match num(b'[') == 0 && num(b'(') <= 1 && num(b'{') <= 1 {
-        true => Ok(()),
-        false => Err("expected an array of plain numbers, found one of records".to_string()),
-    }
-}
-
 fn check_size(height: u64, width: u64) -> Result<(), String> {
     match height.checked_mul(width) {
-        Some(1..=MAX_VALUES) => Ok(()),
+        Some(1..=MAX_PIXELS) => Ok(()),
         _ => Err(format!(
-            "is a map of {height}x{width} values; expected 1 to {MAX_VALUES}: make it smaller"
+            "is a map of {height}x{width} values; expected 1 to {MAX_PIXELS}: make it smaller"
         )),
-    }
-}
-
-fn collect<T>(path: &Path, data: impl Iterator<Item = std::io::Result<T>>) -> ScoreResult<Vec<T>> {
-    let values: std::io::Result<Vec<T>> = data.collect();
-    values.map_err(|error| ScoreError::in_file(path, error))
-}
-
-fn in_rows<T: Copy>(values: Vec<T>, [height, width]: [usize; 2], is_column_major: bool) -> Vec<T> {
-    match is_column_major {
-        false => values,
-        true => (0..values.len()).map(|idx| values[(idx % width) * height + idx / width]).collect(),
     }
 }
 
 fn read_png(path: &Path, bytes: &[u8]) -> ScoreResult<RawMap> {
     let bad = |message: String| ScoreError::in_file(path, message);
-    let decoder =
-        PngDecoder::new(Cursor::new(bytes)).map_err(|error| bad(format!("not a PNG: {error}")))?;
-    let (width, height) = decoder.dimensions();
-    check_size(height.into(), width.into()).map_err(bad)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| bad(error.to_string()))?;
-    let values = match &image {
-        DynamicImage::ImageLuma8(grey) => grey.as_raw().iter().copied().map(share_of_u8).collect(),
-        DynamicImage::ImageLuma16(grey) => {
-            grey.as_raw().iter().copied().map(share_of_u16).collect()
+    let png = PngRows::open(bytes, |size| check_size(size.height.into(), size.width.into()));
+    let png = png.map_err(bad)?;
+    if png.num_channels() != 1 {
+        let kind = ["gray with alpha", "RGB", "RGBA"][(png.num_channels() - 2).min(2)];
+        return Err(bad(format!("expected a grey PNG, found {kind}")));
+    }
+    let (size, is_16_bit) = (png.size(), png.is_16_bit());
+    let mut values = Vec::with_capacity(size.num_pixels());
+    let read = png.read(|row| {
+        match is_16_bit {
+            false => values.extend(row.iter().copied().map(share_of_u8)),
+            true => {
+                let row = row.as_chunks().0.iter();
+                values.extend(row.map(|&value| share_of_u16(u16::from_be_bytes(value))));
+            }
         }
-        other => return Err(bad(format!("expected a grey PNG, found {:?}", other.color()))),
-    };
-    Ok(RawMap::Double { size: [height as usize, width as usize], values })
+        Ok(())
+    });
+    read.map_err(bad)?;
+    Ok(RawMap::Double { size: [size.height as usize, size.width as usize], values })
 }
 
 /// The `.npy` file of an image in `folder`, in sub-folders where the id has them.

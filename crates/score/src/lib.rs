@@ -11,6 +11,7 @@ mod image_masks;
 mod json;
 mod left_out;
 mod map_source;
+mod npy;
 mod per_image;
 mod predictions;
 mod sanity;

@@ -2,8 +2,10 @@
 
 use crate::error::SearchError;
 use crate::space::Params;
+use dermx_data::json;
 use dermx_work::Outcome;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Something that happened in a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,11 +66,38 @@ pub fn read_journal(bytes: &[u8]) -> Result<(Vec<Event>, usize), SearchError> {
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
     let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
     let event = |(line_idx, line): (usize, &[u8])| {
-        serde_json::from_slice(line).map_err(|error| SearchError::Journal {
-            line: line_idx + 1,
-            message: format!("is no event: {error}"),
+        let line_no = line_idx + 1;
+        json::parse_line(Path::new(""), line_no, line).map_err(|error| {
+            let within = error.place.strip_prefix(&format!("line {line_no}, "));
+            let message = format!("is no event: {}: {}", within.unwrap_or_default(), error.message);
+            SearchError::Journal { line: line_no, message }
         })
     };
     let events: Result<Vec<Event>, SearchError> = lines.enumerate().map(event).collect();
     Ok((events?, whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, read_journal};
+    use dermx_work::Failure;
+
+    #[test]
+    fn a_line_that_is_no_event_is_bad_data_with_its_place() {
+        let began = "{\"event\":\"began\",\"window\":2}\n";
+        let (events, num_bytes) = read_journal(format!("{began}{{\"event\"").as_bytes()).unwrap();
+        assert_eq!((events, num_bytes), (vec![Event::Began { window: 2 }], began.len()));
+        for (line, expected) in [
+            (
+                &b"{\"event\": \"\xe9\"}\n"[..],
+                "line 2: is no event: byte 11: found bytes that are not",
+            ),
+            (b"{\"event\": \"ended\"}\n", "line 2: is no event: "),
+            (b"\n", "the file ends inside of a value"),
+        ] {
+            let error = read_journal(&[began.as_bytes(), line].concat()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.failure(), Failure::BadData);
+        }
+    }
 }

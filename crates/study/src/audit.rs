@@ -3,6 +3,7 @@
 use crate::assignment::{Assignment, best_assignment};
 use crate::error::{StudyError, StudyResult};
 use crate::printed::{PrintedComparison, compare_table, read_printed};
+use dermx_data::json;
 use dermx_eval::{
     ClassScores, ConfusionMatrix, EvalRecord, OneVsRest, Score, Spread, class_scores_over,
 };
@@ -109,11 +110,10 @@ fn of_record(record: EvalRecord) -> Matrices {
 
 fn read(path: &Path) -> StudyResult<Matrices> {
     let bytes = std::fs::read(path).map_err(|error| StudyError::io(path, &error))?;
-    let invalid = |error: serde_json::Error| StudyError::invalid(path, error);
     let is_record = serde_json::from_slice::<Scores>(&bytes).is_ok();
     let matrices: Matrices = match is_record {
-        true => of_record(serde_json::from_slice(&bytes).map_err(invalid)?),
-        false => serde_json::from_slice(&bytes).map_err(invalid)?,
+        true => of_record(json::parse(path, &bytes)?),
+        false => json::parse(path, &bytes)?,
     };
     let orders = [Some(&matrices.test_order), matrices.train_order.as_ref()];
     let num_classes = matrices.test_order.len();

@@ -1,6 +1,7 @@
 //! PrintedComparison with printed tables.
 
 use crate::error::{StudyError, StudyResult};
+use dermx_data::json;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
@@ -63,9 +64,7 @@ pub struct PrintedDifference {
 /// # Errors
 /// No such file, no JSON, or no `tables` in it.
 pub fn read_printed(path: &Path) -> StudyResult<Value> {
-    let bytes = std::fs::read(path).map_err(|error| StudyError::io(path, &error))?;
-    let printed: Value =
-        serde_json::from_slice(&bytes).map_err(|error| StudyError::invalid(path, error))?;
+    let printed: Value = json::read(path)?;
     if !printed["tables"].is_object() {
         return Err(StudyError::invalid(path, "`tables` is not there; expected an object"));
     }

@@ -4,6 +4,7 @@ use crate::claim::accepted;
 use crate::error::{SweepError, SweepResult};
 use crate::plan::Sweep;
 use crate::unit::Unit;
+use dermx_data::json;
 use dermx_work::EndedTrial;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -31,10 +32,7 @@ impl Accepted {
     pub fn read(sweep: &Sweep, unit: &Unit) -> SweepResult<Option<Self>> {
         let bytes = accepted(&sweep.shared(), &unit.name).map_err(in_folder(sweep))?;
         let path = sweep.path().join("accepted").join(&unit.name);
-        let parse = |bytes: Vec<u8>| {
-            serde_json::from_slice(&bytes).map_err(|error| SweepError::in_file(&path, error))
-        };
-        bytes.map(parse).transpose()
+        Ok(bytes.map(|bytes| json::parse(&path, &bytes)).transpose()?)
     }
 }
 

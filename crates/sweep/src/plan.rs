@@ -5,7 +5,7 @@ use crate::folder::DiskFolder;
 use crate::launcher::Launcher;
 use crate::range::choices;
 use crate::unit::{Unit, units};
-use dermx_data::{to_json, write_atomic};
+use dermx_data::{json, to_json, write_atomic};
 use dermx_work::{Kind, Resolved, Resources, Source, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,8 +101,7 @@ impl Sweep {
             )),
             _ => SweepError::io(&file, &error),
         })?;
-        let plan: Plan =
-            serde_json::from_slice(&bytes).map_err(|error| SweepError::in_file(&file, error))?;
+        let plan: Plan = json::parse(&file, &bytes)?;
         if plan.format != FORMAT {
             let message = format!("format {}, expected {FORMAT}", plan.format);
             return Err(SweepError::in_file(&file, message));

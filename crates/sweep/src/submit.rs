@@ -4,7 +4,7 @@ use crate::error::{SweepError, SweepResult};
 use crate::launcher::UnitCommand;
 use crate::plan::Sweep;
 use crate::slurm::{ArrayScript, MAX_ARRAY};
-use dermx_data::write_atomic;
+use dermx_data::{json, write_atomic};
 use dermx_work::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -115,10 +115,9 @@ fn remember(sweep: &Sweep, job: &Job) -> SweepResult<()> {
 fn queued(sweep: &Sweep) -> SweepResult<BTreeSet<String>> {
     check_present()?;
     let mut names = BTreeSet::new();
-    let jobs = std::fs::read_to_string(sweep.path().join(JOBS)).unwrap_or_default();
-    for line in jobs.lines() {
-        let job: Job = serde_json::from_str(line)
-            .map_err(|error| SweepError::in_file(&sweep.path().join(JOBS), error))?;
+    let path = sweep.path().join(JOBS);
+    let jobs = std::fs::read(&path).unwrap_or_default();
+    for job in json::parse_lines::<Job>(&path, &jobs)? {
         // Slurm forgets a job some minutes after its end, and then says that it does not know it.
         let Ok(tasks) = call(Command::new("squeue").args(["-h", "-r", "-o", "%K", "-j", &job.id]))
         else {

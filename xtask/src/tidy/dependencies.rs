@@ -83,6 +83,22 @@ const RULES: &[Rule] = &[
         ],
         true,
     ),
+    rule(
+        "dermx-fuzz",
+        &[
+            "dermx-data",
+            "dermx-eval",
+            "dermx-formats",
+            "dermx-model",
+            "dermx-run",
+            "dermx-score",
+            "dermx-search",
+            "dermx-study",
+            "dermx-sweep",
+            "dermx-work",
+        ],
+        true,
+    ),
     rule("xtask", &[], false),
 ];
 

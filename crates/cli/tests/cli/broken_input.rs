@@ -1,6 +1,6 @@
 //! Broken input is an error that names the culprit.
 
-use crate::dermx::{TestResult, Workplace, fail, stderr};
+use crate::dermx::{TestResult, Workplace, command, fail, stderr};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,4 +142,42 @@ fn a_photo_of_a_prediction_that_cannot_be_read_is_named() -> TestResult {
     let args = ["predict", "--arch", "resnet18", "--weights", "weights.safetensors"];
     let args = [&args[..], &["--images", "data/dermx/images", "--out", "p.csv"]].concat();
     fail(workplace.path(), &args, 65, &["weights.safetensors"])
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_named_with_its_place() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    let latin_1 = b"[run]\nname = \"caf\xe9\"\n";
+    fs::write(path("mine.toml"), latin_1)?;
+    let parts = ["mine.toml:2: byte 17 is not UTF-8"];
+    fail(folder.path(), &["train", "--config", "mine.toml"], 78, &parts)?;
+    // A file of a run is a result, not a configuration that its user wrote.
+    fs::create_dir(path("run"))?;
+    fs::write(path("run/config.toml"), latin_1)?;
+    let args = ["predict", "--run", "run", "--images", ".", "--out", "p.csv"];
+    fail(folder.path(), &args, 65, &["config.toml:2: byte 17 is not UTF-8"])?;
+    fs::create_dir(path("sweep"))?;
+    fs::write(path("sweep/plan.json"), b"{\"format\": \"\xe9\"}")?;
+    let parts = ["plan.json", "byte 12: found bytes that are not UTF-8"];
+    fail(folder.path(), &["sweep", "status", "sweep"], 65, &parts)?;
+    fs::write(path("sweep/plan.json"), b"{\"format\": \"one\"}")?;
+    let parts = ["plan.json: format: found the text", "expected a whole number"];
+    fail(folder.path(), &["sweep", "status", "sweep"], 65, &parts)
+}
+
+#[test]
+fn an_unknown_instruction_set_is_refused() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dermx =
+        |set: &str| command(folder.path(), &["config", "keys"]).env("DERMX_SIMD", set).output();
+    let output = dermx("avx9")?;
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    let expected = "DERMX_SIMD is `avx9`; it has to be one of avx512bf16, avx512, avx2, portable";
+    assert!(message.contains(expected), "{message}");
+    for set in ["", "portable", "avx2"] {
+        assert!(dermx(set)?.status.success(), "{set}");
+    }
+    Ok(())
 }

@@ -8,15 +8,12 @@
 use super::ontology::{kind_of, usual_spelling};
 use crate::image_id::composed;
 use crate::schema::LabelKind;
-use crate::{DataError, Fill, ImageSize, Reading, Region, Ring, file, json, region};
+use crate::{DataError, ImageSize, MAX_SIDE_PX, OutlineBudget, Reading, Region, Ring, file, json};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
-
-/// Longest side of an image, in pixels.
-const MAX_SIDE_PX: u32 = 65535;
 
 /// Reads one evaluation; image and rater come from the file name.
 ///
@@ -34,9 +31,9 @@ pub fn read_evaluation(path: &Path) -> Result<Reading, DataError> {
 /// # Errors
 /// With the place as a JSON path, or as line and column where there is none: text that is not JSON in
 /// UTF-8, another version of Darwin than 1.0, a key that is missing or of another type, an unknown key
-/// inside of an outline, a side of 0 or of more than 65535 pixels, an annotation that is not exactly one
-/// of tag, polygon and complex polygon, a ring without a vertex, or an outline whose edges cross more
-/// than 2^24 rows of pixels in all.
+/// inside of an outline, a side of 0 or of more than 65535 pixels, an image of more than 100 megapixels, an
+/// annotation that is not exactly one of tag, polygon and complex polygon, a ring without a vertex, or an
+/// outline whose edges cross more than 2^22 rows of pixels in all, those of all outlines 2^24.
 pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Reading, DataError> {
     let (rater, image_id) = names(path)?;
     let file: File = json::parse(path, bytes).map_err(|error| named_version(path, bytes, error))?;
@@ -50,6 +47,7 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Reading, DataError>
     if let Some((person, round)) = repeated(&evaluation.rater) {
         (evaluation.person, evaluation.round) = (person.to_owned(), round);
     }
+    let mut budget = OutlineBudget::default();
     for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
         let place = format!("annotations[{annotation_idx}]");
         match annotation.into_content().map_err(|message| invalid((place.clone(), message)))? {
@@ -62,12 +60,11 @@ pub fn parse_evaluation(path: &Path, bytes: &[u8]) -> Result<Reading, DataError>
                 let characteristic = spell(&mut evaluation, characteristic);
                 let attributes =
                     attributes.into_iter().map(|one| spell(&mut evaluation, one)).collect();
-                region::check_outline(&rings, Fill::Darwin, evaluation.size).map_err(
-                    |message| invalid((place, format!("`{characteristic}`: {message}"))),
-                )?;
-                evaluation
-                    .regions
-                    .push(Region { attributes, ..Region::outlined(characteristic, rings) });
+                let region = Region { attributes, ..Region::outlined(characteristic, rings) };
+                budget.take(&region.shape, size).map_err(|message| {
+                    invalid((place, format!("`{}`: {message}", region.concept)))
+                })?;
+                evaluation.regions.push(region);
             }
         }
     }
@@ -264,7 +261,9 @@ impl Image {
                 return Err((place.to_owned(), message));
             }
         }
-        Ok(ImageSize::new(self.height, self.width))
+        let size = ImageSize::new(self.height, self.width);
+        size.check_area().map_err(|message| ("image".to_owned(), message))?;
+        Ok(size)
     }
 }
 

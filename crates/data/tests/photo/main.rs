@@ -1,12 +1,9 @@
 //! Decoding: colors against Pillow, and what happens to files that are no good.
 
-#[path = "../damage/mod.rs"]
-mod damage;
 #[path = "../hex/mod.rs"]
 mod hex;
 
-use damage::mutated;
-use dermx_data::{DataError, ErrorKind, Orientation, Random, decode_photo, read_photo};
+use dermx_data::{DataError, ErrorKind, Orientation, decode_photo, read_photo};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
@@ -178,21 +175,6 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn damaged_files_never_panic_and_errors_name_them() {
-    let files: Vec<Vec<u8>> = cases().iter().map(|case| hex::bytes(&case.file)).collect();
-    for round in 0..40 {
-        let mut random = Random::new(0, "mutate", round, "");
-        for bytes in &files {
-            let damaged = mutated(bytes, &mut random);
-            if let Err(error) = decode(&damaged) {
-                assert_eq!(error.path, Path::new("photos/x.jpg"));
-                assert!(!error.message.contains("panic"), "round {round}: {error}");
-            }
-        }
-    }
-}
-
-#[test]
 fn what_is_no_photo_is_named_for_what_it_is() {
     assert!(refused(b"GIF89a rest").message.contains("image/gif"));
     assert!(refused(b"").message.contains("empty"));
@@ -289,5 +271,34 @@ fn every_resolution_of_color_is_read_right_or_refused() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn of_an_animated_png_the_first_picture_is_read() {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(2, 0).expect("two pictures");
+    let mut writer = encoder.write_header().expect("writes");
+    for picture in [[1, 2, 3, 4, 5, 6], [9; 6]] {
+        writer.write_image_data(&picture).expect("writes");
+    }
+    writer.finish().expect("writes");
+    assert!(bytes.windows(4).any(|four| four == b"acTL"));
+    assert_eq!(decode(&bytes).expect("decodes").as_raw(), &[1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn files_of_one_byte_over_and_over_are_no_photos() {
+    for byte in [0, 0x20, 0xFF] {
+        for length in [1, 12, 4096] {
+            assert!(!refused(&vec![byte; length]).message.is_empty());
+        }
+    }
+    for start in [&b"\xFF\xD8\xFF\xE0"[..], b"\x89PNG\r\n\x1a\n"] {
+        let file = [start, &[0; 4096]].concat();
+        let message = refused(&file).message;
+        assert!(message.contains("truncated") || message.contains("damaged"), "{message}");
     }
 }

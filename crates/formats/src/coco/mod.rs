@@ -21,9 +21,9 @@ mod write;
 
 pub use write::write;
 
-use crate::rle::{Decoder, check_sides};
-use crate::{AnnotatedImage, Annotations, RawReading, json};
-use dermx_data::{DataError, Fill, ImageSize, Region, Shape};
+use crate::rle::{Decoder, check_size};
+use crate::{AnnotatedImage, Annotations, RawReading};
+use dermx_data::{DataError, Fill, ImageSize, Region, Shape, json};
 use parse::{Annotation, File, FileSeed, Id, Image, Segmentation};
 use std::collections::HashMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ pub struct CocoOptions {
 /// # Errors
 /// With the place as a JSON path, or as line and column where there is none: text that is not JSON; a key
 /// that is missing or of another type; an image or a category that is listed twice or not at all; a side of
-/// 0 or of more than 65535 pixels; a ring of an odd number of coordinates or of none; run lengths that are
+/// 0 or of more than 65535 pixels; an image of more than 100 megapixels; a ring of an odd number of coordinates or of none; run lengths that are
 /// malformed or not of the image's size; an outline that is too costly; an annotation of nobody, or two
 /// raters in a file of one.
 pub fn read(path: &Path, options: &CocoOptions) -> Result<Annotations, DataError> {
@@ -138,7 +138,7 @@ impl<'a> Joined<'a> {
             self.reading(&mut found, image_idx, rater).labels = reading.labels.unwrap_or_default();
         }
         let fill = file.fill.unwrap_or(self.options.fill);
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(path)?;
         for (annotation_idx, annotation) in file.annotations.into_iter().enumerate() {
             let place = format!("annotations[{annotation_idx}]");
             self.annotation(&mut found, annotation, fill, &mut decoder, &place)?;
@@ -164,7 +164,7 @@ impl<'a> Joined<'a> {
             (None, None) => None,
             _ => return invalid("found one of `height` and `width`; expected both".to_owned()),
         };
-        if let Some(Err(message)) = size.map(check_sides) {
+        if let Some(Err(message)) = size.map(check_size) {
             return invalid(message);
         }
         if image.file_name.is_empty() {

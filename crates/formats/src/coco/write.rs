@@ -171,7 +171,7 @@ fn image_ids(
     let mut image_ids = HashMap::new();
     for (image, id) in images.iter().zip(1..) {
         let problem = |message: String| (image.name.clone(), message);
-        image.size.map_or(Ok(()), rle::check_sides).map_err(problem)?;
+        image.size.map_or(Ok(()), rle::check_size).map_err(problem)?;
         if image.name.is_empty() {
             return Err(problem("found an image without a name".to_owned()));
         }

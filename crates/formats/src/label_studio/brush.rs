@@ -3,7 +3,7 @@
 //! # Source
 //! `rle-pack` of thi.ng/umbrella, as `decode_rle` in label-studio-sdk's `converter/brush.py` reads it.
 
-use crate::shapes::{self, SizeBudget};
+use crate::shapes::SizeBudget;
 use dermx_data::{ImageSize, Mask};
 
 /// Values of a pixel: red, green, blue, alpha.
@@ -24,7 +24,6 @@ pub(super) fn mask(
     size: ImageSize,
     budget: &mut SizeBudget,
 ) -> Result<Mask, String> {
-    let size = shapes::mask_size(size)?;
     let mut bits = Bits { bytes: packed, position: 0 };
     let num_values = bits.take(32)?;
     let expected = NUM_CHANNELS * size.num_pixels() as u64;
@@ -147,7 +146,5 @@ mod tests {
         let long = error(&format!("{HEADER} 1 01 1100 00000000"));
         assert!(long.contains("found 13 values or more; expected 12"), "{long}");
         assert!(error("").contains("the end after 0 bytes"));
-        let huge = unpack(HEADER, ImageSize::new(60_000, 60_000)).unwrap_err();
-        assert!(huge.contains("at most 100 megapixels"), "{huge}");
     }
 }

@@ -6,11 +6,10 @@
 mod brush;
 mod image_names;
 
-use crate::plain_words::plain_words;
 use crate::shapes::{self, SizeBudget};
 use crate::skipped::Skipped;
-use crate::{AnnotatedImage, Annotations, RawReading, json};
-use dermx_data::{DataError, Fill, ImageSize, Region, Shape};
+use crate::{AnnotatedImage, Annotations, RawReading};
+use dermx_data::{DataError, Fill, ImageSize, Region, Shape, json};
 use image_names::ImageReference;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -43,7 +42,7 @@ use std::path::Path;
 /// two sizes of an image; shapes of an image that was turned, or of several images in a task; shapes with
 /// missing numbers; brushes that do not have the image's pixels.
 pub fn read(path: &Path, fill: Fill) -> Result<Annotations, DataError> {
-    let tasks: Vec<Task> = json::read(path).map_err(plain_words)?;
+    let tasks: Vec<Task> = json::read_stream(path)?;
     let invalid = |place: String, message: String| DataError::invalid(path, place, message);
     let references = tasks.iter().enumerate().map(|(task_idx, task)| {
         task.image().map_err(|message| invalid(format!("[{task_idx}].data"), message))

@@ -180,7 +180,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (changed("value", json!({"rectanglelabels": ["A"], "x": 1})), ".value: found no `y`"),
         (
             changed("value", json!({"rectanglelabels": ["A"], "x": "1"})),
-            "[0].annotations[0].result[1].value.x: invalid type: string \"1\", expected a number",
+            "[0].annotations[0].result[1].value.x: found the text \"1\"; expected a number",
         ),
     ] {
         let message = export(&value).unwrap_err();

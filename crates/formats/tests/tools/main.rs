@@ -1,4 +1,4 @@
-//! Files of annotation tools against what the tools' own libraries read in them, and damaged ones. Each
+//! Files of annotation tools against what the tools' own libraries read in them. Each
 //! format has a folder with its files, a `generate.py`, and the `golden.json` that it wrote.
 
 mod cvat;
@@ -6,4 +6,3 @@ mod darwin2;
 mod golden;
 mod label_studio;
 mod labelme;
-mod mutations;

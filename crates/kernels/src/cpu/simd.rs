@@ -32,6 +32,14 @@ pub enum InstructionSet {
 }
 
 impl InstructionSet {
+    /// The names that `DERMX_SIMD` may have.
+    const NAMES: [(&str, Self); 4] = [
+        ("avx512bf16", Self::Avx512Bf16),
+        ("avx512", Self::Avx512),
+        ("avx2", Self::Avx2),
+        ("portable", Self::Portable),
+    ];
+
     /// Those that this machine has, the best one last.
     pub fn available() -> Vec<Self> {
         let mut sets = vec![Self::Portable];
@@ -57,17 +65,35 @@ impl InstructionSet {
     /// The set that kernels called from this thread use: the best one of the machine that is not
     /// better than the one named by `DERMX_SIMD` (`avx512bf16`, `avx512`, `avx2` or `portable`).
     ///
-    /// The variable is read once. Any other value is as if it were not set.
-    #[expect(clippy::disallowed_methods, reason = "every use of the kernels has to see it")]
+    /// The variable is read once. Any other value is as if it were not set; see
+    /// [`Self::check_setting`].
     pub fn current() -> Self {
         static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
         FORCED.get().unwrap_or_else(|| {
-            *CHOSEN.get_or_init(|| match std::env::var("DERMX_SIMD").as_deref() {
-                Ok("portable") => Self::Portable,
-                Ok("avx2") => Self::best_up_to(Self::Avx2),
-                Ok("avx512") => Self::best_up_to(Self::Avx512),
-                _ => Self::best_up_to(Self::Avx512Bf16),
-            })
+            *CHOSEN.get_or_init(|| Self::best_up_to(Self::named().unwrap_or(Self::Avx512Bf16)))
+        })
+    }
+
+    /// Whether `DERMX_SIMD` is not set or names a set.
+    ///
+    /// # Errors
+    /// What it is set to, and what it may be.
+    pub fn check_setting() -> Result<(), String> {
+        Self::named().map(drop)
+    }
+
+    /// The set that `DERMX_SIMD` names; the best where it is not set or empty.
+    #[expect(clippy::disallowed_methods, reason = "every use of the kernels has to see it")]
+    fn named() -> Result<Self, String> {
+        let Some(name) = std::env::var_os("DERMX_SIMD").filter(|name| !name.is_empty()) else {
+            return Ok(Self::Avx512Bf16);
+        };
+        let name = name.to_string_lossy();
+        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
+        known.map(|(_, set)| *set).ok_or_else(|| {
+            let names = Self::NAMES.map(|(known, _)| known).join(", ");
+            let name: String = name.chars().take(40).collect();
+            format!("DERMX_SIMD is `{}`; it has to be one of {names}", name.escape_debug())
         })
     }
 

@@ -14,6 +14,9 @@ use std::fmt;
 /// Largest header, the same as in the reference implementation.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
+/// The most that is said of a damaged header, in characters.
+const MAX_MESSAGE_CHARS: usize = 300;
+
 /// The key of a file's metadata under which this project says what the network is.
 const DESCRIPTION: &str = "dermx";
 
@@ -38,8 +41,11 @@ pub fn contents(input: &mut Input) -> Result<Contents, Fault> {
         )));
     }
     let data_start = 8 + size;
-    let header: Header = serde_json::from_slice(&input.read(8..data_start)?)
-        .map_err(|error| invalid(format!("its header: {error}")))?;
+    let header: Header = serde_json::from_slice(&input.read(8..data_start)?).map_err(|error| {
+        // A header may hold a name of megabytes.
+        let message: String = error.to_string().chars().take(MAX_MESSAGE_CHARS).collect();
+        invalid(format!("its header: {message}"))
+    })?;
     let num_bytes = input.num_bytes - data_start;
     let tensors = layout(header.entries, data_start, num_bytes).map_err(invalid)?;
     Ok(Contents { tensors, description: header.description, ..Contents::default() })

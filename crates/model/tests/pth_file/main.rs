@@ -2,7 +2,6 @@
 
 mod archive;
 mod malicious;
-mod mutated;
 
 use archive::zip;
 use dermx_model::{

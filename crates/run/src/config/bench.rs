@@ -2,6 +2,7 @@
 
 use super::declare::{section, section_node};
 use super::files::{OneSection, Source};
+use super::resolve::listed;
 use super::schema::{Node, Range};
 use crate::error::{RunError, RunResult};
 use crate::session::Backend;
@@ -78,7 +79,7 @@ impl BenchConfig {
                 batch_size: section.batch_size,
                 steps: section.steps,
             }),
-            _ => Err(RunError::bad_config(problems.join("\n"))),
+            _ => Err(RunError::bad_config(listed(&problems))),
         }
     }
 }

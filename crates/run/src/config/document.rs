@@ -1,6 +1,7 @@
 //! TOML whose every key knows where it was written.
 
 use super::schema::{Choice, Kind, Node, find, join};
+use dermx_data::text::{Lines, toml_error};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
@@ -28,10 +29,13 @@ impl Document {
     /// # Errors
     /// What is wrong with the syntax, and where.
     pub(super) fn parse(origin: &str, text: &str) -> Result<Self, String> {
-        let parsed = DeTable::parse(text).map_err(|error| format!("{origin}: {error}"))?;
-        let root = text.parse::<Table>().map_err(|error| format!("{origin}: {error}"))?;
+        let wrong = |error: toml::de::Error| {
+            format!("{origin}: {}", toml_error(text, error.span(), error.message()))
+        };
+        let parsed = DeTable::parse(text).map_err(wrong)?;
+        let root = text.parse::<Table>().map_err(wrong)?;
         let mut places = BTreeMap::new();
-        collect_places(parsed.get_ref(), "", origin, text, &mut places);
+        collect_places(parsed.get_ref(), "", origin, &Lines::new(text), &mut places);
         Ok(Self { origin: origin.to_string(), root, places })
     }
 
@@ -251,15 +255,15 @@ fn collect_places(
     table: &DeTable<'_>,
     prefix: &str,
     origin: &str,
-    text: &str,
+    lines: &Lines,
     places: &mut BTreeMap<String, String>,
 ) {
     for (key, value) in table.iter() {
         let path = join(prefix, key.get_ref());
-        let line = 1 + text[..key.span().start.min(text.len())].matches('\n').count();
+        let line = lines.line(key.span().start);
         places.insert(path.clone(), format!("{origin}:{line}"));
         if let DeValue::Table(inner) = value.get_ref() {
-            collect_places(inner, &path, origin, text, places);
+            collect_places(inner, &path, origin, lines, places);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::document::Document;
 use super::resolve::{Resolved, resolve};
 use super::schema::Node;
 use crate::error::{RunError, RunResult};
+use dermx_work::Failure;
 use serde::de::DeserializeOwned;
 use std::path::{Component, Path, PathBuf};
 use toml::Value;
@@ -67,9 +68,10 @@ impl Source {
     /// A file.
     ///
     /// # Errors
-    /// As of [`std::fs::read_to_string`].
-    fn of_file(path: &Path) -> std::io::Result<Self> {
-        let text = std::fs::read_to_string(path)?;
+    /// A file that cannot be read, or is not UTF-8.
+    fn of_file(path: &Path) -> RunResult<Self> {
+        let bytes = std::fs::read(path).map_err(|error| RunError::io(path, &error))?;
+        let text = utf8(path, &bytes).map_err(RunError::bad_config)?.to_string();
         let folder = Folder::Disk(path.parent().map(Path::to_path_buf).unwrap_or_default());
         Ok(Self { origin: path.display().to_string(), text, folder })
     }
@@ -89,8 +91,8 @@ impl Source {
         for path in paths {
             match Self::of_file(path) {
                 Ok(source) => return Ok(Some(source)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(RunError::io(path, &error)),
+                Err(error) if error.failure() == Failure::MissingInput => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
@@ -196,6 +198,18 @@ impl Source {
         below.lay_over(nodes, document);
         Ok(below)
     }
+}
+
+/// The text of the file `path`, or what to say of one that is no text in UTF-8.
+pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, String> {
+    str::from_utf8(bytes).map_err(|error| {
+        let byte = error.valid_up_to();
+        let line = 1 + bytes[..byte].iter().filter(|&&byte| byte == b'\n').count();
+        format!(
+            "{}:{line}: byte {byte} is not UTF-8; expected TOML in UTF-8: save the file in it",
+            path.display()
+        )
+    })
 }
 
 /// The name of a configuration: its file name without the extension, after the folder's of one that

@@ -2,9 +2,11 @@
 
 use super::classes::find_classes;
 use super::config::Config;
-use super::files::Source;
+use super::files::{Source, utf8};
+use super::resolve::listed;
 use super::write::{complete_table, to_text};
 use crate::error::{RunError, RunResult};
+use std::io::ErrorKind;
 use std::path::Path;
 
 impl Config {
@@ -34,17 +36,25 @@ impl Config {
     /// Not a run folder, or one whose configuration was damaged or written by an earlier version.
     pub fn load_run(folder: &Path) -> RunResult<Self> {
         let path = folder.join("config.toml");
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let message = format!("{}: not a run folder ({error})", path.display());
-            RunError::missing_input(message)
+        let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                let message = format!("{}: not a run folder ({error})", path.display());
+                RunError::missing_input(message)
+            }
+            _ => RunError::io(&path, &error),
         })?;
+        let text = utf8(&path, &bytes).map_err(RunError::bad_data)?;
         let origin = path.display().to_string();
-        Self::parse(&origin, &text, &[]).map_err(|error| match error.to_string() {
-            message if message.contains("` is now `") => RunError::bad_config(format!(
-                "{message}\n{origin}: an earlier version of dermx made this run; read it with that one, \
-                 or run it again"
-            )),
-            _ => error,
+        // The file is a result of the run, which nobody is to change: what is wrong with it is bad data.
+        Self::parse(&origin, text, &[]).map_err(|error| match error {
+            RunError::BadConfig(message) if message.contains("` is now `") => {
+                RunError::bad_data(format!(
+                    "{message}\n{origin}: an earlier version of dermx made this run; read it with that \
+                     one, or run it again"
+                ))
+            }
+            RunError::BadConfig(message) => RunError::bad_data(message),
+            other => other,
         })
     }
 
@@ -54,7 +64,7 @@ impl Config {
         let mut problems = Vec::new();
         match Self::read(&document, &mut problems).0 {
             Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(RunError::bad_config(problems.join("\n"))),
+            _ => Err(RunError::bad_config(listed(&problems))),
         }
     }
 

@@ -3,8 +3,19 @@
 use super::document::Document;
 use super::moved::new_place;
 use super::schema::{Choice, Default, Key, Node, Section, find, join};
+use dermx_data::json;
+use dermx_data::text::first_problems;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
+
+/// Problems that are named at once.
+const MAX_NAMED: usize = 50;
+
+/// Unknown keys for which a known one is looked for.
+const MAX_LOOKED_FOR: usize = 100;
+
+/// Longest name that is compared with the known ones, in bytes.
+const MAX_NAME_BYTES: usize = 200;
 
 /// The value of every key that has one, and where it comes from.
 #[derive(Debug, Clone)]
@@ -35,6 +46,11 @@ pub(super) fn resolve(nodes: &[Node], document: &Document, problems: &mut Vec<St
         }
     }
     Resolved { table, places: resolver.places, bad: resolver.bad }
+}
+
+/// Problems, a line each; of very many the first.
+pub(super) fn listed(problems: &[String]) -> String {
+    first_problems(problems, MAX_NAMED, "\n")
 }
 
 type Derive = fn(&Table) -> Option<Value>;
@@ -96,6 +112,7 @@ impl Resolver<'_> {
         }
         if let Err(message) = (key.read)(value.clone()) {
             let place = self.document.place(path);
+            let message = json::plain(&message).replace("an object", "a section");
             self.problems.push(format!("{place}: `{path}`: {message}"));
             self.bad.insert(path.to_string());
             return self.default(key, path);
@@ -202,6 +219,11 @@ impl Resolver<'_> {
     }
 
     fn unknown(&mut self, known: &[&str], prefix: &str, name: &str) {
+        // Only some are named, and to look for what each may have meant takes time.
+        if self.problems.len() >= MAX_LOOKED_FOR {
+            self.problems.push(format!("`{name}` is not known"));
+            return;
+        }
         let path = join(prefix, name);
         if let Some(now) = new_place(prefix, name) {
             self.problem(&path, &format!("is now `{now}`"));
@@ -231,6 +253,9 @@ impl Resolver<'_> {
 pub(super) const NONE: &str = "none";
 
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if name.len() > MAX_NAME_BYTES {
+        return None;
+    }
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))

@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::declare::{choice, section, section_node};
 use super::files::{OneSection, Source};
+use super::resolve::listed;
 use super::schema::{Node, Range};
 use super::words::Objective;
 use crate::error::{RunError, RunResult};
@@ -112,7 +113,7 @@ impl SearchConfig {
         let mut problems = Vec::new();
         let OneSection { document, resolved, section } =
             source.one_section::<SearchSection>(&root(), SEARCH, &mut problems)?;
-        let Some(section) = section else { return Err(bad(problems.join("\n"))) };
+        let Some(section) = section else { return Err(bad(listed(&problems))) };
         let place = |path: &str| document.place(path);
         let space = match resolved.bad.contains("search.space") {
             true => None,
@@ -140,7 +141,7 @@ impl SearchConfig {
                 changes: section.set.iter().map(|(key, value)| format!("{key}={value}")).collect(),
                 space,
             }),
-            _ => Err(bad(problems.join("\n"))),
+            _ => Err(bad(listed(&problems))),
         }
     }
 
@@ -188,7 +189,7 @@ impl SearchConfig {
                 );
             }
         }
-        if problems.is_empty() { Ok(base) } else { Err(bad(problems.join("\n"))) }
+        if problems.is_empty() { Ok(base) } else { Err(bad(listed(&problems))) }
     }
 }
 

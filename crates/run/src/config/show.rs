@@ -4,7 +4,7 @@ use super::bench::{self, BENCH};
 use super::classes::find_classes;
 use super::config::Config;
 use super::files::Source;
-use super::resolve::resolve;
+use super::resolve::{listed, resolve};
 use super::search::{self, SEARCH};
 use super::write::{complete, complete_table, to_text};
 use crate::error::{RunError, RunResult};
@@ -29,7 +29,7 @@ pub fn show(name: &str, overrides: &[String]) -> RunResult<String> {
         false => resolve(&nodes, &found, &mut problems),
     };
     if !problems.is_empty() {
-        return Err(RunError::bad_config(problems.join("\n")));
+        return Err(RunError::bad_config(listed(&problems)));
     }
     let mut table = complete(&nodes, &resolved.table);
     let mut from_folders = false;

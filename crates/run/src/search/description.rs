@@ -2,6 +2,7 @@
 
 use crate::config::SearchConfig;
 use crate::error::{RunError, RunResult};
+use dermx_data::text::toml_error;
 use dermx_search::SearchFolder;
 use std::path::Path;
 
@@ -11,8 +12,13 @@ use std::path::Path;
 /// There is none, or it was changed.
 pub(crate) fn read_search(folder: &Path) -> RunResult<SearchConfig> {
     let path = SearchFolder::description(folder);
-    let text = std::fs::read_to_string(&path).map_err(|error| RunError::io(&path, &error))?;
-    toml::from_str(&text).map_err(|error| RunError::in_file(&path, error))
+    let bytes = std::fs::read(&path).map_err(|error| RunError::io(&path, &error))?;
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        RunError::in_file(&path, format!("byte {} is not UTF-8", error.valid_up_to()))
+    })?;
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        RunError::in_file(&path, toml_error(text, error.span(), error.message()))
+    })
 }
 
 /// What a search depends on beside its base: not on how many trials there are to be, nor on what Slurm
