@@ -61,7 +61,7 @@ pub enum Command {
     Config(ConfigCommand),
     /// Make a synthetic data set in DermX's format.
     Synth(SynthArgs),
-    /// Look into a DermX data set.
+    /// Look into a data set: describe, check and convert it, and compare its raters.
     #[command(subcommand)]
     Dataset(DatasetCommand),
     /// Look into files of weights, convert and download them.
@@ -396,7 +396,7 @@ pub struct EvaluateArgs {
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
     /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
     /// has counts as 1.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["run", "baselines", "predictions"])]
+    #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
     /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
     /// and the raters among themselves.

@@ -3,11 +3,11 @@
 use dermx_agreement::{
     AgreementChoices, AgreementTables, DIAGNOSIS, DatasetTables, Row, Rows, concepts, localisable,
 };
-use dermx_data::{Dataset, StudyCounts};
+use dermx_data::{Dataset, Reading, StudyCounts};
 use dermx_eval::ClassScores;
 use dermx_report::score_cell;
 use dermx_study::study_table;
-use dermx_table::{Cell, Column, Score, Table};
+use dermx_table::{Cell, Column, Score, Table, by_name};
 use serde::Serialize;
 
 /// What stands in the place of scores of too few images.
@@ -18,10 +18,10 @@ const SUPPORT: [&str; 2] = ["evaluations", "images"];
 
 /// Every table: counts, raters against the gold standard and each other, and the parts of the data set.
 pub fn all_tables(tables: &DatasetTables, dataset: &Dataset) -> Vec<Table> {
-    let mut all = vec![counts(tables), images(tables)];
+    let mut all = vec![counts(tables, dataset), images(tables)];
     all.extend(agreement(&tables.agreement, tables, dataset, None));
     for (attribute, values) in &tables.by {
-        for (value, part) in values {
+        for (value, part) in by_name(values) {
             all.extend(agreement(part, tables, dataset, Some((attribute, value))));
         }
     }
@@ -224,11 +224,10 @@ fn beyond_chance(
     table
 }
 
-fn counts(tables: &DatasetTables) -> Table {
-    let columns = [Column::text("what"), Column::count("number")];
-    let mut table = Table::new("counts", "Counts", columns);
+/// What the study counts, in its words.
+fn study_counts(tables: &DatasetTables) -> Vec<(&'static str, usize)> {
     let counts = &tables.counts;
-    for (label, number) in [
+    vec![
         ("evaluations", counts.evaluations),
         ("images", counts.images),
         ("discarded evaluations", counts.discarded),
@@ -239,11 +238,57 @@ fn counts(tables: &DatasetTables) -> Table {
         ("evaluations with a single diagnosis", counts.single_evaluations),
         ("images with such an evaluation", counts.single_images),
         ("evaluations left out (other images or rounds)", tables.files_skipped),
-    ] {
+    ]
+}
+
+/// What a data set of any kind holds. Of classes that raters name there are rows only where they do.
+fn own_counts(tables: &DatasetTables, dataset: &Dataset) -> Vec<(&'static str, usize)> {
+    let counts = &tables.counts;
+    let with_gold = dataset.images().iter().filter(|image| image.gold_class().is_some());
+    let several = dataset.images().iter().filter(|image| image.gold.len() > 1);
+    let mut rows = vec![
+        ("images", dataset.images().len()),
+        ("images with one gold class", with_gold.count()),
+        ("images with several gold classes", several.count()),
+        ("readings", counts.evaluations),
+        ("images that were read", counts.images),
+        ("discarded readings", counts.discarded),
+        ("accepted readings", counts.accepted_evaluations),
+        ("images with an accepted reading", counts.accepted_images),
+    ];
+    if names_classes(dataset) {
+        let named = dataset.readings().iter().filter(|one| !one.classes.is_empty());
+        rows.extend([
+            ("readings that name a class", named.count()),
+            ("accepted readings that name several", counts.multi_diagnosis_evaluations),
+            ("those that other raters do not settle", counts.multi_diagnosis_unresolved),
+        ]);
+    }
+    if tables.files_skipped > 0 {
+        rows.push(("readings left out (other images or rounds)", tables.files_skipped));
+    }
+    rows
+}
+
+/// Whether raters name classes of images.
+pub fn names_classes(dataset: &Dataset) -> bool {
+    let names = |one: &Reading| !one.classes.is_empty();
+    dataset.schema().raters_name_classes || dataset.readings().iter().any(names)
+}
+
+fn counts(tables: &DatasetTables, dataset: &Dataset) -> Table {
+    let columns = [Column::text("what"), Column::count("number")];
+    let mut table = Table::new("counts", "Counts", columns);
+    let rows = match tables.study {
+        Some(_) => study_counts(tables),
+        None => own_counts(tables, dataset),
+    };
+    for (label, number) in rows {
         table.push([label.into(), number.into()]);
     }
     for (name, tally) in &tables.attributes {
-        for (value, number) in tally {
+        for (value, number) in by_name(tally) {
+            let value = if value.is_empty() { "no value" } else { value };
             table.push([format!("{name}: {value}").into(), (*number).into()]);
         }
     }

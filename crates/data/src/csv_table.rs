@@ -114,30 +114,46 @@ impl CsvTable {
     /// The position of each of `names`.
     ///
     /// # Errors
-    /// Names the first that is missing.
+    /// Names all that are missing.
     pub fn positions<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N], DataError> {
+        let mut positions = [0; N];
+        for (position, found) in positions.iter_mut().zip(self.positions_of(&names)?) {
+            *position = found;
+        }
+        Ok(positions)
+    }
+
+    /// As [`Self::positions`], of any number of names.
+    ///
+    /// # Errors
+    /// As [`Self::positions`].
+    pub fn positions_of(&self, names: &[&str]) -> Result<Vec<usize>, DataError> {
         let invalid = |message: String| DataError::invalid(&self.path, "line 1", message);
         if let [only] = &self.columns[..]
-            && N > 1
+            && names.len() > 1
             && let Some(other) = ['\t', '|'].into_iter().find(|&other| only.contains(other))
         {
             let message = format!("found columns separated by {other:?}; expected `,` or `;`");
             return Err(invalid(message));
         }
-        let mut positions = [0; N];
-        for (position, name) in positions.iter_mut().zip(names) {
-            *position = self.find_column(name).ok_or_else(|| {
-                let found: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        let found: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        let missing = names.iter().filter(|name| self.find_column(name).is_none());
+        let missing: Vec<String> = missing
+            .map(|name| {
                 let near = did_you_mean(name, &found).replace("did you mean", "is it");
-                let separator = self.separator.to_string();
-                invalid(format!(
-                    "found no column `{name}`{near}; expected the header `{}`, found `{}`",
-                    names.join(&separator),
-                    shortened(&found.join(&separator), MAX_EXCERPT)
-                ))
-            })?;
+                format!("`{name}`{near}")
+            })
+            .collect();
+        if !missing.is_empty() {
+            let separator = self.separator.to_string();
+            return Err(invalid(format!(
+                "found no column {}; expected the header `{}`, found `{}`",
+                missing.join(", "),
+                names.join(&separator),
+                shortened(&found.join(&separator), MAX_EXCERPT)
+            )));
         }
-        Ok(positions)
+        Ok(names.iter().filter_map(|name| self.find_column(name)).collect())
     }
 
     /// The number in a cell of a row; `None` where it is empty.

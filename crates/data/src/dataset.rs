@@ -2,8 +2,8 @@
 
 use crate::dermx::mask_files::{self, MaskFiles};
 use crate::image_id::folded;
-use crate::schema::Schema;
-use crate::{Cohort, DataError, Image, ImageScope, Mask, Reading, Rounds, Selection};
+use crate::schema::{RESERVED_NAMES, Schema};
+use crate::{Cohort, DataError, Finding, Image, ImageScope, Mask, Reading, Rounds, Selection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,13 +31,17 @@ pub struct Dataset {
     selection: Selection,
     num_left_out: usize,
     not_read: Vec<PathBuf>,
+    notes: Vec<Finding>,
+    num_untested: usize,
+    /// What [`Self::content_hash`] was before images were left out.
+    pub(crate) whole_hash: Option<blake3::Hash>,
 }
 
 impl Dataset {
     /// A data set of `images` and `readings`, in any order.
     ///
     /// # Errors
-    /// An image whose id is no path within a folder; two images of one id, or of ids that differ only in case; two readings of one image by one rater; an image that
+    /// A concept or class with a name that tables keep for rows of their own; an image whose id is no path within a folder; two images of one id, or of ids that differ only in case; two readings of one image by one rater; an image that
     /// raters saw in different sizes.
     pub fn new(
         root: &Path,
@@ -48,6 +52,14 @@ impl Dataset {
         let (images, mut readings) = (sorted_images(images), sorted(readings));
         readings.iter_mut().for_each(|one| one.needs_class = schema.raters_name_classes);
         let invalid = |message: String| Err(DataError::invalid(root, "", message));
+        if let Some(name) = schema.reserved_name() {
+            return invalid(format!(
+                "a concept is called `{name}`, as a row of the tables is ({}); give it another name, as with \
+                 [spellings] `\"{name}\" = \"{} region\"`",
+                RESERVED_NAMES.join(", "),
+                name.to_lowercase()
+            ));
+        }
         // Heat maps and masks are written to the folders that the id has.
         let leads_out = |part: &str| matches!(part, "" | "." | "..");
         if let Some(image) = images.iter().find(|image| image.image_id.split('/').any(leads_out)) {
@@ -86,6 +98,9 @@ impl Dataset {
             selection: Selection { images: ImageScope::All, rounds: Rounds::All },
             num_left_out: 0,
             not_read: Vec::new(),
+            notes: Vec::new(),
+            num_untested: 0,
+            whole_hash: None,
         };
         if let Some((one, first)) = size_differences(&dataset.readings).next() {
             return invalid(format!(
@@ -100,6 +115,37 @@ impl Dataset {
     /// The same with published mask files, and with what lies beside the annotations and is not read.
     pub(crate) fn with_files(self, mask_files: Option<MaskFiles>, not_read: Vec<PathBuf>) -> Self {
         Self { mask_files, not_read, ..self }
+    }
+
+    /// The same with what was found while it was read, and does not keep it from being used.
+    pub fn with_notes(self, notes: Vec<Finding>) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// What was found while the data set was read: annotations and rows about no image, shapes that are not read,
+    /// labels that are no part of it.
+    pub fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+
+    /// Leaves out the images that cannot be tested on, with no gold class or several, and their readings. The
+    /// [hash](Self::content_hash) stays that of the whole.
+    pub fn tested(mut self) -> Self {
+        let num_before = self.images.len();
+        let hash = self.content_hash();
+        self.images.retain(|image| image.gold_class().is_some());
+        if self.images.len() == num_before {
+            return self;
+        }
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.retain(|one| self.image(&one.image_id).is_some());
+        let num_untested = self.num_untested + num_before - self.images.len();
+        Self { readings, num_untested, whole_hash: Some(hash), ..self }
+    }
+
+    /// How many images [`tested`](Self::tested) left out.
+    pub fn num_untested(&self) -> usize {
+        self.num_untested
     }
 
     /// The words of the data set.

@@ -27,8 +27,13 @@ pub struct Description {
     /// Images by gold class; those of several count for each.
     #[serde(rename = "metadata_images_per_class")]
     pub images_per_class: Tally,
+    /// Images of the data set, read or not.
+    #[serde(rename = "metadata_images")]
+    pub num_images: usize,
     /// Images without a gold class.
     pub images_without_class: usize,
+    /// Images with several gold classes.
+    pub images_of_several_classes: usize,
     /// How many evaluated images have no row in the metadata.
     pub images_without_metadata: usize,
     /// Evaluations of images that have no row in the metadata.
@@ -126,6 +131,8 @@ pub fn describe(dataset: &Dataset) -> Description {
         study: schema.study.map(|Study::Dermx| StudyCounts::of(dataset, &single)),
         attributes: schema.image_attributes.iter().map(attribute).collect(),
         images_per_class: tally_classes(schema, images),
+        num_images: images.len(),
+        images_of_several_classes: images.iter().filter(|image| image.gold.len() > 1).count(),
         images_without_class: images.iter().filter(|image| image.gold.is_empty()).count(),
         images_without_metadata: dataset.images_without_metadata().len(),
         images_without_evaluation: dataset.images_without_evaluation().len(),

@@ -39,8 +39,14 @@ pub enum FindingKind {
     Extra,
     /// A row of a table about something that is not there.
     StaleRow,
-    /// An outline of which no part lies in the image.
+    /// Something that a file holds and that is not read.
+    NotRead,
+    /// Images that lack what others have.
+    Incomplete,
+    /// An outline of which some part, or all of it, lies outside of the image.
     OutsideImage,
+    /// An outline with fewer than three corners, or a region without a pixel.
+    NoArea,
     /// A label that the ontology does not have.
     UnknownLabel,
     /// A label in another spelling than the usual one, which is understood.
@@ -66,7 +72,10 @@ impl FindingKind {
             | Self::Changed => true,
             Self::Extra
             | Self::StaleRow
+            | Self::NotRead
+            | Self::Incomplete
             | Self::OutsideImage
+            | Self::NoArea
             | Self::UnknownLabel
             | Self::OtherSpelling
             | Self::Duplicate

@@ -67,6 +67,17 @@ fn parts(name: &str) -> Vec<&str> {
     name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".").collect()
 }
 
+/// Whether a table names the place of a file on some machine: `/data/a.png`, `C:\data\a.png`, `\\server\a.png`.
+fn is_absolute(name: &str) -> bool {
+    let drive = |name: &str| {
+        let mut chars = name.chars();
+        chars.next().is_some_and(|letter| letter.is_ascii_alphabetic())
+            && chars.next() == Some(':')
+            && matches!(chars.next(), Some('/' | '\\'))
+    };
+    name.starts_with(['/', '\\']) || drive(name)
+}
+
 /// The images that the rows of a table may be about.
 #[derive(Debug, Clone, Default)]
 pub struct ImageNames {
@@ -155,6 +166,11 @@ impl ImageNames {
         let exact = |is_exact: &dyn Fn(&Image) -> bool| -> Vec<usize> {
             candidates.iter().copied().filter(|&idx| is_exact(&self.images[idx])).collect()
         };
+        // The folders of another machine tell nothing.
+        let candidates = match candidates.is_empty() && is_absolute(&name) {
+            true => self.at_end_of(&cut),
+            false => candidates,
+        };
         let roots: BTreeSet<&Option<PathBuf>> =
             candidates.iter().map(|&idx| &self.images[idx].root).collect();
         let choices = [
@@ -180,6 +196,18 @@ impl ImageNames {
                 ))
             }
         }
+    }
+
+    /// The images whose whole id is the end of a path, of those with the most folders.
+    fn at_end_of(&self, path: &[&str]) -> Vec<usize> {
+        let last = path.last().and_then(|last| self.by_last.get(*last));
+        let is_end = |idx: &usize| {
+            let id = &self.images[*idx].id;
+            id.len() < path.len() && path.iter().rev().zip(id.iter().rev()).all(|(a, b)| a == b)
+        };
+        let found: Vec<usize> = last.into_iter().flatten().copied().filter(is_end).collect();
+        let longest = found.iter().map(|&idx| self.images[idx].id.len()).max();
+        found.into_iter().filter(|&idx| Some(self.images[idx].id.len()) == longest).collect()
     }
 
     /// Finds the image of each row; `rows` are the place in the file `table` and the name there.

@@ -82,7 +82,7 @@ pub use random::Random;
 pub use reading::Reading;
 pub use region::{Fill, OutlineBudget, Region, Ring, Shape};
 pub use resize::resize;
-pub use schema::{Concept, LabelKind, Schema, Study};
+pub use schema::{Concept, LabelKind, RESERVED_NAMES, Schema, Study};
 pub use selection::{Cohort, ImageScope, Rounds, Selection};
 pub use size::{ImageSize, MAX_PIXELS, MAX_SIDE_PX};
 pub use split::{Split, split_by_list, split_fold, split_fraction};

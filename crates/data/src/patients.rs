@@ -117,6 +117,30 @@ impl Patients {
         Self { table: table.to_path_buf(), of_photo }
     }
 
+    /// Whether nobody is known.
+    pub fn is_empty(&self) -> bool {
+        self.of_photo.is_empty()
+    }
+
+    /// These, and those that `other` says.
+    ///
+    /// # Errors
+    /// A photo of which both say another patient.
+    pub fn with(mut self, other: &Self) -> Result<Self, DataError> {
+        for (photo, patient) in &other.of_photo {
+            let known = self.of_photo.entry(photo.clone()).or_insert_with(|| patient.clone());
+            if known != patient {
+                let message = format!(
+                    "says that {} shows the patient `{known}`, and {} says `{patient}`; expected one patient",
+                    photo.display(),
+                    other.table.display()
+                );
+                return Err(DataError::invalid(&self.table, "", message));
+            }
+        }
+        Ok(self)
+    }
+
     /// Patients with photos in more than one of `sets`.
     pub(crate) fn leaks(&self, sets: &[PhotoSet]) -> Vec<Finding> {
         let leaks = self.by_set(sets).into_iter().filter(|(_, sets)| sets.len() > 1);
@@ -145,8 +169,32 @@ impl Patients {
     }
 }
 
-/// Looks for patients with photos in more than one set.
-pub fn check_patients(table: &PatientTable, sets: &[PhotoSet]) -> PatientCheck {
+/// Looks for patients with photos in more than one set, whom a table or the data sets themselves (`own`) name.
+pub fn check_patients(
+    table: Option<&PatientTable>,
+    own: &Patients,
+    sets: &[PhotoSet],
+) -> PatientCheck {
+    let (patients, mut findings) = match table {
+        None => (own.clone(), Vec::new()),
+        Some(table) => of_table(table, own, sets),
+    };
+    findings.extend(patients.leaks(sets));
+    findings.sort();
+    let all = sets.iter().flat_map(|set| &set.photos);
+    PatientCheck {
+        num_patients: patients.by_set(sets).len(),
+        num_photos_without_patient: all.filter(|path| patients.of(path).is_none()).count(),
+        findings,
+    }
+}
+
+/// The patients of a table, and those of `own` where it names none, with what is wrong in the table.
+fn of_table(
+    table: &PatientTable,
+    own: &Patients,
+    sets: &[PhotoSet],
+) -> (Patients, Vec<Finding>) {
     // A photo that is in two sets is one photo.
     let mut ids: BTreeMap<&Path, String> = BTreeMap::new();
     for (set, path) in sets.iter().flat_map(|set| set.photos.iter().map(move |path| (set, path))) {
@@ -157,23 +205,21 @@ pub fn check_patients(table: &PatientTable, sets: &[PhotoSet]) -> PatientCheck {
     let photos: Vec<(&str, &Path)> = ids.iter().map(|(path, id)| (id.as_str(), *path)).collect();
     let joined = table.joined(&photos);
     let patients = table.patients(&photos, &joined);
-    let mut findings = patients.leaks(sets);
-    let wrong = joined.problems.iter().cloned().chain(joined.no_match());
-    findings.extend(wrong.map(|DataError { path, place, message, .. }| {
+    let (patients, conflict) = match patients.clone().with(own) {
+        Ok(all) => (all, None),
+        Err(conflict) => (patients, Some(conflict)),
+    };
+    let wrong = joined.problems.iter().cloned().chain(joined.no_match()).chain(conflict);
+    let wrong = wrong.map(|DataError { path, place, message, .. }| {
         let place = if place.is_empty() { place } else { place + ": " };
         Finding::new(FindingKind::WrongRow, &path, place + &message)
-    }));
+    });
+    let mut findings: Vec<Finding> = wrong.collect();
     findings.extend(joined.unmatched.iter().map(|(place, name)| {
         let message = format!("{place}: the image `{name}` is in none of the folders of photos");
         Finding::new(FindingKind::StaleRow, &table.path, message)
     }));
-    findings.sort();
-    let all = sets.iter().flat_map(|set| &set.photos);
-    PatientCheck {
-        num_patients: patients.by_set(sets).len(),
-        num_photos_without_patient: all.filter(|path| patients.of(path).is_none()).count(),
-        findings,
-    }
+    (patients, findings)
 }
 
 /// The sets of a patient, each with its first photo.

@@ -23,6 +23,9 @@ pub struct Schema {
     pub study: Option<Study>,
 }
 
+/// Names of rows that tables have beside the concepts: all that a rater marked, and the diagnosis.
+pub const RESERVED_NAMES: [&str; 2] = ["Union", "Diagnosis"];
+
 /// Something that raters mark, or tag as present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Concept {
@@ -69,6 +72,12 @@ impl Schema {
         } else {
             has(&self.region_attributes).then_some(LabelKind::Attribute)
         }
+    }
+
+    /// A concept with one of the [`RESERVED_NAMES`], which would be taken for that row.
+    pub fn reserved_name(&self) -> Option<&str> {
+        let names = self.concepts.iter().map(|concept| concept.name.as_str());
+        names.into_iter().find(|name| RESERVED_NAMES.contains(name))
     }
 
     /// The concept of this name.

@@ -257,6 +257,10 @@ impl DatasetFile {
         if let Err(error) = &parsed {
             problems.push(wrong_value(table, text, error));
         }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if let Ok(file) = &parsed {
+            problems.extend(file.missing(folder, &|key| line_of(table, text, key)));
+        }
         let mut file = match (parsed, problems.is_empty()) {
             (Ok(file), true) => file,
             _ => return Err(invalid(first_problems(&problems, MAX_PROBLEMS, "; "))),
@@ -267,8 +271,6 @@ impl DatasetFile {
             let places = places(table, section);
             pairs.sort_by_key(|(key, _)| places.get(key.as_str()).copied());
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        problems.extend(file.missing(folder));
         problems.extend(file.contradictions());
         match problems.is_empty() {
             true => Ok(file),
@@ -302,14 +304,15 @@ impl DatasetFile {
         (format, source.map(|(_, source)| source.clone()).unwrap_or_default())
     }
 
-    /// Files and folders that are not there, or are the other of the two.
-    fn missing(&self, folder: &Path) -> Vec<String> {
-        let mut named: Vec<(String, &Path)> = Vec::new();
-        named.extend(self.images.as_deref().map(|path| ("images".to_owned(), path)));
+    /// Files and folders that are not there, or are the other of the two, each with the line that `line_of` gives to
+    /// its key.
+    fn missing(&self, folder: &Path, line_of: &dyn Fn(&[&str]) -> String) -> Vec<String> {
+        let mut named: Vec<(Vec<&str>, &Path)> = Vec::new();
+        named.extend(self.images.as_deref().map(|path| (vec!["images"], path)));
         let table = self.labels.as_ref().and_then(|labels| labels.file.as_deref());
-        named.extend(table.map(|path| ("labels.file".to_owned(), path)));
+        named.extend(table.map(|path| (vec!["labels", "file"], path)));
         let (format, source) = self.format();
-        let key = |key: &str| format!("{}.{key}", format.name());
+        let key = |key: &'static str| vec![format.name(), key];
         for (name, path) in
             [("file", &source.file), ("folder", &source.folder), ("readings", &source.readings)]
         {
@@ -318,23 +321,24 @@ impl DatasetFile {
         let fixed = source.pattern.as_deref().map(fixed_folder).map(Path::new);
         named.extend(fixed.map(|path| (key("pattern"), path)));
         for (name, paths) in [("files", &source.files), ("folders", &source.folders)] {
-            named.extend(
-                paths.iter().map(|(rater, path)| (key(&format!("{name}.{rater}")), path.as_path())),
-            );
+            let key = |rater| [key(name), vec![rater]].concat();
+            named.extend(paths.iter().map(|(rater, path)| (key(rater.as_str()), path.as_path())));
         }
-        let problem = |(key, path): (String, &Path)| {
+        let problem = |(key, path): (Vec<&str>, &Path)| {
             let path = folder.join(path);
-            let is_file = key.contains(".file") || key.ends_with(".readings");
-            match path.exists() {
-                false => Some(format!("`{key}`: there is no `{}`", path.display())),
-                true if is_file && path.is_dir() => {
-                    Some(format!("`{key}`: `{}` is a folder; expected a file", path.display()))
+            let is_file = matches!(key[..], [_, "file" | "files" | "readings", ..]);
+            let is_folder = matches!(key[..], ["images"] | [_, "pattern"]);
+            let what = match (path.exists(), path.is_dir()) {
+                (false, _) => format!("there is no `{}`", path.display()),
+                (true, true) if is_file => {
+                    format!("`{}` is a folder; expected a file", path.display())
                 }
-                true if (key == "images" || key.ends_with(".pattern")) && !path.is_dir() => {
-                    Some(format!("`{key}`: `{}` is a file; expected a folder", path.display()))
+                (true, false) if is_folder => {
+                    format!("`{}` is a file; expected a folder", path.display())
                 }
-                true => None,
-            }
+                _ => return None,
+            };
+            Some(format!("{}`{}`: {what}", line_of(&key), key.join(".")))
         };
         named.into_iter().filter_map(problem).collect()
     }
@@ -375,7 +379,17 @@ impl DatasetFile {
                 None => problems.push("[masks] has no `pattern`".to_owned()),
                 Some(pattern) if !pattern.contains("{image}") => problems
                     .push(format!("`masks.pattern` is `{pattern}`; expected `{{image}}` in it")),
-                Some(_) => {}
+                Some(pattern) => {
+                    let twice = |name: &str, value: &Option<String>| {
+                        let part = format!("{{{name}}}");
+                        let is_twice = value.is_some() && pattern.contains(&part);
+                        is_twice.then(|| {
+                            format!("`masks.{name}` and `{part}` in `masks.pattern` both say the {name}; remove one")
+                        })
+                    };
+                    problems.extend(twice("rater", &source.rater));
+                    problems.extend(twice("concept", &source.concept));
+                }
             },
             Format::Coco | Format::Cvat => {
                 problems.extend(one_of(files, [has_files, source.file.is_some()]));
@@ -536,6 +550,17 @@ fn key_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
         }
     }
     None
+}
+
+/// `line 3: ` for the key of this path, or nothing where it is not there.
+fn line_of(table: &DeTable<'_>, text: &str, key: &[&str]) -> String {
+    let Some((first, rest)) = key.split_first() else { return String::new() };
+    let found = table.iter().find(|(name, _)| name.get_ref().as_ref() == *first);
+    match found.map(|(name, value)| (name, value.get_ref())) {
+        Some((name, _)) if rest.is_empty() => format!("line {}: ", line(text, &name.span())),
+        Some((_, DeValue::Table(section))) => line_of(section, text, rest),
+        _ => String::new(),
+    }
 }
 
 /// The line in which a span starts, from 1.

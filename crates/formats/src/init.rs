@@ -2,6 +2,7 @@
 
 mod kind;
 mod photo_folder;
+mod seen;
 
 use crate::convert::{list, quoted};
 use crate::dataset_file::{DATASET_FILE, Format};
@@ -60,6 +61,7 @@ pub fn init(root: &Path, format: Option<Format>) -> Result<Guessed, DataError> {
     let format = format.unwrap_or_else(|| look.format());
     let mut open = Vec::new();
     let text = look.text(format, &mut open);
+    open.extend(look.seen(format, &text));
     write_atomic(&path, text.as_bytes())?;
     Ok(Guessed { path, text, open })
 }
@@ -234,7 +236,8 @@ impl Look {
             text += &format!("# attributes = {}  # what images can be parted by\n", list(&others));
             return text;
         }
-        let in_folders = !self.ids.is_empty() && self.ids.iter().all(|id| id.contains('/'));
+        let in_folders = !self.ids.is_empty()
+            && self.ids.iter().all(|id| id.contains('/'));
         if in_folders {
             return "\n[labels]\nfrom = \"folders\"           # the first folder of a photo is its class\n".to_owned();
         }

@@ -1,10 +1,11 @@
 //! Annotations, photos, gold classes and the choices of `dataset.toml` as one data set.
 
-use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile, Labels, LabelsFrom};
+use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile};
+use crate::gold::{Gold, LabelsTable};
 use crate::{AnnotatedImage, Annotations, RawReading};
 use dermx_data::{
-    Concept, CsvTable, DataError, Dataset, Image, ImageNames, ImageSize, OutlineBudget, Reading,
-    Schema, Shape, class_idx_of, did_you_mean, image_id, photo_size,
+    Concept, DataError, Dataset, Finding, FindingKind, ImageNames, ImageSize, OutlineBudget, Reading,
+    Schema, Shape, did_you_mean, image_id, photo_size,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -69,12 +70,12 @@ impl Found {
 }
 
 /// Which images there are, and what tables may call them.
-struct Images {
-    ids: Vec<String>,
+pub(crate) struct Images {
+    pub ids: Vec<String>,
     /// The names of their files by place; the ids where nothing tells them.
-    file_names: Vec<String>,
-    photos: BTreeMap<String, PathBuf>,
-    names: ImageNames,
+    pub file_names: Vec<String>,
+    pub photos: BTreeMap<String, PathBuf>,
+    pub names: ImageNames,
     /// Places in `ids` by what annotations call an image.
     known: HashMap<String, Option<usize>>,
 }
@@ -117,7 +118,9 @@ impl Images {
     }
 
     /// The place of the image that annotations call `name`.
-    fn find(&mut self, file: &Path, place: &str, name: &str) -> Result<Option<usize>, DataError> {
+    pub fn find(
+        &mut self,
+        file: &Path, place: &str, name: &str) -> Result<Option<usize>, DataError> {
         if let Some(&place) = self.known.get(name) {
             return Ok(place);
         }
@@ -183,184 +186,35 @@ pub(crate) fn join(
     let mut images = Images::new(photos, &found, &labelled);
     let gold = Gold::new(root, file, &labels, table, &mut images, &found)?;
     let schema = schema(root, file, &gold, &found);
-    let mut joiner = Joiner { root, schema, sizes: HashMap::new(), unknown: BTreeSet::new() };
-    let readings = joiner.readings(&mut images, found)?;
-    joiner.warn(&images);
-    let records = images.ids.iter().enumerate().map(|(idx, id)| gold.image(idx, id, &images));
-    Dataset::new(root, joiner.schema, records.collect(), readings)
-}
-
-/// Gold classes, patients and attributes of images, by place.
-#[derive(Default)]
-struct Gold {
-    classes: BTreeMap<usize, Vec<String>>,
-    patients: BTreeMap<usize, String>,
-    attributes: BTreeMap<usize, BTreeMap<String, String>>,
-    attribute_names: Vec<String>,
-}
-
-/// The table of gold classes, patients and attributes.
-struct LabelsTable {
-    table: CsvTable,
-    image_idx: usize,
-}
-
-impl LabelsTable {
-    fn read(path: &Path, labels: &Labels) -> Result<Self, DataError> {
-        let table = CsvTable::read(path)?;
-        let [image_idx] = table.positions([labels.image.as_deref().unwrap_or("image")])?;
-        Ok(Self { table, image_idx })
-    }
-
-    fn images(&self) -> Vec<String> {
-        self.table.rows().iter().map(|row| row.cells[self.image_idx].clone()).collect()
-    }
-}
-
-impl Gold {
-    fn new(
-        root: &Path,
-        file: &DatasetFile,
-        labels: &Labels,
-        table: Option<LabelsTable>,
-        images: &mut Images,
-        found: &Found,
-    ) -> Result<Self, DataError> {
-        let source = table.as_ref().map_or_else(|| root.into(), |one| one.table.path().to_owned());
-        let mut gold = match table {
-            Some(table) => Self::of_table(&table, labels, images)?,
-            None => Self::default(),
-        };
-        let annotated = found.annotations.images.iter().any(|image| !image.gold.is_empty());
-        let from = labels.from.or(match (&labels.file, annotated) {
-            (Some(_), _) => None,
-            (None, true) => Some(LabelsFrom::Annotations),
-            (None, false) => Some(LabelsFrom::Folders),
-        });
-        match from {
-            Some(LabelsFrom::Annotations) => {
-                for image in &found.annotations.images {
-                    if let Some(idx) = images.find(root, "", &image.name)?
-                        && !image.gold.is_empty()
-                    {
-                        gold.classes.insert(idx, image.gold.clone());
-                    }
-                }
-            }
-            Some(LabelsFrom::Folders) => gold.classes = of_folders(images),
-            None => {}
-        }
-        if !file.classes.is_empty() {
-            gold.check(
-                &source,
-                &file.classes,
-                images,
-                labels.from.is_some() || labels.file.is_some(),
-            )?;
-        }
-        Ok(gold)
-    }
-
-    fn of_table(
-        labels_table: &LabelsTable,
-        labels: &Labels,
-        images: &Images,
-    ) -> Result<Self, DataError> {
-        let LabelsTable { table, image_idx } = labels_table;
-        let column = |name: &str| table.positions([name]).map(|[idx]| idx);
-        let class_idx = match (&labels.class, labels.from) {
-            (Some(class), _) => Some(column(class)?),
-            // A table may be about patients and attributes alone.
-            (None, Some(_)) => None,
-            (None, None) => table.find_column("class"),
-        };
-        let patient_idx = labels.patient.as_deref().map(column).transpose()?;
-        let attributes: Vec<(&String, usize)> = labels
-            .attributes
-            .iter()
-            .map(|name| Ok((name, column(name)?)))
-            .collect::<Result<_, DataError>>()?;
-        let rows = table.rows().iter();
-        let places = rows
-            .map(|row| (dermx_data::cell_place(row.line, "image"), row.cells[*image_idx].as_str()));
-        let joined = images.names.join(table.path(), places).checked()?;
-        if let Some(warning) = joined.warning() {
-            tracing::warn!("{warning}");
-        }
-        let mut gold = Self { attribute_names: labels.attributes.clone(), ..Self::default() };
-        for (idx, row) in joined.row_of.iter().enumerate() {
-            let Some(row) = row.and_then(|row| table.rows().get(row)) else { continue };
-            if let Some(class_idx) = class_idx {
-                let classes = row.cells[class_idx].split('|').map(str::trim);
-                let classes = classes.filter(|class| !class.is_empty()).map(str::to_owned);
-                gold.classes.insert(idx, classes.collect());
-            }
-            if let Some(patient) = patient_idx.map(|idx| &row.cells[idx])
-                && !patient.is_empty()
-            {
-                gold.patients.insert(idx, patient.clone());
-            }
-            // An empty cell tells nothing.
-            let values = attributes.iter().filter(|(_, idx)| !row.cells[*idx].is_empty());
-            let values = values.map(|(name, idx)| ((*name).clone(), row.cells[*idx].clone()));
-            gold.attributes.insert(idx, values.collect());
-        }
-        Ok(gold)
-    }
-
-    /// Brings classes to the spelling of `classes`. One that is none of them is an error where the data set says
-    /// where classes are from; else (folders that were taken for classes) it is none.
-    fn check(
-        &mut self,
-        source: &Path,
-        classes: &[String],
-        images: &Images,
-        is_said: bool,
-    ) -> Result<(), DataError> {
-        let known: Vec<&str> = classes.iter().map(String::as_str).collect();
-        for (idx, gold) in &mut self.classes {
-            for class in gold.iter_mut() {
-                match class_idx_of(class, classes) {
-                    Some(class_idx) => classes[class_idx].clone_into(class),
-                    None if is_said => {
-                        let message = format!(
-                            "the image `{}` has the class `{class}`{}; there are {}",
-                            images.ids[*idx],
-                            did_you_mean(class, &known),
-                            classes.join(", ")
-                        );
-                        return Err(DataError::invalid(source, "", message));
-                    }
-                    None => class.clear(),
-                }
-            }
-            gold.retain(|class| !class.is_empty());
-        }
-        Ok(())
-    }
-
-    fn image(&self, idx: usize, id: &str, images: &Images) -> Image {
-        Image {
-            image_id: id.to_owned(),
-            file_name: images.file_names[idx].clone(),
-            photo: images.photos.get(id).cloned(),
-            gold: self.classes.get(&idx).cloned().unwrap_or_default(),
-            patient: self.patients.get(&idx).cloned(),
-            attributes: self.attributes.get(&idx).cloned().unwrap_or_default(),
-        }
-    }
-}
-
-/// The first folder of each photo as its class, if each photo is in one.
-fn of_folders(images: &Images) -> BTreeMap<usize, Vec<String>> {
-    let class = |(idx, id): (usize, &String)| {
-        let (folder, _) = id.split_once('/')?;
-        Some((idx, vec![folder.to_owned()]))
+    let mut notes = gold.notes.clone();
+    let skipped = found.annotations.skipped.iter().map(|what| format!("not read: {what}"));
+    notes.extend(skipped.map(|text| Finding::new(FindingKind::NotRead, root, text)));
+    let mut joiner = Joiner {
+        root,
+        unmarked: if file.concepts.is_empty() { unmarked(&schema, &found) } else { Vec::new() },
+        schema,
+        is_closed: !file.concepts.is_empty(),
+        left_out: BTreeMap::new(),
+        sizes: HashMap::new(),
+        unknown: BTreeSet::new(),
     };
-    if images.photos.is_empty() || !images.ids.iter().all(|id| id.contains('/')) {
-        return BTreeMap::new();
-    }
-    images.ids.iter().enumerate().filter_map(class).collect()
+    let readings = joiner.readings(&mut images, found)?;
+    notes.extend(joiner.unknown_images(&images));
+    notes.iter().for_each(|note| tracing::warn!("{}", note.message));
+    joiner.warn_of_left_out();
+    notes.extend(joiner.unmarked_labels());
+    let records = images.ids.iter().enumerate().map(|(idx, id)| gold.image(idx, id, &images));
+    let dataset = Dataset::new(root, joiner.schema, records.collect(), readings)?;
+    Ok(dataset.with_notes(notes))
+}
+
+/// Labels of whole images that no list of concepts has, and that nobody marks anywhere.
+fn unmarked(schema: &Schema, found: &Found) -> Vec<String> {
+    let said = found.said.iter().flat_map(|said| &said.labels);
+    let said: BTreeSet<&String> = said.collect();
+    let concepts = schema.concepts.iter().filter(|concept| !concept.is_localisable);
+    let names = concepts.map(|concept| &concept.name).filter(|name| said.contains(name));
+    names.cloned().collect()
 }
 
 /// The words of the data set: those that it names, and else those that are there.
@@ -438,6 +292,12 @@ fn silent_reading(image: &str, rater: String, root: &Path) -> RawReading {
 struct Joiner<'a> {
     root: &'a Path,
     schema: Schema,
+    /// Whether the data set says which concepts there are.
+    is_closed: bool,
+    /// How many regions there are of each concept that is none of them.
+    left_out: BTreeMap<String, usize>,
+    /// Labels that count as concepts although nobody marks them.
+    unmarked: Vec<String>,
     /// By place of the image.
     sizes: HashMap<usize, ImageSize>,
     /// What annotations call images that there are not.
@@ -447,9 +307,6 @@ struct Joiner<'a> {
 impl Joiner<'_> {
     fn readings(&mut self, images: &mut Images, found: Found) -> Result<Vec<Reading>, DataError> {
         let Found { annotations, said, complete } = found;
-        for what in &annotations.skipped {
-            tracing::warn!("not read: {what}");
-        }
         for image in &annotations.images {
             if let (Some(idx), Some(size)) = (images.find(self.root, "", &image.name)?, image.size)
             {
@@ -468,17 +325,28 @@ impl Joiner<'_> {
         let mut silent_places = Vec::new();
         let mut labels: HashMap<(usize, String), Vec<String>> = HashMap::new();
         let mut sizes = Vec::new();
+        let mut rows: HashMap<(usize, String), String> = HashMap::new();
         for Said { image, rater, labels: of_image, size, file, place } in said {
             let Some(idx) = images.find(&file, &place, &image)? else {
                 self.unknown.insert(image);
                 continue;
             };
+            // What a table says has a place, and is said once.
+            if !place.is_empty()
+                && let Some(before) = rows.insert((idx, rater.clone()), place.clone())
+            {
+                let message = format!(
+                    "found `{image}` by `{rater}` again, after {before}; expected one row of each image and rater"
+                );
+                return Err(DataError::invalid(&file, place, message));
+            }
             sizes.extend(size.map(|size| (idx, size)));
             if !of_image.is_empty() {
                 labels.entry((idx, rater.clone())).or_default().extend(of_image);
             }
             silent_places.push((idx, rater));
         }
+        self.check_joined(images, placed.len() + silent_places.len())?;
         let all = complete
             .iter()
             .flat_map(|rater| (0..images.ids.len()).map(move |idx| (idx, rater.clone())));
@@ -519,14 +387,25 @@ impl Joiner<'_> {
             .collect();
         let sizes: Vec<Result<(usize, ImageSize), DataError>> =
             read.par_iter().map(|(idx, photo)| Ok((*idx, photo_size(photo)?))).collect();
+        let mut damaged = Vec::new();
         for of_photo in sizes {
-            let (idx, size) = of_photo?;
-            self.sizes.insert(idx, size);
+            match of_photo {
+                Ok((idx, size)) => drop(self.sizes.insert(idx, size)),
+                Err(error) => damaged.push(error),
+            }
         }
-        Ok(())
+        match DataError::of_several(damaged) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
-    fn reading(&self, images: &Images, idx: usize, raw: RawReading) -> Result<Reading, DataError> {
+    fn reading(
+        &mut self,
+        images: &Images,
+        idx: usize,
+        raw: RawReading,
+    ) -> Result<Reading, DataError> {
         let id = &images.ids[idx];
         let invalid = |message: String| DataError::invalid(&raw.file, "", message);
         let Some(&size) = self.sizes.get(&idx) else {
@@ -540,6 +419,12 @@ impl Joiner<'_> {
             return Err(invalid(format!(
                 "the image `{id}` is {size} (height x width) as it is displayed, but was annotated in \
                  {annotated}; outlines cannot be brought from one to the other"
+            )));
+        }
+        if let Some(annotated) = raw.size.filter(|annotated| !is_scaled(*annotated, size)) {
+            return Err(invalid(format!(
+                "found masks or annotations of {annotated} (height x width), but the image `{id}` is {size}; expected \
+                 its size, or that of a smaller or larger copy of it"
             )));
         }
         let mut reading = Reading::new(images.ids[idx].clone(), raw.rater, size);
@@ -560,21 +445,84 @@ impl Joiner<'_> {
                 invalid(format!("`{}` of `{}`: {message}", region.concept, raw.image))
             })?;
             region.concept = spell(&mut reading, region.concept, &self.schema);
-            reading.regions.push(region);
+            match self.is_closed && self.schema.concept(&region.concept).is_none() {
+                false => reading.regions.push(region),
+                true => {
+                    *self.left_out.entry(region.concept.clone()).or_default() += 1;
+                    reading.push_label(region.concept, None);
+                }
+            }
         }
         reading.sort_labels();
         Ok(reading)
     }
 
-    /// Warns of annotations of images that there are not.
-    fn warn(&self, images: &Images) {
-        if let Some(first) = self.unknown.first() {
-            tracing::warn!(
-                "annotations of {} images are not read, because there is no such photo among {}: `{first}`{}",
-                self.unknown.len(),
-                images.ids.len(),
-                if self.unknown.len() > 1 { ", ..." } else { "" }
-            );
-        }
+    /// Refuses annotations of which not one is of an image: the names are of another kind.
+    fn check_joined(&self, images: &Images, num_joined: usize) -> Result<(), DataError> {
+        let (Some(first), 0) = (self.unknown.first(), num_joined) else { return Ok(()) };
+        let such = |name: Option<&str>| {
+            name.map_or_else(String::new, |name| format!(", such as `{name}`"))
+        };
+        let message = format!(
+            "found annotations of {} images{}, and none of them is among the {} images{}; expected the path of each \
+             below the folder of the photos (`images`), with or without its extension",
+            self.unknown.len(),
+            such(Some(first)),
+            images.ids.len(),
+            such(images.ids.first().map(String::as_str))
+        );
+        Err(DataError::invalid(&self.root.join(DATASET_FILE), "", message))
     }
+
+    /// Annotations of images that there are not.
+    fn unknown_images(&self, images: &Images) -> Option<Finding> {
+        let first = self.unknown.first()?;
+        let message = format!(
+            "annotations of {} images are not read, because there is no such photo among {}: `{first}`{}",
+            self.unknown.len(),
+            images.ids.len(),
+            if self.unknown.len() > 1 { ", ..." } else { "" }
+        );
+        Some(Finding::new(FindingKind::StaleRow, self.root, message))
+    }
+
+    /// Warns of regions of concepts that `[concepts]` leaves out. A check finds them as unknown labels.
+    fn warn_of_left_out(&self) {
+        if self.left_out.is_empty() {
+            return;
+        }
+        let counts = self.left_out.iter().map(|(name, num)| format!("`{name}` ({num})"));
+        tracing::warn!(
+            "{} regions are of concepts that [concepts] leaves out, and count nowhere: {}",
+            self.left_out.values().sum::<usize>(),
+            counts.collect::<Vec<_>>().join(", ")
+        );
+    }
+
+    /// Labels that may be slips. Warns of those that are near another word.
+    fn unmarked_labels(&self) -> Vec<Finding> {
+        let note = |label: &String| {
+            let others: Vec<&str> =
+                self.schema.labels().filter(|other| !self.unmarked.iter().any(|one| one == other)).collect();
+            let near = did_you_mean(label, &others);
+            let message = format!(
+                "raters say `{label}`{near} of whole images; it is no class and nobody marks it, so it counts as a \
+                 concept: [concepts] says which there are, [spellings] what else they are called"
+            );
+            if !near.is_empty() {
+                tracing::warn!("{message}");
+            }
+            Finding::new(FindingKind::UnknownLabel, self.root, message)
+        };
+        self.unmarked.iter().map(note).collect()
+    }
+}
+
+/// Whether an image of `size` was brought to `other` without changing its shape, up to rounding to whole pixels.
+fn is_scaled(size: ImageSize, other: ImageSize) -> bool {
+    let [height, width] = <[u32; 2]>::from(size).map(u64::from);
+    let [other_height, other_width] = <[u32; 2]>::from(other).map(u64::from);
+    // Each side is a pixel off at most from what the other one asks for.
+    let difference = (height * other_width).abs_diff(width * other_height);
+    difference <= other_height.max(other_width) || difference <= height.max(width)
 }

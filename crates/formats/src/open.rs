@@ -9,7 +9,7 @@ use crate::photos::photos;
 use crate::{Annotations, chexlocalize, cvat, darwin2, label_studio, labelme};
 use dermx_data::{
     CsvLine, CsvTable, DataError, Dataset, Fill, ImageNames, ImageSize, MAX_SIDE_PX, cell_place,
-    class_folders, dermx, list_photos, photo_size,
+    class_folders, dermx, did_you_mean, list_photos, photo_size,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -84,6 +84,14 @@ pub fn open_table(path: &Path) -> Result<Dataset, DataError> {
     };
     let root = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let root = root.unwrap_or(Path::new("."));
+    let near = |column: &&String| !did_you_mean(column, &PATIENT_COLUMNS).is_empty();
+    if let (None, Some(slip)) = (known(&PATIENT_COLUMNS), table.columns().iter().find(near)) {
+        let message = format!(
+            "found the column `{slip}`{}, which is not read; rename it",
+            did_you_mean(slip, &PATIENT_COLUMNS)
+        );
+        return Err(DataError::invalid(path, "line 1", message));
+    }
     let labels = Labels {
         file: path.file_name().map(PathBuf::from),
         image: Some(needed(&IMAGE_COLUMNS)?),
@@ -95,6 +103,20 @@ pub fn open_table(path: &Path) -> Result<Dataset, DataError> {
         DatasetFile { images: Some(".".into()), labels: Some(labels), ..DatasetFile::default() };
     let photos = photos(root, Path::new("."), None)?;
     join(root, &file, Some(photos), Found::default())
+}
+
+/// A table of images and classes that lies in `folder` itself, if there is one.
+pub fn labels_table_in(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let is_table = |path: &PathBuf| {
+        let is_csv = path.extension().is_some_and(|found| found.eq_ignore_ascii_case("csv"));
+        let Some(table) = is_csv.then(|| CsvTable::read(path).ok()).flatten() else { return false };
+        let has = |names: &[&str]| {
+            table.columns().iter().any(|column| names.contains(&column.to_lowercase().as_str()))
+        };
+        has(&IMAGE_COLUMNS) && has(&CLASS_COLUMNS)
+    };
+    entries.filter(is_table).min()
 }
 
 /// Whether a folder is in DermX's layout, complete or not.
@@ -277,11 +299,25 @@ fn sizes_of(
     Ok(sizes)
 }
 
+/// The columns of a table of readings; the first two have to be there.
+const READINGS_COLUMNS: [&str; 5] = ["image", "rater", "labels", "height", "width"];
+
 /// Adds who read what, and which labels they gave to the whole image: `image`, `rater` and, if there are such columns,
 /// `labels`, separated by `|`, and `height` and `width` of the image in pixels.
 fn add_readings(path: &Path, found: &mut Found) -> Result<(), DataError> {
     let table = CsvTable::read(path)?;
     let [image_idx, rater_idx] = table.positions(["image", "rater"])?;
+    let unknown = |column: &&String| {
+        !column.is_empty() && !READINGS_COLUMNS.contains(&column.as_str())
+    };
+    if let Some(column) = table.columns().iter().find(unknown) {
+        let message = format!(
+            "found the column `{column}`{}; the columns are {}",
+            did_you_mean(column, &READINGS_COLUMNS),
+            READINGS_COLUMNS.join(", ")
+        );
+        return Err(DataError::invalid(path, "line 1", message));
+    }
     let labels_idx = table.find_column("labels");
     let sides = ["height", "width"].map(|name| table.find_column(name));
     for row in table.rows() {

@@ -47,7 +47,7 @@ fn every_problem_is_named_with_its_line_in_plain_words() {
         // Files.
         (
             b"images = 'photos'\n[labels]\nfile = 'l.csv'\n[coco]\nfiles = { ann = 'ann.json', bob = 'a.json', eve = 'images' }\nreadings = 'r.csv'",
-            &["`images`: there is no `ROOT/photos`; ", "`labels.file`: there is no `ROOT/l.csv`", "`coco.readings`: there is no `ROOT/r.csv`",
+            &["line 1: `images`: there is no `ROOT/photos`; ", "line 3: `labels.file`: there is no `ROOT/l.csv`", "`coco.readings`: there is no `ROOT/r.csv`",
               "`coco.files.ann`: there is no `ROOT/ann.json`", "`coco.files.eve`: `ROOT/images` is a folder; expected a file"],
         ),
         (b"images = 'a.json'", &["`images`: `ROOT/a.json` is a file; expected a folder"]),
@@ -60,6 +60,15 @@ fn every_problem_is_named_with_its_line_in_plain_words() {
         (b"[coco]\nfile = 'a.json'\n[masks]\npattern = '{image}.png'", &["found [masks] and [coco]; expected the section of one format, [masks]"]),
         (b"format = 'cvat'\n[coco]\nfile = 'a.json'", &["found [coco]; expected the section of one format, [cvat]"]),
         (b"[masks]\nrater = 'ann'", &["[masks] has no `pattern`"]),
+        (
+            b"[masks]\npattern = 'images/{rater}/{image}.png'\nrater = 'ann'",
+            &["`masks.rater` and `{rater}` in `masks.pattern` both say the rater; remove one"],
+        ),
+        // A wrong key hides no missing file.
+        (
+            b"imagse = 'x'\n\n[coco]\nfile = 'b.json'",
+            &["line 1: there is no key `imagse`", "line 4: `coco.file`: there is no `ROOT/b.json`"],
+        ),
         (b"[masks]\npattern = 'images/{rater}.png'", &["`masks.pattern` is `images/{rater}.png`; expected `{image}` in it"]),
         (b"[masks]\npattern = 'images/{image}{rater}.png'", &["found `{rater}` right after another"]),
         (b"[coco]", &["[coco] has neither `files` nor `file`"]),

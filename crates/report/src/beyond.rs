@@ -7,7 +7,7 @@ use crate::score_cell::{
 };
 use crate::score_text::{ABSENT, counted, readable};
 use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
-use dermx_table::{Cell, Column, Score, Table};
+use dermx_table::{Cell, Column, Score, Table, by_name};
 use std::iter::once;
 
 /// Names of the localization scores, and the heads of their columns.
@@ -95,7 +95,7 @@ pub fn parts_table(record: &EvalRecord) -> Option<Table> {
     ];
     let mut table = Table::new("by", title, columns.into_iter().chain(map_columns()));
     for (variable, parts) in &record.by {
-        for (value, part) in parts {
+        for (value, part) in by_name(parts) {
             let heading = format!("{}: {}", readable(variable), readable(value));
             table.push(once(heading.into()).chain(part_cells(part)));
         }
@@ -110,7 +110,7 @@ pub fn parts_by_characteristic(record: &EvalRecord) -> Table {
     let columns = columns.chain([Column::mean_and_interval("accuracy")]);
     let mut table = Table::new("by", "Explanation scores on parts of the images", columns);
     for (variable, parts) in &record.by {
-        for (value, part) in parts {
+        for (value, part) in by_name(parts) {
             for (characteristic, row) in &part.explanation {
                 let scores = match &row.scores {
                     Some(of) => {

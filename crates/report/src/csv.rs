@@ -5,7 +5,7 @@ use dermx_eval::{
     ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score,
     UNION,
 };
-use dermx_table::{Cell, Column, Table};
+use dermx_table::{Cell, Column, Table, by_name};
 use std::iter::once;
 
 /// What the network's own maps are called beside the baselines.
@@ -211,7 +211,7 @@ fn by(input: &ReportInput) -> Table {
     let keys = ["variable", "value", "characteristic", "images"];
     of_scores("by", &keys, input, |record, push| {
         let parts = record.by.iter().flat_map(|(variable, parts)| {
-            parts.iter().map(move |(value, part)| (variable, value, part))
+            by_name(parts).into_iter().map(move |(value, part)| (variable, value, part))
         });
         for (variable, value, part) in parts {
             if let Some(accuracy) = &part.accuracy {

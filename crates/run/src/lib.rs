@@ -67,4 +67,5 @@ pub use synth::{prepare_synthetic, synthesize};
 pub use train::{Place, Tested, Trained, Validated, train};
 pub use training::Training;
 pub use training_data::TrainingData;
+pub use training_images::{photo_set, photo_set_of};
 pub use verify::{Check, Checks, Epochs, Verdict, verify};

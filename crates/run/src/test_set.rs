@@ -3,7 +3,7 @@
 use crate::config::DataSection;
 use crate::error::{RunError, RunResult};
 use dermx_data::{
-    DataError, Dataset, Image, ImageNames, Selection, Study, list_photos, read_photo,
+    DataError, Dataset, Image, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -33,30 +33,34 @@ impl TestSet {
     pub fn read(data: &DataSection) -> RunResult<Self> {
         let test = data.test_folder()?;
         let dataset = dermx_formats::open(test)?.select(Selection::default());
-        let (found, root, others) = photos_of(&dataset, data)?;
+        // The photos of the others are known, too.
+        let (_, root, others) = photos_of(&dataset, data)?;
+        let dataset = dataset.tested();
+        let (found, _, _) = photos_of(&dataset, data)?;
         let mut set = Self { dataset, root, photos: Vec::new(), gold_idx: Vec::new(), others };
-        let mut num_left_out = 0;
         for (image, photo) in set.dataset.images().iter().zip(found) {
-            let Some(class) = image.gold_class() else {
-                num_left_out += 1;
-                continue;
-            };
+            let Some(class) = image.gold_class() else { continue };
             let gold_idx = data.classes.iter().position(|known| known == class);
             let gold_idx = gold_idx.ok_or_else(|| {
                 let message = format!(
-                    "image `{}` is of the class `{class}`, which is not in data.classes ({})",
+                    "image `{}` is of the class `{class}`{}, which is not in data.classes ({}); data.class_names may \
+                     call a class of the training photos so, or [spellings] in {} gives it the name that they have",
                     image.image_id,
-                    data.classes.join(", ")
+                    did_you_mean(class, &data.classes.iter().map(String::as_str).collect::<Vec<_>>()),
+                    data.classes.join(", "),
+                    dermx_formats::DATASET_FILE
                 );
                 RunError::in_file(test, message)
             })?;
             set.photos.push((image.image_id.clone(), photo));
             set.gold_idx.push(gold_idx);
         }
+        let num_left_out = set.dataset.num_untested();
         if num_left_out > 0 {
             tracing::warn!(
-                "{num_left_out} of {} test images have no gold class or several, and are not predicted",
-                set.dataset.images().len()
+                "{num_left_out} of {} test images have no gold class or several: they are not tested on, and neither \
+                 predicted nor scored",
+                num_left_out + set.dataset.images().len()
             );
         }
         match set.photos.is_empty() {

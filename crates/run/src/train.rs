@@ -101,7 +101,9 @@ fn train_here(
         // Labels alone are a test, too: of diagnoses.
         let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
         if is_marked || test.dataset.schema().raters_name_classes {
-            check_outlines(config.data.test_folder()?, &test.dataset, &config.scoring_choices())?;
+            let advice = "mark something in the images, or train without scoring: --no-eval";
+            let test_folder = config.data.test_folder()?;
+            check_outlines(test_folder, &test.dataset, &config.scoring_choices(), advice)?;
         } else {
             tracing::warn!(
                 "nobody marked anything in the test images: heat maps are drawn, but not scored"

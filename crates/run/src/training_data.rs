@@ -101,9 +101,10 @@ impl TrainingData {
     pub fn read(config: &Config) -> RunResult<Self> {
         let TrainingImages { folder, root, patients: own } = TrainingImages::read(&config.data)?;
         let table = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
+        let own_patients = Patients::new(&config.data.train, own.clone());
         let of_photo = match &table {
-            Some(table) => table.join(&named(&folder))?.0,
-            None => Patients::new(&config.data.train, own.clone()),
+            Some(table) => table.join(&named(&folder))?.0.with(&own_patients)?,
+            None => own_patients,
         };
         let mut patients = table.map(|table| (table, About::All));
         let split = match &config.split {
@@ -183,7 +184,7 @@ impl TrainingData {
 
     /// Whom the photos of training, validation and test show.
     fn patients(&self, test: Option<&TestSet>) -> RunResult<Option<Patients>> {
-        let Some((table, about)) = &self.patients else { return Ok(self.own_patients(test)) };
+        let Some((table, about)) = &self.patients else { return self.own_patients(test) };
         let of_test = test.filter(|_| *about == About::All);
         let parts = std::iter::once(&self.training).chain(&self.validation);
         let own = parts.flat_map(|part| named(&part.images));
@@ -193,7 +194,10 @@ impl TrainingData {
         let ids: BTreeMap<&Path, &str> =
             of_test.chain(own).map(|(image_id, path)| (path, image_id)).collect();
         let photos: Vec<(&str, &Path)> = ids.into_iter().map(|(path, id)| (id, path)).collect();
-        let (patients, joined) = table.join(&photos)?;
+        let (mut patients, joined) = table.join(&photos)?;
+        if let Some(own) = self.own_patients(test)? {
+            patients = patients.with(&own)?;
+        }
         if let Some(warning) = joined.warning() {
             let note = if test.is_none() { " (test images were not looked at)" } else { "" };
             tracing::warn!("{warning}{note}");
@@ -202,17 +206,21 @@ impl TrainingData {
     }
 
     /// Whom photos show as the data sets of training and test say; `None` where they do not.
-    fn own_patients(&self, test: Option<&TestSet>) -> Option<Patients> {
-        let mut of_photo = self.own.clone();
-        let images = test
-            .into_iter()
-            .flat_map(|test| test.photos.iter().map(|(id, path)| (test.dataset.image(id), path)));
-        for (image, path) in images {
-            if let Some(patient) = image.and_then(|image| image.patient.as_ref()) {
-                of_photo.insert(path.clone(), patient.clone());
-            }
-        }
-        (!of_photo.is_empty()).then(|| Patients::new(&self.root, of_photo))
+    ///
+    /// # Errors
+    /// One photo of two patients.
+    fn own_patients(&self, test: Option<&TestSet>) -> RunResult<Option<Patients>> {
+        let training = Patients::new(&self.root, self.own.clone());
+        let Some(test) = test else {
+            return Ok((!self.own.is_empty()).then_some(training));
+        };
+        let patient = |(id, path): &(String, PathBuf)| {
+            Some((path.clone(), test.dataset.image(id)?.patient.clone()?))
+        };
+        let of_test: BTreeMap<PathBuf, String> = test.photos.iter().filter_map(patient).collect();
+        let is_said = !self.own.is_empty() || !of_test.is_empty();
+        let all = Patients::new(test.dataset.root(), of_test).with(&training)?;
+        Ok(is_said.then_some(all))
     }
 
     /// The split as CSV: `image_id,class,part`.

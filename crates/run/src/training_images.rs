@@ -3,7 +3,7 @@
 use crate::config::{DataSection, no_training_images};
 use crate::error::{RunError, RunResult};
 use dermx_data::{
-    Dataset, Image, LabelledFolder, LabelledImage, class_folders, class_idx_of,
+    Dataset, Image, LabelledFolder, LabelledImage, PhotoSet, class_folders, class_idx_of,
     read_labelled_folder,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +35,100 @@ fn open(train: &Path) -> RunResult<Train> {
     if !train.is_dir() {
         return Err(no_training_images(train));
     }
-    match train.join(dermx_formats::DATASET_FILE).is_file() {
-        true => Ok(Train::Dataset(Box::new(dermx_formats::open(train)?))),
-        false => Ok(Train::Folders),
+    if train.join(dermx_formats::DATASET_FILE).is_file() {
+        return Ok(Train::Dataset(Box::new(dermx_formats::open(train)?)));
     }
+    match dermx_formats::labels_table_in(train) {
+        None => Ok(Train::Folders),
+        Some(table) => {
+            let message = format!(
+                "found a table of images and classes in it, which a folder of class folders does not need: name the \
+                 table itself ({}), or move it elsewhere",
+                table.display()
+            );
+            Err(RunError::in_file(train, message))
+        }
+    }
+}
+
+/// The photos that `path` names, as `data.train` does: a folder of class folders, a folder with a `dataset.toml`,
+/// or a table of images and classes. With whom they show, where that is said.
+///
+/// # Errors
+/// No such folder or table, or one that cannot be read.
+pub fn photo_set(
+    name: &str,
+    path: &Path,
+) -> RunResult<(PhotoSet, BTreeMap<PathBuf, String>)> {
+    let of_folder = || Ok((PhotoSet::read(name, path)?, BTreeMap::new()));
+    if !path.exists() {
+        return of_folder();
+    }
+    match open(path)? {
+        Train::Folders => of_folder(),
+        Train::Dataset(dataset) => {
+            let (mut set, patients) = photo_set_of(name, &dataset).ok_or_else(|| {
+                RunError::in_file(
+                    path,
+                    "names no folder of photos (`images`), so there is none to look at",
+                )
+            })?;
+            // The others are not trained on.
+            set.photos.retain(|photo| set.classes.contains_key(photo));
+            Ok((set, patients))
+        }
+    }
+}
+
+/// The photos of a data set, which says whom they show; `None` where it does not say where photos are.
+pub fn photo_set_of(
+    name: &str,
+    dataset: &Dataset,
+) -> Option<(PhotoSet, BTreeMap<PathBuf, String>)> {
+    let root = dataset.photo_folder()?;
+    let of_images = || dataset.images().iter().filter_map(|image| Some((image, image.photo.clone()?)));
+    let class = |(image, photo): (&Image, PathBuf)| Some((photo, image.gold_class()?.to_owned()));
+    let patient = |(image, photo): (&Image, PathBuf)| Some((photo, image.patient.clone()?));
+    let set = PhotoSet {
+        name: name.to_owned(),
+        root,
+        photos: of_images().map(|(_, photo)| photo).collect(),
+        classes: of_images().filter_map(class).collect(),
+        ..PhotoSet::default()
+    };
+    Some((set, of_images().filter_map(patient).collect()))
+}
+
+/// Fewer photos than this may be the work of a slip in a class's name.
+const FEW_PHOTOS: usize = 10;
+/// The class that was meant has so many times as many.
+const TIMES_AS_MANY: usize = 4;
+
+/// Warns of classes with few photos whose name is nearly that of a class with many.
+fn warn_of_slips(folder: &LabelledFolder) {
+    let classes: Vec<(&String, usize)> =
+        folder.classes.iter().zip(folder.num_per_class()).collect();
+    for (class, num) in classes.iter().filter(|(_, num)| *num < FEW_PHOTOS) {
+        let many = classes.iter().filter(|(_, other)| *other >= TIMES_AS_MANY * *num.max(&1));
+        let near = many.map(|(other, _)| other.as_str()).find(|other| is_one_edit(class, other));
+        if let Some(near) = near {
+            tracing::warn!(
+                "the class `{class}` has {num} photos, and `{near}` is nearly its name; if they are one, say so: \
+                 data.class_names = {{ {class:?} = {near:?} }} with data.classes without `{class}`"
+            );
+        }
+    }
+}
+
+/// Whether two names differ in one letter, or in case alone.
+fn is_one_edit(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|name| name.to_lowercase().chars().collect::<Vec<_>>());
+    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let [rest, other_rest] = [&one[same..], &other[same..]];
+    let after = |letters: &[char]| letters.get(1..).unwrap_or_default().to_vec();
+    after(rest) == after(other_rest)
+        || after(rest) == other_rest
+        || rest == after(other_rest).as_slice()
 }
 
 /// What the classes of `train` are called there: its class folders, or the gold classes of its images.
@@ -62,14 +152,16 @@ impl TrainingImages {
     /// # Errors
     /// No photos, a class of theirs that is none of the configuration's, a class without a photo.
     pub fn read(data: &DataSection) -> RunResult<Self> {
-        match open(&data.train)? {
-            Train::Folders => Ok(Self {
+        let images = match open(&data.train)? {
+            Train::Folders => Self {
                 folder: read_labelled_folder(&data.train, &data.classes, &data.class_names)?,
                 root: data.train.clone(),
                 patients: BTreeMap::new(),
-            }),
-            Train::Dataset(dataset) => Self::of_dataset(data, &dataset),
-        }
+            },
+            Train::Dataset(dataset) => Self::of_dataset(data, &dataset)?,
+        };
+        warn_of_slips(&images.folder);
+        Ok(images)
     }
 
     fn of_dataset(data: &DataSection, dataset: &Dataset) -> RunResult<Self> {

@@ -38,8 +38,16 @@ pub const NUM_WITHOUT_PREDICTION: &str = "num_images_without_prediction";
 pub const NUM_READINGS: &str = "num_readings";
 /// those in which nothing is marked,
 pub const NUM_READINGS_WITHOUT_MASK: &str = "num_readings_without_mask";
-/// and images without evaluations that count.
+/// images without evaluations that count,
 pub const NUM_NOT_SCORED: &str = "num_images_not_scored";
+/// images whose diagnosis is scored,
+pub const NUM_DIAGNOSES: &str = "num_diagnoses";
+/// images with no gold class or several,
+pub const NUM_WITHOUT_GOLD: &str = "num_images_without_gold";
+/// those of them that are left out of a run's test,
+pub const NUM_UNTESTED: &str = "num_images_untested";
+/// and by variable, images that are in no part, since they have no value of it.
+pub const NUM_WITHOUT_VALUE: &str = "num_images_without_value";
 
 /// Resamples of the images for intervals.
 pub const BOOTSTRAP: Bootstrap = Bootstrap { num_resamples: 1000, seed: 0 };
@@ -146,7 +154,9 @@ fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
         };
         let image_id = image_id.to_string();
         let image = ImageMasks { image_id, gold, is_kept, masks, outlines };
-        (is_kept || !image.masks.is_empty()).then_some(image)
+        // Else there is neither a diagnosis nor a mask to score.
+        let is_diagnosed = is_kept && !image.gold.is_empty();
+        (is_diagnosed || !image.masks.is_empty()).then_some(image)
     };
     dataset.images().par_iter().filter_map(masks_of_image).collect()
 }
@@ -244,11 +254,16 @@ fn warn_of_empty_masks(images: &[ImageMasks], size: [usize; 2]) {
     }
 }
 
-/// Checks before any work is done that there is something to score heat maps with.
+/// Checks before any work is done that there is something to score heat maps with; `advice` ends the error.
 ///
 /// # Errors
 /// No image has an outline that counts.
-pub fn check_outlines(root: &Path, dataset: &Dataset, choices: &ScoringChoices) -> ScoreResult<()> {
+pub fn check_outlines(
+    root: &Path,
+    dataset: &Dataset,
+    choices: &ScoringChoices,
+    advice: &str,
+) -> ScoreResult<()> {
     let kept = kept_images(dataset);
     let is_outlined = |one: &Reading| one.inside().next().is_some();
     let counts = |one: &Reading| {
@@ -262,8 +277,7 @@ pub fn check_outlines(root: &Path, dataset: &Dataset, choices: &ScoringChoices) 
     let num_outlined = dataset.readings().iter().filter(|one| is_outlined(one)).count();
     let message = format!(
         "there is nothing to score heat maps with: {} evaluations of {} images, {num_outlined} of them \
-         with outlines, none with outlines that count (evaluate.rows); mark something in the images, or \
-         train without scoring: --no-eval",
+         with outlines, none with outlines that count (evaluate.rows); {advice}",
         dataset.readings().len(),
         dataset.images().len()
     );
@@ -371,6 +385,7 @@ impl<'a> Benchmark<'a> {
         if let Some(diagnoses) = &diagnoses {
             let num_missing = self.diagnosed().count() - diagnoses.len();
             record.scoring.insert(NUM_WITHOUT_PREDICTION.to_string(), json!(num_missing));
+            record.scoring.insert(NUM_DIAGNOSES.to_string(), json!(diagnoses.len()));
             let mut matrix = ConfusionMatrix::new(self.classes.len());
             for one in diagnoses {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
@@ -386,6 +401,10 @@ impl<'a> Benchmark<'a> {
             correct: correct.as_ref(),
         };
         record.by = images.parts(&self.choices.by, self.choices.min_images);
+        let without_value = images.num_without_value(&self.choices.by);
+        if !without_value.is_empty() {
+            record.scoring.insert(NUM_WITHOUT_VALUE.to_string(), json!(without_value));
+        }
         Ok(Scorecard { rows, record, diagnoses })
     }
 
@@ -699,6 +718,7 @@ impl<'a> Benchmark<'a> {
                 .filter(|one| one.is_accepted())
         };
         let without_mask = readings().filter(|one| one.inside().next().is_none());
+        let without_gold = self.dataset.images().iter().filter(|one| one.gold_class().is_none());
         let num_unions = masks().filter(|mask| mask.characteristic == UNION).count();
         let HeatmapScoring { size, normalize, quantize, border } = self.choices.maps;
         let ScoringChoices { rows, union_rows, average, union_average, class_exchange, .. } =
@@ -721,6 +741,8 @@ impl<'a> Benchmark<'a> {
             (NUM_WITHOUT_MASK, json!(self.images.iter().filter(has_no_mask).count())),
             (NUM_WITHOUT_MAP, json!(self.images.len() - image_ids.len())),
             (NUM_NOT_SCORED, json!(self.dataset.images().len() - self.images.len())),
+            (NUM_WITHOUT_GOLD, json!(without_gold.count())),
+            (NUM_UNTESTED, json!(self.dataset.num_untested())),
             ("num_mask_rows", json!(masks().count() - num_unions)),
             ("num_union_rows", json!(num_unions)),
             ("bootstrap", json!(BOOTSTRAP)),

@@ -102,6 +102,16 @@ impl ScoredImages<'_> {
         variables.iter().map(by).collect()
     }
 
+    /// How many images are in no part, by variable; only where there are some.
+    pub fn num_without_value(&self, variables: &[Variable]) -> BTreeMap<String, usize> {
+        let num = |variable: &Variable| {
+            let ids = self.image_ids.iter();
+            ids.filter(|image_id| self.value(variable, image_id).is_none()).count()
+        };
+        let counts = variables.iter().map(|one| (one.name().to_string(), num(one)));
+        counts.filter(|(_, num)| *num > 0).collect()
+    }
+
     fn value(&self, variable: &Variable, image_id: &str) -> Option<String> {
         let image = self.dataset.image(image_id)?;
         Some(match variable {

@@ -18,11 +18,13 @@ mod html;
 mod json;
 mod latex;
 mod markdown;
+mod order;
 mod reading;
 mod table;
 mod terminal;
 
 pub use crate::csv::csv;
 pub use markdown::escape_markdown;
+pub use order::by_name;
 pub use reading::{Reading, number};
 pub use table::{Cell, Column, Kind, Row, Score, Table};

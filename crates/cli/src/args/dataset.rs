@@ -71,12 +71,13 @@ pub struct CheckArgs {
     /// The photos of `--data`, compared with its annotations and with those of each `--split`.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub images: Option<PathBuf>,
-    /// A folder of photos, and its sub-folders, which are taken for classes: no photo may be in two
-    /// splits or in two classes. May be repeated.
-    #[arg(long = "split", value_name = "NAME=DIR", value_parser = split)]
+    /// Photos as `data.train` names them: a folder of class folders, a folder with a dataset.toml, or a
+    /// table (CSV). No photo may be in two splits or in two classes. May be repeated.
+    #[arg(long = "split", value_name = "NAME=PATH", value_parser = split)]
     pub splits: Vec<Split>,
-    /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`: no patient
-    /// may be in two splits. An image may be named with or without folder and extension.
+    /// A CSV file with the columns `image_id` (or `current_filename`) and `patient_id`, beside the patients
+    /// that the data sets name: none may be in two splits. An image may be named with or without folder and
+    /// extension.
     #[arg(long, value_name = "CSV")]
     pub patients: Option<PathBuf>,
     /// Compare the files of `--folder` with this manifest.
@@ -98,7 +99,7 @@ pub struct CheckArgs {
 pub struct Split {
     /// Its name in findings.
     pub name: String,
-    /// The folder.
+    /// What holds its photos.
     pub folder: PathBuf,
 }
 
@@ -107,7 +108,7 @@ fn split(text: &str) -> Result<Split, String> {
         Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
             Ok(Split { name: name.to_owned(), folder: folder.into() })
         }
-        _ => Err("write NAME=DIR, for example train=datasets/train".to_owned()),
+        _ => Err("write NAME=PATH, for example train=datasets/train".to_owned()),
     }
 }
 

@@ -5,10 +5,11 @@ use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, PhotoSet,
+    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, Patients, PhotoSet,
     check_annotated_photos, check_annotations, check_dataset, check_patients, check_photos,
     image_id, write_atomic,
 };
+use dermx_run::{photo_set, photo_set_of};
 use dermx_score::to_json;
 use dermx_work::{Failure, Watch};
 use serde::Serialize;
@@ -71,14 +72,16 @@ struct ManifestSummary {
 
 impl Check {
     fn of(args: &CheckArgs, watch: Watch<'_>) -> CliResult<Self> {
-        let mut sets = photo_sets(args)?;
+        let (mut sets, mut patients) = photo_sets(args)?;
         let mut check = Self { is_study: true, ..Self::default() };
         if let Some(root) = &args.data {
             let mut annotations = match dermx_formats::is_dermx(root) {
                 true => check_annotations(root)?,
                 false => {
                     let dataset = dermx_formats::open(root)?;
-                    sets.extend(own_photos(&dataset, args)?);
+                    let (images, own) = own_photos(&dataset, args);
+                    sets.extend(images);
+                    patients = Patients::new(root, own).with(&patients)?;
                     check.is_study = false;
                     check_dataset(&dataset)
                 }
@@ -90,8 +93,8 @@ impl Check {
             check.annotations = Some(annotations);
         }
         check.add_photos(&sets, watch);
-        if let Some(table) = &args.patients {
-            check.add_patients(table, &sets)?;
+        if args.patients.is_some() || !patients.is_empty() && sets.len() > 1 {
+            check.add_patients(args.patients.as_deref(), &patients, &sets)?;
         }
         if args.manifest.is_some() || args.write_manifest.is_some() {
             check.add_manifest(args)?;
@@ -134,11 +137,18 @@ impl Check {
         (self.num_photos, self.num_pairs) = (photos.num_photos, photos.num_pairs);
     }
 
-    fn add_patients(&mut self, table: &Path, sets: &[PhotoSet]) -> CliResult<()> {
+    /// Checks whom photos show, as a table says, and the data sets themselves.
+    fn add_patients(
+        &mut self,
+        table: Option<&Path>,
+        own: &Patients,
+        sets: &[PhotoSet],
+    ) -> CliResult<()> {
         if sets.len() < 2 {
             return Err(usage("--patients needs two folders of photos: --split or --images"));
         }
-        let patients = check_patients(&PatientTable::read(table)?, sets);
+        let table = table.map(PatientTable::read).transpose()?;
+        let patients = check_patients(table.as_ref(), own, sets);
         self.findings.extend(patients.findings);
         self.patients = Some(PatientSummary {
             num_patients: patients.num_patients,
@@ -243,27 +253,35 @@ impl Check {
     }
 }
 
-/// The folders of photos that the arguments name.
-fn photo_sets(args: &CheckArgs) -> CliResult<Vec<PhotoSet>> {
-    let images = args.images.iter().map(|folder| (IMAGES, folder));
-    let splits = args.splits.iter().map(|split| (split.name.as_str(), &split.folder));
+/// Whom photos show, as their data sets say.
+type OwnPatients = BTreeMap<PathBuf, String>;
+
+/// The photos that the arguments name: those of `--images`, and of each split, which is what `data.train` may be.
+fn photo_sets(args: &CheckArgs) -> CliResult<(Vec<PhotoSet>, Patients)> {
     let mut sets: Vec<PhotoSet> = Vec::new();
-    for (name, folder) in images.chain(splits) {
-        if sets.iter().any(|set| set.name == name) {
+    let mut patients = Patients::default();
+    if let Some(folder) = &args.images {
+        sets.push(PhotoSet::read(IMAGES, folder)?);
+    }
+    for split in &args.splits {
+        let name = split.name.as_str();
+        if sets.iter().any(|set| set.name == name) || name == IMAGES && args.data.is_some() {
             return Err(usage(format!(
-                "two folders of photos are called `{name}`; rename a --split"
+                "two sets of photos are called `{name}`; rename a --split"
             )));
         }
-        sets.push(PhotoSet::read(name, folder)?);
+        let (set, own) = photo_set(name, &split.folder)?;
+        sets.push(set);
+        patients = Patients::new(&split.folder, own).with(&patients)?;
     }
-    Ok(sets)
+    Ok((sets, patients))
 }
 
 /// The photos of a data set that says where they are, unless the arguments name others.
-fn own_photos(dataset: &Dataset, args: &CheckArgs) -> CliResult<Option<PhotoSet>> {
-    match (dataset.photo_folder(), &args.images) {
-        (Some(folder), None) => Ok(Some(PhotoSet::read(IMAGES, &folder)?)),
-        _ => Ok(None),
+fn own_photos(dataset: &Dataset, args: &CheckArgs) -> (Option<PhotoSet>, OwnPatients) {
+    match args.images.is_none().then(|| photo_set_of(IMAGES, dataset)).flatten() {
+        Some((set, patients)) => (Some(set), patients),
+        None => (None, OwnPatients::new()),
     }
 }
 
@@ -296,7 +314,10 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::OtherSpelling => "other spelling",
         FindingKind::Extra => "not needed",
         FindingKind::StaleRow => "row about no file",
+        FindingKind::NotRead => "not read",
+        FindingKind::Incomplete => "lacking what others have",
         FindingKind::OutsideImage => "outside of the image",
+        FindingKind::NoArea => "outline without an area",
         FindingKind::UnknownLabel => "unknown label",
         FindingKind::Duplicate => "duplicate",
         FindingKind::NearDuplicate => "near duplicate",

@@ -2,10 +2,11 @@
 
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
+use crate::tables_text::names_classes;
 use crate::terminal::print;
 use dermx_data::{Description, StudyCounts, describe};
 use dermx_score::to_json;
-use dermx_table::{Cell, Column, Table};
+use dermx_table::{Cell, Column, Table, by_name};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -17,25 +18,40 @@ const MAX_SHOWN: usize = 10;
 /// # Errors
 /// A data set that cannot be read.
 pub fn run(args: &DescribeArgs) -> CliResult<()> {
-    let description = describe(&dermx_formats::open(&args.data)?);
+    let dataset = dermx_formats::open(&args.data)?;
+    let description = describe(&dataset);
     match args.json {
         true => print(to_json(&description)?),
-        false => print(text(&description)),
+        false => print(text(&description, names_classes(&dataset))),
     }
 }
 
-fn text(description: &Description) -> String {
+fn text(description: &Description, names_classes: bool) -> String {
     let counts = &description.counts;
     let mut out = String::new();
     let mut line = |text: String| {
         // Writing into a string cannot fail.
         let _ = writeln!(out, "{text}");
     };
-    line(format!("{} evaluations, {} images", counts.evaluations, counts.images));
-    line(format!("{} raters: {}", description.raters.len(), description.raters.join(", ")));
-    line(format!("{} discarded", counts.discarded));
-    line(format!("{} accepted / {} images", counts.accepted_evaluations, counts.accepted_images));
-    line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
+    let is_study = description.study.is_some();
+    match is_study {
+        true => line(format!("{} evaluations, {} images", counts.evaluations, counts.images)),
+        false => line(format!(
+            "{} images; {} readings, of {} of them",
+            description.num_images, counts.evaluations, counts.images
+        )),
+    }
+    if is_study || counts.evaluations > 0 {
+        line(format!("{} raters: {}", description.raters.len(), description.raters.join(", ")));
+        line(format!("{} discarded", counts.discarded));
+        line(format!(
+            "{} accepted / {} images",
+            counts.accepted_evaluations, counts.accepted_images
+        ));
+    }
+    if names_classes {
+        line(format!("{} single / {} images", counts.single_evaluations, counts.single_images));
+    }
     for (name, values) in &description.attributes {
         line(format!("{}: {}", name.replace('_', " "), tally(values)));
     }
@@ -45,6 +61,9 @@ fn text(description: &Description) -> String {
     }
     if description.images_without_class > 0 {
         line(format!("{} images have no gold class", description.images_without_class));
+    }
+    if description.images_of_several_classes > 0 {
+        line(format!("{} images have several gold classes", description.images_of_several_classes));
     }
     line("Labels".to_string());
     for (kind, labels) in &description.ontology {
@@ -63,7 +82,8 @@ fn text(description: &Description) -> String {
             description.images_without_metadata, description.evaluations_without_metadata
         ));
     }
-    if description.images_without_evaluation > 0 {
+    // Labels alone are a data set, too.
+    if description.images_without_evaluation > 0 && (is_study || counts.evaluations > 0) {
         let num = description.images_without_evaluation;
         line(format!("\n{num} images are not annotated"));
     }
@@ -110,6 +130,9 @@ fn or_none(counts: &BTreeMap<String, usize>) -> String {
 }
 
 fn tally(counts: &BTreeMap<String, usize>) -> String {
-    let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    parts.join(", ")
+    let part = |(name, count): (&String, &usize)| match name.as_str() {
+        "" => format!("no value {count}"),
+        name => format!("{name} {count}"),
+    };
+    by_name(counts).into_iter().map(part).collect::<Vec<_>>().join(", ")
 }

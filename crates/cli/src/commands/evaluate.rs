@@ -63,7 +63,8 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
         }
         _ => Err(CliError::new(
             Failure::Usage,
-            "name a --run, or --data and --heatmaps or --predictions",
+            "name what to score: --run, or with --data the --heatmaps, the --predictions, or both; --baselines \
+             scores what needs no network",
         )),
     }
 }
@@ -77,7 +78,8 @@ fn score(args: &EvaluateArgs, data: &Path, heatmaps: Option<&Path>) -> CliResult
     let predictions = args.predictions.as_deref().map(Predictions::read).transpose()?;
     let choices = choices(args);
     if heatmaps.is_some() {
-        check_outlines(data, &dataset, &choices)?;
+        let advice = "mark something in the images, or score predictions alone: --predictions without --heatmaps";
+        check_outlines(data, &dataset, &choices, advice)?;
     }
     let benchmark = Benchmark::new(&dataset, choices)?;
     let scorecard = match (heatmaps, &predictions) {

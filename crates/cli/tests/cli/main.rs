@@ -14,6 +14,7 @@ mod foreign_heatmaps;
 mod image_ids;
 mod not_finite;
 mod own_data;
+mod own_faults;
 mod read_in_part;
 mod resume;
 mod search;

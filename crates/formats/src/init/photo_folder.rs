@@ -2,6 +2,8 @@
 
 use crate::photos::photos;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Names of folders that photos are usually in, in lower case.
@@ -40,6 +42,9 @@ pub fn photo_folder(root: &Path) -> PhotoFolder {
         }
     }
     let (_, all) = read(".");
+    if let Some(folder) = beside_masks(&all) {
+        return read(&folder);
+    }
     let top = |id: &str| id.split_once('/').map_or(String::new(), |(top, _)| top.to_owned());
     let tops: BTreeSet<String> =
         all.iter().filter(|(_, path)| is_jpeg(path)).map(|(id, _)| top(id)).collect();
@@ -58,15 +63,52 @@ pub fn photo_folder(root: &Path) -> PhotoFolder {
     }
 }
 
-/// Those that are no PNG beside a JPEG whose name they continue: `001_beak.png` beside `001.jpg` is a mask.
+/// Those that are no PNG whose name goes on that of a photo: `001_beak.png` is a mask beside `001.jpg`, and beside
+/// `001.png` if it has no colors and that has.
 fn without_masks(photos: BTreeMap<String, PathBuf>) -> BTreeMap<String, PathBuf> {
-    let jpegs: BTreeSet<String> =
-        photos.iter().filter(|(_, path)| is_jpeg(path)).map(|(id, _)| id.clone()).collect();
-    let is_mask = |id: &str| {
+    let is_mask = |(id, path): (&String, &PathBuf)| {
         let ends = id.char_indices().filter(|(_, char)| matches!(char, '_' | '-' | '.' | ' '));
-        ends.into_iter().any(|(end, _)| jpegs.contains(&id[..end]))
+        let mut bases = ends.filter_map(|(end, _)| photos.get(&id[..end]));
+        let is_photo_of =
+            |base: &PathBuf| is_jpeg(base) || !has_no_colors(base) && has_no_colors(path);
+        !is_jpeg(path) && bases.any(is_photo_of)
     };
-    photos.into_iter().filter(|(id, path)| is_jpeg(path) || !is_mask(id)).collect()
+    let masks: BTreeSet<String> =
+        photos.iter().filter(|one| is_mask(*one)).map(|(id, _)| id.clone()).collect();
+    photos.into_iter().filter(|(id, _)| !masks.contains(id)).collect()
+}
+
+/// Of two folders whose files have the same names, the one with the photos, if the other's files have no colors.
+fn beside_masks(photos: &BTreeMap<String, PathBuf>) -> Option<String> {
+    let mut folders: BTreeMap<&str, BTreeMap<&str, &PathBuf>> = BTreeMap::new();
+    for (id, path) in photos {
+        let (folder, name) = id.split_once('/')?;
+        folders.entry(folder).or_default().insert(name, path);
+    }
+    let folders: Vec<_> = folders.into_iter().collect();
+    let [(one, files), (other, same)] = folders.as_slice() else { return None };
+    if !files.keys().eq(same.keys()) {
+        return None;
+    }
+    let are_masks = |files: &BTreeMap<&str, &PathBuf>| {
+        files.values().take(MAX_LOOKED_AT).all(|path| has_no_colors(path))
+    };
+    match (are_masks(files), are_masks(same)) {
+        (false, true) => Some((*one).to_owned()),
+        (true, false) => Some((*other).to_owned()),
+        _ => None,
+    }
+}
+
+/// Files of a folder that are looked into.
+const MAX_LOOKED_AT: usize = 20;
+
+/// Whether a file is a PNG of grey values or of a palette, as masks are.
+fn has_no_colors(path: &Path) -> bool {
+    let mut head = [0; 26];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    // After the signature and the head of the first part: width, height, depth and kind of color.
+    read.is_ok() && head.starts_with(b"\x89PNG") && matches!(head[25], 0 | 3)
 }
 
 fn is_jpeg(path: &Path) -> bool {
