@@ -15,12 +15,17 @@ mod terminal;
 
 use args::{Cli, Command, DatasetCommand, SweepCommand, WeightsCommand};
 use clap::Parser;
+use dermx_kernels::CheckedAllocator;
 use dermx_work::Failure;
 use error::{CliResult, exit_code};
 use process::Process;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use terminal::tell;
+
+/// Without it an allocation that fails would abort the process.
+#[global_allocator]
+static ALLOCATOR: CheckedAllocator = CheckedAllocator::new(terminal::end_without_memory);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
