@@ -1,7 +1,8 @@
 //! What a user reads on the terminal besides results.
 
-use crate::error::{CliError, CliResult};
-use dermx_work::PanicLog;
+use crate::error::{CliError, CliResult, exit_code};
+use dermx_work::{Failure, PanicLog};
+use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use tracing_subscriber::filter::LevelFilter;
@@ -15,7 +16,16 @@ pub fn start_logging(quiet: bool) {
         .with_max_level(level)
         .with_target(false)
         .without_time()
+        // Else a line that cannot be written would be told about with `eprintln!`, which panics.
+        .log_internal_errors(false)
         .init();
+}
+
+/// Writes a line to standard error. That nobody can read it (`2>&1 | head`, a full disk behind the log,
+/// a terminal that was closed) is no reason to lose the work in hand: `eprintln!` would panic.
+pub fn tell(line: impl Display) {
+    // In one piece, so that lines of several threads and processes do not mix.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes a result to standard output.
@@ -41,4 +51,16 @@ pub fn log_panics() -> PanicLog {
         noted.record(info.payload());
     }));
     log
+}
+
+/// Ends the process, since `num_bytes` could not be had. What is on disk is whole.
+pub fn end_without_memory(num_bytes: usize) -> ! {
+    // Formatting straight into the stream allocates nothing.
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: out of memory: the system refused {num_bytes} bytes; smaller images (input.size) or \
+         batches (train.batch_size, with train.accumulation_steps for the same step; --batch) and fewer \
+         --jobs need less. A run goes on with --resume."
+    );
+    std::process::exit(i32::from(exit_code(Failure::Internal)))
 }

@@ -25,6 +25,7 @@ mod gallery;
 mod image_manifests;
 mod images;
 mod labels;
+mod memory;
 mod network;
 mod predict;
 mod pretrained;
@@ -59,12 +60,12 @@ pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
 pub use predict::predict;
 pub use report::{Reports, write_reports};
-pub use run_folder::{RunFolder, SeedFolder, is_same_folder};
+pub use run_folder::{Place, RunFolder, SeedFolder, is_same_folder};
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };
 pub use synth::{prepare_synthetic, synthesize};
-pub use train::{Place, Tested, Trained, Validated, train};
+pub use train::{Tested, Trained, Validated, train};
 pub use training::Training;
 pub use training_data::TrainingData;
 pub use training_images::{photo_set, photo_set_of};

@@ -2,17 +2,10 @@
 
 use crate::config::Config;
 use crate::error::{RunError, RunResult};
-use dermx_data::{SynthConfig, SynthSummary, json, write_synthetic};
+use dermx_data::{SynthConfig, SynthSummary, synthetic_config, write_synthetic};
 use dermx_work::Watch;
-use serde::Deserialize;
 use std::path::Path;
 use std::sync::Mutex;
-
-/// What a synthetic data set says of itself.
-#[derive(Deserialize)]
-struct MadeWith {
-    config: SynthConfig,
-}
 
 /// Makes a synthetic data set in `root` and shows progress.
 ///
@@ -49,21 +42,15 @@ pub fn prepare_synthetic(config: &Config, watch: Watch<'_>) -> RunResult<()> {
         num_train_images: section.num_train_images,
         seed: section.seed,
     };
-    let manifest = section.root.join("synth.json");
-    let text = match std::fs::read(&manifest) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return synthesize(&section.root, &config, watch).map(drop);
-        }
-        Err(error) => return Err(RunError::io(&manifest, &error)),
+    let Some(found) = synthetic_config(&section.root)? else {
+        return synthesize(&section.root, &config, watch).map(drop);
     };
-    let MadeWith { config: found } = json::parse(&manifest, &text)?;
     if found != config {
         let message = format!(
             "the data set there was made with {found:?}, the configuration says {config:?}; \
              change synthetic.root (and the paths in [data]) or remove the folder"
         );
-        return Err(RunError::in_file(&manifest, message));
+        return Err(RunError::in_file(&section.root.join("synth.json"), message));
     }
     Ok(())
 }
