@@ -3,6 +3,8 @@
 mod bench;
 mod config;
 mod dataset;
+mod limits;
+mod output;
 mod search;
 mod sweep;
 mod verify;
@@ -24,10 +26,12 @@ use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
 use dermx_score::{ScoredRows, ScoringChoices, Unmarked, Variable};
 use dermx_study::SIZE;
 use dermx_work::Failure;
+use limits::{key, seed, up_to};
+pub use output::OverwriteArg;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 pub use sweep::{PlanArgs, SweepArgs, SweepCommand};
 pub use verify::VerifyArgs;
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
@@ -136,7 +140,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     pub config: Option<String>,
     /// Only this seed, instead of those of the configuration.
-    #[arg(long)]
+    #[arg(long, value_parser = seed())]
     pub seed: Option<u64>,
     /// What computes.
     #[command(flatten)]
@@ -162,19 +166,24 @@ pub struct TrainArgs {
     after_help = "Example: dermx synth --out datasets/synthetic --images 150 --train-images 720"
 )]
 pub struct SynthArgs {
-    /// The folder to make; it must not hold anything yet.
+    /// The folder to make.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Number of annotated test images.
-    #[arg(long, default_value_t = 150, value_name = "N")]
+    #[arg(long, default_value_t = 150, value_name = "N", value_parser = key::<usize>("synthetic.num_images"))]
     pub images: usize,
     /// Number of training images.
-    #[arg(long, default_value_t = 720, value_name = "N")]
+    #[arg(long, default_value_t = 720, value_name = "N", value_parser = key::<usize>("synthetic.num_train_images"))]
     pub train_images: usize,
     /// The same seed gives the same bytes.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seed())]
     pub seed: u64,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
 }
+
+/// The most images that a number on the command line can mean.
+const MAX_IMAGES: u64 = 1_000_000_000;
 
 /// The choice of that name.
 fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
@@ -195,7 +204,7 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["arch", "weights"])]
     pub run: Option<PathBuf>,
     /// Which seed of the run; without it, the first.
-    #[arg(long, requires = "run")]
+    #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
     /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Classes are called class_0,
     /// class_1, ... where the file of the weights does not name them.
@@ -222,7 +231,7 @@ pub struct NetworkArgs {
     pub epsilon: Option<f64>,
     /// HEIGHTxWIDTH that photos are stretched to; a run and a file that `dermx` wrote know their own
     /// [otherwise: 300x400].
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, conflicts_with = "run", value_parser = key::<ImageSize>("input.size"))]
     pub size: Option<ImageSize>,
     /// Standardization of photos; a run and a file that `dermx` wrote know their own [otherwise:
     /// imagenet].
@@ -231,6 +240,11 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    /// The files that they name, which no output may be.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.run.iter().chain(&self.weights).map(PathBuf::as_path).collect()
+    }
+
     /// The network that they name.
     ///
     /// # Errors
@@ -260,9 +274,9 @@ impl NetworkArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ImageArgs {
-    /// A folder of photos (JPEG or PNG), and its sub-folders. A photo's id is its path below the folder
-    /// without .jpg, .jpeg or .png.
-    #[arg(long, value_name = "DIR")]
+    /// A photo (JPEG or PNG), or a folder of photos and its sub-folders. A photo's id is its path below the
+    /// folder without .jpg, .jpeg or .png.
+    #[arg(long, value_name = "FILE|DIR")]
     pub images: Option<PathBuf>,
     /// A safetensors file with standardized `images`, f32 `[n, 3, height, width]`.
     #[arg(long, value_name = "FILE")]
@@ -270,6 +284,11 @@ pub struct ImageArgs {
 }
 
 impl ImageArgs {
+    /// The files that they name, which no output may be.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.images.iter().chain(&self.tensor).map(PathBuf::as_path).collect()
+    }
+
     /// The images that they name, as `trained` takes them.
     ///
     /// # Errors
@@ -298,6 +317,8 @@ pub struct PredictArgs {
     /// The CSV file to write.
     #[arg(long, value_name = "CSV")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// What computes.
     #[command(flatten)]
     pub backend: BackendArg,
@@ -305,7 +326,7 @@ pub struct PredictArgs {
     #[arg(long)]
     pub logits: bool,
     /// Images a step.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
 
@@ -336,20 +357,25 @@ pub struct ExplainArgs {
     #[arg(long, default_value = "logit", value_parser = choice::<Output>)]
     pub output: Output,
     /// Integrated gradients: number of steps.
-    #[arg(long, default_value_t = 32, value_name = "N")]
+    #[arg(long, default_value_t = 32, value_name = "N",
+          value_parser = key::<usize>("explain.method.integrated_gradients.num_steps"))]
     pub steps: usize,
     /// SmoothGrad: number of noisy images.
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_name = "N",
+          value_parser = key::<usize>("explain.method.smooth_grad.num_samples"))]
     pub samples: usize,
     /// SmoothGrad: standard deviation of the noise in percent of the range of an image's values.
-    #[arg(long, default_value_t = 15, value_name = "PERCENT")]
+    #[arg(long, default_value_t = 15, value_name = "PERCENT",
+          value_parser = key::<usize>("explain.method.smooth_grad.noise_percent"))]
     pub noise: usize,
     /// Occlusion: side of the square, in pixels.
-    #[arg(long, default_value_t = 48, value_name = "PX")]
+    #[arg(long, default_value_t = 48, value_name = "PX",
+          value_parser = key::<usize>("explain.method.occlusion.patch_px"))]
     pub patch: usize,
     /// Occlusion: distance from one square to the next, in pixels; at most --patch, so that every pixel
     /// is covered.
-    #[arg(long, default_value_t = 24, value_name = "PX")]
+    #[arg(long, default_value_t = 24, value_name = "PX",
+          value_parser = key::<usize>("explain.method.occlusion.stride_px"))]
     pub stride: usize,
     /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
     /// and more random weights, `faithfulness` takes pixels away in the order of the map.
@@ -361,8 +387,10 @@ pub struct ExplainArgs {
     /// The folder to make: one .npy file an image, named by its id, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Images a step.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
 
@@ -406,7 +434,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,
     /// HEIGHTxWIDTH that maps and masks are brought to.
-    #[arg(long, conflicts_with = "run", default_value_t = SIZE)]
+    #[arg(long, conflicts_with = "run", default_value_t = SIZE, value_parser = key::<ImageSize>("evaluate.size"))]
     pub size: ImageSize,
     /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
     /// warned of.
@@ -433,7 +461,7 @@ pub struct EvaluateArgs {
           value_parser = choice::<Variable>)]
     pub by: Vec<Variable>,
     /// With --by, say "too few" where fewer images have a mask [default: 20].
-    #[arg(long, value_name = "N", requires = "by")]
+    #[arg(long, value_name = "N", requires = "by", value_parser = up_to(MAX_IMAGES))]
     pub min_images: Option<usize>,
     /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
     /// --out, writes comparison.json, comparison.md and comparison_1.csv.
@@ -443,6 +471,8 @@ pub struct EvaluateArgs {
     /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -499,6 +529,8 @@ pub struct ReportArgs {
     /// whose folders have one name are told apart by the folders above.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Also write the tables in LaTeX (booktabs), tables/*.tex, for a paper.
     #[arg(long)]
     pub latex: bool,

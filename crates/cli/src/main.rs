@@ -10,6 +10,7 @@
 mod args;
 mod commands;
 mod error;
+mod output;
 mod process;
 mod progress;
 mod stop;

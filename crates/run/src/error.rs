@@ -157,6 +157,11 @@ impl RunError {
         Self::Advice { source: Box::new(self), advice: advice.into() }
     }
 
+    /// This error, and `other` on lines of its own.
+    pub fn and(self, other: &Self) -> Self {
+        self.advice(format!("\n{other}"))
+    }
+
     /// What sort of failure it is.
     pub fn failure(&self) -> Failure {
         match self {

@@ -24,6 +24,19 @@ pub struct Reports {
     pub comparisons: Vec<Comparison>,
 }
 
+/// Whether [`write_reports`] writes the file of this name below its folder, or below that of a run.
+pub fn is_report(path: &Path) -> bool {
+    let is_page = |path: &Path| {
+        let folders = ["tables", "figures", "gallery"];
+        let files = ["index.html", "report.md"];
+        folders.iter().any(|folder| path.starts_with(folder))
+            || files.iter().any(|file| path == Path::new(file))
+    };
+    let mut parts = path.components();
+    parts.next();
+    is_page(path) || compare::is_comparison(path) || is_page(parts.as_path())
+}
+
 /// Writes the report of each run in `runs` into `out`; of several, into a folder for each, with their
 /// comparison. With `with_latex` the tables are also in LaTeX.
 ///

@@ -162,6 +162,40 @@ pub fn check_idle(folder: &Path) -> RunResult<()> {
     }
 }
 
+/// Whether `path` is a folder of a run: it has the two files that a run begins with.
+fn is_run_folder(path: &Path) -> bool {
+    ["environment.json", "config.toml"].iter().all(|file| path.join(file).is_file())
+}
+
+/// Refuses to write into a run folder, into what lies in one already, or over runs in `out`: their results
+/// are certified.
+///
+/// # Errors
+/// It is one, or holds one.
+pub fn refuse_run_folder(out: &Path) -> RunResult<()> {
+    if !out.is_dir() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(out).into_iter().flatten().filter_map(Result::ok);
+    let whole = out.canonicalize().unwrap_or_default();
+    let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let around = whole.parent().filter(|_| name == REPORT || name.starts_with("seed-"));
+    let around = around.map(Path::to_path_buf);
+    let own = std::iter::once(out.to_path_buf()).chain(around);
+    let mut candidates = own.chain(entries.map(|entry| entry.path()));
+    match candidates.find(|path| is_run_folder(path)) {
+        None => Ok(()),
+        Some(run) => {
+            let message = format!(
+                "{}: {} is a run folder, which is never overwritten; choose another --out",
+                out.display(),
+                run.display()
+            );
+            Err(RunError::locked(message))
+        }
+    }
+}
+
 /// Whether two paths lead to one folder, both of which are there.
 pub fn is_same_folder(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)

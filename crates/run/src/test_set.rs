@@ -79,11 +79,14 @@ impl TestSet {
     /// Reads every photo once, so that one that cannot be read is known before the work begins.
     ///
     /// # Errors
-    /// The first of them.
+    /// All of them.
     pub fn check_photos(&self) -> RunResult<()> {
         let read = |(_, path): &(String, PathBuf)| read_photo(path).map(drop);
         let results: Vec<Result<(), DataError>> = self.photos.par_iter().map(read).collect();
-        Ok(results.into_iter().collect::<Result<(), _>>()?)
+        match DataError::of_several(results.into_iter().filter_map(Result::err).collect()) {
+            None => Ok(()),
+            Some(error) => Err(error.into()),
+        }
     }
 
     /// The files of the photos.

@@ -58,6 +58,10 @@ pub struct Validated {
     pub seed: u64,
     /// The epoch whose weights are the result, from 1.
     pub epoch: u32,
+    /// Number of epochs that were trained.
+    pub num_epochs: u32,
+    /// Number of epochs that were planned: early stopping trains fewer.
+    pub num_planned: u32,
     /// The scores after it.
     pub scores: ValidationMetrics,
 }
@@ -92,8 +96,8 @@ fn train_here(
     context: Context<'_>,
 ) -> RunResult<Trained> {
     // Before the folder is made: missing data leave nothing behind.
-    let data = TrainingData::read(config)?;
     let is_tested = !no_eval && config.data.test.is_some();
+    let data = TrainingData::read(config).map_err(|error| with_test(error, config, is_tested))?;
     let test = if is_tested { Some(TestSet::read(&config.data)?) } else { None };
     if let Some(test) = &test {
         test.warn_of_others();
@@ -154,6 +158,17 @@ fn train_here(
     Ok(Trained { folder: folder.path().to_path_buf(), tested, validated })
 }
 
+/// What is wrong with training photos, and with test photos, too: nobody wants to start twice to know.
+fn with_test(error: RunError, config: &Config, is_tested: bool) -> RunError {
+    if !is_tested || error.failure() != Failure::BadData {
+        return error;
+    }
+    match TestSet::read(&config.data).and_then(|test| test.check_photos()) {
+        Err(other) if other.failure() == Failure::BadData => error.and(&other),
+        _ => error,
+    }
+}
+
 /// A stop after training is one to go on from, too.
 fn resumable(error: RunError) -> RunError {
     if error.failure() == Failure::Stopped { RunError::stopped(RESUME) } else { error }
@@ -206,9 +221,13 @@ fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Opti
     let epochs = text.lines().map(serde_json::from_str).collect::<Result<Vec<EpochMetrics>, _>>();
     let epochs = epochs.map_err(|error| RunError::in_file(&path, error))?;
     let kept = kept_epoch(config, &epochs);
-    let scores =
-        |kept: &EpochMetrics| Some(Validated { seed, epoch: kept.epoch, scores: kept.validation? });
-    Ok(kept.and_then(scores))
+    let (num_epochs, num_planned) =
+        (epochs.last().map_or(0, |last| last.epoch), config.run.epochs);
+    let validated = |kept: &EpochMetrics| {
+        let (epoch, scores) = (kept.epoch, kept.validation?);
+        Some(Validated { seed, epoch, num_epochs, num_planned, scores })
+    };
+    Ok(kept.and_then(validated))
 }
 
 /// Predicts and explains the test images with the trained network of one seed.

@@ -5,6 +5,7 @@ use super::config::Config;
 use super::files::Source;
 use super::write::{complete_table, to_text};
 use crate::error::{RunError, RunResult};
+use std::io::ErrorKind;
 use std::path::Path;
 
 impl Config {
@@ -34,17 +35,24 @@ impl Config {
     /// Not a run folder, or one whose configuration was damaged or written by an earlier version.
     pub fn load_run(folder: &Path) -> RunResult<Self> {
         let path = folder.join("config.toml");
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let message = format!("{}: not a run folder ({error})", path.display());
-            RunError::missing_input(message)
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                let message = format!("{}: not a run folder ({error})", path.display());
+                RunError::missing_input(message)
+            }
+            ErrorKind::InvalidData => {
+                RunError::in_file(&path, format!("{error}; the configuration of the run is damaged"))
+            }
+            _ => RunError::io(&path, &error),
         })?;
         let origin = path.display().to_string();
+        // What a run holds is data: the user has written none of it.
         Self::parse(&origin, &text, &[]).map_err(|error| match error.to_string() {
-            message if message.contains("` is now `") => RunError::bad_config(format!(
+            message if message.contains("` is now `") => RunError::bad_data(format!(
                 "{message}\n{origin}: an earlier version of dermx made this run; read it with that one, \
                  or run it again"
             )),
-            _ => error,
+            message => RunError::bad_data(message),
         })
     }
 
