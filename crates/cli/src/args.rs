@@ -461,7 +461,7 @@ pub struct EvaluateArgs {
           value_parser = choice::<Variable>)]
     pub by: Vec<Variable>,
     /// With --by, say "too few" where fewer images have a mask [default: 20].
-    #[arg(long, value_name = "N", requires = "by", value_parser = up_to(MAX_IMAGES))]
+    #[arg(long, value_name = "N", requires = "by", value_parser = up_to::<usize>(MAX_IMAGES))]
     pub min_images: Option<usize>,
     /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
     /// --out, writes comparison.json, comparison.md and comparison_1.csv.

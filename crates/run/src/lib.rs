@@ -33,6 +33,7 @@ mod run_folder;
 mod sanity;
 pub mod search;
 mod session;
+pub mod shell;
 pub mod sweep;
 mod synth;
 mod test_set;

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
-use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
+use crate::run_folder::{REPORT, RunFolder, SeedFolder, how_to_finish, is_same_folder};
 use crate::{certificate, compare, gallery};
 use dermx_data::write_atomic;
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
@@ -124,9 +124,9 @@ fn write_beside(
     }
     if !scores.exists() {
         let message = format!(
-            "{}: the run is not scored yet; finish it with `dermx train --resume --run {}`",
+            "{}: the run is not scored yet; {}",
             scores.display(),
-            run.display()
+            how_to_finish(run)
         );
         return Err(RunError::missing_input(message));
     }

@@ -3,6 +3,7 @@
 use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::session::Session;
+use crate::shell;
 use dermx_data::write_atomic;
 pub use dermx_score::to_json;
 use dermx_train::differences;
@@ -34,12 +35,14 @@ impl RunFolder {
     pub fn create(path: &Path, config: &Config, session: &Session) -> RunResult<Self> {
         fs::create_dir_all(path).map_err(|error| RunError::io(path, &error))?;
         let lock = lock(path)?;
-        if !is_unused(path)? {
-            return Err(RunError::locked(format!(
-                "{}: the folder is in use and is never overwritten; choose another --run, or \
-                     go on with --resume",
-                path.display()
-            )));
+        if let Some(found) = first_of_others(path)? {
+            let message = match path.join("config.toml").is_file() {
+                true => "there is a run already, which is never overwritten; choose another --run, or \
+                         go on with it: --resume"
+                    .to_string(),
+                false => format!("is not empty (there is `{found}`); choose another --run"),
+            };
+            return Err(RunError::locked(format!("{}: {message}", path.display())));
         }
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.write("environment.json", &to_json(&Environment::now(session))?)?;
@@ -160,6 +163,17 @@ pub fn check_idle(folder: &Path) -> RunResult<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What finishes the run in `run`; of a search, what it was made for.
+pub fn how_to_finish(run: &Path) -> String {
+    if run.join("search.toml").exists() {
+        let best = shell::word(&run.join("best.toml"));
+        return format!(
+            "it is the folder of a search, whose best configuration `dermx train --config {best}` trains"
+        );
+    }
+    format!("finish it with `dermx train --resume --run {}`", shell::word(run))
 }
 
 /// Whether `path` is a folder of a run: it has the two files that a run begins with.
@@ -345,15 +359,17 @@ fn host_name() -> String {
     name.map_or("an unknown host".to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Whether `folder` holds nothing but what a process leaves that was killed before it wrote the
-/// configuration, the last file of [`RunFolder::create`].
-fn is_unused(folder: &Path) -> RunResult<bool> {
+/// What `folder` holds beside what a process leaves that was killed before it wrote the configuration, the
+/// last file of [`RunFolder::create`].
+fn first_of_others(folder: &Path) -> RunResult<Option<String>> {
     let entries = fs::read_dir(folder).map_err(|error| RunError::io(folder, &error))?;
     let is_leftover = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
         name == ".lock" || name == "environment.json" || name.ends_with(".partial")
     };
-    Ok(entries.filter_map(Result::ok).all(|entry| is_leftover(&entry.file_name())))
+    let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+    let others = names.filter(|name| !is_leftover(name));
+    Ok(others.map(|name| name.to_string_lossy().into_owned()).min())
 }
 
 /// The numbered folders of `name` in `output` in the order of their numbers.

@@ -157,7 +157,7 @@ pub struct TablesArgs {
     #[arg(long, value_name = "ATTRIBUTE")]
     pub by: Vec<String>,
     /// With --by, say "too few" where fewer images carry a label.
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = up_to(MAX_IMAGES))]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = up_to::<usize>(MAX_IMAGES))]
     pub min_images: usize,
     /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = none_or_up_to(MAX_RESAMPLES))]

@@ -55,7 +55,7 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
     match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => {
             let session = Session::cpu();
-            let again = |out| evaluate_again(run, out, process.context(&session));
+            let again = |out: Option<&Path>| evaluate_again(run, out, process.context(&session));
             match &args.out {
                 None => Ok(again(None)?),
                 // As without --out: the run's own scores, whose certificate is renewed.

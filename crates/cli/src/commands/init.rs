@@ -3,6 +3,7 @@
 use crate::args::InitArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
+use dermx_run::shell::word;
 
 /// Writes a `dataset.toml`, shows it, and says what it could not find out.
 ///
@@ -17,6 +18,6 @@ pub fn run(args: &InitArgs) -> CliResult<()> {
             text += &format!("  - {one}\n");
         }
     }
-    text += &format!("\nNext: dermx dataset describe --data {}\n", args.data.display());
+    text += &format!("\nNext: dermx dataset describe --data {}\n", word(&args.data));
     print(text)
 }
