@@ -98,7 +98,8 @@ fn validated_text(validated: &Validated) -> String {
         text += &format!("seed {seed}: ended early, after epoch {num_epochs} of {num_planned}\n");
     }
     if epoch < num_epochs {
-        text += &format!("seed {seed}: kept the weights of epoch {epoch}, the best of {num_epochs}\n");
+        text +=
+            &format!("seed {seed}: kept the weights of epoch {epoch}, the best of {num_epochs}\n");
     }
     text
 }

@@ -14,7 +14,8 @@ const MAX_DEPTH: usize = 16;
 
 /// Extensions of images that are not read, in lower case; a file of one was meant to be a photo.
 const OTHER_IMAGES: [&str; 14] = [
-    "avif", "bmp", "dcm", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jxl", "psd", "tif", "tiff", "webp",
+    "avif", "bmp", "dcm", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jxl", "psd", "tif", "tiff",
+    "webp",
 ];
 
 /// Bytes that tell what a file is.

@@ -62,9 +62,10 @@ impl OutputFile {
         };
         match (is_file, self.existing) {
             (true, Existing::Replace) => Ok(()),
-            (true, Existing::Refuse) => {
-                Err(taken(path, "is there already; name another file, or replace it with --overwrite"))
-            }
+            (true, Existing::Refuse) => Err(taken(
+                path,
+                "is there already; name another file, or replace it with --overwrite",
+            )),
             (false, _) if path.is_dir() => Err(taken(path, "is a folder; name a file")),
             (false, _) => Err(taken(path, "is neither a file nor a folder; name a file")),
         }
@@ -101,8 +102,7 @@ impl OutputFolder {
         let around = if is_new { folder_of(path) } else { path };
         let made = MadeFolders::make(around).map_err(|error| unwritable(path, &error))?;
         let stage = partial().tempdir_in(around).map_err(|error| unwritable(path, &error))?;
-        let folder =
-            Self { target: path.to_path_buf(), stage, is_new, owns, _made: made };
+        let folder = Self { target: path.to_path_buf(), stage, is_new, owns, _made: made };
         fs::create_dir(folder.path()).map_err(|error| unwritable(path, &error))?;
         Ok(folder)
     }
@@ -178,7 +178,8 @@ struct MadeFolders(Vec<PathBuf>);
 impl MadeFolders {
     /// Makes `folder` and those above it.
     fn make(folder: &Path) -> io::Result<Self> {
-        let missing = folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists());
+        let missing =
+            folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists());
         let made = Self(missing.map(Path::to_path_buf).collect());
         fs::create_dir_all(folder)?;
         Ok(made)
@@ -197,15 +198,16 @@ impl Drop for MadeFolders {
 /// An output is no input, and holds none: it would be lost.
 fn refuse_inputs(path: &Path, inputs: &[&Path]) -> Result<(), DataError> {
     let Ok(target) = path.canonicalize() else { return Ok(()) };
-    let is_within = |input: &&&Path| {
-        input.canonicalize().is_ok_and(|input| input.starts_with(&target))
-    };
+    let is_within =
+        |input: &&&Path| input.canonicalize().is_ok_and(|input| input.starts_with(&target));
     match inputs.iter().find(is_within) {
         None => Ok(()),
         Some(input) => {
             let holds = if target.is_dir() { "is or holds" } else { "is" };
-            let message =
-                format!("{holds} an input of this command, {}; name another place", input.display());
+            let message = format!(
+                "{holds} an input of this command, {}; name another place",
+                input.display()
+            );
             Err(taken(path, &message))
         }
     }
@@ -245,8 +247,7 @@ fn move_into(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        let is_folder =
-            fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir());
+        let is_folder = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir());
         match is_folder && entry.file_type()?.is_dir() {
             true => move_into(&entry.path(), &target)?,
             false => fs::rename(entry.path(), &target)?,
@@ -289,4 +290,78 @@ fn unwritable(path: &Path, error: &io::Error) -> DataError {
         _ => format!("cannot be written: {error}"),
     };
     DataError { kind: ErrorKind::Io, path: path.to_path_buf(), place: String::new(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Existing, OutputFile, OutputFolder, check_folder};
+    use crate::error::ErrorKind;
+    use std::fs;
+    use std::path::Path;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn is_map(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension == "npy")
+    }
+
+    #[test]
+    fn a_folder_is_there_when_it_is_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("a/b/maps");
+        let open = |existing| OutputFolder::open(&target, existing, &[], is_map);
+        let folder = open(Existing::Refuse).unwrap();
+        fs::write(folder.path().join("one.npy"), "1").unwrap();
+        drop(folder);
+        assert!(names(root.path()).is_empty(), "work that failed leaves nothing");
+
+        let folder = open(Existing::Refuse).unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        fs::write(folder.path().join("deep/one.npy"), "1").unwrap();
+        assert!(!target.exists());
+        assert_eq!(folder.place_of(&folder.path().join("deep")), target.join("deep"));
+        folder.finish().unwrap();
+        assert_eq!(names(&target), ["deep"]);
+        assert_eq!(names(target.parent().unwrap()), ["maps"]);
+
+        assert_eq!(open(Existing::Refuse).unwrap_err().kind, ErrorKind::Exists);
+        fs::write(target.join("deep/notes.txt"), "mine").unwrap();
+        let folder = open(Existing::Replace).unwrap();
+        fs::write(folder.path().join("two.npy"), "2").unwrap();
+        assert_eq!(names(&target.join("deep")), ["notes.txt", "one.npy"], "until it is whole");
+        folder.finish().unwrap();
+        assert_eq!(names(&target), ["deep", "two.npy"]);
+        assert_eq!(names(&target.join("deep")), ["notes.txt"]);
+    }
+
+    #[test]
+    fn what_comes_in_between_is_not_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("maps");
+        let folder = OutputFolder::open(&target, Existing::Refuse, &[], is_map).unwrap();
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("one.npy"), "of another process").unwrap();
+        assert_eq!(folder.finish().unwrap_err().kind, ErrorKind::Exists);
+        assert_eq!(names(&target), ["one.npy"]);
+        let path = root.path().join("file");
+        let file = OutputFile::open(&path, Existing::Refuse, &[]).unwrap();
+        assert_eq!(names(root.path()), ["maps"], "nothing stands there before it is written");
+        fs::write(&path, "of another process").unwrap();
+        assert_eq!(file.write(b"mine").unwrap_err().kind, ErrorKind::Exists);
+    }
+
+    #[test]
+    fn hidden_files_leave_a_folder_empty() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(".DS_Store"), "").unwrap();
+        check_folder(root.path(), Existing::Refuse, &[]).unwrap();
+        let error = check_folder(root.path(), Existing::Replace, &[&root.path().join(".DS_Store")]);
+        assert_eq!(error.unwrap_err().kind, ErrorKind::Exists, "an input lies in it");
+    }
 }

@@ -62,9 +62,7 @@ impl FromStr for ImageSize {
         let allowed = 1..=Self::MAX_SIDE_PX;
         match allowed.contains(&height) && allowed.contains(&width) {
             true => Ok(Self { height, width }),
-            false => {
-                Err(format!("a side has 1 to {} pixels, found `{text}`", Self::MAX_SIDE_PX))
-            }
+            false => Err(format!("a side has 1 to {} pixels, found `{text}`", Self::MAX_SIDE_PX)),
         }
     }
 }

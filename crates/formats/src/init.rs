@@ -48,11 +48,7 @@ const MAX_FILES: usize = 2000;
 ///
 /// # Errors
 /// A folder that is not there or cannot be read, or that has such a file already, which is not to be replaced.
-pub fn init(
-    root: &Path,
-    format: Option<Format>,
-    existing: Existing,
-) -> Result<Guessed, DataError> {
+pub fn init(root: &Path, format: Option<Format>, existing: Existing) -> Result<Guessed, DataError> {
     let path = root.join(DATASET_FILE);
     if !root.is_dir() {
         return Err(DataError::missing(root, "found no such folder"));

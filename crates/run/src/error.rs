@@ -191,6 +191,9 @@ fn of_weights(error: &WeightsError) -> Failure {
         WeightsError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Failure::MissingInput
         }
+        WeightsError::Io { source, .. } if source.kind() == std::io::ErrorKind::IsADirectory => {
+            Failure::BadData
+        }
         WeightsError::Io { .. } => Failure::Io,
         WeightsError::NotFinite { .. } => Failure::Internal,
         WeightsError::Format { .. } | WeightsError::Misfit(_) | WeightsError::Mismatch(_) => {

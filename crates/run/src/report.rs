@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, how_to_finish, is_same_folder};
+use crate::test_set::TestSet;
 use crate::{certificate, compare, gallery};
 use dermx_data::write_atomic;
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
@@ -123,11 +124,12 @@ fn write_beside(
         return Err(RunError::missing_input(message));
     }
     if !scores.exists() {
-        let message = format!(
-            "{}: the run is not scored yet; {}",
-            scores.display(),
-            how_to_finish(run)
-        );
+        // What would stop the run that is to be finished is said at once.
+        TestSet::to_score(&config).map_err(|error| {
+            error.context(format!("{}: the run is not scored yet, and cannot be: ", run.display()))
+        })?;
+        let message =
+            format!("{}: the run is not scored yet; {}", scores.display(), how_to_finish(run));
         return Err(RunError::missing_input(message));
     }
     let evaluation = read_record(&scores)?;

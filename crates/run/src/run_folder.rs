@@ -37,9 +37,11 @@ impl RunFolder {
         let lock = lock(path)?;
         if let Some(found) = first_of_others(path)? {
             let message = match path.join("config.toml").is_file() {
-                true => "there is a run already, which is never overwritten; choose another --run, or \
+                true => {
+                    "there is a run already, which is never overwritten; choose another --run, or \
                          go on with it: --resume"
-                    .to_string(),
+                        .to_string()
+                }
                 false => format!("is not empty (there is `{found}`); choose another --run"),
             };
             return Err(RunError::locked(format!("{}: {message}", path.display())));

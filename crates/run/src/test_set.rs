@@ -1,10 +1,11 @@
 //! The photos of an annotated test set.
 
-use crate::config::DataSection;
+use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
 use dermx_data::{
     DataError, Dataset, Image, ImageNames, Selection, Study, list_photos, read_photo,
 };
+use dermx_score::check_outlines;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -63,6 +64,26 @@ impl TestSet {
             true => Err(RunError::in_file(test, "there is no image with a gold class to test on")),
             false => Ok(set),
         }
+    }
+
+    /// The test set of `config`, with what scoring needs of it; says what will not be scored.
+    ///
+    /// # Errors
+    /// As of [`Self::read`]; choices that it cannot be scored by.
+    pub fn to_score(config: &Config) -> RunResult<Self> {
+        let test = Self::read(&config.data)?;
+        test.warn_of_others();
+        config.scoring_choices().check(&test.dataset)?;
+        // Labels alone are a test, too: of diagnoses.
+        let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
+        if is_marked || test.dataset.schema().raters_name_classes {
+            check_outlines(config.data.test_folder()?, &test.dataset, &config.scoring_choices())?;
+        } else {
+            tracing::warn!(
+                "nobody marked anything in the test images: heat maps are drawn, but not scored"
+            );
+        }
+        Ok(test)
     }
 
     /// Warns of photos of no image of the data set.

@@ -20,7 +20,7 @@ use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
 use dermx_model::Network;
-use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
+use dermx_score::{ImageLogits, argmax, predictions_csv};
 use dermx_study::exchanged;
 use dermx_train::{CheckpointStore, EpochMetrics, Outcome, ValidationMetrics, fit};
 use dermx_work::Failure;
@@ -98,20 +98,7 @@ fn train_here(
     // Before the folder is made: missing data leave nothing behind.
     let is_tested = !no_eval && config.data.test.is_some();
     let data = TrainingData::read(config).map_err(|error| with_test(error, config, is_tested))?;
-    let test = if is_tested { Some(TestSet::read(&config.data)?) } else { None };
-    if let Some(test) = &test {
-        test.warn_of_others();
-        config.scoring_choices().check(&test.dataset)?;
-        // Labels alone are a test, too: of diagnoses.
-        let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
-        if is_marked || test.dataset.schema().raters_name_classes {
-            check_outlines(config.data.test_folder()?, &test.dataset, &config.scoring_choices())?;
-        } else {
-            tracing::warn!(
-                "nobody marked anything in the test images: heat maps are drawn, but not scored"
-            );
-        }
-    }
+    let test = if is_tested { Some(TestSet::to_score(config)?) } else { None };
     // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
     let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
     if !place.resume || is_new_test {
@@ -221,8 +208,7 @@ fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Opti
     let epochs = text.lines().map(serde_json::from_str).collect::<Result<Vec<EpochMetrics>, _>>();
     let epochs = epochs.map_err(|error| RunError::in_file(&path, error))?;
     let kept = kept_epoch(config, &epochs);
-    let (num_epochs, num_planned) =
-        (epochs.last().map_or(0, |last| last.epoch), config.run.epochs);
+    let (num_epochs, num_planned) = (epochs.last().map_or(0, |last| last.epoch), config.run.epochs);
     let validated = |kept: &EpochMetrics| {
         let (epoch, scores) = (kept.epoch, kept.validation?);
         Some(Validated { seed, epoch, num_epochs, num_planned, scores })

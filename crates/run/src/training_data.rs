@@ -125,8 +125,7 @@ impl TrainingData {
             }
         };
         check_split(&split)?;
-        let parts =
-            (Part::open(config, split.training), Part::open(config, split.validation));
+        let parts = (Part::open(config, split.training), Part::open(config, split.validation));
         let (training, validation) = match parts {
             (Ok(training), Ok(validation)) => (training, validation),
             (Err(error), Err(other)) => return Err(error.and(&other)),

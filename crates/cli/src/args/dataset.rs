@@ -29,9 +29,7 @@ pub enum DatasetCommand {
 
 /// Arguments of `dermx dataset init`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: dermx dataset init birds"
-)]
+#[command(after_help = "Example: dermx dataset init birds")]
 pub struct InitArgs {
     /// The folder.
     #[arg(value_name = "DIR")]

@@ -33,7 +33,10 @@ pub fn run(args: &BenchArgs, process: &Process) -> CliResult<()> {
         return Err(CliError::new(Failure::Usage, message));
     }
     let inputs = output::inputs([args.run.as_deref()]);
-    let out = args.out.as_ref().map(|out| output::folder(out, args.overwrite, &inputs, is_comparison_file));
+    let out = args
+        .out
+        .as_ref()
+        .map(|out| output::folder(out, args.overwrite, &inputs, is_comparison_file));
     let out = out.transpose()?;
     let subject = match &args.run {
         Some(run) => Subject::of_run(run, args.seed)?,

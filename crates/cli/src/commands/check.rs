@@ -6,9 +6,9 @@ use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, OutputFile, PatientTable, PhotoSet,
-    check_annotated_photos, check_annotations, check_dataset, check_patients, check_photos,
-    image_id,
+    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, OutputFile, PatientTable,
+    PhotoSet, check_annotated_photos, check_annotations, check_dataset, check_patients,
+    check_photos, image_id,
 };
 use dermx_score::to_json;
 use dermx_work::{Failure, Watch};

@@ -14,7 +14,11 @@ const SWEEP: &str = "sweep --config none --out out";
 fn numbers_beside_their_range_are_refused_before_anything_is_read() -> TestResult {
     let folder = tempfile::tempdir()?;
     for (command, option, values) in [
-        (PREDICT, "--size", &["100000x100000", "0x64", "31x64", "8193x64", "99999999999999x64"][..]),
+        (
+            PREDICT,
+            "--size",
+            &["100000x100000", "0x64", "31x64", "8193x64", "99999999999999x64"][..],
+        ),
         (PREDICT, "--batch", &["0", "65537", "18446744073709551616", "x"]),
         (EXPLAIN, "--size", &["100000x100000"]),
         (EXPLAIN, "--batch", &["0", "65537"]),

@@ -1,5 +1,6 @@
 //! The `dermx` command as its users meet it.
 
+mod advice;
 mod audit;
 mod backends;
 mod bench;
@@ -12,7 +13,9 @@ mod determinism;
 mod faults;
 mod foreign_heatmaps;
 mod image_ids;
+mod limits;
 mod not_finite;
+mod outputs;
 mod own_data;
 mod read_in_part;
 mod resume;

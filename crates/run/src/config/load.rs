@@ -40,9 +40,10 @@ impl Config {
                 let message = format!("{}: not a run folder ({error})", path.display());
                 RunError::missing_input(message)
             }
-            ErrorKind::InvalidData => {
-                RunError::in_file(&path, format!("{error}; the configuration of the run is damaged"))
-            }
+            ErrorKind::InvalidData => RunError::in_file(
+                &path,
+                format!("{error}; the configuration of the run is damaged"),
+            ),
             _ => RunError::io(&path, &error),
         })?;
         let origin = path.display().to_string();

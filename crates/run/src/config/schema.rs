@@ -205,7 +205,9 @@ impl Range {
             }
             Self::Count(low, high) => match number(value) {
                 Some(number) if number < f64::from(low) => Err(format!("has to be at least {low}")),
-                Some(number) if number > f64::from(high) => Err(format!("has to be at most {high}")),
+                Some(number) if number > f64::from(high) => {
+                    Err(format!("has to be at most {high}"))
+                }
                 _ => Ok(()),
             },
             Self::Positive32 => match number(value) {
