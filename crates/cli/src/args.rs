@@ -3,6 +3,9 @@
 mod bench;
 mod config;
 mod dataset;
+mod evaluate;
+mod limits;
+mod output;
 mod search;
 mod sweep;
 mod verify;
@@ -16,18 +19,18 @@ pub use dataset::{
     CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs,
 };
 use dermx_data::ImageSize;
-use dermx_eval::{Average, UnionAverage};
 use dermx_gradcam::{Method, Output, Settings};
 use dermx_model::{Architecture, NetworkConfig, Padding};
 use dermx_run::config::SanityCheck;
 use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
-use dermx_score::{ScoredRows, ScoringChoices, Unmarked, Variable};
-use dermx_study::SIZE;
 use dermx_work::Failure;
+pub use evaluate::EvaluateArgs;
+use limits::{key, seed};
+pub use output::OverwriteArg;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 pub use sweep::{PlanArgs, SweepArgs, SweepCommand};
 pub use verify::VerifyArgs;
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
@@ -136,7 +139,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     pub config: Option<String>,
     /// Only this seed, instead of those of the configuration.
-    #[arg(long)]
+    #[arg(long, value_parser = seed())]
     pub seed: Option<u64>,
     /// What computes.
     #[command(flatten)]
@@ -170,19 +173,24 @@ pub struct TrainArgs {
     after_help = "Example: dermx synth --out datasets/synthetic --images 150 --train-images 720"
 )]
 pub struct SynthArgs {
-    /// The folder to make; it must not hold anything yet.
+    /// The folder to make.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Number of annotated test images.
-    #[arg(long, default_value_t = 150, value_name = "N")]
+    #[arg(long, default_value_t = 150, value_name = "N", value_parser = key::<usize>("synthetic.num_images"))]
     pub images: usize,
     /// Number of training images.
-    #[arg(long, default_value_t = 720, value_name = "N")]
+    #[arg(long, default_value_t = 720, value_name = "N", value_parser = key::<usize>("synthetic.num_train_images"))]
     pub train_images: usize,
     /// The same seed gives the same bytes.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seed())]
     pub seed: u64,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
 }
+
+/// The most images that a number on the command line can mean.
+const MAX_IMAGES: u64 = 1_000_000_000;
 
 /// The choice of that name.
 fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
@@ -203,7 +211,7 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["arch", "weights"])]
     pub run: Option<PathBuf>,
     /// Which seed of the run; without it, the first.
-    #[arg(long, requires = "run")]
+    #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
     /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Classes are called class_0,
     /// class_1, ... where the file of the weights does not name them.
@@ -230,7 +238,7 @@ pub struct NetworkArgs {
     pub epsilon: Option<f64>,
     /// HEIGHTxWIDTH that photos are stretched to; a run and a file that `dermx` wrote know their own
     /// [otherwise: 300x400].
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, conflicts_with = "run", value_parser = key::<ImageSize>("input.size"))]
     pub size: Option<ImageSize>,
     /// Standardization of photos; a run and a file that `dermx` wrote know their own [otherwise:
     /// imagenet].
@@ -239,6 +247,11 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    /// The files that they name, which no output may be.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.run.iter().chain(&self.weights).map(PathBuf::as_path).collect()
+    }
+
     /// The network that they name.
     ///
     /// # Errors
@@ -268,9 +281,9 @@ impl NetworkArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ImageArgs {
-    /// A folder of photos (JPEG or PNG), and its sub-folders. A photo's id is its path below the folder
-    /// without .jpg, .jpeg or .png.
-    #[arg(long, value_name = "DIR")]
+    /// A photo (JPEG or PNG), or a folder of photos and its sub-folders. A photo's id is its path below the
+    /// folder without .jpg, .jpeg or .png.
+    #[arg(long, value_name = "FILE|DIR")]
     pub images: Option<PathBuf>,
     /// A safetensors file with standardized `images`, f32 `[n, 3, height, width]`.
     #[arg(long, value_name = "FILE")]
@@ -278,6 +291,11 @@ pub struct ImageArgs {
 }
 
 impl ImageArgs {
+    /// The files that they name, which no output may be.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.images.iter().chain(&self.tensor).map(PathBuf::as_path).collect()
+    }
+
     /// The images that they name, as `trained` takes them.
     ///
     /// # Errors
@@ -306,6 +324,8 @@ pub struct PredictArgs {
     /// The CSV file to write.
     #[arg(long, value_name = "CSV")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// What computes.
     #[command(flatten)]
     pub backend: BackendArg,
@@ -313,7 +333,7 @@ pub struct PredictArgs {
     #[arg(long)]
     pub logits: bool,
     /// Images a step.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
 
@@ -344,20 +364,25 @@ pub struct ExplainArgs {
     #[arg(long, default_value = "logit", value_parser = choice::<Output>)]
     pub output: Output,
     /// Integrated gradients: number of steps.
-    #[arg(long, default_value_t = 32, value_name = "N")]
+    #[arg(long, default_value_t = 32, value_name = "N",
+          value_parser = key::<usize>("explain.method.integrated_gradients.num_steps"))]
     pub steps: usize,
     /// SmoothGrad: number of noisy images.
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_name = "N",
+          value_parser = key::<usize>("explain.method.smooth_grad.num_samples"))]
     pub samples: usize,
     /// SmoothGrad: standard deviation of the noise in percent of the range of an image's values.
-    #[arg(long, default_value_t = 15, value_name = "PERCENT")]
+    #[arg(long, default_value_t = 15, value_name = "PERCENT",
+          value_parser = key::<usize>("explain.method.smooth_grad.noise_percent"))]
     pub noise: usize,
     /// Occlusion: side of the square, in pixels.
-    #[arg(long, default_value_t = 48, value_name = "PX")]
+    #[arg(long, default_value_t = 48, value_name = "PX",
+          value_parser = key::<usize>("explain.method.occlusion.patch_px"))]
     pub patch: usize,
     /// Occlusion: distance from one square to the next, in pixels; at most --patch, so that every pixel
     /// is covered.
-    #[arg(long, default_value_t = 24, value_name = "PX")]
+    #[arg(long, default_value_t = 24, value_name = "PX",
+          value_parser = key::<usize>("explain.method.occlusion.stride_px"))]
     pub stride: usize,
     /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
     /// and more random weights, `faithfulness` takes pixels away in the order of the map.
@@ -369,8 +394,10 @@ pub struct ExplainArgs {
     /// The folder to make: one .npy file an image, named by its id, and heatmaps.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Images a step.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
 
@@ -388,114 +415,6 @@ impl ExplainArgs {
     }
 }
 
-/// Arguments of `dermx evaluate`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example: dermx evaluate --predictions predictions.csv --heatmaps maps --data datasets/dermx --out scores"
-)]
-pub struct EvaluateArgs {
-    /// A run folder: score all its seeds again.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
-    pub run: Option<PathBuf>,
-    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`; one row an image,
-    /// which may have any folder and extension.
-    #[arg(long, value_name = "CSV")]
-    pub predictions: Option<PathBuf>,
-    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
-    /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
-    /// has counts as 1.
-    #[arg(long, value_name = "DIR")]
-    pub heatmaps: Option<PathBuf>,
-    /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
-    /// and the raters among themselves.
-    #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
-    pub baselines: bool,
-    /// A data set: dataset.toml, class folders, or DermX's layout.
-    #[arg(long, value_name = "DIR", required_unless_present = "run")]
-    pub data: Option<PathBuf>,
-    /// HEIGHTxWIDTH that maps and masks are brought to.
-    #[arg(long, conflicts_with = "run", default_value_t = SIZE)]
-    pub size: ImageSize,
-    /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
-    /// warned of.
-    #[arg(long, conflicts_with = "run")]
-    pub no_normalize: bool,
-    /// Do not cut maps to 256 levels.
-    #[arg(long, conflicts_with = "run")]
-    pub no_quantize: bool,
-    /// Beyond a map's border, repeat its edge instead of mirroring it.
-    #[arg(long, conflicts_with = "run")]
-    pub clamp_border: bool,
-    #[command(flatten)]
-    pub scored: ScoredArgs,
-    /// Score the images that have a heat map, even when others lack one.
-    #[arg(long, conflicts_with = "run")]
-    pub partial: bool,
-    /// Also score where maps are highest: pointing game, rank accuracy, top-k IoU, AUC (a run always
-    /// has them).
-    #[arg(long, conflicts_with = "run")]
-    pub localization: bool,
-    /// Also score parts of the images, by class, correct (right or wrong diagnosis), or any attribute
-    /// of the images (DermX: skin_tone, age); may be given several times.
-    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["run", "baselines"],
-          value_parser = choice::<Variable>)]
-    pub by: Vec<Variable>,
-    /// With --by, say "too few" where fewer images have a mask [default: 20].
-    #[arg(long, value_name = "N", requires = "by")]
-    pub min_images: Option<usize>,
-    /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
-    /// --out, writes comparison.json, comparison.md and comparison_1.csv.
-    #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
-    pub against: Option<PathBuf>,
-    /// Write eval.json, per_image.csv and diagnoses.csv (and by.csv) into this folder; of a run, a
-    /// folder for each seed, and the run stays as it is.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which masks are scored, and how their scores are averaged.
-#[derive(Debug, Args)]
-pub struct ScoredArgs {
-    /// Masks that count: all of kept_images, those of kept_evaluations, or all. Kept is an evaluation
-    /// that names one diagnosis, and an image that has one.
-    #[arg(long, conflicts_with = "run", value_name = "WHICH", default_value = "kept_images", value_parser = choice::<ScoredRows>)]
-    pub rows: ScoredRows,
-    /// The same for the union of a rater's masks; as --rows if not given.
-    #[arg(long, conflicts_with = "run", value_name = "WHICH", value_parser = choice::<ScoredRows>)]
-    pub union_rows: Option<ScoredRows>,
-    /// What a rater says of a concept that was not marked in an image: nothing (left_out), or that it is
-    /// nowhere (empty: maps are scored with an empty mask, too).
-    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "left_out", value_parser = choice::<Unmarked>)]
-    pub unmarked: Unmarked,
-    /// mean or median.
-    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "mean", value_parser = choice::<Average>)]
-    pub average: Average,
-    /// Average unions over rows, or over the averages of the gold classes.
-    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "rows", value_parser = choice::<UnionAverage>)]
-    pub union_average: UnionAverage,
-    /// Count the predictions of two classes as each other's, as the study's code does.
-    #[arg(long, conflicts_with = "run", num_args = 2, value_names = ["CLASS", "CLASS"])]
-    pub class_exchange: Option<Vec<String>>,
-}
-
-impl ScoredArgs {
-    /// What they choose.
-    pub fn choices(&self) -> ScoringChoices {
-        ScoringChoices {
-            rows: self.rows,
-            union_rows: self.union_rows.unwrap_or(self.rows),
-            unmarked: self.unmarked,
-            average: self.average,
-            union_average: self.union_average,
-            class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),
-            ..ScoringChoices::default()
-        }
-    }
-}
-
 /// Arguments of `dermx report`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: dermx report experiments/runs/quickstart-001 --out report")]
@@ -507,6 +426,8 @@ pub struct ReportArgs {
     /// whose folders have one name are told apart by the folders above.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Also write the tables in LaTeX (booktabs), tables/*.tex, for a paper.
     #[arg(long)]
     pub latex: bool,

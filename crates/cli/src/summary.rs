@@ -3,7 +3,7 @@
 use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
 use dermx_report::{
     NO_CEILING, comparison_tables, diagnosis_table, identification_table, localization_table,
-    map_columns, parts_table, reading, seeds_cell,
+    map_columns, parts_table, readable, reading, seeds_cell,
 };
 use dermx_run::{Tested, Trained, Validated};
 use dermx_score::counts;
@@ -64,7 +64,7 @@ fn explanation(record: &EvalRecord) -> Option<Table> {
     }
     let baselines = record.baselines.iter();
     let others = baselines
-        .map(|(name, table)| (format!("{UNION}, {name} map"), table))
+        .map(|(name, table)| (format!("{UNION}, {}", readable(name)), table))
         .chain([(format!("{UNION}, raters"), &record.ceiling)]);
     for (name, scores) in others {
         scores
@@ -77,24 +77,31 @@ fn explanation(record: &EvalRecord) -> Option<Table> {
 
 /// What a run came to.
 pub fn trained_text(trained: &Trained) -> String {
+    let seeds: String = trained.validated.iter().map(validated_text).collect();
     match &trained.tested {
-        None => {
-            let seeds = trained.validated.iter().map(validated_text);
-            format!("{}: trained\n{}", trained.folder.display(), seeds.collect::<String>())
-        }
+        None => format!("{}: trained\n{seeds}", trained.folder.display()),
         Some(Tested { record, page }) => {
-            format!("{}\nreport: {}\n", summary(record), page.display())
+            let gap = if seeds.is_empty() { "" } else { "\n" };
+            format!("{seeds}{gap}{}\nreport: {}\n", summary(record), page.display())
         }
     }
 }
 
-/// What a seed scores on the validation photos.
+/// What a seed scores on the validation photos, of which epoch, and whether it ended early.
 fn validated_text(validated: &Validated) -> String {
-    let Validated { seed, epoch, scores } = validated;
-    format!(
+    let Validated { seed, epoch, num_epochs, num_planned, scores } = validated;
+    let mut text = format!(
         "seed {seed}, epoch {epoch}, validation photos: loss {:.3}   accuracy {:.3}   macro-F1 {:.3}\n",
         scores.loss, scores.accuracy, scores.macro_f1
-    )
+    );
+    if num_epochs < num_planned {
+        text += &format!("seed {seed}: ended early, after epoch {num_epochs} of {num_planned}\n");
+    }
+    if epoch < num_epochs {
+        text +=
+            &format!("seed {seed}: kept the weights of epoch {epoch}, the best of {num_epochs}\n");
+    }
+    text
 }
 
 /// Which seeds collapsed, and how far the seeds agree.
@@ -128,7 +135,8 @@ fn relative_text(record: &EvalRecord) -> String {
             false => String::new(),
         };
     };
-    let baseline = union.best_baseline.as_deref().unwrap_or("of each seed");
+    let baseline = union.best_baseline.as_deref();
+    let baseline = baseline.map_or_else(|| "of each seed".to_string(), readable);
     format!(
         "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
          themselves; over the {} images on which two raters can be compared)\n",

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Invalid,
     /// The operating system refused to read or write.
     Io,
+    /// What is to be written is there already.
+    Exists,
 }
 
 impl From<ErrorKind> for Failure {
@@ -27,6 +29,7 @@ impl From<ErrorKind> for Failure {
             ErrorKind::Missing => Self::MissingInput,
             ErrorKind::Invalid => Self::BadData,
             ErrorKind::Io => Self::Io,
+            ErrorKind::Exists => Self::Locked,
         }
     }
 }
@@ -71,13 +74,40 @@ impl DataError {
         Self::new(ErrorKind::Missing, path, "", message)
     }
 
-    /// An operating-system failure; "not found" becomes [`ErrorKind::Missing`].
+    /// An operating-system failure; "not found" becomes [`ErrorKind::Missing`], and a file in the place of a
+    /// folder, or a folder in the place of a file, [`ErrorKind::Invalid`].
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::Missing,
-            _ => ErrorKind::Io,
-        };
-        Self::new(kind, path, "", error.to_string())
+        let invalid = |message: &str| Self::invalid(path, "", message);
+        match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Self::new(ErrorKind::Missing, path, "", error.to_string())
+            }
+            std::io::ErrorKind::NotADirectory if path.is_file() => {
+                invalid("is a file; expected a folder")
+            }
+            std::io::ErrorKind::NotADirectory => {
+                invalid("lies in what is a file; expected a folder there")
+            }
+            std::io::ErrorKind::IsADirectory => invalid("is a folder; expected a file"),
+            _ => Self::new(ErrorKind::Io, path, "", error.to_string()),
+        }
+    }
+
+    /// One error of several of one sort: the first, which names the others up to a limit.
+    pub fn of_several(mut errors: Vec<Self>) -> Option<Self> {
+        const MAX_SHOWN: usize = 20;
+        let others = errors.split_off(errors.len().min(1));
+        let mut first = errors.pop()?;
+        if !others.is_empty() {
+            first.message += &format!("\n{} others are wrong, too:", others.len());
+        }
+        for other in others.iter().take(MAX_SHOWN) {
+            first.message += &format!("\n  {other}");
+        }
+        if others.len() > MAX_SHOWN {
+            first.message += &format!("\n  and {} more", others.len() - MAX_SHOWN);
+        }
+        Some(first)
     }
 
     /// One error of several of one sort: the first, which names the others up to a limit.

@@ -61,15 +61,24 @@ pub(crate) fn kind_of(bytes: &[u8]) -> FileKind {
     }
 }
 
+/// Whether a file is an image of any kind.
+pub(crate) fn is_image(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok() || named_image(bytes).is_some()
+}
+
+fn named_image(bytes: &[u8]) -> Option<&'static str> {
+    let at = |&&(_, at, magic): &&(&str, usize, &[u8])| {
+        bytes.get(at..).is_some_and(|bytes| bytes.starts_with(magic))
+    };
+    IMAGES.iter().find(at).map(|(name, ..)| *name)
+}
+
 fn image(name: &str) -> String {
     format!("is {name}; photos are JPEG or PNG: {CONVERT}")
 }
 
 fn other(bytes: &[u8]) -> String {
-    let at = |&&(_, at, magic): &&(&str, usize, &[u8])| {
-        bytes.get(at..).is_some_and(|bytes| bytes.starts_with(magic))
-    };
-    if let Some((name, ..)) = IMAGES.iter().find(at) {
+    if let Some(name) = named_image(bytes) {
         return image(name);
     }
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();

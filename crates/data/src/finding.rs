@@ -97,7 +97,7 @@ impl From<DataError> for Finding {
         let DataError { kind, path, place, message } = error;
         let kind = match kind {
             ErrorKind::Missing => FindingKind::Missing,
-            ErrorKind::Invalid | ErrorKind::Io => FindingKind::Unreadable,
+            ErrorKind::Invalid | ErrorKind::Io | ErrorKind::Exists => FindingKind::Unreadable,
         };
         let message = if place.is_empty() { message } else { format!("{place}: {message}") };
         Self { kind, path, message }

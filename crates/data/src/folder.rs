@@ -1,14 +1,28 @@
 //! Folders of photos: one sub-folder per class, or photos by id.
 
+use crate::file_kind::is_image;
 use crate::image_id::{composed, image_id, is_photo};
 use crate::{DataError, file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::FileType;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Folders below this depth are refused, so that a link to its own parent cannot loop for ever.
 const MAX_DEPTH: usize = 16;
+
+/// Extensions of images that are not read, in lower case; a file of one was meant to be a photo.
+const OTHER_IMAGES: [&str; 14] = [
+    "avif", "bmp", "dcm", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jxl", "psd", "tif", "tiff",
+    "webp",
+];
+
+/// Bytes that tell what a file is.
+const NUM_START: u64 = 512;
+
+/// Files that a warning names.
+const MAX_NOTES_SHOWN: usize = 10;
 
 /// One photo and the class that it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,11 +63,11 @@ impl LabelledFolder {
 /// case, `_`, `-` and space make no difference unless they would leave two classes to choose from.
 /// Several sub-folders may hold one class. Classes are bound by name only: neither the order nor
 /// the number of sub-folders matters. Hidden files, `Thumbs.db` and, beside the sub-folders, files
-/// that are no photos are passed over.
+/// that are no photos are passed over; in them, a warning names files that are no images.
 ///
 /// # Errors
 /// A sub-folder or an entry of `class_names` without a class; an entry without a sub-folder; a
-/// class without images; a file in a sub-folder that is neither `.jpg`, `.jpeg` nor `.png`; a photo
+/// class without images; an image in a sub-folder that is neither `.jpg`, `.jpeg` nor `.png`; a photo
 /// beside the sub-folders; two photos with one id (`a.jpg` and `a.png`); what [`list_files`] refuses.
 pub fn read_labelled_folder(
     root: &Path,
@@ -64,13 +78,14 @@ pub fn read_labelled_folder(
     let class_names: BTreeMap<String, String> =
         class_names.iter().map(|(folder, class)| (composed(folder), class.clone())).collect();
     check_class_names(root, classes, &class_names, &folders)?;
-    let mut found = BTreeMap::new();
+    let (mut found, mut notes) = (BTreeMap::new(), Vec::new());
     for (name, class_idx) in bind_classes(root, classes, &class_names, &folders)? {
-        for path in photos_below(&folders[&name])? {
+        for path in photos_below(&folders[&name], &mut notes)? {
             let id = id_below(root, &path)?;
             insert_unique(&mut found, id, path, class_idx)?;
         }
     }
+    warn_of_notes(root, &notes);
     let images = found
         .into_iter()
         .map(|(id, (path, class_idx))| LabelledImage { id, path, class_idx })
@@ -83,17 +98,18 @@ pub fn read_labelled_folder(
 /// Lists the photos in `dir` and below by id: the path below `dir` without the extension of a photo,
 /// see [`image_id`](crate::image_id).
 ///
-/// Hidden files and `Thumbs.db` are passed over.
+/// Hidden files and `Thumbs.db` are passed over; a warning names files that are no images.
 ///
 /// # Errors
-/// A file that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id; what [`list_files`]
+/// An image that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id; what [`list_files`]
 /// refuses.
 pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
-    let mut found = BTreeMap::new();
-    for path in photos_below(dir)? {
+    let (mut found, mut notes) = (BTreeMap::new(), Vec::new());
+    for path in photos_below(dir, &mut notes)? {
         let id = id_below(dir, &path)?;
         insert_unique(&mut found, id, path, ())?;
     }
+    warn_of_notes(dir, &notes);
     Ok(found.into_iter().map(|(id, (path, ()))| (id, path)).collect())
 }
 
@@ -218,16 +234,47 @@ fn expected(classes: &[String]) -> String {
     format!("the classes are {}", classes.join(", "))
 }
 
-/// The photos in `dir` and below, sorted.
-fn photos_below(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let files = files_below(dir)?.checked()?;
-    match files.iter().find(|path| !is_photo(path)) {
-        None => Ok(files),
-        Some(path) => {
+/// The photos in `dir` and below, sorted. Files that are no images (a README.txt) are added to `notes`.
+fn photos_below(dir: &Path, notes: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
+    let (photos, others): (Vec<_>, Vec<_>) =
+        files_below(dir)?.checked()?.into_iter().partition(|path| is_photo(path));
+    for path in others {
+        // An image under another name was meant to be used.
+        if is_other_image(&path)? {
             let message = "is no photo (.jpg, .jpeg or .png); convert it or move it elsewhere";
-            Err(DataError::invalid(path, "", message))
+            return Err(DataError::invalid(&path, "", message));
         }
+        notes.push(path);
     }
+    Ok(photos)
+}
+
+/// Whether a file without the extension of a photo is an image, by its extension or its first bytes.
+fn is_other_image(path: &Path) -> Result<bool, DataError> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if OTHER_IMAGES.contains(&extension.as_str()) {
+        return Ok(true);
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| DataError::io(path, &error))?;
+    file.take(NUM_START).read_to_end(&mut start).map_err(|error| DataError::io(path, &error))?;
+    Ok(is_image(&start))
+}
+
+/// Says which files of `root` were left out.
+fn warn_of_notes(root: &Path, notes: &[PathBuf]) {
+    if notes.is_empty() {
+        return;
+    }
+    let shown: Vec<String> =
+        notes.iter().take(MAX_NOTES_SHOWN).map(|path| path.display().to_string()).collect();
+    tracing::warn!(
+        "{}: {} files are no images and are left out: {}{}",
+        root.display(),
+        notes.len(),
+        shown.join(", "),
+        if notes.len() > MAX_NOTES_SHOWN { ", ..." } else { "" }
+    );
 }
 
 /// What lies in a folder.

@@ -30,6 +30,7 @@ mod mask;
 mod new_folder;
 mod normalization;
 mod orientation;
+mod output;
 mod patients;
 mod photo;
 mod photo_check;
@@ -74,6 +75,7 @@ pub use leaks::{PhotoLook, find_leaks};
 pub use manifest::Manifest;
 pub use mask::Mask;
 pub use normalization::{Normalization, to_planes};
+pub use output::{Existing, OutputFile, OutputFolder, check_folder};
 pub use patients::{PatientCheck, PatientTable, Patients, check_patients};
 pub use photo::{
     Orientation, decode_photo, photo_size, read_photo, read_resized, read_resized_with_hash,
@@ -90,4 +92,6 @@ pub use selection::{Cohort, ImageScope, Rounds, Selection};
 pub use size::{ImageSize, MAX_PIXELS, MAX_SIDE_PX};
 pub use split::{Split, split_by_list, split_fold, split_fraction};
 pub use suggestion::did_you_mean;
-pub use synth::{SynthConfig, SynthSummary, study_folders, synthetic_config, write_synthetic};
+pub use synth::{
+    SynthConfig, SynthSummary, is_synthetic, study_folders, synthetic_config, write_synthetic,
+};

@@ -22,6 +22,9 @@ pub struct ImageSize {
 }
 
 impl ImageSize {
+    /// The longest side of what images are brought to; a longer one is a slip of the pen. In pixels.
+    pub const MAX_SIDE_PX: u32 = 8192;
+
     /// A size of `height` rows and `width` columns.
     pub const fn new(height: u32, width: u32) -> Self {
         Self { height, width }
@@ -70,9 +73,16 @@ impl FromStr for ImageSize {
     fn from_str(text: &str) -> Result<Self, String> {
         let error = || format!("`{text}` is not a size; write HEIGHTxWIDTH, for example 300x400");
         let (height, width) = text.split_once('x').ok_or_else(error)?;
-        match (height.parse(), width.parse()) {
-            (Ok(height), Ok(width)) if height > 0 && width > 0 => Ok(Self { height, width }),
+        // A number of any length is a number, and too large.
+        let side = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            true if !digits.is_empty() => Ok(digits.parse().unwrap_or(u32::MAX)),
             _ => Err(error()),
+        };
+        let (height, width) = (side(height)?, side(width)?);
+        let allowed = 1..=Self::MAX_SIDE_PX;
+        match allowed.contains(&height) && allowed.contains(&width) {
+            true => Ok(Self { height, width }),
+            false => Err(format!("a side has 1 to {} pixels, found `{text}`", Self::MAX_SIDE_PX)),
         }
     }
 }

@@ -94,7 +94,7 @@ fn class_names_of_no_class_or_no_folder_are_refused() {
 
 #[test]
 fn foreign_files_are_named() {
-    for foreign in ["Acne/x.tif", "Acne/deep/notes.txt", "Acne/noextension"] {
+    for foreign in ["Acne/x.tif", "Acne/deep/x.WEBP", "Acne/x.heic"] {
         let message = failure(&[&GOOD[..], &[foreign]].concat(), &[("wart", "Viral warts")]);
         assert!(message.contains(foreign) && message.contains("is no photo"), "{message}");
     }
@@ -204,4 +204,17 @@ fn photos_are_listed_by_their_path_without_extension() {
         message.contains("a.jpg: has the id `1/a` of ") && message.contains("a.PNG"),
         "{message}"
     );
+}
+
+#[test]
+fn notes_among_photos_are_left_out_but_images_under_other_names_are_not() {
+    let notes = ["Acne/README.txt", "Acne/.DS_Store", "Acne/Thumbs.db", "wart/deep/notes"];
+    let root = folder_of(&[&GOOD[..], &notes].concat());
+    let folder = read(root.path(), &[("wart", "Viral warts")]).expect("reads");
+    assert_eq!(folder.images.len(), GOOD.len());
+    assert_eq!(list_photos(root.path()).expect("lists").len(), GOOD.len());
+    // A photo without its extension was meant to be one.
+    std::fs::write(root.path().join("Acne/photo"), b"\xFF\xD8\xFF\xE0\0\x10JFIF").expect("writes");
+    let error = list_photos(root.path()).expect_err("refused");
+    assert!(error.path.ends_with("Acne/photo") && error.message.contains("is no photo"), "{error}");
 }

@@ -2,12 +2,20 @@
 
 use crate::dataset_file::DATASET_FILE;
 use crate::{AnnotatedImage, Annotations, RawReading, coco};
-use dermx_data::{DataError, Dataset, Image, Mask, Reading, image_id, write_atomic};
+use dermx_data::{
+    DataError, Dataset, Existing, Image, Mask, OutputFolder, Reading, image_id, write_atomic,
+};
 use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
+
+/// What is written beside the `dataset.toml`.
+const ANNOTATIONS: &str = "annotations.json";
+const LABELS: &str = "labels.csv";
+const READINGS: &str = "readings.csv";
+const MASKS: &str = "masks";
 
 /// A format that data sets are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -32,18 +40,35 @@ pub struct Converted {
     pub num_attributes_lost: usize,
 }
 
+/// Writes `dataset` into the new or empty folder `out`, as [`convert_into`] does.
+///
+/// # Errors
+/// As of [`convert_into`]; a folder that is not empty.
+pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converted, DataError> {
+    let folder = OutputFolder::open(out, Existing::Refuse, &[dataset.root()], is_converted)?;
+    let converted = convert_into(dataset, target, &folder)?;
+    folder.finish()?;
+    Ok(converted)
+}
+
+/// Whether [`convert_into`] writes the file of this name below its folder.
+pub fn is_converted(path: &Path) -> bool {
+    let files = [DATASET_FILE, ANNOTATIONS, LABELS, READINGS];
+    path.starts_with(MASKS) || files.iter().any(|file| path == Path::new(file))
+}
+
 /// Writes `dataset` into the folder `out`: annotations and `dataset.toml`; patients and attributes of images into
 /// `labels.csv`. Masks cannot hold the rest, so that gold classes are in `labels.csv`, too, and who read what, and the
 /// labels of whole images, in `readings.csv`. Photos stay where they are.
 ///
 /// # Errors
-/// A folder that is not empty, a file that cannot be written, a name that cannot be that of a file or stand in a table,
-/// photos of some images only.
-pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converted, DataError> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error: std::io::Error| DataError::io(&path, &error)
-    };
+/// A file that cannot be written, a name that cannot be that of a file or stand in a table, photos of some images only.
+pub fn convert_into(
+    dataset: &Dataset,
+    target: Target,
+    folder: &OutputFolder,
+) -> Result<Converted, DataError> {
+    let (out, made) = (folder.place(), &folder.path());
     let known: Vec<&Reading> =
         dataset.readings().iter().filter(|one| dataset.image(&one.image_id).is_some()).collect();
     let mut converted = Converted {
@@ -61,20 +86,15 @@ pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converte
     };
     let files = match target {
         Target::Coco => Vec::new(),
-        Target::Masks => mask_files(&known, out)?,
+        Target::Masks => mask_files(&known, out, made)?,
     };
-    std::fs::create_dir_all(out).map_err(io(out))?;
-    if std::fs::read_dir(out).map_err(io(out))?.next().is_some() {
-        let message = "is not empty; name a new or an empty folder (nothing was written)";
-        return Err(DataError::invalid(out, "", message));
-    }
     let section = match target {
         Target::Coco => {
-            coco::write(&out.join("annotations.json"), &annotations(dataset, &known))?;
+            coco::write(&made.join(ANNOTATIONS), &annotations(dataset, &known))?;
             "[coco]\nfile = \"annotations.json\"\nrater = \"rater\"\n"
         }
         Target::Masks => {
-            write_masks(&files, out)?;
+            write_masks(&files, made)?;
             converted.num_regions = files.len();
             let regions = known.iter().flat_map(|one| &one.regions);
             converted.num_attributes_lost = regions.map(|region| region.attributes.len()).sum();
@@ -83,13 +103,13 @@ pub fn convert(dataset: &Dataset, target: Target, out: &Path) -> Result<Converte
         }
     };
     if let Some(labels) = labels {
-        write_atomic(&out.join("labels.csv"), &labels)?;
+        write_atomic(&made.join(LABELS), &labels)?;
     }
     if let Some(readings) = readings {
-        write_atomic(&out.join("readings.csv"), &readings)?;
+        write_atomic(&made.join(READINGS), &readings)?;
     }
     let text = dataset_toml(dataset, &columns, section, out);
-    write_atomic(&out.join(DATASET_FILE), text.as_bytes())?;
+    write_atomic(&made.join(DATASET_FILE), text.as_bytes())?;
     Ok(converted)
 }
 
@@ -152,6 +172,7 @@ fn labels(one: &Reading) -> Vec<String> {
 fn mask_files<'a>(
     known: &[&'a Reading],
     out: &Path,
+    made: &Path,
 ) -> Result<Vec<(PathBuf, &'a Reading, &'a str)>, DataError> {
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for one in known {
@@ -172,7 +193,7 @@ fn mask_files<'a>(
         }
     }
     let file = |one: &&'a Reading, concept: &str| {
-        let folder = out.join("masks").join(&one.rater).join(&one.image_id);
+        let folder = made.join(MASKS).join(&one.rater).join(&one.image_id);
         folder.join(format!("{concept}.png"))
     };
     let files = known.iter().flat_map(|one| {
@@ -186,7 +207,7 @@ fn write_masks(files: &[(PathBuf, &Reading, &str)], out: &Path) -> Result<(), Da
     let create = |folder: &Path| {
         std::fs::create_dir_all(folder).map_err(|error| DataError::io(folder, &error))
     };
-    create(&out.join("masks"))?;
+    create(&out.join(MASKS))?;
     let write = |(path, one, concept): &(PathBuf, &Reading, &str)| {
         create(path.parent().unwrap_or(out))?;
         let regions = one.regions.iter().filter(|region| region.concept == *concept);
@@ -419,7 +440,15 @@ pub(crate) fn list(items: &[String]) -> String {
 
 /// The way from the folder `from` to `path`, with `/`.
 fn relative(path: &Path, from: &Path) -> String {
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    // A folder that is not there yet lies in one that is.
+    let of_new = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(parent.join(path.file_name()?))
+    };
+    let whole = |path: &Path| {
+        path.canonicalize().ok().or_else(|| of_new(path)).unwrap_or_else(|| path.to_path_buf())
+    };
     let (path, from) = (whole(path), whole(from));
     let (path, from): (Vec<_>, Vec<_>) = (path.components().collect(), from.components().collect());
     let num_same = path.iter().zip(&from).take_while(|(a, b)| a == b).count();

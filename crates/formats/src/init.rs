@@ -8,7 +8,7 @@ use crate::convert::{list, quoted};
 use crate::dataset_file::{DATASET_FILE, Format};
 use crate::masks::matches;
 use crate::photos::photos;
-use dermx_data::{CsvTable, DataError, dermx, image_id, list_files, write_atomic};
+use dermx_data::{CsvTable, DataError, Existing, OutputFile, dermx, image_id, list_files};
 use kind::{Kind, RATER_NAMES, box_columns, kind};
 use photo_folder::photo_folder;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,21 +48,19 @@ const MAX_FILES: usize = 2000;
 /// `format`.
 ///
 /// # Errors
-/// A folder that is not there or cannot be read, or that has such a file already.
-pub fn init(root: &Path, format: Option<Format>) -> Result<Guessed, DataError> {
+/// A folder that is not there or cannot be read, or that has such a file already, which is not to be replaced.
+pub fn init(root: &Path, format: Option<Format>, existing: Existing) -> Result<Guessed, DataError> {
     let path = root.join(DATASET_FILE);
     if !root.is_dir() {
         return Err(DataError::missing(root, "found no such folder"));
     }
-    if path.exists() {
-        return Err(DataError::invalid(&path, "", "is there already; change or remove it"));
-    }
+    let file = OutputFile::open(&path, existing, &[])?;
     let look = Look::at(root)?;
     let format = format.unwrap_or_else(|| look.format());
     let mut open = Vec::new();
     let text = look.text(format, &mut open);
     open.extend(look.seen(format, &text));
-    write_atomic(&path, text.as_bytes())?;
+    file.write(text.as_bytes())?;
     Ok(Guessed { path, text, open })
 }
 

@@ -27,7 +27,7 @@ mod shapes;
 mod skipped;
 
 pub use annotations::{AnnotatedImage, Annotations, RawReading};
-pub use convert::{Converted, Target, convert};
+pub use convert::{Converted, Target, convert, convert_into, is_converted};
 pub use dataset_file::{Absent, DATASET_FILE, DatasetFile, Format, Labels, LabelsFrom, Source};
 pub use init::{Guessed, init};
 pub use open::{is_dermx, labels_table_in, open, open_table};

@@ -29,6 +29,9 @@ const CONCEPT: &str = "region";
 /// # Errors
 /// No such folder, one that is none of these, and everything that its format refuses, by file and place.
 pub fn open(root: &Path) -> Result<Dataset, DataError> {
+    if root.is_file() {
+        return Err(DataError::invalid(root, "", format!("is a file; {EXPECTED}")));
+    }
     if !root.is_dir() {
         return Err(DataError::missing(root, format!("found no such folder; {EXPECTED}")));
     }

@@ -40,11 +40,19 @@ impl NamedTensor {
     }
 }
 
+/// Why a file cannot be read, in words where the system's are none.
+fn reason(source: &std::io::Error) -> String {
+    match source.kind() {
+        std::io::ErrorKind::IsADirectory => "is a folder; expected a file of weights".to_string(),
+        _ => source.to_string(),
+    }
+}
+
 /// Why weights could not be read, written or put into a network.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", reason(source))]
     Io {
         /// The file.
         path: String,

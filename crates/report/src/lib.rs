@@ -35,5 +35,6 @@ pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
 pub use page::{RenderedReport, latex_files, render};
 pub use score_cell::{map_columns, reading, score_cell, seeds_cell};
+pub use score_text::readable;
 pub use table::diagnosis as diagnosis_table;
 pub use tables_page::{TablesPage, render_tables};

@@ -5,7 +5,9 @@
 use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{TEST, TRAIN};
-use crate::run_folder::{BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, to_json};
+use crate::run_folder::{
+    BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, how_to_finish, to_json,
+};
 use crate::session::Session;
 use dermx_data::{Manifest, json, write_atomic};
 use dermx_score::{DIAGNOSES, PER_IMAGE};
@@ -243,7 +245,10 @@ pub fn read_run(run: &Path) -> RunResult<RunCertificate> {
 
 fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> RunResult<T> {
     let bytes = std::fs::read(path).map_err(|error| {
-        let advice = format!(" (is the {what} finished? --resume finishes it)");
+        // Of a seed it lies in the run's folder for the seed.
+        let folder = path.parent().unwrap_or(path);
+        let run = if what == "run" { folder } else { folder.parent().unwrap_or(folder) };
+        let advice = format!(" (the {what} may not be finished: {})", how_to_finish(run));
         RunError::io(path, &error).advice(advice)
     })?;
     Ok(json::parse(path, &bytes)?)

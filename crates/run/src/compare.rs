@@ -91,6 +91,21 @@ pub fn write_comparisons(comparisons: &[Comparison], out: &Path) -> RunResult<()
     Ok(())
 }
 
+/// Looks whether the folder `path` has scores that can be compared, before others are computed.
+///
+/// # Errors
+/// There are none, or they cannot be read.
+pub fn check_scores(path: &Path) -> RunResult<()> {
+    read_side(path, &read_record(path)?, String::new()).map(drop)
+}
+
+/// Whether [`write_comparisons`] writes the file of this name.
+pub fn is_comparison(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    let is_table = name.starts_with("comparison_") && name.ends_with(".csv");
+    is_table || name == "comparison.json" || name == "comparison.md"
+}
+
 /// The names of the files that [`write_comparisons`] makes of so many comparisons.
 pub fn file_names(num_comparisons: usize) -> Vec<String> {
     let tables = (1..=num_comparisons).map(|number| format!("comparison_{number}.csv"));

@@ -157,6 +157,11 @@ impl RunError {
         Self::Advice { source: Box::new(self), advice: advice.into() }
     }
 
+    /// This error, and `other` on lines of its own.
+    pub fn and(self, other: &Self) -> Self {
+        self.advice(format!("\n{other}"))
+    }
+
     /// What sort of failure it is.
     pub fn failure(&self) -> Failure {
         match self {
@@ -185,6 +190,9 @@ fn of_weights(error: &WeightsError) -> Failure {
     match error {
         WeightsError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Failure::MissingInput
+        }
+        WeightsError::Io { source, .. } if source.kind() == std::io::ErrorKind::IsADirectory => {
+            Failure::BadData
         }
         WeightsError::Io { .. } => Failure::Io,
         WeightsError::NotFinite { .. } => Failure::Internal,

@@ -1,6 +1,7 @@
 //! Scoring a run.
 
 use crate::certificate;
+use crate::compare::is_comparison;
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
@@ -8,8 +9,13 @@ use crate::error::RunResult;
 use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder};
 use crate::session::Session;
 use dermx_eval::EvalRecord;
-use dermx_score::{Benchmark, MapFolder, Predictions, read_annotations, write_record};
+use dermx_score::{
+    Benchmark, DIAGNOSES, EVAL, MapFolder, PER_IMAGE, Predictions, read_annotations, write_record,
+};
 use std::path::Path;
+
+/// The table of parts of the images.
+pub const BY: &str = "by.csv";
 
 /// Scores a finished run again: in its folder, whose certificate then covers the new scores, or, with
 /// `out`, in another one, which leaves the run as it is.
@@ -36,6 +42,18 @@ fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult
     let record = evaluate_run(&folder)?;
     certificate::renew_scores(&folder, &Config::load_run(run)?, session)?;
     Ok(record)
+}
+
+/// Whether scores are written into the file of this name below their folder.
+pub fn is_scores(path: &Path) -> bool {
+    let mut names = path.components().rev().map(|part| part.as_os_str().to_string_lossy());
+    let name = names.next().unwrap_or_default();
+    let of_seed = [EVAL, PER_IMAGE, DIAGNOSES].contains(&name.as_ref());
+    match (names.next(), names.next()) {
+        (None, _) => of_seed || name == BY || is_comparison(path),
+        (Some(folder), None) => of_seed && folder.starts_with("seed-"),
+        _ => false,
+    }
 }
 
 /// Scores every seed of a run and aggregates them; writes `eval.json` for each and for all.

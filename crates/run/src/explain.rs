@@ -7,7 +7,7 @@ use crate::images::Images;
 use crate::sanity;
 use dermx_data::{CsvLine, CsvTable, cell_place, write_atomic};
 use dermx_gradcam::Explainer;
-use dermx_score::to_json;
+use dermx_score::{FAITHFULNESS, to_json};
 use serde::Serialize;
 use std::path::Path;
 
@@ -18,18 +18,23 @@ const SCORING: &str = "evaluate divides a map by its maximum, cuts it to 256 lev
 /// The description that lies beside the maps.
 const DESCRIPTION: &str = "heatmaps.json";
 
-/// Writes the maps of `job` by `explainer` into the new folder `out`, with `heatmaps.json` and what
+/// Whether [`explain`] writes the file of this name below its folder.
+pub fn is_explanation(path: &Path) -> bool {
+    let is_map = path.extension().is_some_and(|extension| extension == "npy");
+    is_map || [DESCRIPTION, FAITHFULNESS].iter().any(|file| path == Path::new(file))
+}
+
+/// Writes the maps of `job` by `explainer` into the folder `out`, with `heatmaps.json` and what
 /// `checks` come to.
 ///
 /// # Errors
-/// A folder in use, photos that cannot be read, a request to stop.
+/// Photos that cannot be read, a failed write, a request to stop.
 pub fn explain(
     job: &Job<'_>,
     explainer: &Explainer,
     checks: &[SanityCheck],
     out: &Path,
 ) -> RunResult<()> {
-    new_folder(out)?;
     let target = if job.targets.is_some() { "given" } else { "predicted" };
     job.write_maps("explain", explainer, out)?;
     describe(explainer, job.images, target, out)?;
@@ -72,17 +77,6 @@ pub fn describe(
         scoring: SCORING,
     };
     Ok(write_atomic(&folder.join(DESCRIPTION), &to_json(&description)?)?)
-}
-
-/// Makes `folder`, which must be new or empty.
-fn new_folder(folder: &Path) -> RunResult<()> {
-    std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
-    let mut entries = std::fs::read_dir(folder).map_err(|error| RunError::io(folder, &error))?;
-    if entries.next().is_some() {
-        let message = format!("{}: the folder is in use; choose another --out", folder.display());
-        return Err(RunError::locked(message));
-    }
-    Ok(())
 }
 
 /// The target of each image in the table `path`, from the columns `image_id` and `target` (class name or

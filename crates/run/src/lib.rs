@@ -34,6 +34,7 @@ mod run_folder;
 mod sanity;
 pub mod search;
 mod session;
+pub mod shell;
 pub mod sweep;
 mod synth;
 mod test_set;
@@ -48,19 +49,21 @@ mod watcher;
 pub mod weight_files;
 
 pub use collect::collect;
-pub use compare::{comparisons, write_comparisons};
+pub use compare::{check_scores, comparisons, is_comparison, write_comparisons};
 pub use context::Context;
 pub use description::Description;
 pub use error::{RunError, RunResult};
-pub use evaluate::{evaluate_again, evaluate_run};
-pub use explain::{explain, read_targets};
+pub use evaluate::{BY, evaluate_again, evaluate_run, is_scores};
+pub use explain::{explain, is_explanation, read_targets};
 pub use explanation::Job;
 pub use fetch::fetch_weights;
 pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
 pub use predict::predict;
-pub use report::{Reports, write_reports};
-pub use run_folder::{Place, RunFolder, SeedFolder, is_same_folder};
+pub use report::{Reports, is_report, write_reports};
+pub use run_folder::{
+    Place, REPORT, RunFolder, SeedFolder, is_same_folder, refuse_run_folder,
+};
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };

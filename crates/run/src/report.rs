@@ -4,7 +4,8 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::labels::{check_distinct, folder_names, labels};
-use crate::run_folder::{REPORT, RunFolder, SeedFolder, is_same_folder};
+use crate::run_folder::{REPORT, RunFolder, SeedFolder, how_to_finish, is_same_folder};
+use crate::test_set::TestSet;
 use crate::{certificate, compare, gallery};
 use dermx_data::{json, write_atomic};
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
@@ -22,6 +23,19 @@ pub struct Reports {
     pub pages: Vec<PathBuf>,
     /// Each run beside each later one.
     pub comparisons: Vec<Comparison>,
+}
+
+/// Whether [`write_reports`] writes the file of this name below its folder, or below that of a run.
+pub fn is_report(path: &Path) -> bool {
+    let is_page = |path: &Path| {
+        let folders = ["tables", "figures", "gallery"];
+        let files = ["index.html", "report.md"];
+        folders.iter().any(|folder| path.starts_with(folder))
+            || files.iter().any(|file| path == Path::new(file))
+    };
+    let mut parts = path.components();
+    parts.next();
+    is_page(path) || compare::is_comparison(path) || is_page(parts.as_path())
 }
 
 /// Writes the report of each run in `runs` into `out`; of several, into a folder for each, with their
@@ -110,11 +124,12 @@ fn write_beside(
         return Err(RunError::missing_input(message));
     }
     if !scores.exists() {
-        let message = format!(
-            "{}: the run is not scored yet; finish it with `dermx train --resume --run {}`",
-            scores.display(),
-            run.display()
-        );
+        // What would stop the run that is to be finished is said at once.
+        TestSet::to_score(&config).map_err(|error| {
+            error.context(format!("{}: the run is not scored yet, and cannot be: ", run.display()))
+        })?;
+        let message =
+            format!("{}: the run is not scored yet; {}", scores.display(), how_to_finish(run));
         return Err(RunError::missing_input(message));
     }
     let evaluation = read_record(&scores)?;

@@ -3,6 +3,7 @@
 use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::session::Session;
+use crate::shell;
 use dermx_data::{remove_partial_files, write_atomic};
 pub use dermx_score::to_json;
 use dermx_train::differences;
@@ -58,12 +59,16 @@ impl RunFolder {
         fs::create_dir_all(path).map_err(|error| RunError::io(path, &error))?;
         // Of a folder without a run it makes no difference whose lock was left in it.
         let lock = lock(path, true)?;
-        if !is_unused(path)? {
-            return Err(RunError::locked(format!(
-                "{}: the folder is in use and is never overwritten; choose another --run, or \
-                     go on with --resume",
-                path.display()
-            )));
+        if let Some(found) = first_of_others(path)? {
+            let message = match path.join("config.toml").is_file() {
+                true => {
+                    "there is a run already, which is never overwritten; choose another --run, or \
+                         go on with it: --resume"
+                        .to_string()
+                }
+                false => format!("is not empty (there is `{found}`); choose another --run"),
+            };
+            return Err(RunError::locked(format!("{}: {message}", path.display())));
         }
         remove_partial_files(path);
         let folder = Self { path: path.to_path_buf(), lock };
@@ -182,6 +187,51 @@ pub fn check_idle(folder: &Path) -> RunResult<()> {
             Err(RunError::locked(message))
         }
         _ => Ok(()),
+    }
+}
+
+/// What finishes the run in `run`; of a search, what it was made for.
+pub fn how_to_finish(run: &Path) -> String {
+    if run.join("search.toml").exists() {
+        let best = shell::word(&run.join("best.toml"));
+        return format!(
+            "it is the folder of a search, whose best configuration `dermx train --config {best}` trains"
+        );
+    }
+    format!("finish it with `dermx train --resume --run {}`", shell::word(run))
+}
+
+/// Whether `path` is a folder of a run: it has the two files that a run begins with.
+fn is_run_folder(path: &Path) -> bool {
+    ["environment.json", "config.toml"].iter().all(|file| path.join(file).is_file())
+}
+
+/// Refuses to write into a run folder, into what lies in one already, or over runs in `out`: their results
+/// are certified.
+///
+/// # Errors
+/// It is one, or holds one.
+pub fn refuse_run_folder(out: &Path) -> RunResult<()> {
+    if !out.is_dir() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(out).into_iter().flatten().filter_map(Result::ok);
+    let whole = out.canonicalize().unwrap_or_default();
+    let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let around = whole.parent().filter(|_| name == REPORT || name.starts_with("seed-"));
+    let around = around.map(Path::to_path_buf);
+    let own = std::iter::once(out.to_path_buf()).chain(around);
+    let mut candidates = own.chain(entries.map(|entry| entry.path()));
+    match candidates.find(|path| is_run_folder(path)) {
+        None => Ok(()),
+        Some(run) => {
+            let message = format!(
+                "{}: {} is a run folder, which is never overwritten; choose another --out",
+                out.display(),
+                run.display()
+            );
+            Err(RunError::locked(message))
+        }
     }
 }
 
@@ -352,15 +402,17 @@ fn host_name() -> String {
     name.map_or("an unknown host".to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Whether `folder` holds nothing but what a process leaves that was killed before it wrote the
-/// configuration, the last file of [`RunFolder::create`].
-fn is_unused(folder: &Path) -> RunResult<bool> {
+/// What `folder` holds beside what a process leaves that was killed before it wrote the configuration, the
+/// last file of [`RunFolder::create`].
+fn first_of_others(folder: &Path) -> RunResult<Option<String>> {
     let entries = fs::read_dir(folder).map_err(|error| RunError::io(folder, &error))?;
     let is_leftover = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
         name == ".lock" || name == "environment.json" || name.ends_with(".partial")
     };
-    Ok(entries.filter_map(Result::ok).all(|entry| is_leftover(&entry.file_name())))
+    let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+    let others = names.filter(|name| !is_leftover(name));
+    Ok(others.map(|name| name.to_string_lossy().into_owned()).min())
 }
 
 /// The numbered folders of `name` in `output` in the order of their numbers.

@@ -21,7 +21,7 @@ pub fn synthesize(root: &Path, config: &SynthConfig, watch: Watch<'_>) -> RunRes
         }
     })?;
     if let Ok(progress) = progress.into_inner() {
-        progress.finish(&format!("{total} written to {}", root.display()));
+        progress.finish(&format!("{total} written"));
     }
     Ok(summary)
 }

@@ -1,10 +1,11 @@
 //! The photos of an annotated test set.
 
-use crate::config::DataSection;
+use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
 use dermx_data::{
     DataError, Dataset, Image, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
 };
+use dermx_score::check_outlines;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -69,6 +70,28 @@ impl TestSet {
         }
     }
 
+    /// The test set of `config`, with what scoring needs of it; says what will not be scored.
+    ///
+    /// # Errors
+    /// As of [`Self::read`]; choices that it cannot be scored by.
+    pub fn to_score(config: &Config) -> RunResult<Self> {
+        let test = Self::read(&config.data)?;
+        test.warn_of_others();
+        config.scoring_choices().check(&test.dataset)?;
+        // Labels alone are a test, too: of diagnoses.
+        let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
+        if is_marked || test.dataset.schema().raters_name_classes {
+            let advice = "mark something in the images, or train without scoring: --no-eval";
+            let folder = config.data.test_folder()?;
+            check_outlines(folder, &test.dataset, &config.scoring_choices(), advice)?;
+        } else {
+            tracing::warn!(
+                "nobody marked anything in the test images: heat maps are drawn, but not scored"
+            );
+        }
+        Ok(test)
+    }
+
     /// Warns of photos of no image of the data set.
     pub fn warn_of_others(&self) {
         if let (num, Some(first)) = &self.others {
@@ -83,11 +106,14 @@ impl TestSet {
     /// Reads every photo once, so that one that cannot be read is known before the work begins.
     ///
     /// # Errors
-    /// The first of them.
+    /// All of them.
     pub fn check_photos(&self) -> RunResult<()> {
         let read = |(_, path): &(String, PathBuf)| read_photo(path).map(drop);
         let results: Vec<Result<(), DataError>> = self.photos.par_iter().map(read).collect();
-        Ok(results.into_iter().collect::<Result<(), _>>()?)
+        match DataError::of_several(results.into_iter().filter_map(Result::err).collect()) {
+            None => Ok(()),
+            Some(error) => Err(error.into()),
+        }
     }
 
     /// The files of the photos.

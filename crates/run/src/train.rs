@@ -21,7 +21,7 @@ use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
 use dermx_model::Network;
-use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
+use dermx_score::{ImageLogits, argmax, predictions_csv};
 use dermx_study::exchanged;
 use dermx_train::{CheckpointStore, EpochMetrics, Outcome, TrainError, ValidationMetrics, fit};
 use dermx_work::Failure;
@@ -67,6 +67,10 @@ pub struct Validated {
     pub seed: u64,
     /// The epoch whose weights are the result, from 1.
     pub epoch: u32,
+    /// Number of epochs that were trained.
+    pub num_epochs: u32,
+    /// Number of epochs that were planned: early stopping trains fewer.
+    pub num_planned: u32,
     /// The scores after it.
     pub scores: ValidationMetrics,
 }
@@ -101,24 +105,9 @@ fn train_here(
     context: Context<'_>,
 ) -> RunResult<Trained> {
     // Before the folder is made: missing data leave nothing behind.
-    let data = TrainingData::read(config)?;
     let is_tested = !no_eval && config.data.test.is_some();
-    let test = if is_tested { Some(TestSet::read(&config.data)?) } else { None };
-    if let Some(test) = &test {
-        test.warn_of_others();
-        config.scoring_choices().check(&test.dataset)?;
-        // Labels alone are a test, too: of diagnoses.
-        let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
-        if is_marked || test.dataset.schema().raters_name_classes {
-            let advice = "mark something in the images, or train without scoring: --no-eval";
-            let test_folder = config.data.test_folder()?;
-            check_outlines(test_folder, &test.dataset, &config.scoring_choices(), advice)?;
-        } else {
-            tracing::warn!(
-                "nobody marked anything in the test images: heat maps are drawn, but not scored"
-            );
-        }
-    }
+    let data = TrainingData::read(config).map_err(|error| with_test(error, config, is_tested))?;
+    let test = if is_tested { Some(TestSet::to_score(config)?) } else { None };
     // A run that goes on was looked at when it began; but without a test, if it had --no-eval then.
     let is_new_test = test.is_some() && place.run.is_none_or(|run| !run.join(TEST).exists());
     if !place.resume || is_new_test {
@@ -184,6 +173,17 @@ fn train_here(
     Ok(Trained { folder: folder.path().to_path_buf(), tested, validated })
 }
 
+/// What is wrong with training photos, and with test photos, too: nobody wants to start twice to know.
+fn with_test(error: RunError, config: &Config, is_tested: bool) -> RunError {
+    if !is_tested || error.failure() != Failure::BadData {
+        return error;
+    }
+    match TestSet::read(&config.data).and_then(|test| test.check_photos()) {
+        Err(other) if other.failure() == Failure::BadData => error.and(&other),
+        _ => error,
+    }
+}
+
 /// A stop after training is one to go on from, too.
 fn resumable(error: RunError) -> RunError {
     if error.failure() == Failure::Stopped { RunError::stopped(RESUME) } else { error }
@@ -229,9 +229,12 @@ fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Opti
     let path = folder.metrics();
     let epochs = certificate::read_metrics(&path)?;
     let kept = kept_epoch(config, &epochs);
-    let scores =
-        |kept: &EpochMetrics| Some(Validated { seed, epoch: kept.epoch, scores: kept.validation? });
-    Ok(kept.and_then(scores))
+    let (num_epochs, num_planned) = (epochs.last().map_or(0, |last| last.epoch), config.run.epochs);
+    let validated = |kept: &EpochMetrics| {
+        let (epoch, scores) = (kept.epoch, kept.validation?);
+        Some(Validated { seed, epoch, num_epochs, num_planned, scores })
+    };
+    Ok(kept.and_then(validated))
 }
 
 /// Predicts and explains the test images with the trained network of one seed.

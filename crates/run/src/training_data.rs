@@ -126,13 +126,13 @@ impl TrainingData {
             }
         };
         check_split(&split)?;
-        Ok(Self {
-            training: Part::open(config, split.training)?,
-            validation: Some(Part::open(config, split.validation)?),
-            root,
-            patients,
-            own,
-        })
+        let parts = (Part::open(config, split.training), Part::open(config, split.validation));
+        let (training, validation) = match parts {
+            (Ok(training), Ok(validation)) => (training, validation),
+            (Err(error), Err(other)) => return Err(error.and(&other)),
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        Ok(Self { training, validation: Some(validation), root, patients, own })
     }
 
     /// The files of all photos.

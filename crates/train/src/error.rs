@@ -25,8 +25,8 @@ pub enum TrainError {
     },
     /// A checkpoint cannot be saved; those before it stay as they are.
     #[error(
-        "{path}: the checkpoint could not be saved: {source}; the one before it is whole: make room \
-         or see who may write there, then go on from it"
+        "{path}: the checkpoint could not be saved: {source}; what was saved before stays as it is: make \
+         room or see who may write there, then go on with --resume"
     )]
     Save {
         /// The file or folder.

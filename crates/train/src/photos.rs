@@ -53,7 +53,7 @@ impl Photos {
     /// as bytes (`3 * height * width` for each); otherwise each is decoded whenever it is needed.
     ///
     /// # Errors
-    /// With `cache`, the first photo (in the order of `items`) that cannot be read.
+    /// With `cache`, photos that cannot be read: all of them, in the order of `items`.
     pub fn open(
         items: Vec<(String, PathBuf)>,
         size: ImageSize,
@@ -155,7 +155,7 @@ impl Photos {
     /// What each photo looks like, to find copies of it.
     ///
     /// # Errors
-    /// The first photo that cannot be read.
+    /// Photos that cannot be read: all of them.
     pub fn looks(&self) -> Result<Vec<PhotoLook>, DataError> {
         let is_enough = self.size.height.min(self.size.width) >= PhotoLook::MIN_SIDE_PX;
         self.for_each(&self.indices(), |idx| {
@@ -211,7 +211,7 @@ impl Photos {
                 Ok(())
             })
             .collect();
-        results.into_iter().collect::<Result<(), _>>()?;
+        all_of(results)?;
         Ok(planes)
     }
 
@@ -227,13 +227,28 @@ impl Photos {
         }
     }
 
-    /// Maps `indices` in parallel; results in order, and of several errors always the first.
+    /// Maps `indices` in parallel; results in order, and of several errors one that names them all.
     fn for_each<T: Send>(
         &self,
         indices: &[usize],
         make: impl Fn(usize) -> Result<T, DataError> + Send + Sync,
     ) -> Result<Vec<T>, DataError> {
-        let results: Vec<_> = indices.par_iter().map(|&idx| make(idx)).collect();
-        results.into_iter().collect()
+        all_of(indices.par_iter().map(|&idx| make(idx)).collect())
+    }
+}
+
+/// The values, or one error that names every photo that cannot be read.
+fn all_of<T>(results: Vec<Result<T, DataError>>) -> Result<Vec<T>, DataError> {
+    let mut values = Vec::with_capacity(results.len());
+    let mut errors = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    match DataError::of_several(errors) {
+        None => Ok(values),
+        Some(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments of `dermx bench`.
 
-use super::choice;
+use super::limits::{key, seed};
+use super::{OverwriteArg, choice};
 use clap::Args;
 use dermx_data::ImageSize;
 use dermx_kernels::Precision;
@@ -34,7 +35,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "layers"])]
     pub run: Option<PathBuf>,
     /// Which seed of the run; without it, the first.
-    #[arg(long, requires = "run")]
+    #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
     /// What is timed: step (a training step of all layers: Adam, cross-entropy, without photos and their
     /// augmentation), recipe (the same with the layers frozen that the DermX study froze), infer
@@ -43,7 +44,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "WHAT", value_parser = choice::<BenchMode>)]
     pub mode: Option<BenchMode>,
     /// Images in a batch: 8.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = key::<u16>("bench.batch_size"))]
     pub batch: Option<u16>,
     /// Size of the images: 300x400 unless backends are compared.
     #[arg(long, value_name = "HEIGHTxWIDTH")]
@@ -52,7 +53,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME", default_value = "f32", value_parser = choice::<Precision>)]
     pub precision: Precision,
     /// Batches that are timed, after one that is not: 5.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = key::<u16>("bench.steps"))]
     pub steps: Option<u16>,
     /// Time each distinct convolution of the network instead, forward and backward, on the processor.
     #[arg(long, conflicts_with = "backends")]
@@ -60,6 +61,8 @@ pub struct BenchArgs {
     /// Write a comparison into this folder, too: index.html, comparison.json.
     #[arg(long, value_name = "DIR", conflicts_with = "layers")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

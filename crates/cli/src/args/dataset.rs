@@ -1,12 +1,16 @@
 //! Arguments of `dermx dataset`.
 
-use super::choice;
+use super::limits::{key, none_or_up_to, seed, up_to};
+use super::{MAX_IMAGES, OverwriteArg, choice};
 use clap::{Args, Subcommand};
 use dermx_agreement::{Evaluations, OneEmpty, Overrides, SeveralDiagnoses};
 use dermx_data::{ImageScope, ImageSize, MaskSource, Rounds};
 use dermx_eval::{Pairs, Spread, ZeroDivision};
 use dermx_formats::{Format, Target};
 use std::path::PathBuf;
+
+/// The most resamples: ten times what is usual at most.
+const MAX_RESAMPLES: u64 = 100_000;
 
 /// What `dermx dataset` can do.
 #[derive(Debug, Subcommand)]
@@ -25,9 +29,7 @@ pub enum DatasetCommand {
 
 /// Arguments of `dermx dataset init`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: dermx dataset init birds\n\nA dataset.toml that is there already is left alone."
-)]
+#[command(after_help = "Example: dermx dataset init birds")]
 pub struct InitArgs {
     /// The folder.
     #[arg(value_name = "DIR")]
@@ -36,6 +38,8 @@ pub struct InitArgs {
     /// boxes, dermx, or none. Without it, the one that the files look like.
     #[arg(long, value_name = "FORMAT", value_parser = choice::<Format>)]
     pub format: Option<Format>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
 }
 
 /// Arguments of `dermx dataset convert`.
@@ -50,9 +54,11 @@ pub struct ConvertDatasetArgs {
     /// coco (outlines and attributes are kept) or masks (a PNG of each rater, image and concept).
     #[arg(long, value_name = "FORMAT", value_parser = choice::<Target>)]
     pub to: Target,
-    /// A new or an empty folder.
+    /// The folder to make.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
 }
 
 /// Arguments of `dermx dataset check`.
@@ -86,6 +92,8 @@ pub struct CheckArgs {
     /// Write a manifest of `--folder`: size and BLAKE3 of every file.
     #[arg(long, value_name = "FILE")]
     pub write_manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// What the manifest is about; without it, `--data`.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -127,6 +135,8 @@ pub struct TablesArgs {
     /// Write tables.json, tables.md and a CSV file for each table into this folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// Print JSON, at full precision.
     #[arg(long)]
     pub json: bool,
@@ -146,13 +156,13 @@ pub struct TablesArgs {
     #[arg(long, value_name = "ATTRIBUTE")]
     pub by: Vec<String>,
     /// With --by, say "too few" where fewer images carry a label.
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = up_to::<usize>(MAX_IMAGES))]
     pub min_images: usize,
     /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = none_or_up_to(MAX_RESAMPLES))]
     pub bootstrap: usize,
     /// The same seed draws the same resamples.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seed())]
     pub seed: u64,
 }
 
@@ -184,7 +194,7 @@ pub struct ChoiceArgs {
     #[arg(long, value_name = "WHICH", value_parser = choice::<Spread>)]
     pub std: Option<Spread>,
     /// HEIGHTxWIDTH that outlines are brought to before they are compared. Paper: their own size.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = key::<ImageSize>("evaluate.size"))]
     pub resolution: Option<ImageSize>,
 }
 

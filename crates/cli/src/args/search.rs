@@ -1,5 +1,6 @@
 //! Arguments of `dermx search`.
 
+use super::limits::{jobs, key, lease};
 use super::{BackendArg, choice};
 use clap::Args;
 use dermx_search::SamplerName;
@@ -17,11 +18,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub config: String,
     /// Number of trials, instead of the configuration's; a search can be resumed with more.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = key::<usize>("search.max_trials"))]
     pub max_trials: Option<usize>,
     /// Trials that run at once, each with memory of its own. A resumed search keeps to the number
     /// that it began with, or to fewer. With --launcher local they are processes, as many as you like.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs())]
     pub jobs: NonZeroUsize,
     /// How parameters are chosen, instead of the configuration's: grid (all), random (at random),
     /// tpe (where good ones were).
@@ -34,7 +35,7 @@ pub struct SearchArgs {
     pub launcher: Option<Launcher>,
     /// Seconds without a sign of life after which a launched trial is given to another process; a
     /// resumed search keeps to what it began with.
-    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "launcher")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "launcher", value_parser = lease())]
     pub lease: NonZeroU64,
     /// Write the plan (and Slurm's scripts), and run nothing.
     #[arg(long, requires = "launcher")]

@@ -1,6 +1,7 @@
 //! Arguments of `dermx sweep`.
 
 use super::choice;
+use super::limits::{jobs, lease};
 use clap::{Args, Subcommand};
 use dermx_sweep::{Launcher, NumberRange};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -56,10 +57,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "WHO", default_value = "local", value_parser = choice::<Launcher>)]
     pub launcher: Launcher,
     /// Units at once, with --launcher local; the cores are shared out among them.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs())]
     pub jobs: NonZeroUsize,
     /// Seconds without a sign of life after which a unit is given to another process.
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = lease())]
     pub lease: NonZeroU64,
     /// The folder of the sweep.
     #[arg(long, value_name = "DIR")]
@@ -79,7 +80,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "WHO", value_parser = choice::<Launcher>)]
     pub launcher: Option<Launcher>,
     /// Units at once, instead of the plan's.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs())]
     pub jobs: Option<NonZeroUsize>,
     /// Write Slurm's scripts, and run nothing.
     #[arg(long)]

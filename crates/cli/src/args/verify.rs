@@ -1,6 +1,7 @@
 //! Arguments of `dermx verify`.
 
 use super::BackendArg;
+use super::limits::seed;
 use clap::Args;
 use dermx_run::Epochs;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     /// Only this seed; without it, every seed of the run.
-    #[arg(long)]
+    #[arg(long, value_parser = seed())]
     pub seed: Option<u64>,
     /// The epochs to train again: numbers from 1 with commas between them, or `all`; without it, the
     /// last. An epoch starts from the newest checkpoint before it, or from the very start.

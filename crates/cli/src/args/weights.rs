@@ -1,6 +1,6 @@
 //! Arguments of `dermx weights`.
 
-use super::{choice, epsilon};
+use super::{OverwriteArg, choice, epsilon};
 use clap::{Args, Subcommand};
 use dermx_model::{Architecture, Padding};
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ pub struct ConvertArgs {
     /// network is.
     #[arg(value_name = "OUT.safetensors")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
     /// The architecture; without it, the one that names and shapes fit. Weights that do not fit are
     /// refused.
     #[arg(long)]

@@ -2,12 +2,14 @@
 
 use crate::args::BenchArgs;
 use crate::error::{CliError, CliResult};
+use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::ImageSize;
 use dermx_model::Architecture;
 use dermx_run::bench::{
-    BenchMode, BenchPlan, Subject, compare_backends, measure, measure_layers, write_comparison,
+    BenchMode, BenchPlan, Subject, compare_backends, is_comparison_file, measure, measure_layers,
+    write_comparison,
 };
 use dermx_run::config::BenchConfig;
 use dermx_run::{Backend, Session};
@@ -30,6 +32,12 @@ pub fn run(args: &BenchArgs, process: &Process) -> CliResult<()> {
         let message = "--out is for comparisons; name at least two backends";
         return Err(CliError::new(Failure::Usage, message));
     }
+    let inputs = output::inputs([args.run.as_deref()]);
+    let out = args
+        .out
+        .as_ref()
+        .map(|out| output::folder(out, args.overwrite, &inputs, is_comparison_file));
+    let out = out.transpose()?;
     let subject = match &args.run {
         Some(run) => Subject::of_run(run, args.seed)?,
         None => plan.random_subject(args.mode == Some(BenchMode::Recipe)),
@@ -42,8 +50,9 @@ pub fn run(args: &BenchArgs, process: &Process) -> CliResult<()> {
     }
     let (panics, watch) = (process.panics(), process.watch());
     let comparison = compare_backends(&plan, &subject, args.mode, &backends, panics, watch)?;
-    if let Some(folder) = &args.out {
-        write_comparison(&comparison, folder)?;
+    if let Some(out) = out {
+        write_comparison(&comparison, &out.path())?;
+        out.finish()?;
     }
     if args.json { print(to_json(&comparison)?) } else { print(comparison.text()) }
 }

@@ -2,12 +2,13 @@
 
 use crate::args::CheckArgs;
 use crate::error::{CliError, CliResult};
+use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, Patients, PhotoSet,
-    check_annotated_photos, check_annotations, check_dataset, check_patients, check_photos,
-    image_id, write_atomic,
+    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, OutputFile, PatientTable,
+    Patients, PhotoSet, check_annotated_photos, check_annotations, check_dataset, check_patients,
+    check_photos, image_id,
 };
 use dermx_run::{photo_set, photo_set_of};
 use dermx_score::to_json;
@@ -72,6 +73,9 @@ struct ManifestSummary {
 
 impl Check {
     fn of(args: &CheckArgs, watch: Watch<'_>) -> CliResult<Self> {
+        let manifest = args.write_manifest.as_ref();
+        let manifest = manifest.map(|path| output::file(path, args.overwrite, &inputs(args)));
+        let manifest = manifest.transpose()?;
         let (mut sets, mut patients) = photo_sets(args)?;
         let mut check = Self { is_study: true, ..Self::default() };
         if let Some(root) = &args.data {
@@ -97,7 +101,7 @@ impl Check {
             check.add_patients(args.patients.as_deref(), &patients, &sets)?;
         }
         if args.manifest.is_some() || args.write_manifest.is_some() {
-            check.add_manifest(args)?;
+            check.add_manifest(args, manifest.as_ref())?;
         }
         check.findings.sort();
         for finding in &check.findings {
@@ -157,7 +161,7 @@ impl Check {
         Ok(())
     }
 
-    fn add_manifest(&mut self, args: &CheckArgs) -> CliResult<()> {
+    fn add_manifest(&mut self, args: &CheckArgs, out: Option<&OutputFile>) -> CliResult<()> {
         let folder = args.folder.as_ref().or(args.data.as_ref());
         let folder = folder.ok_or_else(|| usage("a manifest needs --folder or --data"))?;
         let file = args.manifest.as_deref().or(args.write_manifest.as_deref());
@@ -165,8 +169,8 @@ impl Check {
         if let Some(path) = &args.manifest {
             self.findings.extend(Manifest::read(path)?.compare(&found, folder));
         }
-        if let Some(path) = &args.write_manifest {
-            write_atomic(path, found.to_text().as_bytes())?;
+        if let Some(out) = out {
+            out.write(found.to_text().as_bytes())?;
         }
         self.manifest = Some(ManifestSummary {
             num_files: found.num_files(),
@@ -251,6 +255,13 @@ impl Check {
             }
         }
     }
+}
+
+/// The files and folders that the arguments name, which no output may be.
+fn inputs(args: &CheckArgs) -> Vec<&Path> {
+    let given = [&args.data, &args.images, &args.patients, &args.folder];
+    let given = given.into_iter().flatten().chain(args.splits.iter().map(|split| &split.folder));
+    given.map(PathBuf::as_path).collect()
 }
 
 /// Whom photos show, as their data sets say.

@@ -2,16 +2,20 @@
 
 use crate::args::EvaluateArgs;
 use crate::error::{CliError, CliResult};
+use crate::output;
 use crate::process::Process;
 use crate::summary::summary;
 use crate::terminal::print;
-use dermx_data::write_atomic;
+use dermx_data::{check_folder, write_atomic};
 use dermx_eval::{Border, EvalRecord, HeatmapScoring, Normalize};
 use dermx_report::parts_by_characteristic;
-use dermx_run::{Session, comparisons, evaluate_again, is_same_folder, write_comparisons};
+use dermx_run::{
+    BY, Session, check_scores, comparisons, evaluate_again, is_same_folder, is_scores,
+    write_comparisons,
+};
 use dermx_score::{
     Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, check_outlines,
-    read_annotations, remove, to_json, write_record,
+    read_annotations, to_json, write_record,
 };
 use dermx_work::Failure;
 use std::path::Path;
@@ -25,6 +29,9 @@ pub fn run(args: &EvaluateArgs, process: &Process) -> CliResult<()> {
     let own = args.out.as_ref().or(args.run.as_ref());
     if args.against.is_some() && own.is_none() {
         return Err(CliError::new(Failure::Usage, "--against needs --out"));
+    }
+    if let Some(against) = &args.against {
+        check_scores(against)?;
     }
     let mut record = record(args, process)?;
     if let (Some(own), Some(against)) = (own, &args.against) {
@@ -48,19 +55,28 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
     match (&args.run, &args.data, &args.heatmaps) {
         (Some(run), _, _) => {
             let session = Session::cpu();
-            Ok(evaluate_again(run, args.out.as_deref(), process.context(&session))?)
+            let again = |out: Option<&Path>| evaluate_again(run, out, process.context(&session));
+            match &args.out {
+                None => Ok(again(None)?),
+                // As without --out: the run's own scores, whose certificate is renewed.
+                Some(out) if is_same_folder(run, out) => {
+                    check_folder(out, args.overwrite.existing(), &[])?;
+                    Ok(again(None)?)
+                }
+                Some(_) => into_folder(args, |out| Ok(again(out)?)),
+            }
         }
         (None, Some(data), heatmaps) if heatmaps.is_some() || args.predictions.is_some() => {
-            score(args, data, heatmaps.as_deref())
+            into_folder(args, |out| score(args, data, heatmaps.as_deref(), out))
         }
-        (None, Some(data), None) if args.baselines => {
+        (None, Some(data), None) if args.baselines => into_folder(args, |out| {
             let dataset = read_annotations(data)?;
             let record = Benchmark::new(&dataset, choices(args))?.baselines();
-            if let Some(out) = &args.out {
+            if let Some(out) = out {
                 write_record(&record, out)?;
             }
             Ok(record)
-        }
+        }),
         _ => Err(CliError::new(
             Failure::Usage,
             "name what to score: --run, or with --data the --heatmaps, the --predictions, or both; --baselines \
@@ -69,8 +85,28 @@ fn record(args: &EvaluateArgs, process: &Process) -> CliResult<EvalRecord> {
     }
 }
 
+/// What `score` comes to, which writes into the folder that it is given; that is in the place of `--out` when
+/// all is written.
+fn into_folder(
+    args: &EvaluateArgs,
+    score: impl FnOnce(Option<&Path>) -> CliResult<EvalRecord>,
+) -> CliResult<EvalRecord> {
+    let Some(out) = &args.out else { return score(None) };
+    let inputs = [&args.run, &args.data, &args.heatmaps, &args.predictions, &args.against];
+    let inputs = output::inputs(inputs.map(|path| path.as_deref()));
+    let out = output::folder(out, args.overwrite, &inputs, is_scores)?;
+    let record = score(Some(&out.path()))?;
+    out.finish()?;
+    Ok(record)
+}
+
 /// Scores maps or predictions, or both, of any program.
-fn score(args: &EvaluateArgs, data: &Path, heatmaps: Option<&Path>) -> CliResult<EvalRecord> {
+fn score(
+    args: &EvaluateArgs,
+    data: &Path,
+    heatmaps: Option<&Path>,
+    out: Option<&Path>,
+) -> CliResult<EvalRecord> {
     if args.by.contains(&Variable::Correct) && args.predictions.is_none() {
         return Err(CliError::new(Failure::Usage, "--by correct needs --predictions"));
     }
@@ -91,14 +127,10 @@ fn score(args: &EvaluateArgs, data: &Path, heatmaps: Option<&Path>) -> CliResult
             return Err(CliError::new(Failure::Usage, "name --heatmaps or --predictions"));
         }
     };
-    if let Some(out) = &args.out {
+    if let Some(out) = out {
         scorecard.write(out)?;
-        // Of an earlier scoring.
-        for name in ["by.csv", "comparison.json", "comparison.md", "comparison_1.csv"] {
-            remove(&out.join(name))?;
-        }
         if !scorecard.record.by.is_empty() {
-            write_atomic(&out.join("by.csv"), &parts_by_characteristic(&scorecard.record).csv())?;
+            write_atomic(&out.join(BY), &parts_by_characteristic(&scorecard.record).csv())?;
         }
     }
     Ok(scorecard.record)

@@ -2,10 +2,11 @@
 
 use crate::args::ExplainArgs;
 use crate::error::CliResult;
+use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_gradcam::Explainer;
-use dermx_run::{Job, RunError, explain, read_targets};
+use dermx_run::{Job, RunError, explain, is_explanation, read_targets};
 
 /// Writes heat maps.
 ///
@@ -14,6 +15,9 @@ use dermx_run::{Job, RunError, explain, read_targets};
 /// in use.
 pub fn run(args: &ExplainArgs, process: &Process) -> CliResult<()> {
     args.settings().check().map_err(RunError::from)?;
+    let inputs = [args.network.paths(), args.images.paths()].concat();
+    let inputs = [inputs, output::inputs([args.targets.as_deref()])].concat();
+    let out = output::folder(&args.out, args.overwrite, &inputs, is_explanation)?;
     let session = process.session(args.backend.backend)?;
     let trained = args.network.open(&session)?;
     let images = args.images.open(&trained)?;
@@ -31,6 +35,7 @@ pub fn run(args: &ExplainArgs, process: &Process) -> CliResult<()> {
         batch_size: args.batch,
         context: process.context(&session),
     };
-    explain(&job, &explainer, &args.sanity, &args.out)?;
+    explain(&job, &explainer, &args.sanity, &out.path())?;
+    out.finish()?;
     print(format!("{}: {} heat maps\n", args.out.display(), images.ids().len()))
 }

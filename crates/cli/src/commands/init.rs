@@ -3,13 +3,14 @@
 use crate::args::InitArgs;
 use crate::error::CliResult;
 use crate::terminal::print;
+use dermx_run::shell::word;
 
 /// Writes a `dataset.toml`, shows it, and says what it could not find out.
 ///
 /// # Errors
-/// No such folder, a `dataset.toml` that is there already.
+/// No such folder, a `dataset.toml` that is there already and not to be replaced.
 pub fn run(args: &InitArgs) -> CliResult<()> {
-    let guessed = dermx_formats::init(&args.data, args.format)?;
+    let guessed = dermx_formats::init(&args.data, args.format, args.overwrite.existing())?;
     let mut text = format!("{}\n\n{}", guessed.path.display(), guessed.text);
     if !guessed.open.is_empty() {
         text += "\nNot found out; look at it before you go on:\n";
@@ -17,6 +18,6 @@ pub fn run(args: &InitArgs) -> CliResult<()> {
             text += &format!("  - {one}\n");
         }
     }
-    text += &format!("\nNext: dermx dataset describe --data {}\n", args.data.display());
+    text += &format!("\nNext: dermx dataset describe --data {}\n", word(&args.data));
     print(text)
 }

@@ -2,17 +2,19 @@
 
 use crate::args::PredictArgs;
 use crate::error::CliResult;
+use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
-use dermx_data::write_atomic;
 use dermx_run::predict;
 use dermx_score::{ImageLogits, predictions_csv};
 
 /// Writes class probabilities.
 ///
 /// # Errors
-/// A network or images that cannot be read.
+/// An output that is there already, a network or images that cannot be read.
 pub fn run(args: &PredictArgs, process: &Process) -> CliResult<()> {
+    let inputs = [args.network.paths(), args.images.paths()].concat();
+    let out = output::file(&args.out, args.overwrite, &inputs)?;
     let session = process.session(args.backend.backend)?;
     let trained = args.network.open(&session)?;
     let images = args.images.open(&trained)?;
@@ -23,6 +25,6 @@ pub fn run(args: &PredictArgs, process: &Process) -> CliResult<()> {
         .zip(logits)
         .map(|(image_id, values)| ImageLogits { image_id: image_id.clone(), gold: None, values })
         .collect();
-    write_atomic(&args.out, &predictions_csv(&rows, &trained.classes, args.logits))?;
+    out.write(&predictions_csv(&rows, &trained.classes, args.logits))?;
     print(format!("{}: {} images\n", args.out.display(), rows.len()))
 }

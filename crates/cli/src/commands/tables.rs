@@ -2,6 +2,7 @@
 
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult};
+use crate::output;
 use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
@@ -13,12 +14,16 @@ use dermx_work::Failure;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Prints every table that the annotations alone give, and compares them with printed ones.
 ///
 /// # Errors
 /// A data set or a file of printed tables that cannot be read, a folder that cannot be written to.
 pub fn run(args: &TablesArgs) -> CliResult<()> {
+    let inputs = output::inputs([Some(args.data.as_path()), args.compare.as_deref()]);
+    let out = args.out.as_ref().map(|out| output::folder(out, args.overwrite, &inputs, is_table));
+    let out = out.transpose()?;
     let selection = Selection { images: args.images, rounds: args.rounds };
     let dataset = dermx_formats::open(&args.data)?;
     warn_of_left_out(&dataset);
@@ -58,18 +63,28 @@ pub fn run(args: &TablesArgs) -> CliResult<()> {
     let text = |render: fn(&Table) -> String| {
         all.iter().map(render).collect::<Vec<_>>().join("\n") + &conclusion
     };
-    if let Some(out) = &args.out {
-        std::fs::create_dir_all(out).map_err(|error| CliError::io(out, &error))?;
-        write_atomic(&out.join("tables.json"), &to_json(&json)?)?;
-        write_atomic(&out.join("tables.md"), text(Table::markdown).as_bytes())?;
+    if let Some(out) = out {
+        let made = out.path();
+        write_atomic(&made.join("tables.json"), &to_json(&json)?)?;
+        write_atomic(&made.join("tables.md"), text(Table::markdown).as_bytes())?;
         for table in &all {
-            write_atomic(&out.join(format!("{}.csv", table.name)), &table.csv())?;
+            write_atomic(&made.join(format!("{}.csv", table.name)), &table.csv())?;
         }
+        out.finish()?;
     }
     match args.json {
         true => print(to_json(&json)?),
         false => print(text(Table::terminal)),
     }
+}
+
+/// Whether tables are written into the file of this name: beside `tables.json` there are no other CSV files.
+fn is_table(path: &Path) -> bool {
+    let is_flat = path.components().count() == 1;
+    let names = ["tables.json", "tables.md"];
+    is_flat
+        && (path.extension().is_some_and(|extension| extension == "csv")
+            || names.iter().any(|name| path == Path::new(name)))
 }
 
 /// Only attributes that the images have part them.

@@ -2,8 +2,8 @@
 
 use crate::args::{ConvertArgs, InspectArgs};
 use crate::error::{CliError, CliResult};
+use crate::output;
 use crate::terminal::print;
-use dermx_data::write_atomic;
 use dermx_model::{
     Candidate, Computation, LocateError, Located, OtherNetwork, TensorInfo, Wanted, WeightsFile,
     candidates, is_counter, locate, with_counters,
@@ -36,6 +36,7 @@ pub fn inspect(args: &InspectArgs) -> CliResult<()> {
 /// # Errors
 /// A file that cannot be read or written, or weights that fit no network, or not `--arch`.
 pub fn convert(args: &ConvertArgs) -> CliResult<()> {
+    let out = output::file(&args.output, args.overwrite, &[&args.input])?;
     let request = Request {
         architecture: args.arch,
         prefix: args.prefix.as_deref(),
@@ -65,7 +66,7 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
         None => of_network,
     };
     let bytes = weight_files::to_bytes(&tensors, &counters, &description)?;
-    write_atomic(&args.output, &bytes)?;
+    out.write(&bytes)?;
     let (output, architecture) = (args.output.display(), config.architecture);
     print(format!("{output}: {} tensors of a {architecture}\n", tensors.len()))
 }

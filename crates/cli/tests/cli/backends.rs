@@ -93,6 +93,7 @@ fn a_backend_beside_itself_differs_by_nothing_and_its_control_by_something() -> 
     for part in ["Research output", "gradients of step 1", "cpu (burn-flex)"] {
         assert!(page.contains(part), "{part}");
     }
+    let args = [&args[..], &["--overwrite"]].concat();
     let text = stdout(&succeed(folder.path(), &args)?);
     assert!(text.contains("predict the same class for 4 of 4 images (100.0 %)"), "{text}");
     fail(folder.path(), &["bench", "--out", "page"], 2, &["--out is for comparisons"])

@@ -99,6 +99,26 @@ fn a_missing_mask_is_named() -> TestResult {
 }
 
 #[test]
+fn all_photos_that_cannot_be_read_are_named_at_once() -> TestResult {
+    let workplace = Workplace::new()?;
+    let photos = [
+        "data/train/acne/acne-0001.jpg",
+        "data/train/acne/acne-0002.jpg",
+        "data/train/wart/viral-warts-0003.jpg",
+        "data/dermx/images/synthetic-acne-001.jpg",
+        "data/dermx/images/synthetic-vitiligo-002.jpg",
+    ];
+    for photo in photos {
+        assert!(workplace.join(photo).exists(), "{photo}");
+        fs::write(workplace.join(photo), "no photo")?;
+    }
+    let split = ["--set", "split.method=fraction", "--set", "split.fraction=0.5"];
+    fail_to_train(&workplace, &split, 65, &photos)?;
+    let other = ["--set", "data.leaks=ignore", "--set", "data.cache=false"];
+    fail_to_train(&workplace, &other, 65, &photos[3..])
+}
+
+#[test]
 fn missing_data_say_where_to_get_them() -> TestResult {
     let folder = tempfile::tempdir()?;
     let parts = ["datasets/", "datasets/README.md"];

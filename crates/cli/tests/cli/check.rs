@@ -145,7 +145,8 @@ fn a_folder_is_compared_with_its_manifest() -> TestResult {
     let write = ["dataset", "check", "--write-manifest", "train.txt", folder[0], folder[1]];
     succeed(workplace.path(), &write)?;
     let text = fs::read(workplace.join("train.txt"))?;
-    succeed(workplace.path(), &write)?;
+    fail(workplace.path(), &write, 73, &["train.txt", "--overwrite"])?;
+    succeed(workplace.path(), &[&write[..], &["--overwrite"]].concat())?;
     assert_eq!(fs::read(workplace.join("train.txt"))?, text);
     let verify = ["--manifest", "train.txt", folder[0], folder[1]];
     let (code, json) = check(workplace.path(), &verify)?;

@@ -1,5 +1,6 @@
 //! The `dermx` command as its users meet it.
 
+mod advice;
 mod audit;
 mod backends;
 mod bench;
@@ -13,8 +14,10 @@ mod drift;
 mod faults;
 mod foreign_heatmaps;
 mod image_ids;
+mod limits;
 mod memory;
 mod not_finite;
+mod outputs;
 mod own_data;
 mod own_faults;
 mod read_in_part;

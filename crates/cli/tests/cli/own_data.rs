@@ -120,7 +120,7 @@ fn one_rater_gives_scores_and_baselines_and_no_ceiling() -> TestResult {
     let maps = fixture("maps");
     let args = ["evaluate", "--data", "one", "--heatmaps", &maps.to_string_lossy()];
     let text = stdout(&succeed(folder.path(), &args)?);
-    assert!(text.contains("uniform_ones map") && !text.contains("Union, raters"), "{text}");
+    assert!(text.contains("Union, All ones") && !text.contains("Union, raters"), "{text}");
     assert!(text.contains("no skill; no two raters marked the same"), "{text}");
     Ok(())
 }
@@ -164,7 +164,7 @@ fn a_folder_is_looked_at_described_checked_and_converted() -> TestResult {
     fs::remove_file(root.join("masks/readings.csv"))?;
     let text = stdout(&succeed(folder.path(), &["dataset", "init", "set"])?);
     assert!(text.contains("pattern = \"masks/{rater}/{image}/{concept}.png\""), "{text}");
-    fail(folder.path(), &["dataset", "init", "set"], 65, &["dataset.toml", "is there already"])?;
+    fail(folder.path(), &["dataset", "init", "set"], 73, &["dataset.toml", "is there already"])?;
     let described = stdout(&succeed(folder.path(), &["dataset", "describe", "--data", "set"])?);
     assert!(described.contains("2 raters: alice, bob"), "{described}");
     let tables = stdout(&succeed(folder.path(), &["dataset", "tables", "--data", "set"])?);

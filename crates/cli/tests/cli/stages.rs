@@ -27,7 +27,7 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     // The weights alone say all that the run does: network, stride, size, classes.
     let weights = "run/seed-0/weights.safetensors";
     let args = ["predict", "--weights", weights, "--images", images, "--out", "predictions.csv"];
-    succeed(workplace.path(), &[&args[..], &["--logits"]].concat())?;
+    succeed(workplace.path(), &[&args[..], &["--logits", "--overwrite"]].concat())?;
     assert_eq!(fs::read_to_string(workplace.join("predictions.csv"))?, again);
 
     let mut targets = "image_id,target\n".to_string();
@@ -76,7 +76,7 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
 
     succeed(workplace.path(), &["report", "run", "--out", "page"])?;
     assert!(!workplace.join("page/tables/summary.tex").exists());
-    succeed(workplace.path(), &["report", "run", "--out", "page", "--latex"])?;
+    succeed(workplace.path(), &["report", "run", "--out", "page", "--latex", "--overwrite"])?;
     tables_in_latex_are_whole(&workplace.join("page/tables"))?;
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
     for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
@@ -154,7 +154,7 @@ fn runs_of_one_name_are_told_apart(workplace: &Workplace) -> TestResult {
     fs::rename(workplace.join("a/comparison.md"), workplace.join("x"))?;
     fs::rename(workplace.join("b/comparison.md"), workplace.join("y"))?;
     let args = ["report", "x", "y", "--out", "."];
-    fail(workplace.path(), &args, 2, &["is a run folder", "--out"])?;
+    fail(workplace.path(), &args, 73, &["is a run folder", "--out"])?;
     fail(workplace.path(), &["report", "x", "y/../x", "--out", "z"], 2, &["one run folder"])
 }
 
@@ -264,8 +264,8 @@ fn a_run_is_never_overwritten() -> TestResult {
     fs::write(workplace.join("full/notes.txt"), "mine")?;
     let args = Workplace::train_args("full");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    fail(workplace.path(), &args, 73, &["full", "--resume"])?;
-    fail(workplace.path(), &["synth", "--out", "full"], 65, &["full"])?;
+    fail(workplace.path(), &args, 73, &["full", "`notes.txt`", "another --run"])?;
+    fail(workplace.path(), &["synth", "--out", "full"], 73, &["full", "--overwrite"])?;
     assert_eq!(fs::read_to_string(workplace.join("full/notes.txt"))?, "mine");
     Ok(())
 }

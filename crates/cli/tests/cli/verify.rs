@@ -203,9 +203,9 @@ fn a_run_stays_verified_when_it_is_scored_reported_or_resumed_again() -> TestRes
     let again: [&[&str]; 6] = [
         &["evaluate", "--run", "run"],
         &["evaluate", "--run", "run", "--against", "run/seed-0"],
-        &["evaluate", "--run", "run", "--out", "run", "--against", "run/seed-0"],
+        &["evaluate", "--run", "run", "--out", "run", "--overwrite", "--against", "run/seed-0"],
         &["evaluate", "--run", "run", "--out", "elsewhere"],
-        &["report", "run", "--out", "run/report"],
+        &["report", "run", "--out", "run/report", "--overwrite"],
         &["report", "run", "--out", "page"],
     ];
     for args in again {

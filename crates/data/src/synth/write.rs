@@ -130,6 +130,14 @@ fn write_into(
     Ok(summary)
 }
 
+/// Whether [`write_synthetic`] writes the file of this name below its folder.
+pub fn is_synthetic(path: &Path) -> bool {
+    let folders = ["dermx", "train"];
+    let files = ["README.md", "synth.json"];
+    folders.iter().any(|folder| path.starts_with(folder))
+        || files.iter().any(|file| path == Path::new(file))
+}
+
 fn check(root: &Path, config: &SynthConfig) -> Result<(), DataError> {
     for (place, count) in
         [("num_images", config.num_images), ("num_train_images", config.num_train_images)]

@@ -130,6 +130,11 @@ pub fn compare_backends(
     })
 }
 
+/// Whether [`write_comparison`] writes the file of this name.
+pub fn is_comparison_file(path: &Path) -> bool {
+    ["comparison.json", "index.html"].iter().any(|name| path == Path::new(name))
+}
+
 /// Writes `comparison.json` and `index.html` into `folder`.
 ///
 /// # Errors

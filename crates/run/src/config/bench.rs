@@ -19,9 +19,9 @@ section! {
         /// [height, width] of the images, in pixels.
         size: ImageSize, default(ImageSize::new(64, 64)), Range::Sides(1);
         /// Images in a batch.
-        batch_size: u16, default(8), Range::at_least(1.0);
+        batch_size: u16, default(8), Range::Count(1, u16::MAX as u32);
         /// Batches that are timed.
-        steps: u16, default(5), Range::at_least(1.0);
+        steps: u16, default(5), Range::Count(1, u16::MAX as u32);
     }
 }
 

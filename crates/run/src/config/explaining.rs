@@ -1,9 +1,12 @@
 //! The section that says how to explain.
 
 use super::declare::{choice, section};
-use super::schema::Range;
+use super::schema::{MAX_BATCH, MAX_SIDE_PX, Range};
 use super::words::{SanityCheck, Target};
 use dermx_gradcam::{Method, Output, Settings};
+
+/// The most times that an image is sent through the network for one map.
+const MAX_PASSES: u32 = 100_000;
 
 choice! {
     /// How an explanation is computed.
@@ -25,21 +28,21 @@ choice! {
         /// The mean gradient on the way from an image of the mean color, times the image.
         IntegratedGradients = "integrated_gradients" {
             /// Number of steps.
-            num_steps: usize, default(32), Range::at_least(1.0);
+            num_steps: usize, default(32), Range::Count(1, MAX_PASSES);
         }
         /// The mean gradient of noisy images.
         SmoothGrad = "smooth_grad" {
             /// Number of noisy images.
-            num_samples: usize, default(16), Range::at_least(1.0);
+            num_samples: usize, default(16), Range::Count(1, MAX_PASSES);
             /// Standard deviation of the noise in percent of the range of an image's values.
-            noise_percent: usize, default(15);
+            noise_percent: usize, default(15), Range::Count(0, 1000);
         }
         /// How much the output falls under a square of the mean color.
         Occlusion = "occlusion" {
             /// Side of the square, in pixels.
-            patch_px: usize, default(48), Range::at_least(1.0);
+            patch_px: usize, default(48), Range::Count(1, MAX_SIDE_PX);
             /// Distance from one square to the next, in pixels; at most patch_px.
-            stride_px: usize, default(24), Range::at_least(1.0);
+            stride_px: usize, default(24), Range::Count(1, MAX_SIDE_PX);
         }
     }
 }
@@ -56,7 +59,7 @@ section! {
         /// Whether its logit or its probability.
         output: Output, default(Output::Logit);
         /// Images a step.
-        batch_size: usize, default(8), Range::at_least(1.0);
+        batch_size: usize, default(8), Range::Count(1, MAX_BATCH);
         /// Sanity checks: "randomization", "faithfulness", both or none.
         sanity: Vec<SanityCheck>, default(vec![]), Range::Distinct(0);
     }

@@ -140,6 +140,9 @@ fn in_range(schema: Value, range: Range) -> Value {
                 None => schema,
             }
         }
+        Range::Count(low, high) => {
+            with(with(schema, "minimum", json!(low)), "maximum", json!(high))
+        }
         Range::Positive32 => {
             let schema = with(schema, "minimum", json!(f64::from(f32::MIN_POSITIVE)));
             with(schema, "maximum", json!(f64::from(f32::MAX)))

@@ -18,6 +18,7 @@ mod json_schema;
 mod keys;
 mod load;
 mod moved;
+mod option;
 mod read;
 mod resolve;
 mod schema;
@@ -39,6 +40,7 @@ pub use flat::{flat, flat_results, flat_training};
 pub use json_schema::json_schema;
 pub use keys::{keys_markdown, keys_text};
 pub use moved::MOVED;
+pub use option::read_option;
 pub use search::{SearchConfig, assignment};
 pub use sections::{
     AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, ReportSection,

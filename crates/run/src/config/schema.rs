@@ -128,6 +128,8 @@ pub enum Range {
     Any,
     /// Numbers of an interval.
     Interval(Interval),
+    /// Numbers of things, from the first to the second: more is a slip of the pen.
+    Count(u32, u32),
     /// What a 32-bit float can hold above 0.
     Positive32,
     /// Sizes whose sides are at least so many pixels long, and not longer than [`MAX_SIDE_PX`].
@@ -154,7 +156,10 @@ pub struct Interval {
 }
 
 /// The largest side that is not a slip of the pen, in pixels.
-pub const MAX_SIDE_PX: u32 = 8192;
+pub const MAX_SIDE_PX: u32 = ImageSize::MAX_SIDE_PX;
+
+/// The most images that a batch is made of, and batches that a step is made of: no memory holds more.
+pub const MAX_BATCH: u32 = 65536;
 
 impl Range {
     /// Numbers from `low` on.
@@ -198,6 +203,13 @@ impl Range {
                 let is_inside = number(value).is_none_or(|value| interval.contains(value));
                 if is_inside { Ok(()) } else { Err(format!("has to {}", interval.words())) }
             }
+            Self::Count(low, high) => match number(value) {
+                Some(number) if number < f64::from(low) => Err(format!("has to be at least {low}")),
+                Some(number) if number > f64::from(high) => {
+                    Err(format!("has to be at most {high}"))
+                }
+                _ => Ok(()),
+            },
             Self::Positive32 => match number(value) {
                 Some(number) if !is_float(number) => Err(format!(
                     "is {number:e}; it has to be positive, and to lie between {:e} and {:e}, as \
@@ -244,6 +256,7 @@ impl Range {
                     ),
                 }
             }
+            Self::Count(low, high) => format!(" in [{low}, {high}]"),
             Self::Positive32 => " > 0".to_string(),
             Self::Sides(min_px) => format!(", {min_px} to {MAX_SIDE_PX} pixels a side"),
             Self::Distinct(0) => ", none twice".to_string(),

@@ -54,7 +54,7 @@ section! {
         /// The score on the validation photos that is raised.
         objective: Objective, default(Objective::MacroF1);
         /// Number of trials.
-        max_trials: Option<usize>, word("all"), Range::at_least(1.0);
+        max_trials: Option<usize>, word("all"), Range::Count(1, 1_000_000);
         /// Which trials end early.
         pruner: PrunerChoice, choice;
         /// What all trials change in the configuration: keys in quotes, with their values.

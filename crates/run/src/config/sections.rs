@@ -17,13 +17,16 @@ use std::path::{Path, PathBuf};
 /// The smallest side whose last feature maps of a network still have a cell, in pixels.
 const MIN_INPUT_PX: u32 = 32;
 
+/// The most photos that are painted: a terabyte.
+const MAX_SYNTHETIC: u32 = 1_000_000;
+
 section! {
     /// Which seeds, for how long, and where results go.
     RunSection {
         /// One network is trained for each seed.
         seeds: Vec<u64>, default(vec![0]), Range::Distinct(1);
         /// Number of passes over the training images.
-        epochs: u32, default(30), Range::at_least(1.0);
+        epochs: u32, default(30), Range::Count(1, 1_000_000);
         /// Number of steps of an epoch after which a checkpoint is saved, beside the one at its end; with
         /// "none" there is only that one.
         checkpoint_every: Option<usize>, word("none"), Range::at_least(1.0);
@@ -78,7 +81,7 @@ choice! {
             /// Seed of the choice.
             seed: u64, default(0);
             /// Number of folds.
-            num_folds: usize, default(5), Range::at_least(2.0);
+            num_folds: usize, default(5), Range::Count(2, 1_000_000);
             /// The fold that is for validation, from 0.
             fold: usize, default(0);
         }
@@ -99,9 +102,9 @@ section! {
         /// The folder it is made in.
         root: PathBuf, default("datasets/synthetic".into());
         /// Number of annotated test images.
-        num_images: usize, default(150);
+        num_images: usize, default(150), Range::Count(1, MAX_SYNTHETIC);
         /// Number of training images.
-        num_train_images: usize, default(720);
+        num_train_images: usize, default(720), Range::Count(1, MAX_SYNTHETIC);
         /// Seed of the data set.
         seed: u64, default(0);
     }
@@ -199,7 +202,7 @@ section! {
     /// The page.
     ReportSection {
         /// Number of images in the gallery.
-        num_gallery_images: usize, default(24);
+        num_gallery_images: usize, default(24), Range::Count(0, 10_000);
     }
 }
 

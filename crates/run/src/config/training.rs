@@ -2,7 +2,7 @@
 
 use super::declare::{choice, section};
 use super::derive;
-use super::schema::Range;
+use super::schema::{MAX_BATCH, Range};
 use super::words::ClassWeighting;
 use dermx_kernels::Precision;
 use dermx_train::{
@@ -75,13 +75,13 @@ section! {
     /// The loop.
     TrainSection {
         /// Images a batch, which is what batch normalization sees.
-        batch_size: usize, default(32), Range::at_least(1.0);
+        batch_size: usize, default(32), Range::Count(1, MAX_BATCH);
         /// What becomes of the last images of an epoch, where they are fewer than a batch: "keep" as a batch
         /// of their own, "drop", or "merge" into the batch before. With "auto" they are kept, but a single
         /// image is merged: batch normalization needs more.
         last_batch: Option<LastBatch>, word("auto");
         /// Number of batches whose gradients make one step of the optimizer.
-        accumulation_steps: usize, default(1), Range::at_least(1.0);
+        accumulation_steps: usize, default(1), Range::Count(1, MAX_BATCH);
         /// Which images an epoch sees: with "shuffle" every image once, with "balanced" every class equally
         /// often.
         sampling: Sampling, default(Sampling::Shuffle);

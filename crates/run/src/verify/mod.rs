@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{self, TEST, TRAIN};
-use crate::run_folder::{SeedFolder, check_idle};
+use crate::run_folder::{SeedFolder, check_idle, how_to_finish};
 use crate::test_set::TestSet;
 use crate::training_data::TrainingData;
 use dermx_data::Manifest;
@@ -78,7 +78,7 @@ fn verify_here(
             table.skip("scores and report", "not certified before every seed is finished");
         }
         false => {
-            table.differ("run.json", "missing; a run that is not finished gets it by --resume")
+            table.differ("run.json", format!("missing: {}", how_to_finish(run)));
         }
     }
     Ok(table)

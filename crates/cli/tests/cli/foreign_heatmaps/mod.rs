@@ -105,9 +105,10 @@ fn parts_of_the_images_are_scored_where_there_are_enough() -> TestResult {
     let folder = tempfile::tempdir()?;
     let (data, maps, predictions) = (path("data"), path("maps"), path("predictions.csv"));
     let args = ["evaluate", "--data", &data, "--heatmaps", &maps, "--out", "scores", "--json"];
+    let again = ["--overwrite"];
     let by = ["--by", "disease", "--by", "correct", "--predictions", &predictions];
     let record = |more: &[&str]| -> Result<serde_json::Value, Box<dyn std::error::Error>> {
-        let output = succeed(folder.path(), &[&args[..], &by, more].concat())?;
+        let output = succeed(folder.path(), &[&args[..], &by, &again, more].concat())?;
         Ok(serde_json::from_slice(&output.stdout)?)
     };
     let few = record(&[])?;

@@ -49,7 +49,7 @@ def logits_of_dermx(dermx, folder, arch, weights, options=()):
     out = folder / "predictions.csv"
     subprocess.run(
         [dermx, "--quiet", "predict", "--arch", arch, "--weights", weights, "--logits"]
-        + ["--tensor", folder / "images.safetensors", "--out", out, *options],
+        + ["--tensor", folder / "images.safetensors", "--out", out, "--overwrite", *options],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -72,7 +72,7 @@ def check(dermx, folder, arch, options):
     assert spread > 0.01, spread
     of_pth = logits_of_dermx(dermx, folder, arch, pth)
     subprocess.run(
-        [dermx, "weights", "convert", pth, converted, "--arch", arch],
+        [dermx, "weights", "convert", pth, converted, "--overwrite", "--arch", arch],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -103,7 +103,7 @@ def check_timm(dermx, folder, name, options):
     scale = expected.abs().max().item()
     difference = (logits_of_dermx(dermx, folder, arch, pth, options) - expected).abs().max().item() / scale
     assert difference < 1e-3, difference
-    subprocess.run([dermx, "weights", "convert", pth, converted, *options], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([dermx, "weights", "convert", pth, converted, "--overwrite", *options], check=True, stdout=subprocess.DEVNULL)
     with torch.no_grad():
         again = (load(converted)(images) - expected).abs().max().item() / scale
     assert again < 1e-3, again

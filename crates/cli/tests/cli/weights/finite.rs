@@ -33,7 +33,7 @@ fn weights_that_are_not_finite_are_named_and_nothing_is_written() -> TestResult 
         tensors.get_mut(name).expect("a tensor").values[2] = value;
         write(&folder.path().join("w"), &tensors)?;
         fail_both(folder.path(), &["w: ", &format!("`{name}` holds {value}")])?;
-        let args = ["weights", "convert", "w", "out.safetensors"];
+        let args = ["weights", "convert", "w", "out.safetensors", "--overwrite"];
         fail(folder.path(), &args, 70, &[name])?;
         assert!(!folder.path().join("out.safetensors").exists());
     }

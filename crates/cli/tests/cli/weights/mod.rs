@@ -96,7 +96,8 @@ fn behind(prefix: &str, weights: &Weights) -> Weights {
 
 /// The arguments of a prediction for [`write_images`].
 fn predict<'a>(architecture: &'a str, weights: &'a str) -> Vec<&'a str> {
-    let files = ["--tensor", "images.safetensors", "--out", "predictions.csv", "--logits"];
+    let files =
+        ["--tensor", "images.safetensors", "--out", "predictions.csv", "--overwrite", "--logits"];
     [&["predict", "--arch", architecture, "--weights", weights][..], &files].concat()
 }
 
@@ -148,7 +149,12 @@ fn a_file_of_pytorchs_is_inspected_and_converted() -> TestResult {
     }
     // Names of no network are not written as if they were torchvision's.
     let parts = ["zip.pth", "none of its 25 tensors", "`conv1.weight`", "there are `bits`"];
-    fail(folder.path(), &["weights", "convert", &path, "out.safetensors"], 65, &parts)?;
+    fail(
+        folder.path(),
+        &["weights", "convert", &path, "out.safetensors", "--overwrite"],
+        65,
+        &parts,
+    )?;
     assert!(!folder.path().join("out.safetensors").exists());
     Ok(())
 }
@@ -180,7 +186,12 @@ fn a_file_that_asks_for_more_than_tensors_is_refused_by_name() -> TestResult {
     let path = of_pytorch("whole_network.pth").display().to_string();
     let parts = ["whole_network.pth: refused", "Sequential", "nothing was executed"];
     fail(folder.path(), &["weights", "inspect", &path], 65, &parts)?;
-    fail(folder.path(), &["weights", "convert", &path, "out.safetensors"], 65, &parts)?;
+    fail(
+        folder.path(),
+        &["weights", "convert", &path, "out.safetensors", "--overwrite"],
+        65,
+        &parts,
+    )?;
     write_images(folder.path())?;
     fail(folder.path(), &predict("resnet18", &path), 65, &parts)
 }
@@ -239,7 +250,7 @@ fn conversion_keeps_values_and_adds_counters() -> TestResult {
     let folder = TempDir::new()?;
     let tensors = weights(Architecture::Resnet18);
     write(&folder.path().join("w"), &behind("module._orig_mod.", &tensors))?;
-    let convert = ["weights", "convert", "w", "out.safetensors", "--arch"];
+    let convert = ["weights", "convert", "w", "out.safetensors", "--overwrite", "--arch"];
     // Without an architecture it is found.
     succeed(folder.path(), &convert[..4])?;
     let without = fs::read(folder.path().join("out.safetensors"))?;

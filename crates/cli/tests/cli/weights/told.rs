@@ -65,7 +65,7 @@ fn timms_networks_of_the_same_names_are_told_apart_by_options() -> TestResult {
     }
 
     // Converted, they need no option, and no architecture.
-    let convert = ["weights", "convert", "w", "tf.safetensors", "--padding", "tf"];
+    let convert = ["weights", "convert", "w", "tf.safetensors", "--overwrite", "--padding", "tf"];
     succeed(folder.path(), &[&convert[..], &["--epsilon", "0.001"]].concat())?;
     let output =
         succeed(folder.path(), &[&["predict"][..], &predict("", "tf.safetensors")[3..]].concat())?;
@@ -209,7 +209,10 @@ fn networks_that_files_describe_are_those_that_the_lines_for_pytorch_build() -> 
         write_images_of(folder.path(), config_of(&told).input_size)?;
         write_described(&folder.path().join("w"), text)?;
         let args = ["predict", "--weights", "w", "--tensor", "images.safetensors", "--logits"];
-        let output = succeed(folder.path(), &[&args[..], &["--out", "predictions.csv"]].concat())?;
+        let output = succeed(
+            folder.path(),
+            &[&args[..], &["--out", "predictions.csv", "--overwrite"]].concat(),
+        )?;
         assert!(!stderr(&output).contains("warn"), "{}", stderr(&output));
         assert_logits(folder.path(), expected, text);
         let header = fs::read_to_string(folder.path().join("predictions.csv"))?;
@@ -233,14 +236,15 @@ fn what_a_file_says_is_kept_by_conversion_and_told_by_inspection() -> TestResult
     let folder = TempDir::new()?;
     let (text, _) = described().into_iter().find(|(text, _)| text.contains("gap_bn")).expect("one");
     write_described(&folder.path().join("w"), &text)?;
-    succeed(folder.path(), &["weights", "convert", "w", "out.safetensors"])?;
+    succeed(folder.path(), &["weights", "convert", "w", "out.safetensors", "--overwrite"])?;
     let converted = WeightsFile::open(&folder.path().join("out.safetensors"))?;
     let (found, expected): (Value, Value) = (
         serde_json::from_str(converted.description().expect("one"))?,
         serde_json::from_str(&text)?,
     );
     assert_eq!(found, expected);
-    let told = stdout(&succeed(folder.path(), &["weights", "inspect", "out.safetensors"])?);
+    let told =
+        stdout(&succeed(folder.path(), &["weights", "inspect", "out.safetensors", "--overwrite"])?);
     for part in
         ["fits resnet18", "last stride 1", "head gap_bn", "size 64x96", "disease 4", "epsilon 1e-1"]
     {
@@ -256,7 +260,7 @@ fn the_command_line_wins_over_what_a_file_says_and_says_so() -> TestResult {
     let (text, _) = described().into_iter().find(|(text, _)| text.contains("gap_bn")).expect("one");
     write_described(&folder.path().join("w"), &text)?;
     let args = ["predict", "--weights", "w", "--tensor", "images.safetensors", "--logits"];
-    let args = [&args[..], &["--out", "predictions.csv"]].concat();
+    let args = [&args[..], &["--out", "predictions.csv", "--overwrite"]].concat();
     for (options, part) in [
         (["--epsilon", "1e-5"], "the file says 0.1"),
         (["--size", "96x96"], "the file says 64x96"),
@@ -325,7 +329,12 @@ fn weights_are_predicted_with_whatever_their_names_start_with() -> TestResult {
     write(&folder.path().join("w"), &both)?;
     let parts = ["`student.`", "`teacher.`", "--prefix"];
     fail(folder.path(), &args, 65, &parts)?;
-    fail(folder.path(), &["weights", "convert", "w", "out.safetensors"], 65, &parts)?;
+    fail(
+        folder.path(),
+        &["weights", "convert", "w", "out.safetensors", "--overwrite"],
+        65,
+        &parts,
+    )?;
     let text = stdout(&succeed(folder.path(), &["weights", "inspect", "w"])?);
     assert!(text.contains("`student.`") && text.contains("`teacher.`"), "{text}");
     succeed(folder.path(), &[&args[..], &["--prefix", "student"]].concat())?;
@@ -349,7 +358,7 @@ fn a_head_that_fits_only_in_part_is_named_with_what_is_there_instead() -> TestRe
     fail(folder.path(), &predict("resnet18", "w"), 65, &parts)?;
     let partial = [&predict("resnet18", "w")[..], &["--allow-partial"]].concat();
     fail(folder.path(), &partial, 65, &["no matrix `fc.weight`", "`fc.1.weight`"])?;
-    fail(folder.path(), &["weights", "convert", "w", "out.safetensors"], 65, &parts)
+    fail(folder.path(), &["weights", "convert", "w", "out.safetensors", "--overwrite"], 65, &parts)
 }
 
 #[test]
@@ -367,7 +376,8 @@ fn tensors_of_fewer_bits_are_told() -> TestResult {
         (name.as_str(), view.expect("fits"))
     });
     fs::write(folder.path().join("w"), safetensors::serialize(views, None)?)?;
-    let output = succeed(folder.path(), &["weights", "convert", "w", "out.safetensors"])?;
+    let output =
+        succeed(folder.path(), &["weights", "convert", "w", "out.safetensors", "--overwrite"])?;
     let message = stderr(&output);
     assert!(message.contains("102 BF16 tensors become 32-bit floats"), "{message}");
     let found = read_weights(&folder.path().join("out.safetensors"))?;
@@ -386,7 +396,7 @@ fn counters_stay_exact_beyond_32_bit_floats() -> TestResult {
     let counters = BTreeMap::from([(name.clone(), 16_777_217)]);
     let bytes = write_described_safetensors(&tensors, &counters, "nobody's")?;
     fs::write(folder.path().join("w"), replaced(&bytes, b"\"dermx\"", b"\"other\""))?;
-    succeed(folder.path(), &["weights", "convert", "w", "out.safetensors"])?;
+    succeed(folder.path(), &["weights", "convert", "w", "out.safetensors", "--overwrite"])?;
     let path = folder.path().join("out.safetensors");
     let names = BTreeMap::from([(name.clone(), name.clone())]);
     assert_eq!(WeightsFile::open(&path)?.read_counters(&names)?, counters);

@@ -1,0 +1,120 @@
+//! Arguments of `dermx evaluate`.
+
+use super::limits::{key, up_to};
+use super::{MAX_IMAGES, OverwriteArg, choice};
+use clap::Args;
+use dermx_data::ImageSize;
+use dermx_eval::{Average, UnionAverage};
+use dermx_score::{ScoredRows, ScoringChoices, Unmarked, Variable};
+use dermx_study::SIZE;
+use std::path::PathBuf;
+
+/// Arguments of `dermx evaluate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: dermx evaluate --predictions predictions.csv --heatmaps maps --data datasets/dermx --out scores"
+)]
+pub struct EvaluateArgs {
+    /// A run folder: score all its seeds again.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
+    pub run: Option<PathBuf>,
+    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`; one row an image,
+    /// which may have any folder and extension.
+    #[arg(long, value_name = "CSV")]
+    pub predictions: Option<PathBuf>,
+    /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
+    /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
+    /// has counts as 1.
+    #[arg(long, value_name = "DIR")]
+    pub heatmaps: Option<PathBuf>,
+    /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
+    /// and the raters among themselves.
+    #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
+    pub baselines: bool,
+    /// A data set: dataset.toml, class folders, or DermX's layout.
+    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    pub data: Option<PathBuf>,
+    /// HEIGHTxWIDTH that maps and masks are brought to.
+    #[arg(long, conflicts_with = "run", default_value_t = SIZE, value_parser = key::<ImageSize>("evaluate.size"))]
+    pub size: ImageSize,
+    /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
+    /// warned of.
+    #[arg(long, conflicts_with = "run")]
+    pub no_normalize: bool,
+    /// Do not cut maps to 256 levels.
+    #[arg(long, conflicts_with = "run")]
+    pub no_quantize: bool,
+    /// Beyond a map's border, repeat its edge instead of mirroring it.
+    #[arg(long, conflicts_with = "run")]
+    pub clamp_border: bool,
+    #[command(flatten)]
+    pub scored: ScoredArgs,
+    /// Score the images that have a heat map, even when others lack one.
+    #[arg(long, conflicts_with = "run")]
+    pub partial: bool,
+    /// Also score where maps are highest: pointing game, rank accuracy, top-k IoU, AUC (a run always
+    /// has them).
+    #[arg(long, conflicts_with = "run")]
+    pub localization: bool,
+    /// Also score parts of the images, by class, correct (right or wrong diagnosis), or any attribute
+    /// of the images (DermX: skin_tone, age); may be given several times.
+    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["run", "baselines"],
+          value_parser = choice::<Variable>)]
+    pub by: Vec<Variable>,
+    /// With --by, say "too few" where fewer images have a mask [default: 20].
+    #[arg(long, value_name = "N", requires = "by", value_parser = up_to::<usize>(MAX_IMAGES))]
+    pub min_images: Option<usize>,
+    /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
+    /// --out, writes comparison.json, comparison.md and comparison_1.csv.
+    #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
+    pub against: Option<PathBuf>,
+    /// Write eval.json, per_image.csv and diagnoses.csv (and by.csv) into this folder; of a run, a
+    /// folder for each seed, and the run stays as it is.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which masks are scored, and how their scores are averaged.
+#[derive(Debug, Args)]
+pub struct ScoredArgs {
+    /// Masks that count: all of kept_images, those of kept_evaluations, or all. Kept is an evaluation
+    /// that names one diagnosis, and an image that has one.
+    #[arg(long, conflicts_with = "run", value_name = "WHICH", default_value = "kept_images", value_parser = choice::<ScoredRows>)]
+    pub rows: ScoredRows,
+    /// The same for the union of a rater's masks; as --rows if not given.
+    #[arg(long, conflicts_with = "run", value_name = "WHICH", value_parser = choice::<ScoredRows>)]
+    pub union_rows: Option<ScoredRows>,
+    /// What a rater says of a concept that was not marked in an image: nothing (left_out), or that it is
+    /// nowhere (empty: maps are scored with an empty mask, too).
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "left_out", value_parser = choice::<Unmarked>)]
+    pub unmarked: Unmarked,
+    /// mean or median.
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "mean", value_parser = choice::<Average>)]
+    pub average: Average,
+    /// Average unions over rows, or over the averages of the gold classes.
+    #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "rows", value_parser = choice::<UnionAverage>)]
+    pub union_average: UnionAverage,
+    /// Count the predictions of two classes as each other's, as the study's code does.
+    #[arg(long, conflicts_with = "run", num_args = 2, value_names = ["CLASS", "CLASS"])]
+    pub class_exchange: Option<Vec<String>>,
+}
+
+impl ScoredArgs {
+    /// What they choose.
+    pub fn choices(&self) -> ScoringChoices {
+        ScoringChoices {
+            rows: self.rows,
+            union_rows: self.union_rows.unwrap_or(self.rows),
+            unmarked: self.unmarked,
+            average: self.average,
+            union_average: self.union_average,
+            class_exchange: self.class_exchange.clone().and_then(|pair| pair.try_into().ok()),
+            ..ScoringChoices::default()
+        }
+    }
+}
