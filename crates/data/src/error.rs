@@ -110,23 +110,6 @@ impl DataError {
         Some(first)
     }
 
-    /// One error of several of one sort: the first, which names the others up to a limit.
-    pub fn of_several(mut errors: Vec<Self>) -> Option<Self> {
-        const MAX_SHOWN: usize = 20;
-        let others = errors.split_off(errors.len().min(1));
-        let mut first = errors.pop()?;
-        if !others.is_empty() {
-            first.message += &format!("\n{} others are wrong, too:", others.len());
-        }
-        for other in others.iter().take(MAX_SHOWN) {
-            first.message += &format!("\n  {other}");
-        }
-        if others.len() > MAX_SHOWN {
-            first.message += &format!("\n  and {} more", others.len() - MAX_SHOWN);
-        }
-        Some(first)
-    }
-
     fn new(
         kind: ErrorKind,
         path: &Path,
