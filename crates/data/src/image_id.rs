@@ -163,13 +163,13 @@ impl ImageNames {
         let candidates: Vec<usize> = alike
             .filter(|&idx| self.images[idx].is_called(&whole) || self.images[idx].is_called(&cut))
             .collect();
-        let exact = |is_exact: &dyn Fn(&Image) -> bool| -> Vec<usize> {
-            candidates.iter().copied().filter(|&idx| is_exact(&self.images[idx])).collect()
-        };
         // The folders of another machine tell nothing.
         let candidates = match candidates.is_empty() && is_absolute(&name) {
             true => self.at_end_of(&cut),
             false => candidates,
+        };
+        let exact = |is_exact: &dyn Fn(&Image) -> bool| -> Vec<usize> {
+            candidates.iter().copied().filter(|&idx| is_exact(&self.images[idx])).collect()
         };
         let roots: BTreeSet<&Option<PathBuf>> =
             candidates.iter().map(|&idx| &self.images[idx].root).collect();

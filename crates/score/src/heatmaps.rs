@@ -275,7 +275,9 @@ fn check_npy_header(bytes: &[u8]) -> Result<(), String> {
 fn check_size(height: u64, width: u64) -> Result<(), String> {
     match height.checked_mul(width) {
         Some(1..=MAX_VALUES) => Ok(()),
-        Some(0) => Err(format!("is a map of {height}x{width}, so without a value; compute it again")),
+        Some(0) => {
+            Err(format!("is a map of {height}x{width}, so without a value; compute it again"))
+        }
         _ => Err(format!(
             "is a map of {height}x{width} values; expected 1 to {MAX_VALUES}: make it smaller"
         )),

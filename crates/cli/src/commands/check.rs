@@ -5,9 +5,9 @@ use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_data::{
-    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, Patients, PhotoSet,
-    check_annotated_photos, check_annotations, check_dataset, check_patients, check_photos,
-    image_id, write_atomic,
+    AnnotationCheck, Dataset, Finding, FindingKind, ImageNames, Manifest, PatientTable, Patients,
+    PhotoSet, check_annotated_photos, check_annotations, check_dataset, check_patients,
+    check_photos, image_id, write_atomic,
 };
 use dermx_run::{photo_set, photo_set_of};
 use dermx_score::to_json;
@@ -266,9 +266,7 @@ fn photo_sets(args: &CheckArgs) -> CliResult<(Vec<PhotoSet>, Patients)> {
     for split in &args.splits {
         let name = split.name.as_str();
         if sets.iter().any(|set| set.name == name) || name == IMAGES && args.data.is_some() {
-            return Err(usage(format!(
-                "two sets of photos are called `{name}`; rename a --split"
-            )));
+            return Err(usage(format!("two sets of photos are called `{name}`; rename a --split")));
         }
         let (set, own) = photo_set(name, &split.folder)?;
         sets.push(set);
