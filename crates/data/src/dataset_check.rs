@@ -147,7 +147,8 @@ fn incomplete(dataset: &Dataset) -> Vec<Finding> {
     }
     let several = with_gold(|num| num > 1);
     if !several.is_empty() {
-        findings.push(incomplete(counted("have several gold classes and are not tested on", &several)));
+        findings
+            .push(incomplete(counted("have several gold classes and are not tested on", &several)));
     }
     findings
 }

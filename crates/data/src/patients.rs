@@ -190,11 +190,7 @@ pub fn check_patients(
 }
 
 /// The patients of a table, and those of `own` where it names none, with what is wrong in the table.
-fn of_table(
-    table: &PatientTable,
-    own: &Patients,
-    sets: &[PhotoSet],
-) -> (Patients, Vec<Finding>) {
+fn of_table(table: &PatientTable, own: &Patients, sets: &[PhotoSet]) -> (Patients, Vec<Finding>) {
     // A photo that is in two sets is one photo.
     let mut ids: BTreeMap<&Path, String> = BTreeMap::new();
     for (set, path) in sets.iter().flat_map(|set| set.photos.iter().map(move |path| (set, path))) {

@@ -2,9 +2,7 @@
 
 use crate::dataset_file::{DatasetFile, Labels, LabelsFrom};
 use crate::join::{Found, Images};
-use dermx_data::{
-    CsvTable, DataError, Finding, FindingKind, Image, class_idx_of, did_you_mean,
-};
+use dermx_data::{CsvTable, DataError, Finding, FindingKind, Image, class_idx_of, did_you_mean};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -234,8 +234,7 @@ impl Look {
             text += &format!("# attributes = {}  # what images can be parted by\n", list(&others));
             return text;
         }
-        let in_folders = !self.ids.is_empty()
-            && self.ids.iter().all(|id| id.contains('/'));
+        let in_folders = !self.ids.is_empty() && self.ids.iter().all(|id| id.contains('/'));
         if in_folders {
             return "\n[labels]\nfrom = \"folders\"           # the first folder of a photo is its class\n".to_owned();
         }

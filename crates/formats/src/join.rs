@@ -120,7 +120,10 @@ impl Images {
     /// The place of the image that annotations call `name`.
     pub fn find(
         &mut self,
-        file: &Path, place: &str, name: &str) -> Result<Option<usize>, DataError> {
+        file: &Path,
+        place: &str,
+        name: &str,
+    ) -> Result<Option<usize>, DataError> {
         if let Some(&place) = self.known.get(name) {
             return Ok(place);
         }
@@ -502,8 +505,11 @@ impl Joiner<'_> {
     /// Labels that may be slips. Warns of those that are near another word.
     fn unmarked_labels(&self) -> Vec<Finding> {
         let note = |label: &String| {
-            let others: Vec<&str> =
-                self.schema.labels().filter(|other| !self.unmarked.iter().any(|one| one == other)).collect();
+            let others: Vec<&str> = self
+                .schema
+                .labels()
+                .filter(|other| !self.unmarked.iter().any(|one| one == other))
+                .collect();
             let near = did_you_mean(label, &others);
             let message = format!(
                 "raters say `{label}`{near} of whole images; it is no class and nobody marks it, so it counts as a \

@@ -310,9 +310,8 @@ const READINGS_COLUMNS: [&str; 5] = ["image", "rater", "labels", "height", "widt
 fn add_readings(path: &Path, found: &mut Found) -> Result<(), DataError> {
     let table = CsvTable::read(path)?;
     let [image_idx, rater_idx] = table.positions(["image", "rater"])?;
-    let unknown = |column: &&String| {
-        !column.is_empty() && !READINGS_COLUMNS.contains(&column.as_str())
-    };
+    let unknown =
+        |column: &&String| !column.is_empty() && !READINGS_COLUMNS.contains(&column.as_str());
     if let Some(column) = table.columns().iter().find(unknown) {
         let message = format!(
             "found the column `{column}`{}; the columns are {}",

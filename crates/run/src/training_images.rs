@@ -56,10 +56,7 @@ fn open(train: &Path) -> RunResult<Train> {
 ///
 /// # Errors
 /// No such folder or table, or one that cannot be read.
-pub fn photo_set(
-    name: &str,
-    path: &Path,
-) -> RunResult<(PhotoSet, BTreeMap<PathBuf, String>)> {
+pub fn photo_set(name: &str, path: &Path) -> RunResult<(PhotoSet, BTreeMap<PathBuf, String>)> {
     let of_folder = || Ok((PhotoSet::read(name, path)?, BTreeMap::new()));
     if !path.exists() {
         return of_folder();
@@ -86,7 +83,8 @@ pub fn photo_set_of(
     dataset: &Dataset,
 ) -> Option<(PhotoSet, BTreeMap<PathBuf, String>)> {
     let root = dataset.photo_folder()?;
-    let of_images = || dataset.images().iter().filter_map(|image| Some((image, image.photo.clone()?)));
+    let of_images =
+        || dataset.images().iter().filter_map(|image| Some((image, image.photo.clone()?)));
     let class = |(image, photo): (&Image, PathBuf)| Some((photo, image.gold_class()?.to_owned()));
     let patient = |(image, photo): (&Image, PathBuf)| Some((photo, image.patient.clone()?));
     let set = PhotoSet {

@@ -2,8 +2,8 @@
 
 use crate::choices::Unmarked;
 use crate::score::{
-    NUM_DIAGNOSES, NUM_NOT_SCORED, NUM_UNTESTED, NUM_WITHOUT_GOLD, NUM_WITHOUT_VALUE, NUM_READINGS, NUM_READINGS_WITHOUT_MASK, NUM_WITHOUT_MAP, NUM_WITHOUT_MASK,
-    NUM_WITHOUT_PREDICTION,
+    NUM_DIAGNOSES, NUM_NOT_SCORED, NUM_READINGS, NUM_READINGS_WITHOUT_MASK, NUM_UNTESTED,
+    NUM_WITHOUT_GOLD, NUM_WITHOUT_MAP, NUM_WITHOUT_MASK, NUM_WITHOUT_PREDICTION, NUM_WITHOUT_VALUE,
 };
 use dermx_eval::EvalRecord;
 use serde::Deserialize;
@@ -32,7 +32,9 @@ pub fn counts(record: &EvalRecord) -> Vec<String> {
         lines.push(format!("the diagnosis of {diagnoses} of them is scored"));
     }
     let not_scored = match number(NUM_WITHOUT_GOLD) {
-        Some(1..) => "images have no reading that counts, or neither a gold class nor a mask: not scored",
+        Some(1..) => {
+            "images have no reading that counts, or neither a gold class nor a mask: not scored"
+        }
         _ => "images have no evaluation that counts: not scored",
     };
     for (key, what) in [
@@ -46,9 +48,12 @@ pub fn counts(record: &EvalRecord) -> Vec<String> {
             lines.push(format!("{number} {what}"));
         }
     }
-    let without_value = record.scoring.get(NUM_WITHOUT_VALUE).and_then(|counts| counts.as_object());
+    let without_value =
+        record.scoring.get(NUM_WITHOUT_VALUE).and_then(serde_json::Value::as_object);
     for (variable, number) in without_value.into_iter().flatten() {
-        lines.push(format!("{number} images have no value of `{variable}`: they are in no part of it"));
+        lines.push(format!(
+            "{number} images have no value of `{variable}`: they are in no part of it"
+        ));
     }
     lines
 }

@@ -264,7 +264,9 @@ fn share_of_u16(value: u16) -> f64 {
 fn check_size(height: u64, width: u64) -> Result<(), String> {
     match height.checked_mul(width) {
         Some(1..=MAX_PIXELS) => Ok(()),
-        Some(0) => Err(format!("is a map of {height}x{width}, so without a value; compute it again")),
+        Some(0) => {
+            Err(format!("is a map of {height}x{width}, so without a value; compute it again"))
+        }
         _ => Err(format!(
             "is a map of {height}x{width} values; expected 1 to {MAX_PIXELS}: make it smaller"
         )),

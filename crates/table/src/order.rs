@@ -16,7 +16,9 @@ pub fn by_name<T>(items: &BTreeMap<String, T>) -> Vec<(&String, &T)> {
     let number = |name: &String| name.parse::<f64>().ok().filter(|number| number.is_finite());
     let is_named = |name: &&String| !name.is_empty();
     if items.iter().map(|(name, _)| *name).filter(is_named).all(|name| number(name).is_some()) {
-        items.sort_by(|(one, _), (other, _)| number(one).partial_cmp(&number(other)).unwrap_or(std::cmp::Ordering::Equal));
+        items.sort_by(|(one, _), (other, _)| {
+            number(one).partial_cmp(&number(other)).unwrap_or(std::cmp::Ordering::Equal)
+        });
     }
     items
 }

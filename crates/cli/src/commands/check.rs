@@ -277,9 +277,7 @@ fn photo_sets(args: &CheckArgs) -> CliResult<(Vec<PhotoSet>, Patients)> {
     for split in &args.splits {
         let name = split.name.as_str();
         if sets.iter().any(|set| set.name == name) || name == IMAGES && args.data.is_some() {
-            return Err(usage(format!(
-                "two sets of photos are called `{name}`; rename a --split"
-            )));
+            return Err(usage(format!("two sets of photos are called `{name}`; rename a --split")));
         }
         let (set, own) = photo_set(name, &split.folder)?;
         sets.push(set);

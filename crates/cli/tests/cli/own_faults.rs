@@ -71,7 +71,17 @@ fn images_without_one_gold_class_are_left_out_of_a_run_and_told() -> TestResult 
     succeed(folder.path(), &["verify", "run"])?;
     // Other maps of the same data set can be compared with the run.
     let maps = fixture("maps");
-    let evaluate = ["evaluate", "--data", "data/masks", "--heatmaps", &maps.to_string_lossy(), "--out", "other", "--by", "age"];
+    let evaluate = [
+        "evaluate",
+        "--data",
+        "data/masks",
+        "--heatmaps",
+        &maps.to_string_lossy(),
+        "--out",
+        "other",
+        "--by",
+        "age",
+    ];
     let text = stdout(&succeed(folder.path(), &evaluate)?);
     let mut last = 0;
     for age in ["age: 9 ", "age: 10 ", "age: 100 "] {
@@ -92,34 +102,59 @@ fn a_patient_is_found_in_training_and_test_wherever_patients_are_named() -> Test
         // Other photos than those of the test: a raster of points for each.
         let photo = image::RgbImage::from_fn(160, 160, |x, y| {
             let (step, side) = (7 + 5 * idx as u32, 160);
-            image::Rgb([((x * step) % 256) as u8, ((y * (side - step)) % 256) as u8, (idx * 25) as u8])
+            image::Rgb([
+                ((x * step) % 256) as u8,
+                ((y * (side - step)) % 256) as u8,
+                (idx * 25) as u8,
+            ])
         });
         photo.save(photos.join(class).join(format!("t{idx}.png")))?;
     }
     let owners = "image_id,patient_id\nbird/t0,x1\ncat/t1,o4\ndog/t2,x2\n";
     fs::write(folder.path().join("owners.csv"), owners)?;
     let settings = ["--set", "data.train=photos", "--set", "data.patients=owners.csv"];
-    fail(folder.path(), &train(&settings), 65, &["patient `o4` is in `training`", "and in `test`"])?;
-    let check = ["dataset", "check", "--data", "data/masks", "--split", "train=photos", "--patients", "owners.csv"];
+    fail(
+        folder.path(),
+        &train(&settings),
+        65,
+        &["patient `o4` is in `training`", "and in `test`"],
+    )?;
+    let check = [
+        "dataset",
+        "check",
+        "--data",
+        "data/masks",
+        "--split",
+        "train=photos",
+        "--patients",
+        "owners.csv",
+    ];
     let output = crate::dermx::command(folder.path(), &check).output()?;
     assert_eq!(output.status.code(), Some(65));
     assert!(stdout(&output).contains("patient `o4` is in"), "{}", stdout(&output));
     // Two names of one patient are a contradiction.
     let names = format!("{owners}data/images/dog/001,x9\n").replace("data/images/", "images/");
     fs::write(folder.path().join("owners.csv"), names.replace(",o4", ",x4"))?;
-    fail(folder.path(), &train(&settings), 65, &["the patient `x9`", "says `o4`; expected one patient"])
+    fail(
+        folder.path(),
+        &train(&settings),
+        65,
+        &["the patient `x9`", "says `o4`; expected one patient"],
+    )
 }
 
 #[test]
 fn a_split_of_a_check_is_what_training_takes() -> TestResult {
     let folder = workplace()?;
-    let table = "image,class,patient\nbird/001.png,bird,p1\ncat/001.png,cat,p2\ndog/001.png,dog,o4\n";
+    let table =
+        "image,class,patient\nbird/001.png,bird,p1\ncat/001.png,cat,p2\ndog/001.png,dog,o4\n";
     fs::write(folder.path().join("data/images/train.csv"), table)?;
     let check = |split: &str| {
         let args = ["dataset", "check", "--data", "data/masks", "--split", split, "--json"];
         let output = crate::dermx::command(folder.path(), &args).output()?;
         let text = stderr(&output);
-        let json = serde_json::from_slice::<Value>(&output.stdout).map_err(|error| format!("{error}: {text}"))?;
+        let json = serde_json::from_slice::<Value>(&output.stdout)
+            .map_err(|error| format!("{error}: {text}"))?;
         Ok::<Value, Box<dyn Error>>(json)
     };
     // A table: its photos only, which are test photos, too; and its patients.
@@ -145,22 +180,46 @@ fn counts_say_over_how_many_images_a_score_is() -> TestResult {
     fs::write(root.join("labels.csv"), rows)?;
     let labels = "images = \"../images\"\n[labels]\nfile = \"labels.csv\"\nimage = \"file\"\nclass = \"kind\"\n";
     fs::write(root.join("dataset.toml"), labels)?;
-    let described = stdout(&succeed(folder.path(), &["dataset", "describe", "--data", "data/labels"])?);
+    let described =
+        stdout(&succeed(folder.path(), &["dataset", "describe", "--data", "data/labels"])?);
     assert!(described.starts_with("9 images; 0 readings, of 0 of them\nclasses: "), "{described}");
-    assert!(described.contains("1 images have no gold class\n1 images have several"), "{described}");
+    assert!(
+        described.contains("1 images have no gold class\n1 images have several"),
+        "{described}"
+    );
     let tables = stdout(&succeed(folder.path(), &["dataset", "tables", "--data", "data/labels"])?);
-    assert!(tables.contains("images with one gold class") && !tables.contains("diagnos"), "{tables}");
+    assert!(
+        tables.contains("images with one gold class") && !tables.contains("diagnos"),
+        "{tables}"
+    );
     let predictions = "image_id,predicted\ncat/indoors/002,cat\ndog/001,dog\ndog/003,dog\ndog/old/b.2,cat\n\
                        bird/001,bird\nbird/004,bird\nbird/no 7,bird\ncat/001,cat\n";
     fs::write(folder.path().join("p.csv"), predictions)?;
-    let text = stdout(&succeed(folder.path(), &["evaluate", "--data", "data/labels", "--predictions", "p.csv"])?);
+    let text = stdout(&succeed(
+        folder.path(),
+        &["evaluate", "--data", "data/labels", "--predictions", "p.csv"],
+    )?);
     assert!(text.contains("scored: 7 images, 0 masks"), "{text}");
-    assert!(text.contains("2 images have no reading that counts, or neither a gold class nor a mask"), "{text}");
+    assert!(
+        text.contains("2 images have no reading that counts, or neither a gold class nor a mask"),
+        "{text}"
+    );
     // Of images with masks and without a gold class the maps are scored, and no diagnosis.
     let maps = fixture("maps");
-    let both = ["evaluate", "--data", "data/masks", "--predictions", "p.csv", "--heatmaps", &maps.to_string_lossy()];
+    let both = [
+        "evaluate",
+        "--data",
+        "data/masks",
+        "--predictions",
+        "p.csv",
+        "--heatmaps",
+        &maps.to_string_lossy(),
+    ];
     let text = stdout(&succeed(folder.path(), &both)?);
-    assert!(text.contains("scored: 9 images") && text.contains("the diagnosis of 7 of them"), "{text}");
+    assert!(
+        text.contains("scored: 9 images") && text.contains("the diagnosis of 7 of them"),
+        "{text}"
+    );
     // Errors speak of what the command has.
     let args = ["evaluate", "--data", "data/labels", "--heatmaps", &maps.to_string_lossy()];
     let output = crate::dermx::command(folder.path(), &args).output()?;
@@ -176,7 +235,10 @@ fn a_class_by_a_slip_and_a_class_that_nobody_learns_are_told() -> TestResult {
     fs::create_dir(&slip)?;
     fs::copy(fixture("images/dog/001.png"), slip.join("1.png"))?;
     for idx in 0..4 {
-        fs::copy(fixture("images/dog/001.png"), folder.path().join(format!("data/images/dog/{idx}.png")))?;
+        fs::copy(
+            fixture("images/dog/001.png"),
+            folder.path().join(format!("data/images/dog/{idx}.png")),
+        )?;
     }
     let args = [&train(&LEAKS)[..], &["--no-eval"]].concat();
     let output = succeed(folder.path(), &args)?;
