@@ -1,6 +1,7 @@
 //! `cargo xtask check`: the cheapest check first.
 
 use crate::cargo::{cargo, succeed};
+use crate::terminal::tell;
 use crate::{examples, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -100,7 +101,7 @@ pub fn run(skip: &[Step], is_full: bool) -> Result<()> {
     let mut times: Vec<(String, Duration)> = Vec::new();
     let is_wanted = |step: &&Step| step.is_in(is_full) && !skip.contains(step);
     for step in Step::value_variants().iter().filter(is_wanted) {
-        eprintln!("== {}", step.name());
+        tell(format!("== {}", step.name()));
         let start = Instant::now();
         let end = step.run(is_full);
         times.push((step.name(), start.elapsed()));
@@ -110,12 +111,12 @@ pub fn run(skip: &[Step], is_full: bool) -> Result<()> {
         end.with_context(|| format!("check `{}` failed", step.name()))?;
     }
     print_times(&times);
-    eprintln!("every step passed");
+    tell("every step passed");
     Ok(())
 }
 
 fn print_times(times: &[(String, Duration)]) {
     for (name, time) in times {
-        eprintln!("{name:>11} {:7.1} s", time.as_secs_f64());
+        tell(format!("{name:>11} {:7.1} s", time.as_secs_f64()));
     }
 }

@@ -1,6 +1,7 @@
 //! The library's examples, one after the other, on synthetic data.
 
 use crate::cargo::{BUILD, cargo, output, succeed, target_directory};
+use crate::terminal::tell;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ fn expect(built: &Path, name: &str, args: &[&Path], parts: &[&str]) -> Result<()
     for part in parts {
         ensure!(printed.contains(part), "{name}: no `{part}` in what it printed:\n{printed}");
     }
-    eprintln!("{name}: ok");
+    tell(format!("{name}: ok"));
     Ok(())
 }
 

@@ -1,17 +1,13 @@
 //! Project tasks: `cargo xtask STAGE ...` runs the `dermx` command, the others look after the code.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "a command knows its surroundings"
-)]
+#![allow(clippy::disallowed_methods, reason = "a command knows its surroundings")]
 
 mod cargo;
 mod check;
 mod examples;
 mod quick_start;
 mod stage;
+mod terminal;
 mod tests;
 mod tidy;
 mod torture;
@@ -22,6 +18,7 @@ use check::Step;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use terminal::tell;
 
 /// Runs dermx, and looks after its code.
 #[derive(Debug, Parser)]
@@ -92,7 +89,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

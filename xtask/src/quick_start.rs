@@ -1,6 +1,7 @@
 //! The README's first command, exactly as printed, and what comes out of it.
 
 use crate::cargo::{BUILD, cargo, root, succeed};
+use crate::terminal::tell;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ pub fn run() -> Result<()> {
     // Compiled ahead, so that time and memory below are those of the command.
     succeed(&mut cargo(&BUILD))?;
     let before = run_folders()?;
-    eprintln!("$ {command}");
+    tell(format!("$ {command}"));
     let mut shell = Command::new("sh");
     let peak_gib = measure(shell.args(["-c", command]).current_dir(root()))?;
     ensure!(peak_gib <= MAX_MEMORY_GIB, "more than {MAX_MEMORY_GIB} GiB");
@@ -53,7 +54,7 @@ fn measure(command: &mut Command) -> Result<f64> {
     let end = child.wait4().with_context(|| format!("cannot wait for {command:?}"))?;
     ensure!(end.status.success(), "{command:?} ended with {}", end.status);
     let peak_gib = end.rusage.maxrss as f64 / f64::from(1 << 30);
-    eprintln!("took {:.0} s, peak memory {peak_gib:.2} GiB", start.elapsed().as_secs_f64());
+    tell(format!("took {:.0} s, peak memory {peak_gib:.2} GiB", start.elapsed().as_secs_f64()));
     Ok(peak_gib)
 }
 
@@ -88,7 +89,7 @@ fn check_run(run: &Path) -> Result<()> {
         let path = seed.join("eval.json");
         let record: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
         let summary = judge(&record).with_context(|| path.display().to_string())?;
-        eprintln!("{}: {summary}", seed.display());
+        tell(format!("{}: {summary}", seed.display()));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Running the tests: of the workspace, and those of other backends, which are built for them alone.
 
 use crate::cargo::{cargo, output};
+use crate::terminal::tell;
 use anyhow::{Context, Result};
 use std::ffi::{OsStr, OsString};
 use std::process::ExitStatus;
@@ -16,7 +17,7 @@ const NEEDS: [(&str, &str); 2] =
 pub fn run(args: &[OsString]) -> Result<ExitStatus> {
     for (variable, what) in NEEDS {
         if std::env::var_os(variable).is_none() {
-            eprintln!("{variable} is not set: the tests on {what} will be SKIPPED");
+            tell(format!("{variable} is not set: the tests on {what} will be SKIPPED"));
         }
     }
     let runner = if has_nextest() { &["nextest", "run"][..] } else { &["test"] };

@@ -1,11 +1,7 @@
 //! The `dermx` command: arguments, text, signals and exit codes around the library.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "a command knows its surroundings"
-)]
+// `terminal` has `print` and `tell` for what is printed: the macros panic where nobody reads.
+#![allow(clippy::disallowed_methods, reason = "a command knows its surroundings")]
 
 mod args;
 mod commands;
@@ -17,33 +13,65 @@ mod summary;
 mod tables_text;
 mod terminal;
 
-use args::{Cli, Command, DatasetCommand, WeightsCommand};
+use args::{Cli, Command, DatasetCommand, SweepCommand, WeightsCommand};
 use clap::Parser;
 use dermx_data::FileSystem;
 use dermx_work::Failure;
 use error::{CliResult, exit_code};
 use process::Process;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
+use terminal::tell;
 
 /// Does what the arguments of this process say. Checkpoints are written through `files`: the disk, or in
 /// tests one that fails.
 pub fn run(files: Arc<dyn FileSystem>) -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return ExitCode::from(explain_usage(&message)),
+    };
     terminal::start_logging(cli.quiet);
-    stop::install();
+    if saves(&cli.command) {
+        stop::install();
+    }
     // Burn reports faults on its own threads as panics; a user gets a message and an exit code.
     let process = Process::new(terminal::log_panics(), cli.quiet, files);
     match std::panic::catch_unwind(|| dispatch(cli.command, &process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("error: {}", error.message);
+            tell(format!("error: {}", error.message));
             ExitCode::from(exit_code(error.failure))
         }
         Err(panic) => {
-            eprintln!("error: {}", process.fault(&process.panics().reason(panic.as_ref())));
+            tell(format!("error: {}", process.fault(&process.panics().reason(panic.as_ref()))));
             ExitCode::from(exit_code(Failure::Internal))
         }
+    }
+}
+
+/// Whether a command has something to save when it is asked to stop. The others end as the system ends
+/// them: all that they write is whole at any moment.
+const fn saves(command: &Command) -> bool {
+    match command {
+        Command::Train(_) | Command::Search(_) => true,
+        // Of a sweep, what runs units; not what looks at it.
+        Command::Sweep(args) => {
+            !matches!(args.command, Some(SweepCommand::Status(_) | SweepCommand::Collect(_)))
+        }
+        _ => false,
+    }
+}
+
+/// Prints what clap has to say, help among it, and returns the exit code.
+fn explain_usage(message: &clap::Error) -> u8 {
+    match message.print() {
+        // Help that was asked for is a result.
+        Err(error) if !message.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            tell(format!("error: standard output: {error}"));
+            exit_code(Failure::Io)
+        }
+        _ => u8::try_from(message.exit_code()).unwrap_or(exit_code(Failure::Usage)),
     }
 }
 

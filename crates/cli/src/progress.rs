@@ -1,5 +1,6 @@
 //! Progress of long work: a bar on a terminal, plain lines elsewhere.
 
+use crate::terminal::tell;
 use dermx_work::{Progress, ProgressBar};
 use indicatif::{ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -59,7 +60,7 @@ impl ProgressBar for TerminalBar {
         if self.is_plain && self.last_line.elapsed() >= LINE_INTERVAL {
             let left = self.bar.eta().as_secs();
             let total = self.bar.length().unwrap_or(0);
-            eprintln!("{}: {units}/{total} {message} {left} s left", self.name);
+            tell(format!("{}: {units}/{total} {message} {left} s left", self.name));
             self.last_line = Instant::now();
         }
         self.bar.set_message(message.to_string());
@@ -69,7 +70,7 @@ impl ProgressBar for TerminalBar {
     fn finish(self: Box<Self>, message: &str) {
         self.bar.finish_and_clear();
         if !self.is_quiet {
-            eprintln!("{}: {message}", self.name);
+            tell(format!("{}: {message}", self.name));
         }
     }
 }

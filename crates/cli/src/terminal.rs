@@ -2,6 +2,7 @@
 
 use crate::error::{CliError, CliResult};
 use dermx_work::PanicLog;
+use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use tracing_subscriber::filter::LevelFilter;
@@ -15,7 +16,16 @@ pub fn start_logging(quiet: bool) {
         .with_max_level(level)
         .with_target(false)
         .without_time()
+        // Else a line that cannot be written would be told about with `eprintln!`, which panics.
+        .log_internal_errors(false)
         .init();
+}
+
+/// Writes a line to standard error. That nobody can read it (`2>&1 | head`, a full disk behind the log,
+/// a terminal that was closed) is no reason to lose the work in hand: `eprintln!` would panic.
+pub fn tell(line: impl Display) {
+    // In one piece, so that lines of several threads and processes do not mix.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes a result to standard output.

@@ -25,7 +25,17 @@ pub struct DecodedCache {
 
 /// What an entry is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecodedKey(blake3::Hash);
+pub struct DecodedKey {
+    entry: blake3::Hash,
+    file: blake3::Hash,
+}
+
+impl DecodedKey {
+    /// BLAKE3 of the photo's file.
+    pub const fn file_hash(&self) -> blake3::Hash {
+        self.file
+    }
+}
 
 impl DecodedCache {
     /// The cache in `folder`, which is made if it is not there, of photos stretched to `size`.
@@ -51,14 +61,13 @@ impl DecodedCache {
     /// # Errors
     /// The photo cannot be read, is no longer the one of `key`, or its entry cannot be written.
     pub fn photo(&self, path: &Path, key: DecodedKey) -> Result<RgbImage, DataError> {
-        let entry = self.folder.join(format!("{}.rgb", key.0));
+        let entry = self.folder.join(format!("{}.rgb", key.entry));
         if let Some(photo) = self.read(&entry) {
             return Ok(photo);
         }
         let bytes = read_bytes(path)?;
         if self.key_of(&bytes) != key {
-            let message = "changed while it was in use; start again";
-            return Err(DataError::invalid(path, "", message));
+            return Err(DataError::changed(path));
         }
         let photo = resize(&decode_photo(&bytes, path, Orientation::Apply)?, self.size);
         self.write(&entry, &photo)?;
@@ -71,7 +80,7 @@ impl DecodedCache {
         hasher.update(&self.size.height.to_le_bytes());
         hasher.update(&self.size.width.to_le_bytes());
         hasher.update(bytes);
-        DecodedKey(hasher.finalize())
+        DecodedKey { entry: hasher.finalize(), file: blake3::hash(bytes) }
     }
 
     /// The photo of an entry, unless it is missing or damaged.

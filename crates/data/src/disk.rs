@@ -4,6 +4,7 @@ use crate::error::{DataError, ErrorKind};
 use serde::Serialize;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -55,13 +56,21 @@ impl FileCall<'_> {
     }
 }
 
-/// Whom writing asks: the [`Disk`], or something in front of it that fails on purpose.
+/// Whom writing and reading ask: the [`Disk`], or something in front of it that fails on purpose.
 pub trait FileSystem: Debug + Send + Sync {
     /// Does what `call` says.
     ///
     /// # Errors
     /// What the operating system says.
     fn call(&self, call: FileCall<'_>) -> io::Result<()>;
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
 }
 
 /// The operating system.
@@ -74,10 +83,11 @@ impl FileSystem for Disk {
     }
 }
 
-/// Writes `bytes` beside `path`, syncs, and renames: a reader sees the old file or the new one.
+/// Writes `bytes` beside `path`, syncs, and renames: a reader sees the old file or the new one, however
+/// many threads and processes write it at a time; the last one's stays.
 ///
-/// What a killed process left beside `path` is replaced; two processes must not write one file at
-/// a time.
+/// What a killed process leaves beside `path` is hidden and ends with `.partial`: no reader takes it
+/// for data ([`remove_partial_files`]).
 ///
 /// # Errors
 /// A folder that cannot be written to, a full disk.
@@ -114,8 +124,30 @@ pub fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The file beside `path` that becomes it: hidden, and no longer than any name may be.
-fn partial_of(folder: &Path, path: &Path) -> PathBuf {
+/// What becomes `path`, in `folder`: hidden, no longer than any name may be, and of this call alone, so
+/// that two writers never share it.
+pub(crate) fn partial_of(folder: &Path, path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    folder.join(format!(".{}.partial", &blake3::hash(name).to_hex()[..16]))
+    // The standard library draws the keys of a hash map from the system, and others for each map.
+    let call = RandomState::new().hash_one(name);
+    folder.join(format!(".{}.{call:016x}.partial", &blake3::hash(name).to_hex()[..16]))
+}
+
+/// Whether `name` is that of a file or folder in the making.
+pub(crate) fn is_partial(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".partial")
+}
+
+/// Removes what processes that were killed in [`write_atomic`] left in `folder` and below. For somebody who
+/// knows that no other process writes there; what cannot be removed stays, and harms nobody.
+pub fn remove_partial_files(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            remove_partial_files(&entry.path());
+        } else if entry.file_name().to_str().is_some_and(is_partial) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }

@@ -54,6 +54,12 @@ impl DataError {
         Self::new(ErrorKind::Invalid, path, place, message)
     }
 
+    /// A file that is no longer what it was when the work on it began.
+    pub fn changed(path: &Path) -> Self {
+        let message = "changed while it was in use; put back what it was, or start again";
+        Self::invalid(path, "", message)
+    }
+
     /// A needed file or folder that does not exist.
     pub fn missing(path: &Path, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Missing, path, "", message)

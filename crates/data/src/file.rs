@@ -1,6 +1,7 @@
 //! Whole files and folders, with errors that name them.
 
 use crate::DataError;
+use crate::disk::partial_of;
 use crate::image_id::composed;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,11 +15,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
 ///
 /// The file is not synced: a data set is thousands of small files that can be written again.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    let partial = path.with_file_name(name);
-    fs::write(&partial, bytes).map_err(|error| DataError::io(&partial, &error))?;
-    fs::rename(&partial, path).map_err(|error| DataError::io(path, &error))
+    let partial = partial_of(path.parent().unwrap_or(Path::new("")), path);
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        DataError::io(path, &error)
+    })
 }
 
 pub(crate) fn create_folder(path: &Path) -> Result<(), DataError> {

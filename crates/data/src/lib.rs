@@ -27,6 +27,7 @@ mod leaks;
 mod likeness;
 mod manifest;
 mod mask;
+mod new_folder;
 mod normalization;
 mod orientation;
 mod patients;
@@ -57,7 +58,7 @@ pub use dermx::check::{AnnotationCheck, check_annotations};
 pub use dermx::mask_files::MaskLayout;
 pub use dermx::{darwin, mask_files, metadata, ontology};
 pub use describe::{Counts, Description, SharedImages, describe, is_settled};
-pub use disk::{Disk, FileCall, FileSystem, to_json, write_atomic};
+pub use disk::{Disk, FileCall, FileSystem, remove_partial_files, to_json, write_atomic};
 pub use error::{DataError, ErrorKind};
 pub use finding::{Finding, FindingKind};
 pub use folder::{
@@ -72,7 +73,9 @@ pub use manifest::Manifest;
 pub use mask::Mask;
 pub use normalization::{Normalization, to_planes};
 pub use patients::{PatientCheck, PatientTable, Patients, check_patients};
-pub use photo::{Orientation, decode_photo, photo_size, read_photo, read_resized};
+pub use photo::{
+    Orientation, decode_photo, photo_size, read_photo, read_resized, read_resized_with_hash,
+};
 pub use photo_check::{PhotoCheck, check_annotated_photos, check_photos};
 pub use photo_set::PhotoSet;
 pub use random::Random;
@@ -84,4 +87,4 @@ pub use selection::{Cohort, ImageScope, Rounds, Selection};
 pub use size::ImageSize;
 pub use split::{Split, split_by_list, split_fold, split_fraction};
 pub use suggestion::did_you_mean;
-pub use synth::{SynthConfig, SynthSummary, study_folders, write_synthetic};
+pub use synth::{SynthConfig, SynthSummary, study_folders, synthetic_config, write_synthetic};

@@ -105,6 +105,12 @@ impl Manifest {
         blake3::hash(self.lines().as_bytes())
     }
 
+    /// BLAKE3 of `path`, which lies in `root` or below; `None` of a file that is not in the manifest.
+    pub fn hash_of(&self, root: &Path, path: &Path) -> Option<blake3::Hash> {
+        let name = composed(&name_below(root, path).ok()?);
+        self.files.get(name.as_str()).map(|record| record.hash)
+    }
+
     /// Number of files.
     pub fn num_files(&self) -> usize {
         self.files.len()

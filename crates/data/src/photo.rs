@@ -50,7 +50,23 @@ pub fn read_photo(path: &Path) -> Result<RgbImage, DataError> {
 /// # Errors
 /// As [`read_photo`].
 pub fn read_resized(path: &Path, size: ImageSize) -> Result<RgbImage, DataError> {
-    let photo = read_photo(path)?;
+    decode_resized(&read_bytes(path)?, path, size)
+}
+
+/// As [`read_resized`], with the BLAKE3 hash of the file that the photo was read from.
+///
+/// # Errors
+/// As [`read_photo`].
+pub fn read_resized_with_hash(
+    path: &Path,
+    size: ImageSize,
+) -> Result<(RgbImage, blake3::Hash), DataError> {
+    let bytes = read_bytes(path)?;
+    Ok((decode_resized(&bytes, path, size)?, blake3::hash(&bytes)))
+}
+
+fn decode_resized(bytes: &[u8], path: &Path, size: ImageSize) -> Result<RgbImage, DataError> {
+    let photo = decode_photo(bytes, path, Orientation::Apply)?;
     let resized = resize(&photo, size);
     jpeg::recycle(photo.into_raw());
     Ok(resized)

@@ -97,6 +97,10 @@ fn a_photo_that_changes_during_a_run_is_refused() -> TestResult {
     let key = cache.key(&path)?;
     write_photo(&path, 4)?;
     let error = cache.photo(&path, key).err().ok_or("expected an error")?;
-    assert!(error.to_string().ends_with("photo.png: changed while it was in use; start again"));
+    assert!(
+        error.to_string().ends_with(
+            "photo.png: changed while it was in use; put back what it was, or start again"
+        )
+    );
     Ok(())
 }

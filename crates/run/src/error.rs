@@ -198,7 +198,7 @@ fn of_training(error: &TrainError) -> Failure {
     match error {
         TrainError::Data(error) => error.kind.into(),
         TrainError::Weights(error) => of_weights(error),
-        TrainError::Io { .. } | TrainError::Save { .. } => Failure::Io,
+        TrainError::Io { .. } | TrainError::Save { .. } | TrainError::Load { .. } => Failure::Io,
         TrainError::Checkpoint { .. }
         | TrainError::NoCheckpoint { .. }
         | TrainError::Version { .. }

@@ -45,6 +45,26 @@ pub fn record(
     }
 }
 
+/// Looks whether `files` below `root` are still what `recorded` says, at the end of the work on them.
+///
+/// # Errors
+/// An image that was changed or is gone, or cannot be read.
+pub fn check_unchanged(recorded: &Manifest, root: &Path, files: &[PathBuf]) -> RunResult<()> {
+    let files: Vec<PathBuf> = files.iter().filter(|file| file.exists()).cloned().collect();
+    let findings = recorded.compare(&Manifest::of_files(root, &files)?, root);
+    match findings.is_empty() {
+        true => Ok(()),
+        false => {
+            let message = format!(
+                "images changed while the run was at work, so that nobody could tell what its results are \
+                 of; put them back and go on with --resume, or start another run:{}",
+                list(&findings)
+            );
+            Err(RunError::bad_data(message))
+        }
+    }
+}
+
 /// Findings, one a line.
 pub fn list(findings: &[Finding]) -> String {
     let named = findings.iter().take(MAX_NAMED);

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::session::Session;
-use dermx_data::write_atomic;
+use dermx_data::{remove_partial_files, write_atomic};
 pub use dermx_score::to_json;
 use dermx_train::differences;
 use dermx_work::Failure;
@@ -41,6 +41,7 @@ impl RunFolder {
                 path.display()
             )));
         }
+        remove_partial_files(path);
         let folder = Self { path: path.to_path_buf(), _lock: lock };
         folder.write("environment.json", &to_json(&Environment::now(session))?)?;
         let comment = "The resolved configuration of this run.";
@@ -88,7 +89,10 @@ impl RunFolder {
                 return Err(RunError::bad_config(message));
             }
         }
-        Ok(Self { path: path.to_path_buf(), _lock: lock(path)? })
+        let lock = lock(path)?;
+        // Who holds the lock writes alone.
+        remove_partial_files(path);
+        Ok(Self { path: path.to_path_buf(), _lock: lock })
     }
 
     /// The folder of a new run, or with `resume` of one to go on with: in `path`, or numbered after

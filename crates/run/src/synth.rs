@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{RunError, RunResult};
-use dermx_data::{SynthConfig, SynthSummary, write_synthetic};
+use dermx_data::{SynthConfig, SynthSummary, synthetic_config, write_synthetic};
 use dermx_work::Watch;
 use std::path::Path;
 use std::sync::Mutex;
@@ -42,24 +42,15 @@ pub fn prepare_synthetic(config: &Config, watch: Watch<'_>) -> RunResult<()> {
         num_train_images: section.num_train_images,
         seed: section.seed,
     };
-    let manifest = section.root.join("synth.json");
-    let text = match std::fs::read(&manifest) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return synthesize(&section.root, &config, watch).map(drop);
-        }
-        Err(error) => return Err(RunError::io(&manifest, &error)),
+    let Some(found) = synthetic_config(&section.root)? else {
+        return synthesize(&section.root, &config, watch).map(drop);
     };
-    let found: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| RunError::in_file(&manifest, error))?;
-    let found: SynthConfig = serde_json::from_value(found["config"].clone())
-        .map_err(|error| RunError::in_file(&manifest, error))?;
     if found != config {
         let message = format!(
             "the data set there was made with {found:?}, the configuration says {config:?}; \
              change synthetic.root (and the paths in [data]) or remove the folder"
         );
-        return Err(RunError::in_file(&manifest, message));
+        return Err(RunError::in_file(&section.root.join("synth.json"), message));
     }
     Ok(())
 }

@@ -120,6 +120,7 @@ fn train_here(
     tracing::info!("run folder: {}", folder.path().display());
     folder.write(SPLIT, &data.split_csv())?;
     let manifest = record_training_images(&folder, &data)?;
+    data.expect(&manifest)?;
     let test_manifest = match &test {
         Some(test) => Some(record_test_images(&folder, test)?),
         None => None,
@@ -139,6 +140,11 @@ fn train_here(
             test: test_manifest.as_ref(),
             starting_weights_hash: &starting_weights_hash,
         };
+        // What is certified is what is there.
+        image_manifests::check_unchanged(&manifest, &data.root, &data.files())?;
+        if let (Some(test), Some(manifest)) = (&test, &test_manifest) {
+            image_manifests::check_unchanged(manifest, &test.root, &test.files())?;
+        }
         certificate::write(&seed_folder, config, seed, &origin, context.session)?;
         validated.extend(validation(config, seed, &seed_folder)?);
     }
@@ -187,6 +193,7 @@ fn train_seed(
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), context.session.files());
     let num_images = data.training.images.images.len();
+    let _held = context.watch.hold();
     let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone(), context.watch);
     match fit(&fit_config, data.sets(), network, context.device(), &store, &mut observer)? {
         Outcome::Stopped => Err(RunError::stopped(RESUME)),

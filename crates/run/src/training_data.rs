@@ -6,8 +6,8 @@ use crate::network::normalization;
 use crate::test_set::TestSet;
 use crate::training_images::TrainingImages;
 use dermx_data::{
-    Finding, FindingKind, Fold, LabelledFolder, Normalization, PatientTable, Patients, PhotoLook,
-    Split, find_leaks, read_folds, split_by_list, split_fold, split_fraction,
+    Finding, FindingKind, Fold, LabelledFolder, Manifest, Normalization, PatientTable, Patients,
+    PhotoLook, Split, find_leaks, read_folds, split_by_list, split_fold, split_fraction,
 };
 use dermx_table::csv;
 use dermx_train::{LabelledPhotos, Photos, Sets};
@@ -138,6 +138,17 @@ impl TrainingData {
     pub fn files(&self) -> Vec<PathBuf> {
         let parts = std::iter::once(&self.training).chain(&self.validation);
         parts.flat_map(|part| &part.images.images).map(|image| image.path.clone()).collect()
+    }
+
+    /// Says that the photos have to be those of `manifest` whenever they are read.
+    ///
+    /// # Errors
+    /// One that was read already is not.
+    pub fn expect(&self, manifest: &Manifest) -> RunResult<()> {
+        for part in std::iter::once(&self.training).chain(&self.validation) {
+            part.photos.expect_files(|path| manifest.hash_of(&self.root, path))?;
+        }
+        Ok(())
     }
 
     /// The photos as `fit` takes them.

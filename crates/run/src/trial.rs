@@ -43,6 +43,7 @@ impl Attempt<'_> {
         let seed_folder = folder.seed(seed)?;
         folder.write(SPLIT, &data.split_csv())?;
         let manifest = image_manifests::record(&folder, TRAIN, &data.root, &data.files())?;
+        data.expect(&manifest)?;
         let mut watcher = TrialWatcher {
             objective,
             watch: context.watch,
@@ -56,7 +57,9 @@ impl Attempt<'_> {
         let fit_config = fit_config(config, seed, data, &manifest, context.session)?;
         let store =
             CheckpointStore::with_files(seed_folder.checkpoints(), context.session.files());
+        let held = context.watch.hold();
         let result = fit(&fit_config, data.sets(), network, context.device(), &store, &mut watcher);
+        drop(held);
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }

@@ -21,6 +21,8 @@ pub fn run(
     jobs: usize,
     watch: Watch<'_>,
 ) -> SweepResult<String> {
+    // Its processes save; it waits for them.
+    let _held = watch.hold();
     let waiting = Mutex::new(units.iter());
     let next = || waiting.lock().ok().and_then(|mut units| units.next());
     let slot = || -> SweepResult<()> {

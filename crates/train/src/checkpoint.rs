@@ -7,7 +7,7 @@ use crate::metrics::ValidationMetrics;
 use crate::monitor::Best;
 use crate::schedule::PlateauState;
 use dermx_data::{Disk, FileCall, FileSystem};
-use dermx_model::{NamedTensor, read_weights, write_safetensors};
+use dermx_model::{NamedTensor, WeightsError, read_weights, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +22,9 @@ const MANIFEST: &str = "manifest.json";
 
 /// The name of a checkpoint that is not whole yet.
 const UNFINISHED: &str = ".saving";
+
+/// What the name of a damaged checkpoint gets, which is set aside.
+const DAMAGED: &str = ".damaged";
 
 /// Number of checkpoints that are kept: the newest, and one to fall back to.
 const NUM_KEPT: usize = 2;
@@ -130,7 +133,10 @@ pub struct Latest {
 /// The checkpoints of one run: folders whose manifest holds a BLAKE3 hash of every file.
 ///
 /// A checkpoint is written under another name, synced, and renamed; a reader takes the newest whose
-/// hashes are right and falls back to the one before it. One process at a time may save.
+/// hashes are right and falls back to the one before it. A damaged one is set aside: its name then ends
+/// with `.damaged`, it is not counted, and stays for whoever wants to know what happened. One that the
+/// system does not let be read just now (no permission, a disk or server that fails, too many open
+/// files) is not damaged: that is an error, and nothing is changed. One process at a time may save.
 #[derive(Debug, Clone)]
 pub struct CheckpointStore {
     folder: PathBuf,
@@ -158,9 +164,13 @@ impl CheckpointStore {
         let state = &checkpoint.state;
         let name = format!("epoch-{:05}-step-{:06}", state.epochs_done, state.steps_done);
         let target = self.folder.join(name);
-        if read_checkpoint(&target).is_ok_and(|saved| saved == *checkpoint) {
-            return self.prune(&target);
-        }
+        let found = target.exists().then(|| self.read(&target));
+        let is_damaged = match found {
+            Some(Ok(saved)) if saved == *checkpoint => return self.prune(&target),
+            // What cannot be read just now may be whole.
+            Some(Err(error @ TrainError::Load { .. })) => return Err(error),
+            found => matches!(found, Some(Err(_))),
+        };
         if !self.folder.exists() {
             self.call(FileCall::CreateFolder(&self.folder))?;
             self.call(FileCall::SyncFolder(self.folder.parent().unwrap_or(Path::new("."))))?;
@@ -169,7 +179,10 @@ impl CheckpointStore {
         self.remove(&unfinished)?;
         self.call(FileCall::CreateFolder(&unfinished))?;
         self.write_files(&unfinished, checkpoint)?;
-        self.remove(&target)?;
+        match is_damaged {
+            true => self.set_aside(&target)?,
+            false => self.remove(&target)?,
+        }
         self.call(FileCall::Rename(&unfinished, &target))?;
         self.call(FileCall::SyncFolder(&self.folder))?;
         self.prune(&target)
@@ -178,8 +191,8 @@ impl CheckpointStore {
     /// The newest checkpoint that is whole and finite; `None` when there is none at all.
     ///
     /// # Errors
-    /// There are checkpoints and none is whole, or the newest whole one is of another run, of which
-    /// the error says in what it differs from `fingerprint`.
+    /// A checkpoint that the system does not let be read; there are checkpoints and none is whole; or the
+    /// newest whole one is of another run, of which the error says in what it differs from `fingerprint`.
     pub fn latest(&self, fingerprint: &Fingerprint) -> Result<Option<Latest>, TrainError> {
         let folders = self.list()?;
         let mut damaged = Vec::new();
@@ -187,7 +200,7 @@ impl CheckpointStore {
             let finite = |checkpoint: Checkpoint| {
                 checkpoint.check_finite("the checkpoint").map(|()| checkpoint)
             };
-            match read_checkpoint(&folder).and_then(finite) {
+            match self.read(&folder).and_then(finite) {
                 Ok(checkpoint) => {
                     let differences = differences(&checkpoint.state.fingerprint, fingerprint);
                     if !differences.is_empty() {
@@ -210,7 +223,7 @@ impl CheckpointStore {
         }
     }
 
-    /// The folders of all checkpoints, whole or not, from oldest to newest.
+    /// The folders of all checkpoints, whole or not, from oldest to newest; without those set aside.
     ///
     /// # Errors
     /// A folder that exists and cannot be read.
@@ -224,7 +237,7 @@ impl CheckpointStore {
         for entry in entries {
             let path = entry.map_err(|error| TrainError::io(&self.folder, error))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            if name.starts_with("epoch-") {
+            if name.starts_with("epoch-") && !name.contains(DAMAGED) {
                 folders.push(path);
             }
         }
@@ -232,7 +245,8 @@ impl CheckpointStore {
         Ok(folders)
     }
 
-    /// Removes what an interrupted save left behind, so that `newest` is the newest checkpoint.
+    /// Removes what an interrupted save left behind, and sets aside newer checkpoints, so that `newest` is
+    /// the newest.
     ///
     /// # Errors
     /// A folder that cannot be written to.
@@ -241,14 +255,35 @@ impl CheckpointStore {
         self.prune(newest)
     }
 
-    /// Keeps `newest` and the checkpoint before it. Older ones are removed, and so are those with a
-    /// larger number: the run has found them damaged and continues from `newest`.
+    /// Keeps `newest` and the checkpoint before it. Older ones are removed. Those with a larger number are
+    /// set aside: the run has found them damaged and continues from `newest`.
     fn prune(&self, newest: &Path) -> Result<(), TrainError> {
         let (mut kept, newer): (Vec<_>, Vec<_>) =
             self.list()?.into_iter().partition(|folder| folder.as_path() <= newest);
         let num_old = kept.len().saturating_sub(NUM_KEPT);
-        let unwanted = kept.drain(..num_old).chain(newer);
-        unwanted.into_iter().try_for_each(|folder| self.remove(&folder))
+        kept.drain(..num_old).try_for_each(|folder| self.remove(&folder))?;
+        newer.into_iter().try_for_each(|folder| self.set_aside(&folder))
+    }
+
+    /// Gives a damaged checkpoint another name, which nothing has yet.
+    fn set_aside(&self, folder: &Path) -> Result<(), TrainError> {
+        let named = |ending: &str| {
+            let mut name = folder.as_os_str().to_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let mut aside = named(DAMAGED);
+        let mut number = 2;
+        while aside.exists() {
+            aside = named(&format!("{DAMAGED}-{number}"));
+            number += 1;
+        }
+        self.call(FileCall::Rename(folder, &aside))?;
+        self.call(FileCall::SyncFolder(&self.folder))
+    }
+
+    fn read(&self, folder: &Path) -> Result<Checkpoint, TrainError> {
+        read_with(self.files.as_ref(), folder)
     }
 
     fn write_files(&self, folder: &Path, checkpoint: &Checkpoint) -> Result<(), TrainError> {
@@ -292,14 +327,30 @@ fn to_json(folder: &Path, value: &impl Serialize) -> Result<Vec<u8>, TrainError>
 /// The checkpoint in `folder`.
 ///
 /// # Errors
-/// A file that is missing, or not the one that was written.
+/// A file that is missing, or not the one that was written; one that the system does not let be read.
 pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
+    read_with(&Disk, folder)
+}
+
+/// Whether a failed read tells that what was written is not there, rather than that it cannot be read
+/// just now.
+fn tells_of_damage(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
+}
+
+fn read_with(files: &dyn FileSystem, folder: &Path) -> Result<Checkpoint, TrainError> {
     let damaged = |name: &str, message: String| TrainError::Checkpoint {
         path: folder.join(name),
         message: format!("damaged checkpoint: {message}"),
     };
-    let read =
-        |name: &str| fs::read(folder.join(name)).map_err(|error| damaged(name, error.to_string()));
+    let read = |name: &str| {
+        let path = folder.join(name);
+        files.read(&path).map_err(|source| match tells_of_damage(&source) {
+            true => damaged(name, source.to_string()),
+            false => TrainError::Load { path, source },
+        })
+    };
     let hashes: BTreeMap<String, String> = serde_json::from_slice(&read(MANIFEST)?)
         .map_err(|error| damaged(MANIFEST, error.to_string()))?;
     let known = [WEIGHTS, OPTIMIZER, STATE, KEPT];
@@ -319,12 +370,18 @@ pub fn read_checkpoint(folder: &Path) -> Result<Checkpoint, TrainError> {
         path: folder.join(STATE),
         message: error.to_string(),
     })?;
+    let tensors = |name: &str| {
+        read_weights(&folder.join(name)).map_err(|error| match error {
+            WeightsError::Io { path, source } => TrainError::Load { path: path.into(), source },
+            error => error.into(),
+        })
+    };
     Ok(Checkpoint {
         state,
-        weights: read_weights(&folder.join(WEIGHTS))?,
-        optimizer: read_weights(&folder.join(OPTIMIZER))?,
+        weights: tensors(WEIGHTS)?,
+        optimizer: tensors(OPTIMIZER)?,
         kept: match has_kept {
-            true => read_weights(&folder.join(KEPT))?,
+            true => tensors(KEPT)?,
             false => BTreeMap::new(),
         },
     })

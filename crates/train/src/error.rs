@@ -34,6 +34,17 @@ pub enum TrainError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A checkpoint cannot be read just now; it may be whole.
+    #[error(
+        "{path}: the checkpoint could not be read: {source}; nothing was changed: see who may read it, or \
+         whether the disk answers, and try again"
+    )]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// A checkpoint is not what was written.
     #[error("{path}: {message}")]
     Checkpoint {

@@ -4,12 +4,13 @@ use crate::draw::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
     AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
-    PhotoLook, Random, augment, read_photo, read_resized, to_planes,
+    PhotoLook, Random, augment, read_photo, read_resized_with_hash, to_planes,
 };
 use image::RgbImage;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A batch of standardized images as a tensor.
 ///
@@ -34,6 +35,9 @@ pub struct Photos {
     normalization: Normalization,
     decoded: Option<Decoded>,
     cache: Option<Vec<RgbImage>>,
+    /// BLAKE3 of each photo's file, once it is known: a file may be read once an epoch, and has to be
+    /// the same each time.
+    file_hashes: Vec<OnceLock<blake3::Hash>>,
 }
 
 /// Decoded photos on disk.
@@ -56,7 +60,8 @@ impl Photos {
         normalization: Normalization,
         cache: bool,
     ) -> Result<Self, DataError> {
-        Self { items, size, normalization, decoded: None, cache: None }.kept(cache)
+        let file_hashes = items.iter().map(|_| OnceLock::new()).collect();
+        Self { items, size, normalization, decoded: None, cache: None, file_hashes }.kept(cache)
     }
 
     /// As [`Self::open`], with decoded photos kept in `folder` for the next run, too: see
@@ -74,6 +79,9 @@ impl Photos {
         let mut photos = Self::open(items, size, normalization, false)?;
         let decoded = DecodedCache::open(folder, size)?;
         let keys = photos.for_each(&photos.indices(), |idx| decoded.key(&photos.items[idx].1))?;
+        for (idx, key) in keys.iter().enumerate() {
+            photos.check_file(idx, key.file_hash())?;
+        }
         photos.decoded = Some(Decoded { cache: decoded, keys });
         photos.kept(cache)
     }
@@ -83,6 +91,29 @@ impl Photos {
             self.cache = Some(self.for_each(&self.indices(), |idx| self.read(idx))?);
         }
         Ok(self)
+    }
+
+    /// Says of the photos what BLAKE3 of their files has to be, whenever they were or will be read;
+    /// nothing of those of which `hash_of` knows nothing.
+    ///
+    /// # Errors
+    /// The first photo that was read already, from another file.
+    pub fn expect_files(
+        &self,
+        hash_of: impl Fn(&Path) -> Option<blake3::Hash>,
+    ) -> Result<(), DataError> {
+        let hashes = self.items.iter().map(|(_, path)| hash_of(path)).enumerate();
+        hashes
+            .filter_map(|(idx, hash)| Some((idx, hash?)))
+            .try_for_each(|(idx, hash)| self.check_file(idx, hash))
+    }
+
+    /// Checks that the file of photo `idx` is what it was; the first time, notes what it is.
+    fn check_file(&self, idx: usize, hash: blake3::Hash) -> Result<(), DataError> {
+        match *self.file_hashes[idx].get_or_init(|| hash) == hash {
+            true => Ok(()),
+            false => Err(DataError::changed(&self.items[idx].1)),
+        }
     }
 
     /// Number of photos.
@@ -188,7 +219,11 @@ impl Photos {
         let (_, path) = &self.items[idx];
         match &self.decoded {
             Some(Decoded { cache, keys }) => cache.photo(path, keys[idx]),
-            None => read_resized(path, self.size),
+            None => {
+                let (photo, hash) = read_resized_with_hash(path, self.size)?;
+                self.check_file(idx, hash)?;
+                Ok(photo)
+            }
         }
     }
 

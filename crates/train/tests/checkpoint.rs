@@ -115,8 +115,24 @@ fn falling_back_says_what_is_damaged_and_the_next_save_takes_its_place() -> Test
     assert!(found.damaged[0].contains("optimizer.safetensors"), "{:?}", found.damaged);
     // Its name says that it is newer than the next one.
     store.save(&checkpoint(1, 3))?;
-    assert_eq!(folders(folder.path())?, ["epoch-00001-step-000000", "epoch-00001-step-000003"]);
+    let kept = ["epoch-00001-step-000000", "epoch-00001-step-000003"];
+    let aside = "epoch-00002-step-000000.damaged";
+    assert_eq!(folders(folder.path())?, [kept[0], kept[1], aside]);
+    assert_eq!(fs::read(folder.path().join(aside).join("optimizer.safetensors"))?, b"other");
     assert_eq!(latest(&store)?, Some(checkpoint(1, 3)));
+    // One that is damaged where the next one goes, and a second one of the same name.
+    store.save(&checkpoint(2, 0))?;
+    fs::write(&file, b"another")?;
+    store.save(&checkpoint(2, 0))?;
+    let second = "epoch-00002-step-000000.damaged-2";
+    assert_eq!(folders(folder.path())?, [kept[1], "epoch-00002-step-000000", aside, second]);
+    assert_eq!(fs::read(folder.path().join(second).join("optimizer.safetensors"))?, b"another");
+    assert_eq!(latest(&store)?, Some(checkpoint(2, 0)));
+    // Those set aside are not counted.
+    store.save(&checkpoint(2, 1))?;
+    store.save(&checkpoint(2, 2))?;
+    let newest = ["epoch-00002-step-000001", "epoch-00002-step-000002"];
+    assert_eq!(folders(folder.path())?, [aside, second, newest[0], newest[1]]);
     Ok(())
 }
 

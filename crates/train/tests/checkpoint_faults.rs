@@ -197,3 +197,91 @@ fn two_hundred_cut_files_are_all_found() -> TestResult {
     }
     Ok(())
 }
+
+/// What a system says of a file that it does not let be read just now.
+const READ_ERRORS: [(&str, i32); 5] =
+    [("EACCES", 13), ("EIO", 5), ("ESTALE", 116), ("EMFILE", 24), ("ETIMEDOUT", 110)];
+
+/// A disk whose read `number` (from 1) fails.
+#[derive(Debug)]
+struct UnreadableDisk {
+    number: usize,
+    code: i32,
+    num_reads: AtomicUsize,
+}
+
+impl FileSystem for UnreadableDisk {
+    fn call(&self, call: FileCall<'_>) -> io::Result<()> {
+        Disk.call(call)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match self.num_reads.fetch_add(1, Ordering::SeqCst) + 1 == self.number {
+            true => Err(io::Error::from_raw_os_error(self.code)),
+            false => Disk.read(path),
+        }
+    }
+}
+
+/// Every file below `folder` with its bytes.
+fn contents(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
+    let mut found = BTreeMap::new();
+    for checkpoint in fs::read_dir(folder)? {
+        for file in fs::read_dir(checkpoint?.path())? {
+            let path = file?.path();
+            found.insert(path.display().to_string(), fs::read(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_just_now_is_an_error_and_stays_as_it_is() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let (_, _) = two_checkpoints(folder.path())?;
+    let before = contents(folder.path())?;
+    let faulty = |number, code| {
+        let disk = Arc::new(UnreadableDisk { number, code, num_reads: 0.into() });
+        (CheckpointStore::with_files(folder.path(), disk.clone()), disk)
+    };
+    let (store, disk) = faulty(usize::MAX, 0);
+    assert!(store.latest(&Fingerprint::new())?.is_some());
+    let num_reads = disk.num_reads.load(Ordering::SeqCst);
+    assert!(num_reads >= FILES.len(), "{num_reads}");
+    for (name, code) in READ_ERRORS {
+        for number in 1..=num_reads {
+            let what = format!("{name} at read {number} of {num_reads}");
+            // Looking for the newest, and saving it once more.
+            let looked = faulty(number, code).0.latest(&Fingerprint::new()).map(drop);
+            let saved = faulty(number, code).0.save(&checkpoint((2, 0)));
+            for result in [looked, saved] {
+                let Err(TrainError::Load { path, source }) = result else {
+                    return Err(format!("{what}: {result:?}").into());
+                };
+                assert_eq!(source.raw_os_error(), Some(code), "{what}");
+                assert!(path.starts_with(folder.path().join(NEWEST)), "{what}: {}", path.display());
+            }
+            assert!(contents(folder.path())? == before, "{what} changed a file");
+        }
+    }
+    Ok(())
+}
+
+/// What is not there, is a folder, or lies below a file is no fault of the moment.
+#[test]
+fn a_file_that_is_no_file_is_damage() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let (store, _) = two_checkpoints(folder.path())?;
+    let newest = folder.path().join(NEWEST);
+    fs::remove_file(newest.join("state.json"))?;
+    fs::create_dir(newest.join("state.json"))?;
+    let found = store.latest(&Fingerprint::new())?.ok_or("none")?;
+    assert_eq!((found.checkpoint, found.damaged.len()), (checkpoint((1, 0)), 1));
+    fs::remove_dir_all(&newest)?;
+    fs::write(&newest, "no folder")?;
+    let found = store.latest(&Fingerprint::new())?.ok_or("none")?;
+    assert_eq!((found.checkpoint, found.damaged.len()), (checkpoint((1, 0)), 1));
+    store.clean(&found.folder)?;
+    assert_eq!(fs::read(folder.path().join(format!("{NEWEST}.damaged")))?, b"no folder");
+    Ok(())
+}

@@ -19,4 +19,4 @@ pub use panic_log::{PanicLog, panic_message};
 pub use resources::Resources;
 pub use trial::{EndedTrial, Outcome, run_trial};
 pub use unit::{Ended, GoOn, Kept, Kind, OnEpoch, Resolved, Source, Task, Work};
-pub use watch::{Cancel, Progress, ProgressBar, Stopped, Watch};
+pub use watch::{Cancel, Held, Progress, ProgressBar, Stopped, Watch};

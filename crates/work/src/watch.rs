@@ -22,6 +22,13 @@ pub trait ProgressBar: Send {
 pub trait Cancel: Sync {
     /// Whether somebody asked. Work looks after every step, and saves what can be gone on with.
     fn is_requested(&self) -> bool;
+
+    /// Work begins (`true`) or ends (`false`) that has to end by itself when somebody asks, since only
+    /// then what it did is saved; on several threads several may go on at once. At all other times the
+    /// process may be ended: what is on disk is whole.
+    fn hold(&self, is_begun: bool) {
+        let _ = is_begun;
+    }
 }
 
 /// Who watches a piece of work.
@@ -52,6 +59,28 @@ impl Watch<'_> {
             true => Err(Stopped(how_to_go_on.to_string())),
             false => Ok(()),
         }
+    }
+
+    /// Marks work that saves when somebody asks to stop ([`Cancel::hold`]), until the value is dropped.
+    #[must_use = "the work is marked until this is dropped"]
+    pub fn hold(&self) -> Held<'_> {
+        self.cancel.hold(true);
+        Held(self.cancel)
+    }
+}
+
+/// Work goes on that saves when somebody asks to stop.
+pub struct Held<'a>(&'a dyn Cancel);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.hold(false);
+    }
+}
+
+impl std::fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
     }
 }
 
@@ -85,6 +114,7 @@ impl Cancel for Nobody {
 #[cfg(test)]
 mod tests {
     use super::{Cancel, Watch};
+    use std::sync::atomic::{AtomicIsize, Ordering};
 
     struct Always;
 
@@ -100,5 +130,31 @@ mod tests {
         let watch = Watch { cancel: &Always, ..Watch::SILENT };
         let message = watch.check("start again").unwrap_err().to_string();
         assert_eq!(message, "stopped on request; start again");
+    }
+
+    struct Counted(AtomicIsize);
+
+    impl Cancel for Counted {
+        fn is_requested(&self) -> bool {
+            false
+        }
+
+        fn hold(&self, is_begun: bool) {
+            self.0.fetch_add(if is_begun { 1 } else { -1 }, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn work_is_held_until_its_mark_is_dropped() {
+        let cancel = Counted(AtomicIsize::new(0));
+        let watch = Watch { cancel: &cancel, ..Watch::SILENT };
+        let num_held = || cancel.0.load(Ordering::SeqCst);
+        let one = watch.hold();
+        let other = watch.hold();
+        assert_eq!(num_held(), 2);
+        drop(one);
+        assert_eq!(num_held(), 1);
+        drop(other);
+        assert_eq!(num_held(), 0);
     }
 }

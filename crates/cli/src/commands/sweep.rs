@@ -4,7 +4,7 @@ use crate::args::{PlanArgs, SweepArgs, SweepCommand};
 use crate::error::{CliError, CliResult, exit_code};
 use crate::process::Process;
 use crate::summary::trained_text;
-use crate::terminal::print;
+use crate::terminal::{print, tell};
 use dermx_run::sweep::{plan, run_unit};
 use dermx_run::{Backend, Session, Trained, collect};
 use dermx_score::to_json;
@@ -57,7 +57,7 @@ pub fn run(args: &SweepArgs, process: &Process) -> CliResult<()> {
 /// A process whose claim went to another ends at once: nothing is wrong, and nothing to be done.
 fn on_lost() -> OnLost {
     Arc::new(|| {
-        eprintln!("another process has taken over: this one was thought dead");
+        tell("another process has taken over: this one was thought dead");
         std::process::exit(i32::from(exit_code(Failure::Stopped)));
     })
 }

@@ -21,4 +21,4 @@ mod wart;
 mod write;
 
 pub use disease::study_folders;
-pub use write::{SynthConfig, SynthSummary, write_synthetic};
+pub use write::{SynthConfig, SynthSummary, synthetic_config, write_synthetic};

@@ -4,15 +4,21 @@ use super::disease::{DISEASES, Disease, test_counts, train_counts};
 use super::photo::Photo;
 use super::rater;
 use crate::dermx::{AGE, ORIGINAL_FILE, SKIN_TONE, SOURCE};
+use crate::disk::is_partial;
+use crate::new_folder::NewFolder;
 use crate::{DataError, Image, Random, Reading, darwin, file, mask_files, metadata, to_json};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Raised whenever the same configuration gives other bytes than before.
 const GENERATOR_VERSION: u32 = 1;
+
+/// Says what the data set was made with.
+const MANIFEST: &str = "synth.json";
 
 const README: &str = include_str!("dataset_readme.md");
 
@@ -60,8 +66,8 @@ struct Manifest<'a> {
 /// patients to start.
 ///
 /// The layout is `root/dermx/{annotations,masks,images,metadata.csv}` in the format of DermX,
-/// `root/train/FOLDER/*.jpg` with the folders of the study, `root/README.md` and, last of all,
-/// `root/synth.json`. Eight simulated raters, three per image, differ in outlines, in terms and
+/// `root/train/FOLDER/*.jpg` with the folders of the study, `root/README.md` and `root/synth.json`; it
+/// gets its name once it is whole, and what is made twice at a time is there once. Eight simulated raters, three per image, differ in outlines, in terms and
 /// sometimes in the diagnosis. `progress(done, total)` is called, from several threads, after
 /// each photo.
 ///
@@ -74,6 +80,39 @@ pub fn write_synthetic(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SynthSummary, DataError> {
     check(root, config)?;
+    let folder = NewFolder::begin(root)?;
+    let summary = write_into(folder.path(), config, progress)?;
+    // Another process may have been quicker, with the same data.
+    if !folder.finish()? && synthetic_config(root)? != Some(*config) {
+        return Err(occupied(root));
+    }
+    Ok(summary)
+}
+
+/// What the synthetic data set in `root` was made with; `None` if there is none.
+///
+/// # Errors
+/// A `synth.json` that cannot be read.
+pub fn synthetic_config(root: &Path) -> Result<Option<SynthConfig>, DataError> {
+    #[derive(Deserialize)]
+    struct Made {
+        config: SynthConfig,
+    }
+    let path = root.join(MANIFEST);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        result => result.map_err(|error| DataError::io(&path, &error))?,
+    };
+    let made: Made = serde_json::from_slice(&bytes)
+        .map_err(|error| DataError::invalid(&path, "", error.to_string()))?;
+    Ok(Some(made.config))
+}
+
+fn write_into(
+    root: &Path,
+    config: &SynthConfig,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<SynthSummary, DataError> {
     let total = config.num_images + config.num_train_images;
     let num_done = AtomicUsize::new(0);
     let step = || progress(num_done.fetch_add(1, Ordering::Relaxed) + 1, total);
@@ -88,7 +127,7 @@ pub fn write_synthetic(
         num_instances: evaluations.iter().map(|one| one.regions.len()).sum(),
     };
     file::write(&root.join("README.md"), README.as_bytes())?;
-    write_manifest(&root.join("synth.json"), config, &summary)?;
+    write_manifest(&root.join(MANIFEST), config, &summary)?;
     Ok(summary)
 }
 
@@ -101,12 +140,17 @@ fn check(root: &Path, config: &SynthConfig) -> Result<(), DataError> {
             return Err(DataError::invalid(root, place, message));
         }
     }
-    if root.exists() && !(root.is_dir() && file::list(root)?.is_empty()) {
-        let message = "found something here already; expected a new or an empty folder \
-            (nothing was written; name another folder or remove this one)";
-        return Err(DataError::invalid(root, "", message));
+    let is_free = || Ok(root.is_dir() && file::list(root)?.iter().all(|one| is_partial(&one.name)));
+    match root.exists() && !is_free()? {
+        true => Err(occupied(root)),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+fn occupied(root: &Path) -> DataError {
+    let message = "found something here already; expected a new or an empty folder \
+        (nothing was written; name another folder or remove this one)";
+    DataError::invalid(root, "", message)
 }
 
 /// Photos, annotations, masks and metadata of the test images.
