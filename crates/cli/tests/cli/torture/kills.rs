@@ -15,7 +15,7 @@ const NUM_MOMENTS: usize = 50;
 /// Kills of runs that were killed before, at full count.
 const NUM_DOUBLE: usize = 20;
 /// Calls that write the checkpoints of a [`QUICK`] run.
-pub const NUM_CALLS: usize = 54;
+const NUM_CALLS: usize = 52;
 
 struct Torture {
     workplace: Workplace,

@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask torture` runs it at full count (`DERMX_TORTURE=full`), the ordinary tests a tenth of it.
 
+mod determinism;
 #[cfg(unix)]
 mod disks;
 mod foreign;
