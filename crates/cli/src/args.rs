@@ -151,6 +151,14 @@ pub struct TrainArgs {
     /// `--config`.
     #[arg(long)]
     pub resume: bool,
+    /// Go on although training or test images are no longer those that the run began with; its
+    /// certificate says so then, and `verify` tells.
+    #[arg(long, requires = "resume")]
+    pub allow_drift: bool,
+    /// Take over the lock that a process of another machine left in the run folder. Make sure that it
+    /// is gone: two processes at work on one run spoil it.
+    #[arg(long, requires = "resume")]
+    pub steal_lock: bool,
     /// Stop after training: no predictions, heat maps, scores or report.
     #[arg(long)]
     pub no_eval: bool,

@@ -16,6 +16,7 @@ mod terminal;
 use args::{Cli, Command, DatasetCommand, SweepCommand, WeightsCommand};
 use clap::Parser;
 use dermx_data::FileSystem;
+use dermx_kernels::CheckedAllocator;
 use dermx_work::Failure;
 use error::{CliResult, exit_code};
 use process::Process;
@@ -23,6 +24,10 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use terminal::tell;
+
+/// Without it an allocation that fails would abort the process.
+#[global_allocator]
+static ALLOCATOR: CheckedAllocator = CheckedAllocator::new(terminal::end_without_memory);
 
 /// Does what the arguments of this process say. Checkpoints are written through `files`: the disk, or in
 /// tests one that fails.

@@ -1,7 +1,7 @@
 //! What a user reads on the terminal besides results.
 
-use crate::error::{CliError, CliResult};
-use dermx_work::PanicLog;
+use crate::error::{CliError, CliResult, exit_code};
+use dermx_work::{Failure, PanicLog};
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -51,4 +51,16 @@ pub fn log_panics() -> PanicLog {
         noted.record(info.payload());
     }));
     log
+}
+
+/// Ends the process, since `num_bytes` could not be had. What is on disk is whole.
+pub fn end_without_memory(num_bytes: usize) -> ! {
+    // Formatting straight into the stream allocates nothing.
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: out of memory: the system refused {num_bytes} bytes; smaller images (input.size) or \
+         batches (train.batch_size, with train.accumulation_steps for the same step; --batch) and fewer \
+         --jobs need less. A run goes on with --resume."
+    );
+    std::process::exit(i32::from(exit_code(Failure::Internal)))
 }

@@ -117,7 +117,8 @@ impl Experiment {
     fn run(&self, no_eval: bool, context: &Context<'_>) -> Result<Trained, RunError> {
         prepare_synthetic(&self.config, context.watch)?;
         let run = self.folder.as_deref();
-        let place = Place { run, name: &self.name, resume: self.is_resumed };
+        let resume = self.is_resumed;
+        let place = Place { run, name: &self.name, resume, ..Place::default() };
         train(&self.config, &place, no_eval, *context)
     }
 

@@ -7,11 +7,13 @@
 //!
 //! Results are the same bits for any number of threads.
 
+mod allocator;
 pub mod cpu;
 mod memory;
 mod ops;
 mod scoped;
 
+pub use allocator::CheckedAllocator;
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
     BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,

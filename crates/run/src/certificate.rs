@@ -57,6 +57,10 @@ pub struct CertifiedResult {
     pub train_images: ImagesHash,
     /// The test images, if there was a test.
     pub test_images: Option<ImagesHash>,
+    /// How images differed from those that the run began with when it was gone on with all the same
+    /// (`--allow-drift`), an image a line; mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<String>,
     /// BLAKE3 of the weights before the first step.
     pub starting_weights_hash: String,
     /// The finished epochs.
@@ -170,6 +174,8 @@ pub struct Origin<'a> {
     pub train: &'a Manifest,
     /// The test images, if there is a test.
     pub test: Option<&'a Manifest>,
+    /// How they differ from those that the run began with.
+    pub drift: &'a [String],
     /// BLAKE3 of the weights before the first step.
     pub starting_weights_hash: &'a str,
 }
@@ -193,6 +199,7 @@ pub fn write(
         config: keys,
         train_images: origin.train.into(),
         test_images: origin.test.map(ImagesHash::from),
+        drift: origin.drift.to_vec(),
         starting_weights_hash: origin.starting_weights_hash.to_string(),
         epochs: chain(origin.starting_weights_hash, &read_metrics(&folder.metrics())?),
         metrics_hash: file_hash(&folder.metrics())?,

@@ -314,7 +314,7 @@ fn score_together(
         let from = SeedFolder::of(&sweep.run(unit), unit.seed);
         link(&from, &SeedFolder::of(folder, unit.seed))?;
     }
-    let run = RunFolder::resume(folder, Some(&config))?;
+    let run = RunFolder::resume(folder, Some(&config), true)?;
     evaluate::evaluate_run(&run)?;
     let page = report::write(folder, &folder.join(REPORT), false)?;
     certificate::write_run(&run, &config, context.session)?;

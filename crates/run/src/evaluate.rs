@@ -32,7 +32,7 @@ fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult
             return evaluate_seeds(run, out);
         }
     }
-    let folder = RunFolder::resume(run, None)?;
+    let folder = RunFolder::resume(run, None, false)?;
     let record = evaluate_run(&folder)?;
     certificate::renew_scores(&folder, &Config::load_run(run)?, session)?;
     Ok(record)

@@ -34,7 +34,7 @@ pub fn weights_hash(network: &Network) -> RunResult<String> {
     Ok(blake3::hash(&write_safetensors(&export_weights(network))?).to_string())
 }
 
-/// How one seed is trained.
+/// How one seed is trained; `manifest` and `split` (its CSV) are of the images that the run began with.
 ///
 /// # Errors
 /// A precision that the backend does not have.
@@ -42,7 +42,7 @@ pub fn fit_config(
     config: &Config,
     seed: u64,
     data: &TrainingData,
-    manifest: &Manifest,
+    (manifest, split): (&Manifest, &[u8]),
     session: &Session,
 ) -> RunResult<FitConfig> {
     let section = &config.train;
@@ -70,7 +70,7 @@ pub fn fit_config(
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
-        fingerprint: fingerprint(config, seed, data, manifest, session)?,
+        fingerprint: fingerprint(config, seed, (manifest, split), session)?,
     })
 }
 
@@ -95,15 +95,13 @@ pub fn kept_epoch<'a>(config: &Config, history: &'a [EpochMetrics]) -> Option<&'
 fn fingerprint(
     config: &Config,
     seed: u64,
-    data: &TrainingData,
-    manifest: &Manifest,
+    (manifest, split): (&Manifest, &[u8]),
     session: &Session,
 ) -> RunResult<Fingerprint> {
     let mut fingerprint = config::flat_training(config, seed)?;
     let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
     fingerprint.insert("training images".to_string(), images);
-    let split = blake3::hash(&data.split_csv()).to_string();
-    fingerprint.insert("split".to_string(), split);
+    fingerprint.insert("split".to_string(), blake3::hash(split).to_string());
     fingerprint.insert("backend".to_string(), session.kind().name().to_string());
     Ok(fingerprint)
 }

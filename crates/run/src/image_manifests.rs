@@ -14,8 +14,19 @@ pub const TEST: &str = "test-images.manifest";
 /// Images that differ which a message names.
 const MAX_NAMED: usize = 10;
 
-/// The manifest of `files` below `root`; a new run records it as `name`, a resumed one has to find
-/// what it recorded.
+/// The images of a run.
+#[derive(Debug)]
+pub struct Recorded {
+    /// As the run began with them; its checkpoints are of these.
+    pub begun: Manifest,
+    /// As they are.
+    pub now: Manifest,
+    /// How they differ, an image a line; nothing unless that was allowed.
+    pub drift: Vec<String>,
+}
+
+/// The images `files` below `root`; a new run records them as `name`, a resumed one has to find what it
+/// recorded, unless it `allows_drift`.
 ///
 /// # Errors
 /// An image that cannot be read, or is not what it was.
@@ -24,25 +35,36 @@ pub fn record(
     name: &str,
     root: &Path,
     files: &[PathBuf],
-) -> RunResult<Manifest> {
-    let found = Manifest::of_files(root, files)?;
+    allows_drift: bool,
+) -> RunResult<Recorded> {
+    let now = Manifest::of_files(root, files)?;
     let path = folder.path().join(name);
     if !path.exists() {
-        folder.write(name, found.to_text().as_bytes())?;
-        return Ok(found);
+        folder.write(name, now.to_text().as_bytes())?;
+        return Ok(Recorded { begun: now.clone(), now, drift: Vec::new() });
     }
-    let findings = Manifest::read(&path)?.compare(&found, root);
-    match findings.is_empty() {
-        true => Ok(found),
-        false => {
-            let message = format!(
-                "images are no longer those that the run began with; put them back, or start another \
-                 run:{}",
-                list(&findings)
-            );
-            Err(RunError::bad_data(message))
-        }
+    let begun = Manifest::read(&path)?;
+    let findings = begun.compare(&now, root);
+    if !findings.is_empty() && !allows_drift {
+        let message = format!(
+            "images are no longer those that the run began with; put them back, start another run, or go \
+             on all the same with --allow-drift, which its certificate will say:{}",
+            list(&findings)
+        );
+        return Err(RunError::bad_data(message));
     }
+    if !findings.is_empty() {
+        tracing::warn!(
+            "the run goes on although images are no longer those that it began with; its certificate will \
+             say so:{}",
+            list(&findings)
+        );
+    }
+    let line = |finding: &Finding| {
+        let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
+        format!("{}: {}", path.display(), finding.message)
+    };
+    Ok(Recorded { begun, now, drift: findings.iter().map(line).collect() })
 }
 
 /// Looks whether `files` below `root` are still what `recorded` says, at the end of the work on them.

@@ -24,6 +24,7 @@ mod gallery;
 mod image_manifests;
 mod images;
 mod labels;
+mod memory;
 mod network;
 mod predict;
 mod pretrained;
@@ -58,12 +59,12 @@ pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
 pub use predict::predict;
 pub use report::{Reports, write_reports};
-pub use run_folder::{RunFolder, SeedFolder, is_same_folder};
+pub use run_folder::{Place, RunFolder, SeedFolder, is_same_folder};
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };
 pub use synth::{prepare_synthetic, synthesize};
-pub use train::{Place, Tested, Trained, Validated, train};
+pub use train::{Tested, Trained, Validated, train};
 pub use training::Training;
 pub use training_data::TrainingData;
 pub use verify::{Check, Checks, Epochs, Verdict, verify};

@@ -74,7 +74,7 @@ fn write_alone(
     if !is_same_folder(&run.join(REPORT), out) {
         return write(run, out, with_latex);
     }
-    let folder = RunFolder::resume(run, None)?;
+    let folder = RunFolder::resume(run, None, false)?;
     let page = write(run, out, with_latex)?;
     certificate::renew_report(&folder, &Config::load_run(run)?, context.session)?;
     Ok(page)

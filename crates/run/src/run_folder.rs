@@ -9,7 +9,7 @@ use dermx_train::differences;
 use dermx_work::Failure;
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,11 +19,34 @@ pub const REPORT: &str = "report";
 /// The list of training and validation images.
 pub const SPLIT: &str = "split.csv";
 
+/// Where a run goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The run folder; without it, a numbered one in `run.output`.
+    pub run: Option<&'a Path>,
+    /// What a numbered folder is called after.
+    pub name: &'a str,
+    /// Whether the run is there, to go on with.
+    pub resume: bool,
+    /// Whether it may go on with images that are no longer those that it began with; its certificate
+    /// says so then.
+    pub allows_drift: bool,
+    /// Whether a lock that a process of another machine left is taken over.
+    pub steals_lock: bool,
+}
+
 /// A run folder that this process alone writes into, until it is dropped.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for RunFolder {
+    /// A lock without a name is one that nobody holds on any machine.
+    fn drop(&mut self) {
+        let _ = self.lock.set_len(0);
+    }
 }
 
 impl RunFolder {
@@ -33,7 +56,8 @@ impl RunFolder {
     /// It is not empty: a run folder is never overwritten.
     pub fn create(path: &Path, config: &Config, session: &Session) -> RunResult<Self> {
         fs::create_dir_all(path).map_err(|error| RunError::io(path, &error))?;
-        let lock = lock(path)?;
+        // Of a folder without a run it makes no difference whose lock was left in it.
+        let lock = lock(path, true)?;
         if !is_unused(path)? {
             return Err(RunError::locked(format!(
                 "{}: the folder is in use and is never overwritten; choose another --run, or \
@@ -42,7 +66,7 @@ impl RunFolder {
             )));
         }
         remove_partial_files(path);
-        let folder = Self { path: path.to_path_buf(), _lock: lock };
+        let folder = Self { path: path.to_path_buf(), lock };
         folder.write("environment.json", &to_json(&Environment::now(session))?)?;
         let comment = "The resolved configuration of this run.";
         folder.write("config.toml", resolved(config, comment)?.as_bytes())?;
@@ -73,8 +97,9 @@ impl RunFolder {
     /// Opens the folder of an unfinished run.
     ///
     /// # Errors
-    /// No run, another process at work on it, or one of another configuration than `config`.
-    pub fn resume(path: &Path, config: Option<&Config>) -> RunResult<Self> {
+    /// No run, another process at work on it, a lock that a process of another machine left, unless it
+    /// `steals_lock`, or a run of another configuration than `config`.
+    pub fn resume(path: &Path, config: Option<&Config>, steals_lock: bool) -> RunResult<Self> {
         let found = Config::load_run(path)?;
         if let Some(expected) = config {
             let differences = differences(&config::flat(&found)?, &config::flat(expected)?);
@@ -89,30 +114,24 @@ impl RunFolder {
                 return Err(RunError::bad_config(message));
             }
         }
-        let lock = lock(path)?;
+        let lock = lock(path, steals_lock)?;
         // Who holds the lock writes alone.
         remove_partial_files(path);
-        Ok(Self { path: path.to_path_buf(), _lock: lock })
+        Ok(Self { path: path.to_path_buf(), lock })
     }
 
-    /// The folder of a new run, or with `resume` of one to go on with: in `path`, or numbered after
-    /// `name`.
+    /// The folder of a new run in `place`, or of one to go on with.
     ///
     /// # Errors
     /// As [`Self::create`] and [`Self::resume`].
-    pub fn open(
-        path: Option<&Path>,
-        name: &str,
-        resume: bool,
-        config: &Config,
-        session: &Session,
-    ) -> RunResult<Self> {
+    pub fn open(place: &Place<'_>, config: &Config, session: &Session) -> RunResult<Self> {
         let output = &config.run.output;
-        match (path, resume) {
-            (Some(path), true) => Self::resume(path, Some(config)),
-            (None, true) => Self::resume(&Self::newest(output, name)?, Some(config)),
+        let resume = |path: &Path| Self::resume(path, Some(config), place.steals_lock);
+        match (place.run, place.resume) {
+            (Some(path), true) => resume(path),
+            (None, true) => resume(&Self::newest(output, place.name)?),
             (Some(path), false) => Self::create(path, config, session),
-            (None, false) => Self::create_numbered(output, name, config, session),
+            (None, false) => Self::create_numbered(output, place.name, config, session),
         }
     }
 
@@ -271,7 +290,10 @@ impl Environment {
     }
 }
 
-fn lock(folder: &Path) -> RunResult<File> {
+/// Locks `folder`. The system releases the lock of a process that is gone; but not every network disk
+/// shares locks between machines, so that one whose file names a process of another machine may be held
+/// there: it is taken over only by who `steals` it.
+fn lock(folder: &Path, steals: bool) -> RunResult<File> {
     let path = folder.join(".lock");
     let error = |error| RunError::io(&path, &error);
     let mut file = OpenOptions::new()
@@ -281,25 +303,40 @@ fn lock(folder: &Path) -> RunResult<File> {
         .truncate(false)
         .open(&path)
         .map_err(error)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
+    let locked = file.try_lock();
+    let mut holder = String::new();
+    // It is for people; a process that ended in good order left it empty.
+    let _ = file.read_to_string(&mut holder);
+    let holder = holder.trim();
+    match locked {
+        Ok(()) if steals || is_of_this_host(holder) => {}
+        Ok(()) => {
             let message = format!(
-                "{}: the run folder is locked by another process ({}); wait for it, or stop it and \
+                "{}: the run folder is locked by {holder}, another machine, and whether that process is \
+                 still at work cannot be seen from here; if it is gone, --resume --steal-lock of `dermx \
+                 train` takes the lock over",
+                folder.display()
+            );
+            return Err(RunError::locked(message));
+        }
+        Err(TryLockError::WouldBlock) => {
+            let message = format!(
+                "{}: the run folder is locked by another process ({holder}); wait for it, or stop it and \
                  go on with --resume",
                 folder.display(),
-                holder.trim()
             );
             return Err(RunError::locked(message));
         }
         Err(TryLockError::Error(failure)) => return Err(error(failure)),
     }
-    // The system has released the lock of a process that is gone; its name gives way to this one's.
-    file.set_len(0).map_err(error)?;
-    writeln!(file, "{}", this_process()).and_then(|()| file.flush()).map_err(error)?;
+    let named = file.set_len(0).and_then(|()| file.rewind());
+    named.and_then(|()| writeln!(file, "{}", this_process())).map_err(error)?;
     Ok(file)
+}
+
+/// Whether a lock's holder is, or was, a process of this machine, or nobody.
+fn is_of_this_host(holder: &str) -> bool {
+    holder.rsplit_once(" on ").is_none_or(|(_, host)| host == host_name())
 }
 
 /// Process and machine, for people who look for the holder of a lock or a claim.

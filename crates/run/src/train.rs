@@ -9,35 +9,25 @@ use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file, wei
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
 use crate::network::TrainedNetwork;
-use crate::run_folder::{REPORT, RunFolder, SPLIT, SeedFolder};
+use crate::run_folder::{Place, REPORT, RunFolder, SPLIT, SeedFolder};
 use crate::sanity;
+use crate::session::BackendKind;
 use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos, open_photos_with};
 use crate::watcher::Watcher;
-use crate::{evaluate, explain, predict, report};
+use crate::{evaluate, explain, memory, predict, report};
 use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
 use dermx_model::Network;
 use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
 use dermx_study::exchanged;
-use dermx_train::{CheckpointStore, EpochMetrics, Outcome, ValidationMetrics, fit};
+use dermx_train::{CheckpointStore, EpochMetrics, Outcome, TrainError, ValidationMetrics, fit};
 use dermx_work::Failure;
 use std::path::{Path, PathBuf};
 
 /// How to go on with a stopped run.
 const RESUME: &str = "go on with the same command and --resume";
-
-/// Where a run goes.
-#[derive(Debug)]
-pub struct Place<'a> {
-    /// The run folder; without it, a numbered one in `run.output`.
-    pub run: Option<&'a Path>,
-    /// What a numbered folder is called after.
-    pub name: &'a str,
-    /// Whether the run is there, to go on with.
-    pub resume: bool,
-}
 
 /// What a run came to.
 #[derive(Debug)]
@@ -48,6 +38,25 @@ pub struct Trained {
     pub tested: Option<Tested>,
     /// The scores on the validation photos, if there are any, of each seed.
     pub validated: Vec<Validated>,
+}
+
+/// An error of training; of numbers that are not finite with the last checkpoint, which is finite.
+fn with_checkpoint(error: TrainError, store: &CheckpointStore) -> RunError {
+    let is_not_finite = matches!(
+        error,
+        TrainError::NonFinite { .. }
+            | TrainError::NonFiniteStep { .. }
+            | TrainError::NonFiniteValidation { .. }
+    );
+    let newest = store.list().ok().and_then(|mut folders| folders.pop());
+    match (is_not_finite, newest) {
+        (false, _) => error.into(),
+        (true, None) => RunError::from(error).advice("; no checkpoint was saved before"),
+        (true, Some(folder)) => {
+            let advice = format!("; the last checkpoint before is {}", folder.display());
+            RunError::from(error).advice(advice)
+        }
+    }
 }
 
 /// What the network of a seed scores on the validation photos.
@@ -116,34 +125,47 @@ fn train_here(
             test.check_photos()?;
         }
     }
-    let folder = RunFolder::open(place.run, place.name, place.resume, config, context.session)?;
+    let folder = RunFolder::open(place, config, context.session)?;
     tracing::info!("run folder: {}", folder.path().display());
-    folder.write(SPLIT, &data.split_csv())?;
-    let manifest = record_training_images(&folder, &data)?;
-    data.expect(&manifest)?;
-    let test_manifest = match &test {
-        Some(test) => Some(record_test_images(&folder, test)?),
+    let trained_on =
+        image_manifests::record(&folder, TRAIN, &data.root, &data.files(), place.allows_drift)?;
+    data.expect(&trained_on.now)?;
+    let tested_on = match &test {
+        Some(test) => {
+            let (root, files) = (&test.root, test.files());
+            Some(image_manifests::record(&folder, TEST, root, &files, place.allows_drift)?)
+        }
         None => None,
     };
+    let recorded = std::iter::once(&trained_on).chain(&tested_on);
+    let drift: Vec<String> = recorded.flat_map(|one| one.drift.clone()).collect();
+    // What the run began with stays on record: its checkpoints are of that.
+    if trained_on.drift.is_empty() {
+        folder.write(SPLIT, &data.split_csv())?;
+    }
+    let split = folder.path().join(SPLIT);
+    let split = std::fs::read(&split).map_err(|error| RunError::io(&split, &error))?;
+    let begun = (&trained_on.begun, split.as_slice());
     let mut validated = Vec::new();
     for &seed in &config.run.seeds {
         context.check(RESUME)?;
         let seed_folder = folder.seed(seed)?;
         let starting_weights_hash =
-            train_seed(config, seed, &data, &manifest, &seed_folder, is_tested, context)?;
+            train_seed(config, seed, &data, begun, &seed_folder, is_tested, context)?;
         context.check(RESUME)?;
         if let Some(test) = &test {
             predict_and_explain(config, test, &seed_folder, context).map_err(resumable)?;
         }
         let origin = Origin {
-            train: &manifest,
-            test: test_manifest.as_ref(),
+            train: &trained_on.now,
+            test: tested_on.as_ref().map(|tested_on| &tested_on.now),
+            drift: &drift,
             starting_weights_hash: &starting_weights_hash,
         };
         // What is certified is what is there.
-        image_manifests::check_unchanged(&manifest, &data.root, &data.files())?;
-        if let (Some(test), Some(manifest)) = (&test, &test_manifest) {
-            image_manifests::check_unchanged(manifest, &test.root, &test.files())?;
+        image_manifests::check_unchanged(&trained_on.now, &data.root, &data.files())?;
+        if let (Some(test), Some(tested_on)) = (&test, &tested_on) {
+            image_manifests::check_unchanged(&tested_on.now, &test.root, &test.files())?;
         }
         certificate::write(&seed_folder, config, seed, &origin, context.session)?;
         validated.extend(validation(config, seed, &seed_folder)?);
@@ -164,38 +186,32 @@ fn resumable(error: RunError) -> RunError {
     if error.failure() == Failure::Stopped { RunError::stopped(RESUME) } else { error }
 }
 
-/// The training and validation images on record in the run folder.
-fn record_training_images(folder: &RunFolder, data: &TrainingData) -> RunResult<Manifest> {
-    image_manifests::record(folder, TRAIN, &data.root, &data.files())
-}
-
-/// The test images on record in the run folder.
-fn record_test_images(folder: &RunFolder, test: &TestSet) -> RunResult<Manifest> {
-    image_manifests::record(folder, TEST, &test.root, &test.files())
-}
-
 /// Trains one seed and writes its weights; the hash of those that it started from.
 fn train_seed(
     config: &Config,
     seed: u64,
     data: &TrainingData,
-    manifest: &Manifest,
+    begun: (&Manifest, &[u8]),
     folder: &SeedFolder,
     is_tested: bool,
     context: Context<'_>,
 ) -> RunResult<String> {
-    let fit_config = fit_config(config, seed, data, manifest, context.session)?;
+    let fit_config = fit_config(config, seed, data, begun, context.session)?;
     let network = starting_network(config, seed, context.device())?;
     if is_tested {
         // A layer that does not exist is known before the training, not after it.
         explainer(config, &network)?;
+    }
+    if context.session.kind() == BackendKind::Cpu {
+        memory::check(config, &network)?;
     }
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), context.session.files());
     let num_images = data.training.images.images.len();
     let _held = context.watch.hold();
     let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone(), context.watch);
-    match fit(&fit_config, data.sets(), network, context.device(), &store, &mut observer)? {
+    let fitted = fit(&fit_config, data.sets(), network, context.device(), &store, &mut observer);
+    match fitted.map_err(|error| with_checkpoint(error, &store))? {
         Outcome::Stopped => Err(RunError::stopped(RESUME)),
         Outcome::Finished(network) => {
             observer.finish();

@@ -3,9 +3,10 @@
 use crate::config::{self, Config, Objective, config_name};
 use crate::context::Context;
 use crate::error::RunResult;
+use crate::run_folder::Place;
 use crate::search::description::read_search;
 use crate::synth::prepare_synthetic;
-use crate::train::{self, Place, Trained};
+use crate::train::{self, Trained};
 use crate::training_data::TrainingData;
 use crate::trial::{Attempt, forget_checkpoints};
 use dermx_sweep::Resources;
@@ -51,7 +52,9 @@ impl<'a> Training<'a> {
 
     fn run_here(&self, config: &Config, folder: &Path) -> RunResult<Trained> {
         let resume = folder.join("config.toml").exists();
-        train::train(config, &Place { run: Some(folder), name: "", resume }, false, self.context)
+        // Who may do the unit, its claim has decided, wherever it ran before.
+        let place = Place { run: Some(folder), resume, steals_lock: true, ..Place::default() };
+        train::train(config, &place, false, self.context)
     }
 
     fn try_here(

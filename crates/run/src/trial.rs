@@ -5,7 +5,9 @@ use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
-use crate::run_folder::{RunFolder, SPLIT, SeedFolder};
+use crate::memory;
+use crate::run_folder::{Place, RunFolder, SPLIT, SeedFolder};
+use crate::session::BackendKind;
 use crate::training_data::TrainingData;
 use crate::training_log;
 use dermx_data::write_atomic;
@@ -39,10 +41,14 @@ impl Attempt<'_> {
         let none = || RunError::bad_config("run.seeds: expected at least one");
         let seed = *config.run.seeds.first().ok_or_else(none)?;
         let resume = self.folder.join("config.toml").exists();
-        let folder = RunFolder::open(Some(self.folder), "", resume, config, context.session)?;
+        // Who may do the trial, the search or the claim has decided, wherever it ran before.
+        let run = Some(self.folder);
+        let place = Place { run, resume, steals_lock: true, ..Place::default() };
+        let folder = RunFolder::open(&place, config, context.session)?;
         let seed_folder = folder.seed(seed)?;
         folder.write(SPLIT, &data.split_csv())?;
-        let manifest = image_manifests::record(&folder, TRAIN, &data.root, &data.files())?;
+        let files = data.files();
+        let manifest = image_manifests::record(&folder, TRAIN, &data.root, &files, false)?.now;
         data.expect(&manifest)?;
         let mut watcher = TrialWatcher {
             objective,
@@ -54,7 +60,11 @@ impl Attempt<'_> {
             failure: None,
         };
         let network = starting_network(config, seed, context.device())?;
-        let fit_config = fit_config(config, seed, data, &manifest, context.session)?;
+        if context.session.kind() == BackendKind::Cpu {
+            memory::check(config, &network)?;
+        }
+        let fit_config =
+            fit_config(config, seed, data, (&manifest, &data.split_csv()), context.session)?;
         let store =
             CheckpointStore::with_files(seed_folder.checkpoints(), context.session.files());
         let held = context.watch.hold();

@@ -17,7 +17,13 @@ pub fn run(args: &TrainArgs, process: &Process) -> CliResult<()> {
     let session = process.session(args.backend.backend)?;
     let config = requested_config(args)?;
     let name = args.config.as_deref().map(config::config_name).unwrap_or_default();
-    let place = Place { run: args.run.as_deref(), name: &name, resume: args.resume };
+    let place = Place {
+        run: args.run.as_deref(),
+        name: &name,
+        resume: args.resume,
+        allows_drift: args.allow_drift,
+        steals_lock: args.steal_lock,
+    };
     prepare_synthetic(&config, process.watch())?;
     print(trained_text(&train(&config, &place, args.no_eval, process.context(&session))?))
 }

@@ -122,6 +122,8 @@ fn a_damaged_checkpoint_is_passed_over_with_a_message_and_without_any_left_it_ex
         assert!(message.contains(part), "{part} not in {message}");
     }
     assert_same_results(&workplace.join("undisturbed/run"), &run)?;
+    // Set aside, for whoever wants to know what happened.
+    assert!(run.join(format!("seed-0/checkpoints/{name}.damaged")).is_dir());
 
     let before = copy.join("seed-0/checkpoints").join(before.file_name().unwrap_or_default());
     fs::write(before.join("state.json"), "{")?;
@@ -175,4 +177,31 @@ fn a_photo_that_changed_since_the_run_began_is_named() -> TestResult {
     flip(&photos[3])?;
     let name = photos[3].file_name().unwrap_or_default().to_string_lossy().into_owned();
     fail(workplace.path(), &["train", "--resume", "--run", "run"], 65, &[&name, "other content"])
+}
+
+/// A link that leads to itself cannot be read, whoever asks: no damage, but a fault of the moment.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_cannot_be_read_just_now_exits_74_and_is_used_once_it_can() -> TestResult {
+    let workplace = Workplace::new()?;
+    assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
+    let output = workplace.train("run", &QUICK).env(FAULT, "full@40").output()?;
+    expect_io_error(&output, "fourth save");
+    let run = workplace.join("run");
+    let newest = checkpoints(&run)?.pop().ok_or("no checkpoint")?;
+    let (file, away) = (newest.join("optimizer.safetensors"), workplace.join("away"));
+    fs::rename(&file, &away)?;
+    std::os::unix::fs::symlink(&file, &file)?;
+    let before = checkpoints(&run)?;
+    let args = args("run", &["--resume"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let parts = ["optimizer.safetensors", "could not be read", "nothing was changed"];
+    fail(workplace.path(), &args, 74, &parts)?;
+    assert_eq!(checkpoints(&run)?, before);
+    fs::remove_file(&file)?;
+    fs::rename(&away, &file)?;
+    let resumed = resume(&workplace, "run")?;
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(!stderr(&resumed).contains("damaged"), "{}", stderr(&resumed));
+    assert_same_results(&workplace.join("undisturbed/run"), &run)
 }

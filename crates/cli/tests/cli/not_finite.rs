@@ -17,8 +17,13 @@ fn a_single_step_that_leaves_the_floats_is_no_success() -> TestResult {
     ];
     let args = [Workplace::train_args("run"), QUICK.map(String::from).to_vec()].concat();
     let args: Vec<&str> = args.iter().map(String::as_str).chain(settings).collect();
-    let parts =
-        ["` holds ", "epoch 1, step 1,", "learning rate was 1e38", "lower train.learning_rate"];
+    let parts = [
+        "` holds ",
+        "epoch 1, step 1,",
+        "learning rate was 1e38",
+        "lower train.learning_rate",
+        "no checkpoint",
+    ];
     fail(workplace.path(), &args, 70, &parts)?;
     for _ in 0..2 {
         fail(workplace.path(), &["train", "--run", "run", "--resume"], 70, &parts)?;

@@ -163,3 +163,50 @@ fn a_run_in_use_or_with_another_configuration_is_refused() -> TestResult {
     args.extend(["--set", "train.learning_rate=0.5"]);
     fail(workplace.path(), &args, 78, &["train.learning_rate", "0.0005", "0.5"])
 }
+
+#[test]
+fn a_lock_of_another_machine_is_taken_over_only_by_who_says_so() -> TestResult {
+    let workplace = Workplace::new()?;
+    assert!(
+        workplace.train("run", &[&QUICK[..], &["--no-eval"]].concat()).output()?.status.success()
+    );
+    let lock = workplace.join("run/.lock");
+    // In good order it says nothing.
+    assert_eq!(std::fs::read_to_string(&lock)?, "");
+    let resume = ["train", "--resume", "--run", "run", "--no-eval", "--quiet"];
+    std::fs::write(&lock, "process 7 on another-machine\n")?;
+    std::fs::create_dir(workplace.join("run/report"))?;
+    let parts = ["process 7 on another-machine", "--steal-lock"];
+    fail(workplace.path(), &resume, 73, &parts)?;
+    fail(workplace.path(), &["report", "run", "--out", "run/report"], 73, &parts)?;
+    // It still says whose it is.
+    assert_eq!(std::fs::read_to_string(&lock)?, "process 7 on another-machine\n");
+    let steal = [&resume[..], &["--steal-lock"]].concat();
+    crate::dermx::succeed(workplace.path(), &steal)?;
+    assert_eq!(std::fs::read_to_string(&lock)?, "");
+    // Nobody's, and one that is no line of ours.
+    for text in ["", "\n", "gone"] {
+        std::fs::write(&lock, text)?;
+        crate::dermx::succeed(workplace.path(), &resume)?;
+    }
+    fail(
+        workplace.path(),
+        &["train", "--config", "quickstart.toml", "--steal-lock"],
+        2,
+        &["--resume"],
+    )
+}
+
+#[test]
+fn a_lock_that_is_held_is_not_stolen() -> TestResult {
+    let workplace = Workplace::new()?;
+    let mut child = start(&workplace, "run")?;
+    let mut args = Workplace::train_args("run");
+    args.extend(SETTINGS.map(str::to_string));
+    args.extend(["--resume", "--steal-lock"].map(str::to_string));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fail(workplace.path(), &args, 73, &["locked by another process"])?;
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}

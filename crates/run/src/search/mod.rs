@@ -6,7 +6,7 @@ mod launched;
 use crate::config::{SearchConfig, Split, config_name};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Place, RunFolder};
 use crate::synth::prepare_synthetic;
 use crate::training::Training;
 use crate::training_data::TrainingData;
@@ -91,7 +91,15 @@ pub fn search(
     }
     let name = config_name(request.name);
     // Locked until the search is over.
-    let run = RunFolder::open(request.run, &name, request.resume, &base, context.session)?;
+    // A search has one process at a time; what it left on another machine is taken over.
+    let place = Place {
+        run: request.run,
+        name: &name,
+        resume: request.resume,
+        steals_lock: true,
+        ..Place::default()
+    };
+    let run = RunFolder::open(&place, &base, context.session)?;
     let folder = SearchFolder::open(run.path(), &description::described(config)?)?;
     tracing::info!("search folder: {}", folder.path().display());
     let work = Training::new(context).scored_by(config.objective);

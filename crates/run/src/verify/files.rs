@@ -32,6 +32,11 @@ pub fn check_configuration(subject: &Subject<'_>, table: &mut Checks) -> RunResu
 /// The lists of images, which were compared with the images before.
 pub fn check_images(subject: &Subject<'_>, table: &mut Checks) {
     let certified = &subject.certificate.result;
+    if !certified.drift.is_empty() {
+        let lines = certified.drift.join("\n  ");
+        let detail = format!("the run went on with images that it did not begin with:\n  {lines}");
+        table.differ("drift", detail);
+    }
     let training = subject.images.training.as_ref();
     let test = subject.images.test.as_ref();
     let lists = [

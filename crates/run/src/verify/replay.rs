@@ -33,8 +33,10 @@ pub fn check_epochs(
         fitting::starting_network(subject.config, subject.seed, subject.context.device())?;
     let expected = &subject.certificate.result.starting_weights_hash;
     table.compare("starting weights", &fitting::weights_hash(&network)?, expected, "their hash");
+    let split = data.split_csv();
+    let begun = (manifest, split.as_slice());
     let fit_config =
-        fitting::fit_config(subject.config, subject.seed, data, manifest, subject.context.session)?;
+        fitting::fit_config(subject.config, subject.seed, data, begun, subject.context.session)?;
     let start = newest_before(subject, first)?;
     let from = start.as_ref().map_or("the start".to_string(), |checkpoint| {
         let state = &checkpoint.state;

@@ -47,6 +47,11 @@ impl OptimizerConfig {
         }
     }
 
+    /// Values that are kept of each value that learns.
+    pub const fn num_states(&self) -> usize {
+        self.state_names().len()
+    }
+
     /// The arithmetic of step `num_steps`, counted from 1.
     fn rule(self, learning_rate: f64, num_steps: u32) -> Rule {
         match self {
