@@ -1,7 +1,6 @@
 //! The fault table of CONTRIBUTING.md: what can go wrong, and which test says what comes of it.
 
 use anyhow::{Context, Result, ensure};
-use std::path::{Component, Path};
 
 /// A row of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,15 +26,11 @@ impl TestName {
     /// The test binary that it is in: the folder or file in a crate's `tests`, or `None` for the crate
     /// itself.
     pub fn binary(&self) -> Option<String> {
-        let parts: Vec<String> = Path::new(&self.file)
-            .components()
-            .filter_map(|part| match part {
-                Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
-                _ => None,
-            })
-            .collect();
-        let (_, after) = parts.split_at(parts.iter().position(|part| part == "tests")?);
-        after.get(1).map(|name| name.trim_end_matches(".rs").to_string())
+        let parts: Vec<&str> = self.file.split('/').collect();
+        match parts[..] {
+            ["crates", _, "tests", name, ..] => Some(name.trim_end_matches(".rs").to_string()),
+            _ => None,
+        }
     }
 }
 
@@ -44,10 +39,12 @@ impl TestName {
 /// # Errors
 /// No such section, or a row whose tests are not code of the form `file.rs::name`.
 pub fn rows(contributing: &str) -> Result<Vec<Row>> {
-    let section = contributing.split("\n## Fault table").nth(1).context("no section `Fault table`")?;
+    let section =
+        contributing.split("\n## Fault table").nth(1).context("no section `Fault table`")?;
     let section = section.split("\n## ").next().unwrap_or_default();
     let is_row = |line: &&str| {
-        line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()))
+        line.strip_prefix("| ")
+            .is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()))
     };
     let rows: Vec<Row> = section.lines().filter(is_row).map(row).collect::<Result<_>>()?;
     ensure!(!rows.is_empty(), "the fault table has no rows");
@@ -101,7 +98,7 @@ mod tests {
     const TABLE: &str = "# A\n## Fault table\n\nText.\n\n| # | Fault | Expected | Tests | Check | Full |\n\
                          |---|---|---|---|---|---|\n\
                          | 1 | kill | same | `crates/cli/tests/cli/a.rs::b`, `crates/d/tests/e.rs::f` | 5 | 50 |\n\
-                         | 2a | flip | told | `crates/d/src/g.rs::h` | 1 | 1 |\n\n## Next\n| 3 | no | row | x |\n";
+                         | 2a | flip | told | `crates/d/src/tests/g.rs::h` | 1 | 1 |\n\n## Next\n| 3 | no | row | x |\n";
 
     #[test]
     fn rows_have_names_faults_and_tests() {
@@ -124,7 +121,7 @@ mod tests {
         let found = problems(TABLE, read);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("row 1") && found[0].ends_with("crates/d/tests/e.rs::f"));
-        assert!(found[1].contains("row 2a") && found[1].ends_with("crates/d/src/g.rs::h"));
+        assert!(found[1].contains("row 2a") && found[1].ends_with("crates/d/src/tests/g.rs::h"));
     }
 
     #[test]

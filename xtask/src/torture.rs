@@ -8,6 +8,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+/// Tests that are built with another backend, in a profile of their own.
+const OTHER_BACKENDS: &str = "backends";
+
 /// What a row came to.
 struct End {
     row: String,
@@ -44,10 +47,14 @@ pub fn run(filters: &[String], seed: u64) -> Result<ExitCode> {
 fn is_meant(row: &Row, filter: &str) -> bool {
     let is_number = filter.starts_with(|one: char| one.is_ascii_digit());
     match is_number {
-        true => row.name.trim_end_matches(|one: char| one.is_alphabetic()) == filter || row.name == filter,
+        true => {
+            row.name.trim_end_matches(|one: char| one.is_alphabetic()) == filter
+                || row.name == filter
+        }
         false => {
             let is_part = |text: &str| text.contains(filter);
-            is_part(&row.fault) || row.tests.iter().any(|test| is_part(&test.file) || is_part(&test.function))
+            is_part(&row.fault)
+                || row.tests.iter().any(|test| is_part(&test.file) || is_part(&test.function))
         }
     }
 }
@@ -73,6 +80,10 @@ fn run_row(row: &Row, seed: u64) -> Result<End> {
 
 /// Runs one test, alone; whether it passed, and what it says of its cases.
 fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
+    if test.binary().as_deref() == Some(OTHER_BACKENDS) {
+        eprintln!("{}: SKIPPED; `cargo xtask test --backend wgpu` runs it", test.function);
+        return Ok((true, vec!["skipped".to_string()]));
+    }
     // The whole workspace, so that nothing is built with other features.
     let mut command = cargo(&["test", "--release", "--workspace", "--quiet"]);
     match test.binary() {
@@ -141,8 +152,11 @@ mod tests {
 
     #[test]
     fn rows_are_meant_by_number_or_word() {
-        let row = |name: &str| Row { name: name.into(), fault: "full disk".into(), tests: Vec::new() };
-        assert!(is_meant(&row("1"), "1") && is_meant(&row("1b"), "1") && is_meant(&row("1b"), "1b"));
+        let row =
+            |name: &str| Row { name: name.into(), fault: "full disk".into(), tests: Vec::new() };
+        assert!(
+            is_meant(&row("1"), "1") && is_meant(&row("1b"), "1") && is_meant(&row("1b"), "1b")
+        );
         assert!(!is_meant(&row("11"), "1") && !is_meant(&row("1"), "1b"));
         assert!(is_meant(&row("5"), "disk") && !is_meant(&row("5"), "soak"));
     }

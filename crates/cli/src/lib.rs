@@ -21,6 +21,7 @@ use dermx_work::Failure;
 use error::{CliResult, exit_code};
 use process::Process;
 use std::io::ErrorKind;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 use terminal::tell;
@@ -42,7 +43,9 @@ pub fn run(files: Arc<dyn FileSystem>) -> ExitCode {
     }
     // Burn reports faults on its own threads as panics; a user gets a message and an exit code.
     let process = Process::new(terminal::log_panics(), cli.quiet, files);
-    match std::panic::catch_unwind(|| dispatch(cli.command, &process)) {
+    // What it left half done in memory nobody looks at again.
+    let end = std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, &process)));
+    match end {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             tell(format!("error: {}", error.message));

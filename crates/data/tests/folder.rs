@@ -65,10 +65,14 @@ fn orders(items: &[&'static str]) -> Vec<Vec<&'static str>> {
 fn in_whatever_order_classes_are_named_every_photo_keeps_its_own() {
     let train = folder_of(&["a-wart/1.jpg", "b-acne/2.jpg", "c-vitiligo/3.jpg", "d-eczema/4.jpg"]);
     let test = folder_of(&["Eczema/4.jpg", "Vitiligo/3.jpg", "Acne/2.jpg", "Wart/1.jpg"]);
-    let names: BTreeMap<String, String> =
-        [("a-wart", "Wart"), ("b-acne", "Acne"), ("c-vitiligo", "Vitiligo"), ("d-eczema", "Eczema")]
-            .map(|(folder, class)| (folder.to_string(), class.to_string()))
-            .into();
+    let names: BTreeMap<String, String> = [
+        ("a-wart", "Wart"),
+        ("b-acne", "Acne"),
+        ("c-vitiligo", "Vitiligo"),
+        ("d-eczema", "Eczema"),
+    ]
+    .map(|(folder, class)| (folder.to_string(), class.to_string()))
+    .into();
     let expected = [("1", "Wart"), ("2", "Acne"), ("3", "Vitiligo"), ("4", "Eczema")];
     let orders = orders(&["Acne", "Eczema", "Vitiligo", "Wart"]);
     let mut num_expected = 0;

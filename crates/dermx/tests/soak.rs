@@ -5,8 +5,8 @@
 #![cfg(target_os = "linux")]
 
 use dermx::{
-    Context, Experiment, Method, Model, Progress, ProgressBar, Session, SynthConfig, Targets, Watch,
-    synthesize,
+    Context, Experiment, Method, Model, Progress, ProgressBar, Session, SynthConfig, Targets,
+    Watch, synthesize,
 };
 use std::error::Error;
 use std::fs;

@@ -29,9 +29,19 @@ const FUZZY: [(&str, [f64; 4], [u8; 4], Fuzzy); 16] = [
     // 2 * 2 / (2 + 4), 2 / 4, -, 2 / 2, 2 / 4, 0 / 2
     ("half, full", HALF, FULL, [Some(2.0 / 3.0), Some(0.5), None, Some(1.0), Some(0.5), Some(0.0)]),
     // 2 * 1 / (2 + 2), 1 / 2, 1 / 2, 1 / 2, 1 / 3, 1 / 2
-    ("half, left", HALF, LEFT, [Some(0.5), Some(0.5), Some(0.5), Some(0.5), Some(1.0 / 3.0), Some(0.5)]),
+    (
+        "half, left",
+        HALF,
+        LEFT,
+        [Some(0.5), Some(0.5), Some(0.5), Some(0.5), Some(1.0 / 3.0), Some(0.5)],
+    ),
     // 2 * 0.5 / (2 + 1), 0.5 / 1, 1.5 / 3, 0.5 / 2, 0.5 / 2.5, 1.5 / 2
-    ("half, pixel", HALF, PIXEL, [Some(1.0 / 3.0), Some(0.5), Some(0.5), Some(0.25), Some(0.2), Some(0.75)]),
+    (
+        "half, pixel",
+        HALF,
+        PIXEL,
+        [Some(1.0 / 3.0), Some(0.5), Some(0.5), Some(0.25), Some(0.2), Some(0.75)],
+    ),
     ("one, empty", ONE, EMPTY, [Some(0.0), None, Some(0.0), Some(0.0), Some(0.0), None]),
     ("one, full", ONE, FULL, [Some(1.0), Some(1.0), None, Some(1.0), Some(1.0), None]),
     ("one, left", ONE, LEFT, [Some(2.0 / 3.0), Some(1.0), Some(0.0), Some(0.5), Some(0.5), None]),
@@ -39,8 +49,18 @@ const FUZZY: [(&str, [f64; 4], [u8; 4], Fuzzy); 16] = [
     ("point, empty", POINT, EMPTY, [Some(0.0), None, Some(0.75), Some(0.0), Some(0.0), Some(1.0)]),
     ("point, full", POINT, FULL, [Some(0.4), Some(0.25), None, Some(1.0), Some(0.25), Some(0.0)]),
     // 2 * 1 / (1 + 2), 1 / 2, 2 / 2, 1 / 1, 1 / 2, 2 / 3
-    ("point, left", POINT, LEFT, [Some(2.0 / 3.0), Some(0.5), Some(1.0), Some(1.0), Some(0.5), Some(2.0 / 3.0)]),
-    ("point, pixel", POINT, PIXEL, [Some(0.0), Some(0.0), Some(2.0 / 3.0), Some(0.0), Some(0.0), Some(2.0 / 3.0)]),
+    (
+        "point, left",
+        POINT,
+        LEFT,
+        [Some(2.0 / 3.0), Some(0.5), Some(1.0), Some(1.0), Some(0.5), Some(2.0 / 3.0)],
+    ),
+    (
+        "point, pixel",
+        POINT,
+        PIXEL,
+        [Some(0.0), Some(0.0), Some(2.0 / 3.0), Some(0.0), Some(0.0), Some(2.0 / 3.0)],
+    ),
 ];
 
 /// The same of the pixels' order: pointing game, rank accuracy, top-k IoU, AUC.
@@ -90,7 +110,13 @@ fn ranked(map: &[f64], mask: &[u8]) -> Vec<Option<f64>> {
 fn diagnosis(rows: &[[u64; 2]; 2]) -> Vec<Option<f64>> {
     let matrix = ConfusionMatrix::from_rows(rows.iter().map(|row| row.to_vec()).collect()).unwrap();
     let last = matrix.class_scores(1);
-    vec![matrix.accuracy(), matrix.balanced_accuracy(), matrix.macro_f1(), last.sensitivity, last.f1]
+    vec![
+        matrix.accuracy(),
+        matrix.balanced_accuracy(),
+        matrix.macro_f1(),
+        last.sensitivity,
+        last.f1,
+    ]
 }
 
 /// All cases with what was found and what has to be.

@@ -65,8 +65,7 @@ impl Attempt<'_> {
         }
         let fit_config =
             fit_config(config, seed, data, (&manifest, &data.split_csv()), context.session)?;
-        let store =
-            CheckpointStore::with_files(seed_folder.checkpoints(), context.session.files());
+        let store = CheckpointStore::with_files(seed_folder.checkpoints(), context.session.files());
         let held = context.watch.hold();
         let result = fit(&fit_config, data.sets(), network, context.device(), &store, &mut watcher);
         drop(held);

@@ -185,7 +185,7 @@ fn a_photo_that_changed_since_the_run_began_is_named() -> TestResult {
 fn a_checkpoint_that_cannot_be_read_just_now_exits_74_and_is_used_once_it_can() -> TestResult {
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
-    let output = workplace.train("run", &QUICK).env(FAULT, "full@40").output()?;
+    let output = workplace.train_faulty("run", &QUICK).env(FAULT, "ENOSPC@40").output()?;
     expect_io_error(&output, "fourth save");
     let run = workplace.join("run");
     let newest = checkpoints(&run)?.pop().ok_or("no checkpoint")?;

@@ -40,7 +40,9 @@ impl Disks {
         };
         let unshare = ["-m", "-rm"].into_iter().find(may_mount);
         if unshare.is_none() {
-            eprintln!("nobody may mount a disk here: full disks are SKIPPED, large files fail instead");
+            eprintln!(
+                "nobody may mount a disk here: full disks are SKIPPED, large files fail instead"
+            );
         }
         Self { unshare }
     }
@@ -77,7 +79,9 @@ impl Disks {
         };
         command.args(["sh", env!("CARGO_BIN_EXE_dermx")]).args(args);
         let output = command.current_dir(&place).env("LEFT", left.to_string()).output()?;
-        ensure(output.status.code() != Some(99), || String::from_utf8_lossy(&output.stderr).into())?;
+        ensure(output.status.code() != Some(99), || {
+            String::from_utf8_lossy(&output.stderr).into()
+        })?;
         Ok((output, place.join("after")))
     }
 }

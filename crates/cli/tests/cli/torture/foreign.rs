@@ -7,7 +7,11 @@ use std::path::Path;
 
 /// What is changed in a run's configuration, and what is then said of its checkpoints.
 const CHANGES: [(&str, &str, &str); 9] = [
-    ("learning_rate = 0.0005", "learning_rate = 0.25", "train.learning_rate: before 0.0005, now 0.25"),
+    (
+        "learning_rate = 0.0005",
+        "learning_rate = 0.25",
+        "train.learning_rate: before 0.0005, now 0.25",
+    ),
     (
         "architecture = \"efficientnet_b0\"",
         "architecture = \"efficientnet_b1\"",
@@ -87,7 +91,8 @@ fn checkpoints_of_others_are_refused_with_what_differs() -> TestResult {
     let config = workplace.join("classes/config.toml");
     let text = fs::read_to_string(&config)?;
     let list = text.lines().find(|line| line.starts_with("classes = ")).ok_or("no classes")?;
-    let (first, rest) = list.split_once('[').and_then(|(_, rest)| rest.split_once(", ")).ok_or("one class")?;
+    let (first, rest) =
+        list.split_once('[').and_then(|(_, rest)| rest.split_once(", ")).ok_or("one class")?;
     let turned = format!("classes = [{}, {first}]", rest.trim_end_matches(']'));
     fs::write(&config, text.replace(list, &turned))?;
     cases.add("classes in another order", refused(&workplace, "classes", &["data.classes"]));

@@ -74,7 +74,11 @@ fn writings(url: &str, weights_bytes: u64) -> Vec<Writing> {
         writing("masks", "dataset convert data/dermx --to masks --out disk/masks", 8_192),
         writing("a list of files", "dataset check --write-manifest disk/m --folder data", 0),
         writing("synthetic data", "synth --out disk/data --images 6 --train-images 6", 65_536),
-        writing("weights", "weights convert run/seed-0/weights.safetensors disk/w.safetensors", 4_096),
+        writing(
+            "weights",
+            "weights convert run/seed-0/weights.safetensors disk/w.safetensors",
+            4_096,
+        ),
         writing("fetched weights", &fetch, 4_096),
         Writing { before: Some("photos"), ..writing("a dataset.toml", "dataset init disk", 0) },
     ]
@@ -92,7 +96,8 @@ fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
                 true if path.ends_with(".saving") => {}
                 true => folders.push(path),
                 false => {
-                    found.push((path.strip_prefix(folder)?.display().to_string(), fs::read(&path)?));
+                    found
+                        .push((path.strip_prefix(folder)?.display().to_string(), fs::read(&path)?));
                 }
             }
         }
@@ -114,7 +119,9 @@ fn ensure_whole(after: &Path, undisturbed: &Path) -> TestResult {
             // A checkpoint that was removed later.
             None => name.contains("/checkpoints/"),
             Some((_, other)) if GROWING.contains(&last) => other.starts_with(&bytes),
-            Some((_, other)) => *other == bytes || last.ends_with("run.json") || last == "heatmaps.json",
+            Some((_, other)) => {
+                *other == bytes || last.ends_with("run.json") || last == "heatmaps.json"
+            }
         };
         ensure(is_same, || format!("{name} is not whole"))?;
     }
