@@ -47,7 +47,7 @@ impl Disks {
         Self { unshare }
     }
 
-    /// Runs `program` with `args` in a new folder below `root`, in which `disk` has `left` bytes left; in
+    /// Runs the command with `args` in a new folder below `root`, in which `disk` has `left` bytes left; in
     /// the beginning it holds what is in `before`. The output, and where to find what was on the disk.
     pub fn run(
         self,
@@ -63,8 +63,9 @@ impl Disks {
         if let Some(before) = before {
             crate::dermx::copy(before, &place.join("before"))?;
         }
-        std::os::unix::fs::symlink(root.join("data"), place.join("data"))?;
-        std::os::unix::fs::symlink(root.join("run"), place.join("run"))?;
+        for name in ["data", "run", "search.toml"] {
+            std::os::unix::fs::symlink(root.join(name), place.join(name))?;
+        }
         let mut command = match self.unshare {
             Some(arg) => {
                 let mut command = Command::new("unshare");

@@ -76,7 +76,7 @@ impl Place {
                 self.succeed(&["sweep", "run", &sweep])?;
                 let status = self.command(&["sweep", "status", &sweep, "--json"]).output()?;
                 let status: serde_json::Value = serde_json::from_slice(&status.stdout)?;
-                ensure(status["done"] == 2, || status.to_string())
+                ensure(status["num_done"] == 2, || status.to_string())
             }
             Phase::Long(args) => {
                 let mut command = self.command(args);
