@@ -75,9 +75,10 @@ const RANKED: [(&str, [f64; 4], [u8; 4], Ranked); 12] = [
     ("half, empty", HALF, EMPTY, NONE),
     // Of a full mask nothing lies outside.
     ("half, full", HALF, FULL, [Some(1.0), Some(1.0), Some(1.0), None]),
-    // All tie: half of the orders of two pixels hit each, and IoU is the mean of 0, 1/3 and 1.
-    ("half, left", HALF, LEFT, [Some(0.5), Some(0.5), Some((4.0 / 3.0 + 1.0) / 6.0), Some(0.5)]),
-    ("half, pixel", HALF, PIXEL, [Some(0.25), Some(0.25), Some(0.25), Some(0.5)]),
+    // All tie: the share of the mask, of the highest pixel and of the n highest; IoU of their mean number
+    // in the mask, 1 / (4 - 1) and 0.25 / (2 - 0.25).
+    ("half, left", HALF, LEFT, [Some(0.5), Some(0.5), Some(1.0 / 3.0), Some(0.5)]),
+    ("half, pixel", HALF, PIXEL, [Some(0.25), Some(0.25), Some(1.0 / 7.0), Some(0.5)]),
     ("one, empty", ONE, EMPTY, NONE),
     ("one, full", ONE, FULL, [Some(1.0), Some(1.0), Some(1.0), None]),
     ("point, empty", POINT, EMPTY, NONE),

@@ -24,7 +24,7 @@ use dermx_score::{ImageLogits, argmax, check_outlines, predictions_csv};
 use dermx_study::exchanged;
 use dermx_train::{CheckpointStore, EpochMetrics, Outcome, TrainError, ValidationMetrics, fit};
 use dermx_work::Failure;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How to go on with a stopped run.
 const RESUME: &str = "go on with the same command and --resume";
