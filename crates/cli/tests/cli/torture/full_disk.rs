@@ -57,7 +57,7 @@ fn writings(url: &str, weights_bytes: u64) -> Vec<Writing> {
         goes_on("heat maps of a run", weights_bytes + 80_000),
         goes_on("scores and report of a run", weights_bytes + 1_000_000),
         of("a search", search.map(str::to_string).to_vec(), 8_192),
-        of("the plan of a sweep", plan_args("disk/sweep", &["--seeds", "0-1"]), 0),
+        of("the plan of a sweep", plan_args("disk/sweep", &["--seeds", "0"]), 0),
         writing("predictions", &format!("predict {photos} --out disk/p.csv"), 0),
         writing("heat maps", &format!("explain {photos} --out disk/maps"), 8_192),
         writing("scores of a run", "evaluate --run run --out disk/scores", 0),
@@ -150,7 +150,8 @@ fn a_full_disk_ends_whatever_writes_with_74_and_no_half_of_a_file() -> TestResul
     let weights = b"weights".repeat(2000);
     let server = Server::start(move |_, _| answer("200 OK", "", &weights, weights.len()));
     let workplace = Workplace::new()?;
-    write_search(&workplace, "max_trials = 1", "\"train.learning_rate\" = [0.001]\n")?;
+    let space = "\"model.architecture\" = [\"efficientnet_b0\"]\n";
+    write_search(&workplace, "max_trials = 1", space)?;
     assert!(workplace.train("run", &QUICK).output()?.status.success());
     assert!(workplace.train("half/run", &QUICK).arg("--no-eval").output()?.status.success());
     // The newest checkpoint is enough to go on from.
