@@ -108,7 +108,7 @@ pub fn long_work(workplace: &Workplace) -> Result<Vec<Vec<String>>, Box<dyn Erro
         "dataset tables --data data/dermx --bootstrap 100000",
         "dataset check --split train=many",
         "evaluate --data data/dermx --baselines --localization --size 2000x3000",
-        "bench --arch resnet50 --mode train --batch 8 --size 224x300",
+        "bench --arch resnet50 --mode step --batch 8 --size 224x300",
     ];
     Ok(lines.iter().map(|line| line.split(' ').map(str::to_string).collect()).collect())
 }
