@@ -109,7 +109,7 @@ fn experiment(folder: &Path, run: &str, num_epochs: usize) -> Result<Experiment,
         "evaluate.size=[60, 80]".to_string(),
         format!("run.epochs={num_epochs}"),
         "run.seeds=[0]".to_string(),
-        "train.batch_size=12".to_string(),
+        "train.batch_size=4".to_string(),
         "report.num_gallery_images=3".to_string(),
     ];
     Ok(Experiment::open_with("quickstart.toml", &keys)?.in_folder(folder.join(run)))
