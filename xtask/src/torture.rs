@@ -1,17 +1,163 @@
-//! `cargo xtask torture`: runs that are killed, and have to end as if they had not been.
+//! `cargo xtask torture`: the fault table of CONTRIBUTING.md at full count.
 
-use crate::cargo::{cargo, exit_code};
-use anyhow::{Context, Result};
-use std::process::ExitCode;
+use crate::cargo::{cargo, root};
+use crate::fault_table::{self, Row, TestName};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
-/// Runs the test that kills runs, at `num_kills` moments drawn from `seed` and at every call that
-/// writes a checkpoint.
-pub fn run(num_kills: u32, seed: u64) -> Result<ExitCode> {
-    let args =
-        ["test", "--release", "--workspace", "--test", "cli", "--", "torture", "--nocapture"];
-    let mut command = cargo(&args);
-    command.env("DERMX_TORTURE", num_kills.to_string());
-    command.env("DERMX_TORTURE_SEED", seed.to_string());
-    let status = command.status().context("cannot start cargo test")?;
-    Ok(ExitCode::from(exit_code(status)))
+/// Tests that are built with another backend, in a profile of their own.
+const OTHER_BACKENDS: &str = "backends";
+
+/// What a row came to.
+struct End {
+    row: String,
+    fault: String,
+    counts: Vec<String>,
+    passed: bool,
+    time: Duration,
+}
+
+/// Runs the rows whose names, faults or tests contain one of `filters`, all without any; random moments
+/// are drawn from `seed`.
+pub fn run(filters: &[String], seed: u64) -> Result<ExitCode> {
+    let text = fs::read_to_string(root().join("CONTRIBUTING.md"))?;
+    let rows: Vec<Row> = fault_table::rows(&text)?
+        .into_iter()
+        .filter(|row| filters.is_empty() || filters.iter().any(|filter| is_meant(row, filter)))
+        .collect();
+    ensure!(!rows.is_empty(), "no row of the fault table is called {}", filters.join(" or "));
+    let mut ends = Vec::new();
+    for row in rows {
+        ends.push(run_row(&row, seed)?);
+    }
+    for End { row, fault, counts, passed, time } in &ends {
+        let end = if *passed { "passed" } else { "FAILED" };
+        let count = counts.join(", ");
+        eprintln!("{row:>4} {end} {:7.1} s  {count:<40} {fault}", time.as_secs_f64());
+    }
+    let num_passed = ends.iter().filter(|end| end.passed).count();
+    eprintln!("{num_passed} of {} rows as expected", ends.len());
+    Ok(if num_passed == ends.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A number means its row alone, and those with a letter behind it.
+fn is_meant(row: &Row, filter: &str) -> bool {
+    let is_number = filter.starts_with(|one: char| one.is_ascii_digit());
+    match is_number {
+        true => {
+            row.name.trim_end_matches(|one: char| one.is_alphabetic()) == filter
+                || row.name == filter
+        }
+        false => {
+            let is_part = |text: &str| text.contains(filter);
+            is_part(&row.fault)
+                || row.tests.iter().any(|test| is_part(&test.file) || is_part(&test.function))
+        }
+    }
+}
+
+fn run_row(row: &Row, seed: u64) -> Result<End> {
+    eprintln!("== {} {}", row.name, row.fault);
+    let start = Instant::now();
+    let mut end = End {
+        row: row.name.clone(),
+        fault: row.fault.clone(),
+        counts: Vec::new(),
+        passed: true,
+        time: Duration::ZERO,
+    };
+    for test in &row.tests {
+        let (passed, counts) = run_test(test, seed)?;
+        end.passed &= passed;
+        end.counts.extend(counts);
+    }
+    end.time = start.elapsed();
+    Ok(end)
+}
+
+/// Runs one test, alone; whether it passed, and what it says of its cases.
+fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
+    if test.binary().as_deref() == Some(OTHER_BACKENDS) {
+        eprintln!("{}: SKIPPED; `cargo xtask test --backend wgpu` runs it", test.function);
+        return Ok((true, vec!["skipped".to_string()]));
+    }
+    // The whole workspace, so that nothing is built with other features.
+    let mut command = cargo(&["test", "--release", "--workspace", "--quiet"]);
+    match test.binary() {
+        Some(binary) => command.args(["--test", &binary]),
+        None => command.args(["--lib", "--bins"]),
+    };
+    command.args(["--", "--nocapture", "--test-threads=1", &test.function]);
+    command.env("DERMX_TORTURE", "full").env("DERMX_TORTURE_SEED", seed.to_string());
+    command.env("DERMX_MUTATIONS", "full");
+    let (reader, writer) = std::io::pipe().context("no pipe")?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().context("cannot start cargo test")?;
+    // The command holds ends of the pipe, too.
+    drop(command);
+    let mut counts = Vec::new();
+    let mut num_run = 0;
+    for line in BufReader::new(reader).lines() {
+        let line = line?;
+        counts.extend(count(&line));
+        num_run += num_passed_or_failed(&line);
+        eprintln!("{line}");
+    }
+    let status = child.wait()?;
+    if status.success() && num_run == 0 {
+        bail!("{}::{}: there is no such test in the binary", test.file, test.function);
+    }
+    Ok((status.success(), counts))
+}
+
+/// `N of M` of a line `N of M as expected`.
+fn count(line: &str) -> Option<String> {
+    let (before, _) = line.split_once(" as expected")?;
+    let words: Vec<&str> = before.split_whitespace().rev().take(3).collect();
+    match words[..] {
+        [total, "of", number] if total.parse::<u64>().and(number.parse::<u64>()).is_ok() => {
+            Some(format!("{number} of {total}"))
+        }
+        _ => None,
+    }
+}
+
+/// The tests that ran, of libtest's line `test result: ok. 3 passed; 0 failed; ...`.
+fn num_passed_or_failed(line: &str) -> u64 {
+    let Some(result) = line.strip_prefix("test result: ") else { return 0 };
+    let number = |word: &str| {
+        let before = result.split(word).next().unwrap_or_default().trim_end();
+        before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    };
+    number(" passed") + number(" failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, is_meant, num_passed_or_failed};
+    use crate::fault_table::Row;
+
+    #[test]
+    fn counts_are_found_in_what_tests_print() {
+        assert_eq!(count("312 of 312 as expected").as_deref(), Some("312 of 312"));
+        assert_eq!(count("flips: 9 of 10 as expected").as_deref(), Some("9 of 10"));
+        assert_eq!(count("all as expected"), None);
+        let line = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 9 filtered out";
+        assert_eq!(num_passed_or_failed(line), 4);
+        assert_eq!(num_passed_or_failed("running 3 tests"), 0);
+    }
+
+    #[test]
+    fn rows_are_meant_by_number_or_word() {
+        let row =
+            |name: &str| Row { name: name.into(), fault: "full disk".into(), tests: Vec::new() };
+        assert!(
+            is_meant(&row("1"), "1") && is_meant(&row("1b"), "1") && is_meant(&row("1b"), "1b")
+        );
+        assert!(!is_meant(&row("11"), "1") && !is_meant(&row("1"), "1b"));
+        assert!(is_meant(&row("5"), "disk") && !is_meant(&row("5"), "soak"));
+    }
 }

@@ -3,9 +3,10 @@
 use crate::error::CliResult;
 use crate::progress::TerminalProgress;
 use crate::stop::Signals;
+use dermx_data::FileSystem;
 use dermx_run::{Backend, Context, Session};
 use dermx_work::{PanicLog, Watch};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Signs of a panic of a library that got no thread, for which there is no memory or no number.
 const NO_THREADS: [&str; 2] = ["ThreadPoolBuildError", "failed to spawn thread"];
@@ -17,12 +18,14 @@ pub struct Process {
     progress: TerminalProgress,
     /// The device that computes, in words, unless it is the processor: a panic may be its driver's.
     device: Mutex<Option<String>>,
+    /// What writes checkpoints.
+    files: Arc<dyn FileSystem>,
 }
 
 impl Process {
-    /// A process whose panics are noted in `panics`.
-    pub fn new(panics: PanicLog, quiet: bool) -> Self {
-        Self { panics, progress: TerminalProgress { quiet }, device: Mutex::default() }
+    /// A process whose panics are noted in `panics`, and whose checkpoints `files` writes.
+    pub fn new(panics: PanicLog, quiet: bool, files: Arc<dyn FileSystem>) -> Self {
+        Self { panics, progress: TerminalProgress { quiet }, device: Mutex::default(), files }
     }
 
     /// The panics of all threads.
@@ -40,7 +43,7 @@ impl Process {
     /// # Errors
     /// A backend that cannot compute.
     pub fn session(&self, backend: Backend) -> CliResult<Session> {
-        let session = Session::open(backend, &self.panics)?;
+        let session = Session::open(backend, &self.panics)?.with_files(self.files.clone());
         if backend != Backend::CPU {
             let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
             *device = Some(session.description().to_string());

@@ -49,6 +49,54 @@ fn classes_are_bound_by_name_not_by_folder_order() {
     assert_eq!(folder.images[3].path, root.path().join("wart").join("b.JPG"));
 }
 
+/// All orders of `items`.
+fn orders(items: &[&'static str]) -> Vec<Vec<&'static str>> {
+    let Some((first, rest)) = items.split_first() else { return vec![Vec::new()] };
+    let places = 0..items.len();
+    let with_first = |order: Vec<&'static str>| {
+        places.clone().map(move |place| [&order[..place], &[*first], &order[place..]].concat())
+    };
+    orders(rest).into_iter().flat_map(with_first).collect()
+}
+
+/// Each order of four classes, with folders of training and of test photos that sort differently: the
+/// mistake of the study's code.
+#[test]
+fn in_whatever_order_classes_are_named_every_photo_keeps_its_own() {
+    let train = folder_of(&["a-wart/1.jpg", "b-acne/2.jpg", "c-vitiligo/3.jpg", "d-eczema/4.jpg"]);
+    let test = folder_of(&["Eczema/4.jpg", "Vitiligo/3.jpg", "Acne/2.jpg", "Wart/1.jpg"]);
+    let names: BTreeMap<String, String> = [
+        ("a-wart", "Wart"),
+        ("b-acne", "Acne"),
+        ("c-vitiligo", "Vitiligo"),
+        ("d-eczema", "Eczema"),
+    ]
+    .map(|(folder, class)| (folder.to_string(), class.to_string()))
+    .into();
+    let expected = [("1", "Wart"), ("2", "Acne"), ("3", "Vitiligo"), ("4", "Eczema")];
+    let orders = orders(&["Acne", "Eczema", "Vitiligo", "Wart"]);
+    let mut num_expected = 0;
+    for order in &orders {
+        let classes: Vec<String> = order.iter().map(ToString::to_string).collect();
+        let of = |root: &Path, names: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+            let folder = read_labelled_folder(root, &classes, names).expect("reads");
+            let class = |idx: usize| folder.classes[idx].clone();
+            let named = folder.images.iter().map(|image| {
+                let name = image.path.file_stem().unwrap_or_default().to_string_lossy();
+                (name.into_owned(), class(image.class_idx))
+            });
+            named.collect()
+        };
+        let found = [of(train.path(), &names), of(test.path(), &BTreeMap::new())];
+        let is_expected = |found: &BTreeMap<String, String>| {
+            found.iter().map(|(name, class)| (name.as_str(), class.as_str())).eq(expected)
+        };
+        num_expected += usize::from(found.iter().all(is_expected));
+    }
+    eprintln!("{num_expected} of {} as expected", orders.len());
+    assert_eq!((num_expected, orders.len()), (24, 24));
+}
+
 #[test]
 fn two_folders_may_hold_one_class_and_others_be_ignored() {
     let root = folder_of(&["Acne/1.jpg", "more/1.jpg", "Eczema/9.tif", GOOD[1], GOOD[2]]);

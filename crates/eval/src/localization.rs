@@ -27,7 +27,7 @@ pub struct LocalizationScores {
     /// intersection of Theiner et al., 2022, with k = n.
     pub rank_accuracy: Option<f64>,
     /// Intersection over union of the mask and the n highest pixels: `i / (2 n - i)` with i of them
-    /// in the mask.
+    /// in the mask, where pixels tie with i as its mean over all orders.
     pub top_k_iou: Option<f64>,
     /// Area under the ROC curve of the pixels' values as a classifier of the mask: the probability
     /// that a pixel inside has a higher value than one outside, ties counting half. Chance is 0.5.

@@ -18,7 +18,6 @@ mod error;
 mod evaluate;
 mod explain;
 mod explanation;
-mod fault;
 mod fetch;
 mod fitting;
 mod gallery;

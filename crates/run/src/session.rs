@@ -2,6 +2,7 @@
 
 use crate::error::{RunError, RunResult};
 use burn::tensor::{Device, Tensor};
+use dermx_data::{Disk, FileSystem};
 use dermx_kernels::Precision;
 use dermx_work::PanicLog;
 use serde::Serialize;
@@ -124,6 +125,7 @@ pub struct Session {
     panics: PanicLog,
     /// `None` for the process's own threads.
     threads: Option<Arc<rayon::ThreadPool>>,
+    files: Arc<dyn FileSystem>,
 }
 
 impl Session {
@@ -135,6 +137,7 @@ impl Session {
             description: "cpu (burn-flex)".to_string(),
             panics: PanicLog::default(),
             threads: None,
+            files: Arc::new(Disk),
         }
     }
 
@@ -156,7 +159,7 @@ impl Session {
         if IS_TUNED {
             tracing::info!("kernels are measured when they are first used, which takes minutes");
         }
-        Ok(Self { backend, device, description, panics: panics.clone(), threads: None })
+        Ok(Self { backend, device, description, panics: panics.clone(), ..Self::cpu() })
     }
 
     /// The same with `num_threads` threads of its own. Results do not depend on their number.
@@ -167,6 +170,18 @@ impl Session {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
         let pool = pool.map_err(|error| RunError::os(error.to_string()))?;
         Ok(Self { threads: Some(Arc::new(pool)), ..self })
+    }
+
+    /// The same with checkpoints that are written through `files` instead of straight to the disk: a test
+    /// lets any call fail.
+    #[must_use]
+    pub fn with_files(self, files: Arc<dyn FileSystem>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// What writes checkpoints.
+    pub(crate) fn files(&self) -> Arc<dyn FileSystem> {
+        Arc::clone(&self.files)
     }
 
     /// Does `work` on the threads of this session.

@@ -5,7 +5,6 @@ use crate::config::{Config, ExplainInput, Leaks, Target};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::explanation::Job;
-use crate::fault;
 use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file, weights_hash};
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
@@ -210,7 +209,7 @@ fn train_seed(
         memory::check(config, &network, data.training.images.images.len())?;
     }
     let starting_weights_hash = weights_hash(&network)?;
-    let store = CheckpointStore::with_files(folder.checkpoints(), fault::checkpoint_files()?);
+    let store = CheckpointStore::with_files(folder.checkpoints(), context.session.files());
     let num_images = data.training.images.images.len();
     let _held = context.watch.hold();
     let mut observer = Watcher::new(seed, &fit_config, num_images, folder.clone(), context.watch);

@@ -3,7 +3,6 @@
 use crate::config::{Config, Objective};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
-use crate::fault;
 use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file};
 use crate::image_manifests::{self, TRAIN};
 use crate::memory;
@@ -66,8 +65,7 @@ impl Attempt<'_> {
         }
         let fit_config =
             fit_config(config, seed, data, (&manifest, &data.split_csv()), context.session)?;
-        let files = fault::checkpoint_files()?;
-        let store = CheckpointStore::with_files(seed_folder.checkpoints(), files);
+        let store = CheckpointStore::with_files(seed_folder.checkpoints(), context.session.files());
         let held = context.watch.hold();
         let result = fit(&fit_config, data.sets(), network, context.device(), &store, &mut watcher);
         drop(held);

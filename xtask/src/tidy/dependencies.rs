@@ -120,7 +120,7 @@ const RESERVED: [Reserved; 5] = [
     reserved("indicatif", &[COMMAND]),
     reserved("tracing-subscriber", &[COMMAND]),
     reserved("toml", &["dermx-formats", "dermx-run", COMMAND]),
-    reserved(COMMAND, &[]),
+    reserved(COMMAND, &[COMMAND]),
 ];
 
 /// What is wrong with the dependencies in `cargo metadata`'s `metadata`.

@@ -4,8 +4,8 @@ use crate::quick_start::commands;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Documents that have rules of their own.
-const REQUIRED: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+/// Documents that have rules of their own, or that people look for.
+const REQUIRED: [&str; 3] = ["README.md", "ARCHITECTURE.md", "SECURITY.md"];
 
 /// The README's two commands: the main job, and the tests.
 const COMMANDS: [&str; 2] = ["cargo xtask train --config quickstart.toml", "cargo xtask test"];

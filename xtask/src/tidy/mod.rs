@@ -8,6 +8,7 @@ mod picture;
 mod state;
 
 use crate::cargo::{self, output, root};
+use crate::fault_table;
 use anyhow::{Result, bail};
 use std::fs;
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ pub fn run() -> Result<()> {
     problems.extend(files::check(&root(), &files)?);
     problems.extend(state::check(&root(), &files)?);
     problems.extend(documents::check(&root(), &files));
+    let contributing = fs::read_to_string(root().join("CONTRIBUTING.md"))?;
+    let read = |file: &str| fs::read_to_string(root().join(file)).ok();
+    problems.extend(fault_table::problems(&contributing, read));
     if problems.is_empty() {
         return Ok(());
     }

@@ -19,6 +19,9 @@ pub fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// The variable by which `dermx-faulty` is told what goes wrong, and when: see CONTRIBUTING.md.
+pub const FAULT: &str = "DERMX_TEST_FAULT";
+
 /// What the command printed to standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -132,8 +135,17 @@ impl Workplace {
 
     /// [`Self::train_args`] with `more`.
     pub fn train(&self, run: &str, more: &[&str]) -> Command {
-        let mut command = command(self.path(), &[]);
-        command.args(Self::train_args(run)).args(more);
+        self.train_with(env!("CARGO_BIN_EXE_dermx"), run, more)
+    }
+
+    /// The same with the binary that has faults on request ([`FAULT`]).
+    pub fn train_faulty(&self, run: &str, more: &[&str]) -> Command {
+        self.train_with(env!("CARGO_BIN_EXE_dermx-faulty"), run, more)
+    }
+
+    fn train_with(&self, program: &str, run: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).args(Self::train_args(run)).args(more);
         command
     }
 }

@@ -1,6 +1,8 @@
 //! Photos that change while a run is at work on them, or between its parts.
 
-use crate::dermx::{QUICK, TestResult, Workplace, assert_same_results, command, fail, stderr};
+use crate::dermx::{
+    FAULT, QUICK, TestResult, Workplace, assert_same_results, command, fail, stderr,
+};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,7 +124,7 @@ fn a_run_goes_on_with_other_photos_only_where_that_is_allowed_and_its_certificat
         let workplace = Workplace::new()?;
         // Ends in its fourth save, in the middle of the second epoch.
         let more = [&QUICK[..], &["--no-eval", "--set", "data.leaks=ignore"]].concat();
-        let stopped = workplace.train("run", &more).env("DERMX_TEST_FAULT", "full@40").output()?;
+        let stopped = workplace.train_faulty("run", &more).env(FAULT, "ENOSPC@40").output()?;
         assert_eq!(stopped.status.code(), Some(74), "{}", stderr(&stopped));
         let names = drift.happen(&workplace)?;
         let parts: Vec<&str> = names.iter().map(String::as_str).chain(["--allow-drift"]).collect();

@@ -1,12 +1,11 @@
 //! Checkpoints that cannot be written, or are not what was written.
 
-use crate::dermx::{QUICK, TestResult, Workplace, assert_same_results, fail, stderr, stdout};
+use crate::dermx::{
+    FAULT, QUICK, TestResult, Workplace, assert_same_results, fail, stderr, stdout,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// See CONTRIBUTING.md.
-const FAULT: &str = "DERMX_TEST_FAULT";
 
 /// Arguments that train, or go on with, the [`QUICK`] network.
 fn args(run: &str, more: &[&str]) -> Vec<String> {
@@ -32,16 +31,31 @@ fn a_failed_save_exits_74_and_the_run_goes_on_from_the_checkpoint_before() -> Te
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
     // Making the first folder, half a weights file, the rename of the second checkpoint, a later one.
-    for (idx, fault) in ["denied@1", "full@4", "full@24", "denied@37"].into_iter().enumerate() {
+    for (idx, fault) in ["EACCES@1", "ENOSPC@4", "ENOSPC@24", "EACCES@37"].into_iter().enumerate() {
         let run = format!("failed-{idx}/run");
-        let output = workplace.train(&run, &QUICK).env(FAULT, fault).output()?;
+        let output = workplace.train_faulty(&run, &QUICK).env(FAULT, fault).output()?;
         expect_io_error(&output, fault);
         let resumed = resume(&workplace, &run)?;
         assert!(resumed.status.success(), "{fault}: {}", stderr(&resumed));
         assert_same_results(&workplace.join("undisturbed/run"), &workplace.join(&run))?;
     }
-    let output = workplace.train("wrong/run", &QUICK).env(FAULT, "full").output()?;
+    let output = workplace.train_faulty("wrong/run", &QUICK).env(FAULT, "ENOSPC").output()?;
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    Ok(())
+}
+
+/// `dermx` is what is released; `dermx-faulty` is for tests.
+#[test]
+fn the_command_that_is_released_knows_no_faults_on_request() -> TestResult {
+    let knows_faults = |program: &str| -> std::io::Result<bool> {
+        let bytes = fs::read(program)?;
+        Ok(bytes.windows(FAULT.len()).any(|window| window == FAULT.as_bytes()))
+    };
+    assert!(!knows_faults(env!("CARGO_BIN_EXE_dermx"))?);
+    assert!(knows_faults(env!("CARGO_BIN_EXE_dermx-faulty"))?);
+    let workplace = Workplace::new()?;
+    let output = workplace.train("run", &QUICK).arg("--no-eval").env(FAULT, "abort@1").output()?;
+    assert!(output.status.success(), "{}", stderr(&output));
     Ok(())
 }
 
@@ -81,7 +95,7 @@ fn a_damaged_checkpoint_is_passed_over_with_a_message_and_without_any_left_it_ex
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
     // The run ends in its fourth save: the third checkpoint and the second are there.
-    let output = workplace.train("run", &QUICK).env(FAULT, "full@40").output()?;
+    let output = workplace.train_faulty("run", &QUICK).env(FAULT, "ENOSPC@40").output()?;
     expect_io_error(&output, "fourth save");
     let run = workplace.join("run");
     let [before, newest] = <[PathBuf; 2]>::try_from(
@@ -122,7 +136,7 @@ fn a_damaged_checkpoint_is_passed_over_with_a_message_and_without_any_left_it_ex
 #[test]
 fn checkpoints_of_another_configuration_are_refused_key_by_key() -> TestResult {
     let workplace = Workplace::new()?;
-    let output = workplace.train("run", &QUICK).env(FAULT, "full@30").output()?;
+    let output = workplace.train_faulty("run", &QUICK).env(FAULT, "ENOSPC@30").output()?;
     expect_io_error(&output, "third save");
     let config = workplace.join("run/config.toml");
     let text = fs::read_to_string(&config)?;
@@ -151,7 +165,7 @@ fn checkpoints_of_another_configuration_are_refused_key_by_key() -> TestResult {
 #[test]
 fn a_photo_that_changed_since_the_run_began_is_named() -> TestResult {
     let workplace = Workplace::new()?;
-    let output = workplace.train("run", &QUICK).env(FAULT, "full@30").output()?;
+    let output = workplace.train_faulty("run", &QUICK).env(FAULT, "ENOSPC@30").output()?;
     expect_io_error(&output, "third save");
     let mut photos: Vec<PathBuf> = Vec::new();
     for class in fs::read_dir(workplace.join("data/train"))? {
@@ -171,7 +185,7 @@ fn a_photo_that_changed_since_the_run_began_is_named() -> TestResult {
 fn a_checkpoint_that_cannot_be_read_just_now_exits_74_and_is_used_once_it_can() -> TestResult {
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
-    let output = workplace.train("run", &QUICK).env(FAULT, "full@40").output()?;
+    let output = workplace.train_faulty("run", &QUICK).env(FAULT, "ENOSPC@40").output()?;
     expect_io_error(&output, "fourth save");
     let run = workplace.join("run");
     let newest = checkpoints(&run)?.pop().ok_or("no checkpoint")?;

@@ -4,7 +4,7 @@
 
 mod fetch;
 mod finite;
-mod server;
+pub mod server;
 mod told;
 
 use crate::dermx::{TestResult, command, fail, stderr, stdout, succeed};
