@@ -19,6 +19,7 @@ mod terminal;
 
 use args::{Cli, Command, DatasetCommand, WeightsCommand};
 use clap::Parser;
+use dermx_table::visible;
 use dermx_work::Failure;
 use error::{CliResult, exit_code};
 use process::Process;
@@ -33,11 +34,12 @@ fn main() -> ExitCode {
     match std::panic::catch_unwind(|| dispatch(cli.command, &process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("error: {}", error.message);
+            eprintln!("error: {}", visible(&error.message));
             ExitCode::from(exit_code(error.failure))
         }
         Err(panic) => {
-            eprintln!("error: {}", process.fault(&process.panics().reason(panic.as_ref())));
+            let message = process.fault(&process.panics().reason(panic.as_ref()));
+            eprintln!("error: {}", visible(&message));
             ExitCode::from(exit_code(Failure::Internal))
         }
     }

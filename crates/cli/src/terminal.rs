@@ -1,10 +1,12 @@
 //! What a user reads on the terminal besides results.
 
 use crate::error::{CliError, CliResult};
+use dermx_table::visible;
 use dermx_work::PanicLog;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::debug_fn;
 
 /// Sends log lines to standard error: everything from `info` on, or only warnings when `quiet`.
 pub fn start_logging(quiet: bool) {
@@ -15,6 +17,9 @@ pub fn start_logging(quiet: bool) {
         .with_max_level(level)
         .with_target(false)
         .without_time()
+        .fmt_fields(debug_fn(|writer, _, value| {
+            write!(writer, "{}", visible(&format!("{value:?}")))
+        }))
         .init();
 }
 
@@ -23,8 +28,10 @@ pub fn start_logging(quiet: bool) {
 /// # Errors
 /// A full disk. A reader that has gone (`dermx ... | head`) is none: it has seen enough.
 pub fn print(text: impl AsRef<[u8]>) -> CliResult<()> {
+    // Names in it are of others.
+    let text = String::from_utf8_lossy(text.as_ref());
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(visible(&text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(CliError::io(Path::new("standard output"), &error))
         }

@@ -59,7 +59,7 @@ pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
 pub use predict::predict;
 pub use report::{Reports, write_reports};
-pub use run_folder::{RunFolder, SeedFolder, is_same_folder};
+pub use run_folder::{RunFolder, SeedFolder, is_same_folder, this_process};
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::session::Session;
-use dermx_data::write_atomic;
+use dermx_data::{refuse_link, refuse_linked_folders, write_atomic};
 pub use dermx_score::to_json;
 use dermx_train::differences;
 use dermx_work::Failure;
@@ -88,6 +88,7 @@ impl RunFolder {
                 return Err(RunError::bad_config(message));
             }
         }
+        refuse_linked_folders(path)?;
         Ok(Self { path: path.to_path_buf(), _lock: lock(path)? })
     }
 
@@ -136,6 +137,7 @@ impl RunFolder {
     pub fn seed(&self, seed: u64) -> RunResult<SeedFolder> {
         let folder = SeedFolder::of(&self.path, seed);
         fs::create_dir_all(&folder.path).map_err(|error| RunError::io(&folder.path, &error))?;
+        refuse_linked_folders(&folder.path)?;
         Ok(folder)
     }
 
@@ -270,6 +272,7 @@ impl Environment {
 fn lock(folder: &Path) -> RunResult<File> {
     let path = folder.join(".lock");
     let error = |error| RunError::io(&path, &error);
+    refuse_link(&path).map_err(error)?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

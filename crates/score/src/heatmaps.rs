@@ -3,7 +3,7 @@
 //! An id with `/` in it lies in sub-folders, as its photo does.
 
 use crate::error::{ScoreError, ScoreResult};
-use dermx_data::{image_id, list_files, write_atomic};
+use dermx_data::{image_id, list_files, refuse_link, write_atomic};
 use dermx_eval::{EvalError, HeatmapScoring, PreparedMap, prepare};
 use image::codecs::png::PngDecoder;
 use image::{DynamicImage, ImageDecoder};
@@ -152,6 +152,9 @@ pub fn write_npy(
         writer.finish()
     };
     write(&mut bytes).map_err(|error| ScoreError::io(&path, &error))?;
+    for inside in path.ancestors().skip(1).take_while(|parent| *parent != folder) {
+        refuse_link(inside).map_err(|error| ScoreError::io(inside, &error))?;
+    }
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|error| ScoreError::io(parent, &error))?;
     }
