@@ -88,7 +88,8 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
         std::fs::create_dir_all(folder).map_err(error)?;
     }
     // A link would be read and appended to; a file takes its place.
-    let found = if path.is_symlink() { Vec::new() } else { std::fs::read(path).unwrap_or_default() };
+    let found =
+        if path.is_symlink() { Vec::new() } else { std::fs::read(path).unwrap_or_default() };
     let Some(missing) = bytes.strip_prefix(found.as_slice()).filter(|_| !found.is_empty()) else {
         return Ok(write_atomic(path, bytes)?);
     };

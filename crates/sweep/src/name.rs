@@ -25,13 +25,34 @@ mod tests {
     fn what_leads_out_of_a_folder_is_no_name() {
         let long = "x".repeat(201);
         for wrong in [
-            "", ".", "..", "../x", "/x", "a/b", "a\\b", "C:x", "C:\\x", "x\0", "a\nb", "x\u{1b}[0m", ".x",
-            " x", &long,
+            "",
+            ".",
+            "..",
+            "../x",
+            "/x",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "C:\\x",
+            "x\0",
+            "a\nb",
+            "x\u{1b}[0m",
+            ".x",
+            " x",
+            &long,
         ] {
             assert!(problem(wrong).is_some(), "{wrong:?}");
         }
         // Letters that only look like separators are letters of a name.
-        for good in ["net-s0-1a2b3c4d", "größe-f1", "a b", "x..y", "\u{2025}\u{ff0f}x", "a'b\"c", &long[1..]] {
+        for good in [
+            "net-s0-1a2b3c4d",
+            "größe-f1",
+            "a b",
+            "x..y",
+            "\u{2025}\u{ff0f}x",
+            "a'b\"c",
+            &long[1..],
+        ] {
             assert_eq!(problem(good), None, "{good}");
         }
     }

@@ -76,7 +76,8 @@ impl Plan {
     /// The current folder is gone; a lease of more than a month.
     pub fn new(launcher: Launcher, jobs: NonZeroUsize, lease_s: NonZeroU64) -> SweepResult<Self> {
         if lease_s.get() > MAX_LEASE_S {
-            let message = format!("--lease {lease_s}: expected {MAX_LEASE_S} seconds (a month) at most");
+            let message =
+                format!("--lease {lease_s}: expected {MAX_LEASE_S} seconds (a month) at most");
             return Err(SweepError::Usage(message));
         }
         let working_folder =
@@ -137,7 +138,10 @@ impl Plan {
             {
                 if let Some(problem) = name::problem(text) {
                     let text: String = text.chars().take(60).collect();
-                    return Err(format!("the {what} `{}` of a unit {problem}", text.escape_debug()));
+                    return Err(format!(
+                        "the {what} `{}` of a unit {problem}",
+                        text.escape_debug()
+                    ));
                 }
             }
             if !names.insert(&unit.name) {
@@ -339,7 +343,8 @@ pub fn trial_unit<W: Work + ?Sized>(
     let source = Source::Text { origin: name, text };
     let seeds = seeds.get(..1).unwrap_or_default();
     let sets: Vec<Vec<String>> = changes.iter().map(|change| vec![change.clone()]).collect();
-    let found = units(name, backend, seeds, &[], &sets, |unit| work.resolve(source, &unit.overrides()))?;
+    let found =
+        units(name, backend, seeds, &[], &sets, |unit| work.resolve(source, &unit.overrides()))?;
     let unit = found.into_iter().next();
     let none = || SweepError::BadConfig("run.seeds: expected at least one".to_string());
     Ok(Unit { kind: Kind::Trial, ..unit.ok_or_else(none)? })
@@ -388,8 +393,9 @@ impl Planned {
         }
         // The text that units are read from, so that they are read here as they will be.
         let source = Source::Text { origin: file, text: &config.text };
-        let found =
-            units(&name, &request.backend, seeds, folds, swept, |unit| work.resolve(source, &unit.overrides()))?;
+        let found = units(&name, &request.backend, seeds, folds, swept, |unit| {
+            work.resolve(source, &unit.overrides())
+        })?;
         self.units.extend(found);
         self.configs.insert(name, config);
         Ok(())

@@ -139,7 +139,9 @@ fn sbatch_word(what: &str, text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,%@+-".contains(c);
     // Slurm puts another word in the place of this one.
     if text.to_ascii_lowercase().contains("packjob") {
-        return Err(format!("{what}: `{text}` has `packjob` in it, which sbatch changes; rename it"));
+        return Err(format!(
+            "{what}: `{text}` has `packjob` in it, which sbatch changes; rename it"
+        ));
     }
     match text.chars().all(is_plain) {
         true => Ok(text.to_string()),
@@ -176,7 +178,9 @@ fn check_option(option: &str) -> Result<(), String> {
         }
     }
     match quote.is_some() || is_escaped {
-        true => Err(format!("{what}: `{option}` has a quotation mark or a backslash without its end")),
+        true => {
+            Err(format!("{what}: `{option}` has a quotation mark or a backslash without its end"))
+        }
         false => Ok(()),
     }
 }

@@ -202,7 +202,8 @@ impl Status {
             if missing.contains(unit) && !is_told(unit) {
                 // Writing into a string cannot fail.
                 let log = sweep.log(unit);
-                let _ = writeln!(message, "{unit}: its process {how}\n        log: {}", log.display());
+                let _ =
+                    writeln!(message, "{unit}: its process {how}\n        log: {}", log.display());
             }
         }
         let failure = self.failed.first().map_or(Failure::Stopped, |one| one.failure);

@@ -106,7 +106,8 @@ fn write_script(
 /// The path as a script can hold it.
 fn utf8(path: &Path) -> SweepResult<&str> {
     path.to_str().ok_or_else(|| {
-        let message = format!("{}: a script for Slurm has to name it in UTF-8; rename it", path.display());
+        let message =
+            format!("{}: a script for Slurm has to name it in UTF-8; rename it", path.display());
         SweepError::Usage(message)
     })
 }

@@ -117,7 +117,8 @@ fn play(sweep: &Sweep, random: &mut Random) {
     );
     let args = ["-c", &script, "sh"].map(str::to_string).to_vec();
     let command = UnitCommand { program: "/bin/sh".into(), args };
-    let launch = Launch { launcher: Launcher::Local, command: &command, jobs: None, dry_run: false };
+    let launch =
+        Launch { launcher: Launcher::Local, command: &command, jobs: None, dry_run: false };
     launch.run(sweep, Watch::SILENT).unwrap();
 }
 
@@ -158,7 +159,8 @@ fn a_sweep_with_a_killed_unit_does_not_say_that_all_is_well() {
     );
     let args = ["-c", &script, "sh"].map(str::to_string).to_vec();
     let command = UnitCommand { program: "/bin/sh".into(), args };
-    let launch = Launch { launcher: Launcher::Local, command: &command, jobs: None, dry_run: false };
+    let launch =
+        Launch { launcher: Launcher::Local, command: &command, jobs: None, dry_run: false };
     let error = launch.run(&sweep, Watch::SILENT).unwrap_err();
     assert_eq!(error.failure(), Failure::Stopped);
     let message = error.to_string();

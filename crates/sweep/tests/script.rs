@@ -102,7 +102,9 @@ fn what_no_line_can_hold_is_refused_with_its_key() {
     refused(Resources { account: text("a\u{0}"), ..none() }, "slurm.account");
     refused(Resources { time: text("1\r"), ..none() }, "slurm.time");
     refused(Resources { memory: text("1G\n"), ..none() }, "slurm.memory");
-    for option in ["--qos=low\ntouch x", "touch x", "", "--comment='open", "--comment=\"open", "-x \\"] {
+    for option in
+        ["--qos=low\ntouch x", "touch x", "", "--comment='open", "--comment=\"open", "-x \\"]
+    {
         refused(Resources { options: Some(vec![option.into()]), ..none() }, "slurm.options");
     }
     let named = |name: &str, sweep: &str, working_folder: &str| {
@@ -125,8 +127,7 @@ fn run(root: &Path, text: &str) -> String {
     let parsed = Command::new("bash").args(["-n"]).arg(&file).output().unwrap();
     let complaint = String::from_utf8_lossy(&parsed.stderr);
     assert!(parsed.status.success() && complaint.is_empty(), "{complaint}{text}");
-    let output =
-        Command::new("bash").arg(&file).env("SLURM_ARRAY_TASK_ID", "0").output().unwrap();
+    let output = Command::new("bash").arg(&file).env("SLURM_ARRAY_TASK_ID", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{text}", String::from_utf8_lossy(&output.stderr));
     fs::read_to_string(root.join("arguments")).unwrap()
 }
@@ -136,8 +137,24 @@ fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -.0-\\[\\]-~]{1,12}",
         prop::sample::select(vec![
-            "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", "\" --wrap=\"touch pwned", "a b", "-x",
-            "*", "${HOME}", "%A", "#x", "!!", "<(x)", "&", "|", "größe", "\u{2215}etc", "~root", "x\u{202e}y",
+            "$(touch pwned)",
+            "`touch pwned`",
+            "'; touch pwned; '",
+            "\" --wrap=\"touch pwned",
+            "a b",
+            "-x",
+            "*",
+            "${HOME}",
+            "%A",
+            "#x",
+            "!!",
+            "<(x)",
+            "&",
+            "|",
+            "größe",
+            "\u{2215}etc",
+            "~root",
+            "x\u{202e}y",
         ])
         .prop_map(str::to_string),
     ]

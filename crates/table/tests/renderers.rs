@@ -1,8 +1,6 @@
 //! One table through every renderer, and what each has to escape.
 
-use dermx_table::{
-    Cell, Column, Score, Table, csv, escape_markdown, number, unguarded, visible,
-};
+use dermx_table::{Cell, Column, Score, Table, csv, escape_markdown, number, unguarded, visible};
 use proptest::prelude::*;
 use serde_json::json;
 
