@@ -1,6 +1,7 @@
 //! Progress of long work: a bar on a terminal, plain lines elsewhere.
 
 use crate::terminal::tell;
+use dermx_table::visible;
 use dermx_work::{Progress, ProgressBar};
 use indicatif::{ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -45,8 +46,9 @@ impl TerminalBar {
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_prefix(name.to_string());
-        Self { bar, name: name.to_string(), last_line: Instant::now(), is_plain, is_quiet }
+        let name = visible(name).into_owned();
+        bar.set_prefix(name.clone());
+        Self { bar, name, last_line: Instant::now(), is_plain, is_quiet }
     }
 }
 

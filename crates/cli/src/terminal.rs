@@ -1,11 +1,13 @@
 //! What a user reads on the terminal besides results.
 
 use crate::error::{CliError, CliResult, exit_code};
+use dermx_table::visible;
 use dermx_work::{Failure, PanicLog};
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::debug_fn;
 
 /// Sends log lines to standard error: everything from `info` on, or only warnings when `quiet`.
 pub fn start_logging(quiet: bool) {
@@ -18,14 +20,18 @@ pub fn start_logging(quiet: bool) {
         .without_time()
         // Else a line that cannot be written would be told about with `eprintln!`, which panics.
         .log_internal_errors(false)
+        .fmt_fields(debug_fn(|writer, _, value| {
+            write!(writer, "{}", visible(&format!("{value:?}")))
+        }))
         .init();
 }
 
 /// Writes a line to standard error. That nobody can read it (`2>&1 | head`, a full disk behind the log,
 /// a terminal that was closed) is no reason to lose the work in hand: `eprintln!` would panic.
 pub fn tell(line: impl Display) {
-    // In one piece, so that lines of several threads and processes do not mix.
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    // Names in it are of others. In one piece, so that lines of several threads and processes do not mix.
+    let line = visible(&line.to_string()).into_owned() + "\n";
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Writes a result to standard output.
@@ -33,8 +39,10 @@ pub fn tell(line: impl Display) {
 /// # Errors
 /// A full disk. A reader that has gone (`dermx ... | head`) is none: it has seen enough.
 pub fn print(text: impl AsRef<[u8]>) -> CliResult<()> {
+    // Names in it are of others.
+    let text = String::from_utf8_lossy(text.as_ref());
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(visible(&text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(CliError::io(Path::new("standard output"), &error))
         }

@@ -4,6 +4,7 @@ use crate::suggestion::did_you_mean;
 use crate::text::{MAX_EXCERPT, shortened};
 use crate::{DataError, file};
 use csv::{Position, ReaderBuilder, StringRecord};
+use dermx_table::unguarded;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,8 @@ const MAX_COLUMNS: usize = 1 << 16;
 /// (several may have no name); columns are separated by `,` or `;`, whichever of them comes first in
 /// that line outside quotes; a cell in double quotes may hold separators, line breaks and, doubled,
 /// quotes; lines end with LF or CRLF; every row is as long as the first; cells are trimmed; rows
-/// without any text are skipped.
+/// without any text are skipped. An apostrophe that keeps a spreadsheet from computing a cell (`'=a`) is
+/// taken away: our own tables have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvTable {
     path: PathBuf,
@@ -222,7 +224,7 @@ pub fn cell_place(line: usize, column: &str) -> String {
 }
 
 fn trimmed(record: &StringRecord) -> Vec<String> {
-    record.iter().map(|cell| cell.trim().to_owned()).collect()
+    record.iter().map(|cell| unguarded(cell.trim()).to_owned()).collect()
 }
 
 /// `,` or `;`, whichever comes first in the first line outside quotes.

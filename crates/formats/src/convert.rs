@@ -5,6 +5,7 @@ use crate::{AnnotatedImage, Annotations, RawReading, coco};
 use dermx_data::{
     DataError, Dataset, Existing, Image, Mask, OutputFolder, Reading, image_id, write_atomic,
 };
+use dermx_table::csv;
 use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -314,15 +315,6 @@ fn readings_csv(known: &[&Reading], out: &Path) -> Result<Vec<u8>, DataError> {
         rows.push(vec![image, rater, items(out, &labels(one))?, height, width]);
     }
     Ok(csv(rows))
-}
-
-fn csv(rows: Vec<Vec<String>>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        // Writing into memory cannot fail, and every row is as long as the first.
-        let _ = writer.write_record(&row);
-    }
-    writer.into_inner().unwrap_or_default()
 }
 
 /// What a cell can hold: tables are read without white space around a cell.

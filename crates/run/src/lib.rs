@@ -61,7 +61,7 @@ pub use network::{TrainedNetwork, WeightsOptions};
 pub use predict::predict;
 pub use report::{Reports, is_report, write_reports};
 pub use run_folder::{
-    Place, REPORT, RunFolder, SeedFolder, is_same_folder, refuse_run_folder,
+    Place, REPORT, RunFolder, SeedFolder, is_same_folder, refuse_run_folder, this_process,
 };
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,

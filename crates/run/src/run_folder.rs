@@ -4,7 +4,7 @@ use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::session::Session;
 use crate::shell;
-use dermx_data::{remove_partial_files, write_atomic};
+use dermx_data::{refuse_link, refuse_linked_folders, remove_partial_files, write_atomic};
 pub use dermx_score::to_json;
 use dermx_train::differences;
 use dermx_work::Failure;
@@ -119,6 +119,7 @@ impl RunFolder {
                 return Err(RunError::bad_config(message));
             }
         }
+        refuse_linked_folders(path)?;
         let lock = lock(path, steals_lock)?;
         // Who holds the lock writes alone.
         remove_partial_files(path);
@@ -164,6 +165,7 @@ impl RunFolder {
     pub fn seed(&self, seed: u64) -> RunResult<SeedFolder> {
         let folder = SeedFolder::of(&self.path, seed);
         fs::create_dir_all(&folder.path).map_err(|error| RunError::io(&folder.path, &error))?;
+        refuse_linked_folders(&folder.path)?;
         Ok(folder)
     }
 
@@ -346,6 +348,7 @@ impl Environment {
 fn lock(folder: &Path, steals: bool) -> RunResult<File> {
     let path = folder.join(".lock");
     let error = |error| RunError::io(&path, &error);
+    refuse_link(&path).map_err(error)?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

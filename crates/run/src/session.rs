@@ -57,6 +57,17 @@ impl BackendKind {
         }
     }
 
+    fn why_not_built_in(self) -> Option<String> {
+        let name = self.name();
+        (!self.is_built_in()).then(|| {
+            format!(
+                "this binary was built without {name}; `cargo xtask STAGE ... --backend {name}` \
+                 builds and runs one with it (`cargo build --release -p dermx-cli --features {name}` \
+                 builds it alone)"
+            )
+        })
+    }
+
     /// The devices that there are; none without a driver, or in a binary without the backend.
     pub fn devices(self, panics: &PanicLog) -> Vec<Device> {
         // Drivers are libraries of others: whatever they do, the answer is that there is nothing.
@@ -83,16 +94,24 @@ impl Backend {
     /// The processor.
     pub const CPU: Self = Self { kind: BackendKind::Cpu, idx: 0 };
 
+    /// Refuses a backend that this binary does not have, whatever the devices of this machine.
+    ///
+    /// # Errors
+    /// Says how to build it.
+    pub fn check_built_in(self, panics: &PanicLog) -> RunResult<()> {
+        self.kind.why_not_built_in().map_or(Ok(()), |reason| Err(self.refused(&reason, panics)))
+    }
+
+    fn refused(self, reason: &str, panics: &PanicLog) -> RunError {
+        RunError::usage(format!("--backend {self}: {reason}\n{}", inventory(panics)))
+    }
+
     /// The device and its name, or why there is none.
     fn open(self, panics: &PanicLog) -> Result<(Device, String), String> {
         let Self { kind, idx } = self;
         let name = kind.name();
-        if !kind.is_built_in() {
-            return Err(format!(
-                "this binary was built without {name}; `cargo xtask STAGE ... --backend {name}` \
-                 builds and runs one with it (`cargo build --release -p dermx-cli --features {name}` \
-                 builds it alone)"
-            ));
+        if let Some(reason) = kind.why_not_built_in() {
+            return Err(reason);
         }
         let mut devices = kind.devices(panics);
         if idx >= devices.len() {
@@ -150,9 +169,8 @@ impl Session {
         if backend.kind == BackendKind::Cpu {
             return Ok(Self { panics: panics.clone(), ..Self::cpu() });
         }
-        let (device, name) = backend.open(panics).map_err(|reason| {
-            RunError::usage(format!("--backend {backend}: {reason}\n{}", inventory(panics)))
-        })?;
+        let opened = backend.open(panics);
+        let (device, name) = opened.map_err(|reason| backend.refused(&reason, panics))?;
         let tuned = if IS_TUNED { ", tuned" } else { "" };
         let description = format!("{backend} ({name}{tuned})");
         tracing::info!("computing on {description}");

@@ -51,6 +51,7 @@ impl<'a> Training<'a> {
     }
 
     fn run_here(&self, config: &Config, folder: &Path) -> RunResult<Trained> {
+        prepare_synthetic(config, self.context.watch)?;
         let resume = folder.join("config.toml").exists();
         // Who may do the unit, its claim has decided, wherever it ran before.
         let place = Place { run: Some(folder), resume, steals_lock: true, ..Place::default() };
@@ -68,6 +69,8 @@ impl<'a> Training<'a> {
             Scored::AsIn(search) => read_search(search)?.objective,
         };
         let context = self.context;
+        // As the unit of a sweep it may be the first that needs them.
+        prepare_synthetic(config, context.watch)?;
         let data = &*self.data(config)?;
         let attempt = Attempt { config, data, objective, folder, context };
         context.session.install(|| attempt.run(on_epoch))

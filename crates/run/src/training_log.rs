@@ -1,11 +1,10 @@
 //! The finished epochs of a run in the forms that people read: lines of JSON, CSV, TensorBoard.
 
 use crate::run_folder::SeedFolder;
-use dermx_data::write_atomic;
+use dermx_data::{append_to, write_atomic};
 use dermx_report::{LoggedStep, event_file};
 use dermx_table::csv;
 use dermx_train::{EpochMetrics, TrainError, ValidationMetrics};
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -88,11 +87,13 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(error)?;
     }
-    let found = std::fs::read(path).unwrap_or_default();
+    // A link would be read and appended to; a file takes its place.
+    let found =
+        if path.is_symlink() { Vec::new() } else { std::fs::read(path).unwrap_or_default() };
     let Some(missing) = bytes.strip_prefix(found.as_slice()).filter(|_| !found.is_empty()) else {
         return Ok(write_atomic(path, bytes)?);
     };
-    let mut file = OpenOptions::new().append(true).open(path).map_err(error)?;
+    let mut file = append_to(path).map_err(error)?;
     file.write_all(missing).and_then(|()| file.sync_all()).map_err(error)
 }
 

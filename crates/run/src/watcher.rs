@@ -2,9 +2,9 @@
 
 use crate::run_folder::SeedFolder;
 use crate::training_log;
+use dermx_data::append_to;
 use dermx_train::{EpochMetrics, FitConfig, Observer, StepReport, TrainError, TrainState};
 use dermx_work::{ProgressBar, Watch};
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Instant;
 
@@ -66,12 +66,7 @@ impl<'a> Watcher<'a> {
         let line = format!(
             "{{\"epoch\": {epoch}, \"seconds\": {seconds:.3}, \"images_per_s\": {images_per_s:.2}}}\n"
         );
-        let mut options = OpenOptions::new();
-        let written = options
-            .create(true)
-            .append(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(line.as_bytes()));
+        let written = append_to(&path).and_then(|mut file| file.write_all(line.as_bytes()));
         written.map_err(|source| TrainError::Io { path, source })
     }
 }

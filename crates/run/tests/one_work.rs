@@ -41,7 +41,7 @@ fn the_trials_of_a_search_go_as_units_of_a_sweep_of_the_same_work() {
         .iter()
         .map(|trial| {
             let changes = dermx_search::assignments(work, &trial.params).unwrap();
-            trial_unit(work, &config, &changes).unwrap()
+            trial_unit(work, &config, "cpu", &changes).unwrap()
         })
         .collect();
     let plan = Plan {

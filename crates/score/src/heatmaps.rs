@@ -5,7 +5,7 @@
 use crate::error::{ScoreError, ScoreResult};
 use crate::npy;
 use dermx_data::text::shortened;
-use dermx_data::{MAX_PIXELS, PngRows, image_id, list_files, write_atomic};
+use dermx_data::{MAX_PIXELS, PngRows, image_id, list_files, refuse_link, write_atomic};
 use dermx_eval::{EvalError, HeatmapScoring, PreparedMap, prepare};
 use npyz::WriterBuilder;
 use std::collections::BTreeMap;
@@ -148,6 +148,9 @@ pub fn write_npy(
         writer.finish()
     };
     write(&mut bytes).map_err(|error| ScoreError::io(&path, &error))?;
+    for inside in path.ancestors().skip(1).take_while(|parent| *parent != folder) {
+        refuse_link(inside).map_err(|error| ScoreError::io(inside, &error))?;
+    }
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|error| ScoreError::io(parent, &error))?;
     }

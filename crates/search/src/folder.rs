@@ -3,7 +3,7 @@
 use crate::error::{SearchError, SearchResult};
 use crate::journal::{Event, read_journal, to_line};
 use crate::search::{Search, Settings};
-use dermx_data::write_atomic;
+use dermx_data::{refuse_link, write_atomic};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -72,6 +72,7 @@ impl SearchFolder {
     pub fn search(&self, settings: Settings, jobs: usize) -> SearchResult<(Search, Journal)> {
         let path = self.path.join(JOURNAL);
         let error = |error| SearchError::io(&path, &error);
+        refuse_link(&path).map_err(error)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).create(true).append(true).open(&path).map_err(error)?;
         lock(&file, &path)?;

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 pub enum SamplerName {
     /// Every point, in order.
     Grid,
-    /// Points at random: none twice where all can be counted.
+    /// Points at random: none twice where there are ten million at most.
     Random,
     /// The tree-structured Parzen estimator: values that are more frequent in good trials than in
     /// others, one parameter at a time. The first ten trials are at random.
@@ -52,8 +52,11 @@ impl SamplerName {
     }
 }
 
+/// So many points are put into a random order; of more, which fill memory, each is drawn anew.
+const MAX_SHUFFLED: usize = 10_000_000;
+
 fn random(space: &Space, seed: u64, number: usize) -> Option<Params> {
-    if let Some(num_points) = space.num_points() {
+    if let Some(num_points) = space.num_points().filter(|&number| number <= MAX_SHUFFLED) {
         let mut order: Vec<usize> = (0..num_points).collect();
         Random::new(seed, "search order", 0, "").shuffle(&mut order);
         return space.point(*order.get(number)?);

@@ -75,6 +75,9 @@ impl Domain {
                 Some(bounds) if !bounds.is_ordered() => {
                     error("is a range whose `low` is not below its `high`")
                 }
+                Some(bounds) if bounds.is_too_wide() => {
+                    error("is a range of more whole numbers than 64 bits count")
+                }
                 Some(bounds) if *log && !bounds.is_positive() => {
                     error("is a logarithmic range that does not begin above 0")
                 }
@@ -90,6 +93,10 @@ impl Bounds {
             Self::Whole { low, high, .. } => low < high,
             Self::Real { low, high, .. } => low < high,
         }
+    }
+
+    fn is_too_wide(self) -> bool {
+        matches!(self, Self::Whole { low, high, .. } if high.checked_sub(low).is_none())
     }
 
     fn is_positive(self) -> bool {

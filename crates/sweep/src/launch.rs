@@ -35,7 +35,8 @@ impl Launch<'_> {
     /// Has the units of `sweep` run that have no result; what to tell a user.
     ///
     /// # Errors
-    /// A unit that failed, a launcher that is not there, or a request to stop.
+    /// A unit that failed or, on this machine, is not done in the end; a launcher that is not there; a
+    /// request to stop.
     pub fn run(&self, sweep: &Sweep, watch: Watch<'_>) -> SweepResult<String> {
         let missing = Status::read(sweep)?.missing();
         if missing.is_empty() {

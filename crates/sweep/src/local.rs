@@ -3,17 +3,18 @@
 use crate::error::{SweepError, SweepResult};
 use crate::launcher::UnitCommand;
 use crate::plan::Sweep;
-use crate::status::Status;
+use crate::status::{Broken, Status};
+use dermx_data::append_to;
 use dermx_work::Watch;
-use std::fs::OpenOptions;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
 /// Runs `units`, `jobs` at a time, each in a process of its own; what to print.
 ///
 /// # Errors
-/// Units that failed, or a request to stop, which the processes are told.
+/// Units that failed, or have no result although their processes have ended; a request to stop, which the
+/// processes are told.
 pub fn run(
     sweep: &Sweep,
     units: &[String],
@@ -25,10 +26,15 @@ pub fn run(
     let _held = watch.hold();
     let waiting = Mutex::new(units.iter());
     let next = || waiting.lock().ok().and_then(|mut units| units.next());
+    let broken = Mutex::new(Vec::new());
     let slot = || -> SweepResult<()> {
         while let (false, Some(unit)) = (watch.cancel.is_requested(), next()) {
             tracing::info!("{unit}: starts; {}", sweep.log(unit).display());
-            wait(start(sweep, unit, command, jobs)?, watch);
+            let ended = wait(start(sweep, unit, command, jobs)?, watch);
+            let broke = ended.as_ref().is_none_or(|status| !status.success());
+            if let (true, Ok(mut broken)) = (broke, broken.lock()) {
+                broken.push(Broken { unit: unit.clone(), how: how(ended) });
+            }
         }
         Ok(())
     };
@@ -45,16 +51,22 @@ pub fn run(
     results.into_iter().collect::<SweepResult<()>>()?;
     watch.check("`dermx sweep run` goes on")?;
     let status = Status::read(sweep)?;
-    match status.failure() {
+    let broken = broken.into_inner().unwrap_or_default();
+    match status.unfinished(sweep, &broken) {
         Some(failure) => Err(failure),
         None => Ok(status.text()),
     }
 }
 
+/// How a process ended, in words.
+fn how(ended: Option<ExitStatus>) -> String {
+    ended.map_or("is gone".to_string(), |status| format!("ended with {status}"))
+}
+
 fn start(sweep: &Sweep, unit: &str, command: &UnitCommand, jobs: usize) -> SweepResult<Child> {
     let path = sweep.log(unit);
     let error = |error: std::io::Error| SweepError::io(&path, &error);
-    let log = OpenOptions::new().create(true).append(true).open(&path).map_err(error)?;
+    let log = append_to(&path).map_err(error)?;
     let UnitCommand { program, args } = command;
     let mut command = Command::new(program);
     command.args(args).arg(sweep.path()).arg(unit).stdin(Stdio::null());
@@ -68,9 +80,13 @@ fn start(sweep: &Sweep, unit: &str, command: &UnitCommand, jobs: usize) -> Sweep
 
 /// Waits for the end of a process; hands a request to stop on to it. What it achieved, the sweep
 /// folder tells.
-fn wait(mut child: Child, watch: Watch<'_>) {
+fn wait(mut child: Child, watch: Watch<'_>) -> Option<ExitStatus> {
     let mut was_told = false;
-    while matches!(child.try_wait(), Ok(None)) {
+    loop {
+        match child.try_wait() {
+            Ok(None) => {}
+            ended => return ended.ok().flatten(),
+        }
         if watch.cancel.is_requested() && !was_told {
             tell_to_stop(&child);
             was_told = true;

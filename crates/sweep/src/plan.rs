@@ -4,8 +4,10 @@ use crate::error::{SweepError, SweepResult};
 use crate::folder::DiskFolder;
 use crate::launcher::Launcher;
 use crate::range::choices;
-use crate::unit::{Unit, units};
-use dermx_data::{json, to_json, write_atomic};
+use crate::slurm::setup;
+use crate::unit::{PROCESSOR, Unit, units};
+use crate::{name, shell};
+use dermx_data::{json, refuse_linked_folders, to_json, write_atomic};
 use dermx_work::{Kind, Resolved, Resources, Source, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +18,12 @@ const PLAN: &str = "plan.json";
 
 /// The version of the format.
 const FORMAT: u32 = 1;
+
+/// More units than anybody means: their names alone fill memory, and the folder a disk.
+pub const MAX_UNITS: usize = 100_000;
+
+/// The longest lease, a month in seconds.
+const MAX_LEASE_S: u64 = 30 * 24 * 3600;
 
 /// What a sweep is to be made of.
 #[derive(Debug, Clone)]
@@ -28,6 +36,8 @@ pub struct PlanRequest {
     pub folds: Vec<u64>,
     /// Changed keys, `section.key=value[,value...]`: each value is tried with each of the others.
     pub sets: Vec<String>,
+    /// What computes the units, in the words of the work.
+    pub backend: String,
     /// Who runs the units.
     pub launcher: Launcher,
     /// Units at once on one machine.
@@ -63,8 +73,13 @@ impl Plan {
     /// A plan of no units yet, whose configurations are read in the current folder.
     ///
     /// # Errors
-    /// The current folder is gone.
+    /// The current folder is gone; a lease of more than a month.
     pub fn new(launcher: Launcher, jobs: NonZeroUsize, lease_s: NonZeroU64) -> SweepResult<Self> {
+        if lease_s.get() > MAX_LEASE_S {
+            let message =
+                format!("--lease {lease_s}: expected {MAX_LEASE_S} seconds (a month) at most");
+            return Err(SweepError::Usage(message));
+        }
         let working_folder =
             std::env::current_dir().map_err(|error| SweepError::io(Path::new("."), &error))?;
         Ok(Self {
@@ -76,6 +91,64 @@ impl Plan {
             resources: BTreeMap::new(),
             units: Vec::new(),
         })
+    }
+
+    /// Refuses what Slurm cannot be asked: GPUs that units do not compute on, commands that are none.
+    ///
+    /// # Errors
+    /// Names the key.
+    pub(crate) fn check(&self) -> SweepResult<()> {
+        for (config, resources) in &self.resources {
+            let gpus = resources.gpus.unwrap_or(0);
+            let unit = self.units.iter().find(|unit| &unit.config == config);
+            let backend = unit.map_or(PROCESSOR, |unit| &unit.backend);
+            if gpus > 0 && backend == PROCESSOR {
+                return Err(SweepError::BadConfig(format!(
+                    "{config}: slurm.gpus = {gpus} asks for GPUs that stand idle: the units compute on \
+                     the processor; plan with --backend cuda, or leave the key out"
+                )));
+            }
+            if gpus > 1 {
+                return Err(SweepError::BadConfig(format!(
+                    "{config}: slurm.gpus = {gpus}, and a unit computes on one; say 1"
+                )));
+            }
+            if let Some(setup) = setup(resources) {
+                let error = |complaint| {
+                    SweepError::BadConfig(format!(
+                        "{config}: slurm.setup is nothing that bash can run: {complaint}"
+                    ))
+                };
+                shell::check(&setup).map_err(error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a plan that no program of ours wrote: names that lead out of the folder, two units of one
+    /// name.
+    fn check_read(&self) -> Result<(), String> {
+        if self.lease_s == 0 || self.lease_s > MAX_LEASE_S {
+            return Err(format!("lease_s is {}; expected 1 to {MAX_LEASE_S}", self.lease_s));
+        }
+        let mut names = BTreeSet::new();
+        for unit in &self.units {
+            for (what, text) in
+                [("name", &unit.name), ("group", &unit.group), ("config", &unit.config)]
+            {
+                if let Some(problem) = name::problem(text) {
+                    let text: String = text.chars().take(60).collect();
+                    return Err(format!(
+                        "the {what} `{}` of a unit {problem}",
+                        text.escape_debug()
+                    ));
+                }
+            }
+            if !names.insert(&unit.name) {
+                return Err(format!("two units are called `{}`", unit.name));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -91,7 +164,7 @@ impl Sweep {
     /// Reads the plan in `folder`.
     ///
     /// # Errors
-    /// There is none, or it is damaged.
+    /// There is none, it is damaged, or names what lies elsewhere.
     pub fn open(folder: &Path) -> SweepResult<Self> {
         let file = folder.join(PLAN);
         let bytes = std::fs::read(&file).map_err(|error| match error.kind() {
@@ -106,6 +179,8 @@ impl Sweep {
             let message = format!("format {}, expected {FORMAT}", plan.format);
             return Err(SweepError::in_file(&file, message));
         }
+        plan.check_read().map_err(|message| SweepError::in_file(&file, message))?;
+        refuse_linked_folders(folder)?;
         let path = std::path::absolute(folder).map_err(|error| SweepError::io(folder, &error))?;
         Ok(Self { path, plan })
     }
@@ -121,12 +196,15 @@ impl Sweep {
     /// Writes `plan` into `folder` with the configurations of its units, the plan last of all.
     ///
     /// # Errors
-    /// A full disk, a folder that cannot be written to.
+    /// A plan that its launcher cannot run; a full disk, a folder that cannot be written to.
     pub fn write<'a>(
         folder: &Path,
         plan: &Plan,
         configs: impl IntoIterator<Item = &'a Resolved>,
     ) -> SweepResult<Self> {
+        if plan.launcher == Launcher::Slurm {
+            plan.check()?;
+        }
         for name in ["configs", "claims", "accepted", "runs", "logs", "slurm"] {
             let path = folder.join(name);
             std::fs::create_dir_all(&path).map_err(|error| SweepError::io(&path, &error))?;
@@ -174,9 +252,7 @@ impl Sweep {
     pub fn resolve<W: Work + ?Sized>(&self, unit: &Unit, work: &W) -> SweepResult<Resolved> {
         let path = config_path(&self.path, &unit.config);
         let config = work.resolve(Source::Named(&path.to_string_lossy()), &unit.overrides())?;
-        let again = units(&unit.config, &[unit.seed], &fold_of(unit), &sets_of(unit), |_| {
-            Ok::<_, SweepError>(config.clone())
-        })?;
+        let again = of_same(unit, |_| Ok::<_, SweepError>(config.clone()))?;
         if again.first().is_none_or(|again| again.name != unit.name) {
             let message = "was changed after the sweep was planned, or by another version of dermx; \
                            plan a new sweep";
@@ -196,12 +272,15 @@ impl Sweep {
     }
 }
 
-fn fold_of(unit: &Unit) -> Vec<u64> {
-    unit.fold.into_iter().collect()
-}
-
-fn sets_of(unit: &Unit) -> Vec<Vec<String>> {
-    unit.set.iter().map(|set| vec![set.clone()]).collect()
+/// The unit again, with the names that `resolve` gives it.
+fn of_same<E>(
+    unit: &Unit,
+    resolve: impl FnMut(&Unit) -> Result<Resolved, E>,
+) -> Result<Vec<Unit>, E> {
+    let Unit { config, backend, seed, fold, set, .. } = unit;
+    let folds: Vec<u64> = fold.iter().copied().collect();
+    let sets: Vec<Vec<String>> = set.iter().map(|set| vec![set.clone()]).collect();
+    units(config, backend, &[*seed], &folds, &sets, resolve)
 }
 
 fn config_path(sweep: &Path, name: &str) -> PathBuf {
@@ -230,26 +309,32 @@ pub fn plan<W: Work + ?Sized>(request: &PlanRequest, work: &W) -> SweepResult<Sw
     if !request.dry_run {
         request.launcher.check_present()?;
     }
-    for config in planned.configs.values() {
-        work.prepare(config)?;
-    }
     let resources = |(name, config): (&String, &Resolved)| (name.clone(), config.resources.clone());
     let plan = Plan {
         resources: planned.configs.iter().map(resources).collect(),
         units: planned.units,
         ..Plan::new(request.launcher, request.jobs, request.lease)?
     };
+    if plan.launcher == Launcher::Slurm {
+        // Before anything is made.
+        plan.check()?;
+    }
+    if !request.dry_run {
+        planned.configs.values().try_for_each(|config| work.prepare(config))?;
+    }
     make_folder(&request.out)?;
     Sweep::write(&request.out, &plan, planned.configs.values())
 }
 
-/// The unit of a trial that changes keys of `config`, as `section.key=value`; it has the first of its seeds.
+/// The unit of a trial that changes keys of `config`, as `section.key=value`, computed by `backend`; it has
+/// the first of its seeds.
 ///
 /// # Errors
 /// Values that do not fit together.
 pub fn trial_unit<W: Work + ?Sized>(
     work: &W,
     config: &Resolved,
+    backend: &str,
     changes: &[String],
 ) -> SweepResult<Unit> {
     // As the unit will be read.
@@ -257,7 +342,8 @@ pub fn trial_unit<W: Work + ?Sized>(
     let source = Source::Text { origin: name, text };
     let seeds = seeds.get(..1).unwrap_or_default();
     let sets: Vec<Vec<String>> = changes.iter().map(|change| vec![change.clone()]).collect();
-    let found = units(name, seeds, &[], &sets, |unit| work.resolve(source, &unit.overrides()))?;
+    let found =
+        units(name, backend, seeds, &[], &sets, |unit| work.resolve(source, &unit.overrides()))?;
     let unit = found.into_iter().next();
     let none = || SweepError::BadConfig("run.seeds: expected at least one".to_string());
     Ok(Unit { kind: Kind::Trial, ..unit.ok_or_else(none)? })
@@ -284,14 +370,31 @@ impl Planned {
         let fixed: Vec<String> = fixed.iter().cloned().chain(first_fold).collect();
         let config = work.resolve(Source::Named(file), &fixed)?;
         let name = config.name.clone();
+        if let Some(problem) = name::problem(&name) {
+            let message = format!(
+                "`{}`: the name of a configuration {problem}; units and files are called after it, so \
+                 rename it",
+                name.escape_debug()
+            );
+            return Err(SweepError::Usage(message));
+        }
         if self.configs.contains_key(&name) {
             return Err(SweepError::Usage(format!("two configurations are called `{name}`")));
         }
         let seeds = request.seeds.as_ref().unwrap_or(&config.seeds);
+        let sizes = swept.iter().map(Vec::len).chain([seeds.len(), folds.len().max(1)]);
+        let num_new = sizes.fold(1_usize, usize::saturating_mul);
+        if self.units.len().saturating_add(num_new) > MAX_UNITS {
+            let message = format!(
+                "{name}: seeds, folds and values of --set make more than {MAX_UNITS} units; leave some out"
+            );
+            return Err(SweepError::Usage(message));
+        }
         // The text that units are read from, so that they are read here as they will be.
         let source = Source::Text { origin: file, text: &config.text };
-        let found =
-            units(&name, seeds, folds, swept, |unit| work.resolve(source, &unit.overrides()))?;
+        let found = units(&name, &request.backend, seeds, folds, swept, |unit| {
+            work.resolve(source, &unit.overrides())
+        })?;
         self.units.extend(found);
         self.configs.insert(name, config);
         Ok(())

@@ -3,14 +3,15 @@
 use crate::error::{SweepError, SweepResult};
 use crate::launcher::UnitCommand;
 use crate::plan::Sweep;
+use crate::shell;
 use crate::slurm::{ArrayScript, MAX_ARRAY};
-use dermx_data::{json, write_atomic};
+use dermx_data::{append_to, json, write_atomic};
 use dermx_work::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// One submitted array.
@@ -43,6 +44,7 @@ pub fn submit(
     command: &UnitCommand,
     dry_run: bool,
 ) -> SweepResult<String> {
+    sweep.plan().check()?;
     let queued = if dry_run { BTreeSet::new() } else { queued(sweep)? };
     let mut text = String::new();
     for (config, resources) in &sweep.plan().resources {
@@ -82,21 +84,32 @@ fn write_script(
 ) -> SweepResult<(String, String)> {
     let number = (1..).find(|number| !sweep.path().join(list_name(*number)).exists()).unwrap_or(1);
     let (list, script) = (list_name(number), format!("slurm/array-{number}.sh"));
-    let program = command.program.to_string_lossy().into_owned();
+    let program = utf8(&command.program)?.to_string();
     let words: Vec<String> = std::iter::once(program).chain(command.args.iter().cloned()).collect();
     let text = ArrayScript {
         name: &format!("dermx-{config}"),
         resources,
-        sweep: &sweep.path().to_string_lossy(),
+        sweep: utf8(sweep.path())?,
         list: &list,
         num_units: units.len(),
         command: &words,
-        working_folder: &sweep.plan().working_folder.to_string_lossy(),
+        working_folder: utf8(&sweep.plan().working_folder)?,
     }
-    .text();
+    .text()
+    .map_err(SweepError::BadConfig)?;
+    shell::check(&text).map_err(SweepError::BadConfig)?;
     write_atomic(&sweep.path().join(&list), (units.join("\n") + "\n").as_bytes())?;
     write_atomic(&sweep.path().join(&script), text.as_bytes())?;
     Ok((script, list))
+}
+
+/// The path as a script can hold it.
+fn utf8(path: &Path) -> SweepResult<&str> {
+    path.to_str().ok_or_else(|| {
+        let message =
+            format!("{}: a script for Slurm has to name it in UTF-8; rename it", path.display());
+        SweepError::Usage(message)
+    })
 }
 
 fn list_name(number: usize) -> String {
@@ -106,7 +119,7 @@ fn list_name(number: usize) -> String {
 fn remember(sweep: &Sweep, job: &Job) -> SweepResult<()> {
     let path = sweep.path().join(JOBS);
     let line = serde_json::to_string(job).map_err(SweepError::internal)?;
-    let file = OpenOptions::new().create(true).append(true).open(&path);
+    let file = append_to(&path);
     file.and_then(|mut file| writeln!(file, "{line}"))
         .map_err(|error| SweepError::io(&path, &error))
 }

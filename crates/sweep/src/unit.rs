@@ -20,9 +20,19 @@ pub struct Unit {
     /// The swept keys with the values of this unit, `section.key=value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// What computes it, in the words of the work.
+    #[serde(default = "processor")]
+    pub backend: String,
     /// What is done with it.
     #[serde(default, skip_serializing_if = "Kind::is_run")]
     pub kind: Kind,
+}
+
+/// The backend of a unit that says none.
+pub const PROCESSOR: &str = "cpu";
+
+fn processor() -> String {
+    PROCESSOR.to_string()
 }
 
 /// The hash of a text that names it: 8 hexadecimal digits of BLAKE3, enough for 10,000 names: two of
@@ -41,14 +51,15 @@ impl Unit {
     }
 }
 
-/// A unit of `config` for each seed, fold, and combination of the values of `sets`, in this order:
-/// the last of `sets` changes last, seeds change first. `resolve` gets the configuration of a unit that
-/// has no name yet.
+/// A unit of `config`, computed by `backend`, for each seed, fold, and combination of the values of `sets`,
+/// in this order: the last of `sets` changes last, seeds change first. `resolve` gets the configuration of
+/// a unit that has no name yet.
 ///
 /// # Errors
 /// Those of `resolve`.
 pub fn units<E>(
     config: &str,
+    backend: &str,
     seeds: &[u64],
     folds: &[u64],
     sets: &[Vec<String>],
@@ -69,9 +80,12 @@ pub fn units<E>(
                     seed,
                     fold,
                     set: set.clone(),
+                    backend: backend.to_string(),
                     kind: Kind::Run,
                 };
                 let Resolved { content, content_of_group, .. } = resolve(&unit)?;
+                let [content, content_of_group] =
+                    [content, content_of_group].map(|text| on_backend(text, backend));
                 let fold = fold.map_or(String::new(), |fold| format!("-f{fold}"));
                 unit.name = format!("{config}{fold}-s{seed}-{}", short_hash(&content));
                 unit.group = format!("{config}{fold}-{}", short_hash(&content_of_group));
@@ -80,6 +94,14 @@ pub fn units<E>(
         }
     }
     Ok(units)
+}
+
+/// What tells units apart: other backends round otherwise.
+fn on_backend(content: String, backend: &str) -> String {
+    match backend {
+        PROCESSOR => content,
+        _ => format!("{content}backend = {backend}\n"),
+    }
 }
 
 /// One of each list, in all ways.
@@ -107,7 +129,7 @@ mod tests {
     #[test]
     fn every_combination_is_a_unit_and_seeds_share_a_group() {
         let sets = [vec!["a.b=1".into(), "a.b=2".into()], vec!["c.d=x".into(), "c.d=y".into()]];
-        let found = units("net", &[0, 1, 2], &[4, 5], &sets, resolve).unwrap();
+        let found = units("net", "cpu", &[0, 1, 2], &[4, 5], &sets, resolve).unwrap();
         assert_eq!(found.len(), 3 * 2 * 4);
         let distinct =
             |of: fn(&Unit) -> &String| found.iter().map(of).collect::<BTreeSet<_>>().len();
@@ -121,7 +143,7 @@ mod tests {
     fn a_plan_from_before_searches_is_one_of_runs() {
         let text = r#"{"name": "net-s3-0", "group": "net-0", "config": "net", "seed": 3}"#;
         let unit: Unit = serde_json::from_str(text).unwrap();
-        assert_eq!(unit.kind, Kind::Run);
+        assert_eq!((unit.kind, &*unit.backend), (Kind::Run, "cpu"));
         let trial = Unit { kind: Kind::Trial, ..unit.clone() };
         let [run, trial] = [&unit, &trial].map(|one| serde_json::to_string(one).unwrap());
         assert!(!run.contains("kind") && trial.contains(r#""kind":"trial""#), "{run} {trial}");
@@ -129,10 +151,14 @@ mod tests {
 
     #[test]
     fn equal_configurations_have_equal_names() {
-        let one = units("net", &[3], &[], &[], resolve).unwrap();
-        assert_eq!(one, units("net", &[3], &[], &[], resolve).unwrap());
+        let on = |backend: &str| units("net", backend, &[3], &[], &[], resolve).unwrap();
+        let one = on("cpu");
+        assert_eq!(one, on("cpu"));
+        // Another backend rounds otherwise: another unit, and another group.
+        let other = on("cuda:0");
+        assert!(other[0].name != one[0].name && other[0].group != one[0].group);
         assert_eq!(one[0].overrides(), ["run.seeds=[3]"]);
-        let error = units("net", &[3], &[], &[], |_| Err::<Resolved, _>("no"));
+        let error = units("net", "cpu", &[3], &[], &[], |_| Err::<Resolved, _>("no"));
         assert_eq!(error, Err("no"));
     }
 }

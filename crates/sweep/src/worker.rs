@@ -6,7 +6,7 @@ use crate::error::{SweepError, SweepResult};
 use crate::folder::DiskFolder;
 use crate::plan::Sweep;
 use crate::unit::Unit;
-use dermx_data::to_json;
+use dermx_data::{refuse_link, to_json};
 use dermx_work::{
     Ended, EndedTrial, Failure, GoOn, Kind, Resolved, Stopped, Task, Watch, Work, panic_message,
     run_trial,
@@ -19,6 +19,30 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// Writes down that `unit` cannot be done by `owner`, who did not come to claim it, unless somebody else is
+/// at it or has done it.
+///
+/// # Errors
+/// A folder that cannot be written to.
+pub fn note_failure(
+    sweep: &Sweep,
+    unit: &Unit,
+    owner: &str,
+    failure: Failure,
+    message: &str,
+) -> SweepResult<()> {
+    let folder = sweep.shared();
+    let note = || -> io::Result<()> {
+        let Standing::Free { generation } = standing(&folder, &unit.name)? else { return Ok(()) };
+        let Some(mut hold) = claim(&folder, &unit.name, generation, owner, unix_s())? else {
+            return Ok(());
+        };
+        let state = State::Failed { failure, message: message.to_string() };
+        hold.end(&folder, state, unix_s())
+    };
+    note().map_err(in_folder(sweep))
+}
 
 /// How to go on with a stopped unit.
 const RESUME: &str = "`dermx sweep run` goes on";
@@ -186,6 +210,7 @@ impl<W: Work + ?Sized> Worker<'_, W> {
         kind: Kind,
         folder: &Path,
     ) -> SweepResult<UnitEnd<W::Output>> {
+        refuse_link(folder).map_err(|error| SweepError::io(folder, &error))?;
         let mut on_epoch = |_: &[f64]| GoOn::Yes;
         match kind {
             Kind::Trial => {

@@ -20,6 +20,7 @@ fn request(out: &Path, sets: &[&str]) -> PlanRequest {
         seeds: None,
         folds: Vec::new(),
         sets: sets.iter().map(ToString::to_string).collect(),
+        backend: "cpu".to_string(),
         launcher: Launcher::Local,
         jobs: NonZeroUsize::MIN,
         lease: NonZeroU64::new(2).unwrap(),
@@ -96,7 +97,7 @@ fn a_unit_that_fails_says_why_and_is_done_by_the_next_who_can() {
     assert_eq!(state(good), State::Done);
     let status = Status::read(&sweep).unwrap();
     assert_eq!((status.num_done, status.failed.len()), (1, 2));
-    let failure = status.failure().unwrap();
+    let failure = status.unfinished(&sweep, &[]).unwrap();
     assert!(matches!(failure, SweepError::Units { failure: Failure::MissingInput, .. }));
     assert!(failure.to_string().contains("absent.csv: no such file"), "{failure}");
     // Claims of a unit are counted on.
@@ -127,9 +128,13 @@ fn a_claim_without_a_sign_of_life_is_taken_over_after_its_lease() {
     let toy = Toy::default();
     let sweep = plan(&request, &toy).unwrap();
     let unit = &sweep.plan().units[0];
-    claim(&sweep.shared(), &unit.name, 1, "dead", 0).unwrap().unwrap();
+    claim(&sweep.shared(), &unit.name, 1, "dead", 1 << 40).unwrap().unwrap();
+    // A clock far ahead of ours, as another machine may have: no sign of life, whatever it says.
     let status = Status::read(&sweep).unwrap();
+    assert_eq!((status.running.len(), status.lost.len(), status.is_watched), (1, 0, false));
+    let status = Status::watch(&sweep, Watch::SILENT).unwrap();
     assert_eq!((status.lost.len(), &*status.lost[0].owner), (1, "dead"));
+    assert_eq!(status.missing(), [unit.name.clone()]);
     assert!(matches!(run(&toy, &sweep, unit), Ok(UnitEnd::Ran(()))));
     assert_eq!(Accepted::read(&sweep, unit).unwrap().unwrap().generation, 2);
 }
@@ -139,7 +144,7 @@ fn of_a_trial_a_failure_is_a_result_and_missing_data_are_none() {
     let folder = tempfile::tempdir().unwrap();
     let toy = Toy::default();
     let config = toy.resolve(Source::Named("toy"), &[]).unwrap();
-    let trial = |x: &str| trial_unit(&toy, &config, &[format!("x={x}")]).unwrap();
+    let trial = |x: &str| trial_unit(&toy, &config, "cpu", &[format!("x={x}")]).unwrap();
     let units = ["2", "\"nan\"", "\"absent\""].map(trial);
     assert!(units.iter().all(|unit| unit.overrides().last().unwrap() == "run.seeds=[0]"));
     let sweep = plan(&request(&folder.path().join("sweep"), &[]), &toy).unwrap();

@@ -53,13 +53,18 @@ fn number(value: Option<f64>) -> String {
 }
 
 /// The bytes of a CSV file: RFC 4180 with `\n` after each record; quotes only where they are needed.
+///
+/// A cell that a spreadsheet would compute (`=cmd`, `+1+2`, `@sum`) gets an apostrophe in front, which
+/// [`unguarded`] takes away again; numbers stay as they are.
 pub fn csv<R>(records: impl IntoIterator<Item = R>) -> Vec<u8>
 where
     R: IntoIterator,
     R::Item: AsRef<[u8]>,
 {
     let mut writer = WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    let written = records.into_iter().try_for_each(|record| writer.write_record(record));
+    let written = records
+        .into_iter()
+        .try_for_each(|record| writer.write_record(record.into_iter().map(guarded)));
     #[expect(
         clippy::expect_used,
         reason = "writing into memory fails only where lengths must agree"
@@ -67,4 +72,24 @@ where
     written.expect("CSV in memory");
     #[expect(clippy::expect_used, reason = "flushing into memory cannot fail")]
     writer.into_inner().expect("CSV in memory")
+}
+
+/// A cell of [`csv`] as it was before it was written.
+pub fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
+}
+
+fn guarded(cell: impl AsRef<[u8]>) -> Vec<u8> {
+    let cell = cell.as_ref();
+    let is_formula = std::str::from_utf8(cell).is_ok_and(is_formula);
+    let guard: &[u8] = if is_formula { b"'" } else { b"" };
+    [guard, cell].concat()
+}
+
+/// Whether a spreadsheet would compute the text. What looks guarded already counts, too, so that one
+/// apostrophe taken away is always the one that was added.
+fn is_formula(text: &str) -> bool {
+    let first = text.trim_start_matches('\'').chars().next();
+    let computes = |c| "=+-@\t\r\n\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c);
+    first.is_some_and(computes) && text.parse::<f64>().is_err()
 }

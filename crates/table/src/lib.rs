@@ -22,9 +22,11 @@ mod order;
 mod reading;
 mod table;
 mod terminal;
+mod visible;
 
-pub use crate::csv::csv;
+pub use crate::csv::{csv, unguarded};
 pub use markdown::escape_markdown;
 pub use order::by_name;
 pub use reading::{Reading, number};
 pub use table::{Cell, Column, Kind, Row, Score, Table};
+pub use visible::visible;

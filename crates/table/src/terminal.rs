@@ -2,17 +2,18 @@
 
 use crate::reading::Reading;
 use crate::table::{Column, Kind, Table};
+use crate::visible::visible_line;
 use unicode_width::UnicodeWidthStr;
 
 impl Table {
     /// The title, the header and the rows, with columns as wide as their widest cell.
     pub fn terminal(&self) -> String {
         let header =
-            self.columns.iter().map(Column::full_label).map(|text| one_line(&text)).collect();
+            self.columns.iter().map(Column::full_label).map(|text| visible_line(&text)).collect();
         let mut lines: Vec<Vec<String>> = vec![header];
         lines.extend(self.rows.iter().map(|row| {
             self.cells(row)
-                .map(|(column, cell)| one_line(&Reading::new(column, cell).line()))
+                .map(|(column, cell)| visible_line(&Reading::new(column, cell).line()))
                 .collect()
         }));
         let widths: Vec<usize> = (0..self.columns.len())
@@ -30,12 +31,7 @@ impl Table {
             format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
         };
         let title =
-            if self.title.is_empty() { String::new() } else { one_line(&self.title) + "\n" };
+            if self.title.is_empty() { String::new() } else { visible_line(&self.title) + "\n" };
         format!("{title}{}", lines.iter().map(line).collect::<String>())
     }
-}
-
-/// The text without line breaks and without what moves a terminal's cursor.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }

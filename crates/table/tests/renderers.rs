@@ -1,6 +1,6 @@
 //! One table through every renderer, and what each has to escape.
 
-use dermx_table::{Cell, Column, Score, Table, csv, escape_markdown, number};
+use dermx_table::{Cell, Column, Score, Table, csv, escape_markdown, number, unguarded, visible};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -67,7 +67,59 @@ fn wide_letters_take_two_places_on_a_terminal() {
 fn a_terminal_gets_no_control_characters() {
     let mut table = Table::new("t", "a\nb", [Column::text("x")]);
     table.push(["c\u{1b}[31m\r\nd".into()]);
-    assert_eq!(table.terminal(), "a b\nx\nc [31m  d\n");
+    assert_eq!(table.terminal(), "a b\nx\nc\\u001b[31m\\u000d d\n");
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_written_out_and_json_stays_what_it_is() {
+    let plain = "größe\t皮膚\n";
+    assert!(matches!(visible(plain), std::borrow::Cow::Borrowed(text) if text == plain));
+    // Colours, a title of the window, a bell, the end of a line before its end, the old eight-bit escapes,
+    // and what turns the direction of reading.
+    for (text, shown) in [
+        ("\u{1b}[31mred", "\\u001b[31mred"),
+        ("\u{1b}]0;title\u{7}", "\\u001b]0;title\\u0007"),
+        ("good\rbad", "good\\u000dbad"),
+        ("\u{9b}2J", "\\u009b2J"),
+        ("\u{7f}\u{0}", "\\u007f\\u0000"),
+        ("gpj.\u{202e}exe", "gpj.\\u202eexe"),
+        ("a\u{2028}b\u{2066}c", "a\\u2028b\\u2066c"),
+    ] {
+        assert_eq!(visible(text), shown);
+        let json = json!({ text: text }).to_string();
+        let read: serde_json::Value = serde_json::from_str(&visible(&json)).unwrap();
+        assert_eq!(read, json!({ text: text }));
+        assert!(!visible(&json).contains(|c: char| c.is_control()));
+    }
+}
+
+/// The names of others that a spreadsheet would compute.
+const FORMULAS: [&str; 10] = [
+    "=cmd|' /C calc'!A0",
+    "=HYPERLINK(\"http://x\",\"y\")",
+    "+1+cmd",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "-",
+    "\u{ff1d}1",
+    "'=1",
+];
+
+#[test]
+fn a_spreadsheet_computes_no_name_and_numbers_stay_numbers() {
+    for name in FORMULAS {
+        let written = text(csv([[name, "-0.5"]]));
+        let mut reader =
+            ::csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_bytes());
+        let record = reader.records().next().unwrap().unwrap();
+        assert_eq!(&record[0], format!("'{name}"), "{written}");
+        assert_eq!((unguarded(&record[0]), &record[1]), (name, "-0.5"));
+    }
+    for name in ["-0.5", "+1e-7", "acne-0001", "a=b", "'tis", "", "'"] {
+        assert_eq!((text(csv([[name, "x"]])), unguarded(name)), (format!("{name},x\n"), name));
+    }
 }
 
 #[test]
@@ -260,6 +312,16 @@ fn a_row_that_is_too_short_is_filled_up() {
 }
 
 proptest! {
+    #[test]
+    fn a_guarded_name_reads_back_as_it_was(name in "['=+@\t\r0-9a-]{0,6}") {
+        let written = csv([[&*name, "x"]]);
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&written[..]);
+        let record = reader.records().next().unwrap().unwrap();
+        prop_assert_eq!(unguarded(&record[0]), &name);
+        let is_formula = record[0].starts_with(['=', '+', '-', '@', '\t', '\r']);
+        prop_assert!(!is_formula || record[0].parse::<f64>().is_ok(), "{:?}", record);
+    }
+
     // What Python's `csv` reads by default: quotes doubled, any line break inside of quotes.
     #[test]
     fn csv_reads_back_as_it_was(
@@ -269,7 +331,7 @@ proptest! {
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
         let found: Vec<Vec<String>> = reader
             .records()
-            .map(|record| record.unwrap().iter().map(String::from).collect())
+            .map(|record| record.unwrap().iter().map(|cell| unguarded(cell).to_string()).collect())
             .collect();
         prop_assert_eq!(found, rows);
     }

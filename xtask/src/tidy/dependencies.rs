@@ -22,10 +22,10 @@ const fn rule(
 
 /// One line for each crate but the command, which may know all.
 const RULES: &[Rule] = &[
-    rule("dermx-data", &["dermx-work"], false),
+    rule("dermx-data", &["dermx-table", "dermx-work"], false),
     rule("dermx-eval", &[], false),
     rule("dermx-agreement", &["dermx-data", "dermx-eval"], false),
-    rule("dermx-formats", &["dermx-data"], false),
+    rule("dermx-formats", &["dermx-data", "dermx-table"], false),
     rule("dermx-report", &["dermx-eval", "dermx-table"], false),
     rule("dermx-search", &["dermx-data", "dermx-table", "dermx-work"], false),
     rule("dermx-sweep", &["dermx-data", "dermx-work"], false),

@@ -1,8 +1,9 @@
 //! Arguments of `dermx search`.
 
+use super::choice;
 use super::limits::{jobs, key, lease};
-use super::{BackendArg, choice};
 use clap::Args;
+use dermx_run::Backend;
 use dermx_search::SamplerName;
 use dermx_sweep::Launcher;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -37,12 +38,13 @@ pub struct SearchArgs {
     /// resumed search keeps to what it began with.
     #[arg(long, value_name = "SECONDS", default_value = "60", requires = "launcher", value_parser = lease())]
     pub lease: NonZeroU64,
-    /// Write the plan (and Slurm's scripts), and run nothing.
+    /// Write the plan (and Slurm's scripts), and run nothing; make no data.
     #[arg(long, requires = "launcher")]
     pub dry_run: bool,
-    /// What computes.
-    #[command(flatten)]
-    pub backend: BackendArg,
+    /// What computes: cpu (the default), wgpu or cuda; wgpu:1 is the second device. `dermx backends` lists
+    /// them. A launched search that is resumed keeps to what it began with.
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<Backend>,
     /// Change a key of the configuration that is varied, for all trials.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,

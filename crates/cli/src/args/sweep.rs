@@ -1,7 +1,7 @@
 //! Arguments of `dermx sweep`.
 
-use super::choice;
 use super::limits::{jobs, lease};
+use super::{BackendArg, choice};
 use clap::{Args, Subcommand};
 use dermx_sweep::{Launcher, NumberRange};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -62,10 +62,13 @@ pub struct PlanArgs {
     /// Seconds without a sign of life after which a unit is given to another process.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = lease())]
     pub lease: NonZeroU64,
+    /// What computes.
+    #[command(flatten)]
+    pub backend: BackendArg,
     /// The folder of the sweep.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Write the plan (and Slurm's scripts), and run nothing.
+    /// Write the plan (and Slurm's scripts), and run nothing; make no data.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -93,6 +96,10 @@ pub struct RunArgs {
 pub struct StatusArgs {
     /// The folder of the sweep.
     pub sweep: PathBuf,
+    /// Look once: what is claimed may run, or be lost. Without it, signs of life are waited for, as long as
+    /// a lease at most.
+    #[arg(long)]
+    pub now: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,13 +1,13 @@
 //! `dermx search`.
 
-use super::sweep::unit_command;
+use super::sweep::{check_backend, unit_command};
 use crate::args::SearchArgs;
 use crate::error::{CliError, CliResult};
 use crate::process::Process;
 use crate::terminal::print;
-use dermx_run::Backend;
 use dermx_run::config::SearchConfig;
 use dermx_run::search::{SearchRequest, Searched, search};
+use dermx_run::{Backend, Session};
 use dermx_search::Results;
 use dermx_work::Failure;
 use std::path::Path;
@@ -21,11 +21,15 @@ pub fn run(args: &SearchArgs, process: &Process) -> CliResult<()> {
     config.changes.extend(args.overrides.iter().cloned());
     config.sampler = args.sampler.unwrap_or(config.sampler);
     config.max_trials = args.max_trials.or(config.max_trials);
-    if args.launcher.is_some() && args.backend.backend != Backend::CPU {
-        let message = "--launcher runs trials on the processor; leave --backend away";
-        return Err(CliError::new(Failure::Usage, message));
-    }
-    let session = process.session(args.backend.backend)?;
+    let backend = args.backend.unwrap_or(Backend::CPU);
+    let session = match args.launcher {
+        // Processes of their own compute the trials; this one only reads the photos.
+        Some(launcher) => {
+            check_backend(backend, launcher, args.dry_run, process)?;
+            Session::cpu()
+        }
+        None => process.session(backend)?,
+    };
     let request = SearchRequest {
         name: &args.config,
         run: args.run.as_deref(),
@@ -34,6 +38,7 @@ pub fn run(args: &SearchArgs, process: &Process) -> CliResult<()> {
         launcher: args.launcher,
         lease: args.lease,
         dry_run: args.dry_run,
+        backend: args.backend,
         command: &unit_command()?,
     };
     match search(&config, &request, process.context(&session))? {

@@ -6,9 +6,11 @@ use crate::process::Process;
 use crate::summary::trained_text;
 use crate::terminal::{print, tell};
 use dermx_run::sweep::{plan, run_unit};
-use dermx_run::{Backend, Session, Trained, collect};
+use dermx_run::{Backend, Session, Trained, collect, this_process};
 use dermx_score::to_json;
-use dermx_sweep::{Launch, OnLost, PlanRequest, Status, Sweep, UnitCommand, UnitEnd};
+use dermx_sweep::{
+    Launch, Launcher, OnLost, PlanRequest, Status, Sweep, Unit, UnitCommand, UnitEnd, note_failure,
+};
 use dermx_work::Failure;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +29,11 @@ pub fn run(args: &SweepArgs, process: &Process) -> CliResult<()> {
             print(launch.run(&sweep, process.watch())?)
         }
         (Some(SweepCommand::Status(args)), _) => {
-            let status = Status::read(&Sweep::open(&args.sweep)?)?;
+            let sweep = Sweep::open(&args.sweep)?;
+            let status = match args.now {
+                true => Status::read(&sweep)?,
+                false => Status::watch(&sweep, process.watch())?,
+            };
             match args.json {
                 true => print(to_json(&status)?),
                 false => print(status.text()),
@@ -42,8 +48,8 @@ pub fn run(args: &SweepArgs, process: &Process) -> CliResult<()> {
             let sweep = Sweep::open(&args.sweep)?;
             let folder = &sweep.plan().working_folder;
             std::env::set_current_dir(folder).map_err(|error| CliError::io(folder, &error))?;
-            let session = process.session(Backend::CPU)?;
             let unit = sweep.unit(&args.unit)?;
+            let session = session(&sweep, unit, process)?;
             let end = run_unit(&sweep, unit, on_lost(), process.context(&session))?;
             print(end_text(&unit.name, &end))
         }
@@ -62,6 +68,19 @@ fn on_lost() -> OnLost {
     })
 }
 
+/// What computes `unit`; that it cannot is a failure of the unit, which others are to know.
+fn session(sweep: &Sweep, unit: &Unit, process: &Process) -> CliResult<Session> {
+    let parsed = unit.backend.parse::<Backend>().map_err(|reason| {
+        let message = format!("the backend `{}` of {}: {reason}", unit.backend, unit.name);
+        CliError::bad_data(&sweep.path().join("plan.json"), message)
+    });
+    let opened = parsed.and_then(|backend| process.session(backend));
+    if let Err(error) = &opened {
+        note_failure(sweep, unit, &this_process(), error.failure, &error.message)?;
+    }
+    opened
+}
+
 fn end_text(unit: &str, end: &UnitEnd<Option<Trained>>) -> String {
     match end {
         UnitEnd::Done => format!("{unit}: has its result\n"),
@@ -72,11 +91,14 @@ fn end_text(unit: &str, end: &UnitEnd<Option<Trained>>) -> String {
 }
 
 fn begin(args: &PlanArgs, process: &Process) -> CliResult<()> {
+    let backend = args.backend.backend;
+    check_backend(backend, args.launcher, args.dry_run, process)?;
     let request = PlanRequest {
         configs: args.configs.clone(),
         seeds: args.seeds.as_ref().map(|range| range.0.clone()),
         folds: args.folds.as_ref().map(|range| range.0.clone()).unwrap_or_default(),
         sets: args.sets.clone(),
+        backend: backend.to_string(),
         launcher: args.launcher,
         jobs: args.jobs,
         lease: args.lease,
@@ -88,6 +110,23 @@ fn begin(args: &PlanArgs, process: &Process) -> CliResult<()> {
     let PlanArgs { launcher, dry_run, .. } = *args;
     let launch = Launch { launcher, command: &unit_command()?, jobs: None, dry_run };
     print(launch.run(&sweep, process.watch())?)
+}
+
+/// Refuses a backend that units would not have: nodes may have devices that this machine lacks, but they run
+/// this binary.
+///
+/// # Errors
+/// Says what is missing.
+pub fn check_backend(
+    backend: Backend,
+    launcher: Launcher,
+    dry_run: bool,
+    process: &Process,
+) -> CliResult<()> {
+    match launcher {
+        Launcher::Local if !dry_run => process.session(backend).map(drop),
+        _ => Ok(backend.check_built_in(process.panics())?),
+    }
 }
 
 /// What does one unit: this program.

@@ -130,6 +130,34 @@ fn a_disturbed_sweep_on_two_nodes_gives_the_tables_of_a_local_one() -> TestResul
 }
 
 #[test]
+fn folders_and_names_as_nobody_would_choose_them_reach_the_nodes() -> TestResult {
+    if !has_slurm() {
+        return Ok(());
+    }
+    let _turn = SLURM.lock().unwrap_or_else(PoisonError::into_inner);
+    let workplace = Workplace::new()?;
+    let out = "it's a \"sweep\" $(touch pwned) %A #1";
+    let marker = workplace.join("set up");
+    let setup = format!("slurm.setup=[{:?}]", format!("touch '{}' # it's", marker.display()));
+    let more = ["--launcher", "slurm", "--set", "run.epochs=1", "--set", &setup];
+    // A name of a configuration becomes that of the job.
+    let args = plan_args(out, &more);
+    run(&workplace, &args)?;
+    wait_for("end", || {
+        hurry();
+        Ok(slurm("squeue", &["-h"])?.trim().is_empty().then_some(()))
+    })?;
+    assert_eq!(status(&workplace, out)?["num_done"], 1);
+    assert!(marker.exists() && !workplace.join("pwned").exists());
+    let logs = workplace.join(out).join("logs").read_dir()?;
+    let names: Vec<String> = logs
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()?;
+    assert!(names.iter().any(|name| name.starts_with("slurm-")), "{names:?}");
+    Ok(())
+}
+
+#[test]
 fn a_search_on_two_nodes_with_a_killed_trial_gives_the_table_of_one_process() -> TestResult {
     if !has_slurm() {
         return Ok(());

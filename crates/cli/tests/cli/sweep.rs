@@ -239,6 +239,55 @@ fn results_of_another_program_or_other_data_are_refused() -> TestResult {
 }
 
 #[test]
+fn a_dry_run_makes_no_data_and_a_unit_makes_what_it_needs() -> TestResult {
+    let workplace = Workplace::new()?;
+    fs::remove_dir_all(workplace.join("data"))?;
+    let small =
+        ["--set", "synthetic.num_images=6", "--set", "synthetic.num_train_images=12", "--dry-run"];
+    run(&workplace, &plan_args("sweep", &[&small[..], &["--set", "run.epochs=1"]].concat()))?;
+    assert!(!workplace.join("data").exists());
+    assert!(workplace.join("sweep/plan.json").exists());
+    succeed(workplace.path(), &["sweep", "run", "sweep", "--quiet"])?;
+    assert!(workplace.join("data/synth.json").exists());
+    Ok(())
+}
+
+#[test]
+fn gpus_that_stand_idle_are_refused_and_a_backend_is_that_of_each_unit() -> TestResult {
+    let workplace = Workplace::new()?;
+    let plan = |out: &str, more: &[&str]| {
+        plan_args(out, &[&["--launcher", "slurm", "--dry-run"], more].concat())
+    };
+    let refused = |more: &[&str], code: i32, parts: &[&str]| -> TestResult {
+        let args = plan("refused", more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        fail(workplace.path(), &args, code, parts)?;
+        assert!(!workplace.join("refused").exists(), "{more:?}");
+        Ok(())
+    };
+    refused(&["--set", "slurm.gpus=1"], 78, &["slurm.gpus = 1", "stand idle", "--backend cuda"])?;
+    refused(&["--set", "slurm.setup=[\"if true\"]"], 78, &["slurm.setup", "syntax error"])?;
+    refused(&["--backend", "gpu"], 2, &["write cpu, wgpu or cuda"])?;
+    refused(&["--seeds", "0-99999", "--folds", "0-99999"], 2, &["more than 100000 units"])?;
+    refused(&["--lease", "99999999999"], 2, &["--lease 99999999999", "a month"])?;
+    run(&workplace, &plan("planned", &[]))?;
+    let plan: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.join("planned/plan.json"))?)?;
+    assert_eq!(plan["units"][0]["backend"], "cpu");
+    // A backend that the machine of a unit lacks is a failure of that unit, told to all.
+    let unit = units(&workplace, "planned")?.remove(0);
+    let text = plan.to_string().replace("\"backend\":\"cpu\"", "\"backend\":\"cuda:9\"");
+    fs::write(workplace.join("planned/plan.json"), text)?;
+    fail(workplace.path(), &["sweep", "unit", "planned", &unit], 2, &["--backend cuda:9"])?;
+    let found = status(&workplace, "planned")?;
+    assert_eq!(
+        (&found["failed"][0]["unit"], &found["failed"][0]["failure"]),
+        (&unit.into(), &"usage".into())
+    );
+    Ok(())
+}
+
+#[test]
 fn without_slurm_the_error_names_the_other_launcher() -> TestResult {
     let workplace = Workplace::new()?;
     let args = plan_args("sweep", &["--launcher", "slurm"]);

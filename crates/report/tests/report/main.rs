@@ -205,6 +205,50 @@ fn names_cannot_break_out_of_any_file() {
     assert_figures_are_xml(&report);
 }
 
+/// What breaks out of a text, an attribute, a script, a style, a comment, or an address.
+const INJECTIONS: [&str; 20] = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "\" autofocus onfocus=\"alert(1)",
+    "</title><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "--><script>alert(1)</script><!--",
+    "]]><script>alert(1)</script><![CDATA[",
+    "</text></svg><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;",
+    "{{ 7 * 7 }}{% include 'page.css' %}",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<a href=//evil.example>x</a>",
+    "\u{ff1c}script\u{ff1e}alert(1)",
+    "`<b>`[x](javascript:alert(1))",
+];
+
+#[test]
+fn no_name_brings_a_tag_or_an_attribute_into_the_page() {
+    for name in INJECTIONS {
+        let report = rendered(&named(name));
+        // As many tags, and quotes around attributes, as with letters alone.
+        let plain = rendered(&named(&"x".repeat(name.chars().count())));
+        for path in ["index.html", "report.md"] {
+            let (found, expected) = (text(&report, path), text(&plain, path));
+            let count = |text: &str, letter: char| text.matches(letter).count();
+            let is_page = path == "index.html";
+            for letter in ['<', '>', '"'].into_iter().filter(|_| is_page) {
+                assert_eq!(count(found, letter), count(expected, letter), "{name}: {letter}");
+            }
+            assert!(!found.contains("<script>alert") && !found.contains("49"), "{name}: {path}");
+        }
+        assert_markdown_tables_are_rectangles(text(&report, "report.md"));
+        assert_figures_are_xml(&report);
+    }
+}
+
 #[test]
 fn markdown_tables_are_rectangles() {
     assert_markdown_tables_are_rectangles(text(&rendered(&sample()), "report.md"));

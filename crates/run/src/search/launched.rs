@@ -4,7 +4,7 @@ use super::SearchRequest;
 use crate::error::{RunError, RunResult};
 use crate::training::Training;
 use dermx_search::{Base, Event, Next, Params, Search, SearchFolder, Settings, Trial, assignments};
-use dermx_sweep::{Accepted, Launcher, Plan, Sweep, Unit, trial_unit};
+use dermx_sweep::{Accepted, Launcher, MAX_UNITS, PROCESSOR, Plan, Sweep, Unit, trial_unit};
 use dermx_work::{EndedTrial, Resolved, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +33,10 @@ impl Launched {
     ) -> RunResult<Self> {
         let search = all_trials(settings)?;
         let config: Resolved = base.resolve(work, &Params::new())?;
+        let before = Sweep::find(folder.path())?;
+        let backend = backend(request, before.as_ref());
         let unit = |trial: &Trial| -> RunResult<Unit> {
-            Ok(trial_unit(work, &config, &assignments(work, &trial.params)?)?)
+            Ok(trial_unit(work, &config, &backend, &assignments(work, &trial.params)?)?)
         };
         let units: Vec<Unit> = search.trials().iter().map(unit).collect::<RunResult<_>>()?;
         let mut plan = Plan {
@@ -42,7 +44,7 @@ impl Launched {
             units: distinct(&units)?,
             ..Plan::new(launcher, request.jobs, request.lease)?
         };
-        if let Some(sweep) = Sweep::find(folder.path())? {
+        if let Some(sweep) = before {
             check_contained(&sweep, &plan)?;
             // Units that run know these.
             plan.lease_s = sweep.plan().lease_s;
@@ -81,8 +83,23 @@ impl Launched {
 fn all_trials(settings: Settings) -> RunResult<Search> {
     let began = Event::Began { window: usize::MAX };
     let mut search = Search::new(settings, &[began])?;
-    while let Next::Run { .. } = search.next_trial()? {}
+    while let Next::Run { .. } = search.next_trial()? {
+        if search.trials().len() > MAX_UNITS {
+            let message = format!("search.max_trials: expected {MAX_UNITS} trials at most");
+            return Err(RunError::bad_config(message));
+        }
+    }
     Ok(search)
+}
+
+/// What computes the trials, in the words of a plan.
+fn backend(request: &SearchRequest<'_>, before: Option<&Sweep>) -> String {
+    let planned = before.and_then(|sweep| sweep.plan().units.first());
+    match (request.backend, planned) {
+        (Some(backend), _) => backend.to_string(),
+        (None, Some(unit)) => unit.backend.clone(),
+        (None, None) => PROCESSOR.to_string(),
+    }
 }
 
 /// The units, each once, in their order.

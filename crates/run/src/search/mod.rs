@@ -7,6 +7,7 @@ use crate::config::{SearchConfig, Split, config_name};
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::{Place, RunFolder};
+use crate::session::Backend;
 use crate::synth::prepare_synthetic;
 use crate::training::Training;
 use crate::training_data::TrainingData;
@@ -33,6 +34,9 @@ pub struct SearchRequest<'a> {
     pub lease: NonZeroU64,
     /// Whether nothing is to be launched.
     pub dry_run: bool,
+    /// What computes launched trials; without it the processor, or what computes those of a search that
+    /// goes on.
+    pub backend: Option<Backend>,
     /// What does a launched trial.
     pub command: &'a UnitCommand,
 }
@@ -85,9 +89,11 @@ pub fn search(
             launcher.check_present()?;
         }
     }
-    prepare_synthetic(&base, context.watch)?;
-    if !request.resume {
-        TrainingData::read(&base)?.check_leaks(&base, None)?;
+    if !request.dry_run {
+        prepare_synthetic(&base, context.watch)?;
+        if !request.resume {
+            TrainingData::read(&base)?.check_leaks(&base, None)?;
+        }
     }
     let name = config_name(request.name);
     // Locked until the search is over.

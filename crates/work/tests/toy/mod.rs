@@ -24,6 +24,8 @@ pub struct Toy {
     pub stop_after: Mutex<Option<usize>>,
     /// Whether to wait for another unit before the first epoch, to see whether there is one.
     pub waits_for_another: bool,
+    /// How long an epoch takes.
+    pub epoch_takes: Duration,
     /// How many epochs were computed in all units.
     pub num_epochs: AtomicUsize,
     /// How many units ran at once at most.
@@ -49,6 +51,7 @@ impl Toy {
     }
 
     fn compute(&self, score: f64, epoch: i32) -> f64 {
+        std::thread::sleep(self.epoch_takes);
         let num = self.num_epochs.fetch_add(1, Ordering::SeqCst) + 1;
         if self.stop_after.lock().unwrap().is_some_and(|most| num >= most) {
             self.is_stopped.store(true, Ordering::SeqCst);
