@@ -12,10 +12,38 @@ use std::path::{Path, PathBuf};
 /// Folders below this depth are refused, so that a link to its own parent cannot loop for ever.
 const MAX_DEPTH: usize = 16;
 
-/// Extensions of images that are not read, in lower case; a file of one was meant to be a photo.
-const OTHER_IMAGES: [&str; 14] = [
-    "avif", "bmp", "dcm", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jxl", "psd", "tif", "tiff",
+/// Extensions of files that are no notes, in lower case: images that are not read, annotations, tables, maps,
+/// archives. One of them among photos was meant for something, or the folder is another kind of data set.
+const NO_NOTES: [&str; 29] = [
+    "avif",
+    "bmp",
+    "dcm",
+    "gif",
+    "heic",
+    "heif",
+    "jfif",
+    "jp2",
+    "jpe",
+    "jxl",
+    "psd",
+    "tif",
+    "tiff",
     "webp",
+    "csv",
+    "gz",
+    "h5",
+    "json",
+    "jsonl",
+    "mat",
+    "npy",
+    "npz",
+    "pth",
+    "safetensors",
+    "tar",
+    "toml",
+    "tsv",
+    "xml",
+    "zip",
 ];
 
 /// Bytes that tell what a file is.
@@ -63,11 +91,11 @@ impl LabelledFolder {
 /// case, `_`, `-` and space make no difference unless they would leave two classes to choose from.
 /// Several sub-folders may hold one class. Classes are bound by name only: neither the order nor
 /// the number of sub-folders matters. Hidden files, `Thumbs.db` and, beside the sub-folders, files
-/// that are no photos are passed over; in them, a warning names files that are no images.
+/// that are no photos are passed over; in them, a warning names notes (a README.txt).
 ///
 /// # Errors
 /// A sub-folder or an entry of `class_names` without a class; an entry without a sub-folder; a
-/// class without images; an image in a sub-folder that is neither `.jpg`, `.jpeg` nor `.png`; a photo
+/// class without images; a file in a sub-folder that is neither a photo nor a note; a photo
 /// beside the sub-folders; two photos with one id (`a.jpg` and `a.png`); what [`list_files`] refuses.
 pub fn read_labelled_folder(
     root: &Path,
@@ -98,10 +126,10 @@ pub fn read_labelled_folder(
 /// Lists the photos in `dir` and below by id: the path below `dir` without the extension of a photo,
 /// see [`image_id`](crate::image_id).
 ///
-/// Hidden files and `Thumbs.db` are passed over; a warning names files that are no images.
+/// Hidden files and `Thumbs.db` are passed over; a warning names notes (a README.txt).
 ///
 /// # Errors
-/// An image that is neither `.jpg`, `.jpeg` nor `.png`; two photos with one id; what [`list_files`]
+/// A file that is neither a photo nor a note; two photos with one id; what [`list_files`]
 /// refuses.
 pub fn list_photos(dir: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let (mut found, mut notes) = (BTreeMap::new(), Vec::new());
@@ -234,13 +262,13 @@ fn expected(classes: &[String]) -> String {
     format!("the classes are {}", classes.join(", "))
 }
 
-/// The photos in `dir` and below, sorted. Files that are no images (a README.txt) are added to `notes`.
+/// The photos in `dir` and below, sorted. Notes (a README.txt) are added to `notes`.
 fn photos_below(dir: &Path, notes: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
     let (photos, others): (Vec<_>, Vec<_>) =
         files_below(dir)?.checked()?.into_iter().partition(|path| is_photo(path));
     for path in others {
-        // An image under another name was meant to be used.
-        if is_other_image(&path)? {
+        // An image under another name was meant to be used, and so were annotations.
+        if is_no_note(&path)? {
             let message = "is no photo (.jpg, .jpeg or .png); convert it or move it elsewhere";
             return Err(DataError::invalid(&path, "", message));
         }
@@ -249,10 +277,10 @@ fn photos_below(dir: &Path, notes: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>, Da
     Ok(photos)
 }
 
-/// Whether a file without the extension of a photo is an image, by its extension or its first bytes.
-fn is_other_image(path: &Path) -> Result<bool, DataError> {
+/// Whether a file without the extension of a photo is more than a note, by its extension or its first bytes.
+fn is_no_note(path: &Path) -> Result<bool, DataError> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    if OTHER_IMAGES.contains(&extension.as_str()) {
+    if NO_NOTES.contains(&extension.as_str()) {
         return Ok(true);
     }
     let mut start = Vec::new();
@@ -269,7 +297,7 @@ fn warn_of_notes(root: &Path, notes: &[PathBuf]) {
     let shown: Vec<String> =
         notes.iter().take(MAX_NOTES_SHOWN).map(|path| path.display().to_string()).collect();
     tracing::warn!(
-        "{}: {} files are no images and are left out: {}{}",
+        "{}: {} files are notes, not photos, and are left out: {}{}",
         root.display(),
         notes.len(),
         shown.join(", "),

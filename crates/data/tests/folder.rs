@@ -142,7 +142,7 @@ fn class_names_of_no_class_or_no_folder_are_refused() {
 
 #[test]
 fn foreign_files_are_named() {
-    for foreign in ["Acne/x.tif", "Acne/deep/x.WEBP", "Acne/x.heic"] {
+    for foreign in ["Acne/x.tif", "Acne/deep/x.WEBP", "Acne/x.json", "wart/map.npy"] {
         let message = failure(&[&GOOD[..], &[foreign]].concat(), &[("wart", "Viral warts")]);
         assert!(message.contains(foreign) && message.contains("is no photo"), "{message}");
     }

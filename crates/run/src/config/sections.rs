@@ -26,7 +26,7 @@ section! {
         /// One network is trained for each seed.
         seeds: Vec<u64>, default(vec![0]), Range::Distinct(1);
         /// Number of passes over the training images.
-        epochs: u32, default(30), Range::Count(1, 1_000_000);
+        epochs: u32, default(30), Range::at_least(1.0);
         /// Number of steps of an epoch after which a checkpoint is saved, beside the one at its end; with
         /// "none" there is only that one.
         checkpoint_every: Option<usize>, word("none"), Range::at_least(1.0);

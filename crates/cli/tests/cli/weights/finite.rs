@@ -80,7 +80,7 @@ fn maps_that_overflow_name_the_image_and_are_not_written() -> TestResult {
         ["explain", "--arch", "resnet18", "--weights", "w", "--tensor", "images.safetensors"];
     let method = ["--method", "grad_cam_plus_plus", "--out", "maps"];
     fail(folder.path(), &[&args[..], &method].concat(), 70, &["image `0`", "heat map"])?;
-    assert_eq!(fs::read_dir(folder.path().join("maps"))?.count(), 0);
+    assert!(!folder.path().join("maps").exists());
     Ok(())
 }
 

@@ -243,8 +243,7 @@ fn what_a_file_says_is_kept_by_conversion_and_told_by_inspection() -> TestResult
         serde_json::from_str(&text)?,
     );
     assert_eq!(found, expected);
-    let told =
-        stdout(&succeed(folder.path(), &["weights", "inspect", "out.safetensors", "--overwrite"])?);
+    let told = stdout(&succeed(folder.path(), &["weights", "inspect", "out.safetensors"])?);
     for part in
         ["fits resnet18", "last stride 1", "head gap_bn", "size 64x96", "disease 4", "epsilon 1e-1"]
     {
