@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::{RunError, RunResult};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
+use dermx_kernels::Precision;
 use dermx_model::Network;
 use std::path::Path;
 
@@ -88,10 +89,15 @@ impl Need {
             true => outputs.sum(),
             false => inputs.zip(outputs).map(|(read, made)| read + made).max().unwrap_or(0),
         };
+        // What convolutions multiply may be kept in half the bytes.
+        let map_bytes = match config.train.precision {
+            Precision::F32 => BYTES_PER_VALUE,
+            Precision::Bf16 => BYTES_PER_VALUE / 2,
+        };
         let num_copies = 1 + config.train.optimizer.config().num_states() as u64;
         Self {
             parameters: learning.num_values * num_copies * BYTES_PER_VALUE,
-            maps: num_values * BYTES_PER_VALUE,
+            maps: num_values * map_bytes,
         }
     }
 }
