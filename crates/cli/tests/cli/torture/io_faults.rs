@@ -32,7 +32,7 @@ fn failed_at(workplace: &Workplace, number: usize, (name, code): (&str, i32)) ->
     let message = stderr(&output);
     ensure(output.status.code() == Some(74), || format!("{}: {message}", output.status))?;
     let reason = std::io::Error::from_raw_os_error(code).to_string();
-    for part in ["error: ", "checkpoint could not be saved", "checkpoints", &reason] {
+    for part in ["error: ", "checkpoint could not be saved", "seed-0", &reason] {
         ensure(message.contains(part), || format!("no `{part}` in: {message}"))?;
     }
     let is_silent = stdout(&output).is_empty() && !message.contains("trained in");
