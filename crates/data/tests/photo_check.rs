@@ -1,9 +1,9 @@
 //! Photos that are copies, unreadable, of the wrong size or of one patient.
 
 use dermx_data::{
-    Finding, FindingKind, ImageSize, Orientation, PatientTable, PhotoCheck, PhotoLook, PhotoSet,
-    Random, SynthConfig, check_annotated_photos, check_patients, check_photos, decode_photo,
-    find_leaks, read_photo, resize, write_synthetic,
+    Finding, FindingKind, ImageSize, Orientation, PatientTable, Patients, PhotoCheck, PhotoLook,
+    PhotoSet, Random, SynthConfig, check_annotated_photos, check_patients, check_photos,
+    decode_photo, find_leaks, read_photo, resize, write_synthetic,
 };
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
@@ -257,7 +257,11 @@ fn a_patient_in_two_sets_is_leakage() {
     let text = "image_id,site,patient_id\n1,arm,P\n2,arm,P\n3,leg,P\n4,leg,Q\n5,leg,R\n6,leg,\n";
     let path = table(&root, text);
     let sets = [set_of("train", &["1.jpg", "2.png", "6.jpg"]), set_of("test", &["3.jpg", "4.jpg"])];
-    let check = check_patients(&PatientTable::read(&path).expect("reads"), &sets);
+    let check = check_patients(
+        Some(&PatientTable::read(&path).expect("reads")),
+        &Patients::default(),
+        &sets,
+    );
     assert_eq!((check.num_patients, check.num_photos_without_patient), (2, 1));
     let [leak, stale] = &check.findings[..] else { panic!("{:?}", check.findings) };
     assert_eq!((leak.kind, stale.kind), (FindingKind::Leakage, FindingKind::StaleRow));
@@ -273,7 +277,12 @@ fn rows_about_several_photos_or_about_none_are_wrong() {
         let path = table(&root, &format!("image_id,patient_id\n{rows}"));
         let sets =
             [set_of("train", &["a/1.jpg", "2.v1.jpg"]), set_of("test", &["1.jpg", "2.v1.jpg"])];
-        check_patients(&PatientTable::read(&path).expect("reads"), &sets).findings
+        check_patients(
+            Some(&PatientTable::read(&path).expect("reads")),
+            &Patients::default(),
+            &sets,
+        )
+        .findings
     };
     // Photos of one name, told apart by their folders, are of two patients or of one.
     assert_eq!(check("train/2.v1,P\ntest/2.v1.png,Q\na/1,P\ntest/1,Q\n"), []);

@@ -322,7 +322,7 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::WrongRow => "wrong row",
         FindingKind::OtherSpelling => "other spelling",
         FindingKind::Extra => "not needed",
-        FindingKind::StaleRow => "row about no file",
+        FindingKind::StaleRow => "about no file",
         FindingKind::NotRead => "not read",
         FindingKind::Incomplete => "lacking what others have",
         FindingKind::OutsideImage => "outside of the image",
