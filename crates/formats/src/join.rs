@@ -4,8 +4,8 @@ use crate::dataset_file::{Absent, DATASET_FILE, DatasetFile};
 use crate::gold::{Gold, LabelsTable};
 use crate::{AnnotatedImage, Annotations, RawReading};
 use dermx_data::{
-    Concept, DataError, Dataset, Finding, FindingKind, ImageNames, ImageSize, OutlineBudget, Reading,
-    Schema, Shape, did_you_mean, image_id, photo_size,
+    Concept, DataError, Dataset, Finding, FindingKind, ImageNames, ImageSize, OutlineBudget,
+    Reading, Schema, Shape, did_you_mean, image_id, photo_size,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
