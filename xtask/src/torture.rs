@@ -92,7 +92,7 @@ fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
     };
     command.args(["--", "--nocapture", "--test-threads=1", &test.function]);
     command.env("DERMX_TORTURE", "full").env("DERMX_TORTURE_SEED", seed.to_string());
-    command.env("DERMX_MUTATIONS", "full");
+    command.env("DERMX_MUTATIONS", "full").env("DERMX_SCHEDULES", "100");
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().context("cannot start cargo test")?;
