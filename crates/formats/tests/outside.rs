@@ -63,7 +63,7 @@ fn no_name_in_annotations_leads_out_of_the_folder_that_is_written() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
     let root = tempfile::tempdir().unwrap();
     copy(&fixture.join("images"), &root.path().join("a/b/images"));
-    let (mut num_refused, mut num_cases) = (0, 0);
+    let mut num_cases = 0;
     for (format, file, before, after) in PLACES {
         for (idx, name) in names().into_iter().enumerate() {
             let folder = root.path().join("a/b").join(format!("{format}-{idx}"));
@@ -76,13 +76,17 @@ fn no_name_in_annotations_leads_out_of_the_folder_that_is_written() {
             fs::write(&path, text.replacen(before, &after.replace("NAME", &name), 1)).unwrap();
             let out = root.path().join("a/b").join(format!("out-{format}-{idx}"));
             let expected = files(root.path(), &out);
-            let written =
-                open(&folder).and_then(|dataset| convert(&dataset, Target::Masks, &out).map(drop));
-            num_refused += usize::from(written.is_err());
+            // Refused, or about no photo of the data set.
+            if let Ok(dataset) = open(&folder) {
+                convert(&dataset, Target::Masks, &out).unwrap();
+                assert!(out.is_dir(), "{format}, {name}");
+            }
             num_cases += 1;
             assert_eq!(files(root.path(), &out), expected, "{format}, {name}");
+            for done in [&folder, &out].into_iter().filter(|done| done.exists()) {
+                fs::remove_dir_all(done).unwrap();
+            }
         }
     }
     assert_eq!(num_cases, 48);
-    assert!(num_refused > 30, "{num_refused}");
 }

@@ -10,7 +10,7 @@ use crate::run_folder::{Place, RunFolder, SPLIT, SeedFolder};
 use crate::session::BackendKind;
 use crate::training_data::TrainingData;
 use crate::training_log;
-use dermx_data::write_atomic;
+use dermx_data::{refuse_link, write_atomic};
 use dermx_train::{CheckpointStore, EpochMetrics, Observer, Outcome, StepReport, TrainError, fit};
 use dermx_work::{Ended, GoOn, Kept, OnEpoch, Watch};
 use std::path::Path;
@@ -40,6 +40,7 @@ impl Attempt<'_> {
         let Self { config, data, objective, context, .. } = *self;
         let none = || RunError::bad_config("run.seeds: expected at least one");
         let seed = *config.run.seeds.first().ok_or_else(none)?;
+        refuse_link(self.folder).map_err(|error| RunError::io(self.folder, &error))?;
         let resume = self.folder.join("config.toml").exists();
         // Who may do the trial, the search or the claim has decided, wherever it ran before.
         let run = Some(self.folder);

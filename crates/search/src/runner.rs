@@ -37,6 +37,9 @@ struct State {
     failure: Option<SearchError>,
 }
 
+/// More threads than any machine has cores, which an operating system still gives.
+const MAX_THREADS: usize = 1024;
+
 impl<W: Work + ?Sized> Runner<'_, W> {
     /// Runs what is left of the search that the journal tells of, up to `jobs` trials at once, and
     /// writes what came out. A search that was interrupted ends with the results of an undisturbed one.
@@ -59,7 +62,7 @@ impl<W: Work + ?Sized> Runner<'_, W> {
         journal: Journal,
         jobs: usize,
     ) -> SearchResult<Vec<Trial>> {
-        let jobs = jobs.min(search.window());
+        let jobs = jobs.min(search.window()).min(search.num_trials()).min(MAX_THREADS);
         let ended = search.trials().iter().filter(|trial| trial.outcome.is_some());
         let ended: Vec<usize> = ended.map(|trial| trial.number).collect();
         for &number in &ended {

@@ -244,6 +244,7 @@ fn a_space_that_is_none_is_refused() {
     assert_eq!(error(json!({"a": []})), "a: is a list of nothing");
     assert_eq!(error(json!({"a": [1, 2, 1]})), "a: lists 1 twice");
     assert!(error(json!({"a": {"low": 2, "high": 2}})).contains("not below"));
+    assert!(error(json!({"a": {"low": i64::MIN, "high": i64::MAX}})).contains("64 bits"));
     assert!(error(json!({"a": {"low": 0, "high": 2, "log": true}})).contains("above 0"));
     assert!(error(json!({"a": {"low": "x", "high": 2}})).contains("not numbers"));
     let began = [Event::Began { window: 1 }];
@@ -253,4 +254,18 @@ fn a_space_that_is_none_is_refused() {
     let grid = Settings { sampler: SamplerName::Grid, ..tpe() };
     let message = Search::new(grid, &began).unwrap_err().to_string();
     assert!(message.starts_with("search.space: has ranges"), "{message}");
+}
+
+#[test]
+fn a_space_too_large_for_memory_is_drawn_from() -> TestResult {
+    // 300^4 points are more than can be put into an order.
+    let values: Vec<u32> = (0..300).collect();
+    let space = space(json!({"a": values, "b": values, "c": values, "d": values}));
+    let settings = Settings { space, ..settings(SamplerName::Random, Some(5)) };
+    let mut search = Search::new(settings, &[Event::Began { window: usize::MAX }])?;
+    let mut points = BTreeSet::new();
+    while let Next::Run { .. } = search.next_trial()? {}
+    points.extend(search.trials().iter().map(|trial| format!("{:?}", trial.params)));
+    assert_eq!(points.len(), 5);
+    Ok(())
 }

@@ -222,7 +222,7 @@ const INJECTIONS: [&str; 20] = [
     "data:text/html,<script>alert(1)</script>",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "&#60;script&#62;",
-    "{{ 7 * 7 }}{% include 'page.css' %}",
+    "{{ 7 * 7919 }}{% include 'page.css' %}",
     "<iframe srcdoc='<script>alert(1)</script>'>",
     "<a href=//evil.example>x</a>",
     "\u{ff1c}script\u{ff1e}alert(1)",
@@ -242,7 +242,7 @@ fn no_name_brings_a_tag_or_an_attribute_into_the_page() {
             for letter in ['<', '>', '"'].into_iter().filter(|_| is_page) {
                 assert_eq!(count(found, letter), count(expected, letter), "{name}: {letter}");
             }
-            assert!(!found.contains("<script>alert") && !found.contains("49"), "{name}: {path}");
+            assert!(!found.contains("<script>alert") && !found.contains("55433"), "{name}: {path}");
         }
         assert_markdown_tables_are_rectangles(text(&report, "report.md"));
         assert_figures_are_xml(&report);
