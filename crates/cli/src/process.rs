@@ -8,6 +8,9 @@ use dermx_run::{Backend, Context, Session};
 use dermx_work::{PanicLog, Watch};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Signs of a panic of a library that got no thread, for which there is no memory or no number.
+const NO_THREADS: [&str; 2] = ["ThreadPoolBuildError", "failed to spawn thread"];
+
 /// This process.
 #[derive(Debug)]
 pub struct Process {
@@ -55,6 +58,12 @@ impl Process {
 
     /// What to tell a user of a panic.
     pub fn fault(&self, message: &str) -> String {
+        if NO_THREADS.iter().any(|sign| message.contains(sign)) {
+            return format!(
+                "out of memory: the system gives no more threads ({message}); see `ulimit -v` and `ulimit \
+                 -u`, or set RAYON_NUM_THREADS to fewer"
+            );
+        }
         let device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
         match device.as_ref() {
             Some(device) => format!(

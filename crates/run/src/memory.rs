@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::{RunError, RunResult};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
+use dermx_kernels::Precision;
 use dermx_model::Network;
 use std::path::Path;
 
@@ -33,14 +34,15 @@ struct Free {
 ///
 /// # Errors
 /// It certainly does not fit; where it might, with swap or when other programs end, that is a warning.
-pub fn check(config: &Config, network: &Network) -> RunResult<()> {
-    let need = Need::of(config, network);
+pub fn check(config: &Config, network: &Network, num_images: usize) -> RunResult<()> {
+    let batch = config.train.batch_size.min(num_images);
+    let need = Need::of(config, network, batch);
     let total = need.parameters + need.maps;
     let short = || free().into_iter().filter(move |free| free.bytes < total);
     let Some(worst) = short().find(|free| free.is_final).or_else(|| short().next()) else {
         return Ok(());
     };
-    let message = message(config, need, &worst);
+    let message = message(config, batch, need, &worst);
     match worst.is_final {
         true => Err(RunError::internal(message)),
         false => {
@@ -50,7 +52,7 @@ pub fn check(config: &Config, network: &Network) -> RunResult<()> {
     }
 }
 
-fn message(config: &Config, need: Need, free: &Free) -> String {
+fn message(config: &Config, batch: usize, need: Need, free: &Free) -> String {
     let gib = |bytes: u64| bytes as f64 / GIB;
     let [height, width] = <[u32; 2]>::from(config.input.size);
     format!(
@@ -59,7 +61,7 @@ fn message(config: &Config, need: Need, free: &Free) -> String {
          train.batch_size and raise train.accumulation_steps by the same factor, which trains alike but for \
          batch normalization, or lower input.size",
         config.model.architecture.name(),
-        config.train.batch_size,
+        batch,
         gib(need.parameters + need.maps),
         gib(need.maps),
         gib(need.parameters),
@@ -72,24 +74,30 @@ impl Need {
     /// Every convolution's output stays for the backward pass, of all layers if the first learns;
     /// measured peaks are 1.1 (EfficientNet-B4) to 1.5 times (ResNet-50) what this gives
     /// (`experiments/2026-11-27-cpu.md`). Of a network whose first layers are frozen only the largest
-    /// layer is certain.
-    fn of(config: &Config, network: &Network) -> Self {
+    /// layer is certain, with what it reads.
+    fn of(config: &Config, network: &Network, batch: usize) -> Self {
         let size = <[u32; 2]>::from(config.input.size).map(|side| side as usize);
-        let shapes = network.conv_shapes(config.train.batch_size, size);
-        let outputs = shapes.iter().map(|shape| {
-            let [height, width] = shape.out_size();
-            (shape.batch * shape.out_channels) as u64 * (height * width) as u64
-        });
+        let shapes = network.conv_shapes(batch, size);
+        let num_values = |channels: usize, [height, width]: [usize; 2]| {
+            (batch * channels) as u64 * (height * width) as u64
+        };
+        let inputs = shapes.iter().map(|shape| num_values(shape.in_channels, shape.in_size));
+        let outputs = shapes.iter().map(|shape| num_values(shape.out_channels, shape.out_size()));
         let mut learning = Learning::default();
         network.visit(&mut learning);
         let num_values = match learning.is_first {
             true => outputs.sum(),
-            false => outputs.max().unwrap_or(0),
+            false => inputs.zip(outputs).map(|(read, made)| read + made).max().unwrap_or(0),
+        };
+        // What convolutions multiply may be kept in half the bytes.
+        let map_bytes = match config.train.precision {
+            Precision::F32 => BYTES_PER_VALUE,
+            Precision::Bf16 => BYTES_PER_VALUE / 2,
         };
         let num_copies = 1 + config.train.optimizer.config().num_states() as u64;
         Self {
             parameters: learning.num_values * num_copies * BYTES_PER_VALUE,
-            maps: num_values * BYTES_PER_VALUE,
+            maps: num_values * map_bytes,
         }
     }
 }

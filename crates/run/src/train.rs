@@ -8,12 +8,12 @@ use crate::explanation::Job;
 use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file, weights_hash};
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
-use crate::network::TrainedNetwork;
+use crate::network::{TrainedNetwork, normalization};
 use crate::run_folder::{Place, REPORT, RunFolder, SPLIT, SeedFolder};
 use crate::sanity;
 use crate::session::BackendKind;
 use crate::test_set::TestSet;
-use crate::training_data::{TrainingData, open_photos, open_photos_with};
+use crate::training_data::{TrainingData, open_photos_with};
 use crate::watcher::Watcher;
 use crate::{evaluate, explain, memory, predict, report};
 use dermx_data::{Manifest, Normalization, write_atomic};
@@ -153,8 +153,9 @@ fn train_here(
         let starting_weights_hash =
             train_seed(config, seed, &data, begun, &seed_folder, is_tested, context)?;
         context.check(RESUME)?;
-        if let Some(test) = &test {
-            predict_and_explain(config, test, &seed_folder, context).map_err(resumable)?;
+        if let (Some(test), Some(tested_on)) = (&test, &tested_on) {
+            predict_and_explain(config, (test, &tested_on.now), &seed_folder, context)
+                .map_err(resumable)?;
         }
         let origin = Origin {
             train: &trained_on.now,
@@ -203,7 +204,7 @@ fn train_seed(
         explainer(config, &network)?;
     }
     if context.session.kind() == BackendKind::Cpu {
-        memory::check(config, &network)?;
+        memory::check(config, &network, data.training.images.images.len())?;
     }
     let starting_weights_hash = weights_hash(&network)?;
     let store = CheckpointStore::with_files(folder.checkpoints(), context.session.files());
@@ -233,21 +234,26 @@ fn validation(config: &Config, seed: u64, folder: &SeedFolder) -> RunResult<Opti
     Ok(kept.and_then(scores))
 }
 
-/// Predicts and explains the test images with the trained network of one seed.
+/// Predicts and explains the test images, those of `manifest`, with the trained network of one seed.
 fn predict_and_explain(
     config: &Config,
-    test: &TestSet,
+    (test, manifest): (&TestSet, &Manifest),
     folder: &SeedFolder,
     context: Context<'_>,
 ) -> RunResult<()> {
     let trained = TrainedNetwork::of_run(config, folder, context.device())?;
-    let mut images = Images::of(open_photos(config, test.photos.clone())?);
+    let open = |normalization| -> RunResult<Images> {
+        let photos = open_photos_with(config, test.photos.clone(), normalization)?;
+        photos.expect_files(|path| manifest.hash_of(&test.root, path))?;
+        Ok(Images::of(photos))
+    };
+    let mut images = open(normalization(&config.input.normalization)?)?;
     let batch_size = config.explain.batch_size;
     let logits = predict::predict(&trained, &images, batch_size, context)?;
     write_atomic(&folder.predictions(), &predictions_of(&trained, test, &images, &logits)?)?;
     let explainer = explainer(config, &trained.network)?;
     if config.study.explain_input == ExplainInput::RawRgb {
-        images = Images::of(open_photos_with(config, test.photos.clone(), Normalization::RAW_RGB)?);
+        images = open(Normalization::RAW_RGB)?;
     }
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| RunError::io(&maps, &error))?;

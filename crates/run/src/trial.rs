@@ -61,7 +61,7 @@ impl Attempt<'_> {
         };
         let network = starting_network(config, seed, context.device())?;
         if context.session.kind() == BackendKind::Cpu {
-            memory::check(config, &network)?;
+            memory::check(config, &network, data.training.images.images.len())?;
         }
         let fit_config =
             fit_config(config, seed, data, (&manifest, &data.split_csv()), context.session)?;

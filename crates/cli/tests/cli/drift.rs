@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Long enough that a photo changes in the middle.
-const LONG: [&str; 2] = ["--set", "run.epochs=40"];
+const LONG: [&str; 2] = ["--set", "run.epochs=12"];
 const RESUME: [&str; 4] = ["train", "--resume", "--run", "run"];
 
 /// All training photos, sorted.
@@ -72,7 +72,7 @@ fn a_photo_that_changes_during_training_ends_the_run_which_then_goes_on_with_wha
         assert!(!seed.join("run.json").exists(), "{cache}: certified");
         // Photos that are read every epoch are found out in the next one.
         let num_epochs = fs::read_to_string(&metrics)?.lines().count();
-        assert_eq!(num_epochs == 40, cache == "data.cache=true", "{num_epochs} epochs");
+        assert_eq!(num_epochs == 12, cache == "data.cache=true", "{num_epochs} epochs");
         put(&workplace, photo, &before)?;
         let resumed = workplace.train(&run, &more).args(["--resume", "--quiet"]).output()?;
         assert!(resumed.status.success(), "{cache}: {}", stderr(&resumed));

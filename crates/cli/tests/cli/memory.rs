@@ -17,13 +17,13 @@ fn limited(folder: &Path, args: &[&str], kib: u64) -> std::io::Result<Output> {
 #[test]
 fn a_batch_that_cannot_fit_is_refused_before_the_first_step_with_advice() -> TestResult {
     let workplace = Workplace::new()?;
-    let large = ["--set", "input.size=[900, 1200]", "--set", "train.batch_size=24"];
+    let large = ["--set", "input.size=[1200, 1600]", "--set", "train.batch_size=24"];
     let args = [Workplace::train_args("run"), QUICK.map(String::from).to_vec()].concat();
     let args: Vec<&str> = args.iter().map(String::as_str).chain(large).collect();
     let output = limited(workplace.path(), &args, 3 << 20)?;
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(70), "{message}");
-    for part in ["out of memory", "24 images of 900 x 1200", "ulimit -v", "train.batch_size"] {
+    for part in ["out of memory", "24 images of 1200 x 1600", "ulimit -v", "train.batch_size"] {
         assert!(message.contains(part), "no `{part}` in {message}");
     }
     assert!(!workplace.join("run/seed-0/checkpoints").exists());
@@ -35,7 +35,7 @@ fn whatever_the_limit_a_run_ends_with_70_and_goes_on_once_there_is_memory() -> T
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
     let mut num_failures = 0;
-    for mib in [40, 60, 80, 120, 160, 240, 320, 480] {
+    for mib in [60, 100, 130, 200, 300, 420, 600] {
         let run = format!("limited-{mib}/run");
         let args = [Workplace::train_args(&run), QUICK.map(String::from).to_vec()].concat();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
