@@ -10,6 +10,7 @@
 mod cargo;
 mod check;
 mod examples;
+mod python;
 mod quick_start;
 mod stage;
 mod tests;
@@ -60,7 +61,7 @@ enum Task {
         /// Leave a step out.
         #[arg(long, value_enum)]
         skip: Vec<Step>,
-        /// Also all tests on WGPU, and types with CUDA.
+        /// Also all tests on WGPU, types with CUDA, and the notebook.
         #[arg(long)]
         full: bool,
     },

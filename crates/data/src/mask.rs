@@ -1,6 +1,6 @@
 //! Binary masks as runs of pixels.
 
-use crate::{DataError, ImageSize, file};
+use crate::{DataError, ImageSize, MaskBuilder, file};
 use image::codecs::png::{CompressionType, FilterType, PngDecoder, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder};
 use std::io::Cursor;
@@ -51,14 +51,9 @@ impl Mask {
     /// # Panics
     /// When `dense` does not hold one value per pixel.
     pub fn from_dense(dense: &[u8], size: ImageSize) -> Self {
-        assert_eq!(dense.len(), size.num_pixels(), "one value per pixel");
-        let mut end = 0;
-        let runs = dense.chunk_by(|a, b| (*a != 0) == (*b != 0)).filter_map(|chunk| {
-            let start = end;
-            end += chunk.len() as u32;
-            (chunk[0] != 0).then_some([start, end])
-        });
-        Self::from_sorted_runs(size, runs)
+        let mut builder = MaskBuilder::default();
+        builder.push(dense);
+        builder.finish(size)
     }
 
     /// The values 0 and 1, row by row.
@@ -161,6 +156,9 @@ impl Mask {
     /// # Source
     /// Pillow's `Image.resize` with `NEAREST`, including its running sum of the step in `f64`.
     pub fn resize_nearest(&self, size: ImageSize) -> Self {
+        if size == self.size {
+            return self.clone();
+        }
         let rows = nearest_indices(self.size.height, size.height);
         let columns = NearestColumns::new(self.size.width, size.width);
         let mut runs = Vec::new();
