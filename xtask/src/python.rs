@@ -53,7 +53,10 @@ fn skip(why: &str) -> Result<()> {
 fn python() -> Option<String> {
     let named = std::env::var("DERMX_PYTHON").ok();
     let usual = ["python3", "python"].map(str::to_string);
-    named.into_iter().chain(usual).find(|name| version(name).is_ok_and(|found| found >= MIN_VERSION))
+    named
+        .into_iter()
+        .chain(usual)
+        .find(|name| version(name).is_ok_and(|found| found >= MIN_VERSION))
 }
 
 /// Major and minor version of a Python.
@@ -89,7 +92,8 @@ impl Environment {
 
     /// Builds the wheel in the folder `out`; its path.
     fn wheel(&self, out: &Path) -> Result<PathBuf> {
-        let args = ["build", "--release", "--locked", "--manifest-path", "crates/python/Cargo.toml"];
+        let args =
+            ["build", "--release", "--locked", "--manifest-path", "crates/python/Cargo.toml"];
         let mut maturin = Command::new(self.program("maturin"));
         maturin.args(args).arg("--out").arg(out).current_dir(root());
         succeed(&mut maturin)?;

@@ -18,8 +18,18 @@ mod warnings;
 
 use pyo3::prelude::*;
 
-pyo3::create_exception!(dermx, DermxError, pyo3::exceptions::PyValueError);
-pyo3::create_exception!(dermx, DermxWarning, pyo3::exceptions::PyUserWarning);
+pyo3::create_exception!(
+    dermx,
+    DermxError,
+    pyo3::exceptions::PyValueError,
+    "Input that cannot be scored, with the place, what was found and what was expected."
+);
+pyo3::create_exception!(
+    dermx,
+    DermxWarning,
+    pyo3::exceptions::PyUserWarning,
+    "Something odd about the input that is scored all the same."
+);
 
 /// The native half of the package.
 #[pymodule(name = "_native")]

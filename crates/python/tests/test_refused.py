@@ -45,7 +45,7 @@ def test_shapes() -> None:
     refused("read: found an array of shape (3,); expected (3, 2)", MAPS, MASKS, np.ones(3, bool))
 
 
-@pytest.mark.parametrize("axis, named", enumerate(["images", "raters", "concepts", "height", "width"]))
+@pytest.mark.parametrize("axis, named", list(enumerate(["images", "raters", "concepts", "height", "width"])))
 def test_empty_arrays(axis: int, named: str) -> None:
     empty = np.take(MASKS, [], axis=axis)
     maps = MAPS[:0] if axis == 0 else MAPS
@@ -91,7 +91,7 @@ def test_names() -> None:
     refused("images: found 2 of them; expected 3", MAPS, MASKS, images=["a", "b"])
     refused("raters: found `a` twice", MAPS, MASKS, raters=["a", "a"])
     refused("concepts: `Union` is what all that a rater marked is called", MAPS, MASKS, concepts=["Union", "b"])
-    refused("two images have the ids `a` and `A`", MAPS, MASKS, images=["a", "A", "b"])
+    refused("two images have the ids `A` and `a`", MAPS, MASKS, images=["a", "A", "b"])
     refused("the id `../a`", MAPS, MASKS, images=["../a", "b", "c"])
     refused("gold: found 2 of them; expected 3", MAPS, MASKS, gold=["x", "y"])
     refused("gold: `z` is not a class; there are: x, y", MAPS, MASKS, gold=["x", "y", "z"], classes=["x", "y"])

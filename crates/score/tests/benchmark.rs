@@ -5,8 +5,8 @@ use dermx_data::{
 };
 use dermx_eval::{HeatmapScoring, MapRow};
 use dermx_score::{
-    Benchmark, DIAGNOSES, MapFolder, MapSource, MapView, PER_IMAGE, Prediction, Predictions, RawMap,
-    ScoredRows, ScoringChoices, Variable, write_npy,
+    Benchmark, DIAGNOSES, MapFolder, MapSource, MapView, PER_IMAGE, Prediction, Predictions,
+    RawMap, ScoredRows, ScoringChoices, Variable, write_npy,
 };
 use dermx_work::{Cancel, Failure, Watch};
 use serde_json::Value;

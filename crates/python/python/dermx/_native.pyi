@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__: list[str]
 __version__: str
 
 class DermxError(ValueError): ...
