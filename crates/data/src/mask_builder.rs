@@ -22,14 +22,14 @@ impl MaskBuilder {
     pub fn push(&mut self, pixels: &[u8]) {
         for block in pixels.chunks(BLOCK) {
             let inside = inside(block);
-            let mut changes = inside ^ (inside << 1 | u64::from(self.is_inside));
+            let mut changes = inside ^ ((inside << 1) | u64::from(self.is_inside));
             // Behind the last pixel of a short block nothing changes.
             changes &= u64::MAX >> (BLOCK - block.len());
             while changes != 0 {
                 self.ends.push(self.num_pixels as u32 + changes.trailing_zeros());
                 changes &= changes - 1;
             }
-            self.is_inside = inside >> (block.len() - 1) & 1 == 1;
+            self.is_inside = (inside >> (block.len() - 1)) & 1 == 1;
             self.num_pixels += block.len();
         }
     }
@@ -71,7 +71,7 @@ fn inside_word(values: [u8; 8]) -> u64 {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
     let word = u64::from_le_bytes(values);
     // The top bit of each byte is set if any of its bits is; none of the sums leaves its byte.
-    let tops = ((word & LOW) + LOW | word) & !LOW;
+    let tops = (((word & LOW) + LOW) | word) & !LOW;
     // Gathers the bits 0, 8, 16, ... as the highest eight.
     (tops >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }

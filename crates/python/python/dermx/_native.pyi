@@ -6,7 +6,18 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__: list[str]
+__all__ = [
+    "Dataset",
+    "DermxError",
+    "DermxWarning",
+    "Scores",
+    "__version__",
+    "agreement",
+    "baselines",
+    "score",
+    "score_arrays",
+]
+
 __version__: str
 
 class DermxError(ValueError): ...
