@@ -136,5 +136,5 @@ fn plain(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUntypedArray>
 }
 
 fn borrowed<'py, T: Element>(array: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArrayDyn<'py, T>> {
-    Ok(array.cast::<PyArrayDyn<T>>()?.try_readonly().map_err(refusal)?)
+    array.cast::<PyArrayDyn<T>>()?.try_readonly().map_err(refusal)
 }

@@ -10,6 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
 
+/// One of the scores of a mask.
+type ScoreOf = fn(&FuzzyScores) -> Option<f64>;
+
 /// Scores, and how they look.
 #[pyclass(frozen, module = "dermx._native")]
 pub struct Scores(Content);
@@ -91,7 +94,7 @@ impl Scores {
         let score = |name: &str, of: &dyn Fn(&MapRow) -> Option<f64>| {
             columns.set_item(name, rows.iter().map(of).collect::<Vec<Option<f64>>>())
         };
-        let fuzzy: [(&str, fn(&FuzzyScores) -> Option<f64>); 4] = [
+        let fuzzy: [(&str, ScoreOf); 4] = [
             ("f1", |scores| scores.f1),
             ("sensitivity", |scores| scores.sensitivity),
             ("specificity", |scores| scores.specificity),
