@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
-use crate::{examples, quick_start, tests, tidy};
+use crate::{examples, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::process::ExitStatus;
@@ -25,6 +25,9 @@ pub enum Step {
     Examples,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
+    /// The Python package: its wheel, installed in a new environment, and its tests, with --full also the
+    /// notebook; without Python 3.10 or PyPI it says so and passes.
+    Python,
     /// Tests on WGPU, with --full all of them; without a device they say so and pass, unless
     /// DERMX_WGPU=required.
     Wgpu,
@@ -45,6 +48,7 @@ impl Step {
             Self::Test => passed(tests::run(&[])?),
             Self::Examples => examples::run(),
             Self::QuickStart => quick_start::run(),
+            Self::Python => python::run(is_full),
             Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),
             Self::Wgpu => passed(tests::run_wgpu(&tests::WGPU_SMOKE)?),
             Self::Cuda => {

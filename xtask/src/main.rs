@@ -6,6 +6,7 @@ mod cargo;
 mod check;
 mod examples;
 mod fault_table;
+mod python;
 mod quick_start;
 mod stage;
 mod terminal;
@@ -58,7 +59,7 @@ enum Task {
         /// Leave a step out.
         #[arg(long, value_enum)]
         skip: Vec<Step>,
-        /// Also all tests on WGPU, and types with CUDA.
+        /// Also all tests on WGPU, types with CUDA, and the notebook.
         #[arg(long)]
         full: bool,
     },

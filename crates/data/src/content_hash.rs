@@ -92,9 +92,12 @@ impl Content {
             }
             Shape::Mask(mask) => {
                 self.mark(3);
-                self.list(mask.runs(), |content, run| {
-                    run.iter().for_each(|&pixel| content.number(pixel.into()));
-                });
+                self.number(mask.runs().len() as u64);
+                // All at once: there may be a hundred thousand runs.
+                let pixels = mask.runs().iter().flatten();
+                let bytes: Vec<u8> =
+                    pixels.flat_map(|&pixel| u64::from(pixel).to_le_bytes()).collect();
+                self.0.update(&bytes);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Binary masks as runs of pixels.
 
 use crate::photo::read_bytes;
-use crate::{DataError, ImageSize, PngRows, file};
+use crate::{DataError, ImageSize, MaskBuilder, PngRows, file};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use std::path::Path;
@@ -53,14 +53,9 @@ impl Mask {
     /// # Panics
     /// When `dense` does not hold one value per pixel.
     pub fn from_dense(dense: &[u8], size: ImageSize) -> Self {
-        assert_eq!(dense.len(), size.num_pixels(), "one value per pixel");
-        let mut end = 0;
-        let runs = dense.chunk_by(|a, b| (*a != 0) == (*b != 0)).filter_map(|chunk| {
-            let start = end;
-            end += chunk.len() as u32;
-            (chunk[0] != 0).then_some([start, end])
-        });
-        Self::from_sorted_runs(size, runs)
+        let mut builder = MaskBuilder::default();
+        builder.push(dense);
+        builder.finish(size)
     }
 
     /// The values 0 and 1, row by row.
@@ -163,6 +158,9 @@ impl Mask {
     /// # Source
     /// Pillow's `Image.resize` with `NEAREST`, including its running sum of the step in `f64`.
     pub fn resize_nearest(&self, size: ImageSize) -> Self {
+        if size == self.size {
+            return self.clone();
+        }
         let rows = nearest_indices(self.size.height, size.height);
         let columns = NearestColumns::new(self.size.width, size.width);
         let mut runs = Vec::new();

@@ -110,7 +110,8 @@ impl Shape {
             Self::Polygon { rings, fill: Fill::Darwin } => {
                 polygon::rasterize_nearest(rings, size, new_size)
             }
-            _ => self.mask(size).resize_nearest(new_size),
+            Self::Mask(mask) => mask.resize_nearest(new_size),
+            Self::Polygon { .. } => self.mask(size).resize_nearest(new_size),
         }
     }
 

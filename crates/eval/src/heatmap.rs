@@ -67,12 +67,20 @@ pub struct PreparedMap {
 }
 
 impl PreparedMap {
-    fn new(unit: &[f64], map_size: [usize; 2], scoring: &HeatmapScoring) -> Self {
+    fn new(unit: Vec<f64>, map_size: [usize; 2], scoring: &HeatmapScoring) -> Self {
         let HeatmapScoring { size: [height, width], border, .. } = *scoring;
         let rows = resize::axis_taps(map_size[0], height, border);
         let columns = resize::axis_taps(map_size[1], width, border);
         let wide = resize::along_width(unit, map_size[1], &columns);
-        let wide_sums: Vec<f64> = wide.chunks_exact(width).flat_map(prefix_sums).collect();
+        let mut wide_sums = Vec::with_capacity(map_size[0] * (width + 1));
+        for row in wide.chunks_exact(width) {
+            let mut sum = 0.0;
+            wide_sums.push(sum);
+            wide_sums.extend(row.iter().map(|value| {
+                sum += value;
+                sum
+            }));
+        }
         let mut map = Self { size: scoring.size, wide, wide_sums, rows, sums_above: Vec::new() };
         let row_sums: Vec<f64> = (0..height).map(|row| map.sum_left_of(row, width)).collect();
         map.sums_above = prefix_sums(&row_sums);
@@ -149,7 +157,7 @@ pub fn prepare<T: MapValue>(
     scoring: &HeatmapScoring,
 ) -> Result<PreparedMap, EvalError> {
     check(raw, map_size, scoring.size)?;
-    Ok(PreparedMap::new(&unit(raw, scoring), map_size, scoring))
+    Ok(PreparedMap::new(unit(raw, scoring), map_size, scoring))
 }
 
 fn unit<T: MapValue>(raw: &[T], scoring: &HeatmapScoring) -> Vec<f64> {

@@ -49,10 +49,18 @@ impl Taps {
     pub fn of(&self, idx: usize) -> &[(usize, f64)] {
         &self.taps[self.starts[idx]..self.starts[idx + 1]]
     }
+
+    /// Whether a side of `from` pixels stays as it is.
+    fn change_nothing(&self, from: usize) -> bool {
+        self.len() == from && (0..from).all(|idx| self.of(idx) == [(idx, 1.0)])
+    }
 }
 
 /// Resizes each row of `width` values.
-pub(crate) fn along_width(values: &[f64], width: usize, columns: &Taps) -> Vec<f64> {
+pub(crate) fn along_width(values: Vec<f64>, width: usize, columns: &Taps) -> Vec<f64> {
+    if columns.change_nothing(width) {
+        return values;
+    }
     let mut resized = Vec::with_capacity(values.len() / width * columns.len());
     for row in values.chunks_exact(width) {
         let at = |idx| columns.of(idx).iter().map(|&(idx, weight)| weight * row[idx]).sum::<f64>();
@@ -119,7 +127,7 @@ mod tests {
 
     fn resize(values: &[f64], from: [usize; 2], to: [usize; 2], border: Border) -> Vec<f64> {
         let [rows, columns] = [0, 1].map(|side| axis_taps(from[side], to[side], border));
-        along_height(&along_width(values, from[1], &columns), to[1], &rows)
+        along_height(&along_width(values.to_vec(), from[1], &columns), to[1], &rows)
     }
 
     #[test]

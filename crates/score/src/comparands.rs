@@ -7,6 +7,7 @@ use dermx_eval::{
     HeatmapScoring, MapRow, Normalize, PreparedMap, RankedMap, centre_gaussian,
     fuzzy_scores_by_sums, prepare, uniform_ones,
 };
+use dermx_work::Watch;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -35,11 +36,12 @@ impl DatasetRows {
     /// Scores everything on all `images`, whose `outlines` are in the same order.
     ///
     /// # Errors
-    /// None for masks of the size of `scoring`.
+    /// None for masks of the size of `scoring`, unless somebody asked to stop.
     pub fn new(
         images: &[ImageMasks],
         scoring: &HeatmapScoring,
         localization: bool,
+        watch: Watch<'_>,
     ) -> ScoreResult<Self> {
         let size = scoring.size;
         let as_is = HeatmapScoring { normalize: Normalize::None, quantize: false, ..*scoring };
@@ -50,15 +52,17 @@ impl DatasetRows {
         let mut rows = Self::default();
         for (name, map) in &constant {
             let ranked = localization.then(|| RankedMap::new(&map.values()));
-            let of_masks = rows_of(images, |image, _| {
+            let of_masks = rows_of(images, watch, |image, _| {
                 image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())
             })?;
             rows.baselines.insert((*name).to_string(), of_masks);
             if localization {
-                rows.outlines.insert((*name).to_string(), outline_rows(images, map)?);
+                rows.outlines.insert((*name).to_string(), outline_rows(images, map, watch)?);
             }
         }
-        let random = rows_of(images, |image, sums| random_rows(image, size, localization, sums))?;
+        let random =
+            |image: &ImageMasks, sums: &mut Vec<u64>| random_rows(image, size, localization, sums);
+        let random = rows_of(images, watch, random)?;
         rows.baselines.insert(RANDOM.to_string(), random);
         let experts = images.par_iter().flat_map_iter(|image| image.expert_rows(localization));
         rows.experts = experts.collect();
@@ -82,17 +86,32 @@ impl DatasetRows {
     }
 }
 
-fn outline_rows(images: &[ImageMasks], map: &PreparedMap) -> ScoreResult<Vec<MapRow>> {
-    rows_of(images, |image, _| image.rows(&image.outlines, |runs| map.scores(runs), None))
+fn outline_rows(
+    images: &[ImageMasks],
+    map: &PreparedMap,
+    watch: Watch<'_>,
+) -> ScoreResult<Vec<MapRow>> {
+    rows_of(images, watch, |image, _| image.rows(&image.outlines, |runs| map.scores(runs), None))
 }
 
+/// What to do after a request to stop.
+pub const HOW_TO_GO_ON: &str = "nothing was written; score again";
+
 /// Rows of all images, in their order; `rows_of` may use the numbers it is lent as it likes.
+///
+/// # Errors
+/// Those of `rows_of`, or somebody asked to stop.
 pub fn rows_of<T: Send>(
     images: &[ImageMasks],
+    watch: Watch<'_>,
     rows_of: impl Fn(&ImageMasks, &mut Vec<u64>) -> ScoreResult<Vec<T>> + Sync,
 ) -> ScoreResult<Vec<T>> {
+    let of_image = |lent: &mut Vec<u64>, image: &ImageMasks| {
+        watch.check(HOW_TO_GO_ON)?;
+        rows_of(image, lent)
+    };
     let rows: Vec<ScoreResult<Vec<T>>> =
-        images.par_iter().map_init(Vec::new, |lent, image| rows_of(image, lent)).collect();
+        images.par_iter().map_init(Vec::new, |lent, image| of_image(lent, image)).collect();
     let rows: ScoreResult<Vec<Vec<T>>> = rows.into_iter().collect();
     Ok(rows?.into_iter().flatten().collect())
 }

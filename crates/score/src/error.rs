@@ -2,7 +2,7 @@
 
 use dermx_data::DataError;
 use dermx_eval::EvalError;
-use dermx_work::Failure;
+use dermx_work::{Failure, Stopped};
 use std::path::Path;
 
 /// Why something could not be scored.
@@ -26,6 +26,9 @@ pub enum ScoreError {
     /// Scores that cannot be computed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Result of everything in this crate.
@@ -69,6 +72,7 @@ impl ScoreError {
             Self::BadData(_) | Self::Eval(_) => Failure::BadData,
             Self::MissingInput(_) => Failure::MissingInput,
             Self::Internal(_) => Failure::Internal,
+            Self::Stopped(_) => Failure::Stopped,
             Self::Data(error) => error.kind.into(),
         }
     }

@@ -3,10 +3,11 @@
 //! An id with `/` in it lies in sub-folders, as its photo does.
 
 use crate::error::{ScoreError, ScoreResult};
+use crate::map_view::MapView;
 use crate::npy;
 use dermx_data::text::shortened;
 use dermx_data::{MAX_PIXELS, PngRows, image_id, list_files, refuse_link, write_atomic};
-use dermx_eval::{EvalError, HeatmapScoring, PreparedMap, prepare};
+use dermx_eval::{EvalError, HeatmapScoring, PreparedMap};
 use npyz::WriterBuilder;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,18 +57,14 @@ impl RawMap {
         map.check(Path::new("heat map")).map(|()| map)
     }
 
+    /// The map without a copy of its values.
+    pub fn view(&self) -> MapView<'_> {
+        self.into()
+    }
+
     /// Checks what a file is checked for; `place` is where the map is.
     pub(crate) fn check(&self, place: &Path) -> ScoreResult<()> {
-        let (&[height, width], num_values) = match self {
-            Self::Single { size, values } => (size, values.len()),
-            Self::Double { size, values } => (size, values.len()),
-        };
-        let bad = |message: String| ScoreError::in_file(place, message);
-        check_size(height as u64, width as u64).map_err(bad)?;
-        if num_values != height * width {
-            return Err(bad(format!("found {num_values} values, expected {height}x{width}")));
-        }
-        self.check_finite(place)
+        self.view().check(place)
     }
 
     /// The values in row-major order.
@@ -80,18 +77,12 @@ impl RawMap {
 
     /// How many values are above 1: those that count as 1 in a map that is not divided by its maximum.
     pub fn num_above_one(&self) -> usize {
-        match self {
-            Self::Single { values, .. } => values.iter().filter(|&&value| value > 1.0).count(),
-            Self::Double { values, .. } => values.iter().filter(|&&value| value > 1.0).count(),
-        }
+        self.view().num_above_one()
     }
 
     /// Whether no value is above 0, so that the map points nowhere.
     pub fn is_blank(&self) -> bool {
-        match self {
-            Self::Single { values, .. } => values.iter().all(|&value| value <= 0.0),
-            Self::Double { values, .. } => values.iter().all(|&value| value <= 0.0),
-        }
+        self.view().is_blank()
     }
 
     /// Brings the map to the size of the masks; see [`dermx_eval::prepare`].
@@ -99,30 +90,7 @@ impl RawMap {
     /// # Errors
     /// A value that is not finite.
     pub fn prepare(&self, scoring: &HeatmapScoring) -> Result<PreparedMap, EvalError> {
-        match self {
-            Self::Single { size, values } => prepare(values, *size, scoring),
-            Self::Double { size, values } => prepare(values, *size, scoring),
-        }
-    }
-
-    fn check_finite(&self, path: &Path) -> ScoreResult<()> {
-        let (position, width) = match self {
-            Self::Single { size, values } => {
-                (values.iter().position(|one| !one.is_finite()), size[1])
-            }
-            Self::Double { size, values } => {
-                (values.iter().position(|one| !one.is_finite()), size[1])
-            }
-        };
-        let Some(idx) = position else { return Ok(()) };
-        let message = format!(
-            "row {}, column {}: found {}; expected a finite number: a map with such a value cannot be \
-             scored, make it again",
-            idx / width,
-            idx % width,
-            self.values()[idx]
-        );
-        Err(ScoreError::in_file(path, message))
+        self.view().prepare(scoring)
     }
 }
 
@@ -189,7 +157,7 @@ pub fn read_map(path: &Path) -> ScoreResult<RawMap> {
     let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     let bytes = std::fs::read(path).map_err(|error| ScoreError::io(path, &error))?;
     let map = if is_png { read_png(path, &bytes)? } else { read_npy(path, &bytes)? };
-    map.check_finite(path)?;
+    map.view().check_finite(path)?;
     Ok(map)
 }
 
@@ -264,7 +232,7 @@ fn share_of_u16(value: u16) -> f64 {
     f64::from(value) / f64::from(u16::MAX)
 }
 
-fn check_size(height: u64, width: u64) -> Result<(), String> {
+pub(crate) fn check_size(height: u64, width: u64) -> Result<(), String> {
     match height.checked_mul(width) {
         Some(1..=MAX_PIXELS) => Ok(()),
         Some(0) => {

@@ -11,6 +11,7 @@ mod image_masks;
 mod json;
 mod left_out;
 mod map_source;
+mod map_view;
 mod npy;
 mod per_image;
 mod predictions;
@@ -28,6 +29,7 @@ pub use heatmaps::{RANDOMIZED, RawMap, npy_file, read_map, write_npy};
 pub use json::to_json;
 pub use left_out::{more, warn_of_left_out};
 pub use map_source::{MapFolder, MapSource};
+pub use map_view::MapView;
 pub use per_image::{PER_IMAGE, per_image_csv, read_per_image};
 pub use predictions::{
     ImageLogits, Prediction, Predictions, argmax, predictions_csv, read_predictions, softmax,

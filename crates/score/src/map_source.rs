@@ -2,6 +2,7 @@
 
 use crate::error::ScoreResult;
 use crate::heatmaps::{self, MapFiles, RawMap};
+use crate::map_view::MapView;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,17 @@ pub trait MapSource: Sync {
     /// # Errors
     /// A map that cannot be read, or that is no map of finite values.
     fn map(&self, name: &str) -> ScoreResult<Cow<'_, RawMap>>;
+
+    /// The same for a look: what lies in memory is not copied.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    fn view(&self, name: &str) -> ScoreResult<MapView<'_>> {
+        Ok(match self.map(name)? {
+            Cow::Borrowed(map) => map.view(),
+            Cow::Owned(map) => map.into(),
+        })
+    }
 
     /// Where messages say that the map of this name is.
     fn place(&self, name: &str) -> PathBuf;

@@ -1,7 +1,7 @@
 //! Scoring one network, or one folder of heat maps, against the experts.
 
 use crate::choices::{ScoredRows, ScoringChoices, Unmarked};
-use crate::comparands::{DatasetRows, rows_of};
+use crate::comparands::{DatasetRows, HOW_TO_GO_ON, rows_of};
 use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
 use crate::image_masks::{ImageMasks, RaterMask, masks_of, outlines};
@@ -19,6 +19,7 @@ use dermx_eval::{
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
     add_relative_intervals, aggregate, diagnosis_scores, lead, mass_shares, relative_scores,
 };
+use dermx_work::Watch;
 use rayon::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,7 @@ pub struct Benchmark<'a> {
     dataset_rows: DatasetRows,
     /// `[resample][image]`: places in `images`.
     resamples: Vec<Vec<u32>>,
+    watch: Watch<'a>,
 }
 
 /// Which map is of which image.
@@ -136,12 +138,20 @@ pub(crate) struct MapScores<'a> {
 }
 
 /// The images with masks that count or with a diagnosis, sorted.
-fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
+///
+/// # Errors
+/// Somebody asked to stop.
+fn image_masks(
+    dataset: &Dataset,
+    choices: &ScoringChoices,
+    watch: Watch<'_>,
+) -> ScoreResult<Vec<ImageMasks>> {
     let size = [choices.maps.size[0] as u32, choices.maps.size[1] as u32].into();
     let typical = if choices.localization { typical(dataset) } else { BTreeMap::new() };
     let kept = kept_images(dataset);
     let concepts = dermx_agreement::localisable(dataset);
     let masks_of_image = |image: &Image| {
+        watch.check(HOW_TO_GO_ON)?;
         let image_id = image.image_id.as_str();
         let gold = image.gold_class().unwrap_or_default().to_string();
         let is_kept = kept.contains(image_id);
@@ -156,9 +166,11 @@ fn image_masks(dataset: &Dataset, choices: &ScoringChoices) -> Vec<ImageMasks> {
         let image = ImageMasks { image_id, gold, is_kept, masks, outlines };
         // Else there is neither a diagnosis nor a mask to score.
         let is_diagnosed = is_kept && !image.gold.is_empty();
-        (is_diagnosed || !image.masks.is_empty()).then_some(image)
+        Ok((is_diagnosed || !image.masks.is_empty()).then_some(image))
     };
-    dataset.images().par_iter().filter_map(masks_of_image).collect()
+    let images: Vec<ScoreResult<Option<ImageMasks>>> =
+        dataset.images().par_iter().map(masks_of_image).collect();
+    images.into_iter().filter_map(Result::transpose).collect()
 }
 
 /// The images of which a reading counts. One that nobody read counts by its gold class alone, unless the study
@@ -291,6 +303,18 @@ impl<'a> Benchmark<'a> {
     /// # Errors
     /// A class to be exchanged that does not exist.
     pub fn new(dataset: &'a Dataset, choices: ScoringChoices) -> ScoreResult<Self> {
+        Self::watched(dataset, choices, Watch::SILENT)
+    }
+
+    /// The same for somebody who may stop it, and later the scoring: both look at `watch` before each image.
+    ///
+    /// # Errors
+    /// As [`Self::new`], or a request to stop.
+    pub fn watched(
+        dataset: &'a Dataset,
+        choices: ScoringChoices,
+        watch: Watch<'a>,
+    ) -> ScoreResult<Self> {
         let classes = match choices.classes.is_empty() {
             true => dataset.schema().classes.clone(),
             false => choices.classes.clone(),
@@ -302,14 +326,14 @@ impl<'a> Benchmark<'a> {
         }
         choices.check(dataset)?;
         let scoring = choices.maps;
-        let images = image_masks(dataset, &choices);
+        let images = image_masks(dataset, &choices, watch)?;
         // Else empty masks are what was asked for.
         if choices.unmarked == Unmarked::LeftOut {
             warn_of_empty_masks(&images, scoring.size);
         }
         let gold = images.iter().map(|image| (image.image_id.clone(), image.gold.clone()));
         let (dataset_rows, scored_dataset) = rayon::join(
-            || DatasetRows::new(&images, &scoring, choices.localization),
+            || DatasetRows::new(&images, &scoring, choices.localization, watch),
             || scored_dataset(dataset),
         );
         Ok(Self {
@@ -321,6 +345,7 @@ impl<'a> Benchmark<'a> {
             resamples: resamples(images.len()),
             images,
             choices,
+            watch,
         })
     }
 
@@ -527,9 +552,9 @@ impl<'a> Benchmark<'a> {
         }
         let above_one = Mutex::new(BTreeMap::new());
         let blank = Mutex::new(BTreeSet::new());
-        let scored = rows_of(&self.images, |image, _| {
+        let scored = rows_of(&self.images, self.watch, |image, _| {
             let Some(name) = joined.by_image.get(&image.image_id) else { return Ok(Vec::new()) };
-            let raw = maps.map(name)?;
+            let raw = maps.view(name)?;
             let place = maps.place(name);
             let map = raw
                 .prepare(&self.choices.maps)

@@ -5,14 +5,16 @@ use dermx_data::{
 };
 use dermx_eval::{HeatmapScoring, MapRow};
 use dermx_score::{
-    Benchmark, DIAGNOSES, MapFolder, PER_IMAGE, Prediction, Predictions, RawMap, ScoredRows,
-    ScoringChoices, Variable, write_npy,
+    Benchmark, DIAGNOSES, MapFolder, MapSource, MapView, PER_IMAGE, Prediction, Predictions,
+    RawMap, ScoredRows, ScoringChoices, Variable, write_npy,
 };
+use dermx_work::{Cancel, Failure, Watch};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
@@ -137,6 +139,54 @@ fn arrays_that_are_no_maps_are_refused() -> TestResult {
     let benchmark = Benchmark::new(&dataset, ScoringChoices::default())?;
     let error = benchmark.score(&maps, None).unwrap_err().to_string();
     assert!(error.contains(&expected), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_view_of_a_map_in_memory_is_no_copy() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let maps = maps(&dataset)?;
+    let (name, RawMap::Single { values, .. }) = maps.iter().next().ok_or("no map")? else {
+        return Err("another type".into());
+    };
+    let MapView::Single { size: [2, 3], values: viewed } = maps.view(name)? else {
+        return Err("another type".into());
+    };
+    assert_eq!(viewed.as_ptr(), values.as_ptr());
+    // A file has to be read; what comes out is the same.
+    write_npy(folder.path(), name, [2, 3], values)?;
+    let files = MapFolder::open(folder.path())?;
+    assert_eq!(files.view(name)?, maps.view(name)?);
+    assert_eq!(RawMap::from(files.view(name)?), maps[name]);
+    Ok(())
+}
+
+/// Somebody who asks to stop when the flag is set.
+struct Asked(AtomicBool);
+
+impl Cancel for Asked {
+    fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_request_to_stop_ends_the_preparation_and_the_scoring() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let dataset = dataset(folder.path())?;
+    let maps = maps(&dataset)?;
+    let asked = Asked(AtomicBool::new(false));
+    let watch = Watch { cancel: &asked, ..Watch::SILENT };
+    let benchmark = Benchmark::watched(&dataset, ScoringChoices::default(), watch)?;
+    let silent = Benchmark::new(&dataset, ScoringChoices::default())?;
+    assert_eq!(benchmark.score(&maps, None)?, silent.score(&maps, None)?);
+    asked.0.store(true, Ordering::Relaxed);
+    let error = benchmark.score(&maps, None).unwrap_err();
+    assert_eq!(error.failure(), Failure::Stopped);
+    assert_eq!(error.to_string(), "stopped on request; nothing was written; score again");
+    let error = Benchmark::watched(&dataset, ScoringChoices::default(), watch).unwrap_err();
+    assert_eq!(error.failure(), Failure::Stopped);
     Ok(())
 }
 

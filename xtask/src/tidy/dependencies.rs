@@ -46,6 +46,20 @@ const RULES: &[Rule] = &[
         false,
     ),
     rule(
+        "dermx-python",
+        &[
+            "dermx-agreement",
+            "dermx-data",
+            "dermx-eval",
+            "dermx-report",
+            "dermx-score",
+            "dermx-study",
+            "dermx-table",
+            "dermx-work",
+        ],
+        false,
+    ),
+    rule(
         "dermx-run",
         &[
             "dermx-agreement",
