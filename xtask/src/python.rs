@@ -1,6 +1,7 @@
 //! The Python package: its wheel, installed where nothing else is, and its tests.
 
 use crate::cargo::{BUILD, cargo, output, root, succeed, target_directory};
+use crate::terminal::tell;
 use anyhow::{Context, Result, bail};
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub fn run(is_full: bool) -> Result<()> {
 }
 
 fn skip(why: &str) -> Result<()> {
-    eprintln!("SKIPPED: the Python package is neither built nor tested: {why}");
+    tell(format!("SKIPPED: the Python package is neither built nor tested: {why}"));
     Ok(())
 }
 
@@ -99,7 +100,7 @@ impl Environment {
         succeed(&mut maturin)?;
         let built = std::fs::read_dir(out)?.next().context("maturin wrote no wheel")??;
         let num_bytes = built.metadata()?.len();
-        eprintln!("{}: {:.1} MB", built.file_name().display(), num_bytes as f64 / 1e6);
+        tell(format!("{}: {:.1} MB", built.file_name().display(), num_bytes as f64 / 1e6));
         Ok(built.path())
     }
 
