@@ -30,7 +30,7 @@ fn scores(
     {
         evaluate.arg(option).arg(folder.join(name));
     }
-    evaluate.arg("--out").arg(folder.join("scores"));
+    evaluate.arg("--overwrite").arg("--out").arg(folder.join("scores"));
     change(&mut evaluate);
     let output = evaluate.output()?;
     assert!(output.status.success(), "{}: {}", folder.display(), stderr(&output));
