@@ -1,10 +1,58 @@
 //! `dataset.toml` and the files that it names: what is refused, and in which words.
 
-use dermx_data::{ErrorKind, ImageSize, Mask, Random};
+use dermx_data::{ErrorKind, ImageSize, Mask};
 use dermx_formats::open;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+const DATASET: &str = r#"name = "Birds"
+images = "images"
+classes = ["cat", "dog"]
+discard = ["unusable"]
+
+[labels]
+file = "labels.csv"
+image = "file"
+class = "species"
+patient = "owner"
+attributes = ["light"]
+
+[masks]
+pattern = "masks/{rater}/{image}_{concept}.png"
+readings = "readings.csv"
+
+[concepts]
+tail = "body"
+ear = "head"
+
+[spellings]
+Ear = "ear"
+"#;
+const LABELS: &str = "file,species,owner,light\n1.jpg,cat,p 1,dim\nx/2.png,cat|dog,,\"a, b\"\n";
+const READINGS: &str =
+    "image,rater,labels,height,width\n1,ann,cat|Ear,5,7\nx/2,bob,,5,7\n1,bob,unusable,,\n";
+
+/// A data set of masks with tables; the folder lies in a temporary one.
+fn dataset() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a/b/birds");
+    for name in ["masks/ann/x", "masks/bob", "images/x"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+    }
+    let dense: Vec<u8> = (0..35).map(|pixel| u8::from(pixel % 3 == 0)).collect();
+    let mask = Mask::from_dense(&dense, ImageSize::new(5, 7));
+    for name in ["images/1.png", "images/x/2.png", "masks/ann/1_ear.png", "masks/ann/x/2_tail.png"]
+    {
+        mask.write_png(&root.join(name)).unwrap();
+    }
+    for (name, text) in
+        [("dataset.toml", DATASET), ("labels.csv", LABELS), ("readings.csv", READINGS)]
+    {
+        fs::write(root.join(name), text).unwrap();
+    }
+    (folder, root)
+}
 
 /// The message about the file of this text in a folder with `a.json` and the empty folder `images`.
 fn refused(text: impl AsRef<[u8]>) -> String {

@@ -1,6 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Cursor;
 
 /// A file of an image of 8 columns and 6 rows.
 fn file(image_path: &str, shapes: Value) -> Value {
