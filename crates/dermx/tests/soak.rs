@@ -18,6 +18,8 @@ type TestResult = Result<(), Box<dyn Error>>;
 const MEGABYTE: f64 = 1e6;
 /// Growth that is none: what allocators keep, in bytes.
 const NOISE: f64 = 4.0 * MEGABYTE;
+/// The same of few epochs: whether what a checkpoint took is given back at once is chance.
+const NOISE_OF_FEW_EPOCHS: f64 = 150.0 * MEGABYTE;
 /// Growth allowed, in bytes an item.
 const SLOPE: f64 = MEGABYTE / 1000.0;
 
@@ -37,9 +39,9 @@ fn held() -> Result<Held, Box<dyn Error>> {
     Ok(Held { memory: pages * PAGE_BYTES, num_files: fs::read_dir("/proc/self/fd")?.count() })
 }
 
-/// Expects that `samples`, taken evenly over `num_items`, are flat from their second quarter on: the first
-/// is when caches fill. The least of a quarter counts: what is held for a moment only is no leak.
-fn assert_flat(what: &str, num_items: usize, samples: &[Held]) {
+/// Expects that `samples`, taken evenly over `num_items`, are flat from their second quarter on, but for
+/// `noise` bytes: the first is when caches fill. The least of a quarter counts: what is held for a moment only is no leak.
+fn assert_flat(what: &str, num_items: usize, samples: &[Held], noise: f64) {
     let quarter = samples.len() / 4;
     assert!(quarter > 0, "{what}: {} samples", samples.len());
     let least = |part: &[Held]| Held {
@@ -49,7 +51,7 @@ fn assert_flat(what: &str, num_items: usize, samples: &[Held]) {
     let early = least(&samples[quarter..2 * quarter]);
     let late = least(&samples[3 * quarter..]);
     let growth = late.memory - early.memory;
-    let allowed = NOISE + SLOPE * num_items as f64 / 2.0;
+    let allowed = noise + SLOPE * num_items as f64 / 2.0;
     eprintln!(
         "{what}: {num_items} items, memory {:.1} MB and then {:+.1} MB, {} and then {} open files",
         early.memory / MEGABYTE,
@@ -128,7 +130,8 @@ fn maps_epochs_and_reports_leave_memory_and_open_files_as_they_were() -> TestRes
     let watch = Watch { progress: &samples, ..Watch::SILENT };
     let long = experiment(folder.path(), "long", num_epochs)?;
     long.train_only(&Context { session: &session, watch })?;
-    assert_flat("epochs", num_epochs, &samples.all());
+    let noise = if is_full { NOISE } else { NOISE_OF_FEW_EPOCHS };
+    assert_flat("epochs", num_epochs, &samples.all(), noise);
 
     experiment(folder.path(), "run", 2)?.train(&silent)?;
     let run = folder.path().join("run");
@@ -140,7 +143,7 @@ fn maps_epochs_and_reports_leave_memory_and_open_files_as_they_were() -> TestRes
         assert_eq!(maps.len(), photos.ids().len());
         samples.take();
     }
-    assert_flat("maps", num_maps, &samples.all());
+    assert_flat("maps", num_maps, &samples.all(), NOISE);
 
     let finished = Experiment::resume(&run)?;
     let samples = Samples::default();
@@ -148,7 +151,7 @@ fn maps_epochs_and_reports_leave_memory_and_open_files_as_they_were() -> TestRes
         finished.report(folder.path().join("report"), &silent)?;
         samples.take();
     }
-    assert_flat("reports", num_reports, &samples.all());
+    assert_flat("reports", num_reports, &samples.all(), NOISE);
     eprintln!("3 of 3 as expected");
     Ok(())
 }
