@@ -1,7 +1,8 @@
 //! Arguments of `dermx sweep`.
 
-use super::{BackendArg, choice};
+use super::choice;
 use clap::{Args, Subcommand};
+use dermx_run::Backend;
 use dermx_sweep::{Launcher, NumberRange};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -61,9 +62,10 @@ pub struct PlanArgs {
     /// Seconds without a sign of life after which a unit is given to another process.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub lease: NonZeroU64,
-    /// What computes.
-    #[command(flatten)]
-    pub backend: BackendArg,
+    /// What computes: cpu, wgpu or cuda; wgpu:1 is the second device. `dermx backends` lists them.
+    // Not `BackendArg`: what is optional as a whole cannot have parts that are flattened.
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub backend: Backend,
     /// The folder of the sweep.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

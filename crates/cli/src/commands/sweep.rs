@@ -91,7 +91,7 @@ fn end_text(unit: &str, end: &UnitEnd<Option<Trained>>) -> String {
 }
 
 fn begin(args: &PlanArgs, process: &Process) -> CliResult<()> {
-    let backend = args.backend.backend;
+    let backend = args.backend;
     check_backend(backend, args.launcher, args.dry_run, process)?;
     let request = PlanRequest {
         configs: args.configs.clone(),

@@ -65,7 +65,9 @@ fn results_do_not_depend_on_hour_language_or_folder() -> TestResult {
         ("LC_NUMERIC", "fr_FR"),
     ] {
         assert_eq!(
-            scores(&here, |command| drop(command.env(name, value)))?,
+            scores(&here, |command| {
+                command.env(name, value);
+            })?,
             expected,
             "{name}={value}"
         );
@@ -74,7 +76,12 @@ fn results_do_not_depend_on_hour_language_or_folder() -> TestResult {
     let closed = root.path().join("closed");
     fs::create_dir(&closed)?;
     fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o555))?;
-    assert_eq!(scores(&here, |command| drop(command.current_dir(&closed)))?, expected);
+    assert_eq!(
+        scores(&here, |command| {
+            command.current_dir(&closed);
+        })?,
+        expected
+    );
     // Files from the future, as after a clock was put back.
     for name in ["predictions.csv", "maps/plain.npy", "scores/eval.json"] {
         let future = SystemTime::now() + Duration::from_secs(400 * 24 * 3600);
