@@ -268,7 +268,11 @@ fn gpus_that_stand_idle_are_refused_and_a_backend_is_that_of_each_unit() -> Test
     refused(&["--set", "slurm.gpus=1"], 78, &["slurm.gpus = 1", "stand idle", "--backend cuda"])?;
     refused(&["--set", "slurm.setup=[\"if true\"]"], 78, &["slurm.setup", "syntax error"])?;
     refused(&["--backend", "gpu"], 2, &["write cpu, wgpu or cuda"])?;
-    refused(&["--seeds", "0-99999", "--folds", "0-99999"], 2, &["more than 100000 units"])?;
+    refused(
+        &["--seeds", "0-99999", "--set", "train.learning_rate=0.1,0.2"],
+        2,
+        &["more than 100000 units"],
+    )?;
     refused(&["--lease", "99999999999"], 2, &["--lease 99999999999", "a month"])?;
     run(&workplace, &plan("planned", &[]))?;
     let plan: serde_json::Value =
