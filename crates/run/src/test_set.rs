@@ -56,14 +56,6 @@ impl TestSet {
             set.photos.push((image.image_id.clone(), photo));
             set.gold_idx.push(gold_idx);
         }
-        let num_left_out = set.dataset.num_untested();
-        if num_left_out > 0 {
-            tracing::warn!(
-                "{num_left_out} of {} test images have no gold class or several: they are not tested on, and neither \
-                 predicted nor scored",
-                num_left_out + set.dataset.images().len()
-            );
-        }
         match set.photos.is_empty() {
             true => Err(RunError::in_file(test, "there is no image with a gold class to test on")),
             false => Ok(set),
@@ -92,8 +84,16 @@ impl TestSet {
         Ok(test)
     }
 
-    /// Warns of photos of no image of the data set.
+    /// Warns of images that are not tested on, and of photos of no image of the data set.
     pub fn warn_of_others(&self) {
+        let num_left_out = self.dataset.num_untested();
+        if num_left_out > 0 {
+            tracing::warn!(
+                "{num_left_out} of {} test images have no gold class or several: they are not tested on, and neither \
+                 predicted nor scored",
+                num_left_out + self.dataset.images().len()
+            );
+        }
         if let (num, Some(first)) = &self.others {
             tracing::warn!(
                 "{num} of {} photos are of no image of the test set and are not used: {first}{}",

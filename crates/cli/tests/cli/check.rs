@@ -205,7 +205,7 @@ fn arguments_that_do_not_make_sense_are_refused() -> TestResult {
     for (args, parts) in [
         (&[][..], "--data"),
         (&["--images", "data/dermx/images"], "--data"),
-        (&["--split", "data/train"], "NAME=DIR"),
+        (&["--split", "data/train"], "NAME=PATH"),
         (&["--split", "a=data/train", "--split", "a=data/dermx/images"], "`a`"),
         (&["--manifest", "x.txt"], "--folder or --data"),
     ] {

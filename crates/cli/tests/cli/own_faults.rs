@@ -117,7 +117,7 @@ fn a_patient_is_found_in_training_and_test_wherever_patients_are_named() -> Test
         folder.path(),
         &train(&settings),
         65,
-        &["patient `o4` is in `training`", "and in `test`"],
+        &["patient `o4` is in `test`", "and in `training`"],
     )?;
     let check = [
         "dataset",
