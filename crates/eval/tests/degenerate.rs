@@ -120,8 +120,10 @@ fn diagnosis(rows: &[[u64; 2]; 2]) -> Vec<Option<f64>> {
     ]
 }
 
-/// All cases with what was found and what has to be.
-fn cases() -> Vec<(String, Vec<Option<f64>>, Vec<Option<f64>>)> {
+/// What it is, the scores found, and those that there have to be.
+type Case = (String, Vec<Option<f64>>, Vec<Option<f64>>);
+
+fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, map, mask, expected) in FUZZY {
         cases.push((format!("fuzzy: {name}"), fuzzy(&map, &mask), expected.to_vec()));

@@ -2,7 +2,7 @@
 
 use super::disks::Disks;
 use super::{Cases, ensure, part};
-use crate::dermx::{QUICK, TestResult, Workplace, command, stderr, stdout};
+use crate::dermx::{Files, QUICK, TestResult, Workplace, command, stderr, stdout};
 use crate::search::write_search;
 use crate::sweep::plan_args;
 use crate::weights::server::{Server, answer};
@@ -85,7 +85,7 @@ fn writings(url: &str, weights_bytes: u64) -> Vec<Writing> {
 }
 
 /// All files below `folder` by relative name.
-fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+fn files(folder: &Path) -> Result<Files, Box<dyn Error>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(current) = folders.pop() {

@@ -87,7 +87,7 @@ impl Torture {
     /// Kills the run, and again while it resumes: half of the cases at moments, half at calls.
     fn killed_twice(&self, run: &str, case: usize) -> TestResult {
         let mut random = self.random("twice", case);
-        if case % 2 == 0 {
+        if case.is_multiple_of(2) {
             self.kill_after(run, self.duration.mul_f64(random.unit()))?;
             self.kill_after(run, self.duration.mul_f64(random.unit()))?;
         } else {
