@@ -302,6 +302,8 @@ fn run_folders() -> TestResult {
     lock.lock()?;
     complain("another_process_is_at_it", "train --run run --resume")?;
     drop(lock);
+    complain("another_machine_was_at_it", "train --run run --resume")?;
+    fs::remove_file(workplace.join("run/.lock"))?;
     fs::remove_file(workplace.join("run/run.json"))?;
     fs::remove_file(workplace.join("run/seed-0/run.json"))?;
     fs::remove_file(workplace.join("run/seed-0/predictions.csv"))?;
