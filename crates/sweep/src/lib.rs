@@ -36,7 +36,7 @@ pub use error::{SweepError, SweepResult};
 pub use folder::DiskFolder;
 pub use launch::Launch;
 pub use launcher::{Launcher, UnitCommand};
-pub use plan::{MAX_UNITS, Plan, PlanRequest, Sweep, plan, trial_unit};
+pub use plan::{MAX_LEASE_S, MAX_UNITS, Plan, PlanRequest, Sweep, plan, trial_unit};
 pub use range::{NumberRange, choices};
 pub use slurm::{ArrayScript, MAX_ARRAY};
 pub use status::{Broken, Failed, Running, Status};

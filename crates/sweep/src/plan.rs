@@ -23,7 +23,7 @@ const FORMAT: u32 = 1;
 pub const MAX_UNITS: usize = 100_000;
 
 /// The longest lease, a month in seconds.
-const MAX_LEASE_S: u64 = 30 * 24 * 3600;
+pub const MAX_LEASE_S: u64 = 30 * 24 * 3600;
 
 /// What a sweep is to be made of.
 #[derive(Debug, Clone)]

@@ -2,14 +2,12 @@
 
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use dermx_run::config::read_option;
+use dermx_sweep::MAX_LEASE_S;
 use serde::de::DeserializeOwned;
 use std::num::{NonZeroU64, NonZeroUsize};
 
 /// The most units of work at once.
 const MAX_JOBS: u64 = 1024;
-
-/// The longest lease: a year, in seconds.
-const MAX_LEASE_S: u64 = 31_536_000;
 
 /// What the key `path` of a configuration takes.
 pub fn key<T: DeserializeOwned + Clone + Send + Sync + 'static>(

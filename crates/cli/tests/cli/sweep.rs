@@ -273,7 +273,7 @@ fn gpus_that_stand_idle_are_refused_and_a_backend_is_that_of_each_unit() -> Test
         2,
         &["more than 100000 units"],
     )?;
-    refused(&["--lease", "99999999999"], 2, &["--lease 99999999999", "a month"])?;
+    refused(&["--lease", "99999999999"], 2, &["'99999999999' for '--lease", "1..=2592000"])?;
     run(&workplace, &plan("planned", &[]))?;
     let plan: serde_json::Value =
         serde_json::from_slice(&fs::read(workplace.join("planned/plan.json"))?)?;

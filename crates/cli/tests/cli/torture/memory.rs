@@ -68,7 +68,7 @@ fn a_command_without_memory_says_what_to_do_and_tears_no_file() -> TestResult {
     let workplace = Workplace::new()?;
     assert!(workplace.train("undisturbed/run", &QUICK).output()?.status.success());
     let undisturbed = results(&workplace.join("undisturbed/run"))?;
-    let predict = "predict --run undisturbed/run --images data/dermx/images --out p.csv --batch 12";
+    let predict = "predict --run undisturbed/run --images data/dermx/images --out p.csv --overwrite --batch 12";
     let predict: Vec<String> = predict.split(' ').map(str::to_string).collect();
     let mut cases = Cases::default();
     for megabytes in part(LIMITS.to_vec(), 3) {
