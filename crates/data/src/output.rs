@@ -3,6 +3,7 @@
 
 use crate::disk::{Disk, FileCall, FileSystem, write_atomic};
 use crate::error::{DataError, ErrorKind};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -139,8 +140,11 @@ impl OutputFolder {
             })?;
             return Disk.call(FileCall::SyncFolder(folder_of(target))).map_err(failed);
         }
-        remove_owned(target, Path::new(""), self.owns).map_err(failed)?;
-        move_into(&made, target).map_err(failed)?;
+        // A reader sees each file as it was or as it is, at any moment.
+        let mut kept = BTreeSet::new();
+        move_into(&made, target, Path::new(""), &mut kept).map_err(failed)?;
+        let is_old = |path: &Path| (self.owns)(path) && !kept.contains(path);
+        remove_files(target, Path::new(""), &is_old).map_err(failed)?;
         Disk.call(FileCall::SyncFolder(target)).map_err(failed)
     }
 }
@@ -222,9 +226,9 @@ fn first_entry(folder: &Path) -> io::Result<Option<String>> {
     Ok(names.into_iter().filter(|name| !name.starts_with('.')).min())
 }
 
-/// Removes the files below `root` that `owns` names, and folders that are empty then. Links are not
-/// followed.
-fn remove_owned(root: &Path, below: &Path, owns: fn(&Path) -> bool) -> io::Result<()> {
+/// Removes the files below `root` of which `is_old`, by relative path, and folders that are empty then. Hidden files
+/// stay, and so does what somebody else has removed.
+fn remove_files(root: &Path, below: &Path, is_old: &dyn Fn(&Path) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;
         let relative = below.join(entry.file_name());
@@ -232,25 +236,44 @@ fn remove_owned(root: &Path, below: &Path, owns: fn(&Path) -> bool) -> io::Resul
             continue;
         }
         if entry.file_type()?.is_dir() {
-            remove_owned(root, &relative, owns)?;
+            remove_files(root, &relative, is_old)?;
             // One that is not empty stays.
             let _ = fs::remove_dir(entry.path());
-        } else if owns(&relative) {
-            fs::remove_file(entry.path())?;
+        } else if is_old(&relative) {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
     }
     Ok(())
 }
 
-/// Moves what `from` holds into the folder `to`, file by file where a folder is there.
-fn move_into(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
+/// Moves what `from` holds into the folder `to`, file by file where a folder is there; notes in `moved` the relative
+/// paths of the files.
+fn move_into(
+    from: &Path,
+    to: &Path,
+    below: &Path,
+    moved: &mut BTreeSet<PathBuf>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(from.join(below))? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
-        let is_folder = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir());
-        match is_folder && entry.file_type()?.is_dir() {
-            true => move_into(&entry.path(), &target)?,
-            false => fs::rename(entry.path(), &target)?,
+        let relative = below.join(entry.file_name());
+        let target = to.join(&relative);
+        match entry.file_type()?.is_dir() {
+            true => {
+                let is_folder = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir());
+                if !is_folder {
+                    let _ = fs::remove_file(&target);
+                    fs::create_dir_all(&target)?;
+                }
+                move_into(from, to, &relative, moved)?;
+            }
+            false => {
+                fs::rename(entry.path(), &target)?;
+                moved.insert(relative);
+            }
         }
     }
     Ok(())

@@ -182,7 +182,7 @@ fn wrong_json_type_is_located() {
     assert_eq!(place, "annotations[1].complex_polygon.path[0][0]");
     let (place, message) = json_error(r#"[{"name":7,"tag":{}}]"#);
     assert_eq!(place, "annotations[0].name");
-    assert_contains(&message, "integer `7`, expected a string");
+    assert_contains(&message, "found the number `7`; expected a text");
     assert_eq!(json_error(r#"{}"#).0, "annotations");
 }
 
@@ -410,7 +410,7 @@ fn text_that_is_not_plain_json_is_refused() {
     let error = fixture.error_with(name, b"{\"image\": \"\xff\"}");
     assert_eq!(error.place, "byte 11");
     let error = fixture.error_with(name, [good.as_slice(), b"{}"].concat());
-    assert_contains(&error.message, "trailing characters");
+    assert_contains(&error.message, "found more after the end");
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn deep_nesting_does_not_overflow_the_stack() {
     let (place, _) = json_error(&deep);
     assert!(place.starts_with("annotations"), "{place}");
     let (_, message) = json_error(&format!(r#"[{{"name":"Acne","tag":{{}},"extra":{deep}"#));
-    assert_contains(&message, "expected value at line 1 column 1000081");
+    assert_contains(&message, "expected a value at line 1 column 1000081");
 }
 
 #[test]

@@ -314,7 +314,7 @@ const ANNOTATION_FAULTS: [Fault; 6] = [
         },
         expected: &[
             (FindingKind::Unreadable, "annotations/labeller12_a.json", "missing field `image`"),
-            (FindingKind::Unreadable, "annotations/labeller2_b_2.json", "invalid"),
+            (FindingKind::Unreadable, "annotations/labeller2_b_2.json", "expected an object"),
         ],
     },
     Fault {

@@ -253,7 +253,7 @@ fn huge_png_is_refused_by_its_header() {
     let parts = [b"\x89PNG\r\n\x1a\n\0\0\0\x0d".as_slice(), &header, &crc.sum().to_be_bytes()];
     std::fs::write(&path, [&parts.concat()[..], b"\0\0\0\0IDAT"].concat()).unwrap();
     let error = Mask::read_png(&path).unwrap_err();
-    assert!(error.message.contains("found a mask of 60000x60000"), "{error}");
+    assert!(error.message.contains("found an image of 60000x60000"), "{error}");
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn what_is_no_photo_is_named_for_what_it_is() {
     let missing = read_photo(Path::new("/nowhere/x.jpg")).expect_err("no such file");
     assert_eq!(missing.kind, ErrorKind::Missing);
     let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(read_photo(folder.path()).expect_err("a folder").kind, ErrorKind::Io);
+    assert_eq!(read_photo(folder.path()).expect_err("a folder").kind, ErrorKind::Invalid);
 }
 
 #[test]

@@ -95,7 +95,11 @@ fn errors_say_where_and_what() {
     );
     assert_refused(&entry(r#"{"Edema": [], "Edema": []}"#), "p1", "found `Edema` twice");
     assert_refused(&entry(r#"{"Edema": [[[1, 2], [3, 4]]]}"#), "p1.Edema", "no `img_size`");
-    assert_refused(&entry(r#"{"Edema": [[[1, 2], [3]]]}"#), "p1.Edema[0][1]", "invalid length 1");
+    assert_refused(
+        &entry(r#"{"Edema": [[[1, 2], [3]]]}"#),
+        "p1.Edema[0][1]",
+        "a list of the length 2",
+    );
     assert_refused(&entry(r#"{"Edema": [[[1, "2"]]]}"#), "p1.Edema[0][0][1]", "expected a number");
     assert_refused(&entry(r#"{"Edema": [[]]}"#), "p1.Edema", "found a ring without a vertex");
     assert_refused(&entry(r#"{"img_size": [0, 2]}"#), "p1.img_size", "found a side of 0 pixels");

@@ -291,7 +291,7 @@ fn what_is_no_coco_file_is_refused_with_its_place() {
     let alice = by_name("alice");
     let error = coco::read(Path::new("nowhere.json"), &alice).unwrap_err();
     assert_eq!(error.kind, dermx_data::ErrorKind::Missing);
-    assert_refused("", &alice, "line 1 column 0", "EOF");
+    assert_refused("", &alice, "line 1 column 0", "the file ends");
     assert_refused(
         "[]",
         &alice,

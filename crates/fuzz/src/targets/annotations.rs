@@ -187,7 +187,10 @@ fn coco_files() -> Vec<Vec<u8>> {
          "rater": "bob", "attributes": {"occluded": false}},
         {"id": 4, "image_id": 7, "category_id": 1, "segmentation": [], "rater": "bob", "bbox": [0.5, 0, 2, 3]}"#,
     );
-    let large = all.replace("\"height\": 4, \"width\": 6", "\"height\": 4000, \"width\": 6000");
+    let outline = r#"{"id": 1, "image_id": 7, "category_id": 1, "segmentation": [[1, 1, 3000.25, 1, 3000, 3000, 1, 3000]],
+        "rater": "alice", "iscrowd": 0}"#;
+    let large =
+        file(outline).replace("\"height\": 4, \"width\": 6", "\"height\": 4000, \"width\": 6000");
     [all, large, file("")].map(String::into_bytes).to_vec()
 }
 

@@ -53,7 +53,7 @@ fn configs() -> Vec<Vec<u8>> {
         &include_bytes!("../../../../configs/quickstart.toml")[..],
         include_bytes!("../../../../configs/resnet50.toml"),
         b"[data]\ntrain = \"photos\"\nclasses = [\"a\", \"b\"]\n[train.optimizer]\nname = \"sgd\"\n\
-          momentum = 0.9\n[split]\nmethod = \"k_fold\"\nk = 5\nfold = 1\n",
+          momentum = 0.9\n[split]\nmethod = \"k_fold\"\nnum_folds = 5\nfold = 1\n",
     ]
     .map(<[u8]>::to_vec)
     .to_vec()

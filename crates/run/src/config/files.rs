@@ -4,6 +4,7 @@ use super::document::Document;
 use super::resolve::{Resolved, resolve};
 use super::schema::Node;
 use crate::error::{RunError, RunResult};
+use dermx_data::text::{MAX_EXCERPT, shortened};
 use dermx_work::Failure;
 use serde::de::DeserializeOwned;
 use std::path::{Component, Path, PathBuf};
@@ -57,6 +58,9 @@ pub(super) struct OneSection<T> {
     pub resolved: Resolved,
     pub section: Option<T>,
 }
+
+/// Bytes of the longest path that a system takes.
+const MAX_NAME: usize = 4096;
 
 impl Source {
     /// A text that lies in no file; a base is looked for from the current folder.
@@ -117,6 +121,8 @@ impl Source {
     /// The base `name` of this configuration: beside it, in `configs/`, or part of the program.
     fn find_base(&self, name: &str) -> RunResult<Self> {
         let found = match &self.folder {
+            // No file is called so.
+            _ if name.len() > MAX_NAME => None,
             Folder::Disk(folder) => {
                 let paths = [folder.join(name), Path::new("configs").join(name)];
                 Self::of_files(&paths)?
@@ -125,9 +131,10 @@ impl Source {
         };
         found.or_else(|| Self::built_in(name)).ok_or_else(|| {
             let message = format!(
-                "{}: `{BASE}` is `{name}`, and there is no such configuration beside it or in configs/; \
+                "{}: `{BASE}` is `{}`, and there is no such configuration beside it or in configs/; \
                  built in are: {}",
                 self.origin,
+                shortened(name, MAX_EXCERPT),
                 names()
             );
             RunError::missing_input(message)

@@ -124,7 +124,7 @@ fn every_key_is_listed_with_what_is_known_of_it() {
         }
     }
     for line in [
-        "  train.batch_size: whole number >= 1; default 32",
+        "  train.batch_size: whole number in [1, 65536]; default 32",
         "  data.train: path; no default",
         "  train.clip_norm: number > 0, or \"none\"; default \"none\"",
         "  train.optimizer.beta_1: number in [0, 1); default 0.9",
