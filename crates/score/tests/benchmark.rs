@@ -340,7 +340,7 @@ fn an_image_counts_by_what_was_read_of_it_or_by_its_gold_class() -> TestResult {
     assert_eq!(
         scored(&dataset, ScoredRows::All)?,
         [
-            [&with_masks[..], &["read_by_nobody", "without_gold"]].concat(),
+            [&with_masks[..], &["read_by_nobody"]].concat(),
             with_masks,
             vec!["of_no_class", "read_by_nobody"]
         ]
