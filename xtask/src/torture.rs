@@ -2,6 +2,7 @@
 
 use crate::cargo::{cargo, root};
 use crate::fault_table::{self, Row, TestName};
+use crate::terminal::tell;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -36,10 +37,10 @@ pub fn run(filters: &[String], seed: u64) -> Result<ExitCode> {
     for End { row, fault, counts, passed, time } in &ends {
         let end = if *passed { "passed" } else { "FAILED" };
         let count = counts.join(", ");
-        eprintln!("{row:>4} {end} {:7.1} s  {count:<40} {fault}", time.as_secs_f64());
+        tell(format!("{row:>4} {end} {:7.1} s  {count:<40} {fault}", time.as_secs_f64()));
     }
     let num_passed = ends.iter().filter(|end| end.passed).count();
-    eprintln!("{num_passed} of {} rows as expected", ends.len());
+    tell(format!("{num_passed} of {} rows as expected", ends.len()));
     Ok(if num_passed == ends.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -60,7 +61,7 @@ fn is_meant(row: &Row, filter: &str) -> bool {
 }
 
 fn run_row(row: &Row, seed: u64) -> Result<End> {
-    eprintln!("== {} {}", row.name, row.fault);
+    tell(format!("== {} {}", row.name, row.fault));
     let start = Instant::now();
     let mut end = End {
         row: row.name.clone(),
@@ -81,7 +82,7 @@ fn run_row(row: &Row, seed: u64) -> Result<End> {
 /// Runs one test, alone; whether it passed, and what it says of its cases.
 fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
     if test.binary().as_deref() == Some(OTHER_BACKENDS) {
-        eprintln!("{}: SKIPPED; `cargo xtask test --backend wgpu` runs it", test.function);
+        tell(format!("{}: SKIPPED; `cargo xtask test --backend wgpu` runs it", test.function));
         return Ok((true, vec!["skipped".to_string()]));
     }
     // The whole workspace, so that nothing is built with other features.
@@ -104,7 +105,7 @@ fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
         let line = line?;
         counts.extend(count(&line));
         num_run += num_passed_or_failed(&line);
-        eprintln!("{line}");
+        tell(&line);
     }
     let status = child.wait()?;
     if status.success() && num_run == 0 {

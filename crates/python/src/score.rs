@@ -93,7 +93,8 @@ pub fn score(
     let card = run(py, |watch| {
         let predictions = predictions.map(Predicted::read).transpose()?;
         if has_maps {
-            check_outlines(dataset.root(), &dataset, &scoring)?;
+            let advice = "mark something in the images, or score predictions without maps";
+            check_outlines(dataset.root(), &dataset, &scoring, advice)?;
         }
         let benchmark = Benchmark::watched(&dataset, scoring, watch)?;
         let in_folder = folder.map(|folder| MapFolder::open(Path::new(&folder))).transpose()?;

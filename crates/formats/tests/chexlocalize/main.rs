@@ -2,7 +2,6 @@
 
 use dermx_data::{DataError, Fill, ImageSize, Mask, Shape};
 use dermx_formats::{Annotations, chexlocalize};
-use std::path::Path;
 
 const SEGMENTATIONS: &str = include_str!("segmentations.json");
 const OUTLINES: &str = include_str!("outlines.json");
