@@ -168,6 +168,6 @@ fn a_sweep_with_a_killed_unit_does_not_say_that_all_is_well() {
         assert!(message.contains(part), "no `{part}` in {message}");
     }
     // Right after that it is not taken for one that somebody works on.
-    assert_eq!(Status::read(&sweep).unwrap().missing(), [dying.clone()]);
+    assert_eq!(Status::read(&sweep).unwrap().missing(), std::slice::from_ref(dying));
     assert_eq!(launch.run(&sweep, Watch::SILENT).unwrap_err().failure(), Failure::Stopped);
 }

@@ -134,7 +134,7 @@ fn a_claim_without_a_sign_of_life_is_taken_over_after_its_lease() {
     assert_eq!((status.running.len(), status.lost.len(), status.is_watched), (1, 0, false));
     let status = Status::watch(&sweep, Watch::SILENT).unwrap();
     assert_eq!((status.lost.len(), &*status.lost[0].owner), (1, "dead"));
-    assert_eq!(status.missing(), [unit.name.clone()]);
+    assert_eq!(status.missing(), std::slice::from_ref(&unit.name));
     assert!(matches!(run(&toy, &sweep, unit), Ok(UnitEnd::Ran(()))));
     assert_eq!(Accepted::read(&sweep, unit).unwrap().unwrap().generation, 2);
 }

@@ -199,7 +199,7 @@ fn outlines_cost_no_more_than_drawn_ones() {
             "{{\"image\":{{\"width\":{width},\"height\":{height}}},\"annotations\":[{{\"name\":\"Scar\",\
              \"polygon\":{{\"path\":[{path}]}}}}]}}"
         );
-        let error = refused("derm1_a.json", darwin_1, |path| darwin::read_evaluation(path));
+        let error = refused("derm1_a.json", darwin_1, darwin::read_evaluation);
         assert!(error.contains(expected) && error.contains("json: "), "{error}");
         let coco = format!(
             "{{\"images\":[{{\"id\":1,\"file_name\":\"a\",\"height\":{height},\"width\":{width}}}],\
@@ -236,7 +236,7 @@ fn many_outlines_of_one_reading_are_as_costly_as_one() {
     let area =
         bounded("four", || darwin::read_evaluation(&path).unwrap().union_mask().unwrap().area());
     assert!(area > 1_000_000);
-    let error = refused("derm1_a.json", json(5), |path| darwin::read_evaluation(path));
+    let error = refused("derm1_a.json", json(5), darwin::read_evaluation);
     assert!(
         error.contains("annotations[4]: `Scar`: the edges of the outlines up to this one"),
         "{error}"
@@ -343,7 +343,7 @@ fn tables_of_many_columns_or_long_lines_are_refused_in_a_few_words() {
     let _ = refused("commas.csv", ",".repeat(2_000_000), read_predictions);
     let error = refused("long.csv", "x".repeat(20_000_000), read_predictions);
     assert!(error.contains("found no column `image_id`"), "{error}");
-    let error = refused("named.csv", names[..60_000].join(";") + "\n", |path| metadata::read(path));
+    let error = refused("named.csv", names[..60_000].join(";") + "\n", metadata::read);
     assert!(error.contains("found no column `original_filename`"), "{error}");
     let long = format!(
         "image_id,predicted\n{0},{1}\n{0},{1}\n",
