@@ -74,7 +74,7 @@ where
     writer.into_inner().expect("CSV in memory")
 }
 
-/// A cell of [`csv`] as it was before it was written.
+/// A cell of [`csv()`] as it was before it was written.
 pub fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
 }

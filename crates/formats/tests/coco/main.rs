@@ -303,9 +303,9 @@ fn what_is_no_coco_file_is_refused_with_its_place() {
         r#"{"images": [], "annotations": []} 3"#,
         &alice,
         "line 1 column 35",
-        "trailing characters",
+        "found more after the end",
     );
-    assert_refused(r#"{"images": [{"id": 1, "file_na"#, &alice, "images[0]", "EOF");
+    assert_refused(r#"{"images": [{"id": 1, "file_na"#, &alice, "images[0]", "the file ends");
 }
 
 #[test]
