@@ -52,7 +52,7 @@ def prepare(heatmap: NDArray[Any], size: tuple[int, int]) -> Floats:
     return grown
 
 
-def fuzzy(values: Floats, mask: NDArray[np.bool_]) -> Scores:
+def scores_of(values: Floats, mask: NDArray[np.bool_]) -> Scores:
     """TP = sum min(A, S), TN = sum min(1 - A, 1 - S); NaN stands for 0 / 0."""
     inside = mask.astype(np.float64)
     positive = np.minimum(values, inside).sum()
@@ -79,7 +79,7 @@ def centre_gaussian(size: tuple[int, int]) -> NDArray[np.float32]:
 
 @dataclass
 class Reference:
-    """Scores of maps, by concept the rows in the order of image and rater."""
+    """Scores of maps, by concept the rows in the order of image and rater, each with the number of its image."""
 
     network: dict[str, list[Scores]]
     baselines: dict[str, dict[str, list[Scores]]]
@@ -91,6 +91,25 @@ class Reference:
         values = np.array([row[score] for row in rows])
         defined = values[~np.isnan(values)]
         return (float(defined.mean()) if len(defined) else None), int(np.isnan(values).sum())
+
+    def comparable(self, concept: str) -> tuple[float, float, dict[str, float]]:
+        """F1 of the network, of raters among themselves and of each baseline, on the images on which two raters can
+        be compared, each weighing as much as it has rows of the network."""
+        raters: dict[float, list[float]] = {}
+        for row in self.ceiling[concept]:
+            raters.setdefault(row["image"], []).append(row["f1"])
+
+        def on_those(rows: list[Scores]) -> list[Scores]:
+            return [row for row in rows if row["image"] in raters]
+
+        network = on_those(self.network[concept])
+        means = [float(np.mean(raters[row["image"]])) for row in network]
+        baselines = {name: on_those(rows[concept]) for name, rows in self.baselines.items()}
+        return (
+            float(np.mean([row["f1"] for row in network])),
+            float(np.mean(means)),
+            {name: float(np.mean([row["f1"] for row in rows])) for name, rows in baselines.items()},
+        )
 
 
 def rater_masks(
@@ -121,8 +140,12 @@ def score(
     images = rater_masks(masks, read, names)
     as_is = {"centre_gaussian": centre_gaussian(size).astype(np.float64), "uniform_ones": np.ones(size)}
     result = Reference({}, {name: {} for name in as_is}, {})
-    for heatmap, found in zip(maps, images):
+    for image_idx, (heatmap, found) in enumerate(zip(maps, images)):
         values = prepare(heatmap, size)
+
+        def fuzzy(values: Floats, mask: NDArray[np.bool_], image: float = image_idx) -> Scores:
+            return {**scores_of(values, mask), "image": image}
+
         for rater_idx, concept, mask in found:
             result.network.setdefault(concept, []).append(fuzzy(values, mask))
             if not comparands:
