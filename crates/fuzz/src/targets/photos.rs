@@ -22,8 +22,10 @@ fn read(_: &Path, path: &Path) -> Outcome {
     let stored = decode_photo(&bytes, path, Orientation::Ignore);
     match decode_photo(&bytes, path, Orientation::Apply) {
         Ok(photo) => {
-            let size = size.unwrap();
-            assert_eq!((photo.height(), photo.width()), (size.height, size.width));
+            // Of a damaged file the size alone may be refused, where decoding is lenient.
+            if let Ok(size) = size {
+                assert_eq!((photo.height(), photo.width()), (size.height, size.width));
+            }
             let stored = stored.unwrap();
             assert_eq!(stored.as_raw().len(), photo.as_raw().len());
             Outcome::Read

@@ -99,13 +99,16 @@ const METADATA: &str = "original_filename;dataset;diagnosis;current_filename;ski
 const BOXES: &str = "image,rater,concept,a,b,c,d,width,height\na.jpg,Ann,Beak,1,2,3,4,20,10\n\
     b.jpg,Bob,No finding,,,,,,\na.jpg,Bob,\"Tail, long\",1.5,2.25,3.75,4.5,20,10\n";
 
-/// Errors name the table; a place is missing only where the whole table is meant.
+/// Errors name the table; a place is missing only where the whole table is meant, or an image is named.
 fn read<T>(path: &Path, read: Result<T, DataError>) -> Outcome {
     match read {
         Ok(_) => Outcome::Read,
         Err(error) => {
-            let is_whole = error.message.starts_with("found no ");
-            refused(&error, path, !is_whole)
+            let message = &error.message;
+            let says_where =
+                ["found no ", "the image `"].iter().any(|one| message.starts_with(one))
+                    || message.contains(" rows, but none is about ");
+            refused(&error, path, !says_where)
         }
     }
 }
