@@ -131,12 +131,12 @@ impl Dataset {
     /// Leaves out the images that cannot be tested on, with no gold class or several, and their readings. The
     /// [hash](Self::content_hash) stays that of the whole.
     pub fn tested(mut self) -> Self {
-        let num_before = self.images.len();
-        let hash = self.content_hash();
-        self.images.retain(|image| image.gold_class().is_some());
-        if self.images.len() == num_before {
+        let is_tested = |image: &Image| image.gold_class().is_some();
+        if self.images.iter().all(is_tested) {
             return self;
         }
+        let (num_before, hash) = (self.images.len(), self.content_hash());
+        self.images.retain(is_tested);
         let mut readings = std::mem::take(&mut self.readings);
         readings.retain(|one| self.image(&one.image_id).is_some());
         let num_untested = self.num_untested + num_before - self.images.len();
