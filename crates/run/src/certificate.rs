@@ -456,6 +456,7 @@ mod tests {
             learning_rate: 0.1,
             num_images: 2,
             weights_hash: weights_hash.to_string(),
+            skipped_steps: 0,
             validation: None,
         }
     }

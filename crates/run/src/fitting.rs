@@ -60,6 +60,7 @@ pub fn fit_config(
         warmup_epochs: section.warmup_epochs,
         optimizer: section.optimizer.config(),
         clip_norm: section.clip_norm,
+        max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,
         class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing,

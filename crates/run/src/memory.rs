@@ -94,7 +94,8 @@ impl Need {
             Precision::F32 => BYTES_PER_VALUE,
             Precision::Bf16 => BYTES_PER_VALUE / 2,
         };
-        let num_copies = 1 + config.train.optimizer.config().num_states() as u64;
+        let num_kept = 1 + config.train.optimizer.config().num_states() as u64;
+        let num_copies = if config.train.max_skipped_steps > 0 { 2 * num_kept } else { num_kept };
         Self {
             parameters: learning.num_values * num_copies * BYTES_PER_VALUE,
             maps: num_values * map_bytes,

@@ -7,7 +7,7 @@ use dermx_data::{
 };
 use dermx_score::check_outlines;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A test set with a photo for each of its images.
@@ -34,13 +34,15 @@ impl TestSet {
     pub fn read(data: &DataSection) -> RunResult<Self> {
         let test = data.test_folder()?;
         let dataset = dermx_formats::open(test)?.select(Selection::default());
-        // The photos of the others are known, too.
-        let (_, root, others) = photos_of(&dataset, data)?;
+        // Of all images: photos of those that are not tested on are not strangers.
+        let (found, root, others) = photos_of(&dataset, data)?;
+        let ids = dataset.images().iter().map(|image| image.image_id.clone());
+        let photos: BTreeMap<String, PathBuf> = ids.zip(found).collect();
         let dataset = dataset.tested();
-        let (found, _, _) = photos_of(&dataset, data)?;
         let mut set = Self { dataset, root, photos: Vec::new(), gold_idx: Vec::new(), others };
-        for (image, photo) in set.dataset.images().iter().zip(found) {
-            let Some(class) = image.gold_class() else { continue };
+        for image in set.dataset.images() {
+            let (class, photo) = (image.gold_class(), photos.get(&image.image_id));
+            let (Some(class), Some(photo)) = (class, photo) else { continue };
             let gold_idx = data.classes.iter().position(|known| known == class);
             let gold_idx = gold_idx.ok_or_else(|| {
                 let message = format!(
@@ -53,7 +55,7 @@ impl TestSet {
                 );
                 RunError::in_file(test, message)
             })?;
-            set.photos.push((image.image_id.clone(), photo));
+            set.photos.push((image.image_id.clone(), photo.clone()));
             set.gold_idx.push(gold_idx);
         }
         match set.photos.is_empty() {

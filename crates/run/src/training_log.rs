@@ -62,6 +62,7 @@ fn scalars(metrics: &EpochMetrics) -> Vec<(&'static str, &'static str, f64)> {
         learning_rate,
         num_images: _,
         weights_hash: _,
+        skipped_steps: _,
         validation,
     } = metrics;
     let mut scalars = vec![
@@ -110,6 +111,7 @@ mod tests {
             learning_rate: 1e-7,
             num_images: 8,
             weights_hash: "abc".into(),
+            skipped_steps: 0,
             validation,
         }
     }

@@ -82,6 +82,10 @@ impl Observer for Watcher<'_> {
         self.progress.set(self.images_done, &message);
     }
 
+    fn on_skip(&mut self, error: &TrainError, num_skipped: usize) {
+        tracing::warn!("a step was skipped, number {num_skipped} of this run: {error}");
+    }
+
     fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {
         for message in damaged {
             tracing::warn!("{message}; going on from the checkpoint before");

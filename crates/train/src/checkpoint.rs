@@ -45,9 +45,16 @@ pub struct EpochMetrics {
     pub num_images: usize,
     /// BLAKE3 hash of the weights after the epoch.
     pub weights_hash: String,
+    /// Number of steps that were skipped because something was not finite.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_steps: usize,
     /// Scores on the validation photos, if there are any.
     #[serde(flatten)]
     pub validation: Option<ValidationMetrics>,
+}
+
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Sums over the images of an epoch so far.
@@ -82,6 +89,9 @@ pub struct TrainState {
     pub steps_done: usize,
     /// Number of optimizer steps in all.
     pub optimizer_steps: u32,
+    /// Number of steps of the run that were skipped because something was not finite.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_steps: usize,
     /// Sums over the unfinished epoch.
     pub sums: EpochSums,
     /// The best epoch so far, where a score is monitored.

@@ -40,6 +40,11 @@ pub struct FitConfig {
     pub optimizer: OptimizerConfig,
     /// The largest norm of all gradients together.
     pub clip_norm: Option<f64>,
+    /// Number of steps of the whole run that may be skipped because a loss, a gradient, a running
+    /// statistic, a weight or a moment was not finite; the next one ends the run. A skipped step leaves
+    /// no trace in the network or the optimizer. 0: the first ends the run. Otherwise each step begins
+    /// with a copy of weights and moments.
+    pub max_skipped_steps: usize,
     /// Decay of the moving average of the weights. If set, the average is what is validated and what
     /// the run returns.
     pub ema_decay: Option<f64>,

@@ -170,6 +170,11 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether a training step led to a number that is infinite or not a number.
+    pub(crate) const fn is_non_finite_step(&self) -> bool {
+        matches!(self, Self::NonFinite { .. } | Self::NonFiniteStep { .. })
+    }
+
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
     }

@@ -22,6 +22,10 @@ pub struct StepReport {
 pub trait Observer {
     /// Called after every step.
     fn on_step(&mut self, report: &StepReport);
+    /// Called after a step that was skipped because of `error`, the `num_skipped`-th of the run.
+    fn on_skip(&mut self, error: &TrainError, num_skipped: usize) {
+        let _ = (error, num_skipped);
+    }
     /// Called once at the start of a resumed run. `damaged` says what is wrong with each newer
     /// checkpoint that could not be used.
     fn on_resume(&mut self, state: &TrainState, damaged: &[String]) {

@@ -1,6 +1,6 @@
 //! The state of a run between two steps.
 
-use crate::batch::{Batch, batches};
+use crate::batch::{Batch, BatchImages, batches};
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::config::FitConfig;
 use crate::dropout_rng::DropoutRng;
@@ -38,6 +38,8 @@ pub(crate) struct Run<'a> {
     network: Option<Network>,
     dropout: DropoutRng,
     optimizer: Optimizer,
+    /// What a checkpoint's weights are put into, if steps may be skipped.
+    template: Option<Network>,
     state: TrainState,
     ema: Option<Ema>,
     /// The weights of the best epoch, if they are to be the result.
@@ -68,24 +70,15 @@ impl<'a> Run<'a> {
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
             best_weights: None,
             network: None,
+            template: (config.max_skipped_steps > 0).then(|| network.clone()),
         };
         let network = match checkpoint {
-            None => network,
+            None => network.train(),
             Some(checkpoint) => {
                 checkpoint.check_finite("the checkpoint")?;
-                let num_steps = checkpoint.state.optimizer_steps;
-                run.optimizer =
-                    Optimizer::import(config.optimizer, num_steps, &checkpoint.optimizer)?;
-                run.state = checkpoint.state.clone();
-                run.ema = config
-                    .ema_decay
-                    .map(|decay| Ema::new(decay, unprefixed(&checkpoint.kept, EMA)));
-                run.best_weights =
-                    Some(unprefixed(&checkpoint.kept, BEST)).filter(|weights| !weights.is_empty());
-                import_weights(network, &checkpoint.weights)?
+                run.restore(checkpoint, network)?
             }
         };
-        let network = network.train();
         let size = sets.training.photos.size();
         let size = [size.height as usize, size.width as usize];
         if config.has_batch_of_one(num_images) && network.normalizes_one_value(size) {
@@ -95,7 +88,23 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    #[expect(clippy::expect_used, reason = "`step` alone takes it, and ends the run without it")]
+    /// Takes over all but the network from `checkpoint`, and returns `network` with its weights, in
+    /// training mode.
+    fn restore(
+        &mut self,
+        checkpoint: &Checkpoint,
+        network: Network,
+    ) -> Result<Network, TrainError> {
+        let Checkpoint { state, weights, optimizer, kept } = checkpoint;
+        self.optimizer =
+            Optimizer::import(self.config.optimizer, state.optimizer_steps, optimizer)?;
+        self.state = state.clone();
+        self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
+        self.best_weights = Some(unprefixed(kept, BEST)).filter(|weights| !weights.is_empty());
+        Ok(import_weights(network, weights)?.train())
+    }
+
+    #[expect(clippy::expect_used, reason = "`step` alone takes it; it ends or restores the run")]
     fn network(&self) -> &Network {
         self.network.as_ref().expect("a network")
     }
@@ -140,20 +149,33 @@ impl<'a> Run<'a> {
         let num_steps = config.steps_per_epoch(draws.len());
         let mut flow = ControlFlow::Continue(());
         let mut result = StepResult::default();
+        let mut before = self.before_step();
+        let mut is_skipped = false;
         prefetch(
             &batches(&draws, config, self.state.steps_done),
             |batch| batch.images(set.photos, config, epoch),
             |batch, images| {
-                let step = TrainStep { config, set, dropout: &self.dropout, device: &self.device };
-                let found = step.run(self.network(), batch, images, epoch);
-                let loss = found.sums.loss / found.sums.num_images as f64;
-                result.add(found);
-                self.check_batch(loss, &result.gradients, batch)?;
+                if !is_skipped {
+                    let place = (epoch, num_steps);
+                    match self.take_batch(batch, images, &mut result, place) {
+                        Ok(None) => return Ok(flow),
+                        Ok(Some(report)) => observer.on_step(&report),
+                        Err(error) => {
+                            let error = self.take_back(error, before.as_ref(), num_steps)?;
+                            observer.on_skip(&error, self.state.skipped_steps + 1);
+                            result = StepResult::default();
+                            is_skipped = true;
+                        }
+                    }
+                }
                 if !batch.ends_step {
                     return Ok(flow);
                 }
-                let report = self.step(std::mem::take(&mut result), epoch, num_steps)?;
-                observer.on_step(&report);
+                if std::mem::take(&mut is_skipped) {
+                    self.state.steps_done += 1;
+                    self.state.skipped_steps += 1;
+                }
+                before = self.before_step();
                 // After the last step the epoch is finished first; then the caller saves and asks the
                 // observer.
                 if self.state.steps_done == num_steps {
@@ -173,6 +195,52 @@ impl<'a> Run<'a> {
             self.finish_epoch(epoch)?;
         }
         Ok(flow)
+    }
+
+    /// Adds a batch to the step `result`; the step's report, if the batch is its last. `place` is the
+    /// epoch and its number of steps.
+    fn take_batch(
+        &mut self,
+        batch: &Batch<'_>,
+        images: BatchImages,
+        result: &mut StepResult,
+        (epoch, num_steps): (u32, usize),
+    ) -> Result<Option<StepReport>, TrainError> {
+        let Self { config, sets, dropout, device, .. } = self;
+        let step = TrainStep { config, set: sets.training, dropout, device };
+        let found = step.run(self.network(), batch, images, epoch);
+        let loss = found.sums.loss / found.sums.num_images as f64;
+        result.add(found);
+        self.check_batch(loss, &result.gradients, batch)?;
+        if !batch.ends_step {
+            return Ok(None);
+        }
+        self.step(std::mem::take(result), epoch, num_steps).map(Some)
+    }
+
+    /// What a step that is skipped goes back to, if steps may be skipped.
+    fn before_step(&self) -> Option<Checkpoint> {
+        self.template.is_some().then(|| self.checkpoint())
+    }
+
+    /// Goes back to `before`, if the step that failed with `error` may be skipped; the error if not.
+    fn take_back(
+        &mut self,
+        error: TrainError,
+        before: Option<&Checkpoint>,
+        num_steps: usize,
+    ) -> Result<TrainError, TrainError> {
+        let (Some(before), Some(template)) = (before, &self.template) else { return Err(error) };
+        let state = &before.state;
+        let may_skip = state.skipped_steps < self.config.max_skipped_steps;
+        // An epoch in which nothing was learned has no loss.
+        let is_empty = state.steps_done + 1 == num_steps && state.sums.num_images == 0;
+        if !error.is_non_finite_step() || !may_skip || is_empty {
+            return Err(error);
+        }
+        let template = template.clone();
+        self.network = Some(self.restore(before, template)?);
+        Ok(error)
     }
 
     /// Whether a checkpoint inside the epoch is due after the step just made.
@@ -248,6 +316,8 @@ impl<'a> Run<'a> {
             self.compare(epoch, metrics);
         }
         let weights = write_safetensors(&export_weights(self.network()))?;
+        let skipped_before: usize =
+            self.state.history.iter().map(|metrics| metrics.skipped_steps).sum();
         self.state.history.push(EpochMetrics {
             epoch,
             train_loss: sums.loss / sums.num_images as f64,
@@ -255,6 +325,7 @@ impl<'a> Run<'a> {
             learning_rate: self.learning_rate(),
             num_images: sums.num_images,
             weights_hash: blake3::hash(&weights).to_string(),
+            skipped_steps: self.state.skipped_steps - skipped_before,
             validation,
         });
         self.state.epochs_done = epoch;

@@ -31,6 +31,7 @@ fn checkpoint(epochs_done: u32, steps_done: usize) -> Checkpoint {
         learning_rate: 1e-7,
         num_images: 3,
         weights_hash: "hash".into(),
+        skipped_steps: 2,
         validation: Some(ValidationMetrics { loss: 0.7 - 0.1, accuracy: 0.1, macro_f1: 1.0 / 7.0 }),
     };
     Checkpoint {

@@ -279,3 +279,144 @@ fn starting_weights_that_are_not_finite_are_named_even_frozen_ones() -> TestResu
     assert!(message.contains(expected), "{message}");
     Ok(())
 }
+
+/// A way to leave the floats in some steps of a run.
+struct Case {
+    name: &'static str,
+    /// What the error says of it.
+    part: &'static str,
+    config: FitConfig,
+    network: Box<dyn Fn() -> Result<Network, Box<dyn Error>>>,
+}
+
+/// Every image is a step; those of class 1 fail, or those of much contrast.
+fn cases() -> Vec<Case> {
+    let base = FitConfig { batch_size: 1, optimizer: sgd(0.9), ..config(1, 1e-9) };
+    let weighted = |weight: f32| FitConfig { class_weights: vec![1.0, weight], ..base.clone() };
+    let adam = OptimizerConfig::Adam(AdamConfig { weight_decay: 0.0, ..ADAM });
+    // The loss of class 1 is at least 5, and weighted no float.
+    let unlikely = || {
+        changed(&["fc.*"], |weights| {
+            weights.get_mut("fc.weight").expect("a matrix").values.fill(0.0);
+            set(weights, "fc.bias", 1, -5.0);
+        })
+    };
+    // Between the variances of the photos, times the square of this, lies the largest float.
+    let contrasts = || {
+        changed(&["fc.*"], |weights| {
+            let conv = &mut weights.get_mut("conv1.weight").expect("a convolution").values;
+            conv.iter_mut().for_each(|weight| *weight *= 2e19);
+        })
+    };
+    vec![
+        Case {
+            name: "loss",
+            part: "the loss became inf",
+            config: weighted(3e38),
+            network: Box::new(unlikely),
+        },
+        Case {
+            name: "gradient",
+            part: "the gradient of `layer4.1.",
+            config: FitConfig { accumulation_steps: 2, ..weighted(100.0) },
+            network: Box::new(|| with_an_infinite_slope(&["*"])),
+        },
+        Case {
+            name: "statistic",
+            part: "`bn1.running_var` became inf",
+            config: FitConfig { ema_decay: Some(0.9), ..base.clone() },
+            network: Box::new(contrasts),
+        },
+        Case {
+            name: "moment",
+            part: "`exp_avg_sq.fc.",
+            config: FitConfig { optimizer: adam, ..weighted(1e25) },
+            network: Box::new(|| resnet18("fc.*")),
+        },
+    ]
+}
+
+#[test]
+fn steps_that_are_not_finite_end_the_run_or_are_skipped_as_often_as_is_allowed() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    for Case { name, part, config, network } in cases() {
+        let at = |max_skipped_steps| FitConfig { max_skipped_steps, ..config.clone() };
+        let place = |policy: &str| folder.path().join(format!("{name} {policy}"));
+        let stopped = failure(&at(0), &photos, &place("stop"), network()?);
+        assert!(stopped.contains(part), "{name}: {stopped}");
+        assert!(!place("stop").exists());
+
+        let (_, history) = train(&at(1000), &photos, &place("skip"), StopAfter::NEVER, network()?)?;
+        let (num_skipped, num_images) = (history[0].skipped_steps, history[0].num_images);
+        assert!((2..NUM_IMAGES).contains(&num_skipped), "{name}: {num_skipped} skipped");
+        assert_eq!(num_images, NUM_IMAGES - num_skipped * config.accumulation_steps, "{name}");
+        assert!(history[0].train_loss.is_finite());
+
+        let often_enough =
+            train(&at(num_skipped), &photos, &place("n"), StopAfter::NEVER, network()?);
+        assert_eq!(often_enough?.1, history, "{name}");
+        let ended = failure(&at(num_skipped - 1), &photos, &place("n - 1"), network()?);
+        assert!(ended.contains(part) && ended != stopped, "{name}: {ended}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_skipped_step_leaves_no_trace_and_a_resumed_run_skips_alike() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    for Case { name, config, network, .. } in cases() {
+        let config = FitConfig { max_skipped_steps: 9, ..config };
+        let whole = folder.path().join(format!("{name} whole"));
+        train(&config, &photos, &whole, StopAfter::NEVER, network()?)?;
+        let parts = folder.path().join(format!("{name} parts"));
+        let newest = |folder: &Path| -> Result<Checkpoint, Box<dyn Error>> {
+            Ok(read_checkpoint(&CheckpointStore::new(folder).list()?.pop().ok_or("none")?)?)
+        };
+        let mut before: Option<Checkpoint> = None;
+        let mut num_without_trace = 0;
+        // A process a step.
+        for _ in 0..NUM_IMAGES / config.accumulation_steps {
+            train(&config, &photos, &parts, 1, network()?)?;
+            let after = newest(&parts)?;
+            if let Some(before) = before
+                && before.state.skipped_steps < after.state.skipped_steps
+            {
+                assert_eq!(
+                    (
+                        &before.weights,
+                        &before.optimizer,
+                        &before.kept,
+                        before.state.sums.num_images
+                    ),
+                    (
+                        &after.weights,
+                        &after.optimizer,
+                        &after.kept,
+                        match after.state.epochs_done {
+                            0 => after.state.sums.num_images,
+                            _ => after.state.history[0].num_images,
+                        }
+                    ),
+                    "{name}"
+                );
+                num_without_trace += 1;
+            }
+            before = Some(after);
+        }
+        assert!(num_without_trace > 0, "{name}");
+        assert_eq!(before.as_ref(), Some(&newest(&whole)?), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_epoch_of_skipped_steps_alone_ends_the_run() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let one_step = FitConfig { batch_size: NUM_IMAGES, max_skipped_steps: 1000, ..config(1, 1e38) };
+    let message = failure(&one_step, &photos, &folder.path().join("run"), resnet18("*")?);
+    assert!(message.contains("epoch 1, step 1,"), "{message}");
+    Ok(())
+}

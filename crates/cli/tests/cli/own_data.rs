@@ -189,3 +189,35 @@ fn copy(from: &Path, to: &Path) -> TestResult {
     }
     Ok(())
 }
+
+#[test]
+fn an_id_that_a_spreadsheet_would_compute_goes_through_every_table() -> TestResult {
+    let folder = TempDir::new()?;
+    let photos = folder.path().join("photos");
+    // Ids begin with the class, and so with what a spreadsheet takes for a formula.
+    for (class, photo) in
+        [("=1+1", "bird/001.png"), ("-cat", "cat/001.png"), ("dog", "dog/001.png")]
+    {
+        fs::create_dir_all(photos.join(class))?;
+        fs::copy(fixture("images").join(photo), photos.join(class).join("a.png"))?;
+    }
+    fs::write(
+        folder.path().join("mine.toml"),
+        "[data]\ntrain = \"photos\"\ntest = \"photos\"\n[model]\narchitecture = \"efficientnet_b0\"\n[run]\nepochs = 1\n",
+    )?;
+    succeed(folder.path(), &[&["train", "--config", "mine.toml"][..], &QUICK].concat())?;
+    let table = fs::read_to_string(folder.path().join("run/seed-0/predictions.csv"))?;
+    assert!(table.contains("\n'=1+1/a,") && table.contains("\n'-cat/a,"), "{table}");
+    // What dermx wrote, and what another program writes, name the same images and classes.
+    fs::write(
+        folder.path().join("plain.csv"),
+        "image_id,predicted\n=1+1/a,=1+1\n-cat/a,dog\ndog/a,dog\n",
+    )?;
+    for predictions in ["run/seed-0/predictions.csv", "plain.csv"] {
+        let args = ["evaluate", "--data", "photos", "--predictions", predictions, "--json"];
+        let record: Value = serde_json::from_str(&stdout(&succeed(folder.path(), &args)?))?;
+        assert_eq!(record["classes"], serde_json::json!(["-cat", "=1+1", "dog"]), "{record}");
+        assert_eq!(record["diagnosis"]["accuracy"]["n"], 1, "{record}");
+    }
+    Ok(())
+}

@@ -96,6 +96,10 @@ section! {
         warmup_epochs: u32, default(0);
         /// The largest norm of all gradients together.
         clip_norm: Option<f64>, word("none"), Range::positive();
+        /// Number of steps of the whole run that may be skipped because a loss, a gradient, a running
+        /// statistic, a weight or a moment is not finite; a skipped step changes nothing. The next one
+        /// ends the run. From 1 on, each step begins with a copy of weights and moments.
+        max_skipped_steps: usize, default(0), Range::Count(0, MAX_BATCH);
         /// Decay of a moving average of the weights, which is then scored and written instead.
         ema_decay: Option<f64>, word("none"), Range::below(0.0, 1.0);
         /// Weight of each class in the loss: "balanced" is n / (k count) of n images and k classes,

@@ -59,6 +59,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
             weight_decay: 0.0,
         }),
         clip_norm: None,
+        max_skipped_steps: 0,
         ema_decay: None,
         class_weights: vec![1.0, 2.0],
         label_smoothing: 0.0,
@@ -109,6 +110,10 @@ impl StopAfter {
 
 impl Observer for StopAfter {
     fn on_step(&mut self, _: &StepReport) {
+        self.steps_left = self.steps_left.saturating_sub(1);
+    }
+
+    fn on_skip(&mut self, _: &TrainError, _: usize) {
         self.steps_left = self.steps_left.saturating_sub(1);
     }
 
