@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
         result: &mut StepResult,
         (epoch, num_steps): (u32, usize),
     ) -> Result<Option<StepReport>, TrainError> {
-        let Self { config, sets, dropout, device, .. } = self;
+        let Self { config, sets, dropout, device, .. } = &*self;
         let step = TrainStep { config, set: sets.training, dropout, device };
         let found = step.run(self.network(), batch, images, epoch);
         let loss = found.sums.loss / found.sums.num_images as f64;
