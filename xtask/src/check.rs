@@ -23,6 +23,8 @@ pub enum Step {
     Test,
     /// The library's examples on synthetic data.
     Examples,
+    /// With --full: a crate outside of the workspace that is built on the library.
+    Outside,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
     /// The Python package: its wheel, installed in a new environment, and its tests, with --full also the
@@ -47,6 +49,15 @@ impl Step {
             ),
             Self::Test => passed(tests::run(&[])?),
             Self::Examples => examples::run(),
+            Self::Outside => succeed(&mut cargo(&[
+                "test",
+                "--release",
+                "--workspace",
+                "--test",
+                "outside",
+                "--",
+                "--ignored",
+            ])),
             Self::QuickStart => quick_start::run(),
             Self::Python => python::run(is_full),
             Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),
@@ -60,7 +71,7 @@ impl Step {
     }
 
     fn is_in(self, is_full: bool) -> bool {
-        is_full || self != Self::Cuda
+        is_full || !matches!(self, Self::Outside | Self::Cuda)
     }
 
     fn name(self) -> String {

@@ -59,7 +59,7 @@ enum Task {
         /// Leave a step out.
         #[arg(long, value_enum)]
         skip: Vec<Step>,
-        /// Also all tests on WGPU, types with CUDA, and the notebook.
+        /// Also all tests on WGPU, types with CUDA, a crate outside of the workspace, and the notebook.
         #[arg(long)]
         full: bool,
     },

@@ -3,10 +3,12 @@
 use crate::cargo::{cargo, root};
 use crate::fault_table::{self, Row, TestName};
 use crate::terminal::tell;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{ExitCode, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// Tests that are built with another backend, in a profile of their own.
@@ -30,9 +32,10 @@ pub fn run(filters: &[String], seed: u64) -> Result<ExitCode> {
         .filter(|row| filters.is_empty() || filters.iter().any(|filter| is_meant(row, filter)))
         .collect();
     ensure!(!rows.is_empty(), "no row of the fault table is called {}", filters.join(" or "));
+    let binaries = binaries()?;
     let mut ends = Vec::new();
     for row in rows {
-        ends.push(run_row(&row, seed)?);
+        ends.push(run_row(&row, &binaries, seed)?);
     }
     for End { row, fault, counts, passed, time } in &ends {
         let end = if *passed { "passed" } else { "FAILED" };
@@ -60,7 +63,47 @@ fn is_meant(row: &Row, filter: &str) -> bool {
     }
 }
 
-fn run_row(row: &Row, seed: u64) -> Result<End> {
+/// An executable of tests.
+struct Binary {
+    /// The folder of its package.
+    package: PathBuf,
+    /// The target's name; `None` for the library or program itself.
+    test: Option<String>,
+    executable: PathBuf,
+}
+
+impl Binary {
+    /// That of a message of Cargo's, if it says that an executable of tests was made.
+    fn of(message: &Value) -> Option<Self> {
+        let target = &message["target"];
+        let manifest = Path::new(message["manifest_path"].as_str()?);
+        let name = target["name"].as_str().filter(|_| target["kind"][0] == "test");
+        message["profile"]["test"].as_bool().filter(|&is_test| is_test)?;
+        Some(Self {
+            package: manifest.parent()?.to_path_buf(),
+            test: name.map(str::to_string),
+            executable: message["executable"].as_str()?.into(),
+        })
+    }
+
+    /// Whether it may have the test.
+    fn may_have(&self, test: &TestName) -> bool {
+        root().join(&test.file).starts_with(&self.package) && self.test == test.binary()
+    }
+}
+
+/// Builds all tests, once for all rows.
+fn binaries() -> Result<Vec<Binary>> {
+    let mut command = cargo(&["test", "--release", "--workspace", "--no-run"]);
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = command.output().context("cannot start cargo test")?;
+    ensure!(output.status.success(), "the tests cannot be built");
+    let messages = output.stdout.split(|&byte| byte == b'\n');
+    let messages = messages.filter_map(|line| serde_json::from_slice(line).ok());
+    Ok(messages.filter_map(|message| Binary::of(&message)).collect())
+}
+
+fn run_row(row: &Row, binaries: &[Binary], seed: u64) -> Result<End> {
     tell(format!("== {} {}", row.name, row.fault));
     let start = Instant::now();
     let mut end = End {
@@ -71,7 +114,7 @@ fn run_row(row: &Row, seed: u64) -> Result<End> {
         time: Duration::ZERO,
     };
     for test in &row.tests {
-        let (passed, counts) = run_test(test, seed)?;
+        let (passed, counts) = run_test(test, binaries, seed)?;
         end.passed &= passed;
         end.counts.extend(counts);
     }
@@ -80,38 +123,47 @@ fn run_row(row: &Row, seed: u64) -> Result<End> {
 }
 
 /// Runs one test, alone; whether it passed, and what it says of its cases.
-fn run_test(test: &TestName, seed: u64) -> Result<(bool, Vec<String>)> {
+fn run_test(test: &TestName, binaries: &[Binary], seed: u64) -> Result<(bool, Vec<String>)> {
     if test.binary().as_deref() == Some(OTHER_BACKENDS) {
         tell(format!("{}: SKIPPED; `cargo xtask test --backend wgpu` runs it", test.function));
         return Ok((true, vec!["skipped".to_string()]));
     }
-    // The whole workspace, so that nothing is built with other features.
-    let mut command = cargo(&["test", "--release", "--workspace", "--quiet"]);
-    match test.binary() {
-        Some(binary) => command.args(["--test", &binary]),
-        None => command.args(["--lib", "--bins"]),
-    };
-    command.args(["--", "--nocapture", "--test-threads=1", &test.function]);
+    let mut passed = true;
+    let mut counts = Vec::new();
+    let mut num_run = 0;
+    for binary in binaries.iter().filter(|binary| binary.may_have(test)) {
+        passed &= run_binary(binary, test, seed, (&mut counts, &mut num_run))?;
+    }
+    ensure!(!passed || num_run > 0, "{}::{}: there is no such test", test.file, test.function);
+    Ok((passed, counts))
+}
+
+/// Runs the test of one executable and adds to what it says of its cases and to the number of tests that ran;
+/// whether they passed.
+fn run_binary(
+    binary: &Binary,
+    test: &TestName,
+    seed: u64,
+    (counts, num_run): (&mut Vec<String>, &mut u64),
+) -> Result<bool> {
+    let mut command = Command::new(&binary.executable);
+    command.current_dir(&binary.package);
+    command.args(["--nocapture", "--test-threads=1", &test.function]);
     command.env("DERMX_TORTURE", "full").env("DERMX_TORTURE_SEED", seed.to_string());
     command.env("DERMX_MUTATIONS", "full").env("DERMX_SCHEDULES", "100");
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    let mut child = command.spawn().context("cannot start cargo test")?;
+    let started = command.spawn();
+    let mut child = started.with_context(|| format!("cannot start {command:?}"))?;
     // The command holds ends of the pipe, too.
     drop(command);
-    let mut counts = Vec::new();
-    let mut num_run = 0;
     for line in BufReader::new(reader).lines() {
         let line = line?;
         counts.extend(count(&line));
-        num_run += num_passed_or_failed(&line);
+        *num_run += num_passed_or_failed(&line);
         tell(&line);
     }
-    let status = child.wait()?;
-    if status.success() && num_run == 0 {
-        bail!("{}::{}: there is no such test in the binary", test.file, test.function);
-    }
-    Ok((status.success(), counts))
+    Ok(child.wait()?.success())
 }
 
 /// `N of M` of a line `N of M as expected`.
