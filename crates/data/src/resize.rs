@@ -1,8 +1,9 @@
 //! Stretching a photo to the size that a network takes.
 
 use crate::ImageSize;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use std::error::Error;
 
@@ -35,8 +36,9 @@ fn resample(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
 
 fn convolve(photo: &RgbImage, resampled: &mut RgbImage) -> Result<(), Box<dyn Error>> {
     let (width, height) = resampled.dimensions();
-    let source = ImageRef::new(photo.width(), photo.height(), photo.as_raw(), PixelType::U8x3)?;
-    let mut target = Image::from_slice_u8(width, height, resampled, PixelType::U8x3)?;
+    // Typed: code for the other kinds of pixels would take longer to compile than this crate.
+    let source = TypedImageRef::<U8x3>::from_buffer(photo.width(), photo.height(), photo.as_raw())?;
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, resampled)?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Ok(Resizer::new().resize(&source, &mut target, &options)?)
+    Ok(Resizer::new().resize_typed(&source, &mut target, &options)?)
 }

@@ -96,17 +96,22 @@ fn resample(
     height: u32,
     level: fast_image_resize::CpuExtensions,
 ) -> RgbImage {
-    use fast_image_resize::images::{Image, ImageRef};
-    use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+    use fast_image_resize::images::{TypedImage, TypedImageRef};
+    use fast_image_resize::pixels::U8x3;
+    use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let source = ImageRef::new(photo.width(), photo.height(), photo, PixelType::U8x3).expect("RGB");
-    let mut target = Image::new(width, height, PixelType::U8x3);
+    let source = TypedImageRef::<U8x3>::from_buffer(photo.width(), photo.height(), photo);
+    let source = source.expect("RGB");
+    let mut resized = RgbImage::new(width, height);
+    let target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized);
+    let mut target = target.expect("RGB");
     let mut resizer = Resizer::new();
     // SAFETY: the caller has asked whether the level is supported.
     unsafe { resizer.set_cpu_extensions(level) };
-    resizer.resize(&source, &mut target, &options).expect("resizes");
-    RgbImage::from_raw(width, height, target.into_vec()).expect("RGB")
+    resizer.resize_typed(&source, &mut target, &options).expect("resizes");
+    drop(target);
+    resized
 }
 
 #[test]
