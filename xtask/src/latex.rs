@@ -66,7 +66,7 @@ fn set(folder: &Path, tables: &[PathBuf]) -> Result<()> {
 /// A document of the tables as somebody's paper would take them, on paper wide enough for any.
 fn document(folder: &Path, tables: &[PathBuf]) -> Result<String> {
     let mut text = String::from(
-        "\\documentclass{article}\n\\usepackage[paperwidth=2m,paperheight=1m,margin=1cm]{geometry}\n\
+        "\\documentclass{article}\n\\usepackage[paperwidth=200cm,paperheight=100cm,margin=1cm]{geometry}\n\
          \\usepackage{booktabs}\n\\begin{document}\n",
     );
     for table in tables {

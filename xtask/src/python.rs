@@ -3,7 +3,7 @@
 use crate::cargo::{output, root, succeed};
 use crate::release;
 use crate::terminal::tell;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,14 +52,15 @@ pub fn run(is_full: bool) -> Result<()> {
         return skip(&format!("PyPI cannot be reached: {error}"));
     }
     let wheels = folder.path().join("wheels");
-    let wheel = environment.wheel(&wheels)?;
+    let wheel = release::scores_wheel(&wheels, environment.program("python"))?;
+    tell_size(&wheel)?;
     environment.install(&[&format!("{}[test]", wheel.display())])?;
     // The command's results are what the package's are compared with.
     let command = release::built()?;
     let tests = root().join("crates/python");
     let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
     succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", &command))?;
-    tell_size(&release::wheel(&command, &wheels, &python)?)?;
+    tell_size(&release::command_wheel(&command, &wheels, &python)?)?;
     let fresh = Environment::new(&python, folder.path().join("fresh"))?;
     fresh.install(&[
         "--find-links",
@@ -125,18 +126,6 @@ impl Environment {
     fn install(&self, packages: &[&str]) -> Result<()> {
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         output(self.python().args(pip).args(packages)).map(|_| ())
-    }
-
-    /// Builds the wheel in the folder `out`; its path.
-    fn wheel(&self, out: &Path) -> Result<PathBuf> {
-        let args =
-            ["build", "--release", "--locked", "--manifest-path", "crates/python/Cargo.toml"];
-        let mut maturin = Command::new(self.program("maturin"));
-        maturin.args(args).arg("--out").arg(out).current_dir(root());
-        succeed(&mut maturin)?;
-        let built = fs::read_dir(out)?.next().context("maturin wrote no wheel")??.path();
-        tell_size(&built)?;
-        Ok(built)
     }
 
     /// The command as `dermx` and as `python -m dermx`, and the quick start, in a new folder and with nothing but this

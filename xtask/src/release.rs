@@ -1,10 +1,12 @@
-//! What a release offers for this machine: an archive with the command, a wheel with it, and their hashes.
+//! What a release offers for this machine: an archive with the command, a wheel with it, the wheel of the scores, and
+//! their hashes.
 
 use crate::cargo::{BUILD, cargo, metadata, output, root, succeed, target_directory};
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::env::consts::EXE_SUFFIX;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,12 +22,20 @@ const COMPLETIONS: [(&str, &str); 4] = [
     ("powershell", "_dermx.ps1"),
 ];
 
-/// Builds the command and writes into `out` its archive and its wheel, each with a file of its SHA-256 beside it.
-/// `python` packs the wheel.
+/// Builds the command and writes into `out` its archive, its wheel and that of the scores, each with a file of its
+/// SHA-256 beside it. `python` has maturin.
 pub fn run(out: &Path, python: &str) -> Result<()> {
+    let maturin = ["-m", "maturin", "--version"];
+    output(Command::new(python).args(maturin))
+        .with_context(|| format!("{python} needs maturin: {python} -m pip install maturin"))?;
     let command = built()?;
     fs::create_dir_all(out)?;
-    for file in [archive(&command, out)?, wheel(&command, out, python)?] {
+    let files = [
+        archive(&command, out)?,
+        command_wheel(&command, out, python)?,
+        scores_wheel(out, python)?,
+    ];
+    for file in files {
         let bytes = fs::read(&file)?;
         let name = file.file_name().unwrap_or_default().display().to_string();
         let digest: String =
@@ -52,8 +62,26 @@ pub fn version() -> Result<String> {
     version.map(str::to_string).context("Cargo knows no package dermx-cli")
 }
 
-/// The wheel of `command` in the folder `out`; its path.
-pub fn wheel(command: &Path, out: &Path, python: &str) -> Result<PathBuf> {
+/// Builds the wheel of the scores, `dermx`, in the folder `out`; its path.
+pub fn scores_wheel(out: &Path, python: impl AsRef<OsStr>) -> Result<PathBuf> {
+    let mut maturin = Command::new(python);
+    maturin.args(["-m", "maturin", "build", "--release", "--locked", "--out"]).arg(out);
+    maturin.args(["--manifest-path"]).arg(root().join("crates/python/Cargo.toml"));
+    succeed(maturin.current_dir(root()))?;
+    // It names the platform.
+    let start = format!("dermx-{}-", version()?);
+    for entry in fs::read_dir(out)? {
+        let entry = entry?;
+        let name = entry.file_name().display().to_string();
+        if name.starts_with(&start) && name.ends_with(".whl") {
+            return Ok(entry.path());
+        }
+    }
+    bail!("maturin wrote no {start}....whl into {}", out.display())
+}
+
+/// Packs the wheel of `command` in the folder `out`; its path.
+pub fn command_wheel(command: &Path, out: &Path, python: impl AsRef<OsStr>) -> Result<PathBuf> {
     let mut pack = Command::new(python);
     pack.arg(root().join("crates/python/command/pack.py")).arg(command);
     pack.args(["--version", &version()?, "--licenses"]).arg(root()).arg("--out").arg(out);
