@@ -1,5 +1,7 @@
 """The wheel of the command: where it says that it runs, and that it is whole."""
 
+from __future__ import annotations
+
 import base64
 import csv
 import hashlib
@@ -7,6 +9,7 @@ import importlib.util
 import io
 import pathlib
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -14,14 +17,15 @@ FOLDER = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def pack():
+def pack() -> Any:
     spec = importlib.util.spec_from_file_location("pack", FOLDER / "command/pack.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_platform_is_the_oldest_that_the_command_runs_on(pack):
+def test_the_platform_is_the_oldest_that_the_command_runs_on(pack: Any) -> None:
     program = b"\x7fELF\0GLIBC_2.9\0memcpy\0GLIBC_2.28\0GLIBC_2.17\0"
     assert pack.platform_tag(program, "linux", "x86_64") == "manylinux_2_28_x86_64"
     assert pack.platform_tag(program, "linux", "aarch64") == "manylinux_2_28_aarch64"
@@ -31,12 +35,14 @@ def test_the_platform_is_the_oldest_that_the_command_runs_on(pack):
         pack.platform_tag(b"\x7fELF", "linux", "x86_64")
 
 
-def test_the_wheel_lists_every_file_with_its_hash_and_the_command_can_be_executed(pack, tmp_path):
+def test_the_wheel_lists_every_file_with_its_hash_and_the_command_can_be_executed(
+    pack: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = tmp_path / "dermx"
     command.write_bytes(b"\x7fELF\0GLIBC_2.28\0")
     (tmp_path / "LICENSE-MIT").write_text("MIT")
     (tmp_path / "LICENSE-APACHE").write_text("Apache")
-    pack.platform_tag = lambda program: "manylinux_2_28_x86_64"
+    monkeypatch.setattr(pack, "platform_tag", lambda program: "manylinux_2_28_x86_64")
     wheel = pack.pack(command, "1.2.3", tmp_path, tmp_path / "out")
     assert wheel.name == "dermx_cli-1.2.3-py3-none-manylinux_2_28_x86_64.whl"
     with zipfile.ZipFile(wheel) as archive:

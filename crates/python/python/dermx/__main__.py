@@ -7,7 +7,7 @@ from . import _find_or_raise
 from ._native import DermxError
 
 
-def main():
+def main() -> int:
     try:
         command = _find_or_raise()
     except DermxError as error:
