@@ -1,25 +1,52 @@
-//! Finds out which commit is built, for the certificate of a run.
+//! Finds out which commit is built, and from which versions of libraries, for the certificate of a run.
 
 #![allow(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn main() {
+/// Where Cargo says in a package which commit it was made from.
+const PACKAGED_FROM: &str = ".cargo_vcs_info.json";
+
+fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-env-changed=DERMX_COMMIT");
-    let root = Path::new("../..");
-    // What the commit says is true of the sources as they are compiled, so it is asked for again
-    // when they change, and when another commit is checked out or made.
-    println!("cargo:rerun-if-changed={}", root.join("Cargo.lock").display());
+    println!("cargo:rerun-if-changed=build.rs");
+    // A package has a lock file of its own; a checkout has one for all.
+    let is_packaged = Path::new("Cargo.lock").exists();
+    let root = Path::new(if is_packaged { "." } else { "../.." });
+    let lock = root.join("Cargo.lock");
+    println!("cargo:rerun-if-changed={}", lock.display());
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    std::fs::copy(lock, out.join("Cargo.lock"))?;
+    let found = if is_packaged {
+        std::fs::read_to_string(PACKAGED_FROM).ok().as_deref().and_then(packaged_commit)
+    } else {
+        watch(root);
+        commit(root)
+    };
+    let given = std::env::var("DERMX_COMMIT").ok();
+    let commit = given.or(found).unwrap_or_else(|| "unknown".to_string());
+    println!("cargo:rustc-env=DERMX_COMMIT={commit}");
+    Ok(())
+}
+
+/// What the commit says is true of the sources as they are compiled, so it is asked for again when they
+/// change, and when another commit is checked out or made.
+fn watch(root: &Path) {
     for entry in std::fs::read_dir("..").into_iter().flatten().flatten() {
         println!("cargo:rerun-if-changed={}", entry.path().join("src").display());
     }
     for file in commit_files(root) {
         println!("cargo:rerun-if-changed={}", file.display());
     }
-    let given = std::env::var("DERMX_COMMIT").ok();
-    let commit = given.or_else(|| commit(root)).unwrap_or_else(|| "unknown".to_string());
-    println!("cargo:rustc-env=DERMX_COMMIT={commit}");
+}
+
+/// The commit in the text of a package's `.cargo_vcs_info.json`, with `-dirty` where files differed from it.
+pub fn packaged_commit(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("\"sha1\"")?;
+    let commit = rest.split('"').nth(1)?;
+    let is_dirty = text.contains("\"dirty\": true");
+    Some(if is_dirty { format!("{commit}-dirty") } else { commit.to_string() })
 }
 
 /// What `git` prints in the checkout `root`, if that is one of its own and not part of another.

@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
-use crate::{examples, python, quick_start, tests, tidy};
+use crate::{browser, examples, latex, package, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::process::ExitStatus;
@@ -15,6 +15,9 @@ pub enum Step {
     Fmt,
     /// The rules of the house that need no compiler.
     Tidy,
+    /// The packages of all crates, which have to be whole; with --full the command is also installed from
+    /// them.
+    Package,
     /// Lints, as errors.
     Clippy,
     /// Documentation, with warnings as errors.
@@ -27,8 +30,13 @@ pub enum Step {
     Outside,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
-    /// The Python package: its wheel, installed in a new environment, and its tests, with --full also the
-    /// notebook; without Python 3.10 or PyPI it says so and passes.
+    /// Report pages in Chromium: nothing printed or loaded, keyboard, widths, contrast; without Chromium, Node
+    /// or npm it says so and passes.
+    Browser,
+    /// With --full: the tables in LaTeX are set; without pdflatex it says so and passes.
+    Latex,
+    /// The Python package: its wheel and the command's, installed in new environments, and its tests, with
+    /// --full also the notebook and the whole quick start; without Python 3.10 or PyPI it says so and passes.
     Python,
     /// Tests on WGPU, with --full all of them; without a device they say so and pass, unless
     /// DERMX_WGPU=required.
@@ -42,6 +50,7 @@ impl Step {
         match self {
             Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
             Self::Tidy => tidy::run(),
+            Self::Package => package::run(is_full),
             Self::Clippy => clippy(),
             Self::Doc => succeed(
                 cargo(&["doc", "--release", "--workspace", "--no-deps"])
@@ -59,6 +68,8 @@ impl Step {
                 "--ignored",
             ])),
             Self::QuickStart => quick_start::run(),
+            Self::Browser => browser::run(),
+            Self::Latex => latex::run(),
             Self::Python => python::run(is_full),
             Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),
             Self::Wgpu => passed(tests::run_wgpu(&tests::WGPU_SMOKE)?),
@@ -71,7 +82,7 @@ impl Step {
     }
 
     fn is_in(self, is_full: bool) -> bool {
-        is_full || !matches!(self, Self::Outside | Self::Cuda)
+        is_full || !matches!(self, Self::Outside | Self::Cuda | Self::Latex)
     }
 
     fn name(self) -> String {

@@ -2,12 +2,17 @@
 
 #![allow(clippy::disallowed_methods, reason = "a command knows its surroundings")]
 
+mod browser;
 mod cargo;
 mod check;
 mod examples;
 mod fault_table;
+mod latex;
+mod package;
+mod pages;
 mod python;
 mod quick_start;
+mod release;
 mod stage;
 mod terminal;
 mod tests;
@@ -19,6 +24,7 @@ use cargo::exit_code;
 use check::Step;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::tell;
 
@@ -65,6 +71,16 @@ enum Task {
     },
     /// Check the rules of the house that need no compiler.
     Tidy,
+    /// Make what a release offers for this machine: an archive with the command, completions and manual
+    /// pages, a wheel with it for pip, and their SHA-256.
+    Release {
+        /// The folder to write into.
+        #[arg(long, default_value = "target/release-files")]
+        out: PathBuf,
+        /// The Python that packs the wheel.
+        #[arg(long, default_value = "python3")]
+        python: String,
+    },
     /// Try the fault table of CONTRIBUTING.md at full count: kills, signals, failing disks, damaged files,
     /// and the soak. Takes an hour.
     Torture {
@@ -106,6 +122,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Task::Release { out, python } => release::run(&out, &python).map(|()| ExitCode::SUCCESS),
         Task::Torture { rows, seed } => torture::run(&rows, seed),
         Task::Stage(args) => stage::run(&args, cli.tune),
     }

@@ -1,9 +1,11 @@
-//! The Python package: its wheel, installed where nothing else is, and its tests.
+//! The Python package and the command's: their wheels, installed where nothing else is, and their tests.
 
-use crate::cargo::{BUILD, cargo, output, root, succeed, target_directory};
+use crate::cargo::{output, root, succeed};
+use crate::release;
 use crate::terminal::tell;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::env::consts::EXE_SUFFIX;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,30 +21,60 @@ const NOTEBOOK: [&str; 7] =
 /// The notebook that is run in the full check.
 const EXAMPLE: &str = "examples/score_maps_in_python.ipynb";
 
-/// Builds the wheel, installs it, and runs its tests; with `is_full` also the notebook. Without a Python that is new
-/// enough, or without PyPI, it says so and passes.
+/// What makes the quick start one of seconds; with --full it is run as it is.
+const SMALL: [&str; 10] = [
+    "--set",
+    "synthetic.num_images=12",
+    "--set",
+    "synthetic.num_train_images=24",
+    "--set",
+    "input.size=[32, 40]",
+    "--set",
+    "run.epochs=1",
+    "--set",
+    "run.seeds=[0]",
+];
+
+/// Builds the wheel, installs it, runs its tests, and installs it with the command's; with `is_full` also the notebook
+/// and the whole quick start. Without a Python that is new enough, or without PyPI, it says so and passes.
 pub fn run(is_full: bool) -> Result<()> {
     let Some(python) = python() else {
         return skip(&format!("no python3 of {}.{} or newer", MIN_VERSION.0, MIN_VERSION.1));
     };
     let folder = tempfile::tempdir()?;
-    let made = folder.path().join("environment");
-    if let Err(error) = output(Command::new(&python).args(["-m", "venv"]).arg(&made)) {
-        return skip(&format!("{python} makes no environment (Debian: python3-venv): {error}"));
-    }
-    let environment = Environment { made };
+    let environment = match Environment::new(&python, folder.path().join("environment")) {
+        Ok(environment) => environment,
+        Err(error) => {
+            return skip(&format!("{python} makes no environment (Debian: python3-venv): {error}"));
+        }
+    };
     if let Err(error) = environment.install(&TOOLS) {
         return skip(&format!("PyPI cannot be reached: {error}"));
     }
-    let wheel = environment.wheel(&folder.path().join("wheels"))?;
+    let wheels = folder.path().join("wheels");
+    let wheel = release::scores_wheel(&wheels, environment.program("python"))?;
+    tell_size(&wheel)?;
     environment.install(&[&format!("{}[test]", wheel.display())])?;
     // The command's results are what the package's are compared with.
-    succeed(&mut cargo(&BUILD))?;
-    let command = target_directory()?.join("release").join(format!("dermx{EXE_SUFFIX}"));
+    let command = release::built()?;
     let tests = root().join("crates/python");
     let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
-    succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", command))?;
+    succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", &command))?;
+    tell_size(&release::command_wheel(&command, &wheels, &python)?)?;
+    let fresh = Environment::new(&python, folder.path().join("fresh"))?;
+    fresh.install(&[
+        "--find-links",
+        &wheels.display().to_string(),
+        &format!("{}[command]", wheel.display()),
+    ])?;
+    fresh.quick_start(&folder.path().join("empty"), is_full)?;
     if is_full { environment.notebook() } else { Ok(()) }
+}
+
+fn tell_size(wheel: &Path) -> Result<()> {
+    let name = wheel.file_name().unwrap_or_default().display();
+    tell(format!("{name}: {:.1} MB", fs::metadata(wheel)?.len() as f64 / 1e6));
+    Ok(())
 }
 
 fn skip(why: &str) -> Result<()> {
@@ -77,6 +109,11 @@ struct Environment {
 }
 
 impl Environment {
+    fn new(python: &str, made: PathBuf) -> Result<Self> {
+        output(Command::new(python).args(["-m", "venv"]).arg(&made))?;
+        Ok(Self { made })
+    }
+
     fn program(&self, name: &str) -> PathBuf {
         let folder = if cfg!(windows) { "Scripts" } else { "bin" };
         self.made.join(folder).join(format!("{name}{EXE_SUFFIX}"))
@@ -91,17 +128,29 @@ impl Environment {
         output(self.python().args(pip).args(packages)).map(|_| ())
     }
 
-    /// Builds the wheel in the folder `out`; its path.
-    fn wheel(&self, out: &Path) -> Result<PathBuf> {
-        let args =
-            ["build", "--release", "--locked", "--manifest-path", "crates/python/Cargo.toml"];
-        let mut maturin = Command::new(self.program("maturin"));
-        maturin.args(args).arg("--out").arg(out).current_dir(root());
-        succeed(&mut maturin)?;
-        let built = std::fs::read_dir(out)?.next().context("maturin wrote no wheel")??;
-        let num_bytes = built.metadata()?.len();
-        tell(format!("{}: {:.1} MB", built.file_name().display(), num_bytes as f64 / 1e6));
-        Ok(built.path())
+    /// The command as `dermx` and as `python -m dermx`, and the quick start, in a new folder and with nothing but this
+    /// environment in `PATH`: somebody without Rust.
+    fn quick_start(&self, folder: &Path, is_full: bool) -> Result<()> {
+        fs::create_dir(folder)?;
+        let programs = self.program("python").parent().map(Path::to_path_buf).unwrap_or_default();
+        let expected = format!("dermx {}", release::version()?);
+        let module = ["-m", "dermx", "--version"];
+        for (name, args) in [("dermx", &module[2..]), ("python", &module)] {
+            let mut command = Command::new(self.program(name));
+            command.args(args).current_dir(folder).env("PATH", &programs);
+            let printed = output(command.env_remove("DERMX_COMMAND").env_remove("CARGO_HOME"))?;
+            ensure!(printed.trim() == expected, "{name} {args:?} printed `{printed}`");
+        }
+        let mut train = Command::new(self.program("dermx"));
+        train.args(["train", "--config", "quickstart.toml"]).current_dir(folder);
+        if !is_full {
+            train.args(SMALL);
+        }
+        output(train.env("PATH", &programs))?;
+        let page = folder.join("experiments/runs/quickstart-001/report/index.html");
+        ensure!(page.exists(), "the quick start wrote no {}", page.display());
+        tell(format!("pip install, then {expected} and the quick start: ok"));
+        Ok(())
     }
 
     /// Runs the notebook from top to bottom.

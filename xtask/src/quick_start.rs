@@ -1,6 +1,7 @@
 //! The README's first command, exactly as printed, and what comes out of it.
 
 use crate::cargo::{BUILD, cargo, root, succeed};
+use crate::pages;
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -35,6 +36,10 @@ pub fn run() -> Result<()> {
     let made: Vec<&PathBuf> = after.difference(&before).collect();
     let [run] = made[..] else { bail!("`{command}` made {made:?}, expected one run folder") };
     check_run(run)?;
+    // The browser's step looks at it.
+    let kept = pages::quick_start();
+    fs::create_dir_all(kept.parent().unwrap_or(&kept))?;
+    fs::copy(run.join("report/index.html"), &kept)?;
     fs::remove_dir_all(run).with_context(|| format!("cannot remove {}", run.display()))
 }
 

@@ -32,8 +32,8 @@ const SEED_SCORES: [&str; 3] = ["eval.json", PER_IMAGE, DIAGNOSES];
 /// BLAKE3 of files, by their path below a folder, with `/` between its parts.
 pub type FileHashes = BTreeMap<String, String>;
 
-/// The lock file of the workspace: the version of every library.
-const CARGO_LOCK: &[u8] = include_bytes!("../../../Cargo.lock");
+/// The lock file of the workspace, or of the package: the version of every library.
+pub(crate) const CARGO_LOCK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/Cargo.lock"));
 
 /// The certificate of one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -448,10 +448,11 @@ pub fn resolved(config: &Config, comment: &str) -> RunResult<String> {
 #[cfg(test)]
 mod tests {
     use super::BURN_VERSION;
+    use crate::certificate::CARGO_LOCK;
 
     #[test]
     fn the_named_version_of_burn_is_the_one_in_use() {
-        let workspace = include_str!("../../../Cargo.toml");
-        assert!(workspace.contains(&format!("burn = {{ version = \"={BURN_VERSION}\"")));
+        let lock = String::from_utf8_lossy(CARGO_LOCK).replace('\r', "");
+        assert!(lock.contains(&format!("name = \"burn\"\nversion = \"{BURN_VERSION}\"")));
     }
 }

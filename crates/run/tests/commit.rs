@@ -102,3 +102,15 @@ fn files_that_differ_make_a_commit_dirty() -> TestResult {
     assert_eq!(build::commit(folder.path()), None);
     Ok(())
 }
+
+#[test]
+fn a_package_knows_the_commit_that_it_was_made_from() {
+    let info = |git: &str| {
+        format!("{{\n  \"git\": {{\n    {git}\n  }},\n  \"path_in_vcs\": \"crates/run\"\n}}")
+    };
+    let clean = info("\"sha1\": \"d59f1e6a\"");
+    assert_eq!(build::packaged_commit(&clean).as_deref(), Some("d59f1e6a"));
+    let dirty = info("\"sha1\": \"d59f1e6a\",\n    \"dirty\": true");
+    assert_eq!(build::packaged_commit(&dirty).as_deref(), Some("d59f1e6a-dirty"));
+    assert_eq!(build::packaged_commit("{}"), None);
+}

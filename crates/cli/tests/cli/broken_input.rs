@@ -64,7 +64,7 @@ fn json_with_a_wrong_type_names_file_and_key() -> TestResult {
 #[test]
 fn a_misspelt_key_gets_a_suggestion() -> TestResult {
     let folder = tempfile::tempdir()?;
-    let text = include_str!("../../../../configs/quickstart.toml");
+    let text = include_str!("../../../run/configs/quickstart.toml");
     let broken = text.replace("\nbatch_size", "\nbatchsize").replace("\nepochs", "\nepoch");
     fs::write(folder.path().join("mine.toml"), broken)?;
     let parts =

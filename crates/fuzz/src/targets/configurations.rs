@@ -50,8 +50,8 @@ fn outcome<T>(path: &Path, loaded: Result<T, RunError>) -> Outcome {
 
 fn configs() -> Vec<Vec<u8>> {
     [
-        &include_bytes!("../../../../configs/quickstart.toml")[..],
-        include_bytes!("../../../../configs/resnet50.toml"),
+        &include_bytes!("../../../run/configs/quickstart.toml")[..],
+        include_bytes!("../../../run/configs/resnet50.toml"),
         b"[data]\ntrain = \"photos\"\nclasses = [\"a\", \"b\"]\n[train.optimizer]\nname = \"sgd\"\n\
           momentum = 0.9\n[split]\nmethod = \"k_fold\"\nnum_folds = 5\nfold = 1\n",
     ]
@@ -60,7 +60,7 @@ fn configs() -> Vec<Vec<u8>> {
 }
 
 fn searches() -> Vec<Vec<u8>> {
-    vec![include_bytes!("../../../../configs/search-resnet50.toml").to_vec()]
+    vec![include_bytes!("../../../run/configs/search-resnet50.toml").to_vec()]
 }
 
 const DATASET: &str = r#"name = "Birds"

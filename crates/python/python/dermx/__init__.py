@@ -244,6 +244,16 @@ def find_command():
     return next(filter(None, (shutil.which("dermx", path=folder) for folder in folders if folder)), None)
 
 
+def _find_or_raise():
+    command = find_command()
+    if command is None:
+        raise DermxError(
+            "there is no command `dermx`: this package has the scores alone. Install it (pip install "
+            "'dermx[command]'), or put it in PATH or name it in DERMX_COMMAND"
+        )
+    return command
+
+
 def run(args):
     """Run the command `dermx`, for example `dermx.run(["train", "--config", "birds.toml"])`.
 
@@ -252,13 +262,7 @@ def run(args):
     """
     import subprocess
 
-    command = find_command()
-    if command is None:
-        raise DermxError(
-            "there is no command `dermx`: this package has the scores alone. Build it (cargo install --path "
-            "crates/cli), and put it in PATH or name it in DERMX_COMMAND"
-        )
-    args = [command, *(os.fspath(one) for one in args)]
+    args = [_find_or_raise(), *(os.fspath(one) for one in args)]
     said = []
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(args, text=True, encoding="utf-8", errors="replace", **pipes) as process:

@@ -12,20 +12,17 @@ use toml::Value;
 
 /// Configurations that are part of the program, so that it works in an empty folder.
 pub(super) const BUILT_IN: [(&str, &str); 8] = [
-    ("quickstart.toml", include_str!("../../../../configs/quickstart.toml")),
-    ("resnet50.toml", include_str!("../../../../configs/resnet50.toml")),
-    ("efficientnet-b4.toml", include_str!("../../../../configs/efficientnet-b4.toml")),
-    ("as-published/resnet50.toml", include_str!("../../../../configs/as-published/resnet50.toml")),
+    ("quickstart.toml", include_str!("../../configs/quickstart.toml")),
+    ("resnet50.toml", include_str!("../../configs/resnet50.toml")),
+    ("efficientnet-b4.toml", include_str!("../../configs/efficientnet-b4.toml")),
+    ("as-published/resnet50.toml", include_str!("../../configs/as-published/resnet50.toml")),
     (
         "as-published/efficientnet-b4.toml",
-        include_str!("../../../../configs/as-published/efficientnet-b4.toml"),
+        include_str!("../../configs/as-published/efficientnet-b4.toml"),
     ),
-    ("search-resnet50.toml", include_str!("../../../../configs/search-resnet50.toml")),
-    (
-        "search-efficientnet-b4.toml",
-        include_str!("../../../../configs/search-efficientnet-b4.toml"),
-    ),
-    ("compare-backends.toml", include_str!("../../../../configs/compare-backends.toml")),
+    ("search-resnet50.toml", include_str!("../../configs/search-resnet50.toml")),
+    ("search-efficientnet-b4.toml", include_str!("../../configs/search-efficientnet-b4.toml")),
+    ("compare-backends.toml", include_str!("../../configs/compare-backends.toml")),
 ];
 
 /// The folder of configurations that do what the study's code did.

@@ -13,7 +13,7 @@ fn arguments_and_configurations() -> TestResult {
     let folder = folder.path();
     let wrong = "[run]\nepoch = 3\nname = 7\n[train]\nbatchsize = 4\nlearning_rate = -1.0\n";
     fs::write(folder.join("wrong.toml"), wrong)?;
-    let quickstart = include_str!("../../../../../configs/quickstart.toml");
+    let quickstart = include_str!("../../../../run/configs/quickstart.toml");
     let misspelt = quickstart.replace("\nepochs", "\nepoch").replace("\nbatch_size", "\nbatchsize");
     fs::write(folder.join("misspelt.toml"), misspelt)?;
     fs::write(folder.join("broken.toml"), "[run\nepochs = 3\n")?;
