@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
-use crate::{examples, python, quick_start, tests, tidy};
+use crate::{book, examples, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::process::ExitStatus;
@@ -25,6 +25,8 @@ pub enum Step {
     Examples,
     /// With --full: a crate outside of the workspace that is built on the library.
     Outside,
+    /// The book is built, and every command of README and book runs, with --full also those that take long.
+    Book,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
     /// The Python package: its wheel, installed in a new environment, and its tests, with --full also the
@@ -58,6 +60,7 @@ impl Step {
                 "--",
                 "--ignored",
             ])),
+            Self::Book => book::run(is_full),
             Self::QuickStart => quick_start::run(),
             Self::Python => python::run(is_full),
             Self::Wgpu if is_full => passed(tests::run_wgpu(&[""; 0])?),

@@ -2,10 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "a command knows its surroundings")]
 
+mod book;
 mod cargo;
 mod check;
 mod examples;
 mod fault_table;
+mod markdown;
 mod python;
 mod quick_start;
 mod stage;
@@ -65,6 +67,15 @@ enum Task {
     },
     /// Check the rules of the house that need no compiler.
     Tidy,
+    /// Build the book and run every command of README and book.
+    Book {
+        /// Also the commands that take long.
+        #[arg(long)]
+        full: bool,
+        /// Only write anew what the book takes from the code: commands, exit codes, scores, speeds.
+        #[arg(long)]
+        write: bool,
+    },
     /// Try the fault table of CONTRIBUTING.md at full count: kills, signals, failing disks, damaged files,
     /// and the soak. Takes an hour.
     Torture {
@@ -105,6 +116,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             tests::run_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
         }
         Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
+        Task::Book { write: true, .. } => {
+            book::write(&cargo::root()).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Book { full, write: false } => book::run(full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Torture { rows, seed } => torture::run(&rows, seed),
         Task::Stage(args) => stage::run(&args, cli.tune),

@@ -1,5 +1,6 @@
 //! The Python package: its wheel, installed where nothing else is, and its tests.
 
+use crate::book;
 use crate::cargo::{BUILD, cargo, output, root, succeed, target_directory};
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail};
@@ -41,7 +42,12 @@ pub fn run(is_full: bool) -> Result<()> {
     let command = target_directory()?.join("release").join(format!("dermx{EXE_SUFFIX}"));
     let tests = root().join("crates/python");
     let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
-    succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", command))?;
+    succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", &command))?;
+    book::run_python(|| {
+        let mut python = environment.python();
+        python.env("DERMX_COMMAND", &command);
+        python
+    })?;
     if is_full { environment.notebook() } else { Ok(()) }
 }
 
@@ -72,12 +78,20 @@ fn version(python: &str) -> Result<(u32, u32)> {
 }
 
 /// A virtual environment.
-struct Environment {
+pub struct Environment {
     made: PathBuf,
 }
 
 impl Environment {
-    fn program(&self, name: &str) -> PathBuf {
+    /// Makes one in the folder `made`, with the first Python that is new enough.
+    pub fn make(made: &Path) -> Result<Self> {
+        let python = python().context("no Python that is new enough")?;
+        output(Command::new(python).args(["-m", "venv"]).arg(made))?;
+        Ok(Self { made: made.to_path_buf() })
+    }
+
+    /// The path of a program in it.
+    pub fn program(&self, name: &str) -> PathBuf {
         let folder = if cfg!(windows) { "Scripts" } else { "bin" };
         self.made.join(folder).join(format!("{name}{EXE_SUFFIX}"))
     }
@@ -86,7 +100,8 @@ impl Environment {
         Command::new(self.program("python"))
     }
 
-    fn install(&self, packages: &[&str]) -> Result<()> {
+    /// Installs packages of PyPI, or wheels.
+    pub fn install(&self, packages: &[&str]) -> Result<()> {
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         output(self.python().args(pip).args(packages)).map(|_| ())
     }
