@@ -1,6 +1,6 @@
 //! What a Markdown document holds that can be checked: code, links, places that links may name.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
 
 /// A block of code.
@@ -89,19 +89,9 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The title of a document: its first heading of the first level.
-pub fn title(text: &str) -> Option<String> {
-    let mut is_title = false;
-    let mut title = String::new();
-    for event in Parser::new(text) {
-        match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }) => is_title = true,
-            Event::End(TagEnd::Heading(HeadingLevel::H1)) => return Some(title),
-            Event::Text(part) | Event::Code(part) if is_title => title += &part,
-            _ => {}
-        }
-    }
-    None
+/// What stands between backquotes in a line.
+pub fn code_spans(line: &str) -> Vec<String> {
+    line.split('`').skip(1).step_by(2).map(str::to_string).collect()
 }
 
 /// The number of words outside of blocks of code and of comments, as `wc -w` counts them.
@@ -127,7 +117,7 @@ fn without_comments(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, num_words, title};
+    use super::{Document, code_spans, num_words};
 
     const TEXT: &str = "# A `b`: C\n\n[x](y.md#z) ![p](q.jpg)\n\n```sh,slow,file=a.b\ndermx\n```\n\n\
                         ## Two words\n\n    indented\n";
@@ -142,7 +132,7 @@ mod tests {
         assert_eq!((shell.language(), shell.text.as_str(), shell.line), ("sh", "dermx\n", 5));
         assert!(shell.is("slow") && !shell.is("sh") && shell.value("file") == Some("a.b"));
         assert_eq!((indented.language(), indented.text.as_str()), ("", "indented\n"));
-        assert_eq!(title(TEXT).as_deref(), Some("A b: C"));
+        assert_eq!(code_spans("a `b c` d `e`"), ["b c", "e"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The README and the book in `docs/`: what is in them is true, and every command in them runs.
 
 mod commands;
+mod files;
 mod generated;
 mod mdbook;
 mod numbers;
@@ -9,6 +10,7 @@ mod text;
 mod world;
 
 pub use commands::run_python;
+pub use files::unlisted_files;
 pub use generated::write;
 
 use crate::cargo::root;

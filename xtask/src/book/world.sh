@@ -11,15 +11,22 @@ else
     cp -R datasets/synthetic/dermx datasets/dermx
 fi
 
-# Somebody's photos of three classes, nine of them with masks of two raters.
+# Somebody's photos of three classes, nine of them with masks of two raters: as they come (`marked`), and
+# described by a dataset.toml (`animals/test`).
 fixture=$ROOT/crates/formats/tests/fixture
-mkdir -p animals/train animals/test/masks
-cp -R "$fixture/images/." animals/test/
-cp -R "$fixture/masks/alice" "$fixture/masks/bob" animals/test/masks/
-cp -R datasets/train/acne animals/train/cat
-cp -R datasets/train/psoriasis_no_pustular animals/train/dog
-cp -R datasets/train/wart animals/train/bird
-cp -R animals/test/cat photos
+mkdir -p animals/train marked/masks
+cp -R "$fixture/images/." marked/
+cp -R "$fixture/masks/alice" "$fixture/masks/bob" marked/masks/
+cp -R marked animals/test
+dermx dataset init --quiet animals/test
+animal() { # four photos of a class of the painted ones
+    mkdir "animals/train/$2"
+    for photo in $(ls datasets/train/"$1"/* | head -n 4); do cp "$photo" "animals/train/$2"; done
+}
+animal acne cat
+animal psoriasis_no_pustular dog
+animal wart bird
+cp -R marked/cat photos
 
 # Somebody's heat maps and predictions of them.
 cp -R "$fixture/maps" my-maps
@@ -48,6 +55,5 @@ size = [64, 64]
 [run]
 epochs = 1
 EOF
-dermx dataset init --quiet animals/test
 dermx train --quiet --config animals.toml
-rm animals.toml animals/test/dataset.toml
+rm animals.toml
