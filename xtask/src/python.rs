@@ -78,20 +78,12 @@ fn version(python: &str) -> Result<(u32, u32)> {
 }
 
 /// A virtual environment.
-pub struct Environment {
+struct Environment {
     made: PathBuf,
 }
 
 impl Environment {
-    /// Makes one in the folder `made`, with the first Python that is new enough.
-    pub fn make(made: &Path) -> Result<Self> {
-        let python = python().context("no Python that is new enough")?;
-        output(Command::new(python).args(["-m", "venv"]).arg(made))?;
-        Ok(Self { made: made.to_path_buf() })
-    }
-
-    /// The path of a program in it.
-    pub fn program(&self, name: &str) -> PathBuf {
+    fn program(&self, name: &str) -> PathBuf {
         let folder = if cfg!(windows) { "Scripts" } else { "bin" };
         self.made.join(folder).join(format!("{name}{EXE_SUFFIX}"))
     }
@@ -100,8 +92,7 @@ impl Environment {
         Command::new(self.program("python"))
     }
 
-    /// Installs packages of PyPI, or wheels.
-    pub fn install(&self, packages: &[&str]) -> Result<()> {
+    fn install(&self, packages: &[&str]) -> Result<()> {
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         output(self.python().args(pip).args(packages)).map(|_| ())
     }

