@@ -116,9 +116,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             tests::run_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
         }
         Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
-        Task::Book { write: true, .. } => {
-            book::write(&cargo::root()).map(|()| ExitCode::SUCCESS)
-        }
+        Task::Book { write: true, .. } => book::write(&cargo::root()).map(|()| ExitCode::SUCCESS),
         Task::Book { full, write: false } => book::run(full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Torture { rows, seed } => torture::run(&rows, seed),

@@ -20,11 +20,6 @@ impl Code {
         self.info.first().map_or("", String::as_str)
     }
 
-    /// Whether `mark` stands behind the language.
-    pub fn is(&self, mark: &str) -> bool {
-        self.info.iter().skip(1).any(|word| word == mark)
-    }
-
     /// The value of a mark `name=value`.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.info.iter().skip(1).find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
@@ -130,7 +125,7 @@ mod tests {
         assert_eq!(anchors, ["a-b-c", "two-words"]);
         let [shell, indented] = &document.code[..] else { panic!("{:?}", document.code) };
         assert_eq!((shell.language(), shell.text.as_str(), shell.line), ("sh", "dermx\n", 5));
-        assert!(shell.is("slow") && !shell.is("sh") && shell.value("file") == Some("a.b"));
+        assert_eq!((shell.info[1].as_str(), shell.value("file")), ("slow", Some("a.b")));
         assert_eq!((indented.language(), indented.text.as_str()), ("", "indented\n"));
         assert_eq!(code_spans("a `b c` d `e`"), ["b c", "e"]);
     }

@@ -72,8 +72,8 @@ pub fn commands(readme: &str) -> Result<Vec<String>> {
     let mut is_shell = false;
     for line in part.lines().map(str::trim) {
         match line {
-            "```sh" => is_shell = true,
             "```" => is_shell = false,
+            fence if fence.starts_with("```sh") => is_shell = true,
             "" => {}
             command if is_shell => commands.push(command.to_string()),
             _ => {}
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_shell_lines_between_the_marks_are_commands() {
-        let readme = "```sh\nrm -rf /\n```\n<!-- checked commands -->\nText.\n```sh\ncargo a\n\n\
+        let readme = "```sh\nrm -rf /\n```\n<!-- checked commands -->\nText.\n```sh,step\ncargo a\n\n\
                       cargo b\n```\n```toml\nc = 1\n```\n<!-- end of checked commands -->\n";
         assert_eq!(commands(readme).unwrap(), ["cargo a", "cargo b"]);
         assert!(commands("```sh\ncargo a\n```").is_err());

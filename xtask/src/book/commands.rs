@@ -94,7 +94,8 @@ pub fn run_python(python: impl Fn() -> Command) -> Result<()> {
         let program: String = blocks.iter().filter(is_run).map(|code| code.text.as_str()).collect();
         if !program.is_empty() {
             let folder = world.copy(&name)?;
-            quietly(python().args(["-c", &program]).current_dir(&folder)).with_context(|| name.clone())?;
+            quietly(python().args(["-c", &program]).current_dir(&folder))
+                .with_context(|| name.clone())?;
             tell(format!("{name}: its Python runs"));
         }
     }

@@ -67,7 +67,8 @@ mod tests {
         fs::create_dir(folder.path().join("docs")).unwrap();
         fs::write(run.join("seed-0/a.json"), "").unwrap();
         fs::write(run.join("b.csv"), "").unwrap();
-        let rows = "text `b.csv`\n| file | content |\n|---|---|\n| `seed-*/a.json` | like `b.csv` |\n";
+        let rows =
+            "text `b.csv`\n| file | content |\n|---|---|\n| `seed-*/a.json` | like `b.csv` |\n";
         fs::write(folder.path().join("docs/files.md"), rows).unwrap();
         assert_eq!(unlisted_files(folder.path(), &run).unwrap(), ["b.csv"]);
     }

@@ -76,7 +76,8 @@ fn commands(root: &Path) -> Result<String> {
         .collect::<Result<_>>()?;
     files.retain(|path| path.extension().is_some_and(|kind| kind == "snap"));
     files.sort_by_key(|path| path.file_stem().map(|name| name.to_os_string()));
-    let command = |path: &PathBuf| help(&fs::read_to_string(path)?).context(path.display().to_string());
+    let command =
+        |path: &PathBuf| help(&fs::read_to_string(path)?).context(path.display().to_string());
     Ok(files.iter().map(command).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
@@ -97,7 +98,8 @@ fn exit_codes(root: &Path) -> Result<String> {
     let words = read(root, "crates/work/src/failure.rs")?;
     let mut rows = vec!["| code | what it says |\n|---|---|\n| 0 | Done. |".to_string()];
     for line in codes.lines().filter_map(|line| line.trim().strip_prefix("Failure::")) {
-        if let Some((kind, code)) = line.strip_suffix(',').and_then(|line| line.split_once(" => ")) {
+        if let Some((kind, code)) = line.strip_suffix(',').and_then(|line| line.split_once(" => "))
+        {
             let said = said_of(&words, kind).with_context(|| format!("no words at {kind}"))?;
             rows.push(format!("| {code} | {said} |"));
         }

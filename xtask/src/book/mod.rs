@@ -26,7 +26,8 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 /// README and chapters, in the order of the table of contents, as paths from the root.
 fn documents(root: &Path) -> Result<Vec<String>> {
     let summary = fs::read_to_string(root.join(SUMMARY)).context(SUMMARY)?;
-    let chapters = Document::parse(&summary).links.into_iter().map(|(link, _)| format!("docs/{link}"));
+    let chapters =
+        Document::parse(&summary).links.into_iter().map(|(link, _)| format!("docs/{link}"));
     Ok(std::iter::once("README.md".to_string()).chain(chapters).collect())
 }
 

@@ -11,8 +11,9 @@ pub fn problems(name: &str, text: &str, read: impl Fn(&str) -> Option<String>) -
         let value = value.as_ref().and_then(|value| value.pointer(pointer)).and_then(Value::as_f64);
         match value {
             None => problems.push(format!("{name}: {file} has no number {pointer}")),
-            Some(value) if rounded(value, printed) != printed => problems
-                .push(format!("{name}: `{printed}` is {value} in {file}, {pointer}")),
+            Some(value) if rounded(value, printed) != printed => {
+                problems.push(format!("{name}: `{printed}` is {value} in {file}, {pointer}"))
+            }
             Some(_) => {}
         }
     }
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_their_files_in_the_digits_that_are_printed() {
-        let text = "F1 <!-- a.json /b/0 -->0.87, <!-- a.json /b/0 -->**0.866**, <!-- a.json /b/1 -->252.";
+        let text =
+            "F1 <!-- a.json /b/0 -->0.87, <!-- a.json /b/0 -->**0.866**, <!-- a.json /b/1 -->252.";
         assert_eq!(of(text), Vec::<String>::new());
         assert_eq!(of("<!-- a.json /b/0 -->0.86")[0], "x.md: `0.86` is 0.8662 in a.json, /b/0");
         assert_eq!(of("<!-- a.json /c -->1").len(), 1);

@@ -39,12 +39,14 @@ fn table_of(measured: &str) -> Result<String> {
         "|---".repeat(PROGRAMS.len() + 2) + "|",
     ];
     for (section, name) in SECTIONS {
-        let part = section_of(measured, section).with_context(|| format!("no section {section}"))?;
+        let part =
+            section_of(measured, section).with_context(|| format!("no section {section}"))?;
         let speeds = PROGRAMS.map(|(program, _)| {
             row(part, program).map_or(String::new(), |row| format!("{:.1}", row.images_per_s))
         });
         let memory = [PROGRAMS[0], PROGRAMS[1]].map(|(program, _)| {
-            row(part, program).map_or(String::new(), |row| format!("{:.1}", row.memory_mib / 1024.0))
+            row(part, program)
+                .map_or(String::new(), |row| format!("{:.1}", row.memory_mib / 1024.0))
         });
         let (first, others) = (&speeds[0], speeds[1..].join(" | "));
         rows.push(format!("| {name} | **{first}** | {others} | {} GiB |", memory.join(", ")));
@@ -87,7 +89,10 @@ mod tests {
         let measured: String = SECTIONS.iter().map(|(name, _)| section(name)).collect();
         let table = table_of(&measured).unwrap();
         let last = table.lines().last().unwrap();
-        assert_eq!(last, "| EfficientNet-B4, prediction | **3.2** | 2.4 |  |  |  |  | 1.7, 2.8 GiB |");
+        assert_eq!(
+            last,
+            "| EfficientNet-B4, prediction | **3.2** | 2.4 |  |  |  |  | 1.7, 2.8 GiB |"
+        );
         assert!(table_of("\n## resnet50, step\n").is_err());
         let part = section_of(&measured, "resnet50, infer").unwrap();
         assert!(row(part, "openvino").is_none());

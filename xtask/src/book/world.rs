@@ -51,7 +51,8 @@ impl World {
 /// Runs `command`, and shows what it printed where it fails.
 pub fn quietly(command: &mut Command) -> Result<()> {
     let end = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    let printed = [end.stdout, end.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let printed =
+        [end.stdout, end.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     ensure!(end.status.success(), "{}\n{}", end.status, printed.concat());
     Ok(())
 }

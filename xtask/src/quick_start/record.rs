@@ -22,14 +22,17 @@ const TIME: f64 = 3.0;
 /// Compares a finished run with the record.
 pub fn compare(run: &Path, time: Duration, peak_gib: f64) -> Result<()> {
     let read = |path: &Path| -> Result<Value> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
     };
     let (record, found) = (read(&root().join(RECORD))?, read(&run.join("eval.json"))?);
     let number = |key: &str| record[key].as_f64().with_context(|| format!("{RECORD} has no {key}"));
     let (minutes, memory) = (number("minutes")?, number("peak_gib")?);
     if time.as_secs_f64() > TIME * 60.0 * minutes {
-        tell(format!("WARNING: {RECORD} says {minutes} minutes: look whether this machine is busy"));
+        tell(format!(
+            "WARNING: {RECORD} says {minutes} minutes: look whether this machine is busy"
+        ));
     }
     ensure!(peak_gib <= MEMORY * memory, "{RECORD} says {memory} GiB");
     let own = instructions();
@@ -65,7 +68,8 @@ fn has_avx512() -> bool {
 
 /// The numbers in `record` that are further than `tolerance` from those in the same places of `found`.
 fn differences(place: &str, record: &Value, found: &Value, tolerance: f64) -> Vec<String> {
-    let inside = |key: String, value, found| differences(&format!("{place}/{key}"), value, found, tolerance);
+    let inside =
+        |key: String, value, found| differences(&format!("{place}/{key}"), value, found, tolerance);
     match record {
         Value::Object(values) => {
             values.iter().flat_map(|(key, value)| inside(key.clone(), value, &found[key])).collect()
