@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
-use crate::{browser, examples, latex, package, python, quick_start, tests, tidy};
+use crate::{book, browser, examples, latex, package, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::process::ExitStatus;
@@ -28,6 +28,8 @@ pub enum Step {
     Examples,
     /// With --full: a crate outside of the workspace that is built on the library.
     Outside,
+    /// The book is built, and every command of README and book runs, with --full also those that take long.
+    Book,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
     /// Report pages in Chromium: nothing printed or loaded, keyboard, widths, contrast; without Chromium, Node
@@ -67,6 +69,7 @@ impl Step {
                 "--",
                 "--ignored",
             ])),
+            Self::Book => book::run(is_full),
             Self::QuickStart => quick_start::run(),
             Self::Browser => browser::run(),
             Self::Latex => latex::run(),

@@ -2,12 +2,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "a command knows its surroundings")]
 
+mod book;
 mod browser;
 mod cargo;
 mod check;
 mod examples;
 mod fault_table;
 mod latex;
+mod markdown;
 mod package;
 mod pages;
 mod python;
@@ -81,6 +83,15 @@ enum Task {
         #[arg(long, default_value = "python3")]
         python: String,
     },
+    /// Build the book and run every command of README and book.
+    Book {
+        /// Also the commands that take long.
+        #[arg(long)]
+        full: bool,
+        /// Only write anew what the book takes from the code: commands, exit codes, scores, speeds.
+        #[arg(long)]
+        write: bool,
+    },
     /// Try the fault table of CONTRIBUTING.md at full count: kills, signals, failing disks, damaged files,
     /// and the soak. Takes an hour.
     Torture {
@@ -121,6 +132,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
             tests::run_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
         }
         Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
+        Task::Book { write: true, .. } => book::write(&cargo::root()).map(|()| ExitCode::SUCCESS),
+        Task::Book { full, write: false } => book::run(full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Task::Release { out, python } => release::run(&out, &python).map(|()| ExitCode::SUCCESS),
         Task::Torture { rows, seed } => torture::run(&rows, seed),

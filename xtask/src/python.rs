@@ -1,5 +1,6 @@
 //! The Python package and the command's: their wheels, installed where nothing else is, and their tests.
 
+use crate::book;
 use crate::cargo::{output, root, succeed};
 use crate::release;
 use crate::terminal::tell;
@@ -60,6 +61,11 @@ pub fn run(is_full: bool) -> Result<()> {
     let tests = root().join("crates/python");
     let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
     succeed(environment.python().args(pytest).current_dir(tests).env("DERMX_COMMAND", &command))?;
+    book::run_python(|| {
+        let mut python = environment.python();
+        python.env("DERMX_COMMAND", &command);
+        python
+    })?;
     tell_size(&release::command_wheel(&command, &wheels, &python)?)?;
     let fresh = Environment::new(&python, folder.path().join("fresh"))?;
     fresh.install(&[

@@ -142,7 +142,7 @@ impl Look {
 
     fn text(&self, format: Format, open: &mut Vec<String>) -> String {
         let mut text = String::from(
-            "# What this folder holds; docs: `dermx dataset --help` and datasets/README.md.\n",
+            "# What this folder holds; docs: `dermx dataset --help` and docs/data.md.\n",
         );
         let name = self.root.canonicalize().ok();
         let name = name

@@ -1,5 +1,6 @@
 //! Documents that name things name things that exist.
 
+use crate::markdown::Document;
 use crate::quick_start::commands;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,27 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
     let missing = REQUIRED.iter().filter(|name| !files.iter().any(|path| path == Path::new(name)));
     let mut problems: Vec<String> =
         missing.map(|name| format!("{name}: there is no such document")).collect();
+    let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
     for path in files.iter().filter(|path| is_document(path)) {
         let name = path.display().to_string();
-        match fs::read_to_string(root.join(path)) {
-            Ok(text) => problems.extend(problems_of(&name, &text, |path| root.join(path).exists())),
-            Err(error) => problems.push(format!("{name}: cannot be read: {error}")),
+        match read(path) {
+            Some(text) => problems.extend(problems_of(&name, &text, |path| match read(path) {
+                Some(text) => Target::Document(Document::parse(&text)),
+                None if root.join(path).exists() => Target::Other,
+                None => Target::Nothing,
+            })),
+            None => problems.push(format!("{name}: cannot be read")),
         }
     }
     problems
+}
+
+/// What stands where a link leads.
+enum Target {
+    Nothing,
+    Document(Document),
+    /// A folder, a picture.
+    Other,
 }
 
 /// Whether somebody reads the file as it is: Markdown, but for templates and what tests compare with.
@@ -32,12 +46,29 @@ fn is_document(path: &Path) -> bool {
     is_markdown && !folders.any(|folder| folder == "templates" || folder == "tests")
 }
 
-/// What is wrong with the document `name`, given which files there are.
-fn problems_of(name: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
+/// What is wrong with the document `name`; `find` says what stands at a path.
+fn problems_of(name: &str, text: &str, find: impl Fn(&Path) -> Target) -> Vec<String> {
     let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-    let broken = links(text).into_iter().filter(|target| !exists(&folder.join(target)));
-    let mut problems: Vec<String> =
-        broken.map(|target| format!("{name}: link to `{target}`, which does not exist")).collect();
+    let document = Document::parse(text);
+    let mut problems = Vec::new();
+    for (link, line) in &document.links {
+        if link.contains("://") || link.starts_with("mailto:") {
+            continue;
+        }
+        let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+        let target = match file {
+            "" => Target::Document(Document::parse(text)),
+            file => find(&folder.join(file)),
+        };
+        let is_there = match target {
+            Target::Nothing => false,
+            Target::Document(target) => anchor.is_empty() || target.anchors.contains(anchor),
+            Target::Other => anchor.is_empty() || !file.ends_with(".md"),
+        };
+        if !is_there {
+            problems.push(format!("{name}:{line}: link to `{link}`, which does not exist"));
+        }
+    }
     match name {
         "README.md" => problems.extend(wrong_commands(text)),
         "ARCHITECTURE.md" => problems.extend(unchecked_invariants(text)),
@@ -54,16 +85,6 @@ fn wrong_commands(readme: &str) -> Option<String> {
         }
         Err(error) => Some(error.to_string()),
     }
-}
-
-/// Targets of links to files of the project, without their anchors.
-fn links(text: &str) -> Vec<String> {
-    text.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(target, _)| target.split('#').next().unwrap_or_default().to_string())
-        .filter(|target| !target.is_empty() && !target.contains("://"))
-        .collect()
 }
 
 /// Numbered points of the section "Invariants" that do not say how they are checked.
@@ -89,21 +110,23 @@ fn unchecked_invariants(architecture: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, is_document, links, problems_of, unchecked_invariants};
+    use super::{Document, Target, check, is_document, problems_of, unchecked_invariants};
     use std::path::{Path, PathBuf};
 
     #[test]
-    fn links_to_files_are_found() {
-        let text = "[a](b.md#c) [d](https://e) ![f](g/h.jpg) [i](#j)";
-        assert_eq!(links(text), ["b.md", "g/h.jpg"]);
-    }
-
-    #[test]
     fn a_link_to_nowhere_is_found_from_its_folder() {
-        let exists = |path: &Path| path == Path::new("datasets/a.md");
-        assert!(problems_of("datasets/README.md", "[a](a.md)", exists).is_empty());
-        let problems = problems_of("CHANGELOG.md", "[a](a.md)", exists);
-        assert_eq!(problems, ["CHANGELOG.md: link to `a.md`, which does not exist"]);
+        let find = |path: &Path| match path.to_str() {
+            Some("datasets/a.md") => Target::Document(Document::parse("# A b\n")),
+            Some("datasets/c.jpg") => Target::Other,
+            _ => Target::Nothing,
+        };
+        let problems = |name: &str, text: &str| problems_of(name, text, find);
+        let good = "# D\n[a](a.md) [b](a.md#a-b) ![c](c.jpg) [d](#d) [e](https://e/f.md)";
+        assert!(problems("datasets/README.md", good).is_empty());
+        let message = "CHANGELOG.md:1: link to `a.md`, which does not exist";
+        assert_eq!(problems("CHANGELOG.md", "[a](a.md)"), [message]);
+        assert_eq!(problems("datasets/README.md", "[a](a.md#b)").len(), 1);
+        assert_eq!(problems("datasets/README.md", "# D\n[a](#a)").len(), 1);
     }
 
     #[test]
@@ -114,7 +137,7 @@ mod tests {
                  <!-- end of checked commands -->"
             )
         };
-        let problems = |text: &str| problems_of("README.md", text, |_| true).len();
+        let problems = |text: &str| problems_of("README.md", text, |_| Target::Other).len();
         assert_eq!(problems(&readme("cargo xtask train --config quickstart.toml")), 0);
         assert_eq!(problems(&readme("cargo xtask train --config other.toml")), 1);
         assert_eq!(problems("cargo xtask train --config quickstart.toml"), 1);

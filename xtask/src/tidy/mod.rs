@@ -7,6 +7,7 @@ mod files;
 mod picture;
 mod state;
 
+use crate::book;
 use crate::cargo::{self, output, root};
 use crate::fault_table;
 use anyhow::{Result, bail};
@@ -24,6 +25,7 @@ pub fn run() -> Result<()> {
     problems.extend(files::check(&root(), &files)?);
     problems.extend(state::check(&root(), &files)?);
     problems.extend(documents::check(&root(), &files));
+    problems.extend(book::problems(&root())?);
     let contributing = fs::read_to_string(root().join("CONTRIBUTING.md"))?;
     let read = |file: &str| fs::read_to_string(root().join(file)).ok();
     problems.extend(fault_table::problems(&contributing, read));

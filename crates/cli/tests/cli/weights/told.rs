@@ -222,16 +222,6 @@ fn networks_that_files_describe_are_those_that_the_lines_for_pytorch_build() -> 
 }
 
 #[test]
-fn the_lines_for_pytorch_in_the_readme_are_those_that_are_tested() {
-    let readme = include_str!("../../../../../README.md");
-    let lines = include_str!("../../../../../examples/load_weights.py");
-    let start = lines.find("def load(").expect("the function");
-    for line in lines[start..].lines().filter(|line| !line.is_empty()) {
-        assert!(readme.contains(&format!("\n    {line}\n")), "README.md lacks: {line}");
-    }
-}
-
-#[test]
 fn what_a_file_says_is_kept_by_conversion_and_told_by_inspection() -> TestResult {
     let folder = TempDir::new()?;
     let (text, _) = described().into_iter().find(|(text, _)| text.contains("gap_bn")).expect("one");
