@@ -15,6 +15,14 @@ pub fn root() -> PathBuf {
 pub fn cargo(args: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
+    // What Cargo tells xtask of its own package. Build scripts ask for it (ring's), and everything above them
+    // would be built anew whenever somebody calls Cargo without xtask.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command.current_dir(root()).args(args);
     command
 }
