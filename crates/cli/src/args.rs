@@ -428,7 +428,4 @@ pub struct ReportArgs {
     pub out: PathBuf,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
-    /// Also write the tables in LaTeX (booktabs), tables/*.tex, for a paper.
-    #[arg(long)]
-    pub latex: bool,
 }

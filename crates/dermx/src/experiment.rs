@@ -140,7 +140,7 @@ impl Experiment {
         context: &Context<'_>,
     ) -> Result<PathBuf, RunError> {
         let Reports { pages, .. } =
-            write_reports(&[self.folder()?], out.as_ref(), false, *context)?;
+            write_reports(&[self.folder()?], out.as_ref(), *context)?;
         Ok(pages.into_iter().next().unwrap_or_default())
     }
 

@@ -3,10 +3,15 @@
 //! `cargo run --release -p dermx-report --example demo -- FOLDER`
 
 use dermx_eval::{
-    ClassScores, CountedConfusions, DiagnosisScores, Difference, EvalRecord, Lead, MapScores,
-    MapTable, Score,
+    ClassScores, Comparison, CountedConfusions, DiagnosisScores, Difference, EvalRecord,
+    FaithfulnessScores, Lead, MapScores, MapTable, Paired, PairedTest, RandomizedScores,
+    RelativeScores, Score, UNION,
 };
-use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput, render};
+use dermx_report::{
+    Chosen, Citation, ComparisonPage, EpochPoint, GalleryItem, RaterOutline, ReportInput, Rgb,
+    SeedInput, render, render_comparisons,
+};
+use serde_json::json;
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -24,17 +29,29 @@ const SIGNS: [(&str, usize, f64); 8] = [
     ("Scale", 614, 0.18),
     ("Union", 1444, 0.25),
 ];
+const RATERS: [(&str, Rgb); 3] =
+    [("derm1", [0, 229, 255]), ("derm2", [255, 64, 129]), ("derm3", [255, 214, 0])];
 const SEEDS: [u64; 5] = [0, 1, 2, 3, 4];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: demo FOLDER")?;
-    let report = render(&demo())?;
-    for (path, contents) in report.files {
-        let path = Path::new(&folder).join(path);
+    let page = ComparisonPage {
+        title: "DEMO DATA: this network, the other network side by side".to_owned(),
+        comparisons: vec![comparison()],
+        pages: vec![("this network".to_owned(), "run/index.html".to_owned())],
+    };
+    write(&Path::new(&folder).join("run"), render(&demo())?.files)?;
+    write(Path::new(&folder), render_comparisons(&page)?)?;
+    println!("{folder}/index.html, {folder}/run/index.html");
+    Ok(())
+}
+
+fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), Box<dyn Error>> {
+    for (path, contents) in files {
+        let path = folder.join(path);
         std::fs::create_dir_all(path.parent().ok_or("a file without a folder")?)?;
         std::fs::write(&path, contents)?;
     }
-    println!("{folder}/index.html");
     Ok(())
 }
 
@@ -56,8 +73,24 @@ fn demo() -> ReportInput {
         evaluation: record(&SEEDS),
         per_seed: SEEDS.map(seed).to_vec(),
         gallery: (0..12).map(gallery_item).collect(),
+        gallery_choice: "12 of 525 photos that could be shown, with heat maps of the network of seed 0: 6 the first \
+                         of each class in the order of their names, 2 with the highest F1 (mean over raters), 2 \
+                         with the lowest, 2 drawn at random (seed 0). A photo may be there for several reasons."
+            .to_owned(),
+        color_scale: vec![[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]],
+        citation: Some(Citation {
+            name: "demo".to_owned(),
+            certificates: SEEDS.map(|seed| (format!("seed {seed}"), hash(seed))).to_vec(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dataset: ("demo".to_owned(), hash(17)),
+        }),
         notes: vec!["Every number and picture of this page is made up.".to_owned()],
     }
+}
+
+/// Text like a hash.
+fn hash(seed: u64) -> String {
+    (0..4).map(|part| format!("{:016x}", (seed + part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
 }
 
 /// A number in [0, 1) that depends on its arguments in no particular way.
@@ -110,16 +143,81 @@ fn record(seeds: &[u64]) -> EvalRecord {
         baselines: BTreeMap::from([
             ("random".to_owned(), maps(0.8, seeds)),
             ("centre_gaussian".to_owned(), maps(0.96, seeds)),
+            ("uniform_ones".to_owned(), maps(0.9, seeds)),
         ]),
+        ceiling: maps(2.6, &seeds[..1]),
+        skill: SIGNS.iter().map(|(name, n, f1)| ((*name).to_owned(), skill(*n, *f1, seeds))).collect(),
         leads: BTreeMap::from([
             ("random".to_owned(), lead(0.05)),
             ("centre_gaussian".to_owned(), lead(0.01)),
+            ("uniform_ones".to_owned(), lead(0.025)),
         ]),
+        randomization: ["01-head", "02-layer4", "03-layer3"]
+            .map(|stage| (stage.to_owned(), randomized(seeds)))
+            .into(),
+        faithfulness: ["network", "random", "centre_gaussian"]
+            .map(|map| (map.to_owned(), faithfulness(map.len(), seeds)))
+            .into(),
+        comparisons: vec![comparison()],
         scoring: BTreeMap::from([
-            ("quantization".to_owned(), "floor of 255 h".into()),
-            ("grid".to_owned(), "300x400".into()),
+            ("bootstrap".to_owned(), json!({"num_resamples": 1000, "seed": 0})),
+            ("class_exchange".to_owned(), json!(null)),
+            ("num_images".to_owned(), json!(525)),
+            ("num_images_without_mask".to_owned(), json!(3)),
+            ("quantize".to_owned(), json!(true)),
+            ("rows".to_owned(), json!("kept_images")),
+            ("size".to_owned(), json!([300, 400])),
         ]),
         ..EvalRecord::default()
+    }
+}
+
+/// Wider over fewer images.
+fn skill(n: usize, f1: f64, seeds: &[u64]) -> RelativeScores {
+    let mean = 0.6 * f1 - 0.04 + 0.1 * wobble(n, 3);
+    let half = 0.9 / (n as f64).sqrt();
+    let skill = Score { interval: Some([mean - half, mean + half]), ..score(mean, n, seeds) };
+    RelativeScores { skill, images: n, ..RelativeScores::default() }
+}
+
+fn randomized(seeds: &[u64]) -> RandomizedScores {
+    let union = maps(0.85, seeds).remove(UNION).unwrap_or_default();
+    RandomizedScores { union, rank_correlation: score(0.1, 525, seeds) }
+}
+
+fn faithfulness(n: usize, seeds: &[u64]) -> FaithfulnessScores {
+    FaithfulnessScores {
+        deletion: score(0.3, n, seeds),
+        insertion: score(0.6, n, seeds),
+        road: score(0.1, n, seeds),
+    }
+}
+
+fn comparison() -> Comparison {
+    let paired = |(idx, (name, n, f1)): (usize, &(&str, usize, f64))| {
+        let difference = 0.08 * wobble(idx, 9) - 0.03;
+        let half = 0.4 / (*n as f64).sqrt();
+        let paired = Paired {
+            first: Some(*f1),
+            second: Some(f1 - difference),
+            difference: Some(difference),
+            interval: Some([difference - half, difference + half]),
+            images: *n,
+            unpaired: 0,
+            test: Some(PairedTest::SignedRank),
+            effect: Some(3.0 * difference),
+            p: Some(0.04 * wobble(idx, 2)),
+            p_holm: Some(0.2 * wobble(idx, 2)),
+        };
+        ((*name).to_owned(), paired)
+    };
+    let f1: BTreeMap<String, Paired> = SIGNS.iter().enumerate().map(paired).collect();
+    Comparison {
+        sides: ["this network".to_owned(), "the other network".to_owned()],
+        seeds: [5, 5],
+        unit: "image".to_owned(),
+        accuracy: f1.get("Papule").cloned(),
+        f1,
     }
 }
 
@@ -190,13 +288,25 @@ fn gallery_item(idx: usize) -> GalleryItem {
         seed: 0,
         predicted: Some(predicted.to_owned()),
         probability: Some(0.5 + 0.49 * wobble(idx, 6)),
-        num_raters: 3,
+        explained: Some(gold.to_owned()),
+        explained_probability: Some(0.4 + 0.5 * wobble(idx, 6)),
+        chosen: match idx {
+            0..6 => vec![Chosen::First],
+            6 | 7 => vec![Chosen::Best],
+            8 | 9 => vec![Chosen::Worst, Chosen::Random],
+            _ => vec![Chosen::Random],
+        },
+        raters: RATERS.map(|(rater, color)| RaterOutline { rater: rater.to_owned(), color }).to_vec(),
         union_f1: (idx != 5).then(|| 0.5 * wobble(idx, 7)),
         union_mass: (idx != 5).then(|| 0.6 * wobble(idx, 8)),
         photo_jpeg: jpeg(skin),
         mask_overlay_jpeg: Some(jpeg(|col, row| {
-            let inside = if blob(col, row, 0.0, 64.0) > 0.0 { 0.55 } else { 0.0 };
-            mix(skin(col, row), [0.0, 158.0, 255.0], inside)
+            let rim = |place: usize| {
+                let value = blob(col, row, 6.0 * place as f64, 50.0 + 9.0 * place as f64);
+                (0.0..0.06).contains(&value) && value > 0.0
+            };
+            let rater = (0..RATERS.len()).find(|place| rim(*place));
+            rater.map_or(skin(col, row), |place| RATERS[place].1.map(f64::from))
         })),
         agreement: Some(0.5),
         other_heatmaps: Vec::new(),

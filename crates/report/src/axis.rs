@@ -32,6 +32,12 @@ impl Axis {
         Some(Self::linear(low, high, 5))
     }
 
+    /// Around all values, never logarithmic; `None` without values.
+    pub fn between(values: &[f64]) -> Option<Self> {
+        let (low, high) = bounds(values)?;
+        Some(Self::linear(low, high, 5))
+    }
+
     /// From the first to the last epoch; `None` without epochs.
     pub fn epochs(epochs: &[f64]) -> Option<Self> {
         let (low, high) = bounds(epochs)?;

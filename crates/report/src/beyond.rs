@@ -3,9 +3,9 @@
 use crate::comparison::RATERS;
 use crate::sanity;
 use crate::score_cell::{
-    absent, map_columns, score_cell, seeds_cell, seeds_cell_or_absent, too_few,
+    absent, map_columns, score_cell, shown_cell, too_few,
 };
-use crate::score_text::{ABSENT, counted, readable};
+use crate::score_text::{ABSENT, counted, readable, spread_meaning};
 use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
 use dermx_table::{Cell, Column, Score, Table, by_name};
 use std::iter::once;
@@ -20,7 +20,7 @@ const LOCALIZATION: [(&str, &str); 6] = [
     ("negative_predictive_value", "NPV"),
 ];
 
-/// All of them that the record has.
+/// All of them that the record has, without comparisons.
 pub fn tables(record: &EvalRecord) -> Vec<Table> {
     let tables = [
         sanity::randomization(record),
@@ -29,19 +29,22 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
         identification_table(record),
         parts_table(record),
     ];
-    tables.into_iter().flatten().chain(comparison_tables(&record.comparisons)).collect()
+    tables.into_iter().flatten().collect()
 }
 
 /// Where maps are highest, by characteristic; `None` where that was not scored.
 pub fn localization_table(record: &EvalRecord) -> Option<Table> {
-    let title = "Where heat maps are highest, by characteristic. Rows count as above; the last ones are \
-                 the baselines and the raters on the union.";
+    let title = format!(
+        "Where heat maps are highest, by characteristic. {} Rows count as above; the last ones are the \
+         baselines and the raters on the union.",
+        spread_meaning(record)
+    );
     let scores = LOCALIZATION.map(|(name, label)| Column::mean_and_std(name).label(label));
     let columns = once(Column::text("characteristic").label("Characteristic")).chain(scores);
     let mut table = Table::new("localization", title, columns);
     let cells = |heading: String, scores: &MapScores| {
         let cells =
-            LOCALIZATION.map(|(name, _)| seeds_cell_or_absent(scores.localization.get(name)));
+            LOCALIZATION.map(|(name, _)| shown_cell(scores.localization.get(name)));
         once(heading.into()).chain(cells)
     };
     let is_scored = |scores: &MapScores| !scores.localization.is_empty();
@@ -66,15 +69,18 @@ pub fn identification_table(record: &EvalRecord) -> Option<Table> {
     if record.identification.is_empty() {
         return None;
     }
-    let title = "On what the maps lie: shares of a map's mass on outlines of characteristics typical of \
-                 the gold class (at least half of the evaluations outline them), of other \
-                 characteristics alone, and outside. A map of ones gives the shares of the area.";
+    let title = format!(
+        "On what the maps lie: shares of a map's mass on outlines of characteristics typical of the gold \
+         class (at least half of the evaluations outline them), of other characteristics alone, and \
+         outside. A map of ones gives the shares of the area. {}",
+        spread_meaning(record)
+    );
     let shares = [("typical", "Typical"), ("other", "Other"), ("outside", "Outside")];
     let shares = shares.map(|(name, label)| Column::mean_and_std(name).label(label));
     let columns = once(Column::text("map").label("Map")).chain(shares);
     let mut table = Table::new("identification", title, columns);
     for (name, shares) in &record.identification {
-        let shares = [&shares.typical, &shares.other, &shares.outside].map(seeds_cell);
+        let shares = [&shares.typical, &shares.other, &shares.outside].map(|score| shown_cell(Some(score)));
         table.push(once(readable(name).into()).chain(shares));
     }
     Some(table)
@@ -85,9 +91,12 @@ pub fn parts_table(record: &EvalRecord) -> Option<Table> {
     if record.by.is_empty() {
         return None;
     }
-    let title = "Parts of the images: diagnosis, and heat maps against the union of each rater's \
-                 outlines. Behind an accuracy, its 95 % interval (Wilson's). \"Too few\" images say \
-                 nothing about a part; tables/by.csv has every characteristic.";
+    let title = format!(
+        "Parts of the images: diagnosis, and heat maps against the union of each rater's outlines. {} \
+         Behind an accuracy, its 95 % interval (Wilson's). \"Too few\" images say nothing about a part; \
+         tables/by.csv has every characteristic.",
+        spread_meaning(record)
+    );
     let columns = [
         Column::text("part").label("Part"),
         Column::count("images").label("Images"),
@@ -128,10 +137,10 @@ pub fn parts_by_characteristic(record: &EvalRecord) -> Table {
 }
 
 fn part_cells(part: &PartRecord) -> Vec<Cell> {
-    let mut cells = vec![part.images.into(), seeds_cell_or_absent(part.accuracy.as_ref())];
+    let mut cells = vec![part.images.into(), shown_cell(part.accuracy.as_ref())];
     let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
-        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(seeds_cell),
+        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(|score| shown_cell(Some(score))),
         None => [(); 4].map(|()| too_few()),
     });
     cells

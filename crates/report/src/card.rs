@@ -1,7 +1,7 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_cell::{reading, seeds_cell, seeds_cell_or_absent};
+use crate::score_cell::{shown_reading, shown_cell};
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
 use dermx_table::{Cell, Column, Reading, Table};
@@ -55,8 +55,8 @@ impl Card {
         bars: Vec<Bar>,
         strip: Option<Strip>,
     ) -> Self {
-        let Reading { text: value, spread, .. } = reading(score);
-        Self { label, value, spread, cell: seeds_cell_or_absent(score), detail, bars, strip }
+        let Reading { text: value, spread, .. } = shown_reading(score);
+        Self { label, value, spread, cell: shown_cell(score), detail, bars, strip }
     }
 }
 
@@ -100,8 +100,8 @@ fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &S
         let score = pick(table.get(UNION)?);
         Some(Bar {
             label: name,
-            text: reading(Some(score)).line(),
-            cell: seeds_cell(score),
+            text: shown_reading(Some(score)).line(),
+            cell: shown_cell(Some(score)),
             percent: percent(defined(score).unwrap_or(0.0)),
             is_network,
         })

@@ -1,6 +1,6 @@
 //! Whether the network's maps beat maps that never saw a network.
 
-use crate::score_cell::reading;
+use crate::score_cell::shown_reading;
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{Difference, EvalRecord, Lead, MapScores, Score, UNION};
 
@@ -15,7 +15,8 @@ pub const CAVEAT: &str = "Scores of heat maps read alone cannot say that a netwo
 struct BesideBaselines<'a> {
     measure: &'static str,
     network: f64,
-    spread: Option<f64>,
+    /// Standard deviation over seeds, and how many there are.
+    spread: Option<(f64, usize)>,
     baselines: Vec<Rival<'a>>,
 }
 
@@ -58,7 +59,10 @@ impl<'a> BesideBaselines<'a> {
         Some(Self {
             measure,
             network: defined(score)?,
-            spread: score.std.filter(|std| std.is_finite() && !score.seeds.is_empty()),
+            spread: score
+                .std
+                .filter(|std| std.is_finite() && !score.seeds.is_empty())
+                .map(|std| (std, score.seeds.iter().flatten().count())),
             baselines: baselines.collect(),
         })
     }
@@ -102,8 +106,9 @@ impl<'a> BesideBaselines<'a> {
             ))
         });
         let doubt = match self.spread {
-            Some(std) if lead > 0.0 && lead < std => {
-                format!(", a lead smaller than the spread over seeds ({})", decimal(std))
+            Some((std, num_seeds)) if lead > 0.0 && lead < std => {
+                let seeds = counted(num_seeds, "seed");
+                format!(", a lead smaller than the spread over {seeds} ({})", decimal(std))
             }
             _ => String::new(),
         };
@@ -175,7 +180,7 @@ fn skill(record: &EvalRecord) -> Option<String> {
         "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
          F1 of {}) the network stands at {}.",
         decimal(raters),
-        reading(Some(skill)).line(),
+        shown_reading(Some(skill)).line(),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! Every table for programs, as CSV: a row for each score, in full precision.
 
+use crate::gallery::{joined, key_of};
 use crate::input::ReportInput;
 use dermx_eval::{
     ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score,
@@ -268,6 +269,9 @@ fn gallery(input: &ReportInput) -> Table {
         Column::text("gold"),
         Column::text("predicted"),
         Column::number("probability"),
+        Column::text("explained"),
+        Column::number("explained_probability"),
+        Column::text("chosen"),
         Column::count("num_raters"),
         Column::number("union_f1"),
         Column::number("union_mass"),
@@ -281,7 +285,10 @@ fn gallery(input: &ReportInput) -> Table {
             (&item.gold).into(),
             item.predicted.as_deref().unwrap_or_default().into(),
             item.probability.into(),
-            item.num_raters.into(),
+            item.explained.as_deref().unwrap_or_default().into(),
+            item.explained_probability.into(),
+            joined(item, " ", key_of).into(),
+            item.raters.len().into(),
             item.union_f1.into(),
             item.union_mass.into(),
             item.agreement.into(),

@@ -1,9 +1,11 @@
 //! How to read the page: what the words mean and how each score is defined.
 
 use dermx_table::{Cell, Column, Table};
+use serde::Serialize;
 
 /// One score: what it says and how it is computed.
-struct Definition {
+#[derive(Debug, Serialize)]
+pub struct Definition {
     name: &'static str,
     equation: &'static str,
     range: &'static str,
@@ -24,7 +26,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-const DEFINITIONS: [Definition; 19] = [
+pub const DEFINITIONS: [Definition; 19] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -57,30 +59,29 @@ const DEFINITIONS: [Definition; 19] = [
         "Mass (share inside the mask)",
         "Σ A S / Σ A",
         "the map is empty",
-        "precision; energy-based pointing game, Wang et al. 2020 (Score-CAM); relevance mass \
-         accuracy, Arras et al. 2022",
+        "relevance mass accuracy, Arras et al. 2022; energy-based pointing game, Wang et al. 2020",
     ),
     share(
         "Pointing game",
-        "1 if the highest pixel lies in the mask, else 0; the share of the highest ones where they tie",
+        "share of the highest pixels (one, or those that tie) in the mask",
         "map or mask is empty",
         "Zhang et al. 2018",
     ),
     share(
         "Rank accuracy",
-        "share of the |S| highest pixels that lies in the mask",
+        "share of the |S| highest pixels in the mask",
         "map or mask is empty",
         "Arras et al. 2022",
     ),
     share(
         "Top-k IoU",
-        "i / (2 |S| − i), with i of the |S| highest pixels in the mask",
+        "i / (2 |S| − i); i of the |S| highest pixels in the mask",
         "map or mask is empty",
         "as the top-k intersection of Quantus",
     ),
     share(
         "AUC",
-        "probability that a pixel inside is higher than one outside, ties half; chance is 0.5",
+        "P(inside > outside) + P(equal) / 2; chance 0.5",
         "the map is empty, or the mask is empty or full",
         "Fawcett 2006",
     ),
@@ -93,16 +94,16 @@ const DEFINITIONS: [Definition; 19] = [
     ),
     Definition {
         name: "Skill",
-        equation: "(N − B) / (R − B), with the fuzzy F1 of the network, of the best baseline and of \
-                   raters among themselves, all on the images on which two raters can be compared",
-        range: "up to 1 and beyond; negative below the baseline",
+        equation: "(N − B) / (R − B): fuzzy F1 of network, best baseline and raters, on images of two \
+                   raters or more",
+        range: "any; 0 baseline, 1 raters",
         better: "higher",
         undefined: "raters do no better than the baseline",
         source: "skill score, as in forecast verification (Murphy 1988)",
     },
     Definition {
         name: "Correlation",
-        equation: "Spearman's rank correlation of the cells of two maps, mean over images",
+        equation: "Spearman's, of the cells of two maps",
         range: "−1 to 1",
         better: "near 0 for random weights",
         undefined: "one of the maps is constant",
@@ -110,17 +111,16 @@ const DEFINITIONS: [Definition; 19] = [
     },
     Definition {
         name: "Deletion, insertion",
-        equation: "area under the probability of the explained class while pixels become the mean \
-                   color, or those of a blurred image become sharp, the most relevant first",
+        equation: "area under P(class) while pixels go to the mean color, or come into a blurred image, \
+                   most relevant first",
         range: "0 to 1",
-        better: "deletion lower, insertion higher",
+        better: "low deletion, high insertion",
         undefined: "never",
         source: "Petsiuk et al. 2018 (RISE)",
     },
     Definition {
         name: "ROAD",
-        equation: "mean over 10 to 90 percent of pixels of (P without the least relevant − P \
-                   without the most relevant) / 2, filled in from around them with noise",
+        equation: "mean over 10 to 90 % of pixels of (P without least − P without most relevant) / 2",
         range: "−1/2 to 1/2",
         better: "higher",
         undefined: "never",
@@ -140,7 +140,7 @@ pub fn definitions() -> Table {
 }
 
 /// Words and signs of the page, and what they mean.
-pub const READING: [(&str, &str); 10] = [
+pub const READING: [(&str, &str); 11] = [
     (
         "±",
         "is the sample standard deviation (n − 1) over seeds, never over images. With one seed \
@@ -149,7 +149,7 @@ pub const READING: [(&str, &str); 10] = [
     (
         "[low, high]",
         "is the 95 % interval of the mean over images: Wilson's of shares of images, the bootstrap's of \
-         all else.",
+         all else. Where resampling gives no width, because all images are alike, there is none.",
     ),
     (
         "undefined (k)",
@@ -190,8 +190,37 @@ pub const READING: [(&str, &str); 10] = [
          An image counts with the mean over its raters and the seeds.",
     ),
     (
+        "Skill",
+        "is where the network stands between the best baseline (0) and the raters (1). Its interval is \
+         over images, row by row, with no correction for the number of rows.",
+    ),
+    (
         "Raters among themselves",
         "is what experts reach: one rater's mask in the place of the map, against the mask of each \
          other rater who outlined the same characteristic in the image.",
+    ),
+];
+
+/// Words of comparisons, and what they mean.
+pub const COMPARING: [(&str, &str); 4] = [
+    (
+        "Above",
+        "is said where the 95 % interval of the difference over images excludes 0 and the p value after \
+         Holm's correction for all tests of the page is below 0.05; else the two cannot be told apart.",
+    ),
+    (
+        "The unit",
+        "is the image: its fuzzy F1 is the mean over raters and seeds, its diagnosis the share of seeds \
+         that are right. Images that only one of the two has are left out and counted as unpaired.",
+    ),
+    (
+        "[low, high]",
+        "is the 95 % bootstrap interval over images; there is none below six images, and none where all \
+         differences are the same.",
+    ),
+    (
+        "Effect",
+        "is the share of ranks (signed-rank test) or of differences in favor of A less that in favor of B: \
+         from −1 to 1.",
     ),
 ];

@@ -1,7 +1,7 @@
 //! Photos with what experts outlined and where the network looked.
 
 use crate::error::ReportError;
-use crate::input::{GalleryItem, ReportInput};
+use crate::input::{Chosen, GalleryItem, ReportInput, Rgb};
 use crate::score_text::{decimal, decimal_or_undefined, readable};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
@@ -17,6 +17,15 @@ pub struct Item {
     /// `right`, `wrong` or `none`.
     result: &'static str,
     probability: String,
+    /// The class that the map explains; empty where it is not known.
+    explained: String,
+    explained_probability: String,
+    /// Why it is shown: keys to filter by, with spaces between them.
+    chosen: String,
+    /// The same in words.
+    chosen_words: String,
+    /// Name and color of each rater.
+    raters: Vec<(String, String)>,
     num_raters: usize,
     union_f1: String,
     union_mass: String,
@@ -61,6 +70,53 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Each reason that some photo is shown for: its key and its words.
+pub fn choices(input: &ReportInput) -> Vec<(&'static str, &'static str)> {
+    let of_items = input.gallery.iter().flat_map(|item| item.chosen.iter().copied());
+    let chosen: BTreeSet<Chosen> = of_items.collect();
+    chosen.into_iter().map(|chosen| (key_of(chosen), words_of(chosen))).collect()
+}
+
+/// What programs call the reason.
+pub fn key_of(chosen: Chosen) -> &'static str {
+    match chosen {
+        Chosen::First => "first",
+        Chosen::Best => "best",
+        Chosen::Worst => "worst",
+        Chosen::Random => "random",
+    }
+}
+
+fn words_of(chosen: Chosen) -> &'static str {
+    match chosen {
+        Chosen::First => "first of its class",
+        Chosen::Best => "among the best",
+        Chosen::Worst => "among the worst",
+        Chosen::Random => "drawn at random",
+    }
+}
+
+/// The reasons of an item as one text.
+pub fn joined(item: &GalleryItem, between: &str, text: fn(Chosen) -> &'static str) -> String {
+    let texts: Vec<&str> = item.chosen.iter().copied().map(text).collect();
+    texts.join(between)
+}
+
+/// The color scale as stops of a gradient; empty without one.
+pub fn gradient(input: &ReportInput) -> String {
+    let stops: Vec<String> = input.color_scale.iter().copied().map(css).collect();
+    stops.join(", ")
+}
+
+fn css([red, green, blue]: Rgb) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// Three decimals; empty for no number.
+fn finite(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map(decimal).unwrap_or_default()
+}
+
 fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
     let pictures = pictures(item).into_iter().map(|(name, label, field, jpeg)| {
         if !jpeg.starts_with(&[0xff, 0xd8]) {
@@ -88,13 +144,18 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
             Some(predicted) if *predicted == item.gold => "right",
             Some(_) => "wrong",
         },
-        probability: item.probability.filter(|p| p.is_finite()).map(decimal).unwrap_or_default(),
-        num_raters: item.num_raters,
+        probability: finite(item.probability),
+        explained: item.explained.as_deref().map(readable).unwrap_or_default(),
+        explained_probability: finite(item.explained_probability),
+        chosen: joined(item, " ", key_of),
+        chosen_words: joined(item, ", ", words_of),
+        raters: item.raters.iter().map(|one| (readable(&one.rater), css(one.color))).collect(),
+        num_raters: item.raters.len(),
         union_f1: decimal_or_undefined(item.union_f1),
         union_mass: decimal_or_undefined(item.union_mass),
-        sort_f1: item.union_f1.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
+        sort_f1: finite(item.union_f1),
         agreement: decimal_or_undefined(item.agreement),
-        sort_agreement: item.agreement.filter(|f1| f1.is_finite()).map(decimal).unwrap_or_default(),
+        sort_agreement: finite(item.agreement),
         pictures: pictures.collect::<Result<_, _>>()?,
     })
 }
@@ -104,7 +165,7 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
 fn pictures(item: &GalleryItem) -> Vec<(String, String, &'static str, &[u8])> {
     let own = [
         ("photo", "Photo", "photo_jpeg", Some(&item.photo_jpeg)),
-        ("masks", "Experts' union", "mask_overlay_jpeg", item.mask_overlay_jpeg.as_ref()),
+        ("masks", "Raters' outlines", "mask_overlay_jpeg", item.mask_overlay_jpeg.as_ref()),
         ("heatmap", "Heat map", "heatmap_overlay_jpeg", Some(&item.heatmap_overlay_jpeg)),
     ];
     let own = own.into_iter().filter_map(|(name, label, field, jpeg)| {

@@ -16,8 +16,52 @@ pub struct ReportInput {
     pub per_seed: Vec<SeedInput>,
     /// Photos with what experts outlined and where the network looked; may be empty.
     pub gallery: Vec<GalleryItem>,
+    /// How the photos of the gallery were chosen, in a sentence or two.
+    pub gallery_choice: String,
+    /// Colors of the heat maps from 0 to 1, at equal distances; none for no color bar.
+    pub color_scale: Vec<Rgb>,
+    /// What a paper says of these results; `None` where nothing is known that could be cited.
+    pub citation: Option<Citation>,
     /// Remarks and limits for the end of the page, a sentence or two each.
     pub notes: Vec<String>,
+}
+
+/// Red, green and blue.
+pub type Rgb = [u8; 3];
+
+/// What tells these results from others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Citation {
+    /// A short name for the key of an entry, as that of the run's folder.
+    pub name: String,
+    /// What a certificate is of (`seed 0`), and its hash.
+    pub certificates: Vec<(String, String)>,
+    /// The version of dermx.
+    pub version: String,
+    /// The name of the data set and the hash of its annotations.
+    pub dataset: (String, String),
+}
+
+/// Why a photo is in the gallery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chosen {
+    /// Among the first of its class.
+    First,
+    /// Among the best by F1.
+    Best,
+    /// Among the worst by F1.
+    Worst,
+    /// Drawn at random.
+    Random,
+}
+
+/// A rater who outlined something, as drawn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RaterOutline {
+    /// The rater's name.
+    pub rater: String,
+    /// Color of the outline.
+    pub color: Rgb,
 }
 
 /// One trained network.
@@ -61,8 +105,14 @@ pub struct GalleryItem {
     pub predicted: Option<String>,
     /// Probability of the predicted diagnosis, in `[0, 1]`.
     pub probability: Option<f64>,
-    /// Number of raters whose outlines make up the union.
-    pub num_raters: usize,
+    /// Class that the heat map explains; `None` where it is not known.
+    pub explained: Option<String>,
+    /// Probability of that class, in `[0, 1]`.
+    pub explained_probability: Option<f64>,
+    /// Why it is shown; empty where all photos are.
+    pub chosen: Vec<Chosen>,
+    /// Raters whose outlines make up the union, with the colors of their outlines.
+    pub raters: Vec<RaterOutline>,
     /// Fuzzy F1 of the heat map with the union of the raters' masks; `None` where undefined.
     pub union_f1: Option<f64>,
     /// Share of the heat map's mass inside that union; `None` where undefined.
@@ -71,7 +121,7 @@ pub struct GalleryItem {
     pub agreement: Option<f64>,
     /// The photo, as a JPEG file.
     pub photo_jpeg: Vec<u8>,
-    /// The photo under the union of the raters' masks, as a JPEG file; `None` where nobody marked anything.
+    /// The photo under the outlines of the raters, as a JPEG file; `None` where nobody marked anything.
     pub mask_overlay_jpeg: Option<Vec<u8>>,
     /// The photo under the heat map, as a JPEG file.
     pub heatmap_overlay_jpeg: Vec<u8>,

@@ -1,5 +1,5 @@
 //! The report that a person reads: one self-contained HTML page, the same in Markdown, every
-//! table as CSV and every figure as SVG; and training curves for TensorBoard.
+//! table as CSV and in LaTeX and every figure as SVG; and training curves for TensorBoard.
 //!
 //! [`render`] turns a [`ReportInput`] into files in memory, [`event_file`] the [`LoggedStep`]s of a run;
 //! the caller writes them.
@@ -8,11 +8,16 @@ mod axis;
 mod beyond;
 mod card;
 mod chart;
+mod citation;
+mod compared;
 mod comparison;
 mod csv;
 mod definition;
+mod dots;
+mod drawn;
 mod error;
 mod event_file;
+mod facts;
 mod gallery;
 mod input;
 mod matrix;
@@ -29,11 +34,14 @@ pub use beyond::{
     comparison_tables, identification_table, localization_table, parts_by_characteristic,
     parts_table,
 };
+pub use compared::{ComparisonPage, render_comparisons};
 pub use comparison::NO_CEILING;
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
-pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};
-pub use page::{RenderedReport, latex_files, render};
+pub use input::{
+    Chosen, Citation, EpochPoint, GalleryItem, RaterOutline, ReportInput, Rgb, SeedInput,
+};
+pub use page::{RenderedReport, render};
 pub use score_cell::{map_columns, reading, score_cell, seeds_cell};
 pub use score_text::readable;
 pub use table::diagnosis as diagnosis_table;

@@ -3,18 +3,21 @@
 use crate::beyond;
 use crate::card::{Card, card_table, cards};
 use crate::chart::{Chart, charts};
+use crate::citation::CiteBox;
+use crate::compared::{Compared, compared};
 use crate::comparison::{CAVEAT, Verdict, verdict};
-use crate::definition::{READING, definitions};
+use crate::definition::{DEFINITIONS, Definition, READING, definitions};
+use crate::drawn::{Drawn, Figure, csv_path, latex_path};
 use crate::error::ReportError;
+use crate::facts::scoring_facts;
 use crate::gallery::{self, Item};
 use crate::input::ReportInput;
 use crate::matrix::{Matrix, matrices, matrix_tables};
-use crate::score_text::readable;
 use crate::seeds::remarks;
 use crate::table::{by_seed, diagnosis, explanation, over_seeds};
 use crate::template::Templates;
-use crate::{csv, template};
-use dermx_eval::{EvalRecord, NOTICE};
+use crate::{csv, dots, template};
+use dermx_eval::NOTICE;
 use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -41,46 +44,32 @@ struct Page {
     by_seed: Option<Drawn>,
     over_seeds: Option<Drawn>,
     seed_remarks: Vec<String>,
+    /// What the verdict says, as pictures.
+    pictures: Vec<Figure>,
     charts: Vec<Figure>,
     learning_rate: String,
     diagnosis: Option<Drawn>,
     matrices: Vec<Figure>,
     explanation: Option<Drawn>,
     beyond: Vec<Drawn>,
+    comparisons: Vec<Compared>,
     gallery: Vec<Item>,
+    gallery_choice: String,
+    choices: Vec<(&'static str, &'static str)>,
+    gradient: String,
     diagnoses: BTreeSet<String>,
+    cite: Option<CiteBox>,
     reading: &'static [(&'static str, &'static str)],
-    definitions: Drawn,
+    definitions: &'static [Definition],
+    definition_table: String,
     notes: Vec<String>,
-}
-
-/// A drawing, for the page and as a file of its own.
-#[derive(Debug, Serialize)]
-struct Figure {
-    path: String,
-    description: String,
-    inline_svg: String,
-    #[serde(skip)]
-    file_svg: String,
-}
-
-/// A table in the forms of the page.
-#[derive(Debug, Serialize)]
-struct Drawn {
-    html: String,
-    markdown: String,
-}
-
-impl From<Table> for Drawn {
-    fn from(table: Table) -> Self {
-        Self { html: table.html(), markdown: table.markdown() }
-    }
 }
 
 /// Renders a report; the same input gives the same bytes.
 ///
-/// Files: `index.html` (self-contained, fetches nothing; a script sorts the gallery), `report.md`,
-/// `tables/*.csv`, and what the Markdown shows: `figures/*.svg`, `gallery/*.jpg`.
+/// Files: `index.html` (self-contained, fetches nothing; a script sorts the gallery and enlarges its
+/// photos), `report.md`, and what both link to: `tables/*.csv`, `tables/*.tex`, `figures/*.svg`,
+/// `gallery/*.jpg`.
 ///
 /// # Errors
 ///
@@ -92,33 +81,49 @@ pub fn render(input: &ReportInput) -> Result<RenderedReport, ReportError> {
         ("index.html".to_owned(), templates.render(template::PAGE, &page)?.into_bytes()),
         ("report.md".to_owned(), templates.render(template::MARKDOWN, &page)?.into_bytes()),
     ];
-    files.extend(csv::files(input));
-    let figures = page.charts.into_iter().chain(page.matrices);
+    files.extend(table_files(input));
+    let figures = page.pictures.into_iter().chain(page.charts).chain(page.matrices);
+    let figures = figures.chain(page.comparisons.into_iter().filter_map(|one| one.figure));
     files.extend(figures.map(|figure| (figure.path, figure.file_svg.into_bytes())));
     files.extend(gallery::files(input));
     Ok(RenderedReport { files })
 }
 
-/// The tables of the page in LaTeX, as files beside those in CSV: `tables/*.tex`.
-pub fn latex_files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+/// Every table of the page in LaTeX and as CSV: the tables for programs, which have a row for each score,
+/// and the page's own where there is none of its name.
+fn table_files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
+    let mut files = csv::files(input);
+    for table in tables(input) {
+        let path = csv_path(&table.name);
+        if files.iter().all(|(found, _)| *found != path) {
+            files.push((path, table.csv()));
+        }
+        files.push((latex_path(&table.name), table.latex().into_bytes()));
+    }
+    files
+}
+
+/// The tables of the page that have rows, without the definitions, which are prose.
+fn tables(input: &ReportInput) -> Vec<Table> {
     let record = &input.evaluation;
     let tables = [card_table(&cards(record)), run_table(input)];
     let some = [by_seed(input), over_seeds(record), diagnosis(record), explanation(input)];
     let tables = tables.into_iter().chain(some.into_iter().flatten());
-    let tables = tables.chain(beyond::tables(record)).chain(matrix_tables(record));
-    let with_rows = tables.filter(|table| !table.rows.is_empty());
-    with_rows
-        .map(|table| (format!("tables/{}.tex", table.name), table.latex().into_bytes()))
-        .collect()
+    let tables = tables.chain(beyond::tables(record));
+    let tables = tables.chain(beyond::comparison_tables(&record.comparisons));
+    let tables = tables.chain(matrix_tables(record));
+    tables.filter(|table| !table.rows.is_empty()).collect()
 }
 
 fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError> {
     let record = &input.evaluation;
     let charts = charts(&input.per_seed);
-    let charts = charts.iter().map(|chart: &Chart| templates.figure(template::CURVES, chart));
+    let charts = charts.iter().map(|chart: &Chart| Figure::draw(templates, template::CURVES, chart));
     let matrices = matrices(record)?;
     let matrices =
-        matrices.iter().map(|matrix: &Matrix| templates.figure(template::MATRIX, matrix));
+        matrices.iter().map(|matrix: &Matrix| Figure::draw(templates, template::MATRIX, matrix));
+    let pictures = [dots::leads(record), dots::skill(record)].into_iter().flatten();
+    let pictures = pictures.map(|dots| Figure::draw(templates, template::DOTS, &dots));
     let cards = cards(record);
     Ok(Page {
         title: input.title.clone(),
@@ -129,33 +134,29 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         run: run_table(input).into(),
         cards,
         facts: input.run_facts.clone(),
-        scoring: scoring(record),
+        scoring: scoring_facts(record),
+        pictures: pictures.collect::<Result<_, _>>()?,
         by_seed: by_seed(input).map(Drawn::from),
         over_seeds: over_seeds(record).map(Drawn::from),
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
-        charts: charts.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
+        charts: charts.collect::<Result<_, _>>()?,
         diagnosis: diagnosis(record).map(Drawn::from),
-        matrices: matrices.map(|figure| figure.map(Figure::from)).collect::<Result<_, _>>()?,
+        matrices: matrices.collect::<Result<_, _>>()?,
         explanation: explanation(input).map(Drawn::from),
         beyond: beyond::tables(record).into_iter().map(Drawn::from).collect(),
+        comparisons: compared(&record.comparisons, templates)?,
         gallery: gallery::items(input)?,
+        gallery_choice: input.gallery_choice.clone(),
+        choices: gallery::choices(input),
+        gradient: gallery::gradient(input),
+        cite: input.citation.as_ref().map(|citation| CiteBox::new(&input.title, citation)),
         diagnoses: gallery::diagnoses(input),
         reading: &READING,
-        definitions: definitions().into(),
+        definitions: &DEFINITIONS,
+        definition_table: definitions().markdown(),
         notes: input.notes.clone(),
     })
-}
-
-impl From<template::Drawing> for Figure {
-    fn from(drawing: template::Drawing) -> Self {
-        Self {
-            path: format!("figures/{}.svg", drawing.name),
-            description: drawing.description,
-            inline_svg: drawing.inline_svg,
-            file_svg: drawing.file_svg,
-        }
-    }
 }
 
 /// What was run and how it was scored.
@@ -165,20 +166,10 @@ fn run_table(input: &ReportInput) -> Table {
     for (key, value) in &input.run_facts {
         table.push([key, value].map(Cell::from));
     }
-    for (key, value) in scoring(&input.evaluation) {
-        table.push([format!("scoring: {key}").into(), value.into()]);
+    for (key, value) in scoring_facts(&input.evaluation) {
+        table.push([key.into(), value.into()]);
     }
     table
-}
-
-fn scoring(record: &EvalRecord) -> Vec<(String, String)> {
-    let scoring = record.scoring.iter();
-    scoring
-        .map(|(key, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (readable(key), text)
-        })
-        .collect()
 }
 
 /// The learning rate in words; empty without curves.

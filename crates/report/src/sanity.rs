@@ -1,6 +1,6 @@
 //! Sanity checks: maps of randomized networks, and pixels taken away.
 
-use crate::score_cell::{absent, map_columns, seeds_cell};
+use crate::score_cell::{absent, map_columns, shown_cell};
 use crate::score_text::{readable, spread_meaning};
 use dermx_eval::{EvalRecord, MapScores, UNION};
 use dermx_table::{Cell, Column, Table};
@@ -23,7 +23,7 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
     let mut table = Table::new("randomization", title, columns);
     let cells = |heading: String, scores: &MapScores, correlation: Cell| {
         let MapScores { f1, sensitivity, specificity, mass, .. } = scores;
-        let scores = [f1, sensitivity, specificity, mass].map(seeds_cell);
+        let scores = [f1, sensitivity, specificity, mass].map(|score| shown_cell(Some(score)));
         once(heading.into()).chain(scores).chain([correlation])
     };
     if let Some(union) = record.explanation.get(UNION) {
@@ -37,7 +37,7 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
             num_random if num_random == num_stages => format!("+ {stage}: all"),
             _ => format!("+ {stage}"),
         };
-        table.push(cells(heading, &scores.union, seeds_cell(&scores.rank_correlation)));
+        table.push(cells(heading, &scores.union, shown_cell(Some(&scores.rank_correlation))));
     }
     for (name, map_table) in &record.baselines {
         if let Some(union) = map_table.get(UNION) {
@@ -64,7 +64,7 @@ pub fn faithfulness(record: &EvalRecord) -> Option<Table> {
     let columns = once(Column::text("map").label("Map")).chain(scores);
     let mut table = Table::new("faithfulness", title, columns);
     for (name, scores) in &record.faithfulness {
-        let scores = [&scores.deletion, &scores.insertion, &scores.road].map(seeds_cell);
+        let scores = [&scores.deletion, &scores.insertion, &scores.road].map(|score| shown_cell(Some(score)));
         let cells = once(readable(name).into()).chain(scores);
         match name == "network" {
             true => table.push_summary(cells),

@@ -1,9 +1,8 @@
 //! The tables of the page: diagnosis, explanation, seeds.
 
-use crate::comparison::RATERS;
 use crate::input::ReportInput;
-use crate::score_cell::{absent, seeds_cell, seeds_cell_or_absent};
-use crate::score_text::{ABSENT, count_range, defined, readable, spread_meaning};
+use crate::score_cell::{absent, shown_cell, told_interval};
+use crate::score_text::{ABSENT, count_range, counted, readable, spread_meaning};
 use dermx_eval::{EvalRecord, MapScores, MapTable, Score, UNION};
 use dermx_table::{Cell, Column, Table};
 use std::iter::once;
@@ -29,10 +28,10 @@ pub fn diagnosis(record: &EvalRecord) -> Option<Table> {
     for class in listed.chain(others) {
         let Some(scores) = diagnosis.classes.get(class) else { continue };
         let images = count_range(&class_images(record, class));
-        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(seeds_cell);
+        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(|score| shown_cell(Some(score)));
         table.push([readable(class).into(), images.into()].into_iter().chain(scores));
     }
-    let macro_f1 = seeds_cell(&diagnosis.macro_f1);
+    let macro_f1 = shown_cell(Some(&diagnosis.macro_f1));
     table.push_summary([
         "Macro (mean of the classes)".into(),
         absent(),
@@ -52,40 +51,52 @@ fn class_images(record: &EvalRecord, class: &String) -> Vec<u64> {
     rows.map(|row| row.iter().sum()).collect()
 }
 
-/// Explanations by characteristic, the network beside each baseline; `None` without maps.
+/// Explanations by characteristic: skill first, then the network's scores, then what they are compared
+/// with; `None` without maps.
 pub fn explanation(input: &ReportInput) -> Option<Table> {
     let record = &input.evaluation;
     if record.explanation.is_empty() {
         return None;
     }
+    let skill_meaning = match record.skill.is_empty() {
+        true => "",
+        false => {
+            "Skill: 0 is the best map without a network, 1 the raters; in brackets its 95 % interval over \
+             images, in bold where all of it is above 0. "
+        }
+    };
     let title = format!(
-        "Heat maps against experts' masks by characteristic. {} A row counts one mask \
-         of one rater in one image. Bold: the highest mean of network and baselines.",
+        "Heat maps against experts' masks by characteristic. {skill_meaning}{} A row counts one mask \
+         of one rater in one image.",
         spread_meaning(record)
     );
-    let score = |map: &str, group: &str, name: &str, label: &str| {
-        Column::mean_and_std(&format!("{map}_{name}")).label(label).group(group)
-    };
     let of_network = [
         ("f1", "F1"),
         ("sensitivity", "Sensitivity"),
         ("specificity", "Specificity"),
         ("mass", "Mass"),
     ];
-    let of_others = [("f1", "F1"), ("mass", "Mass")];
-    let mut columns = vec![
-        Column::text("characteristic").label("Characteristic"),
-        Column::count("rows").label("Rows"),
-        Column::text("undefined").label("Undefined"),
-    ];
-    columns.extend(of_network.map(|(name, label)| score("network", "Network", name, label)));
-    for map in record.baselines.keys() {
-        columns.extend(of_others.map(|(name, label)| score(map, &readable(map), name, label)));
-    }
-    if !record.ceiling.is_empty() {
-        columns.extend(of_others.map(|(name, label)| score("raters", RATERS, name, label)));
+    let of_network = of_network.map(|(name, label)| {
+        Column::mean_and_std(&format!("network_{name}")).label(label).group("Network")
+    });
+    let mut columns = vec![Column::text("characteristic").label("Characteristic")];
+    if has_skill(record) {
         columns.push(Column::score("skill").label("Skill"));
     }
+    columns.extend(of_network);
+    for (name, group) in COMPARED {
+        let label = |key: &str, label: String| {
+            Column::number(&format!("{key}_{name}")).label(label).group(group).decimals(3)
+        };
+        columns.extend(record.baselines.keys().map(|key| label(key, readable(key))));
+        if !record.ceiling.is_empty() {
+            columns.push(label("raters", "Raters".to_owned()));
+        }
+    }
+    columns.extend([
+        Column::count("rows").label("Rows"),
+        Column::text("undefined").label("Undefined"),
+    ]);
     let mut table = Table::new("explanation", title, columns);
     for name in record.explanation.keys().filter(|name| *name != UNION) {
         table.push(once(readable(name).into()).chain(map_cells(input, name)));
@@ -96,53 +107,57 @@ pub fn explanation(input: &ReportInput) -> Option<Table> {
     Some(table)
 }
 
+/// The scores that baselines and raters are shown with beside the network, and the heading over them.
+const COMPARED: [(&str, &str); 2] =
+    [("f1", "F1, for comparison"), ("mass", "Mass, for comparison")];
+
+/// Raters without a skill are raters below every baseline; without raters there is no skill.
+fn has_skill(record: &EvalRecord) -> bool {
+    !record.ceiling.is_empty()
+}
+
 fn map_cells(input: &ReportInput, name: &str) -> Vec<Cell> {
     let record = &input.evaluation;
     let network = record.explanation.get(name);
-    let rivals: Vec<Option<&MapScores>> =
-        record.baselines.values().map(|table| table.get(name)).collect();
-    let best = |pick: fn(&MapScores) -> &Score| best_mean(network, &rivals, pick);
-    let (best_f1, best_mass) = (best(|s| &s.f1), best(|s| &s.mass));
-    let cell = |scores: Option<&MapScores>, pick: fn(&MapScores) -> &Score, best: Option<f64>| {
-        match seeds_cell_or_absent(scores.map(pick)) {
-            Cell::Score(score) => {
-                let is_best = best == Some(score.mean);
-                Cell::Score(dermx_table::Score { is_best, ..score })
-            }
-            cell => cell,
-        }
-    };
+    let mut cells = Vec::new();
+    if has_skill(record) {
+        cells.push(skill_cell(record.skill.get(name).map(|relative| &relative.skill)));
+    }
+    let of_network = |pick: fn(&MapScores) -> &Score| shown_cell(network.map(pick));
+    cells.extend([
+        of_network(|s| &s.f1),
+        of_network(|s| &s.sensitivity),
+        of_network(|s| &s.specificity),
+        of_network(|s| &s.mass),
+    ]);
+    let compared: [fn(&MapScores) -> &Score; 2] = [|s| &s.f1, |s| &s.mass];
+    for pick in compared {
+        let raters = Some(&record.ceiling).filter(|ceiling| !ceiling.is_empty());
+        let tables = record.baselines.values().chain(raters);
+        cells.extend(tables.map(|table| mean_cell(table.get(name).map(pick))));
+    }
     let (rows, undefined) = row_counts(input, name);
-    let mut cells = vec![
-        rows.into(),
-        undefined.into(),
-        cell(network, |s| &s.f1, best_f1),
-        cell(network, |s| &s.sensitivity, None),
-        cell(network, |s| &s.specificity, None),
-        cell(network, |s| &s.mass, best_mass),
-    ];
-    for rival in &rivals {
-        cells.extend([cell(*rival, |s| &s.f1, best_f1), cell(*rival, |s| &s.mass, best_mass)]);
-    }
-    if !record.ceiling.is_empty() {
-        let raters = record.ceiling.get(name);
-        cells.extend([cell(raters, |s| &s.f1, None), cell(raters, |s| &s.mass, None)]);
-        let relative = record.skill.get(name);
-        cells.push(seeds_cell_or_absent(relative.map(|relative| &relative.skill)));
-    }
+    cells.extend([rows.into(), undefined.into()]);
     cells
 }
 
-/// The largest mean, if there are two to choose from.
-fn best_mean(
-    network: Option<&MapScores>,
-    rivals: &[Option<&MapScores>],
-    pick: fn(&MapScores) -> &Score,
-) -> Option<f64> {
-    let all = std::iter::once(&network).chain(rivals).flatten();
-    let means: Vec<f64> = all.filter_map(|scores| defined(pick(scores))).collect();
-    let best = means.iter().copied().max_by(f64::total_cmp);
-    best.filter(|_| means.len() > 1)
+/// The skill, in bold where its whole interval is above the best baseline.
+fn skill_cell(skill: Option<&Score>) -> Cell {
+    match shown_cell(skill) {
+        Cell::Score(score) => {
+            let is_best = score.interval.is_some_and(|[low, _]| low > 0.0);
+            Cell::Score(dermx_table::Score { is_best, ..score })
+        }
+        cell => cell,
+    }
+}
+
+/// The mean alone.
+fn mean_cell(score: Option<&Score>) -> Cell {
+    match shown_cell(score) {
+        Cell::Score(score) => Cell::Score(dermx_table::Score { std: None, interval: None, ..score }),
+        cell => cell,
+    }
 }
 
 /// Number of rows of one network, and which of its scores were undefined how often.
@@ -186,8 +201,11 @@ pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
         Some((format!("F1 of {}", readable(class)), &diagnosis.classes.get(class)?.f1))
     });
     let rows: Vec<(String, &Score)> = main.chain(classes).collect();
-    let title = "Spread over seeds, by n − 1 and by n, and the interval of the mean over other test \
-                 images: Wilson's of the accuracy, the bootstrap's of the others.";
+    let title = format!(
+        "Spread over {}, by n − 1 and by n, and the interval of the mean over other test images: \
+         Wilson's of the accuracy, the bootstrap's of the others.",
+        counted(record.seeds.len(), "seed")
+    );
     let number = |name, label| Column::number(name).label(label).decimals(3);
     let columns = [
         Column::text("score").label("Score"),
@@ -199,7 +217,7 @@ pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
     ];
     let mut table = Table::new("over_seeds", title, columns);
     for (name, score) in rows {
-        let [low, high] = score.interval.map_or([None; 2], |bounds| bounds.map(Some));
+        let [low, high] = told_interval(score.interval).map_or([None; 2], |bounds| bounds.map(Some));
         let numbers = [score.mean, score.std, score.population_std, low, high];
         let numbers = numbers.map(|number| Cell::number_or(number, ABSENT));
         table.push(once(name.into()).chain(numbers));
@@ -229,7 +247,7 @@ pub fn by_seed(input: &ReportInput) -> Option<Table> {
             union.map(|scores| &scores.f1),
             union.map(|scores| &scores.mass),
         ];
-        table.push(once(seed.seed.to_string().into()).chain(scores.map(seeds_cell_or_absent)));
+        table.push(once(seed.seed.to_string().into()).chain(scores.map(shown_cell)));
     }
     Some(table)
 }

@@ -17,11 +17,14 @@ pub const MARKDOWN: &str = "report.md";
 pub const CURVES: &str = "curves.svg";
 /// A confusion matrix.
 pub const MATRIX: &str = "matrix.svg";
-
+/// Intervals beside what they are compared with.
+pub const DOTS: &str = "dots.svg";
+/// A page of comparisons.
+pub const COMPARISON: &str = "comparison.html";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 11] = [
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
@@ -29,6 +32,9 @@ const SOURCES: [(&str, &str); 8] = [
     (MARKDOWN, include_str!("../templates/report.md")),
     (CURVES, include_str!("../templates/curves.svg")),
     (MATRIX, include_str!("../templates/matrix.svg")),
+    (DOTS, include_str!("../templates/dots.svg")),
+    (COMPARISON, include_str!("../templates/comparison.html")),
+    ("parts.html", include_str!("../templates/parts.html")),
     (TABLES, include_str!("../templates/tables.html")),
 ];
 

@@ -9,10 +9,11 @@
     return sign * (x - y);
   };
   const update = () => {
-    const { gold, result, agreement, order } = controls.elements;
+    const { chosen, gold, result, agreement, order } = controls.elements;
     const [key, way] = order.value.split(" ");
     const shown = items.filter((item) => {
       const hit = (!gold.value || item.dataset.gold === gold.value)
+        && (!chosen?.value || item.dataset.chosen.split(" ").includes(chosen.value))
         && (!result.value || item.dataset.result === result.value)
         && (!agreement.value || Number(item.dataset.agreement) >= agreement.value);
       item.hidden = !hit;
@@ -26,4 +27,47 @@
   controls.addEventListener("input", update);
   controls.addEventListener("submit", (event) => event.preventDefault());
   update();
+
+  // The larger view is a copy of the item; without a script the items themselves have all that it shows.
+  const dialog = document.getElementById("gallery-large");
+  const large = dialog.querySelector(".large");
+  let current = null;
+  const show = (item) => {
+    current = item;
+    const copy = item.cloneNode(true);
+    const pictures = copy.querySelector(".pictures");
+    pictures.removeAttribute("role");
+    pictures.removeAttribute("tabindex");
+    pictures.removeAttribute("aria-label");
+    large.replaceChildren(copy);
+    if (!dialog.open) dialog.showModal();
+  };
+  const step = (by) => {
+    const shown = [...list.children].filter((item) => !item.hidden);
+    const next = shown[(shown.indexOf(current) + by + shown.length) % shown.length];
+    if (next) show(next);
+  };
+  document.documentElement.classList.add("scripted");
+  for (const item of items) {
+    const pictures = item.querySelector(".pictures");
+    pictures.setAttribute("role", "button");
+    pictures.setAttribute("tabindex", "0");
+    pictures.setAttribute("aria-label", `Show larger: ${item.querySelector(".id").textContent}`);
+    pictures.addEventListener("click", () => show(item));
+    pictures.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      show(item);
+    });
+  }
+  dialog.addEventListener("click", (event) => {
+    const way = event.target.dataset.step;
+    if (event.target === dialog || way === "0") dialog.close();
+    else if (way) step(Number(way));
+  });
+  dialog.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (way) step(way);
+  });
+  dialog.addEventListener("close", () => current?.querySelector(".pictures").focus());
 })();

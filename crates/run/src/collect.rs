@@ -316,7 +316,7 @@ fn score_together(
     }
     let run = RunFolder::resume(folder, Some(&config), true)?;
     evaluate::evaluate_run(&run)?;
-    let page = report::write(folder, &folder.join(REPORT), false)?;
+    let page = report::write(folder, &folder.join(REPORT))?;
     certificate::write_run(&run, &config, context.session)?;
     Ok(page)
 }

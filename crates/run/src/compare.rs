@@ -106,10 +106,12 @@ pub fn is_comparison(path: &Path) -> bool {
     is_table || name == "comparison.json" || name == "comparison.md"
 }
 
-/// The names of the files that [`write_comparisons`] makes of so many comparisons.
+/// The names of the files and folders that a page of so many comparisons has.
 pub fn file_names(num_comparisons: usize) -> Vec<String> {
     let tables = (1..=num_comparisons).map(|number| format!("comparison_{number}.csv"));
-    ["comparison.json", "comparison.md"].map(str::to_string).into_iter().chain(tables).collect()
+    // The page of all, and the folders of its files, too.
+    let others = ["comparison.json", "comparison.md", "index.html", "tables", "figures"];
+    others.map(str::to_string).into_iter().chain(tables).collect()
 }
 
 fn read_record(path: &Path) -> RunResult<EvalRecord> {

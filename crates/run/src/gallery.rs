@@ -1,14 +1,15 @@
 //! The pictures of a report: photo, what experts outlined, where the network looked.
 
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::error::{RunError, RunResult};
+use crate::gallery_choice::{candidates, choose, in_words};
 use crate::run_folder::SeedFolder;
 use crate::test_set::TestSet;
-use dermx_data::{ImageSize, Mask, Reading, read_photo, resize};
-use dermx_eval::{FuzzyScores, HeatmapScoring, PreparedMap, binary_scores};
-use dermx_gradcam::{blend_heatmap, outline_mask};
-use dermx_report::GalleryItem;
-use dermx_score::{Prediction, npy_file, read_map, read_predictions};
+use dermx_data::{CsvTable, ImageSize, Mask, read_photo, resize};
+use dermx_eval::{FuzzyScores, HeatmapScoring, PreparedMap, UNION, binary_scores};
+use dermx_gradcam::{blend_heatmap, draw_outlines};
+use dermx_report::{Chosen, GalleryItem, RaterOutline, Rgb};
+use dermx_score::{PER_IMAGE, Prediction, npy_file, read_map, read_per_image, read_predictions};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use rayon::prelude::*;
@@ -16,74 +17,127 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Width of the pictures in pixels.
-const WIDTH_PX: u32 = 320;
+const WIDTH_PX: u32 = 400;
 
 /// JPEG quality of the pictures, 1 to 100.
 const QUALITY: u8 = 80;
 
-/// Pictures of the first seed: the same number of each class, in the order of the image ids, each with
-/// the heat maps of `others`, which are named.
+/// Colors of the raters' outlines; with more raters they come again.
+const OUTLINES: [Rgb; 8] = [
+    [0, 229, 255],
+    [255, 64, 129],
+    [255, 214, 0],
+    [0, 230, 118],
+    [179, 136, 255],
+    [255, 145, 0],
+    [255, 255, 255],
+    [61, 90, 254],
+];
+
+/// The photos of a report.
+#[derive(Debug, Default)]
+pub struct Gallery {
+    /// Them, in the order to show.
+    pub items: Vec<GalleryItem>,
+    /// How they were chosen, in words.
+    pub choice: String,
+}
+
+/// What pictures of one seed are made of.
+struct Source<'a> {
+    config: &'a Config,
+    test: &'a TestSet,
+    seed: u64,
+    folder: SeedFolder,
+    others: &'a [(String, SeedFolder)],
+    predictions: BTreeMap<String, Prediction>,
+    /// By image the probability of its gold class.
+    gold_probabilities: BTreeMap<String, f64>,
+    /// Every rater of the test set, sorted: the place is the color.
+    raters: Vec<&'a str>,
+}
+
+/// Pictures of the first seed, each with the heat maps of `others`, which are named; see [`choose`].
 ///
 /// # Errors
 /// Photos or heat maps that are missing or damaged.
-pub fn items(
+pub fn gallery(
     config: &Config,
     run: &Path,
     others: &[(String, SeedFolder)],
-) -> RunResult<Vec<GalleryItem>> {
-    let Some(&seed) = config.run.seeds.first() else { return Ok(Vec::new()) };
+) -> RunResult<Gallery> {
+    let Some(&seed) = config.run.seeds.first() else { return Ok(Gallery::default()) };
     let folder = SeedFolder::of(run, seed);
     let test = TestSet::read(&config.data)?;
-    let predictions: BTreeMap<String, Prediction> = read_predictions(&folder.predictions())?
-        .into_iter()
-        .map(|prediction| (prediction.image_id.clone(), prediction))
-        .collect();
-    let chosen = choose(&test, config.data.classes.len(), config.report.num_gallery_images);
-    let items: Vec<RunResult<GalleryItem>> = chosen
-        .par_iter()
-        .map(|&idx| item(config, &test, idx, seed, &folder, others, &predictions))
-        .collect();
-    items.into_iter().collect()
+    let predictions = folder.predictions();
+    let source = Source {
+        config,
+        test: &test,
+        seed,
+        others,
+        predictions: read_predictions(&predictions)?
+            .into_iter()
+            .map(|prediction| (prediction.image_id.clone(), prediction))
+            .collect(),
+        gold_probabilities: gold_probabilities(&predictions)?,
+        raters: test.dataset.raters().into_iter().collect(),
+        folder,
+    };
+    let candidates = candidates(&test, &mean_f1(&source.folder)?);
+    let chosen = choose(&candidates, config.data.classes.len(), config.report.num_gallery_images);
+    let items: Vec<RunResult<GalleryItem>> =
+        chosen.par_iter().map(|(idx, reasons)| item(&source, *idx, reasons)).collect();
+    Ok(Gallery {
+        choice: in_words(&chosen, candidates.len(), seed),
+        items: items.into_iter().collect::<RunResult<_>>()?,
+    })
 }
 
-/// Indices of the shown images; only images that somebody outlined, unless nobody outlined any.
-fn choose(test: &TestSet, num_classes: usize, num_images: usize) -> Vec<usize> {
-    let per_class = num_images.div_ceil(num_classes.max(1));
-    let mut left = vec![per_class; num_classes];
-    let has_outline = |one: &Reading| one.inside().next().is_some();
-    let is_any = test.dataset.readings().iter().any(has_outline);
-    let is_outlined =
-        |image_id: &str| !is_any || test.dataset.readings_of(image_id).iter().any(has_outline);
-    let mut chosen = Vec::new();
-    for (idx, (image_id, _)) in test.photos.iter().enumerate() {
-        let left = &mut left[test.gold_idx[idx]];
-        if *left > 0 && chosen.len() < num_images && is_outlined(image_id) {
-            *left -= 1;
-            chosen.push(idx);
+/// The mean F1 of each image over its raters, of the network of the seed; none without scores of maps.
+fn mean_f1(folder: &SeedFolder) -> RunResult<BTreeMap<String, f64>> {
+    let path = folder.path().join(PER_IMAGE);
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let mut by_image: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for row in read_per_image(&path)?.into_iter().filter(|row| row.characteristic == UNION) {
+        by_image.entry(row.image_id).or_default().extend(row.scores.f1);
+    }
+    let means = by_image.into_iter().filter_map(|(id, f1)| Some((id, dermx_eval::mean(&f1)?)));
+    Ok(means.collect())
+}
+
+/// By image the probability that the file of predictions gives its gold class; none where it has no such column.
+fn gold_probabilities(path: &Path) -> RunResult<BTreeMap<String, f64>> {
+    let table = CsvTable::read(path)?;
+    let [image_idx] = table.positions(["image_id"])?;
+    let Some(gold_idx) = table.find_column("gold") else { return Ok(BTreeMap::new()) };
+    let mut found = BTreeMap::new();
+    for row in table.rows() {
+        if let Some(column) = table.find_column(&format!("p_{}", row.cells[gold_idx]))
+            && let Some(probability) = table.number(row, column)?
+        {
+            found.insert(row.cells[image_idx].clone(), probability);
         }
     }
-    chosen
+    Ok(found)
 }
 
-fn item(
-    config: &Config,
-    test: &TestSet,
-    idx: usize,
-    seed: u64,
-    folder: &SeedFolder,
-    others: &[(String, SeedFolder)],
-    predictions: &BTreeMap<String, Prediction>,
-) -> RunResult<GalleryItem> {
+fn item(source: &Source<'_>, idx: usize, reasons: &[Chosen]) -> RunResult<GalleryItem> {
+    let Source { config, test, folder, .. } = source;
     let (image_id, file) = &test.photos[idx];
     let original = read_photo(file)?;
     let height_px = (WIDTH_PX * original.height() / original.width().max(1)).max(1);
     let size = ImageSize::new(height_px, WIDTH_PX);
     let photo = resize(&original, size);
 
-    let outlines = test.dataset.readings_of(image_id).iter().filter_map(Reading::union_mask);
-    let masks: Vec<Mask> = outlines.map(|mask| mask.resize_nearest(size)).collect();
-    let num_raters = masks.len();
+    let readings = test.dataset.readings_of(image_id).iter();
+    let outlined = readings.filter_map(|one| Some((one.rater.as_str(), one.union_mask()?)));
+    let (raters, masks): (Vec<RaterOutline>, Vec<Mask>) =
+        outlined.map(|(rater, mask)| (source.drawn(rater), mask.resize_nearest(size))).unzip();
     let agreement = agreement(&masks);
+    let drawn: Vec<(Vec<u8>, Rgb)> =
+        masks.iter().zip(&raters).map(|(mask, one)| (mask.to_dense(), one.color)).collect();
     let experts = Mask::union_all(masks).unwrap_or_else(|| Mask::empty(size));
 
     let scoring = HeatmapScoring {
@@ -97,27 +151,38 @@ fn item(
     let FuzzyScores { f1, mass, .. } = map.scores(runs)?;
     let is_marked = !experts.is_empty();
 
-    let prediction = predictions.get(image_id);
+    let prediction = source.predictions.get(image_id);
+    let gold = config.data.classes[test.gold_idx[idx]].clone();
+    let (explained, explained_probability) = match config.explain.target {
+        Target::Gold => (Some(gold.clone()), source.gold_probabilities.get(image_id).copied()),
+        Target::Predicted => {
+            (prediction.map(|one| one.predicted.clone()), prediction.and_then(|one| one.probability))
+        }
+    };
     Ok(GalleryItem {
         image_id: image_id.clone(),
-        gold: config.data.classes[test.gold_idx[idx]].clone(),
-        seed,
+        gold,
+        seed: source.seed,
         predicted: prediction.map(|prediction| prediction.predicted.clone()),
         probability: prediction.and_then(|prediction| prediction.probability),
-        num_raters,
+        explained,
+        explained_probability,
+        chosen: reasons.to_vec(),
+        raters,
         union_f1: f1.filter(|_| is_marked),
         union_mass: mass.filter(|_| is_marked),
         photo_jpeg: jpeg(&photo)?,
         mask_overlay_jpeg: match is_marked {
             true => Some(jpeg_of(
-                &outline_mask(photo.as_raw(), &experts.to_dense(), WIDTH_PX as usize),
+                &draw_outlines(photo.as_raw(), &drawn, WIDTH_PX as usize),
                 size,
             )?),
             false => None,
         },
         heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), &map.values()), size)?,
         agreement,
-        other_heatmaps: others
+        other_heatmaps: source
+            .others
             .iter()
             .filter(|(_, folder)| map_file(folder, image_id).is_ok_and(|file| file.exists()))
             .map(|(name, folder)| {
@@ -127,6 +192,14 @@ fn item(
             })
             .collect::<RunResult<_>>()?,
     })
+}
+
+impl Source<'_> {
+    /// The rater with the color of the outlines, which is the same in all photos.
+    fn drawn(&self, rater: &str) -> RaterOutline {
+        let idx = self.raters.iter().position(|one| *one == rater).unwrap_or(0);
+        RaterOutline { rater: rater.to_owned(), color: OUTLINES[idx % OUTLINES.len()] }
+    }
 }
 
 fn map_file(folder: &SeedFolder, image_id: &str) -> RunResult<PathBuf> {

@@ -21,6 +21,7 @@ mod explanation;
 mod fetch;
 mod fitting;
 mod gallery;
+mod gallery_choice;
 mod image_manifests;
 mod images;
 mod labels;

@@ -9,7 +9,11 @@ use crate::test_set::TestSet;
 use crate::{certificate, compare, gallery};
 use dermx_data::{json, write_atomic};
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
-use dermx_report::{EpochPoint, ReportInput, SeedInput, latex_files, render};
+use dermx_gradcam::color_scale;
+use dermx_report::{
+    Citation, ComparisonPage, EpochPoint, ReportInput, SeedInput, render, render_comparisons,
+};
+use dermx_model::Head;
 use dermx_score::counts;
 use dermx_train::EpochMetrics;
 use dermx_work::Failure;
@@ -19,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// Reports that were written.
 #[derive(Debug)]
 pub struct Reports {
-    /// The page of each run.
+    /// The page of each run; of several, after the page that compares them.
     pub pages: Vec<PathBuf>,
     /// Each run beside each later one.
     pub comparisons: Vec<Comparison>,
@@ -39,18 +43,17 @@ pub fn is_report(path: &Path) -> bool {
 }
 
 /// Writes the report of each run in `runs` into `out`; of several, into a folder for each, with their
-/// comparison. With `with_latex` the tables are also in LaTeX.
+/// comparison.
 ///
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
 pub fn write_reports(
     runs: &[&Path],
     out: &Path,
-    with_latex: bool,
     context: Context<'_>,
 ) -> RunResult<Reports> {
     if let [run] = runs[..] {
-        let pages = vec![write_alone(run, out, with_latex, context)?];
+        let pages = vec![write_alone(run, out, context)?];
         return Ok(Reports { pages, comparisons: Vec::new() });
     }
     check_distinct(runs)?;
@@ -71,9 +74,17 @@ pub fn write_reports(
     for (idx, out) in outs.iter().enumerate() {
         let mut others = named.clone();
         let run = others.remove(idx);
-        pages.push(write_beside(run, &others, &comparisons, out, with_latex)?);
+        pages.push(write_beside(run, &others, &comparisons, out)?);
     }
     compare::write_comparisons(&comparisons, out)?;
+    let named = labels.iter().cloned().zip(names.iter().map(|name| format!("{name}/index.html")));
+    let page = ComparisonPage {
+        title: format!("{} side by side", labels.join(", ")),
+        comparisons: comparisons.clone(),
+        pages: named.collect(),
+    };
+    write_files(render_comparisons(&page)?, out)?;
+    pages.insert(0, out.join("index.html"));
     Ok(Reports { pages, comparisons })
 }
 
@@ -82,14 +93,13 @@ pub fn write_reports(
 fn write_alone(
     run: &Path,
     out: &Path,
-    with_latex: bool,
     context: Context<'_>,
 ) -> RunResult<PathBuf> {
     if !is_same_folder(&run.join(REPORT), out) {
-        return write(run, out, with_latex);
+        return write(run, out);
     }
     let folder = RunFolder::resume(run, None, false)?;
-    let page = write(run, out, with_latex)?;
+    let page = write(run, out)?;
     certificate::renew_report(&folder, &Config::load_run(run)?, context.session)?;
     Ok(page)
 }
@@ -98,10 +108,10 @@ fn write_alone(
 ///
 /// # Errors
 /// As [`write_reports`].
-pub fn write(run: &Path, out: &Path, with_latex: bool) -> RunResult<PathBuf> {
+pub fn write(run: &Path, out: &Path) -> RunResult<PathBuf> {
     let labels = labels(&[run])?;
     let name = labels.first().map_or("", String::as_str);
-    write_beside((name, run), &[], &[], out, with_latex)
+    write_beside((name, run), &[], &[], out)
 }
 
 /// As [`write()`], with comparisons, and heat maps of other runs in the gallery; each run with its
@@ -111,7 +121,6 @@ fn write_beside(
     others: &[(&str, &Path)],
     comparisons: &[Comparison],
     out: &Path,
-    with_latex: bool,
 ) -> RunResult<PathBuf> {
     let config = Config::load_run(run)?;
     let scores = run.join("eval.json");
@@ -135,12 +144,12 @@ fn write_beside(
     let evaluation = read_record(&scores)?;
     let mut notes = notes(&config);
     notes.extend(counts(&evaluation));
-    let gallery = match gallery::items(&config, run, &first_seeds(others)?) {
-        Ok(items) => items,
+    let gallery = match gallery::gallery(&config, run, &first_seeds(others)?) {
+        Ok(gallery) => gallery,
         // Scores can be shown without photos; a user may have them on another machine.
         Err(error) if error.failure() == Failure::MissingInput => {
             notes.push(format!("There is no gallery: {error}"));
-            Vec::new()
+            gallery::Gallery::default()
         }
         Err(error) => return Err(error),
     };
@@ -156,20 +165,56 @@ fn write_beside(
     let input = ReportInput {
         title: format!("{name}, tested on {}", evaluation.dataset.name),
         run_facts: run_facts(&config, run)?,
+        citation: Some(citation(name, &evaluation, &config, run)?),
         evaluation: EvalRecord { comparisons: comparisons.to_vec(), ..evaluation },
         per_seed,
-        gallery,
+        gallery: gallery.items,
+        gallery_choice: gallery.choice,
+        color_scale: color_scale(),
         notes,
     };
-    let latex = if with_latex { latex_files(&input) } else { Vec::new() };
-    for (name, bytes) in render(&input)?.files.into_iter().chain(latex) {
+    write_files(render(&input)?.files, out)?;
+    Ok(out.join("index.html"))
+}
+
+/// Writes files, each with its path below `out`.
+fn write_files(files: Vec<(String, Vec<u8>)>, out: &Path) -> RunResult<()> {
+    for (name, bytes) in files {
         let path = out.join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| RunError::io(folder, &error))?;
         }
         write_atomic(&path, &bytes)?;
     }
-    Ok(out.join("index.html"))
+    Ok(())
+}
+
+/// What tells the run from others. The certificate of the run covers the report, which cannot have its hash;
+/// those of its seeds cover what was trained.
+fn citation(name: &str, record: &EvalRecord, config: &Config, run: &Path) -> RunResult<Citation> {
+    let environment: serde_json::Value = json::read(&run.join("environment.json"))?;
+    let mut certificates = Vec::new();
+    for &seed in &config.run.seeds {
+        // Runs of older versions may be without.
+        if let Ok(certificate) = certificate::read(&SeedFolder::of(run, seed)) {
+            certificates.push((format!("seed {seed}"), certificate::result_hash(&certificate)?));
+        }
+    }
+    Ok(Citation {
+        name: name.to_string(),
+        certificates,
+        version: in_words(&environment["dermx_version"]),
+        dataset: (record.dataset.name.clone(), record.dataset.hash.clone()),
+    })
+}
+
+/// A fact of `environment.json`, which may be missing.
+fn in_words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "not known".to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// The first seed of each run, with the run's name.
@@ -192,8 +237,8 @@ fn notes(config: &Config) -> Vec<String> {
         );
     }
     notes.push(
-        "Heat maps are of the class that [explain] target names; their resolution is that of the \
-         network's last feature maps."
+        "Each heat map explains one class, beside the photos the one named there; its resolution is that \
+         of the network's last feature maps."
             .to_string(),
     );
     notes
@@ -201,14 +246,11 @@ fn notes(config: &Config) -> Vec<String> {
 
 fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
     let environment: serde_json::Value = json::read(&run.join("environment.json"))?;
-    let text = |key: &str| match &environment[key] {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = |key: &str| in_words(&environment[key]);
     let test = config.data.test.as_ref();
     let seeds: Vec<String> = config.run.seeds.iter().map(ToString::to_string).collect();
     let facts = [
-        ("Architecture", format!("{} ({:?} head)", config.model.architecture, config.model.head)),
+        ("Architecture", format!("{} (head: {})", config.model.architecture, head(config))),
         ("Weights before training", config.model.weights.clone()),
         ("Image size", format!("{} (height x width)", config.input.size)),
         ("Seeds", seeds.join(", ")),
@@ -220,6 +262,15 @@ fn run_facts(config: &Config, run: &Path) -> RunResult<Vec<(String, String)>> {
         ("dermx", text("dermx_version")),
     ];
     Ok(facts.map(|(name, value)| (name.to_string(), value)).into())
+}
+
+/// The head of the network in words.
+fn head(config: &Config) -> &'static str {
+    match config.model.head {
+        Head::Gap => "average pooling and a linear layer",
+        Head::GapBn => "average pooling, batch normalization and a linear layer",
+        Head::Flatten => "a linear layer on all cells",
+    }
 }
 
 fn curves(path: &Path) -> RunResult<Vec<EpochPoint>> {

@@ -167,7 +167,7 @@ fn train_here(
         return Ok(Trained { folder: folder.path().to_path_buf(), tested: None, validated });
     }
     let record = evaluate::evaluate_run(&folder)?;
-    let page = report::write(folder.path(), &folder.path().join(REPORT), false)?;
+    let page = report::write(folder.path(), &folder.path().join(REPORT))?;
     certificate::write_run(&folder, config, context.session)?;
     let tested = Some(Tested { record, page });
     Ok(Trained { folder: folder.path().to_path_buf(), tested, validated })

@@ -54,7 +54,7 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 }
 
 /// Text that LaTeX shows as it is, on one line, whatever the encoding of its fonts.
-fn escape_latex(text: &str) -> String {
+pub fn escape_latex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

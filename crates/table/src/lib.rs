@@ -25,6 +25,7 @@ mod terminal;
 mod visible;
 
 pub use crate::csv::{csv, unguarded};
+pub use latex::escape_latex;
 pub use markdown::escape_markdown;
 pub use order::by_name;
 pub use reading::{Reading, number};

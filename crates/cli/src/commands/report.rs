@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub fn run(args: &ReportArgs, process: &Process) -> CliResult<()> {
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     let session = Session::cpu();
-    let write = |out: &Path| write_reports(&runs, out, args.latex, process.context(&session));
+    let write = |out: &Path| write_reports(&runs, out, process.context(&session));
     let Reports { pages, comparisons } = match &runs[..] {
         // The report of the run itself is under its certificate, which is renewed.
         [run] if is_same_folder(&run.join(REPORT), &args.out) => {

@@ -75,13 +75,21 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     assert_eq!(fs::read(workplace.join("run/eval.json"))?, before);
 
     succeed(workplace.path(), &["report", "run", "--out", "page"])?;
-    assert!(!workplace.join("page/tables/summary.tex").exists());
-    succeed(workplace.path(), &["report", "run", "--out", "page", "--latex", "--overwrite"])?;
     tables_in_latex_are_whole(&workplace.join("page/tables"))?;
     let page = fs::read_to_string(workplace.join("page/index.html"))?;
-    for part in ["not a medical device", "random", "<svg", "data:image/jpeg;base64,"] {
+    for part in [
+        "not a medical device",
+        "random",
+        "<svg",
+        "data:image/jpeg;base64,",
+        "Certificate of seed 0 (BLAKE3)",
+        "The heat map explains",
+        "with heat maps of the network of seed 0: ",
+        "1000 resamples, seed 0",
+    ] {
         assert!(page.contains(part), "{part}");
     }
+    assert!(links_lead_to_files(&workplace.join("page"))? > 10);
 
     // Of two runs each shows the other's heat maps, and both are compared.
     fs::rename(workplace.join("run"), workplace.join("first"))?;
@@ -95,12 +103,30 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
         serde_json::from_slice(&fs::read(workplace.join("pages/comparison.json"))?)?;
     assert_eq!(comparisons[0]["sides"], serde_json::json!(["first", "second"]));
     assert_eq!(comparisons[0]["f1"]["Union"]["difference"], 0.0);
+    // The page of both says what it claims, and leads to theirs.
+    let page = fs::read_to_string(workplace.join("pages/index.html"))?;
+    for part in ["first (A) against second (B)", "nothing is claimed", "first/index.html"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(links_lead_to_files(&workplace.join("pages"))?, 5);
     let table = fs::read_to_string(workplace.join("pages/comparison_1.csv"))?;
     assert!(table.contains("Accuracy") && table.contains("Wilcoxon signed-rank"), "{table}");
     let markdown = fs::read_to_string(workplace.join("pages/comparison.md"))?;
     assert!(markdown.contains("The unit is the image"), "{markdown}");
     runs_of_one_name_are_told_apart(&workplace)?;
     what_is_called_accuracy_is_the_runs(&workplace)
+}
+
+/// How many links the page in `folder` has, each of which leads to a file.
+fn links_lead_to_files(folder: &Path) -> Result<usize, Box<dyn std::error::Error>> {
+    let page = fs::read_to_string(folder.join("index.html"))?;
+    let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let links = links.filter(|link| !link.starts_with('#') && !link.starts_with("data:"));
+    let links: Vec<&str> = links.collect();
+    for link in &links {
+        assert!(folder.join(link).is_file(), "{link}");
+    }
+    Ok(links.len())
 }
 
 /// Each file of LaTeX in `folder` is one booktabs table whose rows have a cell for each column.

@@ -11,7 +11,7 @@ fn six_reports_at_once_are_one_report_and_no_reader_sees_half_of_it() -> TestRes
     let args = [Workplace::train_args("run"), QUICK.map(String::from).to_vec()].concat();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     succeed(workplace.path(), &args)?;
-    let report = ["report", "run", "--out", "report", "--latex", "--overwrite"];
+    let report = ["report", "run", "--out", "report", "--overwrite"];
     succeed(workplace.path(), &report)?;
     let folder = workplace.join("report");
     let page = folder.join("index.html");

@@ -5,7 +5,9 @@ use dermx_eval::{
     Lead, MapScores, MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score,
     SeedAgreement, UNION,
 };
-use dermx_report::{EpochPoint, GalleryItem, ReportInput, SeedInput};
+use dermx_report::{
+    Chosen, Citation, EpochPoint, GalleryItem, RaterOutline, ReportInput, SeedInput,
+};
 use std::collections::BTreeMap;
 
 /// The two bytes that a JPEG file starts with, and the two that end it.
@@ -24,7 +26,12 @@ pub fn sample() -> ReportInput {
             seed: 3,
             predicted: Some("viral_warts".to_owned()),
             probability: Some(0.75),
-            num_raters: 3,
+            explained: Some("acne".to_owned()),
+            explained_probability: Some(0.2),
+            chosen: vec![Chosen::First, Chosen::Worst],
+            raters: ["ann", "bob", "eve"]
+                .map(|rater| RaterOutline { rater: rater.to_owned(), color: [0, 229, 255] })
+                .to_vec(),
             union_f1: Some(0.31),
             union_mass: None,
             photo_jpeg: JPEG.to_vec(),
@@ -33,6 +40,14 @@ pub fn sample() -> ReportInput {
             agreement: Some(0.5),
             other_heatmaps: vec![("<b>|other".to_owned(), JPEG.to_vec())],
         }],
+        gallery_choice: "One photo of one that could be shown.".to_owned(),
+        color_scale: vec![[0, 0, 4], [252, 255, 164]],
+        citation: Some(Citation {
+            name: "small".to_owned(),
+            certificates: vec![("seed 3".to_owned(), "5dff07b8".to_owned())],
+            version: "0.2.0".to_owned(),
+            dataset: ("photos".to_owned(), "ab12cd34".to_owned()),
+        }),
         notes: vec!["One limit.".to_owned()],
     }
 }
@@ -158,7 +173,11 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
             UNION.to_owned(),
             RelativeScores { skill: score(0.03), ..RelativeScores::default() },
         )]),
-        scoring: BTreeMap::from([("grid".to_owned(), "300x400".into())]),
+        scoring: BTreeMap::from([
+            ("bootstrap".to_owned(), serde_json::json!({"num_resamples": 1000, "seed": 0})),
+            ("class_exchange".to_owned(), serde_json::Value::Null),
+            ("rows".to_owned(), "kept_images".into()),
+        ]),
         ..EvalRecord::default()
     }
 }

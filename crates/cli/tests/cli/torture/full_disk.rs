@@ -68,7 +68,7 @@ fn writings(url: &str, weights_bytes: u64) -> Vec<Writing> {
             4_096,
         ),
         writing("a report", "report run --out disk/report", 8_192),
-        writing("tables in LaTeX", "report run --out disk/report --latex", 250_000),
+        writing("what lies beside a report", "report run --out disk/report", 250_000),
         writing("tables", "dataset tables --data data/dermx --out disk/tables", 0),
         writing("annotations", "dataset convert data/dermx --to coco --out disk/coco", 4_096),
         writing("masks", "dataset convert data/dermx --to masks --out disk/masks", 8_192),
