@@ -22,4 +22,4 @@ pub use explainer::{Explainer, Explanation};
 pub use faithfulness::{Faithfulness, faithfulness, relevance_order};
 pub use heatmap::Heatmap;
 pub use method::{Method, Output, Settings};
-pub use overlay::{blend_heatmap, outline_mask};
+pub use overlay::{beside_color_bar, blend_heatmap, draw_outlines, outline_mask};

@@ -10,6 +10,7 @@ mod card;
 mod chart;
 mod comparison;
 mod csv;
+mod dataset_page;
 mod definition;
 mod error;
 mod event_file;
@@ -30,6 +31,7 @@ pub use beyond::{
     parts_table,
 };
 pub use comparison::NO_CEILING;
+pub use dataset_page::{DatasetPage, RaterColor, Said, Sample, SampleGroup, render_dataset};
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{EpochPoint, GalleryItem, ReportInput, SeedInput};

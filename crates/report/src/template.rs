@@ -18,10 +18,13 @@ pub const CURVES: &str = "curves.svg";
 /// A confusion matrix.
 pub const MATRIX: &str = "matrix.svg";
 
+/// A page about a data set.
+pub const DATASET: &str = "dataset.html";
+
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 10] = [
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
@@ -30,6 +33,8 @@ const SOURCES: [(&str, &str); 8] = [
     (CURVES, include_str!("../templates/curves.svg")),
     (MATRIX, include_str!("../templates/matrix.svg")),
     (TABLES, include_str!("../templates/tables.html")),
+    (DATASET, include_str!("../templates/dataset.html")),
+    ("dataset.css", include_str!("../templates/dataset.css")),
 ];
 
 /// Every template of this crate.

@@ -159,7 +159,8 @@ fn jpeg(photo: &RgbImage) -> RunResult<Vec<u8>> {
     jpeg_of(photo.as_raw(), ImageSize::new(photo.height(), photo.width()))
 }
 
-fn jpeg_of(pixels: &[u8], size: ImageSize) -> RunResult<Vec<u8>> {
+/// The picture of `size` with these pixels (red, green, blue, row by row) as a JPEG file.
+pub fn jpeg_of(pixels: &[u8], size: ImageSize) -> RunResult<Vec<u8>> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(pixels, size.width, size.height, ExtendedColorType::Rgb8)

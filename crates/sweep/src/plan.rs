@@ -417,12 +417,19 @@ impl Planned {
 fn make_folder(folder: &Path) -> SweepResult<()> {
     let error = |error| SweepError::io(folder, &error);
     std::fs::create_dir_all(folder).map_err(error)?;
-    if std::fs::read_dir(folder).map_err(error)?.next().is_some() {
-        let message = format!(
-            "{}: the folder is in use; go on with `dermx sweep run`, or choose another --out",
+    let Some(first) = std::fs::read_dir(folder).map_err(error)?.next() else { return Ok(()) };
+    let found = first.map_err(error)?.file_name();
+    let message = match folder.join(PLAN).exists() {
+        true => format!(
+            "{0}: there is a sweep already, which is never overwritten; `dermx sweep status` says how far it \
+             is, `dermx sweep run` goes on with it; choose another --out for a new one",
             folder.display()
-        );
-        return Err(SweepError::InUse(message));
-    }
-    Ok(())
+        ),
+        false => format!(
+            "{}: is not empty (there is `{}`); choose another --out",
+            folder.display(),
+            found.to_string_lossy()
+        ),
+    };
+    Err(SweepError::InUse(message))
 }
