@@ -14,8 +14,8 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, LineGauge, Paragr
 const COLUMNS: [(&str, u16); 9] = [
     ("seed", 8),
     ("epoch", 9),
-    ("loss", 8),
-    ("accuracy", 8),
+    ("train loss", 10),
+    ("train acc", 9),
     ("val loss", 8),
     ("val acc", 8),
     ("val F1", 8),
@@ -54,7 +54,7 @@ pub fn draw(frame: &mut Frame<'_>, standing: &Standing) {
         draw_curves(frame, right, "accuracy", seed, standing.num_epochs, accuracy);
     }
     frame.render_widget(seed_table(standing), seeds);
-    frame.render_widget(Paragraph::new("q: end (the run goes on)"), foot);
+    frame.render_widget(Paragraph::new("q ends this view; the run goes on without it"), foot);
 }
 
 /// The curves of one number of `seed`: of training photos, and of validation photos where there are some.
@@ -91,7 +91,10 @@ fn draw_curves(
     let last = num_epochs.max(2);
     let x = Axis::default().bounds([1.0, f64::from(last)]).labels(["1".into(), last.to_string()]);
     let y = Axis::default().bounds([low, high]).labels([low, high].map(|end| format!("{end:.3}")));
-    frame.render_widget(Chart::new(curves).block(block).x_axis(x).y_axis(y), area);
+    let chart = Chart::new(curves).block(block).x_axis(x).y_axis(y);
+    // The legend is what tells the curves apart: it is left out only where it would take half of the chart.
+    let chart = chart.hidden_legend_constraints((Constraint::Ratio(1, 2), Constraint::Ratio(1, 2)));
+    frame.render_widget(chart, area);
 }
 
 fn seed_table(standing: &Standing) -> Table<'static> {

@@ -27,8 +27,9 @@ const MAX_SAMPLES: usize = 60;
 /// The most raters with a column of their own.
 const MAX_RATERS: usize = 12;
 
-/// Colors of raters that are told apart by most people (Okabe and Ito, 2008); more raters take them again.
-const COLORS: [[u8; 3]; 7] = [
+/// Colors of raters: seven that most people tell apart (Okabe and Ito, 2008), and three more; even more raters take
+/// them again.
+const COLORS: [[u8; 3]; 10] = [
     [213, 94, 0],
     [86, 180, 233],
     [0, 158, 115],
@@ -36,6 +37,9 @@ const COLORS: [[u8; 3]; 7] = [
     [204, 121, 167],
     [0, 114, 178],
     [230, 159, 0],
+    [255, 255, 255],
+    [150, 75, 255],
+    [130, 80, 40],
 ];
 
 /// What the outlines of an image without a photo are drawn on.
@@ -115,8 +119,8 @@ impl DatasetReport<'_> {
                 true => colors.iter().map(rater).collect(),
                 false => Vec::new(),
             },
-            choice: "The first images of each class in the order of their ids; where raters marked something, of \
-                     those that most of them marked. Left the photo, right what each rater outlined in it."
+            choice: "Of each class the images in which most raters marked something; where as many did, the first \
+                     by their ids. First the photo, then what each rater outlined in it."
                 .to_owned(),
             samples,
             counts: counts.collect(),
@@ -290,7 +294,7 @@ fn said(one: &Reading) -> String {
         parts.push(format!("marked {}", list(one.concepts().into_iter().collect())));
     }
     if !one.tags.is_empty() {
-        parts.push(format!("said {}", labels(&one.tags)));
+        parts.push(format!("tagged {}", labels(&one.tags)));
     }
     if one.is_discarded() {
         let why =

@@ -55,7 +55,7 @@ fn a_run_without_an_epoch_waits() -> TestResult {
     assert!(screen[0].contains("run"), "{}", screen[0]);
     assert!(screen.iter().any(|row| row.contains("no epoch is finished yet")), "{screen:#?}");
     assert_eq!(row(&screen, "3 "), "3 0/4 waiting");
-    assert!(screen[23].starts_with("q: end"));
+    assert!(screen[23].starts_with("q ends"));
     Ok(())
 }
 
