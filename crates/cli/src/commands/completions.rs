@@ -39,7 +39,7 @@ fn write_page(command: Command, folder: &Path) -> CliResult<usize> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         num_pages += write_page(below.clone(), folder)?;
     }
-    let page = Man::new(command);
+    let page = Man::new(command).source(concat!("dermx ", env!("CARGO_PKG_VERSION")));
     let path = folder.join(page.get_filename());
     let mut text = Vec::new();
     page.render(&mut text).map_err(|error| CliError::io(&path, &error))?;
