@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 /// How intervals are found: by the percentile bootstrap over images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Bootstrap {
     /// Number of resamples; 0 for no intervals.
     pub num_resamples: usize,

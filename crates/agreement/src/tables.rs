@@ -14,8 +14,8 @@ use dermx_eval::AgreementCounts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What to compute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to compute: by default as the study, of all images together, without intervals.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Choices other than the study's.
     pub overrides: Overrides,

@@ -7,8 +7,10 @@ mod evaluate;
 mod limits;
 mod output;
 mod search;
+mod shell;
 mod sweep;
 mod verify;
+mod watch;
 mod weights;
 
 use crate::error::{CliError, CliResult};
@@ -30,9 +32,11 @@ pub use output::OverwriteArg;
 pub use search::SearchArgs;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
+pub use shell::{CompletionsArgs, ManArgs};
 use std::path::{Path, PathBuf};
 pub use sweep::{PlanArgs, SweepArgs, SweepCommand};
 pub use verify::VerifyArgs;
+pub use watch::WatchArgs;
 pub use weights::{ConvertArgs, FetchArgs, InspectArgs, WeightsCommand};
 
 /// Train image classifiers, see where they look, and compare it with where experts look.
@@ -52,14 +56,16 @@ pub struct Cli {
 /// What `dermx` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train each seed, predict, explain, score, and write the report.
+    /// Train a network with each seed, predict, explain, score, and write the report.
     Train(TrainArgs),
-    /// Try configurations, and find the best by scores on validation photos.
+    /// Show how a run trains: curves, epochs, time left.
+    Watch(WatchArgs),
+    /// Search for hyper-parameters: train with many values, and find the best on validation photos.
     Search(SearchArgs),
     /// Plan many runs (seeds, folds, values of keys), run them here or on Slurm, and put their
     /// results together.
     Sweep(SweepArgs),
-    /// Show what a configuration comes to, and list what one may say.
+    /// Show a configuration with all its values, and list the keys that it may have.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Make a synthetic data set in DermX's format.
@@ -67,34 +73,38 @@ pub enum Command {
     /// Look into a data set: describe, check and convert it, and compare its raters.
     #[command(subcommand)]
     Dataset(DatasetCommand),
-    /// Look into files of weights, convert and download them.
+    /// Inspect, convert and download files of weights.
     #[command(subcommand)]
     Weights(WeightsCommand),
     /// Write class probabilities of photos.
     Predict(PredictArgs),
     /// Write heat maps of photos.
     Explain(ExplainArgs),
-    /// Score heat maps, of any program, and diagnoses against the experts.
+    /// Score heat maps and predictions of any program against what experts said.
     Evaluate(EvaluateArgs),
     /// Write the report of finished runs.
     Report(ReportArgs),
     /// Look for exchanged classes in confusion matrices, and recompute the scores.
     Audit(AuditArgs),
-    /// Replay epochs of a finished run and compare hashes of all that it was made from.
+    /// Check that a finished run is what it says: train epochs again, and compare hashes of all files.
     Verify(VerifyArgs),
     /// Time networks on this machine: training steps, prediction, explanation, single layers.
     Bench(BenchArgs),
-    /// List the backends of this binary and the devices that they find.
+    /// List what this program can compute on: backends and their devices.
     Backends(BackendsArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Write a manual page for each command.
+    Man(ManArgs),
 }
 
 /// Arguments of `dermx backends`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx backends\n\n`cargo xtask backends --backend wgpu` builds a binary with WGPU first."
+    after_help = "Example: dermx backends\n\n`cargo xtask backends --backend wgpu` first builds a program that has WGPU."
 )]
 pub struct BackendsArgs {
-    /// Only this one, and fail if it cannot compute.
+    /// Look at this backend alone, and fail if it cannot compute.
     #[arg(long, value_name = "NAME")]
     pub backend: Option<Backend>,
     /// Print JSON.
@@ -109,7 +119,7 @@ pub struct BackendsArgs {
 )]
 pub struct AuditArgs {
     /// The eval.json of a run, or confusion matrices: `test_order` (names of the true classes),
-    /// `train_order` (names of the predictions, if others), and `networks`, by name, as
+    /// `train_order` (names of the predicted classes, if they differ), and `networks`, by name, as
     /// `[run][true][predicted]`.
     #[arg(long, value_name = "FILE")]
     pub matrices: PathBuf,
@@ -132,7 +142,7 @@ pub struct BackendArg {
 /// Arguments of `dermx train`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1\n\nA last batch of one image joins the batch before it; --set train.last_batch=keep, drop or merge\nsays what becomes of any last batch that is not full."
+    after_help = "Example: dermx train --config quickstart.toml --set run.epochs=5 --seed 1\n\nIf one image is left for the last batch of an epoch, it joins the batch before. --set\ntrain.last_batch=keep, drop or merge says what happens to any last batch that is not full."
 )]
 pub struct TrainArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
@@ -154,12 +164,12 @@ pub struct TrainArgs {
     /// `--config`.
     #[arg(long)]
     pub resume: bool,
-    /// Go on although training or test images are no longer those that the run began with; its
-    /// certificate says so then, and `verify` tells.
+    /// Go on although training or test images have changed since the run began. The run's certificate
+    /// then says so, and `dermx verify` does, too.
     #[arg(long, requires = "resume")]
     pub allow_drift: bool,
-    /// Take over the lock that a process of another machine left in the run folder. Make sure that it
-    /// is gone: two processes at work on one run spoil it.
+    /// Take over the lock that a process of another machine left in the run folder. Make sure first that
+    /// this process has ended: two processes that work on one run spoil it.
     #[arg(long, requires = "resume")]
     pub steal_lock: bool,
     /// Stop after training: no predictions, heat maps, scores or report.
@@ -223,10 +233,10 @@ pub struct NetworkArgs {
     /// and classes they are for.
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     pub weights: Option<PathBuf>,
-    /// What the names of the weights start with, where a file holds several networks: `teacher.`.
+    /// The prefix of the names of the wanted weights, where a file holds several networks, such as `teacher.`.
     #[arg(long, value_name = "TEXT", conflicts_with = "run")]
     pub prefix: Option<String>,
-    /// Take the tensors of `--weights` that fit, and say which do not; others start at random.
+    /// Take the tensors of `--weights` that fit, and say which do not; the others get random values.
     #[arg(long, conflicts_with = "run", requires = "arch")]
     pub allow_partial: bool,
     /// How an EfficientNet pads: torchvision (symmetric), tf (same). Names of weights do not tell
@@ -332,7 +342,7 @@ pub struct PredictArgs {
     /// Write logits, too.
     #[arg(long)]
     pub logits: bool,
-    /// Images a step.
+    /// Images in a batch.
     #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
@@ -340,7 +350,7 @@ pub struct PredictArgs {
 /// Arguments of `dermx explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx explain --run experiments/runs/quickstart-001 --images photos --out heatmaps"
+    after_help = "Example: dermx explain --run experiments/runs/quickstart-001 --images photos --overlays --out heatmaps"
 )]
 pub struct ExplainArgs {
     /// Which network.
@@ -388,15 +398,19 @@ pub struct ExplainArgs {
     /// and more random weights, `faithfulness` takes pixels away in the order of the map.
     #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
     pub sanity: Vec<SanityCheck>,
+    /// Also write each photo under its map with a bar of the colors: a .png file beside each .npy file.
+    #[arg(long, conflicts_with = "tensor")]
+    pub overlays: bool,
     /// What computes.
     #[command(flatten)]
     pub backend: BackendArg,
-    /// The folder to make: one .npy file an image, named by its id, and heatmaps.json.
+    /// The folder to make: one .npy file an image, named by its id, and heatmaps.json, which says which class
+    /// each map explains.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
-    /// Images a step.
+    /// Images in a batch.
     #[arg(long, default_value_t = 8, value_parser = key::<usize>("explain.batch_size"))]
     pub batch: usize,
 }
@@ -422,8 +436,8 @@ pub struct ReportArgs {
     /// Finished run folders.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// The folder to make; several runs get a sub-folder each, and are compared with each other. Runs
-    /// whose folders have one name are told apart by the folders above.
+    /// The folder to make. Several runs get a sub-folder each, named after the run (where names are the
+    /// same, with the folder above), and are compared with each other.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[command(flatten)]

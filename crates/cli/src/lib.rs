@@ -6,12 +6,12 @@
 mod args;
 mod commands;
 mod error;
+mod live_view;
 mod output;
 mod process;
 mod progress;
 mod stop;
 mod summary;
-mod tables_text;
 mod terminal;
 
 use args::{Cli, Command, DatasetCommand, SweepCommand, WeightsCommand};
@@ -109,5 +109,8 @@ fn dispatch(command: Command, process: &Process) -> CliResult<()> {
         Command::Verify(args) => commands::verify::run(&args, process),
         Command::Bench(args) => commands::bench::run(&args, process),
         Command::Backends(args) => commands::backends::run(&args, process),
+        Command::Watch(args) => commands::watch::run(&args),
+        Command::Completions(args) => commands::completions::print_completions(&args),
+        Command::Man(args) => commands::completions::write_pages(&args),
     }
 }

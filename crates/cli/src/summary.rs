@@ -138,8 +138,8 @@ fn relative_text(record: &EvalRecord) -> String {
     let baseline = union.best_baseline.as_deref();
     let baseline = baseline.map_or_else(|| "of each seed".to_string(), readable);
     format!(
-        "\n{UNION}, fuzzy F1: skill {} (0: best map without a network, {baseline}; 1: raters among \
-         themselves; over the {} images on which two raters can be compared)\n",
+        "\n{UNION}, fuzzy F1: skill {} (0: no better than the best map without a network, {baseline}; 1: as good \
+         as the raters, each scored against the others; from the {} images that let two raters be compared)\n",
         reading(Some(&union.skill)).line(),
         union.images,
     )

@@ -80,7 +80,7 @@ impl DataError {
         let invalid = |message: &str| Self::invalid(path, "", message);
         match error.kind() {
             std::io::ErrorKind::NotFound => {
-                Self::new(ErrorKind::Missing, path, "", error.to_string())
+                Self::new(ErrorKind::Missing, path, "", "there is no such file or folder")
             }
             std::io::ErrorKind::NotADirectory if path.is_file() => {
                 invalid("is a file; expected a folder")

@@ -2,6 +2,16 @@
 
 use std::ops::Range;
 
+/// What follows the name of one of `num` things in a message, of `total` there are: ` and 3 others of 12`; nothing
+/// of a single one.
+pub fn and_others(num: usize, total: usize) -> String {
+    match num {
+        0 | 1 => String::new(),
+        2 => format!(" and another one of {total}"),
+        _ => format!(" and {} others of {total}", num - 1),
+    }
+}
+
 /// The most characters of a file that a message shows in one piece.
 pub const MAX_EXCERPT: usize = 200;
 

@@ -139,8 +139,7 @@ impl Experiment {
         out: impl AsRef<Path>,
         context: &Context<'_>,
     ) -> Result<PathBuf, RunError> {
-        let Reports { pages, .. } =
-            write_reports(&[self.folder()?], out.as_ref(), *context)?;
+        let Reports { pages, .. } = write_reports(&[self.folder()?], out.as_ref(), *context)?;
         Ok(pages.into_iter().next().unwrap_or_default())
     }
 

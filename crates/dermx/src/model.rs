@@ -213,8 +213,8 @@ impl Model {
         let job = Job { trained: &self.trained, images, targets, batch_size: BATCH_SIZE, context };
         let mut maps = Vec::with_capacity(num_images);
         self.session.install(|| {
-            job.maps("explain", &explainer, &mut |image_id, map| {
-                maps.push((image_id.to_string(), map));
+            job.maps("explain", &explainer, &mut |one| {
+                maps.push((one.image_id.to_string(), one.map));
                 Ok(())
             })
         })?;

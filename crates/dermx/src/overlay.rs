@@ -1,10 +1,8 @@
 //! A photo under its heat map.
 
 use dermx_data::{DataError, read_photo};
-use dermx_eval::{Border, HeatmapScoring, Normalize, prepare};
-use dermx_gradcam::{Heatmap, blend_heatmap};
-use dermx_run::RunError;
-use image::RgbImage;
+use dermx_gradcam::Heatmap;
+use dermx_run::{RunError, paint};
 use std::path::Path;
 
 /// Writes the photo `photo` under `map`, which is divided by its maximum and resized to it, as the
@@ -17,18 +15,8 @@ pub fn overlay(
     map: &Heatmap,
     out: impl AsRef<Path>,
 ) -> Result<(), RunError> {
-    let (photo, out) = (read_photo(photo.as_ref())?, out.as_ref());
-    let scoring = HeatmapScoring {
-        size: [photo.height() as usize, photo.width() as usize],
-        normalize: Normalize::Max,
-        quantize: false,
-        border: Border::Mirror,
-    };
-    let heat = prepare(&map.values, [map.height, map.width], &scoring)?.values();
-    let pixels = blend_heatmap(photo.as_raw(), &heat);
-    let (width, height) = photo.dimensions();
-    let painted = RgbImage::from_raw(width, height, pixels)
-        .ok_or_else(|| RunError::internal("the overlay has another size than its photo"))?;
+    let out = out.as_ref();
+    let painted = paint(&read_photo(photo.as_ref())?, map)?;
     painted.save(out).map_err(|error| match error {
         image::ImageError::IoError(error) => DataError::io(out, &error).into(),
         other => RunError::in_file(out, other),

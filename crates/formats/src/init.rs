@@ -231,7 +231,7 @@ impl Look {
                     None => format!("# {key} = \"\"\n"),
                 };
             }
-            text += &format!("# attributes = {}  # what images can be parted by\n", list(&others));
+            text += &format!("# attributes = {}  # what images can be split by\n", list(&others));
             return text;
         }
         let in_folders = !self.ids.is_empty() && self.ids.iter().all(|id| id.contains('/'));

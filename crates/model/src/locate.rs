@@ -73,7 +73,7 @@ pub enum LocateError {
         prefixes: Vec<String>,
     },
     /// No set of tensors has the prefix that was asked for.
-    #[error("no weights of a network have the prefix `{prefix}`; there are: {}", shown(.found))]
+    #[error("no weights of a network have the prefix `{prefix}`; the prefixes in it are: {}", shown(.found))]
     NoPrefix {
         /// What was asked for.
         prefix: String,
@@ -96,7 +96,7 @@ pub enum LocateError {
 fn shown(names: &[String]) -> String {
     const MAX_SHOWN: usize = 8;
     let quoted = |name: &String| match name.is_empty() {
-        true => "`` (nothing)".to_string(),
+        true => "none".to_string(),
         false => format!("`{name}`"),
     };
     let mut shown: Vec<String> = names.iter().take(MAX_SHOWN).map(quoted).collect();

@@ -80,7 +80,7 @@ def test_sizes() -> None:
 
 def test_choices() -> None:
     refused("average: unknown variant `middle`, expected `mean` or `median`", MAPS, MASKS, average="middle")
-    refused("images cannot be parted by `age`; there are class, correct", MAPS, MASKS, by=["age"])
+    refused("images cannot be split by `age`; there are class, correct", MAPS, MASKS, by=["age"])
     refused("found `class`; expected a list of names", MAPS, MASKS, by="class")
     refused("by right and wrong diagnoses need predictions", MAPS, MASKS, by=["correct"])
     with pytest.raises(TypeError, match="unexpected keyword argument 'nomalize'; did you mean 'normalize'"):

@@ -11,8 +11,8 @@ use dermx_report::{
     Chosen, Citation, ComparisonPage, EpochPoint, GalleryItem, RaterOutline, ReportInput, Rgb,
     SeedInput, render, render_comparisons,
 };
-use serde_json::json;
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
@@ -90,7 +90,9 @@ fn demo() -> ReportInput {
 
 /// Text like a hash.
 fn hash(seed: u64) -> String {
-    (0..4).map(|part| format!("{:016x}", (seed + part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
+    (0..4)
+        .map(|part| format!("{:016x}", (seed + part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect()
 }
 
 /// A number in [0, 1) that depends on its arguments in no particular way.
@@ -146,7 +148,10 @@ fn record(seeds: &[u64]) -> EvalRecord {
             ("uniform_ones".to_owned(), maps(0.9, seeds)),
         ]),
         ceiling: maps(2.6, &seeds[..1]),
-        skill: SIGNS.iter().map(|(name, n, f1)| ((*name).to_owned(), skill(*n, *f1, seeds))).collect(),
+        skill: SIGNS
+            .iter()
+            .map(|(name, n, f1)| ((*name).to_owned(), skill(*n, *f1, seeds)))
+            .collect(),
         leads: BTreeMap::from([
             ("random".to_owned(), lead(0.05)),
             ("centre_gaussian".to_owned(), lead(0.01)),
@@ -296,7 +301,9 @@ fn gallery_item(idx: usize) -> GalleryItem {
             8 | 9 => vec![Chosen::Worst, Chosen::Random],
             _ => vec![Chosen::Random],
         },
-        raters: RATERS.map(|(rater, color)| RaterOutline { rater: rater.to_owned(), color }).to_vec(),
+        raters: RATERS
+            .map(|(rater, color)| RaterOutline { rater: rater.to_owned(), color })
+            .to_vec(),
         union_f1: (idx != 5).then(|| 0.5 * wobble(idx, 7)),
         union_mass: (idx != 5).then(|| 0.6 * wobble(idx, 8)),
         photo_jpeg: jpeg(skin),

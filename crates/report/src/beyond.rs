@@ -2,9 +2,7 @@
 
 use crate::comparison::RATERS;
 use crate::sanity;
-use crate::score_cell::{
-    absent, map_columns, score_cell, shown_cell, too_few,
-};
+use crate::score_cell::{absent, map_columns, score_cell, shown_cell, too_few};
 use crate::score_text::{ABSENT, counted, readable, spread_meaning};
 use dermx_eval::{Comparison, EvalRecord, MapScores, Paired, PairedTest, PartRecord, UNION};
 use dermx_table::{Cell, Column, Score, Table, by_name};
@@ -43,8 +41,7 @@ pub fn localization_table(record: &EvalRecord) -> Option<Table> {
     let columns = once(Column::text("characteristic").label("Characteristic")).chain(scores);
     let mut table = Table::new("localization", title, columns);
     let cells = |heading: String, scores: &MapScores| {
-        let cells =
-            LOCALIZATION.map(|(name, _)| shown_cell(scores.localization.get(name)));
+        let cells = LOCALIZATION.map(|(name, _)| shown_cell(scores.localization.get(name)));
         once(heading.into()).chain(cells)
     };
     let is_scored = |scores: &MapScores| !scores.localization.is_empty();
@@ -80,7 +77,8 @@ pub fn identification_table(record: &EvalRecord) -> Option<Table> {
     let columns = once(Column::text("map").label("Map")).chain(shares);
     let mut table = Table::new("identification", title, columns);
     for (name, shares) in &record.identification {
-        let shares = [&shares.typical, &shares.other, &shares.outside].map(|score| shown_cell(Some(score)));
+        let shares =
+            [&shares.typical, &shares.other, &shares.outside].map(|score| shown_cell(Some(score)));
         table.push(once(readable(name).into()).chain(shares));
     }
     Some(table)
@@ -140,7 +138,8 @@ fn part_cells(part: &PartRecord) -> Vec<Cell> {
     let mut cells = vec![part.images.into(), shown_cell(part.accuracy.as_ref())];
     let scores = part.explanation.get(UNION).and_then(|row| row.scores.as_ref());
     cells.extend(match scores {
-        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass].map(|score| shown_cell(Some(score))),
+        Some(of) => [&of.f1, &of.sensitivity, &of.specificity, &of.mass]
+            .map(|score| shown_cell(Some(score))),
         None => [(); 4].map(|()| too_few()),
     });
     cells

@@ -1,7 +1,7 @@
 //! The cards at the top: the main scores, heat maps beside their baselines and the raters.
 
 use crate::comparison::RATERS;
-use crate::score_cell::{shown_reading, shown_cell};
+use crate::score_cell::{shown_cell, shown_reading};
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
 use dermx_table::{Cell, Column, Reading, Table};

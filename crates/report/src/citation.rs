@@ -18,16 +18,17 @@ impl CiteBox {
     /// The facts one by one, and as an entry of BibTeX.
     pub fn new(title: &str, citation: &Citation) -> Self {
         let Citation { name, certificates, version, dataset: (dataset, hash) } = citation;
-        let mut facts = vec![
-            ("dermx".to_owned(), version.clone()),
-            ("Data set".to_owned(), dataset.clone()),
-        ];
+        let mut facts =
+            vec![("dermx".to_owned(), version.clone()), ("Data set".to_owned(), dataset.clone())];
         if !hash.is_empty() {
             facts.push((format!("Annotations ({HASH})"), hash.clone()));
         }
         let certified = certificates.iter();
-        facts.extend(certified.map(|(of, hash)| (format!("Certificate of {of} ({HASH})"), hash.clone())));
-        let told = facts.iter().skip(1).map(|(what, value)| format!("{}: {}", tex(what), tex(value)));
+        facts.extend(
+            certified.map(|(of, hash)| (format!("Certificate of {of} ({HASH})"), hash.clone())),
+        );
+        let told =
+            facts.iter().skip(1).map(|(what, value)| format!("{}: {}", tex(what), tex(value)));
         let told: Vec<String> = told.collect();
         let bibtex = format!(
             "@misc{{{},\n  title = {{{}}},\n  howpublished = {{dermx, version {}}},\n  note = {{{}}}\n}}",

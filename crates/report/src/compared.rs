@@ -142,16 +142,15 @@ fn verdict(comparison: &Comparison) -> Verdict {
 /// Whether the two can be told apart, and what may be said.
 fn claim(measure: &str, paired: &Paired, [first, second]: &[String; 2]) -> (bool, String) {
     let Some([low, high]) = told_interval(paired.interval) else {
-        let text = format!("In {measure} there is no interval of the difference, so nothing is claimed.");
+        let text =
+            format!("In {measure} there is no interval of the difference, so nothing is claimed.");
         return (false, text);
     };
     let is_apart = low > 0.0 || high < 0.0;
     let stands = paired.p_holm.is_none_or(|p| p < SIGNIFICANT);
     let (higher, lower) = if low > 0.0 { (first, second) } else { (second, first) };
     match (is_apart, stands) {
-        (false, _) => {
-            (false, format!("In {measure} {first} and {second} cannot be told apart."))
-        }
+        (false, _) => (false, format!("In {measure} {first} and {second} cannot be told apart.")),
         (true, true) => (true, format!("In {measure} {higher} is above {lower}.")),
         (true, false) => {
             let text = format!(
@@ -166,9 +165,8 @@ fn claim(measure: &str, paired: &Paired, [first, second]: &[String; 2]) -> (bool
 /// The numbers behind a claim; `None` where there is no difference.
 fn numbers(measure: &str, paired: &Paired) -> Option<String> {
     let difference = paired.difference?;
-    let interval = told_interval(paired.interval).map(|[low, high]| {
-        format!(", 95 % interval {low:+.3} to {high:+.3}")
-    });
+    let interval = told_interval(paired.interval)
+        .map(|[low, high]| format!(", 95 % interval {low:+.3} to {high:+.3}"));
     let p = paired.p_holm.map(|p| format!(", p after Holm's correction {}", p_text(p)));
     Some(format!(
         "{}{}: A {} and B {}, A − B {difference:+.3} (over {}{}{}).",

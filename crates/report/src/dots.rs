@@ -161,8 +161,9 @@ pub fn leads(record: &EvalRecord) -> Option<Dots> {
 
 /// The differences of a comparison, the union and the accuracy last; `None` where none is defined.
 pub fn differences(comparison: &Comparison, number: usize) -> Option<Dots> {
-    let value =
-        |name: &str, paired: &Paired| Value::new(readable(name), paired.difference, paired.interval);
+    let value = |name: &str, paired: &Paired| {
+        Value::new(readable(name), paired.difference, paired.interval)
+    };
     let is_union = |name: &str| name == UNION;
     let rows = comparison.f1.iter().filter(|(name, _)| !is_union(name));
     let mut values: Vec<Value> = rows.filter_map(|(name, paired)| value(name, paired)).collect();
@@ -305,7 +306,11 @@ mod tests {
         assert_eq!(dots.band, Some(["210.0".to_owned(), "196.0".to_owned()]));
         assert_eq!(dots.rows[2].x, "308.0");
         assert_eq!(dots.rows[2].interval, Some(["259.0".to_owned(), "357.0".to_owned()]));
-        assert!(dots.description.contains("Plaque +0.500 [+0.250, +0.750]"), "{}", dots.description);
+        assert!(
+            dots.description.contains("Plaque +0.500 [+0.250, +0.750]"),
+            "{}",
+            dots.description
+        );
     }
 
     #[test]
@@ -328,8 +333,10 @@ mod tests {
         let dots = leads(&record).expect("a picture");
         let rows: Vec<(&str, &str)> =
             dots.rows.iter().map(|row| (row.name.as_str(), row.standing)).collect();
-        let expected =
-            [("Fuzzy F1 over Center Gaussian", "above"), ("Mass inside over Center Gaussian", "open")];
+        let expected = [
+            ("Fuzzy F1 over Center Gaussian", "above"),
+            ("Mass inside over Center Gaussian", "open"),
+        ];
         assert_eq!(rows, expected);
         assert!(leads(&EvalRecord::default()).is_none() && skill(&EvalRecord::default()).is_none());
     }

@@ -12,6 +12,7 @@ mod citation;
 mod compared;
 mod comparison;
 mod csv;
+mod dataset_page;
 mod definition;
 mod dots;
 mod drawn;
@@ -36,6 +37,7 @@ pub use beyond::{
 };
 pub use compared::{ComparisonPage, render_comparisons};
 pub use comparison::NO_CEILING;
+pub use dataset_page::{DatasetPage, RaterColor, Said, Sample, SampleGroup, render_dataset};
 pub use error::ReportError;
 pub use event_file::{LoggedStep, event_file};
 pub use input::{

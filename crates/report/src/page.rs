@@ -118,7 +118,8 @@ fn tables(input: &ReportInput) -> Vec<Table> {
 fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError> {
     let record = &input.evaluation;
     let charts = charts(&input.per_seed);
-    let charts = charts.iter().map(|chart: &Chart| Figure::draw(templates, template::CURVES, chart));
+    let charts =
+        charts.iter().map(|chart: &Chart| Figure::draw(templates, template::CURVES, chart));
     let matrices = matrices(record)?;
     let matrices =
         matrices.iter().map(|matrix: &Matrix| Figure::draw(templates, template::MATRIX, matrix));

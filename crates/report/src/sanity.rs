@@ -64,7 +64,8 @@ pub fn faithfulness(record: &EvalRecord) -> Option<Table> {
     let columns = once(Column::text("map").label("Map")).chain(scores);
     let mut table = Table::new("faithfulness", title, columns);
     for (name, scores) in &record.faithfulness {
-        let scores = [&scores.deletion, &scores.insertion, &scores.road].map(|score| shown_cell(Some(score)));
+        let scores = [&scores.deletion, &scores.insertion, &scores.road]
+            .map(|score| shown_cell(Some(score)));
         let cells = once(readable(name).into()).chain(scores);
         match name == "network" {
             true => table.push_summary(cells),

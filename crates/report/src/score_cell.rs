@@ -38,8 +38,7 @@ pub fn seeds_cell(score: &Score) -> Cell {
 pub fn shown_cell(score: Option<&Score>) -> Cell {
     let Some(score) = score else { return absent() };
     let mut means = score.seeds.iter().flatten();
-    let is_of_equal_seeds =
-        means.next().is_some_and(|first| means.all(|mean| mean == first));
+    let is_of_equal_seeds = means.next().is_some_and(|first| means.all(|mean| mean == first));
     match seeds_cell(score) {
         Cell::Score(cell) => Cell::Score(table::Score {
             std: cell.std.filter(|_| !is_of_equal_seeds),

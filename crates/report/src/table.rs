@@ -28,7 +28,8 @@ pub fn diagnosis(record: &EvalRecord) -> Option<Table> {
     for class in listed.chain(others) {
         let Some(scores) = diagnosis.classes.get(class) else { continue };
         let images = count_range(&class_images(record, class));
-        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity].map(|score| shown_cell(Some(score)));
+        let scores = [&scores.f1, &scores.sensitivity, &scores.specificity]
+            .map(|score| shown_cell(Some(score)));
         table.push([readable(class).into(), images.into()].into_iter().chain(scores));
     }
     let macro_f1 = shown_cell(Some(&diagnosis.macro_f1));
@@ -155,7 +156,9 @@ fn skill_cell(skill: Option<&Score>) -> Cell {
 /// The mean alone.
 fn mean_cell(score: Option<&Score>) -> Cell {
     match shown_cell(score) {
-        Cell::Score(score) => Cell::Score(dermx_table::Score { std: None, interval: None, ..score }),
+        Cell::Score(score) => {
+            Cell::Score(dermx_table::Score { std: None, interval: None, ..score })
+        }
         cell => cell,
     }
 }
@@ -217,7 +220,8 @@ pub fn over_seeds(record: &EvalRecord) -> Option<Table> {
     ];
     let mut table = Table::new("over_seeds", title, columns);
     for (name, score) in rows {
-        let [low, high] = told_interval(score.interval).map_or([None; 2], |bounds| bounds.map(Some));
+        let [low, high] =
+            told_interval(score.interval).map_or([None; 2], |bounds| bounds.map(Some));
         let numbers = [score.mean, score.std, score.population_std, low, high];
         let numbers = numbers.map(|number| Cell::number_or(number, ABSENT));
         table.push(once(name.into()).chain(numbers));

@@ -21,10 +21,12 @@ pub const MATRIX: &str = "matrix.svg";
 pub const DOTS: &str = "dots.svg";
 /// A page of comparisons.
 pub const COMPARISON: &str = "comparison.html";
+/// A page about a data set.
+pub const DATASET: &str = "dataset.html";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 13] = [
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
@@ -36,6 +38,8 @@ const SOURCES: [(&str, &str); 11] = [
     (COMPARISON, include_str!("../templates/comparison.html")),
     ("parts.html", include_str!("../templates/parts.html")),
     (TABLES, include_str!("../templates/tables.html")),
+    (DATASET, include_str!("../templates/dataset.html")),
+    ("dataset.css", include_str!("../templates/dataset.css")),
 ];
 
 /// Every template of this crate.

@@ -64,7 +64,7 @@ impl From<RunError> for Attempt {
 fn agent(url: &str) -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
-        // Nobody on the way may lead to a connection that is not encrypted.
+        // A redirection may not lead from an encrypted connection to one that is not.
         .https_only(url.starts_with("https:"))
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(ANSWER_TIMEOUT))

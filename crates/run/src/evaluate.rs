@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
-use crate::run_folder::{RunFolder, SeedFolder, check_idle, is_same_folder};
+use crate::run_folder::{RunFolder, SeedFolder, check_idle, how_to_finish, is_same_folder};
 use crate::session::Session;
 use dermx_eval::EvalRecord;
 use dermx_score::{
@@ -72,7 +72,13 @@ fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
     let mut scorecards = Vec::new();
     for &seed in &config.run.seeds {
         let folder = SeedFolder::of(run, seed);
-        let predictions = Predictions::read(&folder.predictions())?;
+        let predictions = folder.predictions();
+        if !predictions.exists() {
+            let (path, advice) = (predictions.display(), how_to_finish(run));
+            let message = format!("{path}: seed {seed} has predicted nothing yet; {advice}");
+            return Err(RunError::missing_input(message));
+        }
+        let predictions = Predictions::read(&predictions)?;
         let mut scorecard = match benchmark.has_masks() {
             true => benchmark.score(&MapFolder::open(&folder.heatmaps())?, Some(&predictions))?,
             false => benchmark.score_diagnoses(&predictions)?,

@@ -2,13 +2,15 @@
 
 use crate::config::SanityCheck;
 use crate::error::{RunError, RunResult};
-use crate::explanation::Job;
+use crate::explanation::{Job, write_map};
 use crate::images::Images;
-use crate::sanity;
+use crate::{overlay, sanity};
+use dermx_data::text::and_others;
 use dermx_data::{CsvLine, CsvTable, cell_place, write_atomic};
 use dermx_gradcam::Explainer;
 use dermx_score::{FAITHFULNESS, to_json};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How scoring prepares a map, in words.
@@ -24,21 +26,52 @@ pub fn is_explanation(path: &Path) -> bool {
     is_map || [DESCRIPTION, FAITHFULNESS].iter().any(|file| path == Path::new(file))
 }
 
-/// Writes the maps of `job` by `explainer` into the folder `out`, with `heatmaps.json` and what
-/// `checks` come to.
+/// What [`explain`] writes beside the maps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// Checks of the maps.
+    pub checks: &'a [SanityCheck],
+    /// Whether each photo under its map is written, too: `<image_id>.png`.
+    pub overlays: bool,
+}
+
+/// Writes the maps of `job` by `explainer` into the folder `out`, with `heatmaps.json` and `extras`.
 ///
 /// # Errors
 /// Photos that cannot be read, a failed write, a request to stop.
 pub fn explain(
     job: &Job<'_>,
     explainer: &Explainer,
-    checks: &[SanityCheck],
+    extras: Extras<'_>,
     out: &Path,
 ) -> RunResult<()> {
     let target = if job.targets.is_some() { "given" } else { "predicted" };
-    job.write_maps("explain", explainer, out)?;
-    describe(explainer, job.images, target, out)?;
-    sanity::run(checks, job, explainer, out)
+    let mut explained = BTreeMap::new();
+    let (images, classes) = (job.images, &job.trained.classes);
+    job.maps("explain", explainer, &mut |one| {
+        write_map(out, &one)?;
+        if extras.overlays {
+            overlay::write(images, &one, out)?;
+        }
+        let class = classes.get(one.target).cloned().unwrap_or_default();
+        // Six decimals: a longer number looks more certain than it is.
+        let probability = (one.probability * 1e6).round() / 1e6;
+        explained.insert(one.image_id.to_string(), ExplainedClass { class, probability });
+        Ok(())
+    })?;
+    let description =
+        MapDescription { images: explained, ..MapDescription::new(explainer, job.images, target) };
+    description.write(out)?;
+    sanity::run(extras.checks, job, explainer, out)
+}
+
+/// Which class the map of an image explains.
+#[derive(Debug, Serialize)]
+pub struct ExplainedClass {
+    /// Its name.
+    pub class: String,
+    /// The probability that the network gives it.
+    pub probability: f64,
 }
 
 /// What the maps in a folder are.
@@ -56,6 +89,29 @@ pub struct MapDescription<'a> {
     pub values: &'static str,
     /// What scoring does before it compares a map with a mask.
     pub scoring: &'a str,
+    /// The class that each image's map explains; in a run folder predictions.csv tells it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, ExplainedClass>,
+}
+
+impl<'a> MapDescription<'a> {
+    /// Of the maps that `explainer` makes of `images`.
+    fn new(explainer: &'a Explainer, images: &Images, target: &'a str) -> Self {
+        Self {
+            method: explainer.method().name(),
+            layer: explainer.layer(),
+            target,
+            input_size: images.size().into(),
+            values: "raw: non-negative, before normalization and resizing",
+            scoring: SCORING,
+            images: BTreeMap::new(),
+        }
+    }
+
+    /// Writes it beside the maps in `folder`.
+    fn write(&self, folder: &Path) -> RunResult<()> {
+        Ok(write_atomic(&folder.join(DESCRIPTION), &to_json(self)?)?)
+    }
 }
 
 /// Writes `heatmaps.json`.
@@ -68,15 +124,7 @@ pub fn describe(
     target: &str,
     folder: &Path,
 ) -> RunResult<()> {
-    let description = MapDescription {
-        method: explainer.method().name(),
-        layer: explainer.layer(),
-        target,
-        input_size: images.size().into(),
-        values: "raw: non-negative, before normalization and resizing",
-        scoring: SCORING,
-    };
-    Ok(write_atomic(&folder.join(DESCRIPTION), &to_json(&description)?)?)
+    MapDescription::new(explainer, images, target).write(folder)
 }
 
 /// The target of each image in the table `path`, from the columns `image_id` and `target` (class name or
@@ -105,12 +153,9 @@ pub fn read_targets(path: &Path, images: &Images, classes: &[String]) -> RunResu
     }
     let missing = images.ids().iter().zip(&joined.row_of).filter(|(_, row)| row.is_none());
     let missing: Vec<&String> = missing.map(|(image_id, _)| image_id).collect();
-    if let [first, others @ ..] = &missing[..] {
-        let message = format!(
-            "there is no target for image `{first}` and {} others of {}",
-            others.len(),
-            images.ids().len()
-        );
+    if let Some(first) = missing.first() {
+        let others = and_others(missing.len(), images.ids().len());
+        let message = format!("there is no target for image `{first}`{others}");
         return Err(RunError::in_file(path, message));
     }
     Ok(joined.row_of.iter().flatten().map(|&row| targets[row]).collect())

@@ -7,7 +7,7 @@ use crate::network::{TrainedNetwork, finite_logits};
 use burn::tensor::Tensor;
 use dermx_data::Random;
 use dermx_gradcam::{Explainer, Heatmap};
-use dermx_score::{argmax, write_npy};
+use dermx_score::{argmax, softmax, write_npy};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
@@ -27,18 +27,31 @@ pub struct Job<'a> {
     pub context: Context<'a>,
 }
 
+/// The heat map of one image.
+#[derive(Debug)]
+pub struct Explained<'a> {
+    /// Place of the image among those of the job.
+    pub idx: usize,
+    /// Its id.
+    pub image_id: &'a str,
+    /// Index of the class that the map explains.
+    pub target: usize,
+    /// The probability of that class, by the network that made the map.
+    pub probability: f64,
+    /// The map, as high and wide as the explained layer.
+    pub map: Heatmap,
+}
+
 impl Job<'_> {
     /// Writes the heat map of every image into `folder`; `what` names the work in its progress.
     ///
     /// # Errors
     /// A photo that cannot be read, a failed write, or a request to stop.
     pub fn write_maps(&self, what: &str, explainer: &Explainer, folder: &Path) -> RunResult<()> {
-        self.maps(what, explainer, &mut |image_id, map| {
-            Ok(write_npy(folder, image_id, [map.height, map.width], &map.values)?)
-        })
+        self.maps(what, explainer, &mut |one| write_map(folder, &one))
     }
 
-    /// Makes the heat map of every image, in order, and hands it to `take` with the image's id.
+    /// Makes the heat map of every image, in order, and hands it to `take`.
     ///
     /// # Errors
     /// A photo that cannot be read, a map that is not finite, a request to stop, and what `take` says.
@@ -46,7 +59,7 @@ impl Job<'_> {
         &self,
         what: &str,
         explainer: &Explainer,
-        take: &mut (dyn FnMut(&str, Heatmap) -> RunResult<()> + Send),
+        take: &mut (dyn FnMut(Explained<'_>) -> RunResult<()> + Send),
     ) -> RunResult<()> {
         self.trained.check_size(self.images.size())?;
         let start = Instant::now();
@@ -62,10 +75,12 @@ impl Job<'_> {
                 ids.iter().map(|id| Random::new(0, "explanation noise", 0, id)).collect();
             let mut noise = |idx: usize| streams[idx].normal(0.0, 1.0) as f32;
             let explanation = explainer.explain(batch, &targets, &mut noise)?;
-            for (idx, heatmap) in range.clone().zip(explanation.heatmaps) {
+            let found = explanation.heatmaps.into_iter().zip(&explanation.logits).zip(&targets);
+            for (idx, ((map, logits), &target)) in range.clone().zip(found) {
                 let image_id = &self.images.ids()[idx];
-                check_finite(image_id, &heatmap)?;
-                take(image_id, heatmap)?;
+                check_finite(image_id, &map)?;
+                let probability = softmax(logits).get(target).copied().unwrap_or(0.0);
+                take(Explained { idx, image_id, target, probability, map })?;
             }
             let images_per_s = range.end as f64 / start.elapsed().as_secs_f64();
             progress.set(range.end, &format!("{images_per_s:.1} img/s"));
@@ -86,6 +101,15 @@ impl Job<'_> {
         let logits = finite_logits(output, &self.images.ids()[range])?;
         Ok(logits.iter().map(|logits| argmax(logits)).collect())
     }
+}
+
+/// Writes a map into `folder`, named by its image.
+///
+/// # Errors
+/// An id that cannot be a file name, or a folder that cannot be written to.
+pub fn write_map(folder: &Path, one: &Explained<'_>) -> RunResult<()> {
+    let size = [one.map.height, one.map.width];
+    Ok(write_npy(folder, one.image_id, size, &one.map.values)?)
 }
 
 /// Fails if a value of the heat map of an image is not finite.

@@ -61,11 +61,7 @@ struct Source<'a> {
 ///
 /// # Errors
 /// Photos or heat maps that are missing or damaged.
-pub fn gallery(
-    config: &Config,
-    run: &Path,
-    others: &[(String, SeedFolder)],
-) -> RunResult<Gallery> {
+pub fn gallery(config: &Config, run: &Path, others: &[(String, SeedFolder)]) -> RunResult<Gallery> {
     let Some(&seed) = config.run.seeds.first() else { return Ok(Gallery::default()) };
     let folder = SeedFolder::of(run, seed);
     let test = TestSet::read(&config.data)?;
@@ -155,9 +151,10 @@ fn item(source: &Source<'_>, idx: usize, reasons: &[Chosen]) -> RunResult<Galler
     let gold = config.data.classes[test.gold_idx[idx]].clone();
     let (explained, explained_probability) = match config.explain.target {
         Target::Gold => (Some(gold.clone()), source.gold_probabilities.get(image_id).copied()),
-        Target::Predicted => {
-            (prediction.map(|one| one.predicted.clone()), prediction.and_then(|one| one.probability))
-        }
+        Target::Predicted => (
+            prediction.map(|one| one.predicted.clone()),
+            prediction.and_then(|one| one.probability),
+        ),
     };
     Ok(GalleryItem {
         image_id: image_id.clone(),
@@ -173,10 +170,7 @@ fn item(source: &Source<'_>, idx: usize, reasons: &[Chosen]) -> RunResult<Galler
         union_mass: mass.filter(|_| is_marked),
         photo_jpeg: jpeg(&photo)?,
         mask_overlay_jpeg: match is_marked {
-            true => Some(jpeg_of(
-                &draw_outlines(photo.as_raw(), &drawn, WIDTH_PX as usize),
-                size,
-            )?),
+            true => Some(jpeg_of(&draw_outlines(photo.as_raw(), &drawn, WIDTH_PX as usize), size)?),
             false => None,
         },
         heatmap_overlay_jpeg: jpeg_of(&blend_heatmap(photo.as_raw(), &map.values()), size)?,
@@ -232,7 +226,8 @@ fn jpeg(photo: &RgbImage) -> RunResult<Vec<u8>> {
     jpeg_of(photo.as_raw(), ImageSize::new(photo.height(), photo.width()))
 }
 
-fn jpeg_of(pixels: &[u8], size: ImageSize) -> RunResult<Vec<u8>> {
+/// The picture of `size` with these pixels (red, green, blue, row by row) as a JPEG file.
+pub fn jpeg_of(pixels: &[u8], size: ImageSize) -> RunResult<Vec<u8>> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(pixels, size.width, size.height, ExtendedColorType::Rgb8)

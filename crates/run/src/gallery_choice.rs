@@ -44,12 +44,11 @@ pub fn choose(
     num_images: usize,
 ) -> Vec<(usize, Vec<Chosen>)> {
     let mut chosen: Vec<(usize, Vec<Chosen>)> = Vec::new();
-    let mut choose = |idx: usize, reason: Chosen| {
-        match chosen.iter_mut().find(|(found, _)| *found == idx) {
+    let mut choose =
+        |idx: usize, reason: Chosen| match chosen.iter_mut().find(|(found, _)| *found == idx) {
             Some((_, reasons)) => reasons.push(reason),
             None => chosen.push((idx, vec![reason])),
-        }
-    };
+        };
     let num_first = num_images.div_ceil(2);
     let num_others = num_images - num_first;
     let mut left = vec![num_first.div_ceil(num_classes.max(1)); num_classes];
@@ -94,8 +93,10 @@ pub fn in_words(chosen: &[(usize, Vec<Chosen>)], num_candidates: usize, seed: u6
         (Chosen::Random, "drawn at random (seed 0)"),
     ];
     let told = parts.into_iter().map(|(reason, words)| (count(reason), words));
-    let told: Vec<String> =
-        told.filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    let told: Vec<String> = told
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
     let whole = chosen.len() == num_candidates;
     format!(
         "{} {num_candidates} photos that could be shown, with heat maps of the network of seed {seed}: {}. A photo \
@@ -136,7 +137,9 @@ mod tests {
         assert_eq!(drawn.len(), 2);
         assert_eq!(with(&choose(&photos(100), 2, 12), Chosen::Random), drawn);
         let words = in_words(&chosen, 100, 3);
-        for part in ["of 100 photos", "seed 3: 6 the first", "2 with the highest", "2 drawn at random"] {
+        for part in
+            ["of 100 photos", "seed 3: 6 the first", "2 with the highest", "2 drawn at random"]
+        {
             assert!(words.contains(part), "{part}: {words}");
         }
     }
@@ -155,7 +158,10 @@ mod tests {
         let unscored: Vec<Candidate> =
             photos(100).into_iter().map(|one| Candidate { f1: None, ..one }).collect();
         let chosen = choose(&unscored, 2, 12);
-        assert_eq!((with(&chosen, Chosen::Best).len(), with(&chosen, Chosen::Random).len()), (0, 6));
+        assert_eq!(
+            (with(&chosen, Chosen::Best).len(), with(&chosen, Chosen::Random).len()),
+            (0, 6)
+        );
         assert!(choose(&unscored, 2, 0).is_empty());
     }
 }

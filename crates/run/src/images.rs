@@ -78,6 +78,14 @@ impl Images {
         self.size
     }
 
+    /// The file of photo `idx`; none of a tensor's image.
+    pub fn photo(&self, idx: usize) -> Option<&Path> {
+        match &self.source {
+            Source::Photos(photos) => Some(photos.path(idx)),
+            Source::Tensor(_) => None,
+        }
+    }
+
     /// The index ranges of batches of `batch_size` images.
     pub fn batches(&self, batch_size: usize) -> impl Iterator<Item = Range<usize>> + '_ {
         let batch_size = batch_size.max(1);

@@ -6,12 +6,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "run folders tell of the machine and the hour")]
 
+mod agreement_tables;
 pub mod bench;
 mod certificate;
 mod collect;
 mod compare;
 pub mod config;
 mod context;
+mod dataset_page;
 mod description;
 mod download;
 mod error;
@@ -27,6 +29,7 @@ mod images;
 mod labels;
 mod memory;
 mod network;
+mod overlay;
 mod predict;
 mod pretrained;
 mod report;
@@ -35,6 +38,7 @@ mod sanity;
 pub mod search;
 mod session;
 pub mod shell;
+mod standing;
 pub mod sweep;
 mod synth;
 mod test_set;
@@ -48,17 +52,20 @@ mod verify;
 mod watcher;
 pub mod weight_files;
 
+pub use agreement_tables::{all_tables, names_classes};
 pub use collect::collect;
 pub use compare::{check_scores, comparisons, is_comparison, write_comparisons};
 pub use context::Context;
+pub use dataset_page::{DatasetReport, PAGE_FOLDER, is_dataset_report};
 pub use description::Description;
 pub use error::{RunError, RunResult};
 pub use evaluate::{BY, evaluate_again, evaluate_run, is_scores};
-pub use explain::{explain, is_explanation, read_targets};
-pub use explanation::Job;
+pub use explain::{Extras, explain, is_explanation, read_targets};
+pub use explanation::{Explained, Job};
 pub use fetch::fetch_weights;
 pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
+pub use overlay::{outdated_overlays, paint};
 pub use predict::predict;
 pub use report::{Reports, is_report, write_reports};
 pub use run_folder::{
@@ -67,6 +74,7 @@ pub use run_folder::{
 pub use session::{
     Backend, BackendKind, BackendReport, DeviceReport, Session, backend_reports, check_precision,
 };
+pub use standing::{RunState, SeedStage, SeedStanding, Standing, WatchedRun};
 pub use synth::{prepare_synthetic, synthesize};
 pub use train::{Tested, Trained, Validated, train};
 pub use training::Training;

@@ -245,8 +245,12 @@ fn seed_of(config: &Config, seed: Option<u64>, run: &Path) -> RunResult<u64> {
     match seed.or(seeds.first().copied()) {
         Some(seed) if seeds.contains(&seed) => Ok(seed),
         _ => {
-            let message = format!("{}: the run has the seeds {seeds:?}", run.display());
-            Err(RunError::missing_input(message))
+            let wanted = seed.map_or("a seed".to_string(), |seed| format!("the seed {seed}"));
+            let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+            let (run, seeds) = (run.display(), seeds.join(", "));
+            Err(RunError::missing_input(format!(
+                "{run}: there is not {wanted}; there are: {seeds}"
+            )))
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::{certificate, compare, gallery};
 use dermx_data::{json, write_atomic};
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
 use dermx_gradcam::color_scale;
+use dermx_model::Head;
 use dermx_report::{
     Citation, ComparisonPage, EpochPoint, ReportInput, SeedInput, render, render_comparisons,
 };
-use dermx_model::Head;
 use dermx_score::counts;
 use dermx_train::EpochMetrics;
 use dermx_work::Failure;
@@ -47,11 +47,7 @@ pub fn is_report(path: &Path) -> bool {
 ///
 /// # Errors
 /// A run that is not finished, or an output folder that cannot be written to.
-pub fn write_reports(
-    runs: &[&Path],
-    out: &Path,
-    context: Context<'_>,
-) -> RunResult<Reports> {
+pub fn write_reports(runs: &[&Path], out: &Path, context: Context<'_>) -> RunResult<Reports> {
     if let [run] = runs[..] {
         let pages = vec![write_alone(run, out, context)?];
         return Ok(Reports { pages, comparisons: Vec::new() });
@@ -90,11 +86,7 @@ pub fn write_reports(
 
 /// Writes the report of one run. In the run's own folder it takes the place of the run's, whose
 /// certificate then covers the new one.
-fn write_alone(
-    run: &Path,
-    out: &Path,
-    context: Context<'_>,
-) -> RunResult<PathBuf> {
+fn write_alone(run: &Path, out: &Path, context: Context<'_>) -> RunResult<PathBuf> {
     if !is_same_folder(&run.join(REPORT), out) {
         return write(run, out);
     }

@@ -10,7 +10,7 @@ use dermx_train::differences;
 use dermx_work::Failure;
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -190,6 +190,20 @@ pub fn check_idle(folder: &Path) -> RunResult<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a process works on the run in `folder`. Of a lock that a process of another machine left, nobody can
+/// tell: then one may.
+pub fn is_at_work(folder: &Path) -> bool {
+    let path = folder.join(".lock");
+    let holder = match fs::read_to_string(&path) {
+        Ok(holder) => holder,
+        // Windows lets nobody read what another process has locked.
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    // A process that ended in good order left it empty.
+    let holder = holder.trim();
+    !holder.is_empty() && (!is_of_this_host(holder) || check_idle(folder).is_err())
 }
 
 /// What finishes the run in `run`; of a search, what it was made for.

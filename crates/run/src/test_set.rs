@@ -2,6 +2,7 @@
 
 use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
+use dermx_data::text::and_others;
 use dermx_data::{
     DataError, Dataset, Image, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
 };
@@ -150,10 +151,9 @@ fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, 
             None => "",
         };
         let message = format!(
-            "{}: there is no photo `{first}`, and {} others of {} are missing, too{source}",
+            "{}: there is no photo `{first}`{}{source}",
             test_images.display(),
-            missing.len() - 1,
-            images.len()
+            and_others(missing.len(), images.len())
         );
         return Err(RunError::missing_input(message));
     }

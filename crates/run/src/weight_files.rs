@@ -72,7 +72,8 @@ pub fn find(path: &Path, request: &Request<'_>) -> RunResult<Found> {
     if let (Some(described), Some(asked)) = (described, request.architecture)
         && described != asked
     {
-        let message = format!("it says that it holds a {described}; {asked} was asked for");
+        let message =
+            format!("the file says that its network is {described}, but {asked} was asked for");
         return Err(bad_data(message));
     }
     let wanted = Wanted {

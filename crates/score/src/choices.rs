@@ -66,7 +66,7 @@ pub struct ScoringChoices {
     pub class_exchange: Option<[String; 2]>,
     /// Whether the scores of where maps are highest are wanted; they take sorting every map.
     pub localization: bool,
-    /// By what the images are parted.
+    /// The variables whose values split the images into parts, each scored on its own.
     pub by: Vec<Variable>,
     /// In a part, rows of fewer images have no score.
     pub min_images: usize,

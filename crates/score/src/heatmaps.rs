@@ -6,7 +6,7 @@ use crate::error::{ScoreError, ScoreResult};
 use crate::map_view::MapView;
 use crate::npy;
 use dermx_data::text::shortened;
-use dermx_data::{MAX_PIXELS, PngRows, image_id, list_files, refuse_link, write_atomic};
+use dermx_data::{ImageSize, MAX_PIXELS, PngRows, image_id, list_files, refuse_link, write_atomic};
 use dermx_eval::{EvalError, HeatmapScoring, PreparedMap};
 use npyz::WriterBuilder;
 use std::collections::BTreeMap;
@@ -126,7 +126,8 @@ pub fn write_npy(
 }
 
 /// The heat-map files in `folder` and below by image id: the path below `folder` without `.npy` or
-/// `.png`. Those of networks that are random in part are not among them.
+/// `.png`. Those of networks that are random in part are not among them, nor are pictures of maps: in color, beside
+/// the map.
 ///
 /// # Errors
 /// No such folder, an image with two maps, or what [`list_files`] refuses.
@@ -140,12 +141,27 @@ pub fn list(folder: &Path) -> ScoreResult<MapFiles> {
         let Some((stem, _)) = stem.filter(|_| !below.starts_with(RANDOMIZED)) else { continue };
         // `a.jpg.npy` keeps `.jpg`: which image is meant is found where maps are used.
         let id = image_id(&format!("{stem}.png"));
-        if let Some(other) = files.insert(id, path.clone()) {
-            let message = format!("the image has another heat map, {}", other.display());
-            return Err(ScoreError::in_file(&path, message));
+        match files.insert(id.clone(), path.clone()) {
+            None => {}
+            Some(map) if is_picture(&path) => drop(files.insert(id, map)),
+            Some(other) if is_picture(&other) => {}
+            Some(other) => {
+                let message = format!("the image has another heat map, {}", other.display());
+                return Err(ScoreError::in_file(&path, message));
+            }
         }
     }
     Ok(files)
+}
+
+/// Whether the file is a PNG in color, as `dermx explain --overlays` writes them: no map.
+fn is_picture(path: &Path) -> bool {
+    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    let bytes = is_png.then(|| std::fs::read(path).ok()).flatten();
+    bytes.is_some_and(|bytes| {
+        let check = |size: ImageSize| check_size(size.height.into(), size.width.into());
+        PngRows::open(&bytes, check).is_ok_and(|png| png.num_channels() > 2)
+    })
 }
 
 /// Reads a `.npy` file (f32, f64, u8 or u16, any byte order and order of axes, `[height, width]`) or a
@@ -482,7 +498,9 @@ mod tests {
         let found = list(folder.path()).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["cat/001", "dog/001", "p.2"]);
         assert_eq!(found["cat/001"], folder.path().join("cat").join("001.npy"));
-        std::fs::write(folder.path().join("cat/001.png"), "").unwrap();
+        image::RgbImage::new(2, 2).save(folder.path().join("cat/001.png")).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), found, "a picture of a map is no map");
+        image::GrayImage::new(2, 2).save(folder.path().join("cat/001.png")).unwrap();
         let message = list(folder.path()).unwrap_err().to_string();
         assert!(message.contains("001.png") && message.contains("001.npy"), "{message}");
     }

@@ -32,7 +32,7 @@ pub(crate) struct Header {
 pub(crate) fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
     let cut = || "not a .npy file: it is cut off".to_owned();
     let rest =
-        bytes.strip_prefix(b"\x93NUMPY").ok_or("not a .npy file: it starts in another way")?;
+        bytes.strip_prefix(b"\x93NUMPY").ok_or("is no .npy file: it does not start like one")?;
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
     let (length, rest) = match version[0] {
         1 => {
@@ -221,7 +221,7 @@ mod tests {
             assert!(error.len() < 200, "{error}");
         }
         for (bytes, expected) in [
-            (&b"\x93NUMPZ"[..], "starts in another way"),
+            (&b"\x93NUMPZ"[..], "does not start like one"),
             (b"\x93NUMPY\x01", "cut off"),
             (b"\x93NUMPY\x04\x00\x01\x00", "version 4"),
             (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "a header of 4294967295 bytes"),

@@ -13,6 +13,7 @@ use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
+use dermx_data::text::and_others;
 use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection, cell_place};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
@@ -540,12 +541,9 @@ impl<'a> Benchmark<'a> {
         let needed = self.images.iter().filter(is_needed).map(|image| image.image_id.as_str());
         let missing: Vec<&str> = needed.filter(|id| !has_map(id)).collect();
         if let (Some(first), false) = (missing.first(), self.choices.partial) {
-            let num_missing = missing.len();
+            let others = and_others(missing.len(), self.images.len());
             let message = format!(
-                "there is no heat map of image `{first}` ({first}.npy) and {} others of {}; \
-                 --partial scores the rest",
-                num_missing - 1,
-                self.images.len()
+                "there is no heat map of image `{first}` ({first}.npy){others}; --partial scores the rest"
             );
             let place = maps.all();
             return Err(ScoreError::missing_input(format!("{}: {message}", place.display())));

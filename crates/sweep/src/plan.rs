@@ -292,6 +292,8 @@ fn config_path(sweep: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// Wrong configurations, a folder in use, two equal units.
 pub fn plan<W: Work + ?Sized>(request: &PlanRequest, work: &W) -> SweepResult<Sweep> {
+    // Before work that takes time, such as making data.
+    check_empty(&request.out)?;
     let sets: Vec<Vec<String>> = request
         .sets
         .iter()
@@ -415,14 +417,28 @@ impl Planned {
 
 /// Makes `folder`, which must be new or empty.
 fn make_folder(folder: &Path) -> SweepResult<()> {
-    let error = |error| SweepError::io(folder, &error);
-    std::fs::create_dir_all(folder).map_err(error)?;
-    if std::fs::read_dir(folder).map_err(error)?.next().is_some() {
-        let message = format!(
-            "{}: the folder is in use; go on with `dermx sweep run`, or choose another --out",
-            folder.display()
-        );
-        return Err(SweepError::InUse(message));
-    }
-    Ok(())
+    std::fs::create_dir_all(folder).map_err(|error| SweepError::io(folder, &error))?;
+    check_empty(folder)
+}
+
+/// Whether `folder` is empty, or not there.
+fn check_empty(folder: &Path) -> SweepResult<()> {
+    let mut entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(SweepError::io(folder, &error)),
+    };
+    let Some(first) = entries.next() else { return Ok(()) };
+    let found = first.map_err(|error| SweepError::io(folder, &error))?.file_name();
+    let place = folder.display();
+    Err(SweepError::InUse(match folder.join(PLAN).exists() {
+        true => format!(
+            "{place}: there is a sweep already, which is never overwritten; `dermx sweep status` says how far it \
+             is, `dermx sweep run` goes on with it; choose another --out for a new one"
+        ),
+        false => format!(
+            "{place}: is not empty (there is `{}`); choose another --out",
+            found.to_string_lossy()
+        ),
+    }))
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberRange(pub Vec<u64>);
 
-/// More numbers than anybody means.
+/// The most numbers of a range: one of more is a slip of the pen.
 const MAX_NUMBERS: u64 = 100_000;
 
 impl FromStr for NumberRange {

@@ -76,7 +76,7 @@ enum One {
     Waiting,
 }
 
-/// Unreadable lines of a result count as a result of no duration: it was accepted.
+/// A result whose text cannot be read was accepted nevertheless; how long it took is unknown, and given as 0.
 fn look(sweep: &Sweep, unit: &str) -> std::io::Result<One> {
     let folder = sweep.shared();
     if let Some(bytes) = accepted(&folder, unit)? {

@@ -202,7 +202,7 @@ fn plans_that_cannot_be_are_refused_each_with_its_failure() {
     assert!(!out.exists(), "nothing is left behind");
     let sweep = plan(&request(&out, &[]), &toy).unwrap();
     let (kind, message) = failure(&request(&out, &[]));
-    assert!(kind == Failure::Locked && message.contains("the folder is in use"), "{message}");
+    assert!(kind == Failure::Locked && message.contains("there is a sweep already"), "{message}");
     // A configuration that was changed is not what was planned.
     let unit = &sweep.plan().units[0];
     let config = out.join("configs/toy.toml");

@@ -131,6 +131,11 @@ impl Photos {
         self.items.get(idx).map_or("", |(id, _)| id)
     }
 
+    /// File of photo `idx`.
+    pub fn path(&self, idx: usize) -> &Path {
+        self.items.get(idx).map_or(Path::new(""), |(_, path)| path)
+    }
+
     /// The size that the network sees.
     pub const fn size(&self) -> ImageSize {
         self.size

@@ -129,8 +129,11 @@ const fn reserved(package: &'static str, users: &'static [&'static str]) -> Rese
 }
 
 /// Crates for arguments, text on a terminal and configuration files.
-const RESERVED: [Reserved; 5] = [
+const RESERVED: [Reserved; 8] = [
     reserved("clap", &[COMMAND]),
+    reserved("clap_complete", &[COMMAND]),
+    reserved("clap_mangen", &[COMMAND]),
+    reserved("ratatui", &[COMMAND]),
     reserved("indicatif", &[COMMAND]),
     reserved("tracing-subscriber", &[COMMAND]),
     reserved("toml", &["dermx-formats", "dermx-run", COMMAND]),

@@ -15,10 +15,10 @@ use std::path::PathBuf;
 #[command(
     after_help = "Example: dermx bench --arch efficientnet_b4 --mode infer --batch 8 --size 300x400\n\
                   Example: dermx bench --backend cpu --backend wgpu --out comparison\n\n\
-                  Several backends do the same with the same weights and images, and their numbers \
-                  are compared with those of the first; what the smallest change of the images does \
-                  there is the control. Without other options this is a ResNet-18 on 8 images of \
-                  64x64, which a Vulkan driver in software can do, too."
+                  Several backends compute the same with the same weights and images, and their numbers \
+                  are compared with those of the first. As a control, the first also computes with \
+                  images changed by the smallest step. Without other options several backends compute \
+                  a ResNet-18 on 8 images of 64x64, which a Vulkan driver in software can do, too."
 )]
 pub struct BenchArgs {
     /// What computes: cpu, wgpu or cuda, with the number of the device after a colon; several are
@@ -28,10 +28,10 @@ pub struct BenchArgs {
     /// A comparison: a path, a file in configs/, or a built-in one; options here change it.
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub config: Option<String>,
-    /// The network: resnet50 unless backends are compared.
+    /// The network [otherwise: resnet50, or resnet18 where backends are compared].
     #[arg(long, conflicts_with = "run")]
     pub arch: Option<Architecture>,
-    /// Compare on this run: its weights, its test photos, and what it predicts for each.
+    /// Compare with the weights of this run on its test photos, and also what is predicted for each.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "layers"])]
     pub run: Option<PathBuf>,
     /// Which seed of the run; without it, the first.
@@ -39,20 +39,20 @@ pub struct BenchArgs {
     pub seed: Option<u64>,
     /// What is timed: step (a training step of all layers: Adam, cross-entropy, without photos and their
     /// augmentation), recipe (the same with the layers frozen that the DermX study froze), infer
-    /// (prediction), explain (Grad-CAM of the last feature maps). Without it step, or when backends are
-    /// compared step, infer and explain.
+    /// (prediction), explain (Grad-CAM of the last feature maps) [otherwise: step, or step, infer and
+    /// explain where backends are compared].
     #[arg(long, value_name = "WHAT", value_parser = choice::<BenchMode>)]
     pub mode: Option<BenchMode>,
-    /// Images in a batch: 8.
+    /// Images in a batch [otherwise: 8].
     #[arg(long, value_parser = key::<u16>("bench.batch_size"))]
     pub batch: Option<u16>,
-    /// Size of the images: 300x400 unless backends are compared.
+    /// Size of the images [otherwise: 300x400, or 64x64 where backends are compared].
     #[arg(long, value_name = "HEIGHTxWIDTH")]
     pub size: Option<ImageSize>,
-    /// What convolutions multiply on the processor: f32, bf16.
+    /// Type of the numbers that convolutions multiply on the processor: f32, bf16.
     #[arg(long, value_name = "NAME", default_value = "f32", value_parser = choice::<Precision>)]
     pub precision: Precision,
-    /// Batches that are timed, after one that is not: 5.
+    /// Batches that are timed, after one to warm up [otherwise: 5].
     #[arg(long, value_parser = key::<u16>("bench.steps"))]
     pub steps: Option<u16>,
     /// Time each distinct convolution of the network instead, forward and backward, on the processor.

@@ -14,7 +14,7 @@ pub enum ConfigCommand {
 /// Arguments of `dermx config show`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx config show --config quickstart.toml --set train.optimizer=sgd --set train.optimizer.momentum=0.8\n\nBehind each value stands where it comes from: file and line, a base's file and line, --set, or default."
+    after_help = "Example: dermx config show --config quickstart.toml --set train.optimizer=sgd --set train.optimizer.momentum=0.8\n\nEach value is followed by where it comes from: the file and line (of the configuration or its base), --set, or default."
 )]
 pub struct ShowArgs {
     /// A configuration: a path, a file in configs/, or a built-in one.
@@ -28,7 +28,7 @@ pub struct ShowArgs {
 /// Arguments of `dermx config keys`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx config keys --json > dermx.schema.json\n\nEditors that know JSON schemas complete and check configurations by it."
+    after_help = "Example: dermx config keys --json > dermx.schema.json\n\nEditors that read JSON schemas use it to complete and check configurations."
 )]
 pub struct KeysArgs {
     /// Print a JSON schema (draft 2020-12).

@@ -9,17 +9,20 @@ use dermx_eval::{Pairs, Spread, ZeroDivision};
 use dermx_formats::{Format, Target};
 use std::path::PathBuf;
 
+/// The most photos of a class on the page of a data set.
+const MAX_SAMPLES: u64 = 50;
+
 /// The most resamples: ten times what is usual at most.
 const MAX_RESAMPLES: u64 = 100_000;
 
 /// What `dermx dataset` can do.
 #[derive(Debug, Subcommand)]
 pub enum DatasetCommand {
-    /// Look at the files in a folder and write a dataset.toml for them.
+    /// Write a dataset.toml for a folder, by looking at its files.
     Init(InitArgs),
     /// Write a data set in another format.
     Convert(ConvertDatasetArgs),
-    /// Count evaluations, images, classes and labels.
+    /// Count readings, images, classes and labels; with --report, also as a page with samples.
     Describe(DescribeArgs),
     /// Compute how far raters agree with the gold standard and with each other.
     Tables(TablesArgs),
@@ -35,7 +38,7 @@ pub struct InitArgs {
     #[arg(value_name = "DIR")]
     pub data: PathBuf,
     /// The format of the annotations: masks, coco, chexlocalize, label-studio, cvat, labelme, darwin,
-    /// boxes, dermx, or none. Without it, the one that the files look like.
+    /// boxes, dermx, or none [otherwise: guessed from the files].
     #[arg(long, value_name = "FORMAT", value_parser = choice::<Format>)]
     pub format: Option<Format>,
     #[command(flatten)]
@@ -143,7 +146,7 @@ pub struct TablesArgs {
     /// Which images: metadata (those with a gold standard), all.
     #[arg(long, value_name = "WHICH", default_value = "metadata", value_parser = choice::<ImageScope>)]
     pub images: ImageScope,
-    /// Which rounds of annotation: first, repeated, all (a rater's rounds count as raters).
+    /// Which rounds of annotation: first, repeated, all (each round counts as a rater of its own).
     #[arg(long, value_name = "WHICH", default_value = "first", value_parser = choice::<Rounds>)]
     pub rounds: Rounds,
     /// Where masks come from: outlines, files (the published PNG files).
@@ -158,7 +161,7 @@ pub struct TablesArgs {
     /// With --by, say "too few" where fewer images carry a label.
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = up_to::<usize>(MAX_IMAGES))]
     pub min_images: usize,
-    /// Give 95 % intervals of the means from so many resamples of the images; 1000 is usual.
+    /// Number of resamples of the images for 95 % intervals of the means: 1000 is usual, 0 gives none.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = none_or_up_to(MAX_RESAMPLES))]
     pub bootstrap: usize,
     /// The same seed draws the same resamples.
@@ -175,25 +178,25 @@ pub struct ChoiceArgs {
     /// Tables 1, 3b and 4 single.
     #[arg(long, value_name = "WHICH", value_parser = choice::<Evaluations>)]
     pub evaluations: Option<Evaluations>,
-    /// What an evaluation with several diagnoses says: first (alphabetically), any (yes to each),
-    /// drop (left out). Paper: first.
+    /// What counts of an evaluation with several diagnoses: first (in the alphabet), any (each of them),
+    /// drop (none: it is left out). Paper: first.
     #[arg(long, value_name = "RULE", value_parser = choice::<SeveralDiagnoses>)]
     pub several_diagnoses: Option<SeveralDiagnoses>,
     /// Pairs of raters: ordered (each once as reference), unordered. Paper: ordered.
     #[arg(long, value_name = "WHICH", value_parser = choice::<Pairs>)]
     pub pairs: Option<Pairs>,
-    /// Two outlines of which one is empty: include, exclude. Paper: include.
+    /// Whether two outlines are compared of which one is empty: include, exclude. Paper: include.
     #[arg(long, value_name = "RULE", value_parser = choice::<OneEmpty>)]
     pub one_empty: Option<OneEmpty>,
-    /// An F1 or sensitivity of 0/0: zero, undefined (left out and counted). Paper: zero; Table 3b
-    /// undefined.
+    /// What an F1 or sensitivity of 0/0 counts as: zero, undefined (left out of the mean, and their number
+    /// given). Paper: zero; Table 3b undefined.
     #[arg(long, value_name = "RULE", value_parser = choice::<ZeroDivision>)]
     pub zero_division: Option<ZeroDivision>,
     /// Standard deviation: population (divided by n), sample (by n - 1). Paper: population; Table 3b
     /// sample.
     #[arg(long, value_name = "WHICH", value_parser = choice::<Spread>)]
     pub std: Option<Spread>,
-    /// HEIGHTxWIDTH that outlines are brought to before they are compared. Paper: their own size.
+    /// HEIGHTxWIDTH that outlines are resized to before they are compared. Paper: their own size.
     #[arg(long, value_name = "SIZE", value_parser = key::<ImageSize>("evaluate.size"))]
     pub resolution: Option<ImageSize>,
 }
@@ -215,11 +218,28 @@ impl ChoiceArgs {
 
 /// Arguments of `dermx dataset describe`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: dermx dataset describe --data datasets/dermx --json")]
+#[command(
+    after_help = "Example: dermx dataset describe --data datasets/dermx --report --out about-dermx"
+)]
 pub struct DescribeArgs {
     /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Also write a page about the data set, report/index.html below --out: photos of each class with what every
+    /// rater outlined, counts, and how far the raters agree.
+    #[arg(long, requires = "out")]
+    pub report: bool,
+    /// The folder to make: description.json, what --json prints.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub overwrite: OverwriteArg,
+    /// The folder of the photos, where the data set does not say where they are [otherwise: images/ in it].
+    #[arg(long, value_name = "DIR", requires = "report")]
+    pub images: Option<PathBuf>,
+    /// Photos of each class on the page; fewer where there are many classes.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "report", value_parser = up_to::<usize>(MAX_SAMPLES))]
+    pub samples: usize,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

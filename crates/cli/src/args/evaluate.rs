@@ -18,30 +18,30 @@ pub struct EvaluateArgs {
     /// A run folder: score all its seeds again.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
     pub run: Option<PathBuf>,
-    /// Predictions to score: columns `image_id`, `predicted`, and optionally `gold`; one row an image,
-    /// which may have any folder and extension.
+    /// Predictions to score: a table with the columns `image_id`, `predicted`, and optionally `gold`, and
+    /// one row an image. An image may be named with or without folder and extension.
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
-    /// sub-folders if you like. Of whole numbers (8 or 16 bits, also in .npy) the largest that the type
-    /// has counts as 1.
+    /// sub-folders if you like. In maps of whole numbers (8 or 16 bits, also in .npy) the largest number of
+    /// the type (255 or 65535) counts as 1.
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
-    /// Score no heat maps, only what they have to be compared with: maps that never saw a network,
-    /// and the raters among themselves.
+    /// Score no heat maps, but what they are compared with: maps that are made without a network, and the
+    /// raters, each against the others.
     #[arg(long, conflicts_with_all = ["run", "heatmaps", "predictions", "partial"])]
     pub baselines: bool,
     /// A data set: dataset.toml, class folders, or DermX's layout.
     #[arg(long, value_name = "DIR", required_unless_present = "run")]
     pub data: Option<PathBuf>,
-    /// HEIGHTxWIDTH that maps and masks are brought to.
+    /// HEIGHTxWIDTH that maps and masks are resized to.
     #[arg(long, conflicts_with = "run", default_value_t = SIZE, value_parser = key::<ImageSize>("evaluate.size"))]
     pub size: ImageSize,
-    /// Score maps as they are, without dividing by their maximum. Values above 1 count as 1, and are
-    /// warned of.
+    /// Score maps as they are, without dividing them by their maximum. Values above 1 count as 1, with a
+    /// warning.
     #[arg(long, conflicts_with = "run")]
     pub no_normalize: bool,
-    /// Do not cut maps to 256 levels.
+    /// Do not round maps down to 256 levels.
     #[arg(long, conflicts_with = "run")]
     pub no_quantize: bool,
     /// Beyond a map's border, repeat its edge instead of mirroring it.
@@ -64,11 +64,11 @@ pub struct EvaluateArgs {
     /// With --by, say "too few" where fewer images have a mask [default: 20].
     #[arg(long, value_name = "N", requires = "by", value_parser = up_to::<usize>(MAX_IMAGES))]
     pub min_images: Option<usize>,
-    /// Also compare with these scores, image by image: another run, or a folder that --out wrote. With
-    /// --out, writes comparison.json, comparison.md and comparison_1.csv.
+    /// Also compare with these scores, image by image: a run folder, or a folder that --out wrote. With
+    /// --out, this writes comparison.json, comparison.md and comparison_1.csv.
     #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
     pub against: Option<PathBuf>,
-    /// Write eval.json, per_image.csv and diagnoses.csv (and by.csv) into this folder; of a run, a
+    /// The folder to write eval.json, per_image.csv and diagnoses.csv (and by.csv) into. Of a run it gets a
     /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -82,24 +82,24 @@ pub struct EvaluateArgs {
 /// Which masks are scored, and how their scores are averaged.
 #[derive(Debug, Args)]
 pub struct ScoredArgs {
-    /// Masks that count: all of kept_images, those of kept_evaluations, or all. Kept is an evaluation
-    /// that names one diagnosis, and an image that has one.
+    /// Which masks count: kept_evaluations (of evaluations that name exactly one diagnosis), kept_images (all
+    /// masks of images with such an evaluation), or all.
     #[arg(long, conflicts_with = "run", value_name = "WHICH", default_value = "kept_images", value_parser = choice::<ScoredRows>)]
     pub rows: ScoredRows,
-    /// The same for the union of a rater's masks; as --rows if not given.
+    /// The same for the union of a rater's masks [otherwise: as --rows].
     #[arg(long, conflicts_with = "run", value_name = "WHICH", value_parser = choice::<ScoredRows>)]
     pub union_rows: Option<ScoredRows>,
-    /// What a rater says of a concept that was not marked in an image: nothing (left_out), or that it is
-    /// nowhere (empty: maps are scored with an empty mask, too).
+    /// What it means that a rater did not mark a concept in an image: nothing (left_out), or that it is
+    /// nowhere there (empty: maps are scored with an empty mask, too).
     #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "left_out", value_parser = choice::<Unmarked>)]
     pub unmarked: Unmarked,
-    /// mean or median.
+    /// How scores are averaged over masks: mean, median.
     #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "mean", value_parser = choice::<Average>)]
     pub average: Average,
-    /// Average unions over rows, or over the averages of the gold classes.
+    /// How scores of unions are averaged: over all masks (rows), or first within each gold class (classes).
     #[arg(long, conflicts_with = "run", value_name = "RULE", default_value = "rows", value_parser = choice::<UnionAverage>)]
     pub union_average: UnionAverage,
-    /// Count the predictions of two classes as each other's, as the study's code does.
+    /// Exchange two classes: predictions of one count as the other, as in the code of the DermX study.
     #[arg(long, conflicts_with = "run", num_args = 2, value_names = ["CLASS", "CLASS"])]
     pub class_exchange: Option<Vec<String>>,
 }

@@ -27,13 +27,13 @@ pub struct SweepArgs {
 /// What can be done with a sweep.
 #[derive(Debug, Subcommand)]
 pub enum SweepCommand {
-    /// Run what has no result yet.
+    /// Run the units that have no result yet.
     Run(RunArgs),
-    /// Say what is done, running, waiting and failed.
+    /// Say which units are done, running, waiting and failed.
     Status(StatusArgs),
     /// Aggregate the results: a table of all units, and one of the means over seeds.
     Collect(CollectArgs),
-    /// Do one unit, unless it is done or another process is at it; what launchers call.
+    /// Run one unit, unless it is done or another process works on it; launchers call this.
     Unit(UnitArgs),
 }
 
@@ -49,18 +49,18 @@ pub struct PlanArgs {
     /// Folds, such as 0-9: each becomes `split.fold`.
     #[arg(long, value_name = "NUMBERS")]
     pub folds: Option<NumberRange>,
-    /// Change a key of the configurations; with several values, separated by commas, each is tried
-    /// with each of the others.
+    /// Change a key of the configurations. With several values, separated by commas, every combination of
+    /// values is run.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE[,VALUE...]")]
     pub sets: Vec<String>,
     /// Who runs the units: local (processes of this machine), slurm (arrays of jobs; the folder has to be
     /// one that all nodes see).
     #[arg(long, value_name = "WHO", default_value = "local", value_parser = choice::<Launcher>)]
     pub launcher: Launcher,
-    /// Units at once, with --launcher local; the cores are shared out among them.
+    /// Units that run at once, with --launcher local; they share the cores.
     #[arg(long, value_name = "N", default_value = "1", value_parser = jobs())]
     pub jobs: NonZeroUsize,
-    /// Seconds without a sign of life after which a unit is given to another process.
+    /// A unit that gave no sign of life for so many seconds is given to another process.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = lease())]
     pub lease: NonZeroU64,
     /// What computes: cpu, wgpu or cuda; wgpu:1 is the second device. `dermx backends` lists them.
@@ -70,7 +70,7 @@ pub struct PlanArgs {
     /// The folder of the sweep.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Write the plan (and Slurm's scripts), and run nothing; make no data.
+    /// Write the plan (and Slurm's scripts) only: run nothing, and make no data.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -81,13 +81,13 @@ pub struct PlanArgs {
 pub struct RunArgs {
     /// The folder of the sweep.
     pub sweep: PathBuf,
-    /// Who runs the units, instead of the plan's: local, slurm.
+    /// Who runs the units, instead of what the plan says: local, slurm.
     #[arg(long, value_name = "WHO", value_parser = choice::<Launcher>)]
     pub launcher: Option<Launcher>,
-    /// Units at once, instead of the plan's.
+    /// Units that run at once, instead of what the plan says.
     #[arg(long, value_name = "N", value_parser = jobs())]
     pub jobs: Option<NonZeroUsize>,
-    /// Write Slurm's scripts, and run nothing.
+    /// Write Slurm's scripts only: run nothing.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -98,8 +98,8 @@ pub struct RunArgs {
 pub struct StatusArgs {
     /// The folder of the sweep.
     pub sweep: PathBuf,
-    /// Look once: what is claimed may run, or be lost. Without it, signs of life are waited for, as long as
-    /// a lease at most.
+    /// Answer at once, without telling units that run from those whose process is gone. Otherwise the command
+    /// waits for signs of life, at most for the seconds of --lease.
     #[arg(long)]
     pub now: bool,
     /// Print JSON.
@@ -113,7 +113,7 @@ pub struct StatusArgs {
 pub struct CollectArgs {
     /// The folder of the sweep.
     pub sweep: PathBuf,
-    /// Collect what there is, even when units are missing.
+    /// Collect the results that there are, even where units are missing.
     #[arg(long)]
     pub partial: bool,
     /// Also score all seeds of each group together and write its report, as `dermx train` does for a

@@ -18,8 +18,8 @@ pub struct VerifyArgs {
     /// Only this seed; without it, every seed of the run.
     #[arg(long, value_parser = seed())]
     pub seed: Option<u64>,
-    /// The epochs to train again: numbers from 1 with commas between them, or `all`; without it, the
-    /// last. An epoch starts from the newest checkpoint before it, or from the very start.
+    /// The epochs to train again: numbers from 1 with commas between them, or `all` [otherwise: the last].
+    /// Training starts from the newest checkpoint before an epoch, or from the very beginning.
     #[arg(long, value_name = "EPOCHS")]
     pub epochs: Option<Epochs>,
     /// What computes: the run's own for the same bytes.

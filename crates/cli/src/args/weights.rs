@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// What `dermx weights` can do.
 #[derive(Debug, Subcommand)]
 pub enum WeightsCommand {
-    /// Tell what a file of weights holds, and which network it fits.
+    /// Say what a file of weights holds, and which network it fits.
     Inspect(InspectArgs),
     /// Write weights as safetensors with torchvision's names, which PyTorch loads strictly.
     Convert(ConvertArgs),
@@ -37,17 +37,15 @@ pub struct ConvertArgs {
     /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// The safetensors file to write: 32-bit floats, counters for batch normalization, and what the
-    /// network is.
+    /// The safetensors file to write, with 32-bit floats; its metadata says what the network is.
     #[arg(value_name = "OUT.safetensors")]
     pub output: PathBuf,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
-    /// The architecture; without it, the one that names and shapes fit. Weights that do not fit are
-    /// refused.
+    /// The architecture [otherwise: the one that names and shapes fit]. Weights that do not fit are refused.
     #[arg(long)]
     pub arch: Option<Architecture>,
-    /// What the names start with, where a file holds several networks: `teacher.`.
+    /// The prefix of the names of the wanted weights, where a file holds several networks, such as `teacher.`.
     #[arg(long, value_name = "TEXT")]
     pub prefix: Option<String>,
     /// How an EfficientNet pads, where names do not tell: torchvision (symmetric), tf (same).
@@ -61,16 +59,16 @@ pub struct ConvertArgs {
 /// Arguments of `dermx weights fetch`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. `--weights resnet50` then means the fetched file."
+    after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. Afterwards `--weights resnet50` means the downloaded file."
 )]
 pub struct FetchArgs {
     /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7; newer
-    /// weights are resnet50_v2, resnet101_v2, resnet152_v2, efficientnet_b1_v2. Or a file of
-    /// torchvision's by name, with the hash that it ends in.
+    /// weights are resnet50_v2, resnet101_v2, resnet152_v2, efficientnet_b1_v2. Or the name of one of
+    /// torchvision's files, which ends in its hash.
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The folder for the file; without it, `dermx` in the folder of the system for caches, where
-    /// `--weights` looks for names.
+    /// The folder for the file [otherwise: `dermx` in the system's folder for caches, where `--weights`
+    /// looks for names].
     #[arg(long, value_name = "DIR", env = "DERMX_CACHE")]
     pub dir: Option<PathBuf>,
     /// Where the files are.

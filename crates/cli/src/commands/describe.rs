@@ -2,24 +2,49 @@
 
 use crate::args::DescribeArgs;
 use crate::error::CliResult;
-use crate::tables_text::names_classes;
-use crate::terminal::print;
-use dermx_data::{Description, StudyCounts, describe};
+use crate::output;
+use crate::terminal::{print, tell};
+use dermx_data::{Description, StudyCounts, describe, write_atomic};
+use dermx_run::{DatasetReport, is_dataset_report, names_classes};
 use dermx_score::to_json;
 use dermx_table::{Cell, Column, Table, by_name};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Files that are not read which the text names; --json names all.
 const MAX_SHOWN: usize = 10;
 
-/// Prints counts, Table 1, Table 4's DermX row and the labels of a data set.
+/// What describes the whole of a data set in a file.
+const DESCRIPTION: &str = "description.json";
+
+/// Prints counts, Table 1, Table 4's DermX row and the labels of a data set, and writes the page about it.
 ///
 /// # Errors
-/// A data set that cannot be read.
+/// A data set that cannot be read, a folder that cannot be written to.
 pub fn run(args: &DescribeArgs) -> CliResult<()> {
+    let inputs = output::inputs([Some(args.data.as_path()), args.images.as_deref()]);
+    let is_own = |path: &Path| path == Path::new(DESCRIPTION) || is_dataset_report(path);
+    let out = args.out.as_ref().map(|out| output::folder(out, args.overwrite, &inputs, is_own));
+    let out = out.transpose()?;
     let dataset = dermx_formats::open(&args.data)?;
     let description = describe(&dataset);
+    if let Some(out) = out {
+        write_atomic(&out.path().join(DESCRIPTION), &to_json(&description)?)?;
+        if args.report {
+            let report = DatasetReport {
+                dataset: &dataset,
+                description: &description,
+                images: args.images.as_deref(),
+                num_samples: args.samples,
+            };
+            let page = out.place_of(&report.write(&out.path())?);
+            out.finish()?;
+            tell(format!("report: {}", page.display()));
+        } else {
+            out.finish()?;
+        }
+    }
     match args.json {
         true => print(to_json(&description)?),
         false => print(text(&description, names_classes(&dataset))),

@@ -1,12 +1,14 @@
 //! `dermx explain`.
 
 use crate::args::ExplainArgs;
+use crate::error::CliError;
 use crate::error::CliResult;
 use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_gradcam::Explainer;
-use dermx_run::{Job, RunError, explain, is_explanation, read_targets};
+use dermx_run::{Extras, Job, RunError, explain, is_explanation, outdated_overlays, read_targets};
+use std::fs;
 
 /// Writes heat maps.
 ///
@@ -35,7 +37,12 @@ pub fn run(args: &ExplainArgs, process: &Process) -> CliResult<()> {
         batch_size: args.batch,
         context: process.context(&session),
     };
-    explain(&job, &explainer, &args.sanity, &out.path())?;
+    let extras = Extras { checks: &args.sanity, overlays: args.overlays };
+    explain(&job, &explainer, extras, &out.path())?;
+    let outdated = outdated_overlays(&args.out, &out.path())?;
     out.finish()?;
+    for picture in outdated {
+        fs::remove_file(&picture).map_err(|error| CliError::io(&picture, &error))?;
+    }
     print(format!("{}: {} heat maps\n", args.out.display(), images.ids().len()))
 }

@@ -3,10 +3,10 @@
 use crate::args::TablesArgs;
 use crate::error::{CliError, CliResult};
 use crate::output;
-use crate::tables_text::all_tables;
 use crate::terminal::print;
 use dermx_agreement::{Bootstrap, DatasetTables, Options};
 use dermx_data::{Dataset, MaskSource, Selection, did_you_mean, write_atomic};
+use dermx_run::all_tables;
 use dermx_score::{to_json, warn_of_left_out};
 use dermx_study::{PrintedComparison, compare_tables, in_study_layout, read_printed};
 use dermx_table::{Cell, Column, Table};

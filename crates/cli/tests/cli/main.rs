@@ -21,6 +21,7 @@ mod not_finite;
 mod outputs;
 mod own_data;
 mod own_faults;
+mod pictures;
 mod read_in_part;
 mod resume;
 mod search;

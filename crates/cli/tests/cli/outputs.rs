@@ -11,13 +11,14 @@ const FILES: [&str; 3] = [
     "dataset check --folder none --write-manifest",
     "weights convert none",
 ];
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "explain --arch resnet18 --weights none --images none --out",
     "evaluate --data none --predictions none --out",
     "evaluate --data none --baselines --out",
     "evaluate --run none --out",
     "report none --out",
     "report none other --out",
+    "dataset describe --data none --report --out",
     "dataset tables --data none --out",
     "dataset convert none --to coco --out",
     "bench --backend cpu --backend wgpu --run none --out",

@@ -70,7 +70,7 @@ fn class_folders_and_a_labelled_test_folder_end_in_a_report() -> TestResult {
     // A configuration with a word of DermX's attributes is told what there is instead.
     let by =
         [&train[..train.len() - 1], &["other", "--set", "evaluate.by=[\"skin_tone\"]"]].concat();
-    fail(folder.path(), &by, 2, &["parted by `skin_tone`", "there are class, correct"])
+    fail(folder.path(), &by, 2, &["split by `skin_tone`", "there are class, correct"])
 }
 
 #[test]

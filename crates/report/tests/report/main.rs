@@ -98,8 +98,18 @@ fn page_shows_the_numbers_given() {
 fn sections_stand_in_their_order() {
     let report = rendered(&sample());
     let page = text(&report, "index.html");
-    let sections =
-        ["summary", "diagnosis", "explanation", "comparison", "gallery", "seeds", "curves", "run", "cite", "how-to-read"];
+    let sections = [
+        "summary",
+        "diagnosis",
+        "explanation",
+        "comparison",
+        "gallery",
+        "seeds",
+        "curves",
+        "run",
+        "cite",
+        "how-to-read",
+    ];
     let places = sections.map(|id| page.find(&format!("<section id=\"{id}\">")).expect(id));
     assert!(places.is_sorted(), "{places:?}");
 }
@@ -154,7 +164,8 @@ fn one_seed_shows_the_mean_without_spread() {
     // A map without a network has the same score for every seed, which is no spread.
     let mut input = sample();
     let random = input.evaluation.baselines.get_mut("random").expect("a baseline");
-    let equal = Score { mean: Some(0.2), std: Some(0.0), seeds: vec![Some(0.2); 2], ..Score::default() };
+    let equal =
+        Score { mean: Some(0.2), std: Some(0.0), seeds: vec![Some(0.2); 2], ..Score::default() };
     random.values_mut().for_each(|scores| scores.f1 = equal.clone());
     let report = rendered(&input);
     for path in ["index.html", "report.md"] {
@@ -355,7 +366,9 @@ fn every_table_and_figure_has_links_to_its_files() {
     }
     // Whatever lies beside the page is linked; the Markdown shows the photos.
     let is_linked = |path: &str| {
-        found.contains(&path) || ["index.html", "report.md"].contains(&path) || path.ends_with(".jpg")
+        found.contains(&path)
+            || ["index.html", "report.md"].contains(&path)
+            || path.ends_with(".jpg")
     };
     // All comparisons in one, for programs.
     let hidden = ["tables/comparisons.csv"];
@@ -380,7 +393,9 @@ fn words(page: &str) -> String {
 fn facts_are_words() {
     let report = rendered(&sample());
     let words = words(text(&report, "index.html"));
-    for shown in ["1000 resamples, seed 0", "Classes exchanged", "all masks of the images that are scored"] {
+    for shown in
+        ["1000 resamples, seed 0", "Classes exchanged", "all masks of the images that are scored"]
+    {
         assert!(words.contains(shown), "{shown}: {words}");
     }
     // The entry of BibTeX has braces of its own.
@@ -410,10 +425,16 @@ fn pictures_show_each_interval_beside_its_numbers() {
     let report = rendered(&sample());
     let leads = text(&report, "figures/leads.svg");
     // Of random maps both are ahead, of the Gaussian the mass cannot be told.
-    assert_eq!((leads.matches("<g class=\"above\"").count(), leads.matches("<g class=\"open\"").count()), (3, 1));
+    assert_eq!(
+        (leads.matches("<g class=\"above\"").count(), leads.matches("<g class=\"open\"").count()),
+        (3, 1)
+    );
     assert!(leads.contains("+0.011 [-0.010, +0.030]"), "{leads}");
     let skill = text(&report, "figures/skill.svg");
-    assert!(skill.contains("<rect class=\"band\"") && skill.contains("+0.030 (no interval)"), "{skill}");
+    assert!(
+        skill.contains("<rect class=\"band\"") && skill.contains("+0.030 (no interval)"),
+        "{skill}"
+    );
     let page = text(&report, "index.html");
     let place = |part: &str| page.find(part).unwrap_or_else(|| panic!("no {part}"));
     let order = [place("class=\"headline\""), place("class=\"band\""), place("class=\"cards\"")];
@@ -432,10 +453,18 @@ fn skill_comes_first_and_is_bold_only_where_its_interval_is_above_zero() {
         let row = table.lines().find(|line| line.starts_with("| Union |")).map(str::to_owned);
         row.expect("a row")
     };
-    assert!(row(&input).starts_with("| Union | 0.030 ± 0.020 [-0.010, 0.070] | 0.251"), "{}", row(&input));
+    assert!(
+        row(&input).starts_with("| Union | 0.030 ± 0.020 [-0.010, 0.070] | 0.251"),
+        "{}",
+        row(&input)
+    );
     let skill = &mut input.evaluation.skill.get_mut("Union").expect("a row").skill;
     skill.interval = Some([0.01, 0.07]);
-    assert!(row(&input).starts_with("| Union | **0.030** ± 0.020 [0.010, 0.070] |"), "{}", row(&input));
+    assert!(
+        row(&input).starts_with("| Union | **0.030** ± 0.020 [0.010, 0.070] |"),
+        "{}",
+        row(&input)
+    );
 }
 
 #[test]

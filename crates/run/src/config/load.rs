@@ -38,8 +38,11 @@ impl Config {
         let path = folder.join("config.toml");
         let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                let message = format!("{}: not a run folder ({error})", path.display());
-                RunError::missing_input(message)
+                let folder = folder.display();
+                RunError::missing_input(match path.parent().is_some_and(Path::is_dir) {
+                    true => format!("{folder}: is not a run folder: there is no config.toml in it"),
+                    false => format!("{folder}: there is no such folder; expected a run folder"),
+                })
             }
             _ => RunError::io(&path, &error),
         })?;

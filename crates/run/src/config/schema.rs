@@ -212,8 +212,7 @@ impl Range {
             },
             Self::Positive32 => match number(value) {
                 Some(number) if !is_float(number) => Err(format!(
-                    "is {number:e}; it has to be positive, and to lie between {:e} and {:e}, as \
-                     32-bit floats do",
+                    "is {number:?}; it has to be a positive number that a 32-bit float can hold, {:e} to {:e}",
                     f32::MIN_POSITIVE,
                     f32::MAX
                 )),

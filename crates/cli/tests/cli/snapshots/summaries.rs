@@ -56,6 +56,7 @@ fn runs_of_networks() -> TestResult {
         ("train_resume", "train --run other --resume --quiet"),
         ("verify", "verify run"),
         ("predict", &format!("predict {images} --out p.csv")),
+        ("watch", "watch run --once"),
         ("explain", &format!("explain {images} --out maps")),
         ("evaluate_run", "evaluate --run run"),
         ("evaluate_run_against", "evaluate --run run --against other"),

@@ -11,7 +11,7 @@ use dermx_table::{Cell, Column, Score, Table, by_name};
 use serde::Serialize;
 
 /// What stands in the place of scores of too few images.
-pub const TOO_FEW: &str = "too few";
+const TOO_FEW: &str = "too few";
 
 /// Counts of evaluations and images, which every table of agreement ends with.
 const SUPPORT: [&str; 2] = ["evaluations", "images"];
