@@ -56,7 +56,7 @@ enum Task {
     #[command(disable_help_flag = true)]
     Test {
         /// `wgpu` runs the tests of that backend instead, built for them alone; further arguments are
-        /// parts of names.
+        /// parts of names, and with `--no-run` they are only built.
         #[arg(long)]
         backend: Option<TestedBackend>,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
