@@ -2,7 +2,7 @@
 
 use crate::axis::Axis;
 use crate::score_cell::told_interval;
-use crate::score_text::{counted, readable};
+use crate::score_text::{counted, printable, readable};
 use dermx_eval::{Comparison, Difference, EvalRecord, Lead, Paired, UNION};
 use serde::Serialize;
 
@@ -174,7 +174,7 @@ pub fn differences(comparison: &Comparison, number: usize) -> Option<Dots> {
     ];
     let sums = sums.into_iter().flatten().map(|value| Value { is_summary: true, ..value });
     let values: Vec<Value> = sums.chain(values).collect();
-    let [first, second] = &comparison.sides;
+    let [first, second] = comparison.sides.each_ref().map(|side| printable(side));
     let subject = Subject {
         name: format!("comparison_{number}"),
         title: "A − B: right of 0, A is higher".to_owned(),
