@@ -1,4 +1,4 @@
-//! The tables that `dermx report --latex` writes, set by LaTeX.
+//! The tables that `dermx report` writes, set by LaTeX.
 
 use crate::cargo::output;
 use crate::pages::Workplace;
@@ -20,8 +20,8 @@ pub fn run() -> Result<()> {
     }
     let workplace = Workplace::new(&release::built()?, "latex")?;
     workplace.two_runs()?;
-    workplace.run(&["report", "seeds", "--out", "one", "--latex"])?;
-    workplace.run(&["report", "seeds", "other", "--out", "both", "--latex"])?;
+    workplace.run(&["report", "seeds", "--out", "one"])?;
+    workplace.run(&["report", "seeds", "other", "--out", "both"])?;
     for folder in ["one", "both"] {
         let folder = workplace.join(folder);
         let mut tables = Vec::new();

@@ -130,6 +130,7 @@ impl Workplace {
             ("own-masks", self.join("masks/report/index.html")),
             ("labels-only", self.join("labels/report/index.html")),
             ("comparison", self.join("comparison/seeds/index.html")),
+            ("side-by-side", self.join("comparison/index.html")),
         ];
         if release::knows(&self.command, &["evaluate", "--help"], "--report")? {
             let maps = ["evaluate", "--data", MASKS, "--heatmaps", "other/seed-0/heatmaps"];

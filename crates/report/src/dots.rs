@@ -2,7 +2,7 @@
 
 use crate::axis::Axis;
 use crate::score_cell::told_interval;
-use crate::score_text::{counted, readable};
+use crate::score_text::{counted, printable, readable};
 use dermx_eval::{Comparison, Difference, EvalRecord, Lead, Paired, UNION};
 use serde::Serialize;
 
@@ -123,9 +123,9 @@ pub fn skill(record: &EvalRecord) -> Option<Dots> {
     let values: Vec<Value> = union.into_iter().chain(values).collect();
     let subject = Subject {
         name: "skill".to_owned(),
-        title: "How far from the best map without a network to the raters?".to_owned(),
+        title: "Between the best baseline (0) and the raters (1)".to_owned(),
         x_label: "skill in fuzzy F1, with its 95 % interval over images".to_owned(),
-        references: vec![(0.0, "best without network".to_owned()), (1.0, "raters".to_owned())],
+        references: vec![(0.0, "best baseline".to_owned()), (1.0, "raters".to_owned())],
         shown: Some(SKILL_SHOWN),
     };
     draw(&subject, &values)
@@ -148,7 +148,7 @@ pub fn leads(record: &EvalRecord) -> Option<Dots> {
     let images = record.leads.values().map(|lead| lead.f1.images).max().unwrap_or(0);
     let subject = Subject {
         name: "leads".to_owned(),
-        title: "Are the maps ahead of maps without a network?".to_owned(),
+        title: "Ahead of maps without a network?".to_owned(),
         x_label: format!(
             "difference on the union, with its 95 % interval over {}",
             counted(images, "image")
@@ -174,10 +174,10 @@ pub fn differences(comparison: &Comparison, number: usize) -> Option<Dots> {
     ];
     let sums = sums.into_iter().flatten().map(|value| Value { is_summary: true, ..value });
     let values: Vec<Value> = sums.chain(values).collect();
-    let [first, second] = &comparison.sides;
+    let [first, second] = comparison.sides.each_ref().map(|side| printable(side));
     let subject = Subject {
         name: format!("comparison_{number}"),
-        title: "Which of the two is higher?".to_owned(),
+        title: "A − B: right of 0, A is higher".to_owned(),
         x_label: "A − B, with its 95 % interval over images".to_owned(),
         references: vec![(0.0, "no difference".to_owned())],
         shown: None,

@@ -44,6 +44,11 @@ pub fn readable(name: &str) -> String {
     }
 }
 
+/// A name of others without characters that no figure may have.
+pub fn printable(name: &str) -> String {
+    name.replace(char::is_control, " ")
+}
+
 /// What `±` means in the tables of this record.
 pub fn spread_meaning(record: &EvalRecord) -> String {
     match record.seeds.len() {

@@ -35,10 +35,7 @@
   const show = (item) => {
     current = item;
     const copy = item.cloneNode(true);
-    const pictures = copy.querySelector(".pictures");
-    pictures.removeAttribute("role");
-    pictures.removeAttribute("tabindex");
-    pictures.removeAttribute("aria-label");
+    copy.querySelector(".enlarge").remove();
     large.replaceChildren(copy);
     if (!dialog.open) dialog.showModal();
   };
@@ -49,16 +46,14 @@
   };
   document.documentElement.classList.add("scripted");
   for (const item of items) {
-    const pictures = item.querySelector(".pictures");
-    pictures.setAttribute("role", "button");
-    pictures.setAttribute("tabindex", "0");
-    pictures.setAttribute("aria-label", `Show larger: ${item.querySelector(".id").textContent}`);
-    pictures.addEventListener("click", () => show(item));
-    pictures.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      show(item);
-    });
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "enlarge";
+    button.textContent = "Larger";
+    button.setAttribute("aria-label", `Larger: ${item.querySelector(".id").textContent}`);
+    button.addEventListener("click", () => show(item));
+    item.querySelector(".pictures").addEventListener("click", () => show(item));
+    item.append(button);
   }
   dialog.addEventListener("click", (event) => {
     const way = event.target.dataset.step;
@@ -69,5 +64,5 @@
     const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (way) step(way);
   });
-  dialog.addEventListener("close", () => current?.querySelector(".pictures").focus());
+  dialog.addEventListener("close", () => current?.querySelector(".enlarge").focus());
 })();

@@ -87,7 +87,7 @@ impl DatasetReport<'_> {
     fn page(&self) -> RunResult<DatasetPage> {
         let (dataset, description) = (self.dataset, self.description);
         let photos = photos(dataset, self.images)?;
-        let colors = colors(dataset);
+        let colors = rater_colors(dataset);
         let samples = self.samples(&photos, &colors)?;
         let rater = |(name, color): (&&str, &[u8; 3])| RaterColor {
             name: (*name).to_owned(),
@@ -273,8 +273,8 @@ fn groups(dataset: &Dataset) -> Vec<(String, Vec<&Image>)> {
     groups
 }
 
-/// The color of each rater.
-fn colors(dataset: &Dataset) -> BTreeMap<&str, [u8; 3]> {
+/// The color of each rater, the same in all pictures of the data set.
+pub fn rater_colors(dataset: &Dataset) -> BTreeMap<&str, [u8; 3]> {
     dataset.raters().into_iter().zip(COLORS.into_iter().cycle()).collect()
 }
 

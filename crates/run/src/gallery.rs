@@ -1,6 +1,7 @@
 //! The pictures of a report: photo, what experts outlined, where the network looked.
 
 use crate::config::{Config, Target};
+use crate::dataset_page::rater_colors;
 use crate::error::{RunError, RunResult};
 use crate::gallery_choice::{candidates, choose, in_words};
 use crate::run_folder::SeedFolder;
@@ -22,18 +23,6 @@ const WIDTH_PX: u32 = 400;
 /// JPEG quality of the pictures, 1 to 100.
 const QUALITY: u8 = 80;
 
-/// Colors of the raters' outlines; with more raters they come again.
-const OUTLINES: [Rgb; 8] = [
-    [0, 229, 255],
-    [255, 64, 129],
-    [255, 214, 0],
-    [0, 230, 118],
-    [179, 136, 255],
-    [255, 145, 0],
-    [255, 255, 255],
-    [61, 90, 254],
-];
-
 /// The photos of a report.
 #[derive(Debug, Default)]
 pub struct Gallery {
@@ -53,8 +42,8 @@ struct Source<'a> {
     predictions: BTreeMap<String, Prediction>,
     /// By image the probability of its gold class.
     gold_probabilities: BTreeMap<String, f64>,
-    /// Every rater of the test set, sorted: the place is the color.
-    raters: Vec<&'a str>,
+    /// The color of each rater's outlines, the same in all photos.
+    colors: BTreeMap<&'a str, Rgb>,
 }
 
 /// Pictures of the first seed, each with the heat maps of `others`, which are named; see [`choose`].
@@ -76,7 +65,7 @@ pub fn gallery(config: &Config, run: &Path, others: &[(String, SeedFolder)]) -> 
             .map(|prediction| (prediction.image_id.clone(), prediction))
             .collect(),
         gold_probabilities: gold_probabilities(&predictions)?,
-        raters: test.dataset.raters().into_iter().collect(),
+        colors: rater_colors(&test.dataset),
         folder,
     };
     let candidates = candidates(&test, &mean_f1(&source.folder)?);
@@ -189,10 +178,10 @@ fn item(source: &Source<'_>, idx: usize, reasons: &[Chosen]) -> RunResult<Galler
 }
 
 impl Source<'_> {
-    /// The rater with the color of the outlines, which is the same in all photos.
+    /// The rater with the color of the outlines.
     fn drawn(&self, rater: &str) -> RaterOutline {
-        let idx = self.raters.iter().position(|one| *one == rater).unwrap_or(0);
-        RaterOutline { rater: rater.to_owned(), color: OUTLINES[idx % OUTLINES.len()] }
+        let color = self.colors.get(rater).copied().unwrap_or_default();
+        RaterOutline { rater: rater.to_owned(), color }
     }
 }
 
