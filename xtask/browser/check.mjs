@@ -125,6 +125,22 @@ async function withAxe(page) {
   });
 }
 
+/** Opens the larger view of the gallery's first photo with the keyboard, and leaves it; a page may have none. */
+async function withLargeView(page) {
+  const pictures = page.locator("#gallery [role=button]").first();
+  if ((await pictures.count()) === 0) return [];
+  const dialog = page.locator("dialog[open]");
+  await pictures.focus();
+  await page.keyboard.press("Enter");
+  if ((await dialog.count()) === 0) return ["Enter on a photo of the gallery opens no larger view"];
+  const problems = [...(await page.evaluate(tooWide)), ...(await withAxe(page))].map((problem) => `larger view: ${problem}`);
+  await page.keyboard.press("Escape");
+  if ((await dialog.count()) > 0) problems.push("Escape does not close the larger view");
+  const isBack = await pictures.evaluate((element) => element === document.activeElement);
+  if (!isBack) problems.push("the focus is lost when the larger view is closed");
+  return problems;
+}
+
 /** Opens the page once; what is wrong with it. */
 async function look(browser, name, file, width, scheme) {
   const problems = [];
@@ -146,6 +162,7 @@ async function look(browser, name, file, width, scheme) {
     await page.evaluate(unfold);
     problems.push(...(await page.evaluate(tooWide)));
     problems.push(...(await withAxe(page)));
+    problems.push(...(await withLargeView(page)));
     // Colours change nothing of what Tab reaches.
     if (scheme === SCHEMES[0]) problems.push(...(await withKeyboard(page)));
   } finally {

@@ -1,7 +1,6 @@
 //! Small runs and their report pages, one of each kind, for the checks that look at them.
 
-use crate::cargo::root;
-use crate::release;
+use crate::cargo::{output, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,33 +105,33 @@ impl Workplace {
         self.train("other", DERMX, "[0]", "0.001")
     }
 
+    /// Whether `dermx evaluate` writes pages.
+    fn knows_report_of_maps(&self) -> Result<bool> {
+        let help = output(Command::new(&self.command).args(["evaluate", "--help"]))?;
+        Ok(help.contains("--report"))
+    }
+
     /// Makes a page of each kind; names and files.
     pub fn pages(&self) -> Result<Vec<(&'static str, PathBuf)>> {
         self.two_runs()?;
         self.run(&["dataset", "convert", DERMX, "--to", "masks", "--out", MASKS])?;
         self.train("masks", MASKS, "[0]", "0.0005")?;
-        self.run(&[
-            "synth",
-            "--out",
-            "more",
-            "--images",
-            "6",
-            "--train-images",
-            "12",
-            "--seed",
-            "1",
-        ])?;
+        let more = "synth --out more --images 6 --train-images 12 --seed 1";
+        self.run(&more.split(' ').collect::<Vec<_>>())?;
         fs::write(self.join("labels.toml"), LABELS)?;
         self.run(&["train", "--config", "labels.toml", "--run", "labels", "--quiet"])?;
         self.run(&["report", "seeds", "other", "--out", "comparison"])?;
+        let describe = ["dataset", "describe", "--data", MASKS, "--images", "data/dermx/images"];
+        self.run(&[&describe[..], &["--report", "--out", "about"]].concat())?;
         let mut pages = vec![
             ("two-seeds", self.join("seeds/report/index.html")),
             ("own-masks", self.join("masks/report/index.html")),
             ("labels-only", self.join("labels/report/index.html")),
             ("comparison", self.join("comparison/seeds/index.html")),
             ("side-by-side", self.join("comparison/index.html")),
+            ("data-set", self.join("about/report/index.html")),
         ];
-        if release::knows(&self.command, &["evaluate", "--help"], "--report")? {
+        if self.knows_report_of_maps()? {
             let maps = ["evaluate", "--data", MASKS, "--heatmaps", "other/seed-0/heatmaps"];
             self.run(&[&maps[..], &["--out", "maps", "--report"]].concat())?;
             pages.push(("external-maps", self.join("maps/report/index.html")));

@@ -103,25 +103,18 @@ fn archive(command: &Path, out: &Path) -> Result<PathBuf> {
     for document in DOCUMENTS {
         fs::copy(root().join(document), folder.join(document)).context(document)?;
     }
-    if knows(command, &["--help"], "completions")? {
-        let completions = folder.join("completions");
-        fs::create_dir(&completions)?;
-        for (shell, file) in COMPLETIONS {
-            let text = output(Command::new(command).args(["completions", shell]))?;
-            fs::write(completions.join(file), text)?;
-        }
-        output(Command::new(command).args(["man", "--out"]).arg(folder.join("man")))?;
+    let completions = folder.join("completions");
+    fs::create_dir(&completions)?;
+    for (shell, file) in COMPLETIONS {
+        let text = output(Command::new(command).args(["completions", shell]))?;
+        fs::write(completions.join(file), text)?;
     }
+    output(Command::new(command).args(["man", "--out"]).arg(folder.join("man")))?;
     // Also where Windows is: its tar writes zips, too.
     let file = out.join(format!("{name}.{}", if cfg!(windows) { "zip" } else { "tar.gz" }));
     let flags = if cfg!(windows) { "-acf" } else { "-czf" };
     succeed(Command::new("tar").arg(flags).arg(&file).arg("-C").arg(work.path()).arg(&name))?;
     Ok(file)
-}
-
-/// Whether `command` names `word` where it prints help for `args`.
-pub fn knows(command: &Path, args: &[&str], word: &str) -> Result<bool> {
-    Ok(output(Command::new(command).args(args))?.contains(word))
 }
 
 /// The target that Rust builds for here, such as x86_64-unknown-linux-gnu.
