@@ -21,10 +21,12 @@ pub const MATRIX: &str = "matrix.svg";
 pub const DOTS: &str = "dots.svg";
 /// A page of comparisons.
 pub const COMPARISON: &str = "comparison.html";
+/// How often a network is right beside how sure it says it is.
+pub const RELIABILITY: &str = "reliability.svg";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 14] = [
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
@@ -35,6 +37,9 @@ const SOURCES: [(&str, &str); 11] = [
     (DOTS, include_str!("../templates/dots.svg")),
     (COMPARISON, include_str!("../templates/comparison.html")),
     ("parts.html", include_str!("../templates/parts.html")),
+    (RELIABILITY, include_str!("../templates/reliability.svg")),
+    ("diagnosis.html", include_str!("../templates/diagnosis.html")),
+    ("diagnosis.md", include_str!("../templates/diagnosis.md")),
     (TABLES, include_str!("../templates/tables.html")),
 ];
 

@@ -27,6 +27,7 @@ mod images;
 mod labels;
 mod memory;
 mod network;
+mod outside;
 mod predict;
 mod pretrained;
 mod report;
@@ -59,6 +60,7 @@ pub use explanation::Job;
 pub use fetch::fetch_weights;
 pub use images::Images;
 pub use network::{TrainedNetwork, WeightsOptions};
+pub use outside::{Outside, write_outside_report};
 pub use predict::predict;
 pub use report::{Reports, is_report, write_reports};
 pub use run_folder::{
