@@ -102,8 +102,11 @@ pub fn all_seeds(record: &EvalRecord) -> Result<Option<Matrix>, ReportError> {
 /// The name of the matrix over all seeds.
 const ALL_SEEDS: &str = "confusion_all_seeds";
 
+/// `counts[gold][predicted]` of one network.
+type Counts = Vec<Vec<u64>>;
+
 /// The counts of each network, where there are several of the same classes.
-fn same_classes(record: &EvalRecord) -> Option<(&Vec<String>, Vec<&Vec<Vec<u64>>>)> {
+fn same_classes(record: &EvalRecord) -> Option<(&Vec<String>, Vec<&Counts>)> {
     let matrices = record.confusion_matrices();
     let classes = &matrices.first()?.classes;
     let is_same = matrices.iter().all(|matrix| matrix.classes == *classes);
@@ -127,10 +130,10 @@ impl Sum {
 }
 
 /// The cells of matrices of one size.
-fn summed(seeds: &[&Vec<Vec<u64>>]) -> Vec<Vec<Sum>> {
+fn summed(seeds: &[&Counts]) -> Vec<Vec<Sum>> {
     let num_classes = seeds.first().map_or(0, |counts| counts.len());
     let cell = |gold: usize, predicted: usize| {
-        let share = |counts: &&Vec<Vec<u64>>| {
+        let share = |counts: &&Counts| {
             let total = counts[gold].iter().sum::<u64>().max(1);
             counts[gold][predicted] as f64 / total as f64
         };
@@ -148,7 +151,7 @@ fn summed(seeds: &[&Vec<Vec<u64>>]) -> Vec<Vec<Sum>> {
 /// The table of [`all_seeds`]; `None` below two seeds.
 fn sum_table(record: &EvalRecord) -> Option<Table> {
     let (classes, seeds) = same_classes(record)?;
-    let is_square = |counts: &&Vec<Vec<u64>>| check(0, counts, classes.len()).is_ok();
+    let is_square = |counts: &&Counts| check(0, counts, classes.len()).is_ok();
     if !seeds.iter().all(is_square) {
         return None;
     }

@@ -64,7 +64,7 @@ pub fn reliability(record: &EvalRecord) -> Option<Reliability> {
     let axis = Axis::unit();
     let x = |value: f64| LEFT + axis.position(value) * SIDE;
     let y = |value: f64| TOP + (1.0 - axis.position(value)) * SIDE;
-    let ticks = |place: &dyn Fn(f64) -> f64| {
+    let ticks = |place: &dyn Fn(f64) -> f64| -> Vec<Tick> {
         let tick = |&value: &f64| Tick { at: unit(place(value)), text: axis.label(value) };
         axis.ticks.iter().map(tick).collect()
     };
@@ -149,8 +149,8 @@ mod tests {
         let record = EvalRecord { diagnosis: Some(diagnosis), ..EvalRecord::default() };
         let drawn = reliability(&record).unwrap();
         assert_eq!((drawn.bins.len(), drawn.most), (2, 2));
-        // The side is 420 - 58 - 16 = 346: x 58 + 0.575 * 346, y 50 + 0.5 * 346.
-        assert_eq!((drawn.bins[0].x.as_str(), drawn.bins[0].y.as_str()), ("257.0", "223.0"));
+        // The side is 420 - 58 - 16 = 346: x 58 + 0.575 * 346 = 256.95, y 50 + 0.5 * 346.
+        assert_eq!((drawn.bins[0].x.as_str(), drawn.bins[0].y.as_str()), ("256.9", "223.0"));
         assert_eq!((drawn.bins[1].x.as_str(), drawn.bins[1].y.as_str()), ("386.7", "50.0"));
         // Half as many images, half as high.
         assert_eq!((&*drawn.bins[0].bar_height, &*drawn.bins[1].bar_height), ("54.0", "27.0"));

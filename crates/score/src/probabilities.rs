@@ -26,7 +26,7 @@ pub(crate) fn probabilities(
     let Predictions { path, classes, .. } = predictions;
     let place_of = |class: &&str| classes.iter().position(|known| known == class);
     let (found, missing): (Vec<&str>, Vec<&str>) =
-        columns.iter().partition(|class| place_of(class).is_some());
+        columns.iter().copied().partition(|class| place_of(class).is_some());
     if let (Some(found), Some(first)) = (found.first(), missing.first()) {
         tracing::warn!(
             "{}: there is a column `p_{found}`, but none `p_{first}`{}; {NEEDS_ALL}",
