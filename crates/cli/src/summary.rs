@@ -18,6 +18,7 @@ pub fn summary(record: &EvalRecord) -> String {
         let [accuracy, macro_f1] =
             [&diagnosis.accuracy, &diagnosis.macro_f1].map(|one| reading(Some(one)).line());
         out += &format!("\naccuracy {accuracy}   macro-F1 {macro_f1}\n");
+        out += &probabilities_text(diagnosis);
         out += &seeds_text(diagnosis);
     }
     let titled = |title: &str, table: Option<Table>| {
@@ -102,6 +103,14 @@ fn validated_text(validated: &Validated) -> String {
             &format!("seed {seed}: kept the weights of epoch {epoch}, the best of {num_epochs}\n");
     }
     text
+}
+
+/// What the probabilities score, where there are some.
+fn probabilities_text(diagnosis: &DiagnosisScores) -> String {
+    let Some(ranking) = &diagnosis.ranking else { return String::new() };
+    let [auroc, auprc, ece] = [Some(&ranking.auroc), Some(&ranking.auprc), diagnosis.ece.as_ref()]
+        .map(|one| reading(one).line());
+    format!("AUROC {auroc}   AUPRC {auprc}   calibration error {ece}\n")
 }
 
 /// Which seeds collapsed, and how far the seeds agree.

@@ -66,18 +66,21 @@ pub fn raw_maps(maps: impl IntoIterator<Item = (String, Heatmap)>) -> BTreeMap<S
     maps.into_iter().map(raw).collect()
 }
 
-/// Predictions as [`Benchmark`](crate::Benchmark) scores them.
-pub fn to_predictions(predictions: &[PhotoPrediction]) -> Predictions {
+/// Predictions as [`Benchmark`](crate::Benchmark) scores them, of a model with these classes
+/// ([`Model::classes`]).
+pub fn to_predictions(predictions: &[PhotoPrediction], classes: &[String]) -> Predictions {
     let row = |(idx, one): (usize, &PhotoPrediction)| Prediction {
         line: idx + 1,
         image_id: one.image_id.clone(),
         gold: None,
         predicted: one.class.clone(),
         probability: one.probabilities.iter().copied().reduce(f64::max),
+        probabilities: one.probabilities.clone(),
     };
     Predictions {
         path: "predictions in memory".into(),
         rows: predictions.iter().enumerate().map(row).collect(),
+        classes: classes.to_vec(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the command does, done from a program: sessions side by side, progress, stops, and networks.
 
 use dermx::{
-    Benchmark, Cancel, Context, Dataset, Experiment, Failure, Method, Model, Progress, ProgressBar,
-    ScoringChoices, Session, SynthConfig, Targets, Watch, WeightsOptions, overlay, raw_maps,
-    synthesize, to_predictions,
+    Benchmark, Cancel, Context, Dataset, EvalRecord, Experiment, Failure, Method, Model, Progress,
+    ProgressBar, ScoringChoices, Session, SynthConfig, Targets, Watch, WeightsOptions, overlay,
+    raw_maps, synthesize, to_predictions,
 };
 use std::error::Error;
 use std::fs;
@@ -168,10 +168,16 @@ fn a_model_says_of_photos_what_its_run_said_of_them() -> TestResult {
     let dataset = Dataset::open(folder.path().join("data/dermx"))?;
     let choices = ScoringChoices { classes: model.classes().to_vec(), ..ScoringChoices::default() };
     let benchmark = Benchmark::new(&dataset, choices)?;
-    let card = benchmark.score(&raw_maps(all), Some(&to_predictions(&predictions)))?;
+    let predictions = to_predictions(&predictions, model.classes());
+    let card = benchmark.score(&raw_maps(all), Some(&predictions))?;
     let accuracy = card.record.diagnosis.as_ref().and_then(|one| one.accuracy.mean);
     let eval = fs::read_to_string(run.join("seed-0/eval.json"))?;
     assert!(eval.contains(&format!("\"mean\": {}", accuracy.ok_or("no accuracy")?)), "{eval}");
+    // The file has nine digits of a probability.
+    let written: EvalRecord = dermx_eval::read_eval_json(eval.as_bytes())?;
+    let ece = |record: &EvalRecord| record.diagnosis.as_ref()?.ece.as_ref()?.mean;
+    let (found, written) = (ece(&card.record).ok_or("no ece")?, ece(&written).ok_or("no ece")?);
+    assert!((found - written).abs() < 1e-8, "{found} {written}");
     // What cannot be is an error, not a panic.
     let error = model.explain(&photos, Method::GradCam, Targets::Class(6)).unwrap_err();
     assert_eq!(error.failure(), Failure::BadData, "{error}");

@@ -4,7 +4,7 @@ use crate::parts::join_parts;
 use crate::{
     ClassScores, Collapse, ConfusionMatrix, CountedConfusions, DiagnosisScores, EvalError,
     EvalRecord, FaithfulnessScores, Identification, MapScores, MapTable, MassShares, NOTICE,
-    RandomizedScores, RelativeScores, Schema, Score, collapse,
+    RandomizedScores, RankingScores, RelativeScores, Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -138,6 +138,10 @@ impl Join<'_> {
             accuracy: cell("accuracy", |one| &one.accuracy)?,
             balanced_accuracy: cell("balanced_accuracy", |one| &one.balanced_accuracy)?,
             macro_f1: cell("macro_f1", |one| &one.macro_f1)?,
+            ranking: self.ranking("diagnosis", diagnoses.iter().map(|one| one.ranking.as_ref()))?,
+            ece: self.optional("diagnosis.ece", diagnoses.iter().map(|one| one.ece.as_ref()))?,
+            // Needs single images: `add_probability_intervals` adds it.
+            reliability: Vec::new(),
             classes: self.class_table("diagnosis.classes", &classes)?,
             collapsed: Some(collapsed(&confusion_matrices)?),
             confusion_matrices,
@@ -182,8 +186,36 @@ impl Join<'_> {
                 f1: self.cell(place, "f1", rows, |row| &row.f1)?,
                 sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
                 specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
+                ranking: self.ranking(place, rows.iter().map(|row| row.ranking.as_ref()))?,
             })
         })
+    }
+
+    /// The scores of probabilities, which all seeds have or none.
+    fn ranking<'a>(
+        &self,
+        place: &str,
+        rows: impl Iterator<Item = Option<&'a RankingScores<Score>>> + Clone,
+    ) -> Result<Option<RankingScores<Score>>, EvalError> {
+        let mut joined = RankingScores::<Option<Score>>::default();
+        for (idx, cell) in joined.each_mut().into_iter().enumerate() {
+            let name = format!("{place}.{}", RankingScores::<Score>::NAMES[idx]);
+            *cell = self.optional(&name, rows.clone().map(|row| Some(row?.each()[idx])))?;
+        }
+        Ok(joined.all())
+    }
+
+    /// A score that all seeds have or none.
+    fn optional<'a>(
+        &self,
+        place: &str,
+        scores: impl Iterator<Item = Option<&'a Score>>,
+    ) -> Result<Option<Score>, EvalError> {
+        let scores: Vec<Option<&Score>> = scores.collect();
+        let present: Vec<bool> = scores.iter().map(Option::is_some).collect();
+        self.expect_same(&format!("{place}: present"), &present)?;
+        let scores: Vec<&Score> = scores.into_iter().flatten().collect();
+        if scores.is_empty() { Ok(None) } else { self.score(place, &scores).map(Some) }
     }
 
     fn skill_table(
@@ -286,7 +318,13 @@ mod tests {
     /// Every score of the record is `mean`.
     fn record(seed: u64, mean: f64) -> EvalRecord {
         let cell = || score(mean);
-        let classes = ClassScores { f1: cell(), sensitivity: cell(), specificity: cell() };
+        let ranking = || Some([(); 4].map(|()| cell()).into());
+        let classes = ClassScores {
+            f1: cell(),
+            sensitivity: cell(),
+            specificity: cell(),
+            ranking: ranking(),
+        };
         let maps = MapScores {
             f1: cell(),
             sensitivity: cell(),
@@ -299,6 +337,8 @@ mod tests {
             accuracy: cell(),
             balanced_accuracy: cell(),
             macro_f1: cell(),
+            ranking: ranking(),
+            ece: Some(cell()),
             classes: [("Acne".to_string(), classes)].into(),
             confusion_matrices: vec![matrix(seed, vec![vec![seed]])],
             ..DiagnosisScores::default()
@@ -337,7 +377,10 @@ mod tests {
         let diagnosis = joined.diagnosis.as_ref().unwrap();
         let (classes, maps) = (&diagnosis.classes["Acne"], &joined.explanation[UNION]);
         let baseline = &joined.baselines["random"][UNION];
-        for cell in [
+        let rankings =
+            [&diagnosis.ranking, &classes.ranking].map(|one| one.as_ref().unwrap().each());
+        for cell in rankings.into_iter().flatten().chain([
+            diagnosis.ece.as_ref().unwrap(),
             &diagnosis.accuracy,
             &diagnosis.balanced_accuracy,
             &diagnosis.macro_f1,
@@ -358,7 +401,7 @@ mod tests {
             &maps.localization["auc"],
             &baseline.localization["auc"],
             &joined.skill[UNION].skill,
-        ] {
+        ]) {
             assert_eq!(cell, &expected);
         }
         assert_eq!(joined.seeds, [3, 1]);
@@ -385,6 +428,14 @@ mod tests {
     fn record_without_predictions_stays_without() {
         let outside = |seed| EvalRecord { diagnosis: None, ..record(seed, 0.5) };
         assert_eq!(aggregate(&[outside(0), outside(1)]).unwrap().diagnosis, None);
+    }
+
+    #[test]
+    fn probabilities_of_some_seeds_only_are_refused() {
+        let mut second = record(1, 0.5);
+        second.diagnosis.as_mut().unwrap().ece = None;
+        let error = aggregate(&[record(0, 0.5), second]).unwrap_err().to_string();
+        assert!(error.starts_with("diagnosis.ece: present: found false for seed 1"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod agreement;
 mod averaging;
 mod baseline;
 mod bootstrap;
+mod calibration;
 mod collapse;
 mod comparison;
 mod diagnosis;
@@ -16,7 +17,9 @@ mod kappa;
 mod localization;
 mod paired;
 mod parts;
+mod probabilities;
 mod rank;
+mod ranking;
 mod record;
 mod relative;
 mod resize;
@@ -32,6 +35,9 @@ pub use agreement::{
 pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
+pub use calibration::{
+    NUM_BINS, ReliabilityBin, TopProbability, calibration_error, reliability_bins,
+};
 pub use collapse::{Collapse, collapse};
 pub use comparison::{
     Comparison, Difference, Lead, Paired, PairedTest, Side, UNIT, compare, correct_for_number, lead,
@@ -48,7 +54,9 @@ pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
 pub use localization::{LocalizationScores, RankedMap, binary_localization};
 pub use paired::{Permutation, ROUNDING, SignedRank, holm, mcnemar, permutation, signed_rank};
 pub use parts::part_record;
+pub use probabilities::{ClassProbabilities, add_probability_intervals};
 pub use rank::{mid_ranks, rank_correlation};
+pub use ranking::{RankingScores, ranking_scores};
 pub use record::{
     ClassScores, CountedConfusions, DiagnosisScores, EvalRecord, FaithfulnessScores, MapScores,
     MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,

@@ -1,6 +1,9 @@
 //! What an evaluation says: the shape of `eval.json`.
 
-use crate::{Collapse, Comparison, EvalError, Identification, Lead, SeedAgreement};
+use crate::{
+    Collapse, Comparison, EvalError, Identification, Lead, RankingScores, ReliabilityBin,
+    SeedAgreement,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -109,6 +112,10 @@ pub struct ClassScores {
     pub sensitivity: Score,
     /// `TN / (TN + FP)`.
     pub specificity: Score,
+    /// How well the probability of the class puts its images before the others; absent without
+    /// probabilities. In JSON these scores stand beside the others.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub ranking: Option<RankingScores<Score>>,
 }
 
 /// How well diagnoses were predicted.
@@ -122,6 +129,17 @@ pub struct DiagnosisScores {
     /// Mean of the classes' F1. Its rows are classes: `undefined` counts those with neither a gold nor
     /// a predicted image, which are left out.
     pub macro_f1: Score,
+    /// Means of the classes' scores of the same names. Their rows are classes: `undefined` counts those
+    /// without an image of the class or of another, which are left out. Absent without probabilities. In
+    /// JSON these scores stand beside the others.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub ranking: Option<RankingScores<Score>>,
+    /// Expected calibration error, see [`crate::calibration_error`]; absent without probabilities.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ece: Option<Score>,
+    /// The bins of the calibration error, of all networks together; none without probabilities.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reliability: Vec<ReliabilityBin>,
     /// Scores by class name.
     pub classes: BTreeMap<String, ClassScores>,
     /// One matrix per network.
@@ -328,7 +346,14 @@ mod tests {
             ..PartRecord::default()
         };
         let record = EvalRecord {
-            diagnosis: Some(DiagnosisScores { accuracy: third, ..DiagnosisScores::default() }),
+            diagnosis: Some(DiagnosisScores {
+                accuracy: third.clone(),
+                ranking: Some([(); 4].map(|()| third.clone()).into()),
+                ece: Some(third),
+                reliability: vec![ReliabilityBin { n: 3, ..ReliabilityBin::default() }],
+                classes: [("cat".to_string(), ClassScores::default())].into(),
+                ..DiagnosisScores::default()
+            }),
             explanation: [(UNION.to_string(), scores)].into(),
             by: [("age".to_string(), [("old".to_string(), part)].into())].into(),
             ..EvalRecord::default()
@@ -339,6 +364,12 @@ mod tests {
         assert_eq!(json["schema"], 2);
         // Beside the other scores, not below a name of their own.
         assert_eq!(json["explanation"][UNION]["auc"]["n"], 3);
+        assert_eq!(json["diagnosis"]["auroc"]["n"], 3);
+        // Without probabilities nothing is said of them.
+        assert_eq!(
+            json["diagnosis"]["classes"]["cat"].as_object().map(serde_json::Map::len),
+            Some(3)
+        );
     }
 
     #[test]

@@ -106,8 +106,7 @@ pub fn diagnosis_scores(
             classes: classes.to_vec(),
             counts: matrix.rows().to_vec(),
         }],
-        collapsed: None,
-        seed_agreement: None,
+        ..DiagnosisScores::default()
     })
 }
 
@@ -120,6 +119,7 @@ fn class_scores(matrix: &ConfusionMatrix, class_idx: usize) -> ClassScores {
         sensitivity: over_images(sensitivity, num_images).with_share_interval(num_gold),
         specificity: over_images(specificity, num_images)
             .with_share_interval(num_images - num_gold),
+        ranking: None,
     }
 }
 

@@ -29,8 +29,9 @@ impl Predicted {
             gold: None,
             predicted,
             probability: None,
+            probabilities: Vec::new(),
         };
         let rows = classes.into_iter().enumerate().map(row).collect();
-        Ok(Predictions { path: "predictions".into(), rows })
+        Ok(Predictions { path: "predictions".into(), rows, classes: Vec::new() })
     }
 }

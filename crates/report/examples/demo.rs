@@ -128,7 +128,7 @@ fn record(seeds: &[u64]) -> EvalRecord {
         let f1 = score(0.45 + 0.3 * wobble(idx, 1), 1, seeds);
         let sensitivity = score(0.4 + 0.3 * wobble(idx, 2), 1, seeds);
         let specificity = score(0.9 + 0.06 * wobble(idx, 3), 1, seeds);
-        ((*name).to_owned(), ClassScores { f1, sensitivity, specificity })
+        ((*name).to_owned(), ClassScores { f1, sensitivity, specificity, ..ClassScores::default() })
     };
     EvalRecord {
         classes: CLASSES.map(str::to_owned).to_vec(),

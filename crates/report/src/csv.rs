@@ -1,10 +1,11 @@
 //! Every table for programs, as CSV: a row for each score, in full precision.
 
+use crate::diagnosis::reliability_table;
 use crate::gallery::{joined, key_of};
 use crate::input::ReportInput;
 use dermx_eval::{
-    ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest, Score,
-    UNION,
+    ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest,
+    RankingScores, Score, UNION,
 };
 use dermx_table::{Cell, Column, Table, by_name};
 use std::iter::once;
@@ -52,6 +53,7 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
         summary(input),
         curves(input),
         diagnosis(input),
+        reliability_table(&input.evaluation),
         confusion(input),
         explanation(input),
         randomization(input),
@@ -96,6 +98,8 @@ fn summary(input: &ReportInput) -> Table {
             push(&[NETWORK, "accuracy"], &diagnosis.accuracy);
             push(&[NETWORK, "balanced_accuracy"], &diagnosis.balanced_accuracy);
             push(&[NETWORK, "macro_f1"], &diagnosis.macro_f1);
+            push_ranking(push, &[NETWORK], diagnosis.ranking.as_ref());
+            diagnosis.ece.iter().for_each(|ece| push(&[NETWORK, "ece"], ece));
         }
         for (map, scores) in map_tables(record) {
             if let Some(union) = scores.get(UNION) {
@@ -137,12 +141,20 @@ fn curves(input: &ReportInput) -> Table {
 fn diagnosis(input: &ReportInput) -> Table {
     of_scores("diagnosis", &["class"], input, |record, push| {
         let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
-        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
+        for (class, ClassScores { f1, sensitivity, specificity, ranking }) in classes {
             push(&[class, "f1"], f1);
             push(&[class, "sensitivity"], sensitivity);
             push(&[class, "specificity"], specificity);
+            push_ranking(push, &[class], ranking.as_ref());
         }
     })
+}
+
+fn push_ranking(push: Push<'_>, keys: &[&str], ranking: Option<&RankingScores<Score>>) {
+    let scores = ranking.into_iter().flat_map(RankingScores::each);
+    for (name, score) in RankingScores::<Score>::NAMES.into_iter().zip(scores) {
+        push(&[keys, &[name]].concat(), score);
+    }
 }
 
 fn confusion(input: &ReportInput) -> Table {

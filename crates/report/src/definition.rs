@@ -26,7 +26,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 19] = [
+pub const DEFINITIONS: [Definition; 24] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -47,6 +47,41 @@ pub const DEFINITIONS: [Definition; 19] = [
         "standard, one class against the rest",
     ),
     share("Macro F1", "mean of the classes' F1", "no class has an F1", "standard"),
+    share(
+        "Balanced accuracy",
+        "mean of the classes' sensitivities",
+        "no class has an image",
+        "Brodersen et al. 2010",
+    ),
+    share(
+        "AUROC of a class",
+        "probability that an image of the class gets a higher probability of it than another image, \
+         ties half; chance is 0.5",
+        "no image is of the class, or every one",
+        "Fawcett 2006",
+    ),
+    share(
+        "AUPRC of a class",
+        "Σ (R_t − R_{t−1}) P_t over thresholds t, with precision P and sensitivity R; chance is the \
+         share of the class's images",
+        "no image is of the class, or every one",
+        "average precision, Davis and Goadrich 2006",
+    ),
+    share(
+        "Sensitivity at specificity 0.95 (0.80)",
+        "the largest sensitivity of a threshold with at least that specificity",
+        "no image is of the class, or every one",
+        "a point of the ROC curve, Fawcett 2006",
+    ),
+    Definition {
+        name: "Calibration error (ECE)",
+        equation: "Σ n_b / n |right_b − p_b| over 15 equal bins b of the largest probability, with the \
+                   share of right images and the mean probability in b",
+        range: "0 to 1",
+        better: "lower",
+        undefined: "there is no image",
+        source: "Guo et al. 2017",
+    },
     share("Fuzzy F1", "2 Σ min(A, S) / (Σ A + Σ S)", "map and mask are both empty", APPENDIX),
     share("Fuzzy sensitivity", "Σ min(A, S) / Σ S", "the mask is empty", APPENDIX),
     share(

@@ -78,7 +78,96 @@ pub fn matrices(record: &EvalRecord) -> Result<Vec<Matrix>, ReportError> {
         .collect()
 }
 
-/// Every matrix of the record as a table: gold classes in rows.
+/// The sum of the matrices of all seeds, with the spread of each share over the seeds; `None` below two seeds.
+///
+/// # Errors
+///
+/// As [`matrices`].
+pub fn all_seeds(record: &EvalRecord) -> Result<Option<Matrix>, ReportError> {
+    let Some((classes, seeds)) = same_classes(record) else { return Ok(None) };
+    for (network_idx, counts) in seeds.iter().enumerate() {
+        check(network_idx, counts, classes.len())?;
+    }
+    let cells = summed(&seeds);
+    let sums: Vec<Vec<u64>> =
+        cells.iter().map(|row| row.iter().map(|cell| cell.count).collect()).collect();
+    let classes: Vec<String> = classes.iter().map(|class| readable(class)).collect();
+    let mut matrix = draw(&sums, &classes, ALL_SEEDS.to_owned(), "All seeds".to_owned());
+    for (cell, sum) in matrix.cells.iter_mut().zip(cells.iter().flatten()) {
+        cell.percent = sum.percent();
+    }
+    Ok(Some(matrix))
+}
+
+/// The name of the matrix over all seeds.
+const ALL_SEEDS: &str = "confusion_all_seeds";
+
+/// `counts[gold][predicted]` of one network.
+type Counts = Vec<Vec<u64>>;
+
+/// The counts of each network, where there are several of the same classes.
+fn same_classes(record: &EvalRecord) -> Option<(&Vec<String>, Vec<&Counts>)> {
+    let matrices = record.confusion_matrices();
+    let classes = &matrices.first()?.classes;
+    let is_same = matrices.iter().all(|matrix| matrix.classes == *classes);
+    let counts = matrices.iter().map(|matrix| &matrix.counts).collect();
+    (matrices.len() > 1 && is_same).then_some((classes, counts))
+}
+
+/// A cell over all seeds.
+struct Sum {
+    /// Sum of the seeds' images.
+    count: u64,
+    /// Mean of the seeds' shares of the row, and their sample standard deviation.
+    share: f64,
+    std: f64,
+}
+
+impl Sum {
+    fn percent(&self) -> String {
+        format!("{:.0}% ± {:.0}", 100.0 * self.share, 100.0 * self.std)
+    }
+}
+
+/// The cells of matrices of one size.
+fn summed(seeds: &[&Counts]) -> Vec<Vec<Sum>> {
+    let num_classes = seeds.first().map_or(0, |counts| counts.len());
+    let cell = |gold: usize, predicted: usize| {
+        let share = |counts: &&Counts| {
+            let total = counts[gold].iter().sum::<u64>().max(1);
+            counts[gold][predicted] as f64 / total as f64
+        };
+        let shares: Vec<f64> = seeds.iter().map(share).collect();
+        Sum {
+            count: seeds.iter().map(|counts| counts[gold][predicted]).sum(),
+            share: dermx_eval::mean(&shares).unwrap_or(0.0),
+            std: dermx_eval::sample_std(&shares).unwrap_or(0.0),
+        }
+    };
+    let row = |gold: usize| (0..num_classes).map(|predicted| cell(gold, predicted)).collect();
+    (0..num_classes).map(row).collect()
+}
+
+/// The table of [`all_seeds`]; `None` below two seeds.
+fn sum_table(record: &EvalRecord) -> Option<Table> {
+    let (classes, seeds) = same_classes(record)?;
+    let is_square = |counts: &&Counts| check(0, counts, classes.len()).is_ok();
+    if !seeds.iter().all(is_square) {
+        return None;
+    }
+    let title = "Confusion matrix, all seeds: sums of images by gold and predicted class, in brackets the share \
+                 of the row ± its sample standard deviation over seeds.";
+    let columns = classes.iter().map(|class| Column::text(class).label(readable(class)));
+    let mut table =
+        Table::new(ALL_SEEDS, title, once(Column::text("gold").label("Gold")).chain(columns));
+    for (class, row) in classes.iter().zip(summed(&seeds)) {
+        let cells = row.iter().map(|sum| format!("{} ({})", sum.count, sum.percent()).into());
+        table.push(once(readable(class).into()).chain(cells));
+    }
+    Some(table)
+}
+
+/// Every matrix of the record as a table, that over all seeds first: gold classes in rows.
 pub fn matrix_tables(record: &EvalRecord) -> Vec<Table> {
     let matrices = record.confusion_matrices().iter().enumerate();
     let tables = matrices.map(|(network_idx, CountedConfusions { seed, classes, counts })| {
@@ -92,7 +181,7 @@ pub fn matrix_tables(record: &EvalRecord) -> Vec<Table> {
         }
         table
     });
-    tables.collect()
+    sum_table(record).into_iter().chain(tables).collect()
 }
 
 /// File name and title of a matrix: its seed, or its number where the seed is not known.
@@ -230,6 +319,24 @@ mod tests {
         let percents: Vec<&str> = matrix.cells.iter().map(|cell| cell.percent.as_str()).collect();
         assert_eq!(percents, ["75%", "25%", "0%", "0%"]);
         assert_eq!((matrix.name.as_str(), matrix.title.as_str()), ("confusion_seed_7", "Seed 7"));
+    }
+
+    #[test]
+    fn seeds_add_up_with_the_spread_of_their_shares() {
+        // Row 0: 3 of 4 and 1 of 4 right: 4 images, share (0.75 + 0.25) / 2, std sqrt(2 * 0.0625).
+        let mut both = record(Some(1), vec![vec![3, 1], vec![0, 0]]);
+        assert!(all_seeds(&both).unwrap().is_none());
+        let other = record(Some(2), vec![vec![1, 3], vec![0, 0]]).diagnosis.unwrap();
+        both.diagnosis.as_mut().unwrap().confusion_matrices.extend(other.confusion_matrices);
+        let matrix = all_seeds(&both).unwrap().unwrap();
+        let shown: Vec<(u64, &str)> =
+            matrix.cells.iter().map(|cell| (cell.count, cell.percent.as_str())).collect();
+        assert_eq!(shown, [(4, "50% ± 35"), (4, "50% ± 35"), (0, "0% ± 0"), (0, "0% ± 0")]);
+        assert!(matrix.description.contains("4 of 8 images right"), "{}", matrix.description);
+        let tables = matrix_tables(&both);
+        assert_eq!(tables[0].name, "confusion_all_seeds");
+        assert_eq!(tables[0].rows[0].cells[1], dermx_table::Cell::from("4 (50% ± 35)"));
+        assert_eq!(tables.len(), 3);
     }
 
     #[test]

@@ -12,11 +12,12 @@ use crate::error::ReportError;
 use crate::facts::scoring_facts;
 use crate::gallery::{self, Item};
 use crate::input::ReportInput;
-use crate::matrix::{Matrix, matrices, matrix_tables};
+use crate::matrix::{Matrix, all_seeds, matrices, matrix_tables};
+use crate::reliability::reliability;
 use crate::seeds::remarks;
-use crate::table::{by_seed, diagnosis, explanation, over_seeds};
+use crate::table::{by_seed, explanation, over_seeds};
 use crate::template::Templates;
-use crate::{csv, dots, template};
+use crate::{csv, diagnosis, dots, template};
 use dermx_eval::NOTICE;
 use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
@@ -48,7 +49,9 @@ struct Page {
     pictures: Vec<Figure>,
     charts: Vec<Figure>,
     learning_rate: String,
-    diagnosis: Option<Drawn>,
+    diagnosis: Vec<Drawn>,
+    reliability: Option<Figure>,
+    all_seeds: Option<Figure>,
     matrices: Vec<Figure>,
     explanation: Option<Drawn>,
     beyond: Vec<Drawn>,
@@ -82,7 +85,8 @@ pub fn render(input: &ReportInput) -> Result<RenderedReport, ReportError> {
         ("report.md".to_owned(), templates.render(template::MARKDOWN, &page)?.into_bytes()),
     ];
     files.extend(table_files(input));
-    let figures = page.pictures.into_iter().chain(page.charts).chain(page.matrices);
+    let figures = page.pictures.into_iter().chain(page.charts).chain(page.reliability);
+    let figures = figures.chain(page.all_seeds).chain(page.matrices);
     let figures = figures.chain(page.comparisons.into_iter().filter_map(|one| one.figure));
     files.extend(figures.map(|figure| (figure.path, figure.file_svg.into_bytes())));
     files.extend(gallery::files(input));
@@ -107,8 +111,9 @@ fn table_files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
 fn tables(input: &ReportInput) -> Vec<Table> {
     let record = &input.evaluation;
     let tables = [card_table(&cards(record)), run_table(input)];
-    let some = [by_seed(input), over_seeds(record), diagnosis(record), explanation(input)];
-    let tables = tables.into_iter().chain(some.into_iter().flatten());
+    let seeds = [by_seed(input), over_seeds(record)].into_iter().flatten();
+    let tables = tables.into_iter().chain(seeds).chain(diagnosis::tables(record));
+    let tables = tables.chain(explanation(input));
     let tables = tables.chain(beyond::tables(record));
     let tables = tables.chain(beyond::comparison_tables(&record.comparisons));
     let tables = tables.chain(matrix_tables(record));
@@ -125,6 +130,10 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         matrices.iter().map(|matrix: &Matrix| Figure::draw(templates, template::MATRIX, matrix));
     let pictures = [dots::leads(record), dots::skill(record)].into_iter().flatten();
     let pictures = pictures.map(|dots| Figure::draw(templates, template::DOTS, &dots));
+    let reliability =
+        reliability(record).map(|diagram| Figure::draw(templates, template::RELIABILITY, &diagram));
+    let all_seeds =
+        all_seeds(record)?.map(|matrix| Figure::draw(templates, template::MATRIX, &matrix));
     let cards = cards(record);
     Ok(Page {
         title: input.title.clone(),
@@ -142,7 +151,9 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.collect::<Result<_, _>>()?,
-        diagnosis: diagnosis(record).map(Drawn::from),
+        diagnosis: diagnosis::tables(record).into_iter().map(Drawn::from).collect(),
+        reliability: reliability.transpose()?,
+        all_seeds: all_seeds.transpose()?,
         matrices: matrices.collect::<Result<_, _>>()?,
         explanation: explanation(input).map(Drawn::from),
         beyond: beyond::tables(record).into_iter().map(Drawn::from).collect(),

@@ -21,12 +21,14 @@ pub const MATRIX: &str = "matrix.svg";
 pub const DOTS: &str = "dots.svg";
 /// A page of comparisons.
 pub const COMPARISON: &str = "comparison.html";
+/// How often a network is right beside how sure it says it is.
+pub const RELIABILITY: &str = "reliability.svg";
 /// A page about a data set.
 pub const DATASET: &str = "dataset.html";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 16] = [
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
@@ -37,6 +39,9 @@ const SOURCES: [(&str, &str); 13] = [
     (DOTS, include_str!("../templates/dots.svg")),
     (COMPARISON, include_str!("../templates/comparison.html")),
     ("parts.html", include_str!("../templates/parts.html")),
+    (RELIABILITY, include_str!("../templates/reliability.svg")),
+    ("diagnosis.html", include_str!("../templates/diagnosis.html")),
+    ("diagnosis.md", include_str!("../templates/diagnosis.md")),
     (TABLES, include_str!("../templates/tables.html")),
     (DATASET, include_str!("../templates/dataset.html")),
     ("dataset.css", include_str!("../templates/dataset.css")),

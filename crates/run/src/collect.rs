@@ -143,7 +143,7 @@ fn diagnosis(groups: &[Group]) -> Table {
     let mut table = scores_table("diagnosis", "class", &["f1", "sensitivity", "specificity"]);
     for Group { name, record, .. } in groups {
         let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
-        for (class, ClassScores { f1, sensitivity, specificity }) in classes {
+        for (class, ClassScores { f1, sensitivity, specificity, .. }) in classes {
             let scores = [f1, sensitivity, specificity].map(score_cell);
             table.push([name.into(), class.into()].into_iter().chain(scores));
         }

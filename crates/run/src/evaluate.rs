@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
-use crate::run_folder::{RunFolder, SeedFolder, check_idle, how_to_finish, is_same_folder};
+use crate::report::is_report;
+use crate::run_folder::{REPORT, RunFolder, SeedFolder, check_idle, how_to_finish, is_same_folder};
 use crate::session::Session;
 use dermx_eval::EvalRecord;
 use dermx_score::{
@@ -44,8 +45,11 @@ fn evaluate_here(run: &Path, out: Option<&Path>, session: &Session) -> RunResult
     Ok(record)
 }
 
-/// Whether scores are written into the file of this name below their folder.
+/// Whether scores, or their report, are written into the file of this name below their folder.
 pub fn is_scores(path: &Path) -> bool {
+    if path.starts_with(REPORT) {
+        return is_report(path);
+    }
     let mut names = path.components().rev().map(|part| part.as_os_str().to_string_lossy());
     let name = names.next().unwrap_or_default();
     let of_seed = [EVAL, PER_IMAGE, DIAGNOSES].contains(&name.as_ref());

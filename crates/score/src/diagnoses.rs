@@ -6,7 +6,7 @@ use dermx_table::csv;
 pub const DIAGNOSES: &str = "diagnoses.csv";
 
 /// An image whose diagnosis is scored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Diagnosis {
     /// The image.
     pub image_id: String,
@@ -14,6 +14,8 @@ pub struct Diagnosis {
     pub gold_idx: usize,
     /// Index of the predicted class, which counts as another's where classes are exchanged.
     pub predicted_idx: usize,
+    /// Probability of each class, exchanged as the prediction is; empty where they are not known of every image.
+    pub probabilities: Vec<f64>,
 }
 
 /// The text of the file: `image_id,gold,predicted`, by names of `classes`. It reads back as

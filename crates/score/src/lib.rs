@@ -15,6 +15,7 @@ mod map_view;
 mod npy;
 mod per_image;
 mod predictions;
+mod probabilities;
 mod sanity;
 mod score;
 mod score_parts;

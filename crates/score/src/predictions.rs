@@ -5,6 +5,9 @@ use dermx_data::CsvTable;
 use dermx_table::csv;
 use std::path::{Path, PathBuf};
 
+/// What the name of a column of probabilities begins with.
+const PROBABILITY: &str = "p_";
+
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
@@ -18,6 +21,8 @@ pub struct Prediction {
     pub predicted: String,
     /// Probability of the predicted class, if known.
     pub probability: Option<f64>,
+    /// The number for each class of [`Predictions::classes`]; NaN where there is none.
+    pub probabilities: Vec<f64>,
 }
 
 /// What a network, or another program, said of images.
@@ -27,6 +32,9 @@ pub struct Predictions {
     pub path: PathBuf,
     /// One for each image.
     pub rows: Vec<Prediction>,
+    /// The classes that have a column of probabilities (`p_CLASS`), in order. What is there is looked at when it
+    /// is scored: a table may have such columns of other things.
+    pub classes: Vec<String>,
 }
 
 impl Predictions {
@@ -35,7 +43,12 @@ impl Predictions {
     /// # Errors
     /// As [`read_predictions`].
     pub fn read(path: &Path) -> ScoreResult<Self> {
-        Ok(Self { path: path.to_path_buf(), rows: read_predictions(path)? })
+        let table = CsvTable::read(path)?;
+        let columns = table.columns().iter().enumerate();
+        let (places, classes): (Vec<usize>, Vec<String>) = columns
+            .filter_map(|(idx, name)| Some((idx, name.strip_prefix(PROBABILITY)?.to_string())))
+            .unzip();
+        Ok(Self { path: path.to_path_buf(), rows: rows(&table, &places)?, classes })
     }
 }
 
@@ -68,7 +81,7 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 /// Each row has one logit for each class.
 pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bool) -> Vec<u8> {
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
-    header.extend(classes.iter().map(|class| format!("p_{class}")));
+    header.extend(classes.iter().map(|class| format!("{PROBABILITY}{class}")));
     if with_logits {
         header.extend(classes.iter().map(|class| format!("logit_{class}")));
     }
@@ -86,13 +99,17 @@ pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bo
     csv(&records)
 }
 
-/// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<predicted>`.
+/// Reads the columns `image_id`, `predicted` and, if there, `gold` and `p_<class>`.
 ///
 /// # Errors
 /// A file that cannot be read, or is against the rules of [`CsvTable`]; with its line: a missing
 /// column, an empty cell, an image that occurs twice.
 pub fn read_predictions(path: &Path) -> ScoreResult<Vec<Prediction>> {
-    let table = CsvTable::read(path)?;
+    Ok(Predictions::read(path)?.rows)
+}
+
+/// The rows of `table`, which has probabilities in the columns at `places`.
+fn rows(table: &CsvTable, places: &[usize]) -> ScoreResult<Vec<Prediction>> {
     let [image_idx, predicted_idx] = table.positions(["image_id", "predicted"])?;
     let gold_idx = table.find_column("gold");
     let mut predictions: Vec<Prediction> = Vec::new();
@@ -108,19 +125,29 @@ pub fn read_predictions(path: &Path) -> ScoreResult<Vec<Prediction>> {
             let message = format!("image `{image_id}` occurs twice; remove one of the rows");
             return Err(table.invalid(row.line, "image_id", message).into());
         }
-        let probability = match table.find_column(&format!("p_{predicted}")) {
+        let probability = match table.find_column(&format!("{PROBABILITY}{predicted}")) {
             Some(idx) => table.number(row, idx)?,
             None => None,
         };
         let gold = gold_idx.map(|idx| row.cells[idx].clone()).filter(|gold| !gold.is_empty());
-        predictions.push(Prediction { line: row.line, image_id, gold, predicted, probability });
+        let number = |&place: &usize| row.cells[place].parse().unwrap_or(f64::NAN);
+        let probabilities = places.iter().map(number).collect();
+        let line = row.line;
+        predictions.push(Prediction {
+            line,
+            image_id,
+            gold,
+            predicted,
+            probability,
+            probabilities,
+        });
     }
     Ok(predictions)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ImageLogits, argmax, predictions_csv, read_predictions, softmax};
+    use super::{ImageLogits, Predictions, argmax, predictions_csv, read_predictions, softmax};
 
     #[test]
     fn softmax_of_log_one_and_log_three_is_a_quarter_and_three_quarters() {
@@ -156,5 +183,9 @@ mod tests {
         );
         assert_eq!(read[1].gold, None);
         assert!((read[0].probability.unwrap() - 0.817_574_476).abs() < 1e-9);
+        let read = Predictions::read(file.path()).unwrap();
+        assert_eq!(read.classes, classes);
+        let p = &read.rows[0].probabilities;
+        assert!((p[0] + p[1] - 1.0).abs() < 1e-9 && Some(p[1]) == read.rows[0].probability);
     }
 }

@@ -8,6 +8,7 @@ use crate::image_masks::{ImageMasks, RaterMask, masks_of, outlines};
 use crate::left_out::{more, warn_of_left_out};
 use crate::map_source::MapSource;
 use crate::predictions::{Prediction, Predictions};
+use crate::probabilities::{networks, probabilities};
 use crate::sanity::score_sanity;
 use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
@@ -18,7 +19,8 @@ use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection,
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
-    add_relative_intervals, aggregate, diagnosis_scores, lead, mass_shares, relative_scores,
+    add_probability_intervals, add_relative_intervals, aggregate, diagnosis_scores, lead,
+    mass_shares, relative_scores,
 };
 use dermx_work::Watch;
 use rayon::prelude::*;
@@ -416,7 +418,11 @@ impl<'a> Benchmark<'a> {
             for one in diagnoses {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
-            record.diagnosis = Some(diagnosis_scores(&matrix, &self.classes)?);
+            let mut scores = diagnosis_scores(&matrix, &self.classes)?;
+            for network in networks(self.classes.len(), &[diagnoses])? {
+                network.add_scores(&mut scores, &self.classes);
+            }
+            record.diagnosis = Some(scores);
             self.add_diagnosis_intervals(&mut record, &[diagnoses])?;
         }
         let correct = predictions.map(|all| self.correct(&all.rows));
@@ -480,8 +486,9 @@ impl<'a> Benchmark<'a> {
             .collect();
         let num_classes = self.classes.len();
         let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
-        predictions.describe(record, &resamples(gold.len()))?;
-        Ok(())
+        let resamples = resamples(gold.len());
+        predictions.describe(record, &resamples)?;
+        Ok(add_probability_intervals(record, &networks(num_classes, diagnoses)?, &resamples)?)
     }
 
     /// The map of each image of the data set that has one.
@@ -508,7 +515,7 @@ impl<'a> Benchmark<'a> {
 
     /// The predictions of images of the metadata, with their ids. Warns of the others.
     fn of_known_images(&self, predictions: &Predictions) -> ScoreResult<Predictions> {
-        let Predictions { path, rows } = predictions;
+        let Predictions { path, rows, classes } = predictions;
         let named = rows.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
         let joined = self.image_names().join(path, named).checked()?;
         if let Some(warning) = joined.warning() {
@@ -519,7 +526,8 @@ impl<'a> Benchmark<'a> {
             let image_id = image.image_id.clone();
             Some(Prediction { image_id, ..rows[(*row)?].clone() })
         });
-        Ok(Predictions { path: path.clone(), rows: known.collect() })
+        let (path, classes) = (path.clone(), classes.clone());
+        Ok(Predictions { path, rows: known.collect(), classes })
     }
 
     /// Scores the maps of `joined` on the masks of their images, with `localization` also with what takes
@@ -674,7 +682,7 @@ impl<'a> Benchmark<'a> {
 
     /// The diagnosis of each image that has a prediction.
     fn diagnoses(&self, predictions: &Predictions) -> ScoreResult<Vec<Diagnosis>> {
-        let (classes, Predictions { path, rows: predictions }) = (&self.classes, predictions);
+        let (classes, Predictions { path, rows, .. }) = (&self.classes, predictions);
         let class_idx = |class: &str, image_id: &str| {
             classes.iter().position(|known| known == class).ok_or_else(|| {
                 let message = format!(
@@ -685,8 +693,8 @@ impl<'a> Benchmark<'a> {
             })
         };
         let mut by_image = BTreeMap::new();
-        for prediction in predictions {
-            let Prediction { image_id, gold, predicted, .. } = prediction;
+        for row in rows {
+            let Prediction { image_id, gold, predicted, .. } = row;
             let predicted_idx = class_idx(self.choices.exchanged(predicted), image_id)?;
             let in_dataset = self.dataset.image(image_id).and_then(Image::gold_class);
             if let (Some(gold), Some(expected)) = (gold, in_dataset)
@@ -697,16 +705,20 @@ impl<'a> Benchmark<'a> {
                 );
                 return Err(ScoreError::in_file(path, message));
             }
-            by_image.insert(image_id.as_str(), predicted_idx);
+            by_image.insert(image_id.as_str(), (predicted_idx, row));
         }
-        let mut diagnoses = Vec::new();
+        let (mut diagnoses, mut scored) = (Vec::new(), Vec::new());
         for image in self.diagnosed() {
             match by_image.get(image.image_id.as_str()) {
-                Some(&predicted_idx) => diagnoses.push(Diagnosis {
-                    image_id: image.image_id.clone(),
-                    gold_idx: class_idx(&image.gold, &image.image_id)?,
-                    predicted_idx,
-                }),
+                Some(&(predicted_idx, row)) => {
+                    scored.push(row);
+                    diagnoses.push(Diagnosis {
+                        image_id: image.image_id.clone(),
+                        gold_idx: class_idx(&image.gold, &image.image_id)?,
+                        predicted_idx,
+                        probabilities: Vec::new(),
+                    });
+                }
                 None if self.choices.partial => {}
                 None => {
                     let message = format!("there is no prediction for image `{}`", image.image_id);
@@ -719,6 +731,9 @@ impl<'a> Benchmark<'a> {
                            and a reading that counts";
             return Err(ScoreError::in_file(path, message));
         }
+        let columns: Vec<&str> = classes.iter().map(|one| self.choices.exchanged(one)).collect();
+        let all = probabilities(predictions, &scored, &columns)?;
+        diagnoses.iter_mut().zip(all).for_each(|(one, of_image)| one.probabilities = of_image);
         Ok(diagnoses)
     }
 

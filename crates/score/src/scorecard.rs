@@ -72,7 +72,12 @@ mod tests {
     #[test]
     fn what_an_earlier_scoring_left_goes_with_the_next() {
         let folder = tempfile::tempdir().unwrap();
-        let diagnosis = Diagnosis { image_id: "a".into(), gold_idx: 0, predicted_idx: 1 };
+        let diagnosis = Diagnosis {
+            image_id: "a".into(),
+            gold_idx: 0,
+            predicted_idx: 1,
+            probabilities: Vec::new(),
+        };
         let record = EvalRecord { classes: vec!["A".into(), "B".into()], ..EvalRecord::default() };
         let card = Scorecard { rows: Vec::new(), record, diagnoses: Some(vec![diagnosis]) };
         card.write(folder.path()).unwrap();

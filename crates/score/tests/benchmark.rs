@@ -44,9 +44,10 @@ fn predictions(dataset: &Dataset) -> Predictions {
         gold: None,
         predicted: "Acne".to_string(),
         probability: None,
+        probabilities: Vec::new(),
     };
     let rows = dataset.images().iter().enumerate().map(row).collect();
-    Predictions { path: PathBuf::from("predictions.csv"), rows }
+    Predictions { path: PathBuf::from("predictions.csv"), rows, classes: Vec::new() }
 }
 
 /// Everything that can be asked for.

@@ -18,8 +18,9 @@ pub struct EvaluateArgs {
     /// A run folder: score all its seeds again.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["predictions", "heatmaps"])]
     pub run: Option<PathBuf>,
-    /// Predictions to score: a table with the columns `image_id`, `predicted`, and optionally `gold`, and
-    /// one row an image. An image may be named with or without folder and extension.
+    /// Predictions to score: a table with the columns `image_id`, `predicted`, and optionally `gold` and
+    /// `p_CLASS`, the probability of each class (for AUROC, AUPRC and calibration), and one row an image.
+    /// An image may be named with or without folder and extension.
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
     /// Heat maps to score: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
@@ -72,6 +73,10 @@ pub struct EvaluateArgs {
     /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Also write a page of the scores, OUT/report/index.html, with its tables and figures (of a run: dermx
+    /// report).
+    #[arg(long, requires = "out", conflicts_with_all = ["run", "baselines"])]
+    pub report: bool,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
     /// Print JSON.

@@ -10,8 +10,8 @@ use dermx_data::{check_folder, write_atomic};
 use dermx_eval::{Border, EvalRecord, HeatmapScoring, Normalize};
 use dermx_report::parts_by_characteristic;
 use dermx_run::{
-    BY, Session, check_scores, comparisons, evaluate_again, is_same_folder, is_scores,
-    write_comparisons,
+    BY, Outside, Session, check_scores, comparisons, evaluate_again, is_same_folder, is_scores,
+    write_comparisons, write_outside_report,
 };
 use dermx_score::{
     Benchmark, MIN_IMAGES, MapFolder, Predictions, ScoringChoices, Variable, check_outlines,
@@ -45,9 +45,17 @@ pub fn run(args: &EvaluateArgs, process: &Process) -> CliResult<()> {
             }
         }
     }
+    let page = match (&args.out, &args.data) {
+        (Some(out), Some(data)) if args.report => {
+            let (heatmaps, predictions) = (args.heatmaps.as_deref(), args.predictions.as_deref());
+            Some(write_outside_report(Outside { data, heatmaps, predictions }, &record, out)?)
+        }
+        _ => None,
+    };
+    let page = page.map_or_else(String::new, |page| format!("\nreport: {}\n", page.display()));
     match args.json {
         true => print(to_json(&record)?),
-        false => print(summary(&record)),
+        false => print(summary(&record) + &page),
     }
 }
 

@@ -11,6 +11,7 @@ mod conformance;
 mod dermx;
 mod determinism;
 mod drift;
+mod evaluate_report;
 mod faults;
 mod foreign_heatmaps;
 mod image_ids;

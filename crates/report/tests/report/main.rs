@@ -74,6 +74,11 @@ fn page_shows_the_numbers_given() {
         "Learning rate from 0.01 to 0.001.",
         "Center Gaussian",
         "3 of 4 images right",
+        "6 of 8 images right",
+        "<summary>The matrix of each seed</summary>",
+        "calibration error 0.120",
+        "0.87 to 0.93: 1 image, mean probability 0.900, right 0.000 [0.000, 0.793]",
+        "Sensitivity at specificity 0.95, mean of the classes",
         "✗ wrong",
         "Heat map of &lt;b&gt;|other",
         "too few",
@@ -90,6 +95,9 @@ fn page_shows_the_numbers_given() {
     );
     assert!(text(&report, "tables/curves.csv").contains("3,2,1.5,0.5,1.75,0.4,0.001"));
     assert!(text(&report, "tables/confusion.csv").contains("3,acne,viral_warts,1"));
+    assert!(text(&report, "tables/diagnosis.csv").contains("all,acne,auroc,0.667,0.02,2,0,,"));
+    assert!(text(&report, "tables/summary.csv").contains("all,network,ece,0.12,0.02,2,0,,"));
+    assert!(text(&report, "tables/reliability.csv").lines().count() == 16);
 }
 
 #[test]
@@ -172,6 +180,25 @@ fn one_seed_shows_the_mean_without_spread() {
 }
 
 #[test]
+fn predictions_without_probabilities_show_what_there_is() {
+    let mut input = sample();
+    let diagnosis = input.evaluation.diagnosis.as_mut().expect("diagnosis");
+    (diagnosis.ranking, diagnosis.ece) = (None, None);
+    diagnosis.reliability.clear();
+    diagnosis.classes.values_mut().for_each(|class| class.ranking = None);
+    let report = rendered(&input);
+    for path in ["index.html", "report.md"] {
+        let shown = text(&report, path);
+        assert!(shown.contains("Balanced accuracy"), "{path}");
+        assert!(
+            !shown.contains("Largest probability") && !shown.contains("# Calibration"),
+            "{path}"
+        );
+    }
+    assert!(report.files.iter().all(|(path, _)| !path.contains("reliability")));
+}
+
+#[test]
 fn empty_input_says_what_is_missing() {
     let report = rendered(&ReportInput::default());
     let paths: Vec<&str> = report.files.iter().map(|(path, _)| path.as_str()).collect();
@@ -213,8 +240,8 @@ fn every_file_that_markdown_names_is_written_once() {
     let report = rendered(&sample());
     let named = text(&report, "report.md").split("](").skip(1);
     let named: Vec<&str> = named.filter_map(|rest| rest.split(')').next()).collect();
-    // Leads, skill, two charts, two matrices, a comparison, and four pictures of one image.
-    assert_eq!(named.len(), 11, "{named:?}");
+    // Leads, skill, two charts, the reliability, three matrices, a comparison, and four pictures of one image.
+    assert_eq!(named.len(), 13, "{named:?}");
     for path in named {
         let found = report.files.iter().filter(|(found, _)| found == path);
         assert_eq!(found.count(), 1, "{path}");
@@ -319,11 +346,14 @@ fn each_table_of_the_page_is_one_of_latex() {
         "run",
         "by_seed",
         "over_seeds",
+        "diagnosis_main",
         "diagnosis",
+        "diagnosis_probabilities",
         "explanation",
         "localization",
         "by",
         "comparison_1",
+        "confusion_all_seeds",
         "confusion_seed_3",
         "confusion_seed_4",
     ];
@@ -331,7 +361,7 @@ fn each_table_of_the_page_is_one_of_latex() {
     for (path, latex) in &files {
         assert_is_booktabs(path, latex);
     }
-    let explanation = files[5].1;
+    let explanation = files[7].1;
     assert!(
         explanation.contains("Union & 0.030 $\\pm$ 0.020 & 0.251 $\\pm$ 0.020 & "),
         "{explanation}"

@@ -3,7 +3,7 @@
 use dermx_eval::{
     ClassScores, Collapse, Comparison, CountedConfusions, DiagnosisScores, Difference, EvalRecord,
     Lead, MapScores, MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score,
-    SeedAgreement, UNION,
+    SeedAgreement, TopProbability, UNION, reliability_bins,
 };
 use dermx_report::{
     Chosen, Citation, EpochPoint, GalleryItem, RaterOutline, ReportInput, SeedInput,
@@ -66,6 +66,7 @@ fn classes(score: impl Fn(f64) -> Score) -> BTreeMap<String, ClassScores> {
         f1: score(f1),
         sensitivity: score(sensitivity),
         specificity: score(specificity),
+        ranking: Some([f1, f1 - 0.1, 0.5, 0.75].map(&score).into()),
     };
     BTreeMap::from([
         ("acne".to_owned(), scores(0.667, 0.5, 1.0)),
@@ -143,10 +144,15 @@ fn diagnosis(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> DiagnosisSco
         classes: vec!["acne".to_owned(), "viral_warts".to_owned()],
         counts: vec![vec![1, 1], vec![0, 2]],
     };
+    let top = [(0.95, true), (0.9, false), (0.55, true)]
+        .map(|(probability, is_right)| TopProbability { probability, is_right });
     DiagnosisScores {
         accuracy: score(0.75),
         balanced_accuracy: score(0.75),
         macro_f1: score(0.733),
+        ranking: Some([0.9, 0.8, 0.5, 0.75].map(score).into()),
+        ece: Some(score(0.12)),
+        reliability: reliability_bins(&[&top]),
         classes: classes(score),
         confusion_matrices: seeds.iter().map(matrix).collect(),
         ..DiagnosisScores::default()

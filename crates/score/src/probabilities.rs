@@ -1,0 +1,132 @@
+//! The probabilities of classes in predictions.
+
+use crate::diagnoses::Diagnosis;
+use crate::error::{ScoreError, ScoreResult};
+use crate::predictions::{Prediction, Predictions};
+use dermx_data::cell_place;
+use dermx_eval::ClassProbabilities;
+
+/// What is not scored without the probabilities of all classes.
+const NEEDS_ALL: &str = "AUROC, AUPRC and calibration need the probability of every class for every image and \
+                         are not scored";
+
+/// Numbers of other programs are rounded, and so may be a little below 0 or above 1.
+const ROUNDING: f64 = 1e-6;
+
+/// For each of `rows`, which are of `predictions`, the probability of each class; `columns` are the names that
+/// the classes have there, in order. Nothing where some are missing, of which it warns unless all are.
+///
+/// # Errors
+/// A number that is no probability.
+pub(crate) fn probabilities(
+    predictions: &Predictions,
+    rows: &[&Prediction],
+    columns: &[&str],
+) -> ScoreResult<Vec<Vec<f64>>> {
+    let Predictions { path, classes, .. } = predictions;
+    let place_of = |class: &&str| classes.iter().position(|known| known == class);
+    let (found, missing): (Vec<&str>, Vec<&str>) =
+        columns.iter().copied().partition(|class| place_of(class).is_some());
+    if let (Some(found), Some(first)) = (found.first(), missing.first()) {
+        tracing::warn!(
+            "{}: there is a column `p_{found}`, but none `p_{first}`{}; {NEEDS_ALL}",
+            path.display(),
+            match missing.len() {
+                1 => String::new(),
+                num => format!(" (and {} other classes have none)", num - 1),
+            }
+        );
+    }
+    if !missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<usize> = columns.iter().filter_map(place_of).collect();
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut of_row = Vec::with_capacity(places.len());
+        for (&place, class) in places.iter().zip(columns) {
+            let cell = || cell_place(row.line, &format!("p_{class}"));
+            match row.probabilities.get(place).copied().filter(|p| !p.is_nan()) {
+                Some(p) if (-ROUNDING..=1.0 + ROUNDING).contains(&p) => {
+                    of_row.push(p.clamp(0.0, 1.0));
+                }
+                Some(p) => {
+                    let message =
+                        format!("{}: found {p}; expected a probability from 0 to 1", cell());
+                    return Err(ScoreError::in_file(path, message));
+                }
+                None => {
+                    tracing::warn!("{}: {}: found no number; {NEEDS_ALL}", path.display(), cell());
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        all.push(of_row);
+    }
+    Ok(all)
+}
+
+/// The probabilities of each network; none unless all networks have them.
+///
+/// # Errors
+/// None that predictions can cause that were read.
+pub(crate) fn networks(
+    num_classes: usize,
+    seeds: &[&[Diagnosis]],
+) -> ScoreResult<Vec<ClassProbabilities>> {
+    let has_all = |diagnoses: &&[Diagnosis]| {
+        !diagnoses.is_empty() && diagnoses.iter().all(|one| !one.probabilities.is_empty())
+    };
+    if !seeds.iter().all(has_all) {
+        return Ok(Vec::new());
+    }
+    let network = |diagnoses: &&[Diagnosis]| {
+        let gold: Vec<usize> = diagnoses.iter().map(|one| one.gold_idx).collect();
+        let predicted: Vec<usize> = diagnoses.iter().map(|one| one.predicted_idx).collect();
+        let rows: Vec<&[f64]> = diagnoses.iter().map(|one| one.probabilities.as_slice()).collect();
+        Ok(ClassProbabilities::new(num_classes, &gold, &predicted, &rows)?)
+    };
+    seeds.iter().map(network).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probabilities;
+    use crate::predictions::Predictions;
+
+    /// What the rows of `csv` give the classes `cat` and `dog`.
+    fn read(csv: &str) -> Result<Vec<Vec<f64>>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), csv).unwrap();
+        let predictions = Predictions::read(file.path()).map_err(|error| error.to_string())?;
+        let rows: Vec<_> = predictions.rows.iter().collect();
+        probabilities(&predictions, &rows, &["cat", "dog"]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order() {
+        let csv =
+            "p_dog,image_id,predicted,p_note,p_cat,p_bird\n0.25,a,cat,clear,0.75,\n1,b,dog,,0,x\n";
+        assert_eq!(read(csv).unwrap(), [[0.75, 0.25], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn what_is_incomplete_is_left_out() {
+        assert!(read("image_id,predicted\na,cat\n").unwrap().is_empty());
+        assert!(read("image_id,predicted,p_cat\na,cat,1\n").unwrap().is_empty());
+        assert!(read("image_id,predicted,p_cat,p_dog\na,cat,1,\nb,cat,1,0\n").unwrap().is_empty());
+        assert!(read("image_id,predicted,p_cat,p_dog\na,cat,1,none\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_probability_is_named_and_rounding_is_not() {
+        let error =
+            read("image_id,predicted,p_cat,p_dog\na,cat,1,0\nb,cat,87.5,12.5\n").unwrap_err();
+        assert!(
+            error.contains("line 3, column `p_cat`: found 87.5; expected a probability"),
+            "{error}"
+        );
+        let rounded = read("image_id,predicted,p_cat,p_dog\na,cat,1.0000001,-1e-9\n");
+        assert_eq!(rounded.unwrap(), [[1.0, 0.0]]);
+    }
+}
