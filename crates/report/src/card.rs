@@ -138,6 +138,7 @@ fn percent(share: f64) -> String {
 
 fn over(record: &EvalRecord) -> String {
     match record.seeds.len() {
+        0 if record.explanation.is_empty() => "one set of predictions".to_owned(),
         0 => "one set of maps".to_owned(),
         count => counted(count, "seed"),
     }

@@ -12,7 +12,7 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 50.0;
 const SIDE: f64 = WIDTH - LEFT - RIGHT;
 /// Between the diagram and the numbers of images below it.
-const GAP: f64 = 12.0;
+const GAP: f64 = 24.0;
 const BARS_HEIGHT: f64 = 54.0;
 
 /// A reliability diagram in drawing units.

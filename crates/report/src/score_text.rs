@@ -52,6 +52,7 @@ pub fn printable(name: &str) -> String {
 /// What `±` means in the tables of this record.
 pub fn spread_meaning(record: &EvalRecord) -> String {
     match record.seeds.len() {
+        0 if record.explanation.is_empty() => "One set of predictions, so no spread.".to_owned(),
         0 => "One set of maps, so no spread.".to_owned(),
         1 => "One seed, so no spread.".to_owned(),
         count => format!("Mean ± sample standard deviation over {count} seeds."),

@@ -76,7 +76,7 @@ fn labels_alone_have_scores_of_probabilities_and_a_page() -> TestResult {
     let report = folder.path().join("scores/report");
     let markdown = fs::read_to_string(report.join("report.md"))?;
     for shown in
-        ["# theirs, tested on images", "AUROC", "reliability.svg", "No heat maps were scored."]
+        ["# theirs, tested on images", "AUROC", "reliability.svg", "one set of predictions"]
     {
         assert!(markdown.contains(shown), "{shown}: {markdown}");
     }
@@ -143,7 +143,7 @@ fn probabilities_that_are_none_are_told() -> TestResult {
     let images = fixture("images");
     let evaluate = ["evaluate", "--data", &images, "--predictions", "theirs.csv", "--json"];
     let percent = with_predictions(&PREDICTIONS.replace(",0.8,0.1,0.1", ",80,10,10"))?;
-    let place = "line 2, column `p_cat`: found 80; expected a probability from 0 to 1";
+    let place = "line 2, column `p_bird`: found 10; expected a probability from 0 to 1";
     fail(percent.path(), &evaluate, 65, &[place, "theirs.csv"])?;
     for (text, told) in [
         (

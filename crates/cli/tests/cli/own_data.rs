@@ -217,7 +217,7 @@ fn an_id_that_a_spreadsheet_would_compute_goes_through_every_table() -> TestResu
         let args = ["evaluate", "--data", "photos", "--predictions", predictions, "--json"];
         let record: Value = serde_json::from_str(&stdout(&succeed(folder.path(), &args)?))?;
         assert_eq!(record["classes"], serde_json::json!(["-cat", "=1+1", "dog"]), "{record}");
-        assert_eq!(record["diagnosis"]["accuracy"]["n"], 1, "{record}");
+        assert_eq!(record["diagnosis"]["accuracy"]["n"], 3, "{record}");
     }
     Ok(())
 }
