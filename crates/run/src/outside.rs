@@ -1,10 +1,10 @@
 //! Reports of what another program made: maps, predictions, or both, scored on a data set.
 
-use crate::error::{RunError, RunResult};
+use crate::error::RunResult;
 use crate::labels::labels;
-use crate::report::is_report;
+use crate::report::{is_report, write_files};
 use crate::run_folder::REPORT;
-use dermx_data::{Existing, OutputFolder, write_atomic};
+use dermx_data::{Existing, OutputFolder};
 use dermx_eval::EvalRecord;
 use dermx_report::{ReportInput, render};
 use dermx_score::counts;
@@ -31,16 +31,9 @@ pub fn write_outside_report(
     record: &EvalRecord,
     out: &Path,
 ) -> RunResult<PathBuf> {
-    let files = render(&input(scored, record)?)?.files;
     let owns = |path: &Path| is_report(&Path::new(REPORT).join(path));
     let folder = OutputFolder::open(&out.join(REPORT), Existing::Replace, &[], owns)?;
-    for (name, bytes) in files {
-        let path = folder.path().join(name);
-        if let Some(around) = path.parent() {
-            std::fs::create_dir_all(around).map_err(|error| RunError::io(around, &error))?;
-        }
-        write_atomic(&path, &bytes)?;
-    }
+    write_files(render(&input(scored, record)?)?.files, &folder.path())?;
     let page = folder.place().join("index.html");
     folder.finish()?;
     Ok(page)

@@ -170,7 +170,10 @@ fn write_beside(
 }
 
 /// Writes files, each with its path below `out`.
-fn write_files(files: Vec<(String, Vec<u8>)>, out: &Path) -> RunResult<()> {
+///
+/// # Errors
+/// A folder that cannot be written to.
+pub fn write_files(files: Vec<(String, Vec<u8>)>, out: &Path) -> RunResult<()> {
     for (name, bytes) in files {
         let path = out.join(name);
         if let Some(folder) = path.parent() {
