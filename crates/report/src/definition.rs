@@ -62,8 +62,8 @@ pub const DEFINITIONS: [Definition; 24] = [
     ),
     share(
         "AUPRC of a class",
-        "Σ (R_t − R_{t−1}) P_t over thresholds t, with precision P and sensitivity R; chance is the \
-         share of the class's images",
+        "Σ P ΔR over thresholds from the highest probability down, with precision P and sensitivity R; \
+         chance is the share of the class's images",
         "no image is of the class, or every one",
         "average precision, Davis and Goadrich 2006",
     ),
@@ -75,8 +75,8 @@ pub const DEFINITIONS: [Definition; 24] = [
     ),
     Definition {
         name: "Calibration error (ECE)",
-        equation: "Σ n_b / n |right_b − p_b| over 15 equal bins b of the largest probability, with the \
-                   share of right images and the mean probability in b",
+        equation: "Σ n / N |share right − mean probability| over 15 equal bins of the largest \
+                   probability, with n of all N images in the bin",
         range: "0 to 1",
         better: "lower",
         undefined: "there is no image",
