@@ -55,15 +55,13 @@ pub const DEFINITIONS: [Definition; 24] = [
     ),
     share(
         "AUROC of a class",
-        "probability that an image of the class gets a higher probability of it than another image, \
-         ties half; chance is 0.5",
+        "P(p of an image of the class > p of another) + P(equal) / 2; chance 0.5",
         "no image is of the class, or every one",
         "Fawcett 2006",
     ),
     share(
         "AUPRC of a class",
-        "Σ P ΔR over thresholds from the highest probability down, with precision P and sensitivity R; \
-         chance is the share of the class's images",
+        "Σ ΔR P over thresholds, with precision P and sensitivity R; chance: the class's share",
         "no image is of the class, or every one",
         "average precision, Davis and Goadrich 2006",
     ),
@@ -75,8 +73,7 @@ pub const DEFINITIONS: [Definition; 24] = [
     ),
     Definition {
         name: "Calibration error (ECE)",
-        equation: "Σ n / N |share right − mean probability| over 15 equal bins of the largest \
-                   probability, with n of all N images in the bin",
+        equation: "Σ share of images × |share right − mean p| over 15 equal bins of the largest p",
         range: "0 to 1",
         better: "lower",
         undefined: "there is no image",

@@ -1,7 +1,7 @@
 //! The reliability diagram: how often a network is right beside how sure it says it is.
 
 use crate::axis::Axis;
-use crate::score_cell::reading;
+use crate::score_cell::shown_reading;
 use crate::score_text::{counted, decimal};
 use dermx_eval::{EvalRecord, ReliabilityBin};
 use serde::Serialize;
@@ -87,7 +87,7 @@ pub fn reliability(record: &EvalRecord) -> Option<Reliability> {
         })
     };
     let bins: Vec<Bin> = bins.iter().filter_map(bin).collect();
-    let error = reading(diagnosis.ece.as_ref()).line();
+    let error = shown_reading(diagnosis.ece.as_ref()).line();
     Some(Reliability {
         name: "reliability",
         title: "Reliability",
