@@ -35,14 +35,7 @@
   const show = (item) => {
     current = item;
     const copy = item.cloneNode(true);
-<<<<<<< HEAD
     copy.querySelector(".enlarge").remove();
-=======
-    const pictures = copy.querySelector(".pictures");
-    pictures.removeAttribute("role");
-    pictures.removeAttribute("tabindex");
-    pictures.removeAttribute("title");
->>>>>>> 4969ff8 (A picture's larger view is named by what it shows; the page of external maps is looked at)
     large.replaceChildren(copy);
     if (!dialog.open) dialog.showModal();
   };
@@ -53,7 +46,6 @@
   };
   document.documentElement.classList.add("scripted");
   for (const item of items) {
-<<<<<<< HEAD
     const button = document.createElement("button");
     button.type = "button";
     button.className = "enlarge";
@@ -62,19 +54,6 @@
     button.addEventListener("click", () => show(item));
     item.querySelector(".pictures").addEventListener("click", () => show(item));
     item.append(button);
-=======
-    const pictures = item.querySelector(".pictures");
-    pictures.setAttribute("role", "button");
-    pictures.setAttribute("tabindex", "0");
-    // Its name is what it holds: photos and their captions.
-    pictures.title = `Show larger: ${item.querySelector(".id").textContent}`;
-    pictures.addEventListener("click", () => show(item));
-    pictures.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      show(item);
-    });
->>>>>>> 4969ff8 (A picture's larger view is named by what it shows; the page of external maps is looked at)
   }
   dialog.addEventListener("click", (event) => {
     const way = event.target.dataset.step;
