@@ -127,16 +127,17 @@ async function withAxe(page) {
 
 /** Opens the larger view of the gallery's first photo with the keyboard, and leaves it; a page may have none. */
 async function withLargeView(page) {
-  const pictures = page.locator("#gallery [role=button]").first();
-  if ((await pictures.count()) === 0) return [];
+  if ((await page.locator("#gallery-large").count()) === 0) return [];
   const dialog = page.locator("dialog[open]");
-  await pictures.focus();
+  const button = page.locator("#gallery button.enlarge").first();
+  if ((await button.count()) === 0) return ["no photo of the gallery has a button for its larger view"];
+  await button.focus();
   await page.keyboard.press("Enter");
-  if ((await dialog.count()) === 0) return ["Enter on a photo of the gallery opens no larger view"];
+  if ((await dialog.count()) === 0) return ["Enter on the button of a photo opens no larger view"];
   const problems = [...(await page.evaluate(tooWide)), ...(await withAxe(page))].map((problem) => `larger view: ${problem}`);
   await page.keyboard.press("Escape");
   if ((await dialog.count()) > 0) problems.push("Escape does not close the larger view");
-  const isBack = await pictures.evaluate((element) => element === document.activeElement);
+  const isBack = await button.evaluate((element) => element === document.activeElement);
   if (!isBack) problems.push("the focus is lost when the larger view is closed");
   return problems;
 }

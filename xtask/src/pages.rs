@@ -1,6 +1,6 @@
 //! Small runs and their report pages, one of each kind, for the checks that look at them.
 
-use crate::cargo::{output, root};
+use crate::cargo::root;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,12 +105,6 @@ impl Workplace {
         self.train("other", DERMX, "[0]", "0.001")
     }
 
-    /// Whether `dermx evaluate` writes pages.
-    fn knows_report_of_maps(&self) -> Result<bool> {
-        let help = output(Command::new(&self.command).args(["evaluate", "--help"]))?;
-        Ok(help.contains("--report"))
-    }
-
     /// Makes a page of each kind; names and files.
     pub fn pages(&self) -> Result<Vec<(&'static str, PathBuf)>> {
         self.two_runs()?;
@@ -123,19 +117,17 @@ impl Workplace {
         self.run(&["report", "seeds", "other", "--out", "comparison"])?;
         let describe = ["dataset", "describe", "--data", MASKS, "--images", "data/dermx/images"];
         self.run(&[&describe[..], &["--report", "--out", "about"]].concat())?;
-        let mut pages = vec![
-            ("two-seeds", self.join("seeds/report/index.html")),
-            ("own-masks", self.join("masks/report/index.html")),
-            ("labels-only", self.join("labels/report/index.html")),
-            ("comparison", self.join("comparison/seeds/index.html")),
-            ("side-by-side", self.join("comparison/index.html")),
-            ("data-set", self.join("about/report/index.html")),
+        let maps = ["evaluate", "--data", MASKS, "--heatmaps", "other/seed-0/heatmaps"];
+        self.run(&[&maps[..], &["--out", "maps", "--report"]].concat())?;
+        let pages = [
+            ("two-seeds", "seeds/report/index.html"),
+            ("own-masks", "masks/report/index.html"),
+            ("labels-only", "labels/report/index.html"),
+            ("comparison", "comparison/seeds/index.html"),
+            ("side-by-side", "comparison/index.html"),
+            ("data-set", "about/report/index.html"),
+            ("external-maps", "maps/report/index.html"),
         ];
-        if self.knows_report_of_maps()? {
-            let maps = ["evaluate", "--data", MASKS, "--heatmaps", "other/seed-0/heatmaps"];
-            self.run(&[&maps[..], &["--out", "maps", "--report"]].concat())?;
-            pages.push(("external-maps", self.join("maps/report/index.html")));
-        }
-        Ok(pages)
+        Ok(pages.map(|(name, file)| (name, self.join(file))).to_vec())
     }
 }
