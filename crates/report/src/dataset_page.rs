@@ -183,7 +183,7 @@ mod tests {
         let parts = [
             "<h1>Moles</h1>",
             "The first of each class.",
-            "cats/001",
+            "cats&#x2f;001",
             "7 images",
             "#d55e00",
             "marked &lt;img",

@@ -97,6 +97,9 @@ impl Value {
     }
 }
 
+/// One score of a lead.
+type PickLead = fn(&Lead) -> &Difference;
+
 /// What a picture is of.
 struct Subject {
     name: String,
@@ -133,7 +136,7 @@ pub fn skill(record: &EvalRecord) -> Option<Dots> {
 
 /// How far the network is ahead of each baseline on the union; `None` where that was not scored.
 pub fn leads(record: &EvalRecord) -> Option<Dots> {
-    let scores: [(&str, fn(&Lead) -> &Difference); 2] =
+    let scores: [(&str, PickLead); 2] =
         [("Fuzzy F1", |lead| &lead.f1), ("Mass inside", |lead| &lead.mass)];
     let values: Vec<Value> = scores
         .into_iter()
