@@ -440,6 +440,9 @@ pub struct ReportArgs {
     /// same, with the folder above), and are compared with each other.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Tables in LaTeX (booktabs), too; since 0.2.0 they are always written.
+    #[arg(long = "latex", hide = true)]
+    _latex: bool,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
 }

@@ -43,6 +43,7 @@ impl NamedTensor {
 /// Why a file cannot be read, in words where the system's are none.
 fn reason(source: &std::io::Error) -> String {
     match source.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_string(),
         std::io::ErrorKind::IsADirectory => "is a folder; expected a file of weights".to_string(),
         _ => source.to_string(),
     }

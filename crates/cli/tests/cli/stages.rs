@@ -94,7 +94,7 @@ fn a_finished_run_can_be_predicted_explained_scored_and_reported_again() -> Test
     // Of two runs each shows the other's heat maps, and both are compared.
     fs::rename(workplace.join("run"), workplace.join("first"))?;
     copy(&workplace.join("first"), &workplace.join("second"))?;
-    succeed(workplace.path(), &["report", "first", "second", "--out", "pages"])?;
+    succeed(workplace.path(), &["report", "first", "second", "--latex", "--out", "pages"])?;
     let page = fs::read_to_string(workplace.join("pages/first/index.html"))?;
     for part in ["Heat map of second", "first (A, 2 seeds) against second (B, 2 seeds)"] {
         assert!(page.contains(part), "{part}");
