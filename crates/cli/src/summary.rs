@@ -80,7 +80,10 @@ fn explanation(record: &EvalRecord) -> Option<Table> {
 pub fn trained_text(trained: &Trained) -> String {
     let seeds: String = trained.validated.iter().map(validated_text).collect();
     match &trained.tested {
-        None => format!("{}: trained\n{seeds}", trained.folder.display()),
+        None => format!(
+            "{}: trained\n{seeds}not tested: there is no data.test, or --no-eval was given\n",
+            trained.folder.display()
+        ),
         Some(Tested { record, page }) => {
             let gap = if seeds.is_empty() { "" } else { "\n" };
             format!("{seeds}{gap}{}\nreport: {}\n", summary(record), page.display())
@@ -119,7 +122,10 @@ fn seeds_text(diagnosis: &DiagnosisScores) -> String {
         diagnosis.collapsed.iter().flatten().map(|(seed, _)| seed.to_string()).collect();
     let mut text = match collapsed.is_empty() {
         true => String::new(),
-        false => format!("training collapsed with seed {}\n", collapsed.join(", ")),
+        false => format!(
+            "seed {} may have failed to train: no better than chance, or few classes predicted\n",
+            collapsed.join(", ")
+        ),
     };
     if let Some(SeedAgreement {
         unanimous: Some(unanimous),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The fewest images that a difference has an interval over. Where five images all point the same way,
 /// their signs alone have p = 2 / 2^5 = 0.06; resampling one or two images says nothing of others.
-const MIN_IMAGES: usize = 6;
+pub(crate) const MIN_IMAGES: usize = 6;
 
 /// What differences are taken of, intervals resample and tests count.
 pub const UNIT: &str = "image";

@@ -62,7 +62,7 @@ pub use record::{
     MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,
     ScoredDataset, UNION, read_eval_json,
 };
-pub use relative::{Comparands, add_relative_intervals, relative_scores};
+pub use relative::{Comparands, add_relative_intervals, drop_intervals_of_few, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{MapRow, diagnosis_scores, map_table};

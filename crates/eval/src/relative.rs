@@ -1,6 +1,7 @@
 //! Scores of maps beside what experts reach among themselves and what a map reaches that never saw
 //! a network.
 
+use crate::comparison::MIN_IMAGES;
 use crate::{FuzzyScores, MapRow, RelativeScores, Score, percentile_interval};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -43,6 +44,16 @@ pub fn relative_scores(
         (characteristic, matched.scores(&once, &resampled))
     });
     related.collect()
+}
+
+/// Takes the intervals of few images away: below six, images say nothing of others, as in comparisons.
+pub fn drop_intervals_of_few(related: &mut BTreeMap<String, RelativeScores>) {
+    for scores in related.values_mut().filter(|scores| scores.images < MIN_IMAGES) {
+        let RelativeScores { f1_share, sensitivity_share, specificity_share, skill, .. } = scores;
+        for score in [f1_share, sensitivity_share, specificity_share, skill] {
+            score.interval = None;
+        }
+    }
 }
 
 /// Gives the scores of `related`, which are means over networks, their intervals: percentiles of the mean
@@ -339,6 +350,17 @@ mod tests {
         let [low, high] = found["Plaque"].skill.interval.unwrap();
         assert!((low - (0.2 + 0.025 * 0.4)).abs() < 1e-12, "{low}");
         assert!((high - (0.6 - 0.025 * 0.4)).abs() < 1e-12, "{high}");
+    }
+
+    #[test]
+    fn five_images_have_no_interval_and_six_have_one() {
+        let alone = Score { mean: Some(0.15), ..Score::default() };
+        let skill = Score { interval: Some([0.1, 0.2]), ..alone.clone() };
+        let of = |images| RelativeScores { images, skill: skill.clone(), ..Default::default() };
+        let mut found = BTreeMap::from([("few".to_string(), of(5)), ("enough".to_string(), of(6))]);
+        drop_intervals_of_few(&mut found);
+        assert_eq!(found["few"].skill, alone);
+        assert_eq!(found["enough"].skill, skill);
     }
 
     #[test]

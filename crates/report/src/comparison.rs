@@ -201,8 +201,8 @@ fn headline(comparisons: &[&BesideBaselines<'_>]) -> (&'static str, String) {
     }
     let ahead = named(Standing::Ahead, " and in ")
         .map(|measures| format!("The heat maps beat {} in {measures}", rivals(comparisons)));
-    let behind = named(Standing::Behind, " nor in ")
-        .map(|measures| format!("do not beat the strongest baseline in {measures}"));
+    let behind = named(Standing::Behind, " and in ")
+        .map(|measures| format!("are worse than a map without a network in {measures}"));
     let open = named(Standing::Open, " nor in ")
         .map(|measures| format!("cannot be told from the strongest baseline in {measures}"));
     let others: Vec<String> = behind.into_iter().chain(open).collect();
@@ -290,8 +290,8 @@ mod tests {
         let verdict = verdict(&record(0.25, 0.15, 0.04));
         assert_eq!(
             verdict.headline,
-            "The heat maps beat both baselines in fuzzy F1, but do not beat the strongest \
-             baseline in mass inside the experts' union."
+            "The heat maps beat both baselines in fuzzy F1, but are worse than a map without \
+             a network in mass inside the experts' union."
         );
         assert_eq!(
             verdict.details[1],

@@ -218,7 +218,7 @@ pub const READING: [(&str, &str); 11] = [
     (
         "Beats",
         "is said of maps where the 95 % bootstrap interval, over images, of their difference from each \
-         baseline is above 0; \"cannot be told from\", where an interval has 0 inside and none is below. \
+         baseline is above 0; \"cannot be told from\", where an interval has 0 inside and none is below; \"worse\", where one is below. \
          An image counts with the mean over its raters and the seeds.",
     ),
     (

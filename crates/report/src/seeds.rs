@@ -3,21 +3,23 @@
 use crate::score_text::{counted, decimal, decimal_or_undefined};
 use dermx_eval::{Collapse, EvalRecord, SeedAgreement};
 
-/// Sentences on the seeds; none for a single one.
+/// Sentences on the seeds; of a single one only the signs that its training failed.
 pub fn remarks(record: &EvalRecord) -> Vec<String> {
-    if record.seeds.len() < 2 {
-        return Vec::new();
-    }
+    let is_single = record.seeds.len() < 2;
     let Some(diagnosis) = &record.diagnosis else { return Vec::new() };
     let collapsed = diagnosis.collapsed.iter().flatten();
     let mut remarks: Vec<String> = collapsed
         .map(|(seed, signs)| {
             let signs: Vec<String> = signs.iter().map(sign).collect();
-            format!("Seed {seed} collapsed: {}. Means over the seeds include it.", signs.join("; "))
+            let included = if is_single { "" } else { " Means over the seeds include it." };
+            format!("Seed {seed} may have failed to train: {}.{included}", signs.join("; "))
         })
         .collect();
+    if is_single {
+        return remarks;
+    }
     if diagnosis.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
-        remarks.push(format!("None of {} collapsed.", counted(record.seeds.len(), "seed")));
+        remarks.push(format!("None of {} failed to train.", counted(record.seeds.len(), "seed")));
     }
     if let Some(SeedAgreement { num_images, unanimous, unanimous_interval, fleiss_kappa }) =
         diagnosis.seed_agreement

@@ -101,7 +101,7 @@ fn warn_of_collapse(record: &EvalRecord) {
     let collapsed = record.diagnosis.as_ref().and_then(|one| one.collapsed.as_ref());
     for seed in collapsed.into_iter().flatten().map(|(seed, _)| seed) {
         tracing::warn!(
-            "seed {seed} collapsed: its network names few classes, or is right no more often than \
+            "seed {seed} may have failed to train: its network names few classes, or is right no more often than \
              by chance; eval.json says which, and means over the seeds include it"
         );
     }

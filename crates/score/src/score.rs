@@ -19,8 +19,8 @@ use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection,
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
-    add_probability_intervals, add_relative_intervals, aggregate, diagnosis_scores, lead,
-    mass_shares, relative_scores,
+    add_probability_intervals, add_relative_intervals, aggregate, diagnosis_scores,
+    drop_intervals_of_few, lead, mass_shares, relative_scores,
 };
 use dermx_work::Watch;
 use rayon::prelude::*;
@@ -466,6 +466,7 @@ impl<'a> Benchmark<'a> {
         let comparands = Comparands { network: &[], experts, baselines };
         let resampled = &self.resamples;
         add_relative_intervals(&mut record.skill, &rows, comparands, &image_ids, resampled);
+        drop_intervals_of_few(&mut record.skill);
         let diagnoses: Vec<&[Diagnosis]> =
             seeds.iter().map(|one| one.diagnoses.as_deref().unwrap_or_default()).collect();
         self.add_diagnosis_intervals(&mut record, &diagnoses)?;
@@ -623,7 +624,7 @@ impl<'a> Benchmark<'a> {
         let DatasetRows { baselines, experts, outlines } = of_dataset;
         let comparands = Comparands { network: rows, experts, baselines };
         let table = |rows: &[MapRow]| self.averaging().table(rows);
-        let ((skill, leads), ((explanation, ceiling), baselines)) = rayon::join(
+        let ((mut skill, leads), ((explanation, ceiling), baselines)) = rayon::join(
             || {
                 rayon::join(
                     || relative_scores(comparands, image_ids, resamples),
@@ -637,6 +638,7 @@ impl<'a> Benchmark<'a> {
                 )
             },
         );
+        drop_intervals_of_few(&mut skill);
         let mut identification = Identification::new();
         if self.choices.localization && !rows.is_empty() {
             identification.insert(NETWORK.to_string(), mass_shares(outline_rows));

@@ -47,7 +47,8 @@ impl Variable {
         let own = attributes.iter().map(String::as_str);
         let known: Vec<&str> = ["class", CORRECT].into_iter().chain(own).collect();
         Err(ScoreError::usage(format!(
-            "images cannot be split by `{name}`{}; there are {}",
+            "images cannot be split by `{name}`{}; there are {} (attributes of a data set are named in its \
+             dataset.toml)",
             did_you_mean(name, &known),
             known.join(", ")
         )))

@@ -44,7 +44,7 @@ fn learning_rates_without_end_are_refused_as_configuration() -> TestResult {
     let workplace = Workplace::new()?;
     for rate in ["inf", "nan", "-1.0", "1e39"] {
         let rate = format!("train.learning_rate={rate}");
-        let parts = ["`train.learning_rate` is ", "between"];
+        let parts = ["`train.learning_rate` is ", "it has to be a positive number"];
         let args = ["train", "--config", "quickstart.toml", "--set", &rate];
         fail(workplace.path(), &args, 78, &parts)?;
     }

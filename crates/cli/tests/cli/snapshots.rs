@@ -96,7 +96,8 @@ fn messages(text: &str) -> String {
     for line in text.lines() {
         is_error = is_error || line.starts_with("error:");
         // Which maps of a network are empty depends on the processor, and what it predicts.
-        let is_of_network = line.contains("run/seed-0/heatmaps") || line.contains(" collapsed: ");
+        let is_of_network =
+            line.contains("run/seed-0/heatmaps") || line.contains(" may have failed to train: ");
         let is_warning = line.starts_with(" WARN") && !is_of_network;
         if is_error || is_warning {
             found += line.trim_start();

@@ -143,7 +143,7 @@ fn undefined_scores_show_as_undefined() {
 fn collapsed_seeds_and_agreement_are_told_in_words() {
     let markdown = text(&rendered(&sample()), "report.md").to_owned();
     let shown = [
-        "Seed 4 collapsed: its predictions are as mixed as 1.0 equally frequent classes, the gold \
+        "Seed 4 may have failed to train: its predictions are as mixed as 1.0 equally frequent classes, the gold \
          classes as 2.0; its accuracy of 0.500 cannot be told from 0.500 by chance (p = 0.69).",
         "for a share of 0.750 (95 %: 0.300 to 0.950) of 4 images; beyond chance (Fleiss' kappa) they agree by undefined.",
         "| Accuracy | 0.596 | 0.125 | 0.088 | 0.500 | 0.700 |",
@@ -154,7 +154,7 @@ fn collapsed_seeds_and_agreement_are_told_in_words() {
     let mut input = sample();
     input.evaluation.diagnosis.as_mut().expect("diagnosis").collapsed = Some(BTreeMap::new());
     let markdown = text(&rendered(&input), "report.md").to_owned();
-    assert!(markdown.contains("None of 2 seeds collapsed."), "{markdown}");
+    assert!(markdown.contains("None of 2 seeds failed to train."), "{markdown}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn meanings_of_absence() -> BTreeMap<&'static str, Value> {
         ("train.optimizer.weight_decay", json!(0.0)),
         ("train.warmup_epochs", json!(0)),
         ("train.clip_norm", json!("none")),
+        ("train.max_skipped_steps", json!(0)),
         ("train.ema_decay", json!("none")),
         ("train.class_weight_cap", json!("none")),
         ("train.label_smoothing", json!(0.0)),
