@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// A score is one of NumPy's or scikit-learn's up to rounding.
 const TOLERANCE: f64 = 1e-12;
 
+/// Number of images, mean probability, share of right ones.
+type Bin = (usize, Option<f64>, Option<f64>);
+
 #[derive(Deserialize)]
 struct Case {
     names: Vec<String>,
@@ -21,8 +24,8 @@ struct Case {
     resamples: Vec<Vec<u32>>,
     /// `[seed]`: four scores of each class, their four means, the calibration error.
     scores: Vec<Vec<Option<f64>>>,
-    /// `[seed][bin]`: number of images, mean probability, share of right ones.
-    bins: Vec<Vec<(usize, Option<f64>, Option<f64>)>>,
+    /// `[seed][bin]`.
+    bins: Vec<Vec<Bin>>,
     /// Over the seeds, as `scores`.
     mean: Vec<Option<f64>>,
     intervals: Vec<Option<[f64; 2]>>,
