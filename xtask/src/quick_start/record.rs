@@ -13,7 +13,7 @@ const RECORD: &str = "experiments/quickstart.json";
 
 /// How far apart scores may be that are printed with three digits.
 const SAME: f64 = 5e-4;
-/// How far apart they may be where the processor has other instructions, and so rounds in another way.
+/// How far apart they may be on another processor, which may add in another order.
 const ALIKE: f64 = 0.15;
 /// How much more memory, and time, than is printed; more time is only told, since machines are shared.
 const MEMORY: f64 = 1.5;
@@ -35,8 +35,8 @@ pub fn compare(run: &Path, time: Duration, peak_gib: f64) -> Result<()> {
         ));
     }
     ensure!(peak_gib <= MEMORY * memory, "{RECORD} says {memory} GiB");
-    let own = instructions();
-    let tolerance = if record["instructions"] == own {
+    let own = processor();
+    let tolerance = if record["cpu"] == own {
         SAME
     } else {
         tell(format!("the scores of {RECORD} are of another processor: compared roughly ({own})"));
@@ -50,20 +50,19 @@ pub fn compare(run: &Path, time: Duration, peak_gib: f64) -> Result<()> {
     Ok(())
 }
 
-/// The instructions that the kernels use here.
-fn instructions() -> String {
-    let widest = if has_avx512() { "avx512" } else { "other" };
-    std::env::var("DERMX_SIMD").unwrap_or_else(|_| widest.to_string())
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    std::is_x86_feature_detected!("avx512f")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn has_avx512() -> bool {
-    false
+/// The processor of this machine, as Linux calls it, with the instructions that the kernels are told to use.
+fn processor() -> String {
+    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let value = |key: &str| {
+        let mut lines = told.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(name, _)| name.trim() == key).map_or("", |(_, value)| value.trim())
+    };
+    let [name, family, model] = ["model name", "cpu family", "model"].map(value);
+    let name = format!("{name}, family {family}, model {model}");
+    match std::env::var("DERMX_SIMD") {
+        Ok(simd) => format!("{name}, {simd}"),
+        Err(_) => name,
+    }
 }
 
 /// The numbers in `record` that are further than `tolerance` from those in the same places of `found`.
