@@ -1,10 +1,19 @@
 //! Scales of a chart, with ticks at round values.
 
+use serde::Serialize;
+
 /// The largest value that a chart draws; a curve beyond it has left the paper anyway.
 const DRAWABLE: f64 = 1e30;
 
 /// Values further apart than this factor are drawn on a logarithmic scale.
 const LOG_FACTOR: f64 = 50.0;
+
+/// A tick as it is drawn: where, and what stands beside it.
+#[derive(Debug, Serialize)]
+pub struct Tick {
+    pub at: String,
+    pub text: String,
+}
 
 /// A range of values and the ticks on it.
 #[derive(Debug, PartialEq)]

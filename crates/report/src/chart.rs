@@ -1,6 +1,6 @@
 //! Training curves: one chart with a line for each seed.
 
-use crate::axis::{Axis, drawable};
+use crate::axis::{Axis, Tick, drawable};
 use crate::input::{EpochPoint, SeedInput};
 use serde::Serialize;
 
@@ -30,12 +30,6 @@ pub struct Chart {
     lines: Vec<Line>,
     legend: Vec<Key>,
     has_validation: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Tick {
-    at: String,
-    text: String,
 }
 
 #[derive(Debug, Serialize)]

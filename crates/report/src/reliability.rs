@@ -1,6 +1,6 @@
 //! The reliability diagram: how often a network is right beside how sure it says it is.
 
-use crate::axis::Axis;
+use crate::axis::{Axis, Tick};
 use crate::score_cell::shown_reading;
 use crate::score_text::{counted, decimal};
 use dermx_eval::{EvalRecord, ReliabilityBin};
@@ -34,12 +34,6 @@ pub struct Reliability {
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     bins: Vec<Bin>,
-}
-
-#[derive(Debug, Serialize)]
-struct Tick {
-    at: String,
-    text: String,
 }
 
 #[derive(Debug, Serialize)]

@@ -28,7 +28,8 @@ pub const DATASET: &str = "dataset.html";
 /// A page of tables.
 pub const TABLES: &str = "tables.html";
 
-const SOURCES: [(&str, &str); 16] = [
+const SOURCES: [(&str, &str); 17] = [
+    ("head.html", include_str!("../templates/head.html")),
     (PAGE, include_str!("../templates/page.html")),
     ("page.css", include_str!("../templates/page.css")),
     ("figure.css", include_str!("../templates/figure.css")),
