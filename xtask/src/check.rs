@@ -3,9 +3,11 @@
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
 use crate::{book, browser, examples, latex, package, python, quick_start, tests, tidy};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
-use std::process::ExitStatus;
+use std::io::{Read, Seek};
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A part of the check.
@@ -88,6 +90,12 @@ impl Step {
         is_full || !matches!(self, Self::Outside | Self::Cuda | Self::Latex)
     }
 
+    /// Whether it needs what other steps left, and has time for others: it waits for networks, browsers, and
+    /// processes of one thread.
+    fn is_beside(self) -> bool {
+        matches!(self, Self::Book | Self::Browser | Self::Latex | Self::Python | Self::Wgpu)
+    }
+
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
@@ -125,27 +133,79 @@ fn clippy() -> Result<()> {
     succeed(&mut cargo(&[&clippy[..], &others].concat()))
 }
 
-/// Runs every step but those in `skip`; stops at the first that fails.
-pub fn run(skip: &[Step], is_full: bool) -> Result<()> {
-    let mut times: Vec<(String, Duration)> = Vec::new();
-    let is_wanted = |step: &&Step| step.is_in(is_full) && !skip.contains(step);
-    for step in Step::value_variants().iter().filter(is_wanted) {
-        tell(format!("== {}", step.name()));
-        let start = Instant::now();
-        let end = step.run(is_full);
-        times.push((step.name(), start.elapsed()));
-        if end.is_err() {
-            print_times(&times);
-        }
-        end.with_context(|| format!("check `{}` failed", step.name()))?;
+/// The times of steps.
+type Times = Vec<(String, Duration)>;
+
+/// Runs the steps of `only`, or all, but those in `skip`; stops at the first that fails.
+pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
+    let is_wanted = |step: &Step| match only.contains(step) {
+        true => true,
+        false => only.is_empty() && step.is_in(is_full) && !skip.contains(step),
+    };
+    let wanted = Step::value_variants().iter().copied().filter(is_wanted);
+    let (beside, mut in_turn): (Vec<Step>, Vec<Step>) = wanted.partition(|step| step.is_beside());
+    if beside.len() == 1 {
+        in_turn.extend(&beside);
     }
-    print_times(&times);
+    let mut times = Times::new();
+    let end =
+        in_turn.into_iter().try_for_each(|step| alone(step, is_full, &mut times)).and_then(|()| {
+            match beside.len() {
+                0 | 1 => Ok(()),
+                _ => side_by_side(&beside, is_full, &mut times),
+            }
+        });
+    for (name, time) in &times {
+        tell(format!("{name:>11} {:7.1} s", time.as_secs_f64()));
+    }
+    end?;
     tell("every step passed");
     Ok(())
 }
 
-fn print_times(times: &[(String, Duration)]) {
-    for (name, time) in times {
-        tell(format!("{name:>11} {:7.1} s", time.as_secs_f64()));
-    }
+fn alone(step: Step, is_full: bool, times: &mut Times) -> Result<()> {
+    tell(format!("== {}", step.name()));
+    let start = Instant::now();
+    let end = step.run(is_full);
+    times.push((step.name(), start.elapsed()));
+    end.with_context(|| format!("check `{}` failed", step.name()))
+}
+
+/// Runs steps that wait for others more than they compute, two at a time, each in a process of its own whose words are
+/// told when it ends.
+fn side_by_side(steps: &[Step], is_full: bool, times: &mut Times) -> Result<()> {
+    let names: Vec<String> = steps.iter().map(|step| step.name()).collect();
+    tell(format!("== {}, two at a time; each is told when it ends", names.join(", ")));
+    let (left, times) = (Mutex::new(steps.iter()), Mutex::new(times));
+    let work = || -> Result<()> {
+        loop {
+            let Some(step) = left.lock().map_err(|_| anyhow!("a step panicked"))?.next() else {
+                return Ok(());
+            };
+            let start = Instant::now();
+            let (text, end) = in_process(*step, is_full)?;
+            if let Ok(mut times) = times.lock() {
+                times.push((step.name(), start.elapsed()));
+                tell(format!("== {}\n{text}", step.name()));
+            }
+            ensure!(end.success(), "check `{}` failed", step.name());
+        }
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let own = work();
+        own.and(other.join().unwrap_or_else(|_| bail!("a step panicked")))
+    })
+}
+
+/// What the step tells in a process of its own, and how that ends.
+fn in_process(step: Step, is_full: bool) -> Result<(String, ExitStatus)> {
+    let mut told = tempfile::tempfile()?;
+    let mut check = Command::new(std::env::current_exe()?);
+    check.args(["check", "--only", &step.name()]).args(is_full.then_some("--full"));
+    let end = check.stdout(told.try_clone()?).stderr(told.try_clone()?).status()?;
+    let mut text = Vec::new();
+    told.rewind()?;
+    told.read_to_end(&mut text)?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), end))
 }

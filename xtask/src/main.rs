@@ -64,9 +64,12 @@ enum Task {
     },
     /// Check everything that is checked before a change is taken.
     Check {
-        /// Leave a step out.
+        /// Leave a step out; may be given several times.
         #[arg(long, value_enum)]
         skip: Vec<Step>,
+        /// This step alone; may be given several times.
+        #[arg(long, value_enum, conflicts_with = "skip")]
+        only: Vec<Step>,
         /// Also all tests on WGPU, types with CUDA, a crate outside of the workspace, and the notebook.
         #[arg(long)]
         full: bool,
@@ -131,7 +134,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Test { backend: Some(TestedBackend::Wgpu), args } => {
             tests::run_wgpu(&args).map(|end| ExitCode::from(exit_code(end)))
         }
-        Task::Check { skip, full } => check::run(&skip, full).map(|()| ExitCode::SUCCESS),
+        Task::Check { skip, only, full } => {
+            check::run(&only, &skip, full).map(|()| ExitCode::SUCCESS)
+        }
         Task::Book { write: true, .. } => book::write(&cargo::root()).map(|()| ExitCode::SUCCESS),
         Task::Book { full, write: false } => book::run(full).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),

@@ -285,7 +285,7 @@ fn ontology(schema: &Schema, readings: &[Reading]) -> BTreeMap<String, Tally> {
 }
 
 /// Blocks of [`Description::ontology`].
-const CLASSES: &str = "diagnosis";
+const CLASSES: &str = "classes";
 const DISCARDS: &str = "discard";
 const ATTRIBUTES: &str = "attributes";
 const UNKNOWN: &str = "unknown";

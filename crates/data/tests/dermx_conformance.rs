@@ -42,7 +42,7 @@ fn real_labels_have_the_published_counts() {
     let Some(dataset) = real() else { return };
     let found = serde_json::to_value(describe(&dataset).ontology).unwrap();
     assert_eq!(
-        found["diagnosis"],
+        found["classes"],
         json!({
             "Psoriasis": 320, "Acne": 282, "Vitiligo": 238, "Actinic keratosis": 221,
             "Viral warts": 197, "Seborrheic dermatitis": 190,

@@ -290,7 +290,7 @@ fn gallery_item(idx: usize) -> GalleryItem {
     GalleryItem {
         image_id: format!("demo_{idx:03}"),
         gold: gold.to_owned(),
-        seed: 0,
+        seed: Some(0),
         predicted: Some(predicted.to_owned()),
         probability: Some(0.5 + 0.49 * wobble(idx, 6)),
         explained: Some(gold.to_owned()),

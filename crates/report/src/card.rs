@@ -37,14 +37,22 @@ struct Strip {
     percents: Vec<String>,
 }
 
-/// Accuracy, macro F1, and fuzzy F1 and mass of the union row.
+/// Accuracy and macro F1, and fuzzy F1 and mass of the union row. Where only predictions or only maps were scored,
+/// there are no cards of the others.
 pub fn cards(record: &EvalRecord) -> Vec<Card> {
-    vec![
+    let of_diagnosis = [
         diagnosis_card("Accuracy", record, |scores| &scores.accuracy),
         diagnosis_card("Macro F1", record, |scores| &scores.macro_f1),
+    ];
+    let of_maps = [
         map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
         map_card("Heat map: mass inside", record, |scores| &scores.mass),
-    ]
+    ];
+    match (record.diagnosis.is_some(), record.explanation.contains_key(UNION)) {
+        (true, false) => of_diagnosis.into(),
+        (false, true) => of_maps.into(),
+        _ => of_diagnosis.into_iter().chain(of_maps).collect(),
+    }
 }
 
 impl Card {

@@ -2,7 +2,7 @@
 
 use crate::score_cell::shown_reading;
 use crate::score_text::{counted, decimal, defined, readable};
-use dermx_eval::{Difference, EvalRecord, Lead, MapScores, Score, UNION};
+use dermx_eval::{Difference, EvalRecord, Lead, MapScores, RelativeScores, Score, UNION};
 
 /// What the raters among themselves are called beside the network.
 pub const RATERS: &str = "Raters among themselves";
@@ -173,12 +173,17 @@ pub const NO_CEILING: &str =
 
 /// How far the network has come from the best baseline to the raters.
 fn skill(record: &EvalRecord) -> Option<String> {
-    let skill = &record.skill.get(UNION)?.skill;
+    let RelativeScores { skill, images, .. } = record.skill.get(UNION)?;
     let raters = defined(&record.ceiling.get(UNION)?.f1)?;
     defined(skill)?;
+    // Files of old versions do not know on how many.
+    let measured_on = match images {
+        0 => String::new(),
+        _ => format!("; all three on the {images} images that two raters or more outlined"),
+    };
     Some(format!(
         "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
-         F1 of {}) the network stands at {}.",
+         F1 of {}) the network stands at {}{measured_on}.",
         decimal(raters),
         shown_reading(Some(skill)).line(),
     ))
@@ -312,7 +317,7 @@ mod tests {
     #[test]
     fn the_scale_from_the_baseline_to_the_raters_is_told() {
         let skill = Score { mean: Some(0.1), interval: Some([0.05, 0.2]), ..Score::default() };
-        let relative = RelativeScores { skill, ..RelativeScores::default() };
+        let relative = RelativeScores { skill, images: 21, ..RelativeScores::default() };
         let record = EvalRecord {
             explanation: table(0.25, 0.35),
             baselines: BTreeMap::from([("random".to_owned(), table(0.20, 0.12))]),
@@ -323,7 +328,8 @@ mod tests {
         assert_eq!(
             verdict(&record).details[2],
             "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a \
-             fuzzy F1 of 0.700) the network stands at 0.100 [0.050, 0.200]."
+             fuzzy F1 of 0.700) the network stands at 0.100 [0.050, 0.200]; all three on the 21 images \
+             that two raters or more outlined."
         );
     }
 

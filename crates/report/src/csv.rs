@@ -293,7 +293,7 @@ fn gallery(input: &ReportInput) -> Table {
     for item in &input.gallery {
         table.push([
             (&item.image_id).into(),
-            item.seed.to_string().into(),
+            item.seed.map(|seed| seed.to_string()).unwrap_or_default().into(),
             (&item.gold).into(),
             item.predicted.as_deref().unwrap_or_default().into(),
             item.probability.into(),

@@ -18,14 +18,12 @@ pub enum ReportError {
     },
     /// A picture of the gallery is not a JPEG file.
     #[error(
-        "report input: gallery image {image_id:?} (seed {seed}): {field} has {num_bytes} bytes \
+        "report input: gallery image {image_id:?}: {field} has {num_bytes} bytes \
          that do not start like a JPEG file (FF D8)"
     )]
     NotJpeg {
         /// Identifier of the image.
         image_id: String,
-        /// Seed of the network.
-        seed: u64,
         /// Field of [`GalleryItem`](crate::GalleryItem).
         field: &'static str,
         /// Length of what was found there.

@@ -7,11 +7,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
+/// The gold class of an image that has none.
+const NO_CLASS: &str = "no gold class";
+
 /// One item as the templates see it.
 #[derive(Debug, Serialize)]
 pub struct Item {
     image_id: String,
-    seed: u64,
+    seed: Option<u64>,
     gold: String,
     predicted: Option<String>,
     /// `right`, `wrong` or `none`.
@@ -54,9 +57,14 @@ pub fn items(input: &ReportInput) -> Result<Vec<Item>, ReportError> {
     input.gallery.iter().enumerate().map(|(idx, item)| view(idx, item)).collect()
 }
 
+/// What is shown as an item's gold class.
+fn gold_of(item: &GalleryItem) -> String {
+    if item.gold.is_empty() { NO_CLASS.to_owned() } else { readable(&item.gold) }
+}
+
 /// Every gold diagnosis of the gallery once, in the order of the alphabet.
 pub fn diagnoses(input: &ReportInput) -> BTreeSet<String> {
-    input.gallery.iter().map(|item| readable(&item.gold)).collect()
+    input.gallery.iter().map(gold_of).collect()
 }
 
 /// Every picture as (path, contents).
@@ -122,7 +130,6 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
         if !jpeg.starts_with(&[0xff, 0xd8]) {
             return Err(ReportError::NotJpeg {
                 image_id: item.image_id.clone(),
-                seed: item.seed,
                 field,
                 num_bytes: jpeg.len(),
             });
@@ -137,7 +144,7 @@ fn view(idx: usize, item: &GalleryItem) -> Result<Item, ReportError> {
     Ok(Item {
         image_id: item.image_id.clone(),
         seed: item.seed,
-        gold: readable(&item.gold),
+        gold: gold_of(item),
         predicted: item.predicted.as_deref().map(readable),
         result: match &item.predicted {
             None => "none",

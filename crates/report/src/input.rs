@@ -97,10 +97,10 @@ pub struct EpochPoint {
 pub struct GalleryItem {
     /// Identifier of the image.
     pub image_id: String,
-    /// Its gold-standard diagnosis.
+    /// Its gold class; empty without one.
     pub gold: String,
-    /// Seed of the network whose heat map is shown.
-    pub seed: u64,
+    /// Seed of the network whose heat map is shown; `None` for maps of another program.
+    pub seed: Option<u64>,
     /// Predicted diagnosis; `None` for maps that came without predictions.
     pub predicted: Option<String>,
     /// Probability of the predicted diagnosis, in `[0, 1]`.

@@ -61,6 +61,8 @@ struct Page {
     choices: Vec<(&'static str, &'static str)>,
     gradient: String,
     diagnoses: BTreeSet<String>,
+    /// Whether a photo of the gallery has a prediction.
+    is_predicted: bool,
     cite: Option<CiteBox>,
     reading: &'static [(&'static str, &'static str)],
     definitions: &'static [Definition],
@@ -164,6 +166,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         gradient: gallery::gradient(input),
         cite: input.citation.as_ref().map(|citation| CiteBox::new(&input.title, citation)),
         diagnoses: gallery::diagnoses(input),
+        is_predicted: input.gallery.iter().any(|item| item.predicted.is_some()),
         reading: &READING,
         definitions: &DEFINITIONS,
         definition_table: definitions().markdown(),
@@ -194,7 +197,16 @@ fn learning_rate(input: &ReportInput) -> String {
             format!("Learning rate {first} throughout.")
         }
         (Some(first), Some(last)) => {
-            format!("Learning rate from {} to {}.", three_digits(first), three_digits(last))
+            let highest = rates().fold(first, f64::max);
+            let by_way_of = match highest > first.max(last) {
+                true => format!(" by way of {}", three_digits(highest)),
+                false => String::new(),
+            };
+            format!(
+                "Learning rate from {}{by_way_of} to {}.",
+                three_digits(first),
+                three_digits(last)
+            )
         }
         _ => String::new(),
     }

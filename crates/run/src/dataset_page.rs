@@ -3,10 +3,11 @@
 use crate::agreement_tables::all_tables;
 use crate::error::{RunError, RunResult};
 use crate::gallery::jpeg_of;
+use crate::photos::photos;
 use dermx_agreement::{DatasetTables, Options};
 use dermx_data::{
-    DataError, Dataset, Description, Image, ImageNames, ImageSize, Mask, Reading, Selection,
-    list_photos, read_photo, resize, write_atomic,
+    Dataset, Description, Image, ImageSize, Mask, Reading, Selection, read_photo, resize,
+    write_atomic,
 };
 use dermx_gradcam::draw_outlines;
 use dermx_report::{DatasetPage, RaterColor, Said, Sample, SampleGroup, render_dataset};
@@ -220,37 +221,6 @@ fn shown_size(size: ImageSize) -> ImageSize {
     let height = u64::from(WIDTH_PX) * u64::from(size.height) / u64::from(size.width.max(1));
     // A strip is cut to a picture that a page can show.
     ImageSize::new(height.clamp(1, u64::from(4 * WIDTH_PX)) as u32, WIDTH_PX)
-}
-
-/// The photo of each image that has one: where the data set says, in `folder`, or in the folder `images`
-/// beside the annotations.
-fn photos<'a>(
-    dataset: &'a Dataset,
-    folder: Option<&Path>,
-) -> RunResult<BTreeMap<&'a str, PathBuf>> {
-    let images = dataset.images();
-    let beside = dataset.root().join("images");
-    let folder = match folder {
-        None if images.iter().any(|image| image.photo.is_some()) => None,
-        None => Some(beside.as_path()).filter(|beside| beside.is_dir()),
-        given => given,
-    };
-    let Some(folder) = folder else {
-        let own = images.iter().filter_map(|one| Some((one.image_id.as_str(), one.photo.clone()?)));
-        return Ok(own.collect());
-    };
-    let files: Vec<(String, PathBuf)> = list_photos(folder)?.into_iter().collect();
-    let names = ImageNames::of_photos(files.iter().map(|(id, path)| (id.as_str(), path.as_path())));
-    let mut found = BTreeMap::new();
-    for image in images {
-        let by_name = names.find(&image.file_name).and_then(|idx| match idx {
-            None => names.find(&image.image_id),
-            found => Ok(found),
-        });
-        let idx = by_name.map_err(|message| DataError::invalid(folder, "", message))?;
-        found.extend(idx.map(|idx| (image.image_id.as_str(), files[idx].1.clone())));
-    }
-    Ok(found)
 }
 
 /// The images of each class in the order of the classes, then those of several and of none.

@@ -1,7 +1,7 @@
 //! Which photos a report shows.
 
-use crate::test_set::TestSet;
-use dermx_data::{Random, Reading};
+use crate::gallery::GalleryPhoto;
+use dermx_data::{Dataset, Random, Reading};
 use dermx_report::Chosen;
 use std::collections::BTreeMap;
 
@@ -9,28 +9,31 @@ use std::collections::BTreeMap;
 const SEED: u64 = 0;
 
 /// A photo that may be shown.
-pub struct Candidate {
-    /// Its place in the test set.
+pub struct Candidate<'a> {
+    /// Its place among the photos.
     pub idx: usize,
-    /// Index of its gold class.
-    pub gold_idx: usize,
+    /// Its gold class.
+    pub class: &'a str,
     /// Its mean F1 over raters; `None` where it has none.
     pub f1: Option<f64>,
 }
 
 /// The photos that may be shown: those that somebody outlined, unless nobody outlined any.
-pub fn candidates(test: &TestSet, f1: &BTreeMap<String, f64>) -> Vec<Candidate> {
-    let has_outline = |one: &Reading| one.inside().next().is_some();
-    let is_any = test.dataset.readings().iter().any(has_outline);
-    let photos = test.photos.iter().enumerate();
-    let shown = photos.filter(|(_, (image_id, _))| {
-        !is_any || test.dataset.readings_of(image_id).iter().any(has_outline)
+pub fn candidates<'a>(
+    dataset: &Dataset,
+    photos: &'a [GalleryPhoto],
+    f1: &BTreeMap<String, f64>,
+) -> Vec<Candidate<'a>> {
+    let is_outlined = |one: &Reading| one.inside().next().is_some();
+    let is_any = dataset.readings().iter().any(is_outlined);
+    let shown = photos.iter().enumerate().filter(|(_, photo)| {
+        !is_any || dataset.readings_of(&photo.image_id).iter().any(is_outlined)
     });
     shown
-        .map(|(idx, (image_id, _))| Candidate {
+        .map(|(idx, photo)| Candidate {
             idx,
-            gold_idx: test.gold_idx[idx],
-            f1: f1.get(image_id).copied(),
+            class: &photo.gold,
+            f1: f1.get(&photo.image_id).copied(),
         })
         .collect()
 }
@@ -39,7 +42,7 @@ pub fn candidates(test: &TestSet, f1: &BTreeMap<String, f64>) -> Vec<Candidate> 
 /// half the first of each class, for the other as many of the best, of the worst and drawn at random. One that
 /// is chosen for several reasons is shown once.
 pub fn choose(
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     num_classes: usize,
     num_images: usize,
 ) -> Vec<(usize, Vec<Chosen>)> {
@@ -51,12 +54,13 @@ pub fn choose(
         };
     let num_first = num_images.div_ceil(2);
     let num_others = num_images - num_first;
-    let mut left = vec![num_first.div_ceil(num_classes.max(1)); num_classes];
+    let most_of_class = num_first.div_ceil(num_classes.max(1));
+    let mut num_of: BTreeMap<&str, usize> = BTreeMap::new();
     let mut num_left = num_first;
     for one in candidates {
-        let of_class = &mut left[one.gold_idx];
-        if *of_class > 0 && num_left > 0 {
-            *of_class -= 1;
+        let num_of_class = num_of.entry(one.class).or_default();
+        if *num_of_class < most_of_class && num_left > 0 {
+            *num_of_class += 1;
             num_left -= 1;
             choose(one.idx, Chosen::First);
         }
@@ -83,8 +87,12 @@ pub fn choose(
     chosen
 }
 
-/// How the photos were chosen among `num_candidates`, with maps of the network of `seed`.
-pub fn in_words(chosen: &[(usize, Vec<Chosen>)], num_candidates: usize, seed: u64) -> String {
+/// How the photos were chosen among `num_candidates`, with maps of the network of `seed` if that is known.
+pub fn in_words(
+    chosen: &[(usize, Vec<Chosen>)],
+    num_candidates: usize,
+    seed: Option<u64>,
+) -> String {
     let count = |reason| chosen.iter().filter(|(_, reasons)| reasons.contains(&reason)).count();
     let parts = [
         (Chosen::First, "the first of each class in the order of their names"),
@@ -98,9 +106,10 @@ pub fn in_words(chosen: &[(usize, Vec<Chosen>)], num_candidates: usize, seed: u6
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
     let whole = chosen.len() == num_candidates;
+    let network = seed
+        .map_or_else(String::new, |seed| format!(", with heat maps of the network of seed {seed}"));
     format!(
-        "{} {num_candidates} photos that could be shown, with heat maps of the network of seed {seed}: {}. A photo \
-         may be there for several reasons.",
+        "{} {num_candidates} photos that could be shown{network}: {}. A photo may be there for several reasons.",
         if whole { "All".to_owned() } else { format!("{} of", chosen.len()) },
         told.join(", ")
     )
@@ -111,10 +120,10 @@ mod tests {
     use super::*;
 
     /// So many photos of two classes in turn; the F1 of photo k is (7 k mod 10) / 10.
-    fn photos(count: usize) -> Vec<Candidate> {
+    fn photos(count: usize) -> Vec<Candidate<'static>> {
         let of = |idx: usize| Candidate {
             idx,
-            gold_idx: idx % 2,
+            class: ["acne", "warts"][idx % 2],
             f1: Some((7 * idx % 10) as f64 / 10.0),
         };
         (0..count).map(of).collect()
@@ -136,7 +145,7 @@ mod tests {
         let drawn = with(&chosen, Chosen::Random);
         assert_eq!(drawn.len(), 2);
         assert_eq!(with(&choose(&photos(100), 2, 12), Chosen::Random), drawn);
-        let words = in_words(&chosen, 100, 3);
+        let words = in_words(&chosen, 100, Some(3));
         for part in
             ["of 100 photos", "seed 3: 6 the first", "2 with the highest", "2 drawn at random"]
         {
@@ -150,12 +159,12 @@ mod tests {
         let mut shown: Vec<usize> = chosen.iter().map(|(idx, _)| *idx).collect();
         shown.sort_unstable();
         assert_eq!(shown, [0, 1, 2, 3, 4]);
-        assert!(in_words(&chosen, 5, 0).starts_with("All 5 photos"));
+        assert!(in_words(&chosen, 5, None).starts_with("All 5 photos"));
     }
 
     #[test]
     fn without_scores_there_is_neither_best_nor_worst_and_none_asked_for_is_none() {
-        let unscored: Vec<Candidate> =
+        let unscored: Vec<Candidate<'_>> =
             photos(100).into_iter().map(|one| Candidate { f1: None, ..one }).collect();
         let chosen = choose(&unscored, 2, 12);
         assert_eq!(

@@ -3,10 +3,12 @@
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{RunError, RunResult};
+use crate::gallery::Gallery;
 use crate::labels::{check_distinct, folder_names, labels};
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, how_to_finish, is_same_folder};
+use crate::run_gallery::run_gallery;
 use crate::test_set::TestSet;
-use crate::{certificate, compare, gallery};
+use crate::{certificate, compare};
 use dermx_data::{json, write_atomic};
 use dermx_eval::{Comparison, EvalRecord, read_eval_json};
 use dermx_gradcam::color_scale;
@@ -136,12 +138,12 @@ fn write_beside(
     let evaluation = read_record(&scores)?;
     let mut notes = notes(&config);
     notes.extend(counts(&evaluation));
-    let gallery = match gallery::gallery(&config, run, &first_seeds(others)?) {
+    let gallery = match run_gallery(&config, run, &first_seeds(others)?) {
         Ok(gallery) => gallery,
         // Scores can be shown without photos; a user may have them on another machine.
         Err(error) if error.failure() == Failure::MissingInput => {
             notes.push(format!("There is no gallery: {error}"));
-            gallery::Gallery::default()
+            Gallery::default()
         }
         Err(error) => return Err(error),
     };

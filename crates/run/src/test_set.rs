@@ -2,9 +2,10 @@
 
 use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
+use crate::photos::find_photo;
 use dermx_data::text::and_others;
 use dermx_data::{
-    DataError, Dataset, Image, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
+    DataError, Dataset, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
 };
 use dermx_score::check_outlines;
 use rayon::prelude::*;
@@ -163,12 +164,4 @@ fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, 
     let others = (files.len() - is_found.len(), first);
     let photos = found.into_iter().flatten().map(|idx| files[idx].1.clone()).collect();
     Ok((photos, test_images.to_path_buf(), others))
-}
-
-/// The photo of an image: by the file name in the metadata, which may have folders, or by its id.
-fn find_photo(names: &ImageNames, image: &Image) -> Result<Option<usize>, String> {
-    match names.find(&image.file_name)? {
-        None => names.find(&image.image_id),
-        found => Ok(found),
-    }
 }

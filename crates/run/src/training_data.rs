@@ -11,7 +11,7 @@ use dermx_data::{
 };
 use dermx_table::csv;
 use dermx_train::{LabelledPhotos, Photos, Sets};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Leaks that an error names.
@@ -185,12 +185,24 @@ impl TrainingData {
         if leaks.is_empty() {
             return Ok(());
         }
-        let message = leaks_text(&leaks);
+        let message = match test.filter(|test| self.holds(test)) {
+            Some(_) => same_photos_text(config),
+            None => leaks_text(&leaks),
+        };
         if config.data.leaks == Leaks::Refuse {
             return Err(RunError::bad_data(message));
         }
         tracing::warn!("{message}");
         Ok(())
+    }
+
+    /// Whether every photo of `test` is a file that is trained on or validated with.
+    fn holds(&self, test: &TestSet) -> bool {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        let parts = std::iter::once(&self.training).chain(&self.validation);
+        let own: BTreeSet<PathBuf> =
+            parts.flat_map(|part| &part.images.images).map(|image| real(&image.path)).collect();
+        test.photos.iter().all(|(_, path)| own.contains(&real(path)))
     }
 
     /// Whom the photos of training, validation and test show.
@@ -277,6 +289,17 @@ fn check_split(split: &Split) -> RunResult<()> {
             bad(format!("no photo of `{class}` is left for training; put fewer aside"))
         }
     }
+}
+
+/// In place of a leak for each photo.
+fn same_photos_text(config: &Config) -> String {
+    let shown = |path: Option<&Path>| path.unwrap_or(Path::new("")).display().to_string();
+    format!(
+        "every photo of data.test ({}) is also one of data.train ({}), so scores would say nothing of other photos; \
+         name other photos as data.test, leave it out, or say data.leaks = \"warn\"",
+        shown(config.data.test.as_deref()),
+        shown(Some(&config.data.train))
+    )
 }
 
 fn leaks_text(findings: &[Finding]) -> String {

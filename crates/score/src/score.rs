@@ -5,6 +5,7 @@ use crate::comparands::{DatasetRows, HOW_TO_GO_ON, rows_of};
 use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
 use crate::image_masks::{ImageMasks, RaterMask, masks_of, outlines};
+use crate::join::JoinedMaps;
 use crate::left_out::{more, warn_of_left_out};
 use crate::map_source::MapSource;
 use crate::predictions::{Prediction, Predictions};
@@ -15,7 +16,7 @@ use crate::scorecard::Scorecard;
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::text::and_others;
-use dermx_data::{Cohort, Dataset, Image, ImageNames, Joined, Reading, Selection, cell_place};
+use dermx_data::{Cohort, Dataset, Image, Reading, Selection};
 use dermx_eval::{
     Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
     MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
@@ -107,27 +108,6 @@ pub struct Benchmark<'a> {
     /// `[resample][image]`: places in `images`.
     resamples: Vec<Vec<u32>>,
     watch: Watch<'a>,
-}
-
-/// Which map is of which image.
-pub(crate) struct JoinedMaps {
-    /// The name of the map by image id.
-    pub by_image: BTreeMap<String, String>,
-    joined: Joined,
-}
-
-impl JoinedMaps {
-    /// Warns of maps of other images.
-    fn warn(&self) {
-        if let Some((first, _)) = self.joined.unmatched.first() {
-            tracing::warn!(
-                "{} of {} heat maps are of no image of the data set and are not scored: {first}{}",
-                self.joined.unmatched.len(),
-                self.joined.num_rows(),
-                more(self.joined.unmatched.len())
-            );
-        }
-    }
 }
 
 /// What maps score on each mask.
@@ -497,38 +477,16 @@ impl<'a> Benchmark<'a> {
     /// # Errors
     /// An image with two maps.
     pub(crate) fn join(&self, maps: &dyn MapSource) -> ScoreResult<JoinedMaps> {
-        let names = maps.names();
-        let rows = names.iter().map(|&name| (maps.place(name).display().to_string(), name));
-        let joined = self.image_names().join(&maps.all(), rows);
-        if let Some(problem) = joined.problems.first() {
-            return Err(problem.clone().into());
-        }
-        let images = self.dataset.images().iter().zip(&joined.row_of);
-        let found = images.filter_map(|(image, row)| Some((image.image_id.clone(), (*row)?)));
-        let by_image = found.map(|(image_id, row)| (image_id, names[row].to_string())).collect();
-        Ok(JoinedMaps { by_image, joined })
-    }
-
-    /// What tables may call the images of the metadata, in their order.
-    fn image_names(&self) -> ImageNames {
-        ImageNames::of_ids(self.dataset.images().iter().map(|image| image.image_id.as_str()))
+        JoinedMaps::new(self.dataset, maps)
     }
 
     /// The predictions of images of the metadata, with their ids. Warns of the others.
     fn of_known_images(&self, predictions: &Predictions) -> ScoreResult<Predictions> {
-        let Predictions { path, rows, classes } = predictions;
-        let named = rows.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
-        let joined = self.image_names().join(path, named).checked()?;
-        if let Some(warning) = joined.warning() {
+        let (known, warning) = predictions.of_images(self.dataset)?;
+        if let Some(warning) = warning {
             tracing::warn!("{warning}");
         }
-        let images = self.dataset.images().iter().zip(&joined.row_of);
-        let known = images.filter_map(|(image, row)| {
-            let image_id = image.image_id.clone();
-            Some(Prediction { image_id, ..rows[(*row)?].clone() })
-        });
-        let (path, classes) = (path.clone(), classes.clone());
-        Ok(Predictions { path, rows: known.collect(), classes })
+        Ok(known)
     }
 
     /// Scores the maps of `joined` on the masks of their images, with `localization` also with what takes
@@ -552,7 +510,8 @@ impl<'a> Benchmark<'a> {
         if let (Some(first), false) = (missing.first(), self.choices.partial) {
             let others = and_others(missing.len(), self.images.len());
             let message = format!(
-                "there is no heat map of image `{first}` ({first}.npy){others}; --partial scores the rest"
+                "there is no heat map of image `{first}` ({first}.npy){others}{}; --partial scores the rest",
+                joined.unused()
             );
             let place = maps.all();
             return Err(ScoreError::missing_input(format!("{}: {message}", place.display())));

@@ -73,10 +73,13 @@ pub struct EvaluateArgs {
     /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Also write a page of the scores, OUT/report/index.html, with its tables and figures (of a run: dermx
-    /// report).
+    /// Also write a page of the scores, OUT/report/index.html, with its tables, figures and maps laid over photos
+    /// (of a run: dermx report).
     #[arg(long, requires = "out", conflicts_with_all = ["run", "baselines"])]
     pub report: bool,
+    /// With --report, the folder of the photos [otherwise: where the data set says that they are].
+    #[arg(long, value_name = "DIR", requires = "report")]
+    pub images: Option<PathBuf>,
     #[command(flatten)]
     pub overwrite: OverwriteArg,
     /// Print JSON.

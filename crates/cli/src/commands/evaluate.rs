@@ -47,8 +47,14 @@ pub fn run(args: &EvaluateArgs, process: &Process) -> CliResult<()> {
     }
     let page = match (&args.out, &args.data) {
         (Some(out), Some(data)) if args.report => {
-            let (heatmaps, predictions) = (args.heatmaps.as_deref(), args.predictions.as_deref());
-            Some(write_outside_report(Outside { data, heatmaps, predictions }, &record, out)?)
+            let scored = Outside {
+                data,
+                heatmaps: args.heatmaps.as_deref(),
+                predictions: args.predictions.as_deref(),
+                images: args.images.as_deref(),
+                scoring: choices(args).maps,
+            };
+            Some(write_outside_report(scored, &record, out)?)
         }
         _ => None,
     };

@@ -118,6 +118,17 @@ fn maps_of_another_program_have_a_page_under_the_rules_of_every_output() -> Test
     }
     let table = fs::read_to_string(report.join("tables/explanation.csv"))?;
     assert!(table.contains("all,network,Union,f1,") && table.contains("raters"), "{table}");
+    // The photos of the data set, the maps laid over them, and nothing that is not known of other programs.
+    for shown in ["## Gallery", "with the highest F1", "(agreement 0."] {
+        assert!(markdown.contains(shown), "{shown}: {markdown}");
+    }
+    let mut items = markdown.lines().filter(|line| line.starts_with("union F1 "));
+    assert!(items.all(|item| !item.contains("seed") && !item.contains("explains")), "{markdown}");
+    assert!(!markdown.contains("Predicted "), "{markdown}");
+    let gallery = fs::read_to_string(report.join("tables/gallery.csv"))?;
+    let row = gallery.lines().find(|row| row.starts_with("cat/001,")).ok_or("no cat")?;
+    assert!(row.starts_with("cat/001,,cat,,,,,"), "{gallery}");
+    assert!(report.join("gallery").read_dir()?.count() >= 3 * (gallery.lines().count() - 1));
     // What is there is refused; replaced is what the command writes, and nothing else.
     fs::write(report.join("notes.txt"), "mine")?;
     fail(folder.path(), &paged, 73, &["scores", "is not empty", "--overwrite"])?;
@@ -125,6 +136,8 @@ fn maps_of_another_program_have_a_page_under_the_rules_of_every_output() -> Test
     succeed(folder.path(), &[&scored[..], &predictions].concat())?;
     let markdown = fs::read_to_string(report.join("report.md"))?;
     assert!(markdown.contains("| Accuracy | 0.500"), "{markdown}");
+    assert!(markdown.contains("Predicted cat (right)"), "{markdown}");
+    assert!(markdown.contains("Predicted cat (wrong)"), "{markdown}");
     assert!(report.join("notes.txt").is_file());
     // Without a new page the old one, which is of other scores, goes.
     succeed(folder.path(), &[&scored[..], &["--overwrite"]].concat())?;
@@ -134,6 +147,15 @@ fn maps_of_another_program_have_a_page_under_the_rules_of_every_output() -> Test
     succeed(folder.path(), &[&scored[..7], &against].concat())?;
     let markdown = fs::read_to_string(folder.path().join("others/report/report.md"))?;
     assert!(markdown.contains("others") && markdown.contains("against scores"), "{markdown}");
+    // Without photos there is no gallery, and the page says why.
+    fs::create_dir(folder.path().join("none"))?;
+    let elsewhere = ["--out", "unseen", "--report", "--images", "none"];
+    succeed(folder.path(), &[&scored[..7], &elsewhere].concat())?;
+    let markdown = fs::read_to_string(folder.path().join("unseen/report/report.md"))?;
+    let is_said =
+        markdown.contains("images with a heat map were not found") && markdown.contains("--images");
+    assert!(is_said && !markdown.contains("## Gallery"), "{markdown}");
+    fail(folder.path(), &[&scored[..], &["--images", "none"]].concat(), 2, &["--report"])?;
     fail(folder.path(), &[&scored[..7], &["--report"]].concat(), 2, &["--out"])?;
     fail(folder.path(), &["evaluate", "--run", "r", "--out", "o", "--report"], 2, &["--report"])
 }

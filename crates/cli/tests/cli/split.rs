@@ -1,6 +1,6 @@
 //! Validation photos, leaks, and decoded photos on disk.
 
-use crate::dermx::{TestResult, Workplace, fail, stderr, succeed};
+use crate::dermx::{TestResult, Workplace, command, fail, stderr, succeed};
 use std::fs;
 
 const FRACTION: [&str; 6] =
@@ -53,6 +53,23 @@ fn a_test_photo_in_training_is_refused_by_name() -> TestResult {
         workplace.train("warned", &[&ONE_SEED[..4], &["--set", "data.leaks=warn"]].concat());
     let output = { warned }.output()?;
     assert!(output.status.success() && stderr(&output).contains("copied"), "{}", stderr(&output));
+    Ok(())
+}
+
+#[test]
+fn to_test_on_what_is_trained_on_is_one_message() -> TestResult {
+    let workplace = Workplace::new()?;
+    fs::write(
+        workplace.join("same.toml"),
+        "[data]\ntrain = \"data/train\"\ntest = \"./data/train\"\n",
+    )?;
+    let output = command(workplace.path(), &["train", "--config", "same.toml"]).output()?;
+    assert_eq!(output.status.code(), Some(65));
+    let text = stderr(&output);
+    for part in ["every photo of data.test (", "is also one of data.train (", "data.leaks"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("it is in"), "{text}");
     Ok(())
 }
 

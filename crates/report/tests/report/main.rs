@@ -3,8 +3,7 @@
 mod evidence;
 mod sample;
 
-use dermx_eval::NOTICE;
-use dermx_eval::Score;
+use dermx_eval::{EvalRecord, MapTable, NOTICE, Score};
 use dermx_report::{EpochPoint, GalleryItem, RaterOutline, RenderedReport, ReportInput, render};
 use proptest::prelude::*;
 use sample::{JPEG, sample};
@@ -209,6 +208,56 @@ fn empty_input_says_what_is_missing() {
         assert!(shown.contains("No heat maps were scored."), "{path}");
         assert!(!shown.contains("Gallery") && !shown.contains("Training curves"), "{path}");
     }
+}
+
+#[test]
+fn what_was_not_scored_has_no_card() {
+    let all = sample();
+    let of_maps = ReportInput {
+        evaluation: EvalRecord { diagnosis: None, ..all.evaluation.clone() },
+        ..all.clone()
+    };
+    let of_labels = ReportInput {
+        evaluation: EvalRecord { explanation: MapTable::new(), ..all.evaluation.clone() },
+        ..all.clone()
+    };
+    for (input, has_diagnosis, has_maps) in
+        [(all, true, true), (of_maps, false, true), (of_labels, true, false)]
+    {
+        let report = rendered(&input);
+        let page = text(&report, "index.html");
+        assert_eq!(page.contains("<h3>Accuracy</h3>"), has_diagnosis);
+        assert_eq!(page.contains("<h3>Heat map: fuzzy F1</h3>"), has_maps);
+    }
+}
+
+#[test]
+fn a_photo_of_another_program_has_no_seed_and_no_prediction() {
+    let mut input = sample();
+    let item = &mut input.gallery[0];
+    (item.seed, item.predicted, item.probability) = (None, None, None);
+    (item.explained, item.gold) = (None, String::new());
+    let report = rendered(&input);
+    for path in ["index.html", "report.md"] {
+        assert!(text(&report, path).contains("no gold class"), "{path}");
+    }
+    let line = "union F1 0.310, mass inside undefined, raters 3 (agreement 0.500); chosen: ";
+    assert!(text(&report, "report.md").contains(line), "{}", text(&report, "report.md"));
+    let page = text(&report, "index.html");
+    assert!(!page.contains("<dt>Seed</dt>") && !page.contains("name=\"result\""));
+}
+
+#[test]
+fn a_rate_that_rises_and_falls_is_told_with_its_highest() {
+    let mut input = sample();
+    let rates = [0.0001, 0.001, 0.00001];
+    let point =
+        |(epoch, learning_rate)| EpochPoint { epoch, learning_rate, ..EpochPoint::default() };
+    input.per_seed[0].curves = rates.into_iter().enumerate().map(point).collect();
+    input.per_seed.truncate(1);
+    let page = rendered(&input);
+    let told = "Learning rate from 0.0001 by way of 0.001 to 0.00001.";
+    assert!(text(&page, "index.html").contains(told));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn sample() -> ReportInput {
         gallery: vec![GalleryItem {
             image_id: "acne_1".to_owned(),
             gold: "acne".to_owned(),
-            seed: 3,
+            seed: Some(3),
             predicted: Some("viral_warts".to_owned()),
             probability: Some(0.75),
             explained: Some("acne".to_owned()),
@@ -177,7 +177,7 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
         by: parts(score),
         skill: BTreeMap::from([(
             UNION.to_owned(),
-            RelativeScores { skill: score(0.03), ..RelativeScores::default() },
+            RelativeScores { skill: score(0.03), images: 9, ..RelativeScores::default() },
         )]),
         scoring: BTreeMap::from([
             ("bootstrap".to_owned(), serde_json::json!({"num_resamples": 1000, "seed": 0})),

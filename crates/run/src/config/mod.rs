@@ -43,8 +43,8 @@ pub use moved::MOVED;
 pub use option::read_option;
 pub use search::{SearchConfig, assignment};
 pub use sections::{
-    AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, ReportSection,
-    RunSection, SlurmSection, Split, StudySection, SyntheticSection,
+    AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, NUM_GALLERY_IMAGES,
+    ReportSection, RunSection, SlurmSection, Split, StudySection, SyntheticSection,
 };
 pub use show::show;
 pub use training::{EarlyStoppingSection, LearningRateSchedule, Optimizer, TrainSection};

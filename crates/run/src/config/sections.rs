@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// The smallest side whose last feature maps of a network still have a cell, in pixels.
 const MIN_INPUT_PX: u32 = 32;
 
+/// The usual number of photos in the gallery of a report.
+pub const NUM_GALLERY_IMAGES: usize = 24;
+
 /// The most photos that are painted: a terabyte.
 const MAX_SYNTHETIC: u32 = 1_000_000;
 
@@ -202,7 +205,7 @@ section! {
     /// The page.
     ReportSection {
         /// Number of images in the gallery.
-        num_gallery_images: usize, default(24), Range::Count(0, 10_000);
+        num_gallery_images: usize, default(NUM_GALLERY_IMAGES), Range::Count(0, 10_000);
     }
 }
 

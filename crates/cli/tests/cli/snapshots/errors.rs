@@ -344,6 +344,8 @@ fn maps_predictions_and_matrices() -> TestResult {
     }
     copy(&folder.join("hand/maps"), &folder.join("missing"))?;
     fs::remove_file(folder.join("missing/tall.npy"))?;
+    copy(&folder.join("hand/maps"), &folder.join("renamed"))?;
+    fs::rename(folder.join("renamed/tall.npy"), folder.join("renamed/tal.npy"))?;
     fs::create_dir(folder.join("empty"))?;
     let all = "tall,Acne\nwide,Vitiligo\ntiny,Viral warts\n";
     for (name, text) in [
@@ -370,6 +372,7 @@ fn maps_predictions_and_matrices() -> TestResult {
         ("no_maps", format!("{evaluate} --heatmaps nowhere")),
         ("empty_folder", format!("{evaluate} --heatmaps empty")),
         ("missing_map", format!("{evaluate} --heatmaps missing")),
+        ("renamed_map", format!("{evaluate} --heatmaps renamed")),
         ("missing_map_partial", format!("{evaluate} --heatmaps missing --partial")),
         ("nan_in_a_map", format!("{evaluate} --heatmaps nan")),
         ("vast_map", format!("{evaluate} --heatmaps vast")),
