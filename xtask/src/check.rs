@@ -148,13 +148,15 @@ pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
         in_turn.extend(&beside);
     }
     let mut times = Times::new();
-    let end =
-        in_turn.into_iter().try_for_each(|step| alone(step, is_full, &mut times)).and_then(|()| {
-            match beside.len() {
-                0 | 1 => Ok(()),
-                _ => side_by_side(&beside, is_full, &mut times),
-            }
-        });
+    let end = in_turn.into_iter().try_for_each(|step| alone(step, is_full, &mut times));
+    let end = end.and_then(|()| match beside.len() {
+        0 | 1 => Ok(()),
+        _ => side_by_side(&beside, is_full, &mut times),
+    });
+    // One step says all itself, and may be part of another check.
+    if let [_] = only {
+        return end;
+    }
     for (name, time) in &times {
         tell(format!("{name:>11} {:7.1} s", time.as_secs_f64()));
     }
@@ -186,7 +188,8 @@ fn side_by_side(steps: &[Step], is_full: bool, times: &mut Times) -> Result<()> 
             let (text, end) = in_process(*step, is_full)?;
             if let Ok(mut times) = times.lock() {
                 times.push((step.name(), start.elapsed()));
-                tell(format!("== {}\n{text}", step.name()));
+                // It begins with the name of the step.
+                tell(text);
             }
             ensure!(end.success(), "check `{}` failed", step.name());
         }

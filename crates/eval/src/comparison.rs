@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The fewest images that a difference has an interval over. Where five images all point the same way,
 /// their signs alone have p = 2 / 2^5 = 0.06; resampling one or two images says nothing of others.
-pub(crate) const MIN_IMAGES: usize = 6;
+pub const MIN_INTERVAL_IMAGES: usize = 6;
 
 /// What differences are taken of, intervals resample and tests count.
 pub const UNIT: &str = "image";
@@ -302,7 +302,7 @@ impl Pairs {
 
     /// Of the mean difference; none over too few images.
     fn interval(&self, resamples: &[Vec<u32>]) -> Option<[f64; 2]> {
-        if self.values.len() < MIN_IMAGES { None } else { self.resampled(resamples) }
+        if self.values.len() < MIN_INTERVAL_IMAGES { None } else { self.resampled(resamples) }
     }
 
     fn resampled(&self, resamples: &[Vec<u32>]) -> Option<[f64; 2]> {

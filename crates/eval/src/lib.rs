@@ -40,7 +40,8 @@ pub use calibration::{
 };
 pub use collapse::{Collapse, collapse};
 pub use comparison::{
-    Comparison, Difference, Lead, Paired, PairedTest, Side, UNIT, compare, correct_for_number, lead,
+    Comparison, Difference, Lead, MIN_INTERVAL_IMAGES, Paired, PairedTest, Side, UNIT, compare,
+    correct_for_number, lead,
 };
 pub use diagnosis::{ConfusionMatrix, OneVsRest};
 pub use error::EvalError;

@@ -1,7 +1,7 @@
 //! Scores of maps beside what experts reach among themselves and what a map reaches that never saw
 //! a network.
 
-use crate::comparison::MIN_IMAGES;
+use crate::comparison::MIN_INTERVAL_IMAGES;
 use crate::{FuzzyScores, MapRow, RelativeScores, Score, percentile_interval};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub fn relative_scores(
 
 /// Takes the intervals of few images away: below six, images say nothing of others, as in comparisons.
 pub fn drop_intervals_of_few(related: &mut BTreeMap<String, RelativeScores>) {
-    for scores in related.values_mut().filter(|scores| scores.images < MIN_IMAGES) {
+    for scores in related.values_mut().filter(|scores| scores.images < MIN_INTERVAL_IMAGES) {
         let RelativeScores { f1_share, sensitivity_share, specificity_share, skill, .. } = scores;
         for score in [f1_share, sensitivity_share, specificity_share, skill] {
             score.interval = None;

@@ -113,7 +113,7 @@ impl<'a> BesideBaselines<'a> {
             _ => String::new(),
         };
         format!(
-            "In {} the network ({}) is {place} the strongest baseline, {}{doubt}{}.",
+            "In {} the heat maps ({}) are {place} the strongest baseline, {}{doubt}{}.",
             self.measure,
             decimal(self.network),
             rival.name,
@@ -151,7 +151,9 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
     .flatten()
     .collect();
     if comparisons.is_empty() {
-        return unknown("No heat map was scored against the experts' union.");
+        return unknown(
+            "No heat map was scored: that takes masks of what people see in the images.",
+        );
     }
     let comparable: Vec<&BesideBaselines<'_>> =
         comparisons.iter().filter(|comparison| !comparison.baselines.is_empty()).collect();
@@ -183,7 +185,7 @@ fn skill(record: &EvalRecord) -> Option<String> {
     };
     Some(format!(
         "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a fuzzy \
-         F1 of {}) the network stands at {}{measured_on}.",
+         F1 of {}) the heat maps stand at {}{measured_on}.",
         decimal(raters),
         shown_reading(Some(skill)).line(),
     ))
@@ -300,7 +302,7 @@ mod tests {
         );
         assert_eq!(
             verdict.details[1],
-            "In mass inside the experts' union the network (0.150) is 0.150 below the strongest \
+            "In mass inside the experts' union the heat maps (0.150) are 0.150 below the strongest \
              baseline, Center Gaussian; image by image the difference is -0.150 (95 % interval over \
              12 images -0.190 to -0.110)."
         );
@@ -328,7 +330,7 @@ mod tests {
         assert_eq!(
             verdict(&record).details[2],
             "On a scale from 0 (the strongest baseline) to 1 (raters among themselves, who reach a \
-             fuzzy F1 of 0.700) the network stands at 0.100 [0.050, 0.200]; all three on the 21 images \
+             fuzzy F1 of 0.700) the heat maps stand at 0.100 [0.050, 0.200]; all three on the 21 images \
              that two raters or more outlined."
         );
     }

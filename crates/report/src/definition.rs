@@ -181,7 +181,7 @@ pub const READING: [(&str, &str); 11] = [
     (
         "[low, high]",
         "is the 95 % interval of the mean over images: Wilson's of shares of images, the bootstrap's of \
-         all else. Where resampling gives no width, because all images are alike, there is none.",
+         all else. Where resampling gives no width, because all images are alike, there is none, nor for a skill over fewer than six images.",
     ),
     (
         "undefined (k)",

@@ -3,7 +3,9 @@
 use crate::axis::Axis;
 use crate::score_cell::told_interval;
 use crate::score_text::{counted, printable, readable};
-use dermx_eval::{Comparison, Difference, EvalRecord, Lead, Paired, UNION};
+use dermx_eval::{
+    Comparison, Difference, EvalRecord, Lead, MIN_INTERVAL_IMAGES, Paired, RelativeScores, UNION,
+};
 use serde::Serialize;
 
 const WIDTH: f64 = 420.0;
@@ -69,6 +71,8 @@ struct Value {
     name: String,
     mean: f64,
     interval: Option<[f64; 2]>,
+    /// What is said in place of an interval.
+    instead: String,
     seeds: Vec<f64>,
     is_summary: bool,
 }
@@ -79,7 +83,8 @@ impl Value {
         let mean = mean.filter(|mean| mean.is_finite())?;
         let is_finite = |bounds: &[f64; 2]| bounds.iter().all(|bound| bound.is_finite());
         let interval = told_interval(interval).filter(is_finite);
-        Some(Self { name, mean, interval, seeds: Vec::new(), is_summary: false })
+        let instead = "no interval".to_owned();
+        Some(Self { name, mean, interval, instead, seeds: Vec::new(), is_summary: false })
     }
 
     fn standing(&self) -> &'static str {
@@ -93,7 +98,7 @@ impl Value {
     /// `+0.011 [+0.001, +0.020]`.
     fn text(&self) -> String {
         let interval = self.interval.map(|[low, high]| format!(" [{low:+.3}, {high:+.3}]"));
-        format!("{:+.3}{}", self.mean, interval.unwrap_or_else(|| " (no interval)".to_owned()))
+        format!("{:+.3}{}", self.mean, interval.unwrap_or_else(|| format!(" ({})", self.instead)))
     }
 }
 
@@ -114,10 +119,15 @@ struct Subject {
 /// Skill by characteristic: 0 is the best map without a network, 1 the raters; `None` without a skill.
 pub fn skill(record: &EvalRecord) -> Option<Dots> {
     let value = |name: &str| {
-        let score = &record.skill.get(name)?.skill;
+        let RelativeScores { skill: score, images, .. } = record.skill.get(name)?;
         let value = Value::new(readable(name), score.mean, score.interval)?;
         let seeds = score.seeds.iter().flatten().copied().filter(|seed| seed.is_finite());
-        Some(Value { seeds: seeds.collect(), ..value })
+        // Few images are why there is no interval; files of old versions do not know how many.
+        let instead = match images {
+            1..MIN_INTERVAL_IMAGES => counted(*images, "image"),
+            _ => value.instead.clone(),
+        };
+        Some(Value { seeds: seeds.collect(), instead, ..value })
     };
     let names = record.skill.keys().filter(|name| *name != UNION);
     let mut values: Vec<Value> = names.filter_map(|name| value(name)).collect();
@@ -282,13 +292,14 @@ fn unit(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dermx_eval::{RelativeScores, Score};
+    use dermx_eval::Score;
     use std::collections::BTreeMap;
 
     fn record(skills: &[(&str, f64, Option<[f64; 2]>)]) -> EvalRecord {
         let skills = skills.iter().map(|(name, mean, interval)| {
             let skill = Score { mean: Some(*mean), interval: *interval, ..Score::default() };
-            ((*name).to_owned(), RelativeScores { skill, ..RelativeScores::default() })
+            let images = if interval.is_some() { 10 } else { 3 };
+            ((*name).to_owned(), RelativeScores { skill, images, ..RelativeScores::default() })
         });
         EvalRecord { skill: skills.collect(), ..EvalRecord::default() }
     }
@@ -309,11 +320,9 @@ mod tests {
         assert_eq!(dots.band, Some(["210.0".to_owned(), "196.0".to_owned()]));
         assert_eq!(dots.rows[2].x, "308.0");
         assert_eq!(dots.rows[2].interval, Some(["259.0".to_owned(), "357.0".to_owned()]));
-        assert!(
-            dots.description.contains("Plaque +0.500 [+0.250, +0.750]"),
-            "{}",
-            dots.description
-        );
+        for shown in ["Plaque +0.500 [+0.250, +0.750]", "Scale +0.750 (3 images)"] {
+            assert!(dots.description.contains(shown), "{shown}: {}", dots.description);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::gallery::{self, Item};
 use crate::input::ReportInput;
 use crate::matrix::{Matrix, all_seeds, matrices, matrix_tables};
 use crate::reliability::reliability;
-use crate::seeds::remarks;
+use crate::seeds::{failures, remarks};
 use crate::table::{by_seed, explanation, over_seeds};
 use crate::template::Templates;
 use crate::{csv, diagnosis, dots, template};
@@ -44,6 +44,8 @@ struct Page {
     run: Drawn,
     by_seed: Option<Drawn>,
     over_seeds: Option<Drawn>,
+    /// Seeds whose training may have failed.
+    failures: Vec<String>,
     seed_remarks: Vec<String>,
     /// What the verdict says, as pictures.
     pictures: Vec<Figure>,
@@ -61,6 +63,8 @@ struct Page {
     choices: Vec<(&'static str, &'static str)>,
     gradient: String,
     diagnoses: BTreeSet<String>,
+    /// Whether somebody outlined something in a photo of the gallery.
+    is_outlined: bool,
     /// Whether a photo of the gallery has a prediction.
     is_predicted: bool,
     cite: Option<CiteBox>,
@@ -150,6 +154,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         pictures: pictures.collect::<Result<_, _>>()?,
         by_seed: by_seed(input).map(Drawn::from),
         over_seeds: over_seeds(record).map(Drawn::from),
+        failures: failures(record),
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.collect::<Result<_, _>>()?,
@@ -166,6 +171,7 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         gradient: gallery::gradient(input),
         cite: input.citation.as_ref().map(|citation| CiteBox::new(&input.title, citation)),
         diagnoses: gallery::diagnoses(input),
+        is_outlined: input.gallery.iter().any(|item| !item.raters.is_empty()),
         is_predicted: input.gallery.iter().any(|item| item.predicted.is_some()),
         reading: &READING,
         definitions: &DEFINITIONS,
@@ -198,15 +204,12 @@ fn learning_rate(input: &ReportInput) -> String {
         }
         (Some(first), Some(last)) => {
             let highest = rates().fold(first, f64::max);
-            let by_way_of = match highest > first.max(last) {
-                true => format!(" by way of {}", three_digits(highest)),
+            let at_most = match highest > first.max(last) {
+                true => format!(", at most {}", three_digits(highest)),
                 false => String::new(),
             };
-            format!(
-                "Learning rate from {}{by_way_of} to {}.",
-                three_digits(first),
-                three_digits(last)
-            )
+            let [first, last] = [first, last].map(three_digits);
+            format!("Learning rate at the ends of epochs: from {first} to {last}{at_most}.")
         }
         _ => String::new(),
     }

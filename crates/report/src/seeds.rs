@@ -3,21 +3,24 @@
 use crate::score_text::{counted, decimal, decimal_or_undefined};
 use dermx_eval::{Collapse, EvalRecord, SeedAgreement};
 
-/// Sentences on the seeds; of a single one only the signs that its training failed.
-pub fn remarks(record: &EvalRecord) -> Vec<String> {
+/// A sentence on each seed whose training may have failed.
+pub fn failures(record: &EvalRecord) -> Vec<String> {
     let is_single = record.seeds.len() < 2;
-    let Some(diagnosis) = &record.diagnosis else { return Vec::new() };
-    let collapsed = diagnosis.collapsed.iter().flatten();
-    let mut remarks: Vec<String> = collapsed
+    let collapsed = record.diagnosis.iter().filter_map(|one| one.collapsed.as_ref()).flatten();
+    collapsed
         .map(|(seed, signs)| {
             let signs: Vec<String> = signs.iter().map(sign).collect();
             let included = if is_single { "" } else { " Means over the seeds include it." };
             format!("Seed {seed} may have failed to train: {}.{included}", signs.join("; "))
         })
-        .collect();
-    if is_single {
-        return remarks;
-    }
+        .collect()
+}
+
+/// Sentences on several seeds; none on a single one.
+pub fn remarks(record: &EvalRecord) -> Vec<String> {
+    let several = record.diagnosis.as_ref().filter(|_| record.seeds.len() > 1);
+    let Some(diagnosis) = several else { return Vec::new() };
+    let mut remarks = Vec::new();
     if diagnosis.collapsed.as_ref().is_some_and(|collapsed| collapsed.is_empty()) {
         remarks.push(format!("None of {} failed to train.", counted(record.seeds.len(), "seed")));
     }

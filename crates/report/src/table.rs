@@ -62,8 +62,8 @@ pub fn explanation(input: &ReportInput) -> Option<Table> {
     let skill_meaning = match record.skill.is_empty() {
         true => "",
         false => {
-            "Skill: 0 is the best map without a network, 1 the raters; in brackets its 95 % interval over \
-             images, in bold where all of it is above 0. "
+            "Skill: 0 is the best map without a network, 1 the raters, all on the images that two raters or more \
+             outlined; in brackets its 95 % interval over images, in bold where all of it is above 0. "
         }
     };
     let title = format!(

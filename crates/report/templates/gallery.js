@@ -10,12 +10,12 @@
   };
   const update = () => {
     const { chosen, gold, result, agreement, order } = controls.elements;
-    const [key, way] = order.value.split(" ");
+    const [key, way] = (order?.value ?? "").split(" ");
     const shown = items.filter((item) => {
       const hit = (!gold?.value || item.dataset.gold === gold.value)
         && (!chosen?.value || item.dataset.chosen.split(" ").includes(chosen.value))
         && (!result?.value || item.dataset.result === result.value)
-        && (!agreement.value || Number(item.dataset.agreement) >= agreement.value);
+        && (!agreement?.value || Number(item.dataset.agreement) >= agreement.value);
       item.hidden = !hit;
       return hit;
     });

@@ -52,7 +52,7 @@ impl<'a> Watcher<'a> {
         self.progress.finish(&match self.loss.is_nan() {
             // Resumed after the last step.
             true => "already trained".to_string(),
-            false => format!("trained in {seconds:.0} s, last loss {:.3}", self.loss),
+            false => format!("trained in {seconds:.0} s, loss of the last step {:.3}", self.loss),
         });
     }
 

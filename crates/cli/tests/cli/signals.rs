@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::dermx::{TestResult, Workplace, command, stderr};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 use std::error::Error;
 use std::fs;
@@ -57,6 +57,15 @@ pub fn end(
     Ok(child.wait_with_output()?)
 }
 
+/// Has the commands that this process starts heed Ctrl-C: a shell has what it starts in the background ignore it, and
+/// children inherit that.
+#[allow(unsafe_code, reason = "nothing here handles the signal otherwise")]
+fn heed_interrupts() -> TestResult {
+    // SAFETY: the default action is no function of ours.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;
+    Ok(())
+}
+
 /// Expects that `command` ends as `expected` when it gets `signal` once `is_ready`.
 pub fn expect_end(
     mut command: Command,
@@ -65,6 +74,7 @@ pub fn expect_end(
     is_ready: &dyn Fn() -> bool,
 ) -> TestResult {
     let what = format!("{command:?}");
+    heed_interrupts()?;
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let output = end(child, signal, is_ready).map_err(|error| format!("{what}: {error}"))?;
     let message = stderr(&output);

@@ -70,7 +70,7 @@ fn page_shows_the_numbers_given() {
         "0.596 <span class=\"spread\">± 0.125 (2 seeds) [0.500, 0.700]</span>",
         "0.251 <span class=\"spread\">± 0.020</span></td>",
         "EfficientNet-B4",
-        "Learning rate from 0.01 to 0.001.",
+        "Learning rate at the ends of epochs: from 0.01 to 0.001.",
         "Center Gaussian",
         "3 of 4 images right",
         "6 of 8 images right",
@@ -256,7 +256,7 @@ fn a_rate_that_rises_and_falls_is_told_with_its_highest() {
     input.per_seed[0].curves = rates.into_iter().enumerate().map(point).collect();
     input.per_seed.truncate(1);
     let page = rendered(&input);
-    let told = "Learning rate from 0.0001 by way of 0.001 to 0.00001.";
+    let told = "Learning rate at the ends of epochs: from 0.0001 to 0.00001, at most 0.001.";
     assert!(text(&page, "index.html").contains(told));
 }
 
