@@ -1,7 +1,7 @@
 //! What a network is built from.
 
 use crate::architecture::Architecture;
-use crate::family::Family;
+use crate::descriptor::NormSettings;
 use crate::head::Head;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::Device;
@@ -52,9 +52,9 @@ pub struct NetworkConfig {
     pub head: Head,
     /// Number of logits.
     pub num_classes: usize,
-    /// Which kind of ResNet; EfficientNets ignore it.
+    /// Which kind; see [`Architecture::takes_variant`].
     pub variant: Variant,
-    /// Which padding; ResNets, whose padding is the same in all libraries, ignore it.
+    /// Which padding; see [`Architecture::takes_padding`]. It is the same in all libraries elsewhere.
     pub padding: Padding,
     /// Epsilon of the batch normalizations before the head; `None` for that of torchvision, or of
     /// Keras for [`Variant::V1`].
@@ -68,9 +68,6 @@ pub struct NetworkConfig {
     /// `[height, width]` of the images in pixels; only [`Head::Flatten`] depends on it.
     pub input_size: [usize; 2],
 }
-
-/// Names of the scale of a head's batch normalization.
-const HEAD_NORMS: [&str; 2] = ["fc_bn.weight", "classifier.0.weight"];
 
 impl NetworkConfig {
     /// The network as torchvision builds it.
@@ -96,13 +93,13 @@ impl NetworkConfig {
         architecture: Architecture,
         shapes: &BTreeMap<String, Vec<usize>>,
     ) -> Option<Self> {
-        let &[num_classes, num_inputs] = shapes.get(architecture.head_matrix())?.as_slice() else {
+        let &[num_classes, num_inputs] = shapes.get(&architecture.head_matrix())?.as_slice() else {
             return None;
         };
         if num_classes == 0 {
             return None;
         }
-        let has_norm = HEAD_NORMS.iter().any(|name| shapes.contains_key(*name));
+        let has_norm = shapes.contains_key(&format!("{}.weight", architecture.family().head.norm));
         let torchvision = Self::torchvision(architecture, num_classes);
         let num_features = architecture.num_features();
         Some(match num_inputs == num_features {
@@ -117,7 +114,7 @@ impl NetworkConfig {
 
     /// `[height, width]` of the last feature maps for images of `size` pixels.
     pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
-        size.map(|side| side.div_ceil(16 * self.last_stride))
+        self.architecture.descriptor.blueprint.feature_size(self, size)
     }
 
     /// Whether `value` is a valid epsilon of batch normalization: positive and at most 1.
@@ -127,12 +124,12 @@ impl NetworkConfig {
 
     /// Epsilon of the batch normalizations before the head.
     pub fn epsilon(&self) -> f64 {
-        let usual = match (self.architecture.family(), self.variant) {
-            (Family::ResNet(_), Variant::Torchvision) => 1e-5,
-            (Family::ResNet(_), Variant::V1) => 1.001e-5,
-            (Family::EfficientNet(scale), _) => scale.batch_norm().epsilon,
-        };
-        self.batch_norm_epsilon.unwrap_or(usual)
+        self.batch_norm_epsilon.unwrap_or(self.batch_norm().epsilon)
+    }
+
+    /// The usual settings of the batch normalizations before the head.
+    pub(crate) fn batch_norm(&self) -> NormSettings {
+        self.architecture.descriptor.blueprint.batch_norm(self)
     }
 
     /// The batch normalization of the head, if it has one.

@@ -1,6 +1,7 @@
 //! What turns the last feature maps into logits.
 
 use crate::drop::{DropSite, DropUnit};
+use crate::families::FAMILIES;
 use crate::layout::channels_first;
 use crate::tap::Tap;
 use burn::module::Module;
@@ -29,9 +30,10 @@ pub enum Head {
     Flatten,
 }
 
-/// Whether a parameter of that torchvision name belongs to the head.
+/// Whether a parameter of that name belongs to the head of a network. No family has a name before the
+/// head that is one of a head in another.
 pub fn is_head(name: &str) -> bool {
-    ["fc.", "fc_bn.", "classifier."].iter().any(|head| name.starts_with(head))
+    FAMILIES.iter().any(|family| family.is_head(name))
 }
 
 /// From the last feature maps to the inputs of the linear layer.

@@ -2,7 +2,7 @@
 //!
 //! Inside the networks feature maps are `[batch, height, width, channels]`.
 
-use crate::config::Padding;
+use crate::config::{NetworkConfig, Padding};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
@@ -154,7 +154,13 @@ pub(crate) struct Layers<'a> {
     pub padding: Padding,
 }
 
-impl Layers<'_> {
+impl<'a> Layers<'a> {
+    /// The layers of the network of `config`.
+    pub fn of(config: &NetworkConfig, device: &'a Device) -> Self {
+        let momentum = config.batch_norm().momentum;
+        Self { device, epsilon: config.epsilon(), momentum, padding: config.padding }
+    }
+
     /// A bias-free square convolution that leaves `ceil(side / stride)` cells a side.
     pub fn conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
         self.conv_config(channels, kernel_size, stride).init(self.device)

@@ -76,3 +76,9 @@ impl ParameterPath {
 pub fn is_counter(name: &str) -> bool {
     name.ends_with(COUNTER)
 }
+
+/// The first `num_parts` parts of a name: the first two of `layer4.2.conv1.weight` are `layer4.2`.
+pub(crate) fn first_parts(name: &str, num_parts: usize) -> &str {
+    let end = name.match_indices('.').nth(num_parts.saturating_sub(1));
+    &name[..end.map_or(name.len(), |(place, _)| place)]
+}
