@@ -74,7 +74,7 @@ impl NetworkConfig {
     pub const fn torchvision(architecture: Architecture, num_classes: usize) -> Self {
         Self {
             architecture,
-            head: Head::Gap,
+            head: architecture.family().heads[0],
             num_classes,
             variant: Variant::Torchvision,
             padding: Padding::Torchvision,
@@ -100,7 +100,11 @@ impl NetworkConfig {
             return None;
         }
         let has_norm = shapes.contains_key(&format!("{}.weight", architecture.family().head.norm));
-        let torchvision = Self::torchvision(architecture, num_classes);
+        let torchvision = Self { head: Head::Gap, ..Self::torchvision(architecture, num_classes) };
+        let hidden = architecture.family().head.hidden.as_ref();
+        if hidden.is_some_and(|hidden| shapes.contains_key(&format!("{}.weight", hidden.first))) {
+            return Some(Self { head: Head::Mlp, ..torchvision });
+        }
         let num_features = architecture.num_features();
         Some(match num_inputs == num_features {
             true if has_norm => Self { head: Head::GapBn, ..torchvision },
@@ -141,11 +145,15 @@ impl NetworkConfig {
 
     /// The linear layer of the head.
     pub(crate) fn head_linear(&self, device: &Device) -> Linear {
-        let num_cells = match self.head {
-            Head::Gap | Head::GapBn => 1,
-            Head::Flatten => self.feature_size(self.input_size).iter().product(),
+        let num_features = self.architecture.num_features();
+        let hidden = self.architecture.family().head.hidden.as_ref();
+        let num_inputs = match self.head {
+            Head::Gap | Head::GapBn => num_features,
+            Head::Flatten => {
+                num_features * self.feature_size(self.input_size).iter().product::<usize>()
+            }
+            Head::Mlp => hidden.map_or(num_features, |hidden| hidden.num_features),
         };
-        let num_inputs = self.architecture.num_features() * num_cells;
         LinearConfig::new(num_inputs, self.num_classes).init(device)
     }
 }

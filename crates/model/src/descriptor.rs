@@ -42,6 +42,16 @@ pub(crate) struct HeadNames {
     pub norm: &'static str,
     /// First parts of the names of all parameters of the head.
     pub parts: &'static [&'static str],
+    /// The hidden layers of [`Head::Mlp`].
+    pub hidden: Option<HiddenLayers>,
+}
+
+/// Linear layers before the one that gives the logits.
+pub(crate) struct HiddenLayers {
+    /// The first of them.
+    pub first: &'static str,
+    /// What the last gives.
+    pub num_features: usize,
 }
 
 impl Family {

@@ -10,8 +10,8 @@ use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
 use dermx_kernels::{
-    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine, conv2d,
-    global_avg_pool,
+    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
+    conv_bias, conv2d, global_avg_pool,
 };
 
 /// A convolution and its batch normalization. It is a tuple because torchvision names their
@@ -22,6 +22,17 @@ pub(crate) type ConvNorm = (Conv2d, BatchNorm);
 pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let options = conv_options(conv, &x);
     conv2d(x, conv.weight.val(), options)
+}
+
+/// A convolution with its bias, and an activation.
+pub(crate) fn conv_biased(conv: &Conv2d, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    let options = conv_options(conv, &x);
+    let weight = conv.weight.val();
+    let bias = match &conv.bias {
+        Some(bias) => bias.val(),
+        None => Tensor::zeros([weight.dims()[0]], &x.device()),
+    };
+    conv_bias(x, weight, bias, options, activation)
 }
 
 /// A batch normalization, a sum and an activation.
@@ -164,6 +175,11 @@ impl<'a> Layers<'a> {
     /// A bias-free square convolution that leaves `ceil(side / stride)` cells a side.
     pub fn conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
         self.conv_config(channels, kernel_size, stride).init(self.device)
+    }
+
+    /// [`Self::conv`] with a bias.
+    pub fn biased_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
+        self.conv_config(channels, kernel_size, stride).with_bias(true).init(self.device)
     }
 
     /// Batch normalization.

@@ -33,6 +33,14 @@ impl ParameterPath {
             if container.starts_with("Enum:") {
                 continue;
             }
+            // A field that ends in an underscore numbers its members from 1: `denselayer_` has
+            // `denselayer1`, `denselayer2`.
+            if let Some(start) = name.strip_suffix('_')
+                && let Ok(idx) = part.parse::<usize>()
+            {
+                name = format!("{start}{}", idx + 1);
+                continue;
+            }
             if !name.is_empty() {
                 name.push('.');
             }

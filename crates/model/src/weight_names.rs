@@ -90,11 +90,13 @@ pub(crate) fn is_known(name: &str) -> bool {
         let mut known = BTreeSet::new();
         for architecture in Architecture::all() {
             let torchvision = NetworkConfig::torchvision(architecture, 1);
-            let network = NetworkConfig { head: Head::GapBn, ..torchvision }.init(&Device::flex());
-            for name in expected_shapes(&network).into_keys() {
-                let foreign = architecture.family().foreign;
-                known.extend(foreign.iter().flat_map(|foreign| (foreign.from_own)(&name)));
-                known.insert(name);
+            for head in [Head::GapBn, torchvision.head] {
+                let network = NetworkConfig { head, ..torchvision }.init(&Device::flex());
+                for name in expected_shapes(&network).into_keys() {
+                    let foreign = architecture.family().foreign;
+                    known.extend(foreign.iter().flat_map(|foreign| (foreign.from_own)(&name)));
+                    known.insert(name);
+                }
             }
         }
         known

@@ -36,7 +36,12 @@ pub(super) const MEMBERS: &[Architecture] = &[
 
 pub(super) static FAMILY: Family = Family {
     name: "an EfficientNet",
-    head: HeadNames { linear: "classifier.1", norm: "classifier.0", parts: &["classifier"] },
+    head: HeadNames {
+        linear: "classifier.1",
+        norm: "classifier.0",
+        parts: &["classifier"],
+        hidden: None,
+    },
     heads: &[Head::Gap, Head::GapBn, Head::Flatten],
     variants: &[Variant::Torchvision],
     paddings: &[Padding::Torchvision, Padding::Tf],

@@ -44,6 +44,12 @@ families! {
     resnet::ResNet;
     /// EfficientNet-B0 to EfficientNet-B7.
     efficientnet::EfficientNet;
+    /// VGG16.
+    vgg::Vgg;
+    /// DenseNet-121.
+    densenet::DenseNet;
+    /// MobileNetV2.
+    mobilenet_v2::MobileNetV2;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }

@@ -31,7 +31,7 @@ pub(super) const MEMBERS: &[Architecture] = &[
 
 pub(super) static FAMILY: Family = Family {
     name: "a ResNet",
-    head: HeadNames { linear: "fc", norm: "fc_bn", parts: &["fc", "fc_bn"] },
+    head: HeadNames { linear: "fc", norm: "fc_bn", parts: &["fc", "fc_bn"], hidden: None },
     heads: &[Head::Gap, Head::GapBn, Head::Flatten],
     variants: &[Variant::Torchvision, Variant::V1],
     paddings: &[Padding::Torchvision],

@@ -20,7 +20,12 @@ pub(super) const MEMBERS: &[Architecture] = &[TOY];
 
 pub(super) static FAMILY: Family = Family {
     name: "a toy",
-    head: HeadNames { linear: "toy_head", norm: "toy_norm", parts: &["toy_head", "toy_norm"] },
+    head: HeadNames {
+        linear: "toy_head",
+        norm: "toy_norm",
+        parts: &["toy_head", "toy_norm"],
+        hidden: None,
+    },
     heads: &[Head::Gap, Head::GapBn],
     variants: &[Variant::Torchvision],
     paddings: &[Padding::Torchvision],

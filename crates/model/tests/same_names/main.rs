@@ -16,7 +16,8 @@ struct OfTimm {
 fn every_network_of_timm_with_our_names_is_computed_as_timm_does_or_refused() {
     let golden: BTreeMap<String, BTreeMap<String, OfTimm>> =
         serde_json::from_str(include_str!("networks.json")).expect("a golden");
-    assert_eq!(golden.len(), Architecture::all().count());
+    // Of the others timm has no second network with their names.
+    assert_eq!(golden.len(), 13);
     let mut num_refused = 0;
     for (own, networks) in &golden {
         let architecture: Architecture = own.parse().expect("one of ours");

@@ -93,6 +93,9 @@ fn check_model(config: &Config, checks: &mut Checks<'_>) {
     let fits = architecture.takes_variant(section.variant);
     let message = only("v1", |one| one.takes_variant(Variant::V1));
     checks.require(fits, "model.variant", &of, message);
+    let fits = architecture.takes_head(section.head);
+    let message = format!("is a head that {architecture} does not have");
+    checks.require(fits, "model.head", &of, message);
     let fits = architecture.takes_padding(section.padding);
     let message = only("tf", |one| one.takes_padding(Padding::Tf));
     checks.require(fits, "model.padding", &of, message);

@@ -115,7 +115,7 @@ section! {
     ModelSection {
         /// Which network.
         architecture: Architecture, default(Architecture::RESNET50);
-        /// What turns the last feature maps into logits.
+        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers.
         head: Head, default(Head::Gap);
         /// "torchvision", or the paper's and Keras' kind of ResNet: "v1".
         variant: Variant, default(Variant::Torchvision);
