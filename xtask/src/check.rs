@@ -2,7 +2,7 @@
 
 use crate::cargo::{cargo, succeed};
 use crate::terminal::tell;
-use crate::{book, browser, examples, latex, package, python, quick_start, tests, tidy};
+use crate::{book, browser, examples, latex, networks, package, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use std::io::{Read, Seek};
@@ -52,7 +52,9 @@ pub enum Step {
 impl Step {
     fn run(self, is_full: bool) -> Result<()> {
         match self {
-            Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
+            Self::Fmt => {
+                succeed(cargo(&["fmt", "--all", "--check", "--"]).args(networks::files()?))
+            }
             Self::Tidy => tidy::run(),
             Self::Package => package::run(is_full),
             Self::Clippy => clippy(),

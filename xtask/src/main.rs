@@ -10,6 +10,7 @@ mod examples;
 mod fault_table;
 mod latex;
 mod markdown;
+mod networks;
 mod package;
 mod pages;
 mod python;

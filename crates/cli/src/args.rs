@@ -223,8 +223,9 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7. Classes are called class_0,
-    /// class_1, ... where the file of the weights does not name them.
+    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7, vgg16, densenet121,
+    /// mobilenet_v2. Classes are called class_0, class_1, ... where the file of the weights does not name
+    /// them.
     /// Without it, as the file of the weights says, or as their names and shapes tell.
     #[arg(long, requires = "weights")]
     pub arch: Option<Architecture>,

@@ -24,7 +24,7 @@ fn fraction(seed: u32, idx: usize) -> f32 {
 
 /// A ResNet-18 whose weights and statistics are all different, of usual sizes.
 fn network(head: Head) -> Network {
-    network_of(Architecture::Resnet18, head)
+    network_of(Architecture::RESNET18, head)
 }
 
 fn network_of(architecture: Architecture, head: Head) -> Network {
@@ -112,7 +112,7 @@ fn explained(network: &Network, layer: Option<&str>, image: Tensor<4>) -> (usize
 fn with_the_studys_head_the_weights_are_scaled_by_its_batch_normalization() {
     // y_c = b_c + sum_k W_ck (g_k (mean(A_k) - m_k) / sqrt(v_k + 1e-3) + s_k), so
     // alpha_k = W_ck g_k / sqrt(v_k + 1e-3) / (h w).
-    let network = network_of(Architecture::EfficientnetB0, Head::GapBn);
+    let network = network_of(Architecture::EFFICIENTNET_B0, Head::GapBn);
     let (target, map) = explained(&network, None, images(1));
     let (features, shape) = activation(&network, images(1), "features.8");
     assert_eq!(shape, [1, 1280, 2, 3]);
@@ -128,8 +128,8 @@ fn with_the_studys_head_the_weights_are_scaled_by_its_batch_normalization() {
 #[test]
 fn a_convolution_inside_the_last_block_is_explained_too() {
     for (architecture, layer) in [
-        (Architecture::Resnet50, "layer4.2.conv3"),
-        (Architecture::EfficientnetB0, "features.7.0.block"),
+        (Architecture::RESNET50, "layer4.2.conv3"),
+        (Architecture::EFFICIENTNET_B0, "features.7.0.block"),
     ] {
         let (_, map) = explained(&network_of(architecture, Head::Gap), Some(layer), images(1));
         assert_eq!([map.height, map.width], [2, 3]);

@@ -20,7 +20,7 @@ fn resident_kib() -> Option<u64> {
 
 #[test]
 fn a_thousand_maps_leave_memory_flat() {
-    let network = seeded(&gap(Architecture::Resnet18, 3), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 3), 1);
     let explainer =
         Explainer::new(&network, Method::GradCam, Settings::default(), None).expect("a layer");
     let mut early = None;

@@ -21,7 +21,7 @@ const SMALL: Settings = Settings {
 };
 
 fn network() -> Network {
-    seeded(&gap(Architecture::Resnet18, 3), 1)
+    seeded(&gap(Architecture::RESNET18, 3), 1)
 }
 
 fn images(batch: usize) -> Tensor<4> {
@@ -44,7 +44,7 @@ fn noise(first_image: usize) -> impl FnMut(usize) -> f32 {
 
 /// Logit 0 is `2 red - 4 green` of the means, logit 1 is `-2 red + 4 green + 1/4`.
 fn two_classes() -> Network {
-    network_with(&gap(Architecture::Resnet18, 2), |network| {
+    network_with(&gap(Architecture::RESNET18, 2), |network| {
         let mut weights = traceable_weights(network);
         let head = &mut weights.get_mut("fc.weight").expect("a head").values;
         head[..2].copy_from_slice(&[2.0, -4.0]);

@@ -52,7 +52,7 @@ fn peak(network: &Network, method: Method, settings: Settings, layer: &str) -> u
 /// One test, since tests at the same time would count each other's.
 #[test]
 fn no_method_holds_more_than_a_batch_of_changed_images() {
-    let network = seeded(&gap(Architecture::Resnet18, 3), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 3), 1);
     let defaults = Settings::default();
     let few = Settings { num_steps: 2, num_samples: 2, patch_px: 24, stride_px: 24, ..defaults };
     let many = Settings { num_steps: 20, num_samples: 20, stride_px: 6, ..few };

@@ -52,7 +52,7 @@ fn the_map_is_the_one_worked_out_by_hand() {
     // relu(0.5 * (1 2 3 4) - (0.25 0.25 1 3)) = relu(0.25 0.75 0.5 -1).
     // Class 1: relu(-0.5 * (1 2 3 4) + (0.25 0.25 1 3)) = relu(-0.25 -0.75 -0.5 1).
     // Logits: 2 * 2.5 - 4 * 1.125 = 0.5 and -2 * 2.5 + 4 * 1.125 + 0.25 = -0.25.
-    for architecture in [Architecture::Resnet18, Architecture::Resnet50] {
+    for architecture in [Architecture::RESNET18, Architecture::RESNET50] {
         let network = two_classes(&gap(architecture, 2));
         let explanation = explain(&network, None, 0);
         let map = &explanation.heatmaps[0];
@@ -70,7 +70,7 @@ fn at_every_layer_the_map_is_the_one_worked_out_by_hand() {
     // quadrant has the same value. So alpha has the same sum over the cells as above, and the map
     // is the one above, times 4 / n^2, over the quadrants.
     for (architecture, last_stride) in
-        [(Architecture::Resnet18, 2), (Architecture::Resnet18, 1), (Architecture::Resnet50, 2)]
+        [(Architecture::RESNET18, 2), (Architecture::RESNET18, 1), (Architecture::RESNET50, 2)]
     {
         let network = two_classes(&NetworkConfig { last_stride, ..gap(architecture, 2) });
         // The last convolutions are zero here.
@@ -95,7 +95,7 @@ fn at_every_layer_the_map_is_the_one_worked_out_by_hand() {
 #[test]
 fn a_flattened_head_counts_by_its_mean_wherever_its_weights_are() {
     // Class 0 looks at red in one cell only, with weight 4: alpha = (4 + 0 + 0 + 0) / 4 = 1.
-    let config = NetworkConfig { head: Head::Flatten, ..gap(Architecture::Resnet18, 2) };
+    let config = NetworkConfig { head: Head::Flatten, ..gap(Architecture::RESNET18, 2) };
     let network = network_with(&config, |network| {
         let mut weights = traceable_weights(network);
         weights.get_mut("fc.weight").expect("a head").values[2] = 4.0;
@@ -110,7 +110,7 @@ fn a_flattened_head_counts_by_its_mean_wherever_its_weights_are() {
 
 #[test]
 fn each_image_of_a_batch_is_explained_for_its_own_target() {
-    let network = two_classes(&gap(Architecture::Resnet18, 2));
+    let network = two_classes(&gap(Architecture::RESNET18, 2));
     let explainer = grad_cam(&network, None).expect("a layer");
     let batch = Tensor::cat(vec![hand_image(), hand_image(), hand_image() * 2.0], 0);
     let maps = explainer.explain(batch, &[1, 0, 0], &mut |_| 0.0).expect("explains").heatmaps;
@@ -124,7 +124,7 @@ fn explaining_an_early_layer_of_a_training_network_moves_no_statistic() {
     // All later layers run with a tape, where batch normalization would use and move its
     // statistics; a step of training before waits to be averaged in.
     let device = Device::flex();
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1).train();
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1).train();
     network.forward(seeded_images([2, 3, 32, 32], 2, &device.clone().autodiff()));
     let images = seeded_images([1, 3, 64, 64], 3, &device);
     let in_inference_mode = network.valid().forward(images.clone());
@@ -138,7 +138,7 @@ fn explaining_an_early_layer_of_a_training_network_moves_no_statistic() {
 #[test]
 fn an_explainer_keeps_to_the_network_as_it_was() {
     let device = Device::flex();
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1).train();
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1).train();
     let explainer = grad_cam(&network, Some("layer2")).expect("a layer");
     let images = seeded_images([1, 3, 64, 64], 3, &device);
     let before = explainer.explain(images.clone(), &[0], &mut |_| 0.0).expect("explains");
@@ -152,7 +152,7 @@ fn an_explainer_keeps_to_the_network_as_it_was() {
 
 #[test]
 fn an_unknown_layer_is_refused_with_all_names() {
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1);
     for unknown in ["layer5", "layer4.2", "conv1", ""] {
         let block = |name: &str| format!("{name}.conv2, {name}");
         let stage = |name: &str| {
@@ -169,7 +169,7 @@ fn an_unknown_layer_is_refused_with_all_names() {
 
 #[test]
 fn targets_that_do_not_fit_are_named() {
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1);
     let explainer = grad_cam(&network, None).expect("a layer");
     let images = seeded_images([2, 3, 32, 32], 1, &Device::flex());
     for (targets, expected) in [

@@ -16,6 +16,7 @@ mod scoped;
 pub use allocator::CheckedAllocator;
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
-    BatchNormOutput, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
-    conv2d, global_avg_pool, max_pool, with_precision, with_values,
+    AvgPool, BatchNormOutput, ConvOptions, Normalization, add_bias, affine, avg_pool, batch_norm,
+    channel_scale, concat, conv_affine, conv_bias, conv2d, global_avg_pool, max_pool,
+    with_precision, with_values,
 };

@@ -1,103 +1,99 @@
 //! Names of the networks.
 
-use crate::family::{EfficientNetScale, Family, ResNetDepth};
-use serde::{Deserialize, Serialize};
+use crate::config::{Padding, Variant};
+use crate::descriptor::{Descriptor, Family};
+use crate::families::MEMBERS;
+use crate::head::Head;
+use crate::trainable::Preset;
+use serde::de::{self, Deserialize, Deserializer, EnumAccess, VariantAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
-/// The name of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Architecture {
-    Resnet18,
-    Resnet34,
-    Resnet50,
-    Resnet101,
-    Resnet152,
-    EfficientnetB0,
-    EfficientnetB1,
-    EfficientnetB2,
-    EfficientnetB3,
-    EfficientnetB4,
-    EfficientnetB5,
-    EfficientnetB6,
-    EfficientnetB7,
+/// The name of a network, and all that the network says of itself. The file of each family in
+/// `families` has its constants.
+#[derive(Clone, Copy)]
+pub struct Architecture {
+    pub(crate) descriptor: &'static Descriptor,
 }
 
 impl Architecture {
-    /// Every architecture.
-    pub const ALL: [Self; 13] = [
-        Self::Resnet18,
-        Self::Resnet34,
-        Self::Resnet50,
-        Self::Resnet101,
-        Self::Resnet152,
-        Self::EfficientnetB0,
-        Self::EfficientnetB1,
-        Self::EfficientnetB2,
-        Self::EfficientnetB3,
-        Self::EfficientnetB4,
-        Self::EfficientnetB5,
-        Self::EfficientnetB6,
-        Self::EfficientnetB7,
-    ];
+    /// Every architecture, family by family.
+    pub fn all() -> impl Iterator<Item = Self> {
+        MEMBERS.iter().flat_map(|members| members.iter().copied())
+    }
 
-    /// The name in configurations and on the command line; torchvision's.
+    /// The name in configurations and on the command line: torchvision's, else timm's, else Keras'.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resnet18 => "resnet18",
-            Self::Resnet34 => "resnet34",
-            Self::Resnet50 => "resnet50",
-            Self::Resnet101 => "resnet101",
-            Self::Resnet152 => "resnet152",
-            Self::EfficientnetB0 => "efficientnet_b0",
-            Self::EfficientnetB1 => "efficientnet_b1",
-            Self::EfficientnetB2 => "efficientnet_b2",
-            Self::EfficientnetB3 => "efficientnet_b3",
-            Self::EfficientnetB4 => "efficientnet_b4",
-            Self::EfficientnetB5 => "efficientnet_b5",
-            Self::EfficientnetB6 => "efficientnet_b6",
-            Self::EfficientnetB7 => "efficientnet_b7",
-        }
+        self.descriptor.name
     }
 
     /// Number of feature maps before the head.
     pub fn num_features(self) -> usize {
-        match self.family() {
-            Family::ResNet(depth) => depth.num_features(),
-            Family::EfficientNet(scale) => scale.num_features(),
-        }
+        self.descriptor.blueprint.num_features()
     }
 
-    /// torchvision's name of the matrix of the linear layer.
-    pub fn head_matrix(self) -> &'static str {
-        if self.is_resnet() { "fc.weight" } else { "classifier.1.weight" }
+    /// The name of the matrix of the linear layer that gives the logits.
+    pub fn head_matrix(self) -> String {
+        format!("{}.weight", self.family().head.linear)
     }
 
-    /// Whether it is a ResNet; else it is an EfficientNet.
-    pub fn is_resnet(self) -> bool {
-        matches!(self.family(), Family::ResNet(_))
+    /// Height and width in pixels that published weights were trained for, or are evaluated with.
+    pub const fn input_side_px(self) -> u32 {
+        self.descriptor.input_side_px
     }
 
-    /// Blocks of each ResNet; multipliers of width and depth and the rate of dropout of each
-    /// EfficientNet, as in torchvision.
-    pub(crate) const fn family(self) -> Family {
-        match self {
-            Self::Resnet18 => Family::ResNet(ResNetDepth::basic([2, 2, 2, 2])),
-            Self::Resnet34 => Family::ResNet(ResNetDepth::basic([3, 4, 6, 3])),
-            Self::Resnet50 => Family::ResNet(ResNetDepth::bottleneck([3, 4, 6, 3])),
-            Self::Resnet101 => Family::ResNet(ResNetDepth::bottleneck([3, 4, 23, 3])),
-            Self::Resnet152 => Family::ResNet(ResNetDepth::bottleneck([3, 8, 36, 3])),
-            Self::EfficientnetB0 => Family::EfficientNet(EfficientNetScale::new(1.0, 1.0, 0.2)),
-            Self::EfficientnetB1 => Family::EfficientNet(EfficientNetScale::new(1.0, 1.1, 0.2)),
-            Self::EfficientnetB2 => Family::EfficientNet(EfficientNetScale::new(1.1, 1.2, 0.3)),
-            Self::EfficientnetB3 => Family::EfficientNet(EfficientNetScale::new(1.2, 1.4, 0.3)),
-            Self::EfficientnetB4 => Family::EfficientNet(EfficientNetScale::new(1.4, 1.8, 0.4)),
-            Self::EfficientnetB5 => Family::EfficientNet(EfficientNetScale::new(1.6, 2.2, 0.4)),
-            Self::EfficientnetB6 => Family::EfficientNet(EfficientNetScale::new(1.8, 2.6, 0.5)),
-            Self::EfficientnetB7 => Family::EfficientNet(EfficientNetScale::new(2.0, 3.1, 0.5)),
-        }
+    /// Published weights: the name they are asked for by, and the file, whose name ends in the first
+    /// eight digits of its SHA-256.
+    pub const fn weights(self) -> &'static [(&'static str, &'static str)] {
+        self.descriptor.weights
+    }
+
+    /// What the DermX study let learn of this network, if it trained it.
+    pub const fn recipe(self) -> Option<&'static Preset> {
+        self.descriptor.recipe.as_ref()
+    }
+
+    /// The families with a network that `is_so`, for a message: "a ResNet or an EfficientNet".
+    pub fn families(is_so: impl Fn(Self) -> bool) -> String {
+        let mut names: Vec<&str> =
+            Self::all().filter(|one| is_so(*one)).map(|one| one.family().name).collect();
+        names.dedup();
+        names.join(" or ")
+    }
+
+    /// Whether there is such a kind of it.
+    pub fn takes_variant(self, variant: Variant) -> bool {
+        self.family().variants.contains(&variant)
+    }
+
+    /// Whether it can be computed with that padding.
+    pub fn takes_padding(self, padding: Padding) -> bool {
+        self.family().paddings.contains(&padding)
+    }
+
+    /// Whether it can have that head.
+    pub fn takes_head(self, head: Head) -> bool {
+        self.family().heads.contains(&head)
+    }
+
+    pub(crate) const fn family(self) -> &'static Family {
+        self.descriptor.family
+    }
+}
+
+impl PartialEq for Architecture {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Architecture {}
+
+impl fmt::Debug for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -111,9 +107,43 @@ impl FromStr for Architecture {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|architecture| architecture.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{name}` is not an architecture; there are: {names}")
+        Self::all().find(|architecture| architecture.name() == name).ok_or_else(|| {
+            format!("`{name}` is not an architecture; there are: {}", names().join(", "))
         })
+    }
+}
+
+/// The names of all architectures.
+fn names() -> &'static [&'static str] {
+    static NAMES: OnceLock<Vec<&'static str>> = OnceLock::new();
+    NAMES.get_or_init(|| Architecture::all().map(Architecture::name).collect())
+}
+
+impl Serialize for Architecture {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// As an enumeration of names, so that whoever lists the words of a key finds them all.
+impl<'de> Deserialize<'de> for Architecture {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_enum("Architecture", names(), ByName)
+    }
+}
+
+struct ByName;
+
+impl<'de> Visitor<'de> for ByName {
+    type Value = Architecture;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an architecture")
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Architecture, A::Error> {
+        let (name, unit): (String, A::Variant) = data.variant()?;
+        unit.unit_variant()?;
+        name.parse().map_err(|_| de::Error::unknown_variant(&name, names()))
     }
 }

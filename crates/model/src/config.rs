@@ -1,7 +1,7 @@
 //! What a network is built from.
 
 use crate::architecture::Architecture;
-use crate::family::Family;
+use crate::descriptor::NormSettings;
 use crate::head::Head;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::Device;
@@ -52,9 +52,9 @@ pub struct NetworkConfig {
     pub head: Head,
     /// Number of logits.
     pub num_classes: usize,
-    /// Which kind of ResNet; EfficientNets ignore it.
+    /// Which kind; see [`Architecture::takes_variant`].
     pub variant: Variant,
-    /// Which padding; ResNets, whose padding is the same in all libraries, ignore it.
+    /// Which padding; see [`Architecture::takes_padding`]. It is the same in all libraries elsewhere.
     pub padding: Padding,
     /// Epsilon of the batch normalizations before the head; `None` for that of torchvision, or of
     /// Keras for [`Variant::V1`].
@@ -69,15 +69,12 @@ pub struct NetworkConfig {
     pub input_size: [usize; 2],
 }
 
-/// Names of the scale of a head's batch normalization.
-const HEAD_NORMS: [&str; 2] = ["fc_bn.weight", "classifier.0.weight"];
-
 impl NetworkConfig {
     /// The network as torchvision builds it.
     pub const fn torchvision(architecture: Architecture, num_classes: usize) -> Self {
         Self {
             architecture,
-            head: Head::Gap,
+            head: architecture.family().heads[0],
             num_classes,
             variant: Variant::Torchvision,
             padding: Padding::Torchvision,
@@ -96,14 +93,18 @@ impl NetworkConfig {
         architecture: Architecture,
         shapes: &BTreeMap<String, Vec<usize>>,
     ) -> Option<Self> {
-        let &[num_classes, num_inputs] = shapes.get(architecture.head_matrix())?.as_slice() else {
+        let &[num_classes, num_inputs] = shapes.get(&architecture.head_matrix())?.as_slice() else {
             return None;
         };
         if num_classes == 0 {
             return None;
         }
-        let has_norm = HEAD_NORMS.iter().any(|name| shapes.contains_key(*name));
-        let torchvision = Self::torchvision(architecture, num_classes);
+        let has_norm = shapes.contains_key(&format!("{}.weight", architecture.family().head.norm));
+        let torchvision = Self { head: Head::Gap, ..Self::torchvision(architecture, num_classes) };
+        let hidden = architecture.family().head.hidden.as_ref();
+        if hidden.is_some_and(|hidden| shapes.contains_key(&format!("{}.weight", hidden.first))) {
+            return Some(Self { head: Head::Mlp, ..torchvision });
+        }
         let num_features = architecture.num_features();
         Some(match num_inputs == num_features {
             true if has_norm => Self { head: Head::GapBn, ..torchvision },
@@ -117,7 +118,7 @@ impl NetworkConfig {
 
     /// `[height, width]` of the last feature maps for images of `size` pixels.
     pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
-        size.map(|side| side.div_ceil(16 * self.last_stride))
+        self.architecture.descriptor.blueprint.feature_size(self, size)
     }
 
     /// Whether `value` is a valid epsilon of batch normalization: positive and at most 1.
@@ -127,12 +128,12 @@ impl NetworkConfig {
 
     /// Epsilon of the batch normalizations before the head.
     pub fn epsilon(&self) -> f64 {
-        let usual = match (self.architecture.family(), self.variant) {
-            (Family::ResNet(_), Variant::Torchvision) => 1e-5,
-            (Family::ResNet(_), Variant::V1) => 1.001e-5,
-            (Family::EfficientNet(scale), _) => scale.batch_norm().epsilon,
-        };
-        self.batch_norm_epsilon.unwrap_or(usual)
+        self.batch_norm_epsilon.unwrap_or(self.batch_norm().epsilon)
+    }
+
+    /// The usual settings of the batch normalizations before the head.
+    pub(crate) fn batch_norm(&self) -> NormSettings {
+        self.architecture.descriptor.blueprint.batch_norm(self)
     }
 
     /// The batch normalization of the head, if it has one.
@@ -144,11 +145,15 @@ impl NetworkConfig {
 
     /// The linear layer of the head.
     pub(crate) fn head_linear(&self, device: &Device) -> Linear {
-        let num_cells = match self.head {
-            Head::Gap | Head::GapBn => 1,
-            Head::Flatten => self.feature_size(self.input_size).iter().product(),
+        let num_features = self.architecture.num_features();
+        let hidden = self.architecture.family().head.hidden.as_ref();
+        let num_inputs = match self.head {
+            Head::Gap | Head::GapBn => num_features,
+            Head::Flatten => {
+                num_features * self.feature_size(self.input_size).iter().product::<usize>()
+            }
+            Head::Mlp => hidden.map_or(num_features, |hidden| hidden.num_features),
         };
-        let num_inputs = self.architecture.num_features() * num_cells;
         LinearConfig::new(num_inputs, self.num_classes).init(device)
     }
 }

@@ -1,6 +1,7 @@
 //! What turns the last feature maps into logits.
 
 use crate::drop::{DropSite, DropUnit};
+use crate::families::FAMILIES;
 use crate::layout::channels_first;
 use crate::tap::Tap;
 use burn::module::Module;
@@ -14,8 +15,8 @@ const DROPOUT: &str = "dropout";
 
 /// What turns the last feature maps into logits.
 ///
-/// Every head ends in a linear layer. In training, an EfficientNet applies dropout to the inputs of
-/// that layer, at the rate that torchvision uses for its size.
+/// Every head ends in a linear layer. In training, a network applies dropout to the inputs of that layer
+/// where torchvision's does, at its rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
@@ -27,11 +28,15 @@ pub enum Head {
     /// A linear layer on all cells of the feature maps, as the DermX study did for ResNet-50; works
     /// for one image size only.
     Flatten,
+    /// Pooling to a few cells, hidden linear layers with dropout, and a linear layer, as the authors of
+    /// the first networks did; takes any image size.
+    Mlp,
 }
 
-/// Whether a parameter of that torchvision name belongs to the head.
+/// Whether a parameter of that name belongs to the head of a network. No family has a name before the
+/// head that is one of a head in another.
 pub fn is_head(name: &str) -> bool {
-    ["fc.", "fc_bn.", "classifier."].iter().any(|head| name.starts_with(head))
+    FAMILIES.iter().any(|family| family.is_head(name))
 }
 
 /// From the last feature maps to the inputs of the linear layer.

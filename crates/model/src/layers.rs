@@ -2,7 +2,7 @@
 //!
 //! Inside the networks feature maps are `[batch, height, width, channels]`.
 
-use crate::config::Padding;
+use crate::config::{NetworkConfig, Padding};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
@@ -10,8 +10,8 @@ use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
 use dermx_kernels::{
-    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine, conv2d,
-    global_avg_pool,
+    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
+    conv_bias, conv2d, global_avg_pool,
 };
 
 /// A convolution and its batch normalization. It is a tuple because torchvision names their
@@ -22,6 +22,17 @@ pub(crate) type ConvNorm = (Conv2d, BatchNorm);
 pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let options = conv_options(conv, &x);
     conv2d(x, conv.weight.val(), options)
+}
+
+/// A convolution with its bias, and an activation.
+pub(crate) fn conv_biased(conv: &Conv2d, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    let options = conv_options(conv, &x);
+    let weight = conv.weight.val();
+    let bias = match &conv.bias {
+        Some(bias) => bias.val(),
+        None => Tensor::zeros([weight.dims()[0]], &x.device()),
+    };
+    conv_bias(x, weight, bias, options, activation)
 }
 
 /// A batch normalization, a sum and an activation.
@@ -154,10 +165,21 @@ pub(crate) struct Layers<'a> {
     pub padding: Padding,
 }
 
-impl Layers<'_> {
+impl<'a> Layers<'a> {
+    /// The layers of the network of `config`.
+    pub fn of(config: &NetworkConfig, device: &'a Device) -> Self {
+        let momentum = config.batch_norm().momentum;
+        Self { device, epsilon: config.epsilon(), momentum, padding: config.padding }
+    }
+
     /// A bias-free square convolution that leaves `ceil(side / stride)` cells a side.
     pub fn conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
         self.conv_config(channels, kernel_size, stride).init(self.device)
+    }
+
+    /// [`Self::conv`] with a bias.
+    pub fn biased_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
+        self.conv_config(channels, kernel_size, stride).with_bias(true).init(self.device)
     }
 
     /// Batch normalization.

@@ -5,22 +5,19 @@
 //! This crate knows nothing of data sets, losses or explanations.
 
 mod architecture;
-mod block;
 mod config;
+mod descriptor;
 mod drop;
-mod efficientnet;
-mod family;
+mod families;
 mod file;
 mod head;
 mod layers;
 mod layout;
 mod locate;
-mod mbconv;
 mod misfit;
 mod network;
 mod origin;
 mod parameter;
-mod resnet;
 mod stage;
 mod tap;
 mod trainable;
@@ -28,10 +25,8 @@ mod weight_names;
 mod weights;
 
 pub use architecture::Architecture;
-pub use block::Block;
 pub use config::{NetworkConfig, Padding, Variant};
 pub use drop::{DropSite, DropUnit};
-pub use efficientnet::EfficientNet;
 pub use file::{
     ElementType, TensorInfo, UnreadObject, WeightsFile, WeightsFormat, read_weights,
     write_described_safetensors, write_safetensors,
@@ -43,9 +38,8 @@ pub use misfit::{Misfit, Misshapen, expected_shapes};
 pub use network::Network;
 pub use origin::{Computation, OtherNetwork};
 pub use parameter::{ParameterPath, is_counter};
-pub use resnet::ResNet;
 pub use stage::{replace_stages, stages};
-pub use trainable::{BatchNormMode, PRESETS, Preset, set_trainable};
+pub use trainable::{BatchNormMode, Preset, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
     NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,

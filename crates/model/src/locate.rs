@@ -57,7 +57,7 @@ pub struct Located {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// No name is one of a network here.
-    #[error("none of its {num_tensors} tensors has the name of a ResNet's or EfficientNet's weight, as \
+    #[error("none of its {num_tensors} tensors has the name of a weight of a network here, as \
              torchvision or timm call them (such as `conv1.weight`, `features.0.0.weight`, \
              `conv_stem.weight`); there are {}", shown(.names))]
     NoNames {
@@ -253,11 +253,11 @@ impl NameSet {
             .collect();
         let architectures = match wanted.architecture {
             Some(architecture) => vec![architecture],
-            None => Architecture::ALL.to_vec(),
+            None => Architecture::all().collect(),
         };
         let best = candidates_among(&architectures, &own).into_iter().next();
         let Candidate { architecture, config, misfit } = best.unwrap_or(Candidate {
-            architecture: Architecture::Resnet18,
+            architecture: Architecture::RESNET18,
             config: None,
             misfit: Misfit::default(),
         });
@@ -341,5 +341,5 @@ impl Located {
 /// How tensors of these shapes, by torchvision's names, differ from each network with their number of
 /// classes, the best fit first.
 pub fn candidates(shapes: &Shapes) -> Vec<Candidate> {
-    candidates_among(&Architecture::ALL, shapes)
+    candidates_among(&Architecture::all().collect::<Vec<_>>(), shapes)
 }

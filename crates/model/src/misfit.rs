@@ -128,13 +128,21 @@ fn first(all: impl Iterator<Item = String>, num_all: usize, kind: &str) -> Optio
 pub fn expected_shapes(network: &Network) -> BTreeMap<String, Vec<usize>> {
     let mut collector = ShapeCollector::default();
     network.visit(&mut collector);
-    collector.shapes
+    collector.shapes.into_iter().collect()
 }
 
+/// The names of `network`'s parameters and running statistics, from the input to the output.
+pub(crate) fn names_in_order(network: &Network) -> Vec<String> {
+    let mut collector = ShapeCollector::default();
+    network.visit(&mut collector);
+    collector.shapes.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Names and shapes in the order in which a network's fields are declared: that of its layers.
 #[derive(Default)]
 struct ShapeCollector {
     path: ParameterPath,
-    shapes: BTreeMap<String, Vec<usize>>,
+    shapes: Vec<(String, Vec<usize>)>,
 }
 
 impl ModuleVisitor for ShapeCollector {
@@ -148,6 +156,6 @@ impl ModuleVisitor for ShapeCollector {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = self.path.torchvision_shape(param.lazy_shape().to_vec());
-        self.shapes.insert(self.path.name(), shape);
+        self.shapes.push((self.path.name(), shape));
     }
 }

@@ -2,34 +2,16 @@
 
 use crate::config::NetworkConfig;
 use crate::drop::DropSite;
-use crate::efficientnet::EfficientNet;
-use crate::family::Family;
+pub use crate::families::Network;
 use crate::layers::Tracer;
-use crate::resnet::ResNet;
 use crate::tap::Tap;
-use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
-
-/// A network of any architecture.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)]
-pub enum Network {
-    /// A ResNet.
-    ResNet(ResNet),
-    /// An EfficientNet.
-    EfficientNet(EfficientNet),
-}
 
 impl NetworkConfig {
     /// Builds the network on `device` with Burn's default initialization.
     pub fn init(&self, device: &Device) -> Network {
-        match self.architecture.family() {
-            Family::ResNet(depth) => Network::ResNet(ResNet::new(&depth, self, device)),
-            Family::EfficientNet(scale) => {
-                Network::EfficientNet(EfficientNet::new(&scale, self, device))
-            }
-        }
+        self.architecture.descriptor.blueprint.build(self, device)
     }
 }
 
@@ -69,10 +51,7 @@ impl Network {
     }
 
     fn pass(&self, images: Tensor<4>, mut tap: Tap<'_>) -> Tensor<2> {
-        match self {
-            Self::ResNet(network) => network.forward_tapped(images, &mut tap),
-            Self::EfficientNet(network) => network.forward_tapped(images, &mut tap),
-        }
+        self.body().forward_tapped(images, &mut tap)
     }
 
     /// All convolutions for `batch` images of `size` (height, width), without those of squeeze and
@@ -90,10 +69,7 @@ impl Network {
 
     fn trace(&self, batch: usize, size: [usize; 2]) -> Tracer {
         let mut tracer = Tracer { batch, size, shapes: Vec::new(), normalizes_one_cell: false };
-        match self {
-            Self::ResNet(network) => network.trace(&mut tracer),
-            Self::EfficientNet(network) => network.trace(&mut tracer),
-        }
+        self.body().trace(&mut tracer);
         tracer
     }
 
@@ -106,25 +82,16 @@ impl Network {
     /// there are `stem` (the pooled first layer of a ResNet), `features.0` and `features.8` (first
     /// and last convolution of an EfficientNet), and `dropout` where the head has one.
     pub fn tap_names(&self) -> Vec<String> {
-        match self {
-            Self::ResNet(network) => network.tap_names(),
-            Self::EfficientNet(network) => network.tap_names(),
-        }
+        self.body().tap_names()
     }
 
     /// The tap that class activation maps read unless told otherwise: the last feature maps.
     pub fn last_tap(&self) -> &'static str {
-        match self {
-            Self::ResNet(_) => "layer4",
-            Self::EfficientNet(_) => "features.8",
-        }
+        self.body().last_tap()
     }
 
     /// The taps at which training drops activations at random, in execution order.
     pub fn drop_sites(&self) -> Vec<DropSite> {
-        match self {
-            Self::ResNet(network) => network.drop_sites(),
-            Self::EfficientNet(network) => network.drop_sites(),
-        }
+        self.body().drop_sites()
     }
 }

@@ -11,20 +11,6 @@ use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding};
 use crate::weight_names::Naming;
 
-/// A network, and those of timm that have its names and shapes but blur where they stride.
-struct Blurred {
-    original: Architecture,
-    names: &'static [&'static str],
-}
-
-/// Networks of timm whose weights have the names and shapes of one here, and which blur where they
-/// stride; they are not computed here.
-const BLURRED: [Blurred; 3] = [
-    Blurred { original: Architecture::Resnet18, names: &["resnetblur18"] },
-    Blurred { original: Architecture::Resnet50, names: &["resnetblur50", "resnetaa50"] },
-    Blurred { original: Architecture::EfficientnetB0, names: &["efficientnet_blur_b0"] },
-];
-
 /// What a name of timm's older versions adds to a network for the data that it was trained on.
 const TRAININGS: [&str; 4] = ["_ap", "_ns", "_aa", "_jft"];
 
@@ -60,8 +46,7 @@ impl Computation {
     ) -> Result<Self, OtherNetwork> {
         let name = architecture.name();
         let claimed = claimed.map(plain);
-        let blurred = BLURRED.iter().find(|one| one.original == architecture);
-        let blurred = blurred.map_or(&[][..], |one| one.names);
+        let blurred = architecture.descriptor.blurred;
         if let Some(other) = blurred.iter().find(|other| claimed.as_deref() == Some(**other)) {
             return Err(OtherNetwork((*other).to_string()));
         }
@@ -71,7 +56,9 @@ impl Computation {
         let ordinary = Self { padding: Padding::Torchvision, epsilon, doubt: None };
         let of_tensorflow = format!("tf_{name}");
         match claimed.as_deref() {
-            Some(claimed) if claimed == of_tensorflow && !architecture.is_resnet() => {
+            Some(claimed)
+                if claimed == of_tensorflow && architecture.takes_padding(Padding::Tf) =>
+            {
                 Ok(Self { padding: Padding::Tf, epsilon: 1e-3, doubt: None })
             }
             Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),
@@ -80,7 +67,7 @@ impl Computation {
                 if naming == Naming::Timm {
                     others.push(format!("tf_{name} (padding tf, epsilon 1e-3)"));
                 }
-                if architecture.is_resnet() || naming == Naming::Timm {
+                if naming == architecture.family().timm {
                     others
                         .extend(blurred.iter().map(|other| format!("{other} (not computed here)")));
                 }

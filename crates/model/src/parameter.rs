@@ -33,6 +33,14 @@ impl ParameterPath {
             if container.starts_with("Enum:") {
                 continue;
             }
+            // A field that ends in an underscore numbers its members from 1: `denselayer_` has
+            // `denselayer1`, `denselayer2`.
+            if let Some(start) = name.strip_suffix('_')
+                && let Ok(idx) = part.parse::<usize>()
+            {
+                name = format!("{start}{}", idx + 1);
+                continue;
+            }
             if !name.is_empty() {
                 name.push('.');
             }
@@ -75,4 +83,10 @@ impl ParameterPath {
 /// normalization. Nothing reads it unless the statistics are plain averages.
 pub fn is_counter(name: &str) -> bool {
     name.ends_with(COUNTER)
+}
+
+/// The first `num_parts` parts of a name: the first two of `layer4.2.conv1.weight` are `layer4.2`.
+pub(crate) fn first_parts(name: &str, num_parts: usize) -> &str {
+    let end = name.match_indices('.').nth(num_parts.saturating_sub(1));
+    &name[..end.map_or(name.len(), |(place, _)| place)]
 }

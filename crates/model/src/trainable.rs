@@ -1,6 +1,8 @@
 //! Which parameters learn, and which batch normalizations train.
 
-use crate::head::is_head;
+use crate::architecture::Architecture;
+use crate::descriptor::Family;
+use crate::head::{Head, is_head};
 use crate::network::Network;
 use crate::parameter::ParameterPath;
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
@@ -24,51 +26,26 @@ pub enum BatchNormMode {
     ByBlock,
 }
 
-/// A list of patterns that stands under a name.
+/// A list of patterns that stands under a name: what the DermX study let learn of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
     /// What it is called among patterns.
     pub name: &'static str,
     /// The patterns that it stands for.
     pub patterns: &'static [&'static str],
+    /// The batch normalizations that train with it.
+    pub batch_norm: BatchNormMode,
+    /// The study's head.
+    pub head: Head,
 }
-
-/// The lists of patterns by name.
-///
-/// - `paper-resnet50`, with [`BatchNormMode::Train`]: the last bottleneck, the head, and scale and
-///   shift of all batch normalizations of a ResNet-50.
-/// - `paper-efficientnet-b4`, with [`BatchNormMode::Frozen`]: the second half of the sixth stage
-///   (Keras' `block6e` to `block6h`), the seventh stage, the last convolution and the head of an
-///   EfficientNet-B4.
-///
-/// # Source
-/// Jalaboi et al., 2021, and the code published with it. Keras' convolutions in ResNet-50 have
-/// biases, 3072 in the last bottleneck; here they have none.
-pub const PRESETS: [Preset; 2] = [
-    Preset {
-        name: "paper-resnet50",
-        patterns: &["layer4.2.*", "head.*", "*bn*", "*downsample.1.*"],
-    },
-    Preset {
-        name: "paper-efficientnet-b4",
-        patterns: &[
-            "features.6.4.*",
-            "features.6.5.*",
-            "features.6.6.*",
-            "features.6.7.*",
-            "features.7.*",
-            "features.8.*",
-            "head.*",
-        ],
-    },
-];
 
 /// Lets only the parameters learn whose torchvision name matches one of `patterns`, and only those
 /// batch normalizations train that `mode` says.
 ///
 /// `*` in a pattern stands for any text, dots included: `["layer4.2.*", "*bn*"]`. `head.` stands
 /// for the head's part of the name, `fc.` or `classifier.`: `head.*` is the head of any network. A
-/// pattern that is the name of one of the [`PRESETS`] stands for its list.
+/// pattern that is the name of a [`Preset`] stands for its list: `paper-resnet50`,
+/// `paper-efficientnet-b4`.
 ///
 /// Layers before the first trainable parameter that use running statistics are computed without
 /// recording gradients: they cost as much in training as in prediction.
@@ -97,14 +74,16 @@ pub fn set_trainable(
     let mut learning = names.all.clone();
     learning
         .retain(|name| !is_frozen(name) && patterns.iter().any(|pattern| is_chosen(name, pattern)));
-    let blocks = learning.iter().map(|name| block(name)).collect();
+    let family = network.family();
+    let blocks = learning.iter().map(|name| block(family, name).to_string()).collect();
     let path = ParameterPath::default();
-    Ok(network.map(&mut Selector { path, learning, blocks, mode }))
+    Ok(network.map(&mut Selector { path, family, learning, blocks, mode }))
 }
 
 /// The patterns of a preset, or the pattern itself.
 fn expanded(pattern: &str) -> Vec<&str> {
-    match PRESETS.iter().find(|preset| preset.name == pattern) {
+    let mut presets = Architecture::all().filter_map(Architecture::recipe);
+    match presets.find(|preset| preset.name == pattern) {
         Some(preset) => preset.patterns.to_vec(),
         None => vec![pattern],
     }
@@ -117,16 +96,8 @@ fn head_alias(name: &str) -> Option<String> {
 }
 
 /// The block that a parameter is in: `layer4.2`, `features.7.1`, `features.0`, `stem` or `head`.
-fn block(name: &str) -> String {
-    let parts: Vec<&str> = name.split('.').collect();
-    let num_parts = match parts[0] {
-        _ if is_head(name) => return "head".to_string(),
-        "features" if parts.get(3) == Some(&"block") => 3,
-        "features" => 2,
-        _ if parts[0].starts_with("layer") => 2,
-        _ => return "stem".to_string(),
-    };
-    parts[..num_parts].join(".")
+fn block<'a>(family: &Family, name: &'a str) -> &'a str {
+    if family.is_head(name) { "head" } else { (family.block)(name) }
 }
 
 /// Names of all parameters, and of those that scale and shift in a batch normalization.
@@ -159,6 +130,7 @@ impl ModuleVisitor for ParameterNames {
 
 struct Selector {
     path: ParameterPath,
+    family: &'static Family,
     learning: BTreeSet<String>,
     blocks: BTreeSet<String>,
     mode: BatchNormMode,
@@ -187,7 +159,7 @@ impl ModuleMapper for Selector {
         let trains = match self.mode {
             BatchNormMode::Train if !is_head(&name) => true,
             BatchNormMode::Frozen if !is_head(&name) => false,
-            _ => self.blocks.contains(&block(&name)),
+            _ => self.blocks.contains(block(self.family, &name)),
         };
         flag.with_value(trains)
     }

@@ -2,6 +2,7 @@
 
 use crate::architecture::Architecture;
 use crate::config::NetworkConfig;
+use crate::families::FAMILIES;
 use crate::head::Head;
 use crate::misfit::expected_shapes;
 use burn::tensor::Device;
@@ -11,7 +12,8 @@ use std::sync::OnceLock;
 /// Whose names weights have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// Torchvision's. The ResNets of timm have them, too.
+    /// Torchvision's, or those that a network has here where torchvision has none. The ResNets of timm
+    /// have torchvision's, too.
     Torchvision,
     /// Those of timm's EfficientNets.
     Timm,
@@ -23,16 +25,14 @@ impl Naming {
     /// The naming of a whole set of names.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let names: BTreeSet<&str> = names.collect();
-        let has = |first: &[&str]| first.iter().all(|name| names.contains(name));
-        if has(&["conv_stem.weight", "blocks.0.0.conv_dw.weight"]) {
-            Self::Timm
-        } else if has(&["conv1.weight", "layer1.0.conv1.weight"])
-            || has(&["features.0.0.weight", "features.1.0.block.0.0.weight"])
-            || !names.is_empty() && names.iter().all(|name| is_known(name))
-        {
-            Self::Torchvision
-        } else {
-            Self::Unknown
+        let is_own = || {
+            FAMILIES.iter().any(|family| has_all(&names, family.marks))
+                || !names.is_empty() && names.iter().all(|name| is_known(name))
+        };
+        match foreign_of(&names) {
+            Some(foreign) => foreign.naming,
+            None if is_own() => Self::Torchvision,
+            None => Self::Unknown,
         }
     }
 
@@ -46,120 +46,60 @@ impl Naming {
     }
 }
 
+/// What weights of a family are called in another program.
+pub(crate) struct ForeignNames {
+    /// Whose names they are.
+    pub naming: Naming,
+    /// Names that all weights of that program have and no others.
+    pub marks: &'static [&'static str],
+    /// Torchvision's name of one of the names.
+    pub to_own: fn(&str, &BTreeSet<&str>) -> Option<String>,
+    /// What torchvision's name may be in that program.
+    pub from_own: fn(&str) -> Vec<String>,
+}
+
+fn has_all(names: &BTreeSet<&str>, marks: &[&str]) -> bool {
+    marks.iter().all(|name| names.contains(name))
+}
+
+/// The other program whose names they are.
+fn foreign_of(names: &BTreeSet<&str>) -> Option<&'static ForeignNames> {
+    let all = FAMILIES.iter().flat_map(|family| family.foreign);
+    all.into_iter().find(|foreign| has_all(names, foreign.marks))
+}
+
 /// Torchvision's names of the weights `names`, in their order.
 ///
-/// Names of timm's EfficientNets are replaced; others stay as they are.
+/// Names of another program that a family knows are replaced; others stay as they are.
 pub fn torchvision_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    let own: BTreeSet<&str> = names.clone().collect();
-    let naming = Naming::of(own.iter().copied());
+    let all: BTreeSet<&str> = names.clone().collect();
+    let foreign = foreign_of(&all);
     names
         .map(|name| {
-            let of_timm = if naming == Naming::Timm { of_timm(name, &own) } else { None };
-            of_timm.unwrap_or_else(|| name.to_string())
+            let own = foreign.and_then(|foreign| (foreign.to_own)(name, &all));
+            own.unwrap_or_else(|| name.to_string())
         })
         .collect()
 }
 
-/// Whether a network of any architecture has a weight of that name, as torchvision or timm call it.
+/// Whether a network of any architecture has a weight of that name, here or in a program that its family
+/// knows.
 pub(crate) fn is_known(name: &str) -> bool {
     static KNOWN: OnceLock<BTreeSet<String>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| {
         let mut known = BTreeSet::new();
-        for architecture in Architecture::ALL {
+        for architecture in Architecture::all() {
             let torchvision = NetworkConfig::torchvision(architecture, 1);
-            let network = NetworkConfig { head: Head::GapBn, ..torchvision }.init(&Device::flex());
-            for name in expected_shapes(&network).into_keys() {
-                known.extend(timm_names(&name));
-                known.insert(name);
+            for head in [Head::GapBn, torchvision.head] {
+                let network = NetworkConfig { head, ..torchvision }.init(&Device::flex());
+                for name in expected_shapes(&network).into_keys() {
+                    let foreign = architecture.family().foreign;
+                    known.extend(foreign.iter().flat_map(|foreign| (foreign.from_own)(&name)));
+                    known.insert(name);
+                }
             }
         }
         known
     });
     known.contains(name)
-}
-
-/// What timm and torchvision call the same layer.
-struct SameLayer {
-    timm: &'static str,
-    torchvision: &'static str,
-}
-
-/// The last layers of timm's EfficientNets and torchvision's names of them; there are seven stages in
-/// between.
-const AROUND_BLOCKS: [SameLayer; 5] = [
-    SameLayer { timm: "conv_stem", torchvision: "features.0.0" },
-    SameLayer { timm: "bn1", torchvision: "features.0.1" },
-    SameLayer { timm: "conv_head", torchvision: "features.8.0" },
-    SameLayer { timm: "bn2", torchvision: "features.8.1" },
-    SameLayer { timm: "classifier", torchvision: "classifier.1" },
-];
-
-/// The layers of a block by timm's names, and where they are among torchvision's steps of a block that
-/// expands: expand, filter each channel, squeeze and excite, project.
-const EXPANDED: [SameLayer; 8] = [
-    SameLayer { timm: "conv_pw", torchvision: "0.0" },
-    SameLayer { timm: "bn1", torchvision: "0.1" },
-    SameLayer { timm: "conv_dw", torchvision: "1.0" },
-    SameLayer { timm: "bn2", torchvision: "1.1" },
-    SameLayer { timm: "se.conv_reduce", torchvision: "2.fc1" },
-    SameLayer { timm: "se.conv_expand", torchvision: "2.fc2" },
-    SameLayer { timm: "conv_pwl", torchvision: "3.0" },
-    SameLayer { timm: "bn3", torchvision: "3.1" },
-];
-
-/// The same of blocks that do not expand: they lack the first step, so that the others move up and the
-/// projection has the name that the expansion has elsewhere.
-const PLAIN: [SameLayer; 6] = [
-    SameLayer { timm: "conv_dw", torchvision: "0.0" },
-    SameLayer { timm: "bn1", torchvision: "0.1" },
-    SameLayer { timm: "se.conv_reduce", torchvision: "1.fc1" },
-    SameLayer { timm: "se.conv_expand", torchvision: "1.fc2" },
-    SameLayer { timm: "conv_pw", torchvision: "2.0" },
-    SameLayer { timm: "bn2", torchvision: "2.1" },
-];
-
-/// Torchvision's name of the weight `name` of an EfficientNet of timm that has the weights `all`.
-///
-/// # Source
-/// timm, `timm/models/efficientnet.py` and `_efficientnet_blocks.py`; torchvision,
-/// `torchvision/models/efficientnet.py`.
-fn of_timm(name: &str, all: &BTreeSet<&str>) -> Option<String> {
-    let (layer, value) = name.rsplit_once('.')?;
-    let torchvision_layer = match layer.strip_prefix("blocks.") {
-        Some(rest) => {
-            let mut parts = rest.splitn(3, '.');
-            let (stage, block, layer) = (parts.next()?, parts.next()?, parts.next()?);
-            let features = u32::from(stage.parse::<u8>().ok()?) + 1;
-            let is_expanded =
-                all.contains(format!("blocks.{stage}.{block}.conv_pwl.weight").as_str());
-            let layers: &[SameLayer] = if is_expanded { &EXPANDED } else { &PLAIN };
-            let found = layers.iter().find(|one| one.timm == layer)?;
-            format!("features.{features}.{block}.block.{}", found.torchvision)
-        }
-        None => {
-            let found = AROUND_BLOCKS.iter().find(|one| one.timm == layer)?;
-            found.torchvision.to_string()
-        }
-    };
-    Some(format!("{torchvision_layer}.{value}"))
-}
-
-/// What timm may call the weight that torchvision calls `name`; one of two, if any.
-fn timm_names(name: &str) -> Vec<String> {
-    let Some((layer, value)) = name.rsplit_once('.') else { return Vec::new() };
-    if let Some(found) = AROUND_BLOCKS.iter().find(|one| one.torchvision == layer) {
-        return vec![format!("{}.{value}", found.timm)];
-    }
-    let mut parts = layer.splitn(5, '.');
-    let (Some("features"), Some(features), Some(block), Some("block"), Some(place)) =
-        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Vec::new();
-    };
-    let Some(stage) = features.parse::<u32>().ok().and_then(|features| features.checked_sub(1))
-    else {
-        return Vec::new();
-    };
-    let layers = EXPANDED.iter().chain(&PLAIN).filter(|one| one.torchvision == place);
-    layers.map(|one| format!("blocks.{stage}.{block}.{}.{value}", one.timm)).collect()
 }

@@ -11,7 +11,7 @@ use dermx_model::{
 use networks::{Weights, assert_close, bits, gap, network_with, seeded, seeded_images, values};
 use std::collections::BTreeMap;
 
-const B0: Architecture = Architecture::EfficientnetB0;
+const B0: Architecture = Architecture::EFFICIENTNET_B0;
 
 /// Sets parameters by name.
 struct Assign<'a> {
@@ -167,13 +167,13 @@ fn rates_rise_from_block_to_block_and_blocks_without_a_shortcut_are_kept() {
     assert_eq!(names, expected);
     assert_eq!(sites[0].rate, 0.025);
     assert_eq!((sites[9].rate, sites[9].unit), (0.2, DropUnit::Value));
-    let b4 = NetworkConfig { head: Head::GapBn, ..gap(Architecture::EfficientnetB4, 2) };
+    let b4 = NetworkConfig { head: Head::GapBn, ..gap(Architecture::EFFICIENTNET_B4, 2) };
     let sites = b4.init(&Device::flex()).drop_sites();
     let last = &sites[sites.len() - 2];
     assert_eq!((last.name.as_str(), last.rate), ("features.7.1.block", 0.2 * 31.0 / 32.0));
     // The study's head drops 0.2, torchvision's of B4 0.4.
     assert_eq!(sites[sites.len() - 1].rate, 0.2);
-    assert!(seeded(&gap(Architecture::Resnet18, 2), 1).drop_sites().is_empty());
+    assert!(seeded(&gap(Architecture::RESNET18, 2), 1).drop_sites().is_empty());
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn peak(work: impl FnOnce()) -> usize {
 #[test]
 fn a_pass_over_a_frozen_trunk_takes_the_memory_of_prediction() {
     let device = Device::flex();
-    let config = NetworkConfig::torchvision(Architecture::EfficientnetB4, 6);
+    let config = NetworkConfig::torchvision(Architecture::EFFICIENTNET_B4, 6);
     let network = config.init(&device).valid();
     let shape = [2, 3, 300, 400];
     let head = ["head.*".to_string()];

@@ -14,7 +14,7 @@ fn found(
 
 #[test]
 fn the_matrix_of_the_head_says_how_many_classes_there_are_and_which_head() {
-    let (resnet, b0) = (Architecture::Resnet34, Architecture::EfficientnetB0);
+    let (resnet, b0) = (Architecture::RESNET34, Architecture::EFFICIENTNET_B0);
     let matrix = ("classifier.1.weight", &[9, 1280][..]);
     for (architecture, shapes, expected) in [
         (resnet, &[("fc.weight", &[7, 512][..])][..], Some((7, Head::Gap, [7, 7]))),

@@ -32,7 +32,7 @@ fn found(shapes: &Shapes) -> Located {
 
 #[test]
 fn any_text_before_all_names_is_a_prefix() {
-    let own = shapes(Architecture::Resnet18);
+    let own = shapes(Architecture::RESNET18);
     for prefix in [
         "",
         "module.",
@@ -50,7 +50,7 @@ fn any_text_before_all_names_is_a_prefix() {
         assert_eq!(located.prefixes, [prefix]);
         assert_eq!(
             (located.architecture, located.naming),
-            (Architecture::Resnet18, Naming::Torchvision)
+            (Architecture::RESNET18, Naming::Torchvision)
         );
         assert!(located.misfit.is_empty() && located.outside.is_empty(), "{prefix}: {located:?}");
         assert!(located.names.keys().eq(own.keys()));
@@ -60,7 +60,7 @@ fn any_text_before_all_names_is_a_prefix() {
 
 #[test]
 fn wrappers_of_parts_of_a_network_are_passed_over() {
-    let own = shapes(Architecture::Resnet18);
+    let own = shapes(Architecture::RESNET18);
     for (from, to) in [
         ("layer1.0.", "layer1._orig_mod.0."),
         ("layer2.", "_fsdp_wrapped_module.layer2._fsdp_wrapped_module."),
@@ -88,7 +88,7 @@ fn wrappers_of_parts_of_a_network_are_passed_over() {
 
 #[test]
 fn every_architecture_is_told_by_names_and_shapes() {
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::all() {
         let located = found(&behind("model.", &shapes(architecture)));
         assert!(located.misfit.is_empty(), "{architecture}: {}", located.misfit);
         assert_eq!(located.architecture, architecture);
@@ -98,7 +98,7 @@ fn every_architecture_is_told_by_names_and_shapes() {
 
 #[test]
 fn names_of_timms_are_found_behind_prefixes_and_with_counters() {
-    let own = shapes(Architecture::EfficientnetB0);
+    let own = shapes(Architecture::EFFICIENTNET_B0);
     let of_timm: BTreeMap<&str, &str> = TIMM.lines().zip(TORCHVISION.lines()).collect();
     let mut timm: Shapes = of_timm
         .iter()
@@ -118,7 +118,7 @@ fn names_of_timms_are_found_behind_prefixes_and_with_counters() {
 
 #[test]
 fn what_stands_beside_the_network_is_left_out_and_told() {
-    let own = behind("model.", &shapes(Architecture::Resnet18));
+    let own = behind("model.", &shapes(Architecture::RESNET18));
     let beside = Shapes::from([
         ("n_averaged".into(), Vec::new()),
         ("criterion.weight".into(), vec![3]),
@@ -136,7 +136,7 @@ fn layers_more_behind_the_same_prefix_are_unexpected() {
             ["layer1.0.se.fc.weight", "layer2.0.conv2.1.filt", "fc.1.weight", "conv1.0.weight"]
         {
             let extras = Shapes::from([(format!("{prefix}{extra}"), vec![1])]);
-            let located = found(&both(behind(prefix, &shapes(Architecture::Resnet18)), extras));
+            let located = found(&both(behind(prefix, &shapes(Architecture::RESNET18)), extras));
             assert!(located.misfit.is_complete(), "{prefix}{extra}: {}", located.misfit);
             assert_eq!(located.misfit.unexpected, [extra], "{prefix}");
         }
@@ -145,8 +145,8 @@ fn layers_more_behind_the_same_prefix_are_unexpected() {
 
 #[test]
 fn two_networks_in_a_file_are_ambiguous_until_one_is_chosen() {
-    let own = shapes(Architecture::Resnet18);
-    let other = shapes(Architecture::Resnet34);
+    let own = shapes(Architecture::RESNET18);
+    let other = shapes(Architecture::RESNET34);
     for (one, two) in [("student.", "teacher."), ("", "ema."), ("a.module.", "b.module.")] {
         for second in [&own, &other] {
             let all = both(behind(one, &own), behind(two, second));
@@ -170,7 +170,7 @@ fn two_networks_in_a_file_are_ambiguous_until_one_is_chosen() {
 #[test]
 fn a_trunk_and_a_head_with_prefixes_of_their_own_are_one_network() {
     let (head, trunk): (Shapes, Shapes) =
-        shapes(Architecture::Resnet18).into_iter().partition(|(name, _)| name.starts_with("fc."));
+        shapes(Architecture::RESNET18).into_iter().partition(|(name, _)| name.starts_with("fc."));
     let located = found(&both(behind("backbone.", &trunk), behind("head.", &head)));
     assert!(located.misfit.is_empty());
     assert_eq!(located.names["fc.weight"], "head.fc.weight");
@@ -191,11 +191,11 @@ fn networks_that_are_not_here_are_told_by_what_is_missing_and_what_is_there() {
     assert!(error.contains("`stem.0.weight`") && error.contains("`conv1.weight`"), "{error}");
 
     // Group normalization has no statistics, a deep stem other names.
-    let mut norms = shapes(Architecture::Resnet50);
+    let mut norms = shapes(Architecture::RESNET50);
     norms.retain(|name, _| !name.contains("running_"));
     let misfit = found(&norms).misfit;
     assert!(misfit.missing.contains(&"bn1.running_mean".to_string()), "{misfit}");
-    let mut deep = shapes(Architecture::Resnet50);
+    let mut deep = shapes(Architecture::RESNET50);
     deep.remove("conv1.weight");
     deep.insert("conv1.0.weight".into(), vec![32, 3, 3, 3]);
     let located = found(&deep);
@@ -208,7 +208,7 @@ fn networks_that_are_not_here_are_told_by_what_is_missing_and_what_is_there() {
 #[test]
 fn parts_of_a_network_are_found_when_they_are_asked_for() {
     let head = Shapes::from([("fc.weight".into(), vec![3, 512]), ("fc.bias".into(), vec![3])]);
-    let architecture = Some(Architecture::Resnet18);
+    let architecture = Some(Architecture::RESNET18);
     let wanted = Wanted { architecture, partial: true, ..Wanted::default() };
     let located = locate(&behind("module._orig_mod.", &head), &wanted).expect("is found");
     assert_eq!(located.prefixes, ["module._orig_mod."]);
@@ -221,7 +221,7 @@ fn parts_of_a_network_are_found_when_they_are_asked_for() {
 fn the_study_head_is_told_by_its_names() {
     let config = NetworkConfig {
         head: Head::GapBn,
-        ..NetworkConfig::torchvision(Architecture::EfficientnetB0, 6)
+        ..NetworkConfig::torchvision(Architecture::EFFICIENTNET_B0, 6)
     };
     let own = expected_shapes(&config.init(&Device::flex()));
     let located = found(&behind("model.", &own));
@@ -240,45 +240,50 @@ fn computation(
 
 #[test]
 fn names_and_claims_tell_how_a_network_computes() {
-    use Architecture::{
-        EfficientnetB0, EfficientnetB4, EfficientnetB5, EfficientnetB7, Resnet34, Resnet50,
-    };
+    const EFFICIENTNET_B0: Architecture = Architecture::EFFICIENTNET_B0;
+    const EFFICIENTNET_B5: Architecture = Architecture::EFFICIENTNET_B5;
+    const RESNET50: Architecture = Architecture::RESNET50;
     use Padding::{Tf, Torchvision as Symmetric};
     for (architecture, naming, claimed, expected) in [
         // timm 1.0.31: 1e-5 for all efficientnet_b*, and SAME with 1e-3 for all tf_efficientnet_b*.
-        (EfficientnetB0, Naming::Timm, None, (Symmetric, 1e-5, true)),
-        (EfficientnetB5, Naming::Timm, None, (Symmetric, 1e-5, true)),
+        (EFFICIENTNET_B0, Naming::Timm, None, (Symmetric, 1e-5, true)),
+        (EFFICIENTNET_B5, Naming::Timm, None, (Symmetric, 1e-5, true)),
         (
-            EfficientnetB5,
+            EFFICIENTNET_B5,
             Naming::Timm,
             Some("efficientnet_b5.sw_in12k_ft_in1k"),
             (Symmetric, 1e-5, false),
         ),
-        (EfficientnetB0, Naming::Timm, Some("tf_efficientnet_b0"), (Tf, 1e-3, false)),
+        (EFFICIENTNET_B0, Naming::Timm, Some("tf_efficientnet_b0"), (Tf, 1e-3, false)),
         (
-            EfficientnetB0,
+            EFFICIENTNET_B0,
             Naming::Timm,
             Some("hf_hub:timm/tf_efficientnet_b0.ns_jft_in1k"),
             (Tf, 1e-3, false),
         ),
-        (EfficientnetB7, Naming::Timm, Some("tf_efficientnet_b7_ns"), (Tf, 1e-3, false)),
-        (EfficientnetB0, Naming::Timm, Some("my_network"), (Symmetric, 1e-5, true)),
-        (EfficientnetB0, Naming::Timm, Some("tf_efficientnet_b1"), (Symmetric, 1e-5, true)),
+        (
+            Architecture::EFFICIENTNET_B7,
+            Naming::Timm,
+            Some("tf_efficientnet_b7_ns"),
+            (Tf, 1e-3, false),
+        ),
+        (EFFICIENTNET_B0, Naming::Timm, Some("my_network"), (Symmetric, 1e-5, true)),
+        (EFFICIENTNET_B0, Naming::Timm, Some("tf_efficientnet_b1"), (Symmetric, 1e-5, true)),
         // torchvision 0.29.2: 1e-5 up to B4, 1e-3 from B5 on.
-        (EfficientnetB4, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
-        (EfficientnetB5, Naming::Torchvision, None, (Symmetric, 1e-3, false)),
-        (Resnet34, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
-        (Resnet50, Naming::Torchvision, None, (Symmetric, 1e-5, true)),
-        (Resnet50, Naming::Torchvision, Some("resnet50"), (Symmetric, 1e-5, false)),
-        (Resnet50, Naming::Torchvision, Some("gluon_resnet50_v1b"), (Symmetric, 1e-5, false)),
+        (Architecture::EFFICIENTNET_B4, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
+        (EFFICIENTNET_B5, Naming::Torchvision, None, (Symmetric, 1e-3, false)),
+        (Architecture::RESNET34, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
+        (RESNET50, Naming::Torchvision, None, (Symmetric, 1e-5, true)),
+        (RESNET50, Naming::Torchvision, Some("resnet50"), (Symmetric, 1e-5, false)),
+        (RESNET50, Naming::Torchvision, Some("gluon_resnet50_v1b"), (Symmetric, 1e-5, false)),
     ] {
         let found = computation(architecture, naming, claimed);
         assert_eq!(found, expected, "{architecture} {naming:?} {claimed:?}");
     }
     for (architecture, claimed) in [
-        (Resnet50, "resnetblur50"),
-        (Resnet50, "resnetaa50.a1h_in1k"),
-        (Architecture::Resnet18, "resnetblur18"),
+        (RESNET50, "resnetblur50"),
+        (RESNET50, "resnetaa50.a1h_in1k"),
+        (Architecture::RESNET18, "resnetblur18"),
     ] {
         let error =
             Computation::of(architecture, Naming::Torchvision, Some(claimed)).expect_err("refused");
@@ -292,13 +297,13 @@ fn epsilon_is_that_of_the_configuration_or_the_usual_one() {
         NetworkConfig { batch_norm_epsilon, ..NetworkConfig::torchvision(architecture, 2) }
             .epsilon()
     };
-    assert_eq!(epsilon(Architecture::Resnet18, None), 1e-5);
-    assert_eq!(epsilon(Architecture::EfficientnetB4, None), 1e-5);
-    assert_eq!(epsilon(Architecture::EfficientnetB5, None), 1e-3);
-    assert_eq!(epsilon(Architecture::EfficientnetB5, Some(1e-5)), 1e-5);
+    assert_eq!(epsilon(Architecture::RESNET18, None), 1e-5);
+    assert_eq!(epsilon(Architecture::EFFICIENTNET_B4, None), 1e-5);
+    assert_eq!(epsilon(Architecture::EFFICIENTNET_B5, None), 1e-3);
+    assert_eq!(epsilon(Architecture::EFFICIENTNET_B5, Some(1e-5)), 1e-5);
     let v1 = NetworkConfig {
         variant: dermx_model::Variant::V1,
-        ..NetworkConfig::torchvision(Architecture::Resnet50, 2)
+        ..NetworkConfig::torchvision(Architecture::RESNET50, 2)
     };
     assert_eq!(v1.epsilon(), 1.001e-5);
 }

@@ -10,7 +10,7 @@ use networks::{
     traceable_weights, values,
 };
 
-const BOTH: [Architecture; 2] = [Architecture::Resnet18, Architecture::Resnet50];
+const BOTH: [Architecture; 2] = [Architecture::RESNET18, Architecture::RESNET50];
 
 /// Red 1, 2, 3, 4 and green 0, 0, 1, 3 in the quadrants; blue stays below zero.
 fn hand_image() -> Tensor<4> {
@@ -62,7 +62,7 @@ fn a_flatten_head_weighs_every_cell_channel_by_channel() {
     // Red has the inputs 0 to 3 of the head, green 4 to 7, as `torch.flatten` orders them:
     // 1 * 1 + 10 * 2 + 100 * 3 + 1000 * 4 + 10000 * (0 + 0 + 1) + 0.5 * 3 = 14322.5
     let config =
-        NetworkConfig { head: Head::Flatten, num_classes: 1, ..gap(Architecture::Resnet18, 1) };
+        NetworkConfig { head: Head::Flatten, num_classes: 1, ..gap(Architecture::RESNET18, 1) };
     let network = network_with(&config, |network| {
         let mut weights = traceable_weights(network);
         let head = &mut weights.get_mut("fc.weight").expect("a head").values;
@@ -131,7 +131,7 @@ fn a_bottleneck_strides_in_its_3x3_convolution_or_as_v1_in_its_first_1x1() {
         [(Variant::Torchvision, [11.0, 13.0, 31.0, 33.0]), (Variant::V1, [22.0, 0.0, 0.0, 0.0])]
     {
         let found = block_output(
-            &NetworkConfig { variant, ..gap(Architecture::Resnet50, 1) },
+            &NetworkConfig { variant, ..gap(Architecture::RESNET50, 1) },
             |weights| {
                 weights.get_mut("layer2.0.conv1.weight").expect("1x1").values[0] = 1.0;
                 weights.get_mut("layer2.0.conv2.weight").expect("3x3").values[8] = 1.0;
@@ -147,7 +147,7 @@ fn a_bottleneck_strides_in_its_3x3_convolution_or_as_v1_in_its_first_1x1() {
 fn v1_has_the_epsilon_of_keras() {
     // With no variance, 1 becomes 1 / sqrt(epsilon): 316.23 for 1e-5, 316.07 for 1.001e-5.
     for (variant, expected) in [(Variant::Torchvision, 316.228), (Variant::V1, 316.070)] {
-        let config = NetworkConfig { variant, ..gap(Architecture::Resnet18, 1) };
+        let config = NetworkConfig { variant, ..gap(Architecture::RESNET18, 1) };
         let network = network_with(&config, |network| {
             let mut weights = traceable_weights(network);
             weights.get_mut("bn1.running_var").expect("a statistic").values.fill(0.0);
@@ -164,7 +164,7 @@ fn a_basic_block_strides_in_its_first_convolution() {
     // h(i, j) = ramp(2i + 1, 2j + 1) and then h(i + 1, j + 1), so only cell (0, 0) is inside: 33.
     // With the stride in the second, cell (0, 0) would be ramp(2, 2) = 22.
     let found = block_output(
-        &gap(Architecture::Resnet18, 1),
+        &gap(Architecture::RESNET18, 1),
         |weights| {
             weights.get_mut("layer2.0.conv1.weight").expect("3x3").values[8] = 1.0;
             weights.get_mut("layer2.0.conv2.weight").expect("3x3").values[8] = 1.0;
@@ -183,7 +183,7 @@ fn a_block_is_rectified_after_each_convolution_but_the_last_and_after_the_sum() 
     let bottleneck = [("conv1", 0, -1.0), ("conv2", 4, -1.0), ("conv3", 0, -2.0)];
     let device = Device::flex();
     for (architecture, middles) in
-        [(Architecture::Resnet18, &basic[..]), (Architecture::Resnet50, &bottleneck)]
+        [(Architecture::RESNET18, &basic[..]), (Architecture::RESNET50, &bottleneck)]
     {
         let network = network_with(&gap(architecture, 1), |network| {
             let mut weights = traceable_weights(network);
@@ -214,7 +214,7 @@ fn a_block_is_rectified_after_each_convolution_but_the_last_and_after_the_sum() 
 #[test]
 fn last_stride_1_keeps_every_cell_of_the_last_stage() {
     // The stride is 16 then: two cells a quadrant and direction.
-    let config = NetworkConfig { last_stride: 1, ..gap(Architecture::Resnet50, 1) };
+    let config = NetworkConfig { last_stride: 1, ..gap(Architecture::RESNET50, 1) };
     let last = tapped(&network_with(&config, traceable_weights), hand_image(), "layer4");
     let expected = [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0];
     assert_close(&channel(last, 0), &expected, 1e-5);
@@ -238,12 +238,12 @@ fn images_of_a_batch_do_not_influence_each_other() {
 #[test]
 fn taps_are_called_in_the_order_of_their_names() {
     for (architecture, num_blocks) in
-        [(Architecture::Resnet18, [2, 2, 2, 2]), (Architecture::Resnet50, [3, 4, 6, 3])]
+        [(Architecture::RESNET18, [2, 2, 2, 2]), (Architecture::RESNET50, [3, 4, 6, 3])]
     {
         let mut expected = vec!["stem".to_string()];
         for (stage_idx, num_blocks) in num_blocks.into_iter().enumerate() {
             let stage = format!("layer{}", stage_idx + 1);
-            let last = if architecture == Architecture::Resnet18 { "conv2" } else { "conv3" };
+            let last = if architecture == Architecture::RESNET18 { "conv2" } else { "conv3" };
             for block_idx in 0..num_blocks {
                 expected.push(format!("{stage}.{block_idx}.{last}"));
                 expected.push(format!("{stage}.{block_idx}"));
@@ -267,7 +267,7 @@ fn taps_are_called_in_the_order_of_their_names() {
 
 #[test]
 fn taps_that_do_nothing_change_no_bit() {
-    let network = seeded(&gap(Architecture::Resnet18, 4), 5);
+    let network = seeded(&gap(Architecture::RESNET18, 4), 5);
     let images = seeded_images([2, 3, 48, 64], 6, &Device::flex());
     let tapped = network.forward_tapped(images.clone(), &mut |_, x| x);
     assert_eq!(bits(&values(tapped)), bits(&values(network.forward(images))));
@@ -276,7 +276,7 @@ fn taps_that_do_nothing_change_no_bit() {
 #[test]
 fn the_pass_goes_on_with_what_a_tap_returns() {
     let device = Device::flex();
-    let network = seeded(&gap(Architecture::Resnet18, 4), 5);
+    let network = seeded(&gap(Architecture::RESNET18, 4), 5);
     let (one, other) =
         (seeded_images([1, 3, 48, 64], 6, &device), seeded_images([1, 3, 48, 64], 7, &device));
     let (from_one, from_other) =
@@ -296,7 +296,7 @@ fn the_pass_goes_on_with_what_a_tap_returns() {
 #[test]
 fn the_last_tap_is_all_that_the_head_sees() {
     // Zeros there leave the bias; ones leave the sum of a class's weights and its bias.
-    let config = gap(Architecture::Resnet50, 3);
+    let config = gap(Architecture::RESNET50, 3);
     let network = seeded(&config, 9);
     let weights = networks::seeded_weights(&network, 9);
     let bias = &weights["fc.bias"].values;
@@ -321,7 +321,7 @@ fn the_last_tap_is_all_that_the_head_sees() {
 
 #[test]
 fn a_network_in_inference_mode_answers_as_on_a_plain_device() {
-    let network = seeded(&gap(Architecture::Resnet18, 4), 5);
+    let network = seeded(&gap(Architecture::RESNET18, 4), 5);
     let images = seeded_images([2, 3, 32, 48], 6, &Device::flex());
     let plain = values(network.forward(images.clone()));
     let valid = values(network.train().valid().forward(images));

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The keys of torchvision's `state_dict` but `num_batches_tracked`, written out by the rule of
 /// torchvision/models/resnet.py (0.27).
 fn torchvision_names(architecture: Architecture) -> BTreeSet<String> {
-    let (num_blocks, num_convs) = match architecture {
-        Architecture::Resnet18 => ([2, 2, 2, 2], 2),
+    let (num_blocks, num_convs) = match architecture.name() {
+        "resnet18" => ([2, 2, 2, 2], 2),
         _ => ([3, 4, 6, 3], 3),
     };
     let mut names = BTreeSet::from(["conv1.weight", "fc.weight", "fc.bias"].map(String::from));
@@ -30,7 +30,7 @@ fn torchvision_names(architecture: Architecture) -> BTreeSet<String> {
             }
             // The first stage of ResNet-18 has 64 channels before and after it.
             let first = block_idx == 0;
-            if first && (stage_idx > 0 || architecture == Architecture::Resnet50) {
+            if first && (stage_idx > 0 || architecture == Architecture::RESNET50) {
                 names.insert(format!("{block}.downsample.0.weight"));
                 batch_norm(&mut names, format!("{block}.downsample.1"));
             }
@@ -73,9 +73,9 @@ fn stages_of(sizes: &[(String, [usize; 3])]) -> Vec<(&str, [usize; 3])> {
 
 #[test]
 fn resnet18_has_torchvisions_names_shapes_and_11_689_512_parameters() {
-    let weights = exported(&gap(Architecture::Resnet18, 1000));
+    let weights = exported(&gap(Architecture::RESNET18, 1000));
     let names: BTreeSet<String> = weights.keys().cloned().collect();
-    assert_eq!(names, torchvision_names(Architecture::Resnet18));
+    assert_eq!(names, torchvision_names(Architecture::RESNET18));
     // torchvision's state_dict has 122 entries, 20 of them num_batches_tracked.
     assert_eq!(names.len(), 122 - 20);
     assert_eq!(num_parameters(&weights), 11_689_512);
@@ -96,9 +96,9 @@ fn resnet18_has_torchvisions_names_shapes_and_11_689_512_parameters() {
 
 #[test]
 fn resnet50_has_torchvisions_names_shapes_and_25_557_032_parameters() {
-    let weights = exported(&gap(Architecture::Resnet50, 1000));
+    let weights = exported(&gap(Architecture::RESNET50, 1000));
     let names: BTreeSet<String> = weights.keys().cloned().collect();
-    assert_eq!(names, torchvision_names(Architecture::Resnet50));
+    assert_eq!(names, torchvision_names(Architecture::RESNET50));
     // torchvision's state_dict has 320 entries, 53 of them num_batches_tracked.
     assert_eq!(names.len(), 320 - 53);
     assert_eq!(num_parameters(&weights), 25_557_032);
@@ -129,15 +129,15 @@ fn odd_sizes_are_rounded_up_at_every_stride() {
             ("layer4", [8 * first, 3, 4]),
         ]
     };
-    let sizes = tap_sizes(&gap(Architecture::Resnet18, 2), [75, 100]);
+    let sizes = tap_sizes(&gap(Architecture::RESNET18, 2), [75, 100]);
     assert_eq!(stages_of(&sizes), stages(64));
-    let sizes = tap_sizes(&gap(Architecture::Resnet50, 2), [75, 100]);
+    let sizes = tap_sizes(&gap(Architecture::RESNET50, 2), [75, 100]);
     assert_eq!(stages_of(&sizes), stages(256));
 }
 
 #[test]
 fn last_stride_1_doubles_the_last_feature_maps_and_keeps_names_and_shapes() {
-    for (architecture, channels) in [(Architecture::Resnet18, 512), (Architecture::Resnet50, 2048)]
+    for (architecture, channels) in [(Architecture::RESNET18, 512), (Architecture::RESNET50, 2048)]
     {
         let wide = gap(architecture, 3);
         let fine = NetworkConfig { last_stride: 1, ..wide };
@@ -156,8 +156,8 @@ fn a_flatten_head_has_a_weight_for_every_cell_of_its_image_size() {
         exported(&config)["fc.weight"].shape.clone()
     };
     // 300 / 32 = 9.4 and 400 / 32 = 12.5, rounded up.
-    assert_eq!(flatten(Architecture::Resnet50, 2, [300, 400]), [2, 10 * 13 * 2048]);
-    assert_eq!(flatten(Architecture::Resnet18, 1, [300, 400]), [2, 19 * 25 * 512]);
+    assert_eq!(flatten(Architecture::RESNET50, 2, [300, 400]), [2, 10 * 13 * 2048]);
+    assert_eq!(flatten(Architecture::RESNET18, 1, [300, 400]), [2, 19 * 25 * 512]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_flatten_head_fits_the_last_feature_maps_of_odd_sizes() {
         for input_size in [[75, 100], [64, 33], [31, 97]] {
             let head = Head::Flatten;
             let config =
-                NetworkConfig { head, last_stride, input_size, ..gap(Architecture::Resnet18, 2) };
+                NetworkConfig { head, last_stride, input_size, ..gap(Architecture::RESNET18, 2) };
             let images = seeded_images([1, 3, input_size[0], input_size[1]], 1, &device);
             assert_eq!(config.init(&device).forward(images).dims(), [1, 2]);
         }
@@ -176,11 +176,11 @@ fn a_flatten_head_fits_the_last_feature_maps_of_odd_sizes() {
 
 #[test]
 fn an_unknown_architecture_is_refused_with_the_known_ones() {
-    assert_eq!("resnet50".parse(), Ok(Architecture::Resnet50));
+    assert_eq!("resnet50".parse(), Ok(Architecture::RESNET50));
     let message = "resnet19".parse::<Architecture>().expect_err("refused");
     let start = "`resnet19` is not an architecture; there are: resnet18, resnet34, resnet50, ";
     assert!(message.starts_with(start), "{message}");
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::all() {
         assert_eq!(architecture.name().parse(), Ok(architecture));
         let written = serde_json::to_value(architecture).expect("writes");
         assert_eq!(written, architecture.name());

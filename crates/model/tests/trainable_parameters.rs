@@ -51,7 +51,7 @@ fn patterns(patterns: &[&str]) -> Vec<String> {
 }
 
 fn resnet18() -> Network {
-    seeded(&gap(Architecture::Resnet18, 2), 1)
+    seeded(&gap(Architecture::RESNET18, 2), 1)
 }
 
 fn parameters(network: &Network, is_expected: impl Fn(&str) -> bool) -> BTreeSet<String> {
@@ -68,7 +68,7 @@ fn ones_and_threes(device: &Device) -> Tensor<4> {
 
 /// A traceable network whose first batch normalization has the statistics 0 and 0.5.
 fn with_half_variance() -> Network {
-    network_with(&gap(Architecture::Resnet18, 2), |network| {
+    network_with(&gap(Architecture::RESNET18, 2), |network| {
         let mut weights = traceable_weights(network);
         weights.get_mut("bn1.running_var").expect("a statistic").values.fill(0.5);
         weights
@@ -271,7 +271,7 @@ fn the_studys_resnet50_has_6_107_014_parameters_that_learn() {
     let config = NetworkConfig {
         head: Head::Flatten,
         input_size: [300, 400],
-        ..NetworkConfig::torchvision(Architecture::Resnet50, 6)
+        ..NetworkConfig::torchvision(Architecture::RESNET50, 6)
     };
     let found = num_learned(&config, "paper-resnet50", BatchNormMode::Train);
     assert_eq!(found, 4_456_448 + 53_120 + 1_597_446);
@@ -284,7 +284,7 @@ fn the_studys_efficientnet_b4_has_9_877_130_parameters_that_learn() {
     // shift of the head's batch normalization, and its linear layer.
     let config = NetworkConfig {
         head: Head::GapBn,
-        ..NetworkConfig::torchvision(Architecture::EfficientnetB4, 6)
+        ..NetworkConfig::torchvision(Architecture::EFFICIENTNET_B4, 6)
     };
     let found = num_learned(&config, "paper-efficientnet-b4", BatchNormMode::Frozen);
     assert_eq!(found, 4_609_040 + 4_450_932 + 802_816 + 2 * 1792 + (6 * 1792 + 6));
@@ -294,10 +294,10 @@ fn the_studys_efficientnet_b4_has_9_877_130_parameters_that_learn() {
 #[test]
 fn head_stands_for_the_head_of_any_network() {
     let heads = [
-        (Architecture::Resnet18, Head::Gap, &["fc.bias", "fc.weight"][..]),
-        (Architecture::EfficientnetB0, Head::Gap, &["classifier.1.bias", "classifier.1.weight"]),
+        (Architecture::RESNET18, Head::Gap, &["fc.bias", "fc.weight"][..]),
+        (Architecture::EFFICIENTNET_B0, Head::Gap, &["classifier.1.bias", "classifier.1.weight"]),
         (
-            Architecture::EfficientnetB0,
+            Architecture::EFFICIENTNET_B0,
             Head::GapBn,
             &[
                 "classifier.0.bias",
@@ -332,12 +332,12 @@ fn moved_by_a_pass(
 
 #[test]
 fn by_block_the_batch_norms_of_blocks_that_learn_move() {
-    let config = gap(Architecture::Resnet18, 2);
+    let config = gap(Architecture::RESNET18, 2);
     let chosen = ["layer2.0.conv1.weight", "head.*", "conv1.*"];
     let found = moved_by_a_pass(&config, &chosen, BatchNormMode::ByBlock);
     let expected = ["bn1", "layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.1"];
     assert!(found.iter().eq(expected), "{found:?}");
-    let config = gap(Architecture::EfficientnetB0, 2);
+    let config = gap(Architecture::EFFICIENTNET_B0, 2);
     let chosen = ["features.7.0.block.3.0.weight", "features.8.*"];
     let found = moved_by_a_pass(&config, &chosen, BatchNormMode::ByBlock);
     let block = ["0.1", "1.1", "3.1"].map(|layer| format!("features.7.0.block.{layer}"));
@@ -346,7 +346,7 @@ fn by_block_the_batch_norms_of_blocks_that_learn_move() {
 
 #[test]
 fn frozen_batch_norms_neither_move_nor_learn_but_the_heads_does() {
-    let config = NetworkConfig { head: Head::GapBn, ..gap(Architecture::EfficientnetB0, 2) };
+    let config = NetworkConfig { head: Head::GapBn, ..gap(Architecture::EFFICIENTNET_B0, 2) };
     let found = moved_by_a_pass(&config, &["*"], BatchNormMode::Frozen);
     assert!(found.iter().eq(["classifier.0"]), "{found:?}");
     let all = set_trainable(seeded(&config, 1), &patterns(&["*"]), BatchNormMode::Frozen);
@@ -365,7 +365,7 @@ fn frozen_batch_norms_neither_move_nor_learn_but_the_heads_does() {
 #[test]
 fn a_resumed_run_keeps_which_batch_norms_train() {
     // As when weights of a checkpoint are put in.
-    let config = gap(Architecture::Resnet18, 2);
+    let config = gap(Architecture::RESNET18, 2);
     let network = set_trainable(seeded(&config, 1), &patterns(&["fc.*"]), BatchNormMode::Frozen);
     let weights = seeded_weights(network.as_ref().expect("matches"), 2);
     let network = import_weights(network.expect("matches"), &weights).expect("fits").train();
@@ -384,7 +384,7 @@ fn a_single_image_may_be_one_value_to_a_batch_normalization_that_trains() {
         last_stride,
         ..NetworkConfig::torchvision(architecture, 3)
     };
-    for architecture in [Architecture::Resnet18, Architecture::EfficientnetB0] {
+    for architecture in [Architecture::RESNET18, Architecture::EFFICIENTNET_B0] {
         // Sides are divided by 32, rounded up; by 16 with a last stride of 1.
         let network = learning(with(architecture, Head::Gap, 2), &["*"], BatchNormMode::Train);
         assert!(network.normalizes_one_value([32, 32]));

@@ -1,31 +1,13 @@
-//! Torchvision's ImageNet weights by name, and where they are kept.
+//! Published ImageNet weights by name, and where they are kept.
 
 use crate::error::{RunError, RunResult};
+use dermx_model::Architecture;
 use std::path::{Path, PathBuf};
 
-/// Names and files; a file's name ends in the start of its SHA-256.
-///
-/// # Source
-/// Torchvision 0.29.2, `torchvision/models/resnet.py` and `efficientnet.py`.
-const FILES: [(&str, &str); 17] = [
-    ("resnet18", "resnet18-f37072fd.pth"),
-    ("resnet34", "resnet34-b627a593.pth"),
-    ("resnet50", "resnet50-0676ba61.pth"),
-    ("resnet50_v2", "resnet50-11ad3fa6.pth"),
-    ("resnet101", "resnet101-63fe2227.pth"),
-    ("resnet101_v2", "resnet101-cd907fc2.pth"),
-    ("resnet152", "resnet152-394f9c45.pth"),
-    ("resnet152_v2", "resnet152-f82ba261.pth"),
-    ("efficientnet_b0", "efficientnet_b0_rwightman-7f5810bc.pth"),
-    ("efficientnet_b1", "efficientnet_b1_rwightman-bac287d4.pth"),
-    ("efficientnet_b1_v2", "efficientnet_b1-c27df63c.pth"),
-    ("efficientnet_b2", "efficientnet_b2_rwightman-c35c1473.pth"),
-    ("efficientnet_b3", "efficientnet_b3_rwightman-b3899882.pth"),
-    ("efficientnet_b4", "efficientnet_b4_rwightman-23ab8bcd.pth"),
-    ("efficientnet_b5", "efficientnet_b5_lukemelas-1a07897c.pth"),
-    ("efficientnet_b6", "efficientnet_b6_lukemelas-24a108a5.pth"),
-    ("efficientnet_b7", "efficientnet_b7_lukemelas-c5b4e57e.pth"),
-];
+/// Names and files of all weights that can be fetched; a file's name ends in the start of its SHA-256.
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Architecture::all().flat_map(|architecture| architecture.weights().iter().copied())
+}
 
 /// A file to download.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +37,8 @@ impl PretrainedFile {
                 Ok(Self { file_name: file_name.to_string(), hash_start: hash.to_string() })
             }
             _ => {
-                let known = FILES.map(|(name, _)| name).join(", ");
+                let known: Vec<&str> = files().map(|(name, _)| name).collect();
+                let known = known.join(", ");
                 let message = format!("there are no weights `{name}` to fetch; there are: {known}");
                 Err(RunError::usage(message))
             }
@@ -107,21 +90,21 @@ pub fn cache_folder() -> RunResult<PathBuf> {
 /// Whether `name` means weights of torchvision's that can be fetched, or is the path of one's file.
 pub fn is_torchvisions(name: &str) -> bool {
     let last = Path::new(name).file_name().unwrap_or_default();
-    file_name(name).is_some() || FILES.iter().any(|(_, file_name)| last == *file_name)
+    file_name(name).is_some() || files().any(|(_, file_name)| last == file_name)
 }
 
 fn file_name(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|(known, _)| *known == name).map(|(_, file_name)| *file_name)
+    files().find(|(known, _)| *known == name).map(|(_, file_name)| file_name)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, PretrainedFile};
+    use super::{PretrainedFile, files};
     use dermx_work::Failure;
 
     #[test]
     fn every_file_of_the_table_ends_in_a_hash() {
-        for (name, file_name) in FILES {
+        for (name, file_name) in files() {
             let file = PretrainedFile::find(name).expect("found");
             assert_eq!(file.file_name, file_name);
             assert!(file_name.ends_with(&format!("-{}.pth", file.hash_start)));

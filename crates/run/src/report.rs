@@ -267,6 +267,7 @@ fn head(config: &Config) -> &'static str {
         Head::Gap => "average pooling and a linear layer",
         Head::GapBn => "average pooling, batch normalization and a linear layer",
         Head::Flatten => "a linear layer on all cells",
+        Head::Mlp => "hidden linear layers and a linear layer",
     }
 }
 

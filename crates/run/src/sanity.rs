@@ -41,14 +41,14 @@ pub fn run(
 fn randomize(job: &Job<'_>, explainer: &Explainer, folder: &Path) -> RunResult<()> {
     let network = &job.trained.network;
     let weights = export_weights(network);
-    let random = initial_weights(network, RANDOM_WEIGHTS);
-    for (idx, stage) in stages(&weights).iter().enumerate() {
+    let others = initial_weights(network, RANDOM_WEIGHTS);
+    for (idx, stage) in stages(network).iter().enumerate() {
         let folder = folder.join(RANDOMIZED).join(format!("{:02}-{stage}", idx + 1));
         std::fs::create_dir_all(&folder).map_err(|error| RunError::io(&folder, &error))?;
-        let weights = replace_stages(&weights, &random, idx + 1);
-        let network = import_weights(job.trained.config.init(job.context.device()), &weights)?;
+        let weights = replace_stages(network, &weights, &others, idx + 1);
+        let random = import_weights(job.trained.config.init(job.context.device()), &weights)?;
         let what = format!("explain, random from {stage} on");
-        job.write_maps(&what, &explainer.with_network(&network), &folder)?;
+        job.write_maps(&what, &explainer.with_network(&random), &folder)?;
     }
     Ok(())
 }

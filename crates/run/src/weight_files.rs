@@ -220,7 +220,7 @@ fn misfit_message(file: &WeightsFile, located: &Located, is_asked_for: bool) -> 
     let matrix = architecture.head_matrix();
     let head = matrix.trim_end_matches("1.weight").trim_end_matches("weight");
     let layer = misfit.unexpected.iter().find(|name| name.starts_with(head));
-    if let Some(layer) = layer.filter(|_| misfit.missing.iter().any(|name| name == matrix)) {
+    if let Some(layer) = layer.filter(|_| misfit.missing.iter().any(|name| *name == matrix)) {
         message += &format!(
             "; `{layer}` is of a head of several layers: if all but one are dropout, rename that one \
              to `{matrix}` in PyTorch, else the network cannot be computed here"
@@ -270,11 +270,13 @@ fn chosen(
     })
 }
 
-/// Refuses TensorFlow's padding where there is none.
+/// Refuses a padding that the network is not computed with.
 fn check_padding(architecture: Architecture, padding: Option<Padding>) -> RunResult<()> {
     match padding {
-        Some(Padding::Tf) if architecture.is_resnet() => {
-            let message = format!("--padding tf is for an EfficientNet, not for {architecture}");
+        Some(padding) if !architecture.takes_padding(padding) => {
+            let name = padding.name();
+            let families = Architecture::families(|one| one.takes_padding(padding));
+            let message = format!("--padding {name} is for {families}, not for {architecture}");
             Err(RunError::usage(message))
         }
         _ => Ok(()),
@@ -300,9 +302,9 @@ fn report_doubt(
         Some(claimed) => format!("the file calls its network `{claimed}`, which is not known; "),
         None => String::new(),
     };
-    let options = match architecture.is_resnet() {
-        true => "`dermx weights convert` writes down once that they are ordinary ones".to_string(),
-        false => "change it with --padding and --epsilon (model.padding and \
+    let options = match architecture.takes_padding(Padding::Tf) {
+        false => "`dermx weights convert` writes down once that they are ordinary ones".to_string(),
+        true => "change it with --padding and --epsilon (model.padding and \
                   model.batch_norm_epsilon in a configuration)"
             .to_string(),
     };

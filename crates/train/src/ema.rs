@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_average_of_a_network_has_the_bits_of_that_of_its_exported_weights() {
         let network =
-            NetworkConfig::torchvision(Architecture::EfficientnetB0, 3).init(&Device::flex());
+            NetworkConfig::torchvision(Architecture::EFFICIENTNET_B0, 3).init(&Device::flex());
         let [start, moved] = [1, 2].map(|seed| initial_weights(&network, seed));
         let network = import_weights(network, &moved).unwrap();
         let mut ema = Ema::new(0.9, start.clone());
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_average_that_overflows_is_named() {
-        let network = NetworkConfig::torchvision(Architecture::Resnet18, 3).init(&Device::flex());
+        let network = NetworkConfig::torchvision(Architecture::RESNET18, 3).init(&Device::flex());
         let mut weights = initial_weights(&network, 1);
         let bias = |value: f32| vec![value; 3];
         weights.get_mut("fc.bias").unwrap().values = bias(f32::MAX);

@@ -97,7 +97,7 @@ fn a_stopped_run_goes_on_with_what_chance_would_have_dropped() -> TestResult {
     let photos = photos(folder.path())?;
     let config = config(1, 1e-3);
     let run = |config: &FitConfig, name: &str, num_steps| {
-        let network = network(Architecture::EfficientnetB0, "*")?;
+        let network = network(Architecture::EFFICIENTNET_B0, "*")?;
         train(config, &photos, &folder.path().join(name), num_steps, network)
     };
     let undisturbed = run(&config, "undisturbed", StopAfter::NEVER)?;

@@ -5,7 +5,7 @@ use dermx_model::{Architecture, NetworkConfig};
 use dermx_train::initial_weights;
 
 fn config(num_classes: usize) -> NetworkConfig {
-    NetworkConfig::torchvision(Architecture::Resnet18, num_classes)
+    NetworkConfig::torchvision(Architecture::RESNET18, num_classes)
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn a_single_image_is_learned_where_batch_normalization_is_defined() -> TestResul
     // Pooled features are one value a channel, whatever the size.
     let head = NetworkConfig {
         head: Head::GapBn,
-        ..NetworkConfig::torchvision(Architecture::Resnet18, 2)
+        ..NetworkConfig::torchvision(Architecture::RESNET18, 2)
     };
     let all = ["*".to_string()];
     let network = set_trainable(head.init(&Device::flex()), &all, BatchNormMode::Train)?;

@@ -62,8 +62,9 @@ pub struct ConvertArgs {
     after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. Afterwards `--weights resnet50` means the downloaded file."
 )]
 pub struct FetchArgs {
-    /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7; newer
-    /// weights are resnet50_v2, resnet101_v2, resnet152_v2, efficientnet_b1_v2. Or the name of one of
+    /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7, vgg16,
+    /// densenet121, mobilenet_v2; newer weights are resnet50_v2, resnet101_v2, resnet152_v2,
+    /// efficientnet_b1_v2, mobilenet_v2_v2. Or the name of one of
     /// torchvision's files, which ends in its hash.
     #[arg(value_name = "NAME")]
     pub name: String,

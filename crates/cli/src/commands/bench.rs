@@ -72,8 +72,8 @@ fn plan(args: &BenchArgs) -> CliResult<(BenchPlan, Vec<Backend>)> {
     }
     let (architecture, size) = match (&found, backends.len()) {
         (Some(config), _) => (config.architecture, config.size),
-        (None, 1) => (Architecture::Resnet50, SIZE),
-        (None, _) => (Architecture::Resnet18, ImageSize::new(64, 64)),
+        (None, 1) => (Architecture::RESNET50, SIZE),
+        (None, _) => (Architecture::RESNET18, ImageSize::new(64, 64)),
     };
     let (batch_size, steps) = found.map_or((8, 5), |config| (config.batch_size, config.steps));
     let plan = BenchPlan {

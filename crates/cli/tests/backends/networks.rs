@@ -27,10 +27,10 @@ struct Case {
 }
 
 const RESNET_18: Case =
-    Case { architecture: Architecture::Resnet18, size: [64, 64], magnifies: false };
+    Case { architecture: Architecture::RESNET18, size: [64, 64], magnifies: false };
 /// With depthwise convolutions, squeeze and excitation, and SiLU.
 const EFFICIENTNET_B0: Case =
-    Case { architecture: Architecture::EfficientnetB0, size: [32, 48], magnifies: true };
+    Case { architecture: Architecture::EFFICIENTNET_B0, size: [32, 48], magnifies: true };
 
 impl Case {
     fn network(&self, device: &Device) -> Network {

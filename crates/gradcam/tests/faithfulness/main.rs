@@ -24,7 +24,7 @@ const SIZE: [usize; 2] = [60, 100];
 fn scores_are_those_of_other_programs() {
     let golden: Golden = serde_json::from_str(include_str!("golden.json")).expect("the golden");
     assert!(golden.spread > 0.1 && golden.road_spread > 0.1, "the output depends on the pixels");
-    let network = seeded(&gap(Architecture::Resnet18, 3), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 3), 1);
     let image = seeded_images([1, 3, SIZE[0], SIZE[1]], 7, &Device::flex()) + 0.5;
     let map: Vec<f32> = (0..SIZE[0] * SIZE[1])
         .map(|idx| {
@@ -43,7 +43,7 @@ fn scores_are_those_of_other_programs() {
 
 /// A ResNet-18 whose logits are the mean of the red plane's positive values, and 0.
 fn red_network() -> Network {
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1);
     let mut weights = export_weights(&network);
     for (name, tensor) in &mut weights {
         let is_scale = name.ends_with(".weight") && tensor.shape.len() == 1;
@@ -90,7 +90,7 @@ fn the_map_of_what_a_network_sees_is_more_faithful_than_its_opposite() {
 
 #[test]
 fn an_order_of_another_length_and_a_class_that_is_not_there_are_refused() {
-    let network = seeded(&gap(Architecture::Resnet18, 2), 1);
+    let network = seeded(&gap(Architecture::RESNET18, 2), 1);
     let image = seeded_images([1, 3, 32, 32], 7, &Device::flex());
     let order: Vec<usize> = (0..1024).collect();
     let refused = |target: usize, order: &[usize]| {

@@ -11,6 +11,8 @@
 #![allow(unsafe_code, reason = "vector instructions, and outputs that tasks share")]
 #![allow(clippy::needless_range_loop, reason = "rows and vectors of a register tile")]
 
+mod avg_pool;
+mod concat;
 mod conv;
 pub(crate) mod heap;
 mod norm;
@@ -21,6 +23,8 @@ mod scratch;
 mod shape;
 mod simd;
 
+pub use avg_pool::{avg_pool_backward, avg_pool_forward};
+pub use concat::{concat_backward, concat_forward};
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use heap::take_peak_bytes;
 pub use norm::{

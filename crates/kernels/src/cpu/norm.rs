@@ -44,7 +44,7 @@ pub fn batch_norm_forward(
 /// Gradients of [`batch_norm_forward`].
 ///
 /// `out`, what the forward wrote, is needed only where a residual was added before the activation;
-/// SiLU with a residual does not occur.
+/// ReLU6 and SiLU with a residual do not occur.
 ///
 /// # Shapes
 ///
@@ -185,6 +185,7 @@ fn activate(norm: &Norm<'_>, out: Option<&[f32]>) -> Activate {
         (Activation::None, _) => Activate::None,
         (Activation::Relu, None) => Activate::Relu,
         (Activation::Relu, Some(_)) => Activate::ReluOfOut,
+        (Activation::Relu6, _) => Activate::Relu6,
         (Activation::Silu, _) => Activate::Silu,
     }
 }

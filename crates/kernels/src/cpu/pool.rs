@@ -57,7 +57,7 @@ pub fn max_pool_backward(shape: &PoolShape, x: &[f32], grad_out: &[f32], grad_in
 
 /// The part of a window that lies on the image.
 #[inline(always)]
-fn window(shape: &PoolShape, position: usize, length: usize) -> Range<usize> {
+pub(super) fn window(shape: &PoolShape, position: usize, length: usize) -> Range<usize> {
     let start = position * shape.stride;
     let end = start + shape.kernel_size;
     start.saturating_sub(shape.padding)..end.saturating_sub(shape.padding).min(length)

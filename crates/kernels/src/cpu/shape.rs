@@ -10,6 +10,8 @@ pub enum Activation {
     None,
     /// max(z, 0).
     Relu,
+    /// min(max(z, 0), 6).
+    Relu6,
     /// z · sigmoid(z), also called swish.
     Silu,
 }
@@ -140,7 +142,7 @@ pub struct Norm<'a> {
     pub activation: Activation,
 }
 
-/// Geometry of a max pooling with the same window, stride and padding in both directions.
+/// Geometry of a pooling with the same window, stride and padding in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolShape {
     /// Images.
@@ -153,7 +155,7 @@ pub struct PoolShape {
     pub kernel_size: usize,
     /// Step of the window.
     pub stride: usize,
-    /// Border on each side, never the maximum; at most half the window.
+    /// Border on each side, never the maximum and in a mean 0 or left out; at most half the window.
     pub padding: usize,
 }
 

@@ -27,7 +27,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions) -> Tensor<4
         }
         route => {
             let (x, weight) = (Values::of(x), Values::of(weight));
-            forward(&x, &weight, &Epilogue::default(), options).into_tensor(route)
+            conv_epilogue(&x, &weight, &Epilogue::default(), options).into_tensor(route)
         }
     }
 }
@@ -58,10 +58,15 @@ pub fn conv_affine(
         residual: residual.as_ref().map(Values::as_slice),
         activation,
     };
-    forward(&Values::of(x), &Values::of(weight), &epilogue, options).into_tensor(route)
+    conv_epilogue(&Values::of(x), &Values::of(weight), &epilogue, options).into_tensor(route)
 }
 
-fn forward(x: &Values, weight: &Values, epilogue: &Epilogue<'_>, options: ConvOptions) -> Values {
+pub(super) fn conv_epilogue(
+    x: &Values,
+    weight: &Values,
+    epilogue: &Epilogue<'_>,
+    options: ConvOptions,
+) -> Values {
     let shape = options.shape(x.dims(), weight.dims());
     let [height, width] = shape.out_size();
     Values::written([shape.batch, height, width, shape.out_channels], |out| {
@@ -73,7 +78,7 @@ fn forward(x: &Values, weight: &Values, epilogue: &Epilogue<'_>, options: ConvOp
 fn record(x: Taped, weight: Taped, options: ConvOptions) -> Taped {
     let (x_values, weight_values) =
         (Values::new(x.primitive().clone()), Values::new(weight.primitive().clone()));
-    let z = forward(&x_values, &weight_values, &Epilogue::default(), options).into_flex();
+    let z = conv_epilogue(&x_values, &weight_values, &Epilogue::default(), options).into_flex();
     let step = ConvStep.prepare::<NoCheckpointing>([x.node(), weight.node()]).compute_bound();
     match step.stateful() {
         OpsKind::UnTracked(step) => step.finish(z),

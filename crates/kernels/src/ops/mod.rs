@@ -1,6 +1,9 @@
 //! Functions of tensors. Each is computed by the CPU kernels, by the kernels with autodiff, or by
 //! Burn's operations.
 
+mod avg_pool;
+mod bias;
+mod concat;
 mod conv;
 mod norm;
 mod normalization;
@@ -11,6 +14,9 @@ mod precision;
 mod scale;
 mod values;
 
+pub use avg_pool::{AvgPool, avg_pool};
+pub use bias::{add_bias, conv_bias};
+pub use concat::concat;
 pub use conv::{conv_affine, conv2d};
 pub use norm::{affine, batch_norm};
 pub use normalization::{BatchNormOutput, Normalization};

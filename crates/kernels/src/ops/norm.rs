@@ -96,10 +96,10 @@ pub fn affine(
     }
 }
 
-/// Whether the kernels have the gradient. That of SiLU is computed from `x` alone, which is wrong if
-/// a residual was added.
+/// Whether the kernels have the gradient. Those of ReLU6 and SiLU are computed from `x` alone, which is
+/// wrong if a residual was added.
 fn is_fused(residual: Option<&Tensor<4>>, activation: Activation) -> bool {
-    residual.is_none() || activation != Activation::Silu
+    residual.is_none() || matches!(activation, Activation::None | Activation::Relu)
 }
 
 fn residual_values(residual: Option<&Taped>) -> Option<Values> {

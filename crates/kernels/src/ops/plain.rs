@@ -4,7 +4,7 @@ use super::normalization::{BatchNormOutput, Normalization};
 use super::options::ConvOptions;
 use crate::Activation;
 use burn::tensor::activation::{relu, silu};
-use burn::tensor::ops::{ConvOptions as BurnConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions as BurnConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, module};
 
 /// `[batch, channels, height, width]`.
@@ -48,7 +48,7 @@ pub fn affine(
     activated(channels_last(out), residual, activation)
 }
 
-fn activated(x: Tensor<4>, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
+pub fn activated(x: Tensor<4>, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
     let sum = match residual {
         Some(residual) => x + residual,
         None => x,
@@ -56,6 +56,7 @@ fn activated(x: Tensor<4>, residual: Option<Tensor<4>>, activation: Activation) 
     match activation {
         Activation::None => sum,
         Activation::Relu => relu(sum),
+        Activation::Relu6 => sum.clamp(0.0, 6.0),
         Activation::Silu => silu(sum),
     }
 }
@@ -77,4 +78,14 @@ pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize)
     let options =
         MaxPoolOptions::new([kernel_size; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
     channels_last(module::max_pool2d(channels_first(x), options))
+}
+
+pub fn avg_pool(x: Tensor<4>, pool: super::AvgPool) -> Tensor<4> {
+    let super::AvgPool { kernel_size, stride, padding, counts_padding } = pool;
+    let (x, kernel) = (channels_first(x), [kernel_size; 2]);
+    let options = AvgPoolOptions::new(kernel)
+        .with_stride([stride; 2])
+        .with_padding([padding; 2])
+        .with_count_include_pad(counts_padding);
+    channels_last(module::avg_pool2d(x, options))
 }

@@ -63,6 +63,7 @@ fn expected_forward(
         *value = match epilogue.activation {
             Activation::None => z,
             Activation::Relu => z.max(0.0),
+            Activation::Relu6 => z.clamp(0.0, 6.0),
             Activation::Silu => z / (1.0 + (-z).exp()),
         };
     }
@@ -297,7 +298,12 @@ fn check_in(shape: &ConvShape, precision: Precision, random: &mut Random) {
         scale: random.pick(&[None, Some(&scale[..])]),
         shift: random.pick(&[None, Some(&shift[..])]),
         residual: random.pick(&[None, Some(&residual[..])]),
-        activation: random.pick(&[Activation::None, Activation::Relu, Activation::Silu]),
+        activation: random.pick(&[
+            Activation::None,
+            Activation::Relu,
+            Activation::Relu6,
+            Activation::Silu,
+        ]),
     };
 
     // Rounding errors of a sum of n products of numbers up to 1.

@@ -25,8 +25,10 @@ struct Case {
 
 impl Case {
     fn new(random: &mut Random, pixels: usize, channels: usize) -> Self {
-        let activation = random.pick(&[Activation::None, Activation::Relu, Activation::Silu]);
-        let with_residual = activation != Activation::Silu && random.below(2) == 0;
+        let activations = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu];
+        let activation = random.pick(&activations);
+        let takes_residual = matches!(activation, Activation::None | Activation::Relu);
+        let with_residual = takes_residual && random.below(2) == 0;
         let len = pixels * channels;
         Self {
             pixels,
@@ -71,6 +73,7 @@ impl Case {
             match self.activation {
                 Activation::None => z,
                 Activation::Relu => z.max(0.0),
+                Activation::Relu6 => z.clamp(0.0, 6.0),
                 Activation::Silu => z / (1.0 + (-z).exp()),
             }
         };
@@ -96,6 +99,7 @@ impl Case {
             match self.activation {
                 Activation::None => 1.0,
                 Activation::Relu => f64::from(u8::from(z > 0.0)),
+                Activation::Relu6 => f64::from(u8::from(z > 0.0 && z < 6.0)),
                 Activation::Silu => sigmoid * (1.0 + z * (1.0 - sigmoid)),
             }
         };

@@ -1,6 +1,6 @@
 use dermx_kernels::cpu::{
-    PoolShape, channel_scale_backward, channel_scale_forward, global_avg_pool_backward,
-    global_avg_pool_forward, max_pool_backward, max_pool_forward,
+    PoolShape, avg_pool_backward, avg_pool_forward, channel_scale_backward, channel_scale_forward,
+    global_avg_pool_backward, global_avg_pool_forward, max_pool_backward, max_pool_forward,
 };
 
 use super::random::Random;
@@ -108,6 +108,54 @@ fn max_pooling_equals_plain_loops_and_the_first_maximum_gets_the_gradient() {
                 expected[at] += grad;
             }
             assert_close(&grad_in, &expected, 1e-6, &format!("gradient of {shape:?}"));
+        }
+    });
+}
+
+#[test]
+fn average_pooling_and_its_gradient_equal_plain_loops() {
+    on_each_instruction_set(|| {
+        let mut random = Random(11);
+        for _ in 0..cases(80) {
+            let kernel_size = random.pick(&[1, 2, 3, 4]);
+            let shape = PoolShape {
+                batch: 1 + random.below(3),
+                in_size: [40, 12]
+                    .map(|more| kernel_size + random.below(if cfg!(miri) { 3 } else { more })),
+                channels: random.pick(&[1, 3, 16, 17, 33]),
+                kernel_size,
+                stride: random.pick(&[1, 2, 3]),
+                padding: random.below(kernel_size / 2 + 1),
+            };
+            let counts_padding = random.below(2) == 0;
+            let (x, grad_out) = (random.values(shape.in_len()), random.values(shape.out_len()));
+            let [height, width] = shape.out_size();
+            let (mut out, mut grad_in) = (vec![0.0; grad_out.len()], vec![0.0; x.len()]);
+            for idx in 0..grad_out.len() {
+                let (c, pixel) = (idx % shape.channels, idx / shape.channels);
+                let (image, row, column) =
+                    (pixel / (height * width), pixel / width % height, pixel % width);
+                let taps = (0..kernel_size * kernel_size).filter_map(|tap| {
+                    let y = (row * shape.stride + tap / kernel_size).checked_sub(shape.padding)?;
+                    let x =
+                        (column * shape.stride + tap % kernel_size).checked_sub(shape.padding)?;
+                    let pixel = (image * shape.in_size[0] + y) * shape.in_size[1] + x;
+                    (y < shape.in_size[0] && x < shape.in_size[1])
+                        .then_some(pixel * shape.channels + c)
+                });
+                let taps: Vec<usize> = taps.collect();
+                let count = if counts_padding { kernel_size.pow(2) } else { taps.len() } as f64;
+                for tap in taps {
+                    out[idx] += f64::from(x[tap]) / count;
+                    grad_in[tap] += f64::from(grad_out[idx]) / count;
+                }
+            }
+            let mut found = vec![f32::NAN; out.len()];
+            avg_pool_forward(&shape, counts_padding, &x, &mut found);
+            assert_close(&found, &out, 1e-6, &format!("{shape:?} {counts_padding}"));
+            let mut found = vec![f32::NAN; x.len()];
+            avg_pool_backward(&shape, counts_padding, &grad_out, &mut found);
+            assert_close(&found, &grad_in, 1e-6, &format!("gradient of {shape:?}"));
         }
     });
 }

@@ -3,8 +3,9 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, ConvOptions, Normalization, Precision, affine, batch_norm, channel_scale,
-    conv_affine, conv2d, global_avg_pool, max_pool, with_precision,
+    Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, avg_pool,
+    batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d, global_avg_pool, max_pool,
+    with_precision,
 };
 
 /// The next of a series of numbers in `[-1, 1)`.
@@ -128,11 +129,14 @@ fn convolutions_of_all_kinds() {
     }
 }
 
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu];
+
 #[test]
 fn batch_norms_with_each_activation() {
     for dims in [[2, 5, 7, 3], [1, 4, 3, 33], [3, 9, 6, 16], [4, 1, 1, 5]] {
         let parameters = [1, 1, 1, dims[3]];
-        for activation in [Activation::None, Activation::Relu, Activation::Silu] {
+        for activation in ACTIVATIONS {
             let alone = |x: &[Tensor<4>]| {
                 let (gamma, beta) = (vector(&x[1]), vector(&x[2]));
                 batch_norm(x[0].clone(), gamma, beta, 1e-3, None, activation).out
@@ -217,6 +221,91 @@ fn pools() {
             max_pool(x[0].clone(), 3, 2, 1)
         });
     }
+}
+
+#[test]
+fn means_of_windows_count_padding_or_not() {
+    for dims in [[2, 5, 7, 3], [1, 8, 6, 33], [3, 4, 4, 16], [1, 41, 3, 2]] {
+        for (kernel_size, stride, padding) in [(2, 2, 0), (3, 1, 1), (3, 2, 1), (2, 3, 1)] {
+            for counts_padding in [true, false] {
+                let pool = AvgPool { kernel_size, stride, padding, counts_padding };
+                check(&format!("{pool:?} of {dims:?}"), &[learns(dims)], &|x| {
+                    avg_pool(x[0].clone(), pool)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mean_of_a_corner_is_over_four_pixels_or_over_nine() {
+    // Rows 1 2 3, 4 5 6, 7 8 9. Around the corner are 1, 2, 4, 5: 12 in all.
+    let data = TensorData::new((1..=9).map(|one| one as f32).collect::<Vec<_>>(), [1, 3, 3, 1]);
+    for (counts_padding, corner, weight) in [(true, 12.0 / 9.0, 1.0 / 9.0), (false, 3.0, 0.25)] {
+        let x = Tensor::<4>::from_data(data.clone(), &Device::flex().autodiff()).require_grad();
+        let pool = AvgPool { kernel_size: 3, stride: 2, padding: 1, counts_padding };
+        let out = avg_pool(x.clone(), pool);
+        let gradients = out.clone().sum().backward();
+        assert_close(&values(out)[..1], &[corner], "corner");
+        // The middle is in all four windows, a corner in one.
+        let gradient = values(x.grad(&gradients).expect("a gradient"));
+        assert_close(&[gradient[4], gradient[0]], &[4.0 * weight, weight], "gradient");
+    }
+}
+
+#[test]
+fn channels_stand_side_by_side() {
+    for [dims, more] in [[[2, 5, 7, 3], [2, 5, 7, 1]], [[1, 40, 9, 32], [1, 40, 9, 17]]] {
+        let operation = |x: &[Tensor<4>]| concat(x[0].clone(), x[1].clone());
+        check("both learn", &[learns(dims), learns(more)], &operation);
+        check("the second learns", &[frozen(dims), learns(more)], &operation);
+        check("the first learns", &[learns(dims), frozen(more)], &operation);
+    }
+    let tensor = |data: [[[[f32; 2]; 1]; 2]; 1]| Tensor::<4>::from_data(data, &Device::flex());
+    let both =
+        concat(tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]]), tensor([[[[5.0, 6.0]], [[7.0, 8.0]]]]));
+    assert_eq!(values(both), [1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0]);
+}
+
+#[test]
+fn biases_with_each_activation() {
+    let (x, weight) = ([2, 7, 9, 16], [20, 16, 3, 3]);
+    let bias = [1, 1, 1, 20];
+    for activation in ACTIVATIONS {
+        let operation = |x: &[Tensor<4>]| {
+            let options = options(1, [1; 4], 1);
+            conv_bias(x[0].clone(), x[1].clone(), vector(&x[2]) * 3.0, options, activation)
+        };
+        let what = format!("{activation:?}");
+        check(&what, &[learns(x), learns(weight), learns(bias)], &operation);
+        check(&what, &[frozen(x), learns(weight), learns(bias)], &operation);
+        check(&what, &[learns(x), frozen(weight), frozen(bias)], &operation);
+        // Without a tape it is one pass, which gives the bits of the two.
+        let [fused, apart] = [true, false].map(|is_fused| {
+            let mut numbers = Numbers(3);
+            let device = Device::flex();
+            let [x, weight, bias] =
+                [x, weight, bias].map(|dims| Tensor::<4>::from_data(numbers.data(dims), &device));
+            let options = options(1, [1; 4], 1);
+            values(match is_fused {
+                true => conv_bias(x, weight, vector(&bias), options, activation),
+                false => add_bias(conv2d(x, weight, options), vector(&bias), activation),
+            })
+        });
+        assert_eq!(fused, apart, "{what}");
+    }
+}
+
+#[test]
+fn relu6_is_cut_at_both_ends_and_so_is_its_slope() {
+    let x = Tensor::<4>::from_data([[[[-1.0, 0.5, 2.0, 7.0]]]], &Device::flex().autodiff());
+    let x = x.require_grad();
+    let bias = Tensor::from_data([0.0, 0.25, -2.0, 1.0], &x.device());
+    let out = add_bias(x.clone(), bias, Activation::Relu6);
+    let gradients = out.clone().sum().backward();
+    assert_eq!(values(out), [0.0, 0.75, 0.0, 6.0]);
+    // At 0 and at 6 the slope is 0, as in PyTorch.
+    assert_eq!(values(x.grad(&gradients).expect("a gradient")), [0.0, 1.0, 0.0, 0.0]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 HERE = Path(__file__).parent
-ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "silu": F.silu}
+ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6, "silu": F.silu}
 
 
 def numbers(seed, *shape):
@@ -75,6 +75,22 @@ def norm(shape, activation, training, residual):
     return case(operation, leaves, compute, activation=activation, **statistics)
 
 
+def conv_bias(activation):
+    def compute(x, weight, bias):
+        z = F.conv2d(first(x), weight, bias, padding=1)
+        return last(ACTIVATIONS[activation](z))
+
+    leaves = [numbers(1, 1, 6, 5, 17), numbers(2, 18, 17, 3, 3), numbers(3, 18)]
+    return case("conv_bias", leaves, compute, activation=activation)
+
+
+def avg_pool(counts_padding):
+    def compute(x):
+        return last(F.avg_pool2d(first(x), 3, 2, 1, count_include_pad=counts_padding))
+
+    return case("avg_pool", [numbers(1, 2, 7, 6, 5)], compute, counts_padding=counts_padding)
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     cases = [
@@ -94,6 +110,10 @@ def main():
         case("global_avg_pool", [numbers(1, 2, 3, 5, 6)], lambda x: x.mean(dim=(1, 2))),
         case("max_pool", [numbers(1, 2, 7, 6, 5)], lambda x: last(F.max_pool2d(first(x), 3, 2, 1))),
     ]
+    cases += [avg_pool(True), avg_pool(False), conv_bias("relu"), conv_bias("relu6")]
+    cases.append(
+        case("concat", [numbers(1, 2, 3, 4, 5), numbers(2, 2, 3, 4, 2)], lambda a, b: torch.cat([a, b], dim=3))
+    )
     for training in [True, False]:
         for activation in ACTIVATIONS:
             cases.append(norm([2, 4, 3, 5], activation, training, residual=False))

@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv2d,
-    global_avg_pool, max_pool,
+    Activation, AvgPool, ConvOptions, Normalization, affine, avg_pool, batch_norm, channel_scale,
+    concat, conv_bias, conv2d, global_avg_pool, max_pool,
 };
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ fn sizes(value: &Value) -> Vec<usize> {
 fn activation(case: &Value) -> Activation {
     match case["activation"].as_str() {
         Some("relu") => Activation::Relu,
+        Some("relu6") => Activation::Relu6,
         Some("silu") => Activation::Silu,
         _ => Activation::None,
     }
@@ -101,6 +102,17 @@ fn output(case: &Value, leaves: &Leaves) -> Tensor<4> {
         "channel_scale" => channel_scale(leaves.map(0), leaves.matrix(1)),
         "global_avg_pool" => global_avg_pool(leaves.map(0)).unsqueeze(),
         "max_pool" => max_pool(leaves.map(0), 3, 2, 1),
+        "avg_pool" => {
+            let counts_padding = case["counts_padding"].as_bool().expect("a flag");
+            let pool = AvgPool { kernel_size: 3, stride: 2, padding: 1, counts_padding };
+            avg_pool(leaves.map(0), pool)
+        }
+        "concat" => concat(leaves.map(0), leaves.map(1)),
+        "conv_bias" => {
+            let options = ConvOptions { stride: [1; 2], padding: [1; 4], groups: 1 };
+            let bias = leaves.vector(2);
+            conv_bias(leaves.map(0), leaves.map(1), bias, options, activation(case))
+        }
         other => panic!("no operation {other}"),
     }
 }
@@ -113,7 +125,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 fn operations_and_gradients_are_pytorchs() {
     let golden: Value = serde_json::from_str(include_str!("golden.json")).expect("JSON");
     let cases = golden["cases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 21);
+    assert_eq!(cases.len(), 28);
     for (idx, case) in cases.iter().enumerate() {
         let what = format!("case {idx}, {} of {}", case["operation"], case["shapes"]);
         let leaves = Leaves::new(case);

@@ -69,7 +69,7 @@ fn weights_are_found_in_checkpoints_of_training_programs() {
         ("beside_legacy.pth", "state_dict.module._orig_mod."),
     ] {
         let mut file = WeightsFile::open(&golden(file)).expect("opens");
-        let architecture = Some(Architecture::Resnet18);
+        let architecture = Some(Architecture::RESNET18);
         let wanted = Wanted { architecture, partial: true, ..Wanted::default() };
         let located = locate(&file.shapes(), &wanted).expect("is found");
         assert_eq!(located.prefixes, [prefix]);

@@ -16,11 +16,12 @@ struct OfTimm {
 fn every_network_of_timm_with_our_names_is_computed_as_timm_does_or_refused() {
     let golden: BTreeMap<String, BTreeMap<String, OfTimm>> =
         serde_json::from_str(include_str!("networks.json")).expect("a golden");
-    assert_eq!(golden.len(), Architecture::ALL.len());
+    // Of the others timm has no second network with their names.
+    assert_eq!(golden.len(), 13);
     let mut num_refused = 0;
     for (own, networks) in &golden {
         let architecture: Architecture = own.parse().expect("one of ours");
-        let naming = match architecture.is_resnet() {
+        let naming = match own.starts_with("resnet") {
             true => Naming::Torchvision,
             false => Naming::Timm,
         };

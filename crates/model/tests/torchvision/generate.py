@@ -9,6 +9,7 @@ as the upper halves of 32-bit floats. All results are computed with 64-bit float
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,16 @@ import torch
 import torchvision
 
 HERE = Path(__file__).parent
-NETWORKS = ["resnet18", "resnet50", "efficientnet_b0", "efficientnet_b4"]
+NETWORKS = [
+    "resnet18",
+    "resnet50",
+    "efficientnet_b0",
+    "efficientnet_b4",
+    "vgg16",
+    "densenet121",
+    "mobilenet_v2",
+]
+OTHERS = ["vgg16", "densenet121", "mobilenet_v2"]
 RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
 EFFICIENTNETS = [f"efficientnet_b{size}" for size in range(8)]
 # Name, batch, height, width, whether batch statistics are used.
@@ -25,6 +35,8 @@ CASES = [
     ("97x131", 2, 97, 131, False),
     ("97x131_train", 2, 97, 131, True),
 ]
+# Without batch normalization there are no batch statistics.
+CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
 NUM_CLASSES = 6
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -48,6 +60,8 @@ def fractions(seed, indices):
 
 def is_last_of_branch(layer, names):
     """Whether this is the last batch normalization before the sum of a block."""
+    if re.fullmatch(r"features\.\d+\.conv\.\d+", layer):
+        return f"{layer}.running_mean" in names
     block, last = layer.rsplit(".", 1) if "." in layer else ("", layer)
     if last in ["bn2", "bn3"]:
         return last == "bn3" or f"{block}.bn3.weight" not in names
@@ -58,8 +72,24 @@ def is_last_of_branch(layer, names):
     return not any(f"{following}.{first}.weight" in names for first in ["0", "fc1"])
 
 
-def is_resnet_norm(layer):
-    return layer.split(".")[-1].startswith("bn") or layer.endswith(".downsample.1")
+def is_mobilenet(names):
+    return "features.1.conv.0.0.weight" in names
+
+
+def is_before_depthwise(layer, names):
+    """Whether a MobileNetV2 filters each channel next: one that is rarely on has next to no variance, and
+    what is divided by it is all rounding error."""
+    return is_mobilenet(names) and layer.endswith(".0.1")
+
+
+def is_kinked_norm(layer, names):
+    """Whether ReLU or ReLU6 follows, or a sum and a ReLU."""
+    last = layer.split(".")[-1]
+    is_resnets = last.startswith("bn") or layer.endswith(".downsample.1")
+    is_densenets = last.startswith("norm")
+    is_mobilenets = is_mobilenet(names) and f"{layer}.running_mean" in names
+    is_linear = is_mobilenets and is_last_of_branch(layer, names)
+    return is_resnets or is_densenets or is_mobilenets and not is_linear
 
 
 def rule(name, shape, names, seed=1):
@@ -77,14 +107,19 @@ def rule(name, shape, names, seed=1):
     values = low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
     layer, kind = name.rsplit(".", 1)
     is_last = is_last_of_branch(layer, names)
-    if kind in ["weight", "bias"] and is_resnet_norm(layer):
+    if kind in ["weight", "bias"] and is_kinked_norm(layer, names):
         # Away from the kinks of ReLU, where a rounding error switches a gradient on or off: a
         # channel is nearly always on or nearly always off.
         if kind == "weight":
-            values = values * np.float32(0.1 if is_last else 0.25)
+            # A MobileNetV2 would lose what images differ in.
+            wide = np.float32(0.75) if is_mobilenet(names) else np.float32(0.25)
+            values = values * (np.float32(0.1) if is_last else wide)
         else:
             on = np.abs(values) + np.float32(0.4)
-            values = on if is_last else values + np.copysign(np.float32(1.3), values)
+            if is_before_depthwise(layer, names):
+                values = on + np.float32(0.9)
+            else:
+                values = on if is_last else values + np.copysign(np.float32(1.3), values)
     elif kind == "weight" and is_last:
         values = values * np.float32(0.25)
     return torch.from_numpy(values.reshape(shape).astype(np.float32))
@@ -130,7 +165,7 @@ def measured(network):
         if "running_" in name:
             state[name].copy_(upper_half(state[name]))
             stored.append((state[name].float().numpy().view(np.uint32) >> 16).astype("<u2"))
-    return np.concatenate(stored).tobytes()
+    return b"".join(values.tobytes() for values in stored)
 
 
 def build(name):
@@ -138,7 +173,7 @@ def build(name):
     for module in network.modules():
         if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
-        if isinstance(module, (torch.nn.ReLU, torch.nn.SiLU, torch.nn.Dropout)):
+        if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.SiLU, torch.nn.Dropout)):
             module.inplace = False
     names = set(network.state_dict())
     for key, tensor in network.state_dict().items():
@@ -159,6 +194,28 @@ def taps(network, name):
                 last = "conv3" if hasattr(block, "conv3") else "conv2"
                 found[f"{stage}.{idx}.{last}"] = getattr(block, last)
                 found[f"{stage}.{idx}"] = block
+    elif name == "vgg16":
+        kinds = (torch.nn.ReLU, torch.nn.MaxPool2d)
+        for idx, layer in enumerate(network.features):
+            if isinstance(layer, kinds):
+                found[f"features.{idx}"] = layer
+        found["classifier.2"] = network.classifier[2]
+        found["classifier.5"] = network.classifier[5]
+    elif name == "densenet121":
+        found["features.pool0"] = modules["features.pool0"]
+        for block in range(1, 5):
+            for layer_name, layer in modules[f"features.denseblock{block}"].named_children():
+                found[f"features.denseblock{block}.{layer_name}"] = layer
+            found[f"features.denseblock{block}"] = modules[f"features.denseblock{block}"]
+            if block < 4:
+                found[f"features.transition{block}"] = modules[f"features.transition{block}"]
+        found["features.norm5"] = modules["features.norm5"]
+    elif name == "mobilenet_v2":
+        found["dropout"] = network.classifier[0]
+        for idx, feature in enumerate(network.features):
+            found[f"features.{idx}"] = feature
+            if 0 < idx < 18:
+                found[f"features.{idx}.conv"] = feature.conv
     else:
         found["dropout"] = modules["avgpool"]
         for idx, feature in enumerate(network.features):
@@ -193,6 +250,12 @@ def run(network, name, case, shift):
         )
         for tap, module in taps(network, name).items()
     ]
+    if name == "densenet121":
+        # The activation after it is a function, which has no hook.
+        def activated(_module, _inputs, output):
+            seen["relu"] = summary(output.clamp(min=0), 3)
+
+        hooks.append(network.features.norm5.register_forward_hook(activated))
     inputs = images(batch, height, width).double()
     inputs = (inputs + shift * torch.sign(torch.sin(torch.arange(inputs.numel()).double()))
               .reshape(inputs.shape)).requires_grad_()
@@ -245,13 +308,14 @@ def layout(name):
 
 def main():
     torch.manual_seed(0)
-    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS}
+    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS + OTHERS}
     (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
     for name in NETWORKS:
         network = build(name)
         (HERE / f"{name}.statistics").write_bytes(measured(network))
         golden = {}
-        for case in CASES:
+        has_norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+        for case in CASES if has_norms else CASES_WITHOUT_NORMS:
             golden[case[0]] = run(network, name, case, 0.0)
             # The reference itself moves less than the tolerance when the input is rounded.
             excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))

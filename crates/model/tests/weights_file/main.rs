@@ -68,12 +68,12 @@ fn file_of(header: &str, data: &[u8]) -> Vec<u8> {
 }
 
 fn resnet18(seed: u64) -> Network {
-    seeded(&gap(Architecture::Resnet18, 2), seed)
+    seeded(&gap(Architecture::RESNET18, 2), seed)
 }
 
 /// The failure to put weights into a ResNet-18 with 2 classes, after `alter`.
 fn import_error(alter: impl Fn(&mut Weights)) -> String {
-    let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+    let network = gap(Architecture::RESNET18, 2).init(&Device::flex());
     let mut weights = seeded_weights(&network, 1);
     alter(&mut weights);
     let error = import_weights(network, &weights).expect_err("refused").to_string();
@@ -129,7 +129,7 @@ fn a_file_with_names_of_timms_is_read_by_torchvisions() {
             names.iter().map(|name| (name.to_string(), tensor(&[1], &[1.0]))).collect();
         std::fs::write(&path, write_safetensors(&tensors).expect("writes")).expect("writes");
         let mut file = WeightsFile::open(&path).expect("opens");
-        let architecture = Some(Architecture::EfficientnetB0);
+        let architecture = Some(Architecture::EFFICIENTNET_B0);
         let wanted = Wanted { architecture, partial: true, ..Wanted::default() };
         let located = locate(&file.shapes(), &wanted).map_err(|error| error.to_string())?;
         file.read_named(&located.names).map_err(|error| error.to_string())
@@ -168,7 +168,7 @@ fn a_description_is_written_read_and_passed_over() {
 #[test]
 fn values_that_are_not_finite_are_refused_by_name_where_they_are_used() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+        let network = gap(Architecture::RESNET18, 2).init(&Device::flex());
         let mut weights = seeded_weights(&network, 1);
         weights.get_mut("bn1.bias").expect("a bias").values[5] = value;
         let error = import_weights(network.clone(), &weights).expect_err("refused");
@@ -310,7 +310,7 @@ fn all_problems_are_counted_and_the_first_of_each_kind_named() {
 
 #[test]
 fn every_difference_is_listed_in_the_error() {
-    let network = gap(Architecture::Resnet18, 2).init(&Device::flex());
+    let network = gap(Architecture::RESNET18, 2).init(&Device::flex());
     let mut weights = seeded_weights(&network, 1);
     weights.retain(|name, _| name.starts_with("fc."));
     weights.insert("fc.weight".into(), tensor(&[512, 2], &[0.0; 1024]));
@@ -351,7 +351,7 @@ fn a_partial_import_takes_what_fits_and_tells_the_rest() {
 
 #[test]
 fn weights_of_another_depth_do_not_fit() {
-    let deep = gap(Architecture::Resnet50, 2).init(&Device::flex());
+    let deep = gap(Architecture::RESNET50, 2).init(&Device::flex());
     let error = import_weights(deep, &export_weights(&resnet18(1))).expect_err("refused");
     assert!(error.to_string().contains("`layer1.0.conv1.weight` is [64, 64, 3, 3], expected"));
 }

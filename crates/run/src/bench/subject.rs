@@ -67,11 +67,12 @@ impl Subject {
         size: ImageSize,
     ) -> Self {
         let config = NetworkConfig::torchvision(architecture, NUM_CLASSES);
-        // The study's heads for its recipes, else torchvision's.
-        let head = match (is_recipe, architecture) {
-            (true, Architecture::Resnet50) => Head::Flatten,
-            (true, _) => Head::GapBn,
-            _ => config.head,
+        // The study's heads for its recipes, else the network's own.
+        let recipe = architecture.recipe().filter(|_| is_recipe);
+        let head = match recipe {
+            Some(recipe) => recipe.head,
+            None if is_recipe => Head::GapBn,
+            None => config.head,
         };
         let input_size = [size.height as usize, size.width as usize];
         let network = NetworkConfig { head, input_size, ..config };

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use dermx_data::Random;
 use dermx_gradcam::{Explainer, Method, Settings};
-use dermx_model::{Architecture, BatchNormMode, DropSite, Network, set_trainable};
+use dermx_model::{Architecture, BatchNormMode, DropSite, Network, Preset, set_trainable};
 use dermx_train::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, cross_entropy, targets};
 
 /// Adam's step size; the study's is of this order.
@@ -40,7 +40,10 @@ impl Workload {
             BenchMode::Step | BenchMode::Recipe => {
                 images = images.autodiff();
                 let (pattern, batch_norm) = match mode {
-                    BenchMode::Recipe => recipe(subject.network.architecture)?,
+                    BenchMode::Recipe => {
+                        let recipe = recipe(subject.network.architecture)?;
+                        (recipe.name, recipe.batch_norm)
+                    }
                     _ => ("*", BatchNormMode::Train),
                 };
                 Work::Learn(Box::new(Learner::new(network, pattern, batch_norm)?))
@@ -74,16 +77,11 @@ pub fn explainer(network: &Network) -> RunResult<Explainer> {
     Ok(Explainer::new(network, Method::GradCam, Settings::default(), None)?)
 }
 
-/// What the study let learn; see [`dermx_model::PRESETS`].
-fn recipe(architecture: Architecture) -> RunResult<(&'static str, BatchNormMode)> {
-    match architecture {
-        Architecture::Resnet50 => Ok(("paper-resnet50", BatchNormMode::Train)),
-        Architecture::EfficientnetB4 => Ok(("paper-efficientnet-b4", BatchNormMode::Frozen)),
-        other => {
-            let message = format!("the study has no recipe for {other}; use --mode step");
-            Err(RunError::usage(message))
-        }
-    }
+/// What the study let learn.
+fn recipe(architecture: Architecture) -> RunResult<&'static Preset> {
+    architecture.recipe().ok_or_else(|| {
+        RunError::usage(format!("the study has no recipe for {architecture}; use --mode step"))
+    })
 }
 
 /// A network that learns one batch by heart.

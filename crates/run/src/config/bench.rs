@@ -15,7 +15,7 @@ section! {
         /// What computes; the others are compared with the first.
         backends: Vec<String>, default(vec!["cpu".into()]), Range::Distinct(1);
         /// The network.
-        architecture: Architecture, default(Architecture::Resnet18);
+        architecture: Architecture, default(Architecture::RESNET18);
         /// [height, width] of the images, in pixels.
         size: ImageSize, default(ImageSize::new(64, 64)), Range::Sides(1);
         /// Images in a batch.

@@ -6,7 +6,7 @@ use super::explaining::ExplainMethod;
 use super::schema::is_float;
 use super::sections::Split;
 use super::training::{LearningRateSchedule, Optimizer};
-use dermx_model::{Padding, Variant};
+use dermx_model::{Architecture, Padding, Variant};
 use dermx_train::Select;
 use std::collections::BTreeSet;
 
@@ -84,15 +84,21 @@ fn check_classes(config: &Config, checks: &mut Checks<'_>) {
 
 fn check_model(config: &Config, checks: &mut Checks<'_>) {
     let section = &config.model;
-    let (architecture, is_resnet) = (section.architecture, section.architecture.is_resnet());
-    let only = |value: &str, family: &str| {
-        format!("is `{value}`, which is for {family}; {architecture} takes `torchvision`")
+    let architecture = section.architecture;
+    let only = |value: &str, takes: fn(Architecture) -> bool| {
+        let families = Architecture::families(takes);
+        format!("is `{value}`, which is for {families}; {architecture} takes `torchvision`")
     };
     let of = ["model.architecture"];
-    let fits = is_resnet || section.variant == Variant::Torchvision;
-    checks.require(fits, "model.variant", &of, only("v1", "a ResNet"));
-    let fits = !is_resnet || section.padding == Padding::Torchvision;
-    checks.require(fits, "model.padding", &of, only("tf", "an EfficientNet"));
+    let fits = architecture.takes_variant(section.variant);
+    let message = only("v1", |one| one.takes_variant(Variant::V1));
+    checks.require(fits, "model.variant", &of, message);
+    let fits = architecture.takes_head(section.head);
+    let message = format!("is a head that {architecture} does not have");
+    checks.require(fits, "model.head", &of, message);
+    let fits = architecture.takes_padding(section.padding);
+    let message = only("tf", |one| one.takes_padding(Padding::Tf));
+    checks.require(fits, "model.padding", &of, message);
 }
 
 fn check_training(config: &Config, checks: &mut Checks<'_>) {

@@ -28,20 +28,7 @@ pub(super) fn learning_rate(table: &Table) -> Option<Value> {
 /// <https://docs.pytorch.org/vision/stable/models.html>, the crop sizes.
 pub(super) fn input_size(table: &Table) -> Option<Value> {
     let architecture = value_at(table, "model.architecture")?.clone();
-    let side_px = match architecture.try_into().ok()? {
-        Architecture::Resnet18
-        | Architecture::Resnet34
-        | Architecture::Resnet50
-        | Architecture::Resnet101
-        | Architecture::Resnet152
-        | Architecture::EfficientnetB0 => 224,
-        Architecture::EfficientnetB1 => 240,
-        Architecture::EfficientnetB2 => 288,
-        Architecture::EfficientnetB3 => 300,
-        Architecture::EfficientnetB4 => 380,
-        Architecture::EfficientnetB5 => 456,
-        Architecture::EfficientnetB6 => 528,
-        Architecture::EfficientnetB7 => 600,
-    };
+    let architecture: Architecture = architecture.try_into().ok()?;
+    let side_px = i64::from(architecture.input_side_px());
     Some(Value::Array(vec![Value::Integer(side_px); 2]))
 }

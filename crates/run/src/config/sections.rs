@@ -117,8 +117,8 @@ section! {
     /// The network and what it starts from.
     ModelSection {
         /// Which network.
-        architecture: Architecture, default(Architecture::Resnet50);
-        /// What turns the last feature maps into logits.
+        architecture: Architecture, default(Architecture::RESNET50);
+        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers.
         head: Head, default(Head::Gap);
         /// "torchvision", or the paper's and Keras' kind of ResNet: "v1".
         variant: Variant, default(Variant::Torchvision);
@@ -147,8 +147,8 @@ section! {
     InputSection {
         /// [height, width] in pixels; photos are stretched to it.
         size: ImageSize, derived(
-            "as torchvision's weights: ResNets 224 a side, EfficientNet-B0 to B7 224, 240, 288, 300, \
-             380, 456, 528, 600",
+            "the size of the architecture's published weights: 224 a side; EfficientNet-B1 to B7 240, \
+             288, 300, 380, 456, 528, 600",
             derive::input_size
         ), Range::Sides(MIN_INPUT_PX);
         /// Name of the standardization.

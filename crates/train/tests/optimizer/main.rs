@@ -65,7 +65,7 @@ fn golden() -> Result<Golden, Box<dyn Error>> {
 }
 
 fn config() -> NetworkConfig {
-    NetworkConfig::torchvision(Architecture::Resnet18, 3)
+    NetworkConfig::torchvision(Architecture::RESNET18, 3)
 }
 
 /// Weights whose features are `features`, then zeros, whatever the image: convolutions of zero pass

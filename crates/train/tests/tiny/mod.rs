@@ -91,7 +91,7 @@ pub fn network(architecture: Architecture, trainable: &str) -> Result<Network, B
 }
 
 pub fn resnet18(trainable: &str) -> Result<Network, Box<dyn Error>> {
-    network(Architecture::Resnet18, trainable)
+    network(Architecture::RESNET18, trainable)
 }
 
 /// Stops after a number of steps, and keeps the metrics.

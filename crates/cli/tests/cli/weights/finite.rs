@@ -29,7 +29,7 @@ fn weights_that_are_not_finite_are_named_and_nothing_is_written() -> TestResult 
     let folder = TempDir::new()?;
     write_images(folder.path())?;
     for (value, name) in [(f32::NAN, "fc.bias"), (f32::INFINITY, "layer2.0.bn1.running_var")] {
-        let mut tensors = weights(Architecture::Resnet18);
+        let mut tensors = weights(Architecture::RESNET18);
         tensors.get_mut(name).expect("a tensor").values[2] = value;
         write(&folder.path().join("w"), &tensors)?;
         fail_both(folder.path(), &["w: ", &format!("`{name}` holds {value}")])?;
@@ -44,7 +44,7 @@ fn weights_that_are_not_finite_are_named_and_nothing_is_written() -> TestResult 
 fn a_tensor_that_no_network_takes_may_hold_anything() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    let mut tensors = super::behind("model.", &weights(Architecture::Resnet18));
+    let mut tensors = super::behind("model.", &weights(Architecture::RESNET18));
     tensors.insert("loss.weight".into(), NamedTensor { shape: vec![1], values: vec![f32::NAN] });
     write(&folder.path().join("w"), &tensors)?;
     succeed(folder.path(), &predict("resnet18", "w"))?;
@@ -55,13 +55,13 @@ fn a_tensor_that_no_network_takes_may_hold_anything() -> TestResult {
 fn logits_that_overflow_name_the_image_and_are_no_class() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    let mut tensors = weights(Architecture::Resnet18);
+    let mut tensors = weights(Architecture::RESNET18);
     // Finite weights whose products are not: 512 features times 3e38.
     tensors.get_mut("fc.weight").expect("a matrix").values.fill(3e38);
     write(&folder.path().join("w"), &tensors)?;
     fail_both(folder.path(), &["image `0`", "logit"])?;
     // A variance below zero has no root.
-    let mut tensors = weights(Architecture::Resnet18);
+    let mut tensors = weights(Architecture::RESNET18);
     tensors.get_mut("bn1.running_var").expect("variances").values.fill(-1.0);
     write(&folder.path().join("w"), &tensors)?;
     fail_both(folder.path(), &["image `0`", "logit"])
@@ -71,7 +71,7 @@ fn logits_that_overflow_name_the_image_and_are_no_class() -> TestResult {
 fn maps_that_overflow_name_the_image_and_are_not_written() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    let mut tensors = weights(Architecture::Resnet18);
+    let mut tensors = weights(Architecture::RESNET18);
     // Logits up to 1e34 are finite; Grad-CAM++ takes squares of gradients, 1e60.
     tensors.get_mut("fc.weight").expect("a matrix").values.fill(1e30);
     write(&folder.path().join("w"), &tensors)?;
@@ -87,7 +87,7 @@ fn maps_that_overflow_name_the_image_and_are_not_written() -> TestResult {
 #[test]
 fn images_that_are_not_finite_are_named() -> TestResult {
     let folder = TempDir::new()?;
-    write(&folder.path().join("w"), &weights(Architecture::Resnet18))?;
+    write(&folder.path().join("w"), &weights(Architecture::RESNET18))?;
     let mut values = vec![0.5; 3 * 3 * 64 * 64];
     values[2 * 3 * 64 * 64 + 5] = f32::NAN;
     let images = NamedTensor { shape: vec![3, 3, 64, 64], values };

@@ -23,7 +23,7 @@ const TORCHVISION: &str =
 
 /// EfficientNet-B0 with timm's names.
 fn with_names_of_timm() -> Weights {
-    let mut own = weights(Architecture::EfficientnetB0);
+    let mut own = weights(Architecture::EFFICIENTNET_B0);
     let names = TIMM.lines().zip(TORCHVISION.lines());
     names.filter_map(|(timm, name)| Some((timm.to_string(), own.remove(name)?))).collect()
 }
@@ -78,7 +78,7 @@ fn timms_networks_of_the_same_names_are_told_apart_by_options() -> TestResult {
 fn options_out_of_range_or_of_another_family_are_refused() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    write(&folder.path().join("w"), &weights(Architecture::Resnet18))?;
+    write(&folder.path().join("w"), &weights(Architecture::RESNET18))?;
     let args = predict("resnet18", "w");
     fail(folder.path(), &[&args[..], &["--padding", "tf"]].concat(), 2, &["EfficientNet"])?;
     for epsilon in ["0", "-1e-5", "NaN", "inf", "2", "x"] {
@@ -295,7 +295,7 @@ fn command_output(folder: &Path, args: &[&str]) -> String {
 fn weights_are_predicted_with_whatever_their_names_start_with() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    let own = weights(Architecture::Resnet18);
+    let own = weights(Architecture::RESNET18);
     write(&folder.path().join("w"), &own)?;
     // Without an architecture names and shapes tell it.
     let args = predict("resnet18", "w");
@@ -337,7 +337,7 @@ fn weights_are_predicted_with_whatever_their_names_start_with() -> TestResult {
 fn a_head_that_fits_only_in_part_is_named_with_what_is_there_instead() -> TestResult {
     let folder = TempDir::new()?;
     write_images(folder.path())?;
-    let mut tensors = weights(Architecture::Resnet18);
+    let mut tensors = weights(Architecture::RESNET18);
     for part in ["weight", "bias"] {
         let tensor = tensors.remove(&format!("fc.{part}")).expect("a head");
         tensors.insert(format!("fc.1.{part}"), tensor);
@@ -353,7 +353,7 @@ fn a_head_that_fits_only_in_part_is_named_with_what_is_there_instead() -> TestRe
 #[test]
 fn tensors_of_fewer_bits_are_told() -> TestResult {
     let folder = TempDir::new()?;
-    let tensors = weights(Architecture::Resnet18);
+    let tensors = weights(Architecture::RESNET18);
     // The upper halves of 32-bit floats are bfloat16.
     let upper = |value: &f32| [value.to_le_bytes()[2], value.to_le_bytes()[3]];
     let bytes: BTreeMap<&String, Vec<u8>> = tensors
@@ -378,7 +378,7 @@ fn tensors_of_fewer_bits_are_told() -> TestResult {
 #[test]
 fn counters_stay_exact_beyond_32_bit_floats() -> TestResult {
     let folder = TempDir::new()?;
-    let mut tensors = weights(Architecture::Resnet18);
+    let mut tensors = weights(Architecture::RESNET18);
     let name = "bn1.num_batches_tracked".to_string();
     tensors.insert(name.clone(), NamedTensor { shape: Vec::new(), values: vec![0.0] });
     // 2^24 + 1 is no 32-bit float.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::coefficients::Coefficients;
-use super::vector::{AHEAD, NONE, RELU, RELU_OF_OUT, SILU, load, normalise, store};
+use super::vector::{AHEAD, NONE, RELU, RELU_OF_OUT, RELU6, SILU, load, normalise, store};
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 
 /// Pixels whose sums stay in registers.
@@ -17,6 +17,8 @@ pub(super) enum Activate {
     Relu,
     /// From the output, where a residual was added.
     ReluOfOut,
+    /// From the input.
+    Relu6,
     Silu,
 }
 
@@ -112,6 +114,7 @@ unsafe fn any_backward<S: Simd>(part: &Backward<'_>, targets: Targets) {
         match part.activate {
             Activate::None => backward::<S, NONE>(part, targets),
             Activate::Relu => backward::<S, RELU>(part, targets),
+            Activate::Relu6 => backward::<S, RELU6>(part, targets),
             Activate::Silu => backward::<S, SILU>(part, targets),
             Activate::ReluOfOut => backward::<S, RELU_OF_OUT>(part, targets),
         }
@@ -179,6 +182,11 @@ unsafe fn backward_vectors<
                     let out = part.out.map_or(part.x.as_ptr(), |out| out.as_ptr());
                     S::prefetch(out.wrapping_add(at + ahead));
                     S::where_positive(load::<S, PARTIAL>(out.add(at), lanes), grad)
+                }
+                RELU6 => {
+                    let y = normalise::<S>(of, x, channel);
+                    let below = S::where_positive(S::sub(S::splat(6.0), y), grad);
+                    S::where_positive(y, below)
                 }
                 SILU => S::mul(grad, silu_slope::<S>(normalise::<S>(of, x, channel))),
                 _ => grad,

@@ -1,7 +1,7 @@
 //! The forward pass.
 
 use super::coefficients::Coefficients;
-use super::vector::{NONE, RELU, SILU, load, normalise, store};
+use super::vector::{NONE, RELU, RELU6, SILU, load, normalise, store};
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 
@@ -37,9 +37,11 @@ unsafe fn any_forward<S: Simd>(part: &Forward<'_>, out: *mut f32) {
         match (part.activation, part.residual) {
             (Activation::None, None) => forward::<S, NONE, false>(part, out),
             (Activation::Relu, None) => forward::<S, RELU, false>(part, out),
+            (Activation::Relu6, None) => forward::<S, RELU6, false>(part, out),
             (Activation::Silu, None) => forward::<S, SILU, false>(part, out),
             (Activation::None, Some(_)) => forward::<S, NONE, true>(part, out),
             (Activation::Relu, Some(_)) => forward::<S, RELU, true>(part, out),
+            (Activation::Relu6, Some(_)) => forward::<S, RELU6, true>(part, out),
             (Activation::Silu, Some(_)) => forward::<S, SILU, true>(part, out),
         }
     }
@@ -90,6 +92,7 @@ unsafe fn forward_vector<
         }
         let y = match ACTIVATION {
             RELU => S::max(S::splat(0.0), y),
+            RELU6 => S::min(S::splat(6.0), S::max(S::splat(0.0), y)),
             SILU => S::mul(y, simd::sigmoid::<S>(y)),
             _ => y,
         };

@@ -11,6 +11,7 @@ pub(super) const NONE: u8 = 0;
 pub(super) const RELU: u8 = 1;
 pub(super) const SILU: u8 = 2;
 pub(super) const RELU_OF_OUT: u8 = 3;
+pub(super) const RELU6: u8 = 4;
 
 /// (x - mean) · scale + beta.
 #[inline(always)]

@@ -220,6 +220,12 @@ unsafe fn finish<S: Simd, const PIXELS: usize, const PARTIAL: bool>(
                     sums[pixel] = S::max(S::splat(0.0), sums[pixel]);
                 }
             }
+            Activation::Relu6 => {
+                for pixel in 0..PIXELS {
+                    let positive = S::max(S::splat(0.0), sums[pixel]);
+                    sums[pixel] = S::min(S::splat(6.0), positive);
+                }
+            }
             Activation::Silu => {
                 for pixel in 0..PIXELS {
                     sums[pixel] = S::mul(sums[pixel], simd::sigmoid::<S>(sums[pixel]));

@@ -191,10 +191,17 @@ unsafe fn write_whole<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 }
             }
         }
-        if tiles.activation == Activation::Relu {
+        if matches!(tiles.activation, Activation::Relu | Activation::Relu6) {
             for r in 0..ROWS {
                 for v in 0..VECTORS {
                     sums[r][v] = S::max(S::splat(0.0), sums[r][v]);
+                }
+            }
+        }
+        if tiles.activation == Activation::Relu6 {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    sums[r][v] = S::min(S::splat(6.0), sums[r][v]);
                 }
             }
         }
@@ -267,6 +274,7 @@ pub(in crate::cpu::conv) unsafe fn activated<S: Simd>(
         match activation {
             Activation::None => value,
             Activation::Relu => S::max(S::splat(0.0), value),
+            Activation::Relu6 => S::min(S::splat(6.0), S::max(S::splat(0.0), value)),
             Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
         }
     }

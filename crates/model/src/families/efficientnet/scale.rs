@@ -1,45 +1,13 @@
-//! The two families of networks, and what distinguishes the networks of each.
+//! What distinguishes one EfficientNet from another.
 
-/// A family and the member of it.
-pub(crate) enum Family {
-    ResNet(ResNetDepth),
-    EfficientNet(EfficientNetScale),
-}
-
-/// How many blocks a ResNet has, and of which kind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ResNetDepth {
-    /// Blocks of each stage.
-    pub num_blocks: [usize; 4],
-    /// Whether the blocks are bottlenecks, which widen the channels fourfold.
-    pub is_bottleneck: bool,
-}
-
-impl ResNetDepth {
-    pub const fn basic(num_blocks: [usize; 4]) -> Self {
-        Self { num_blocks, is_bottleneck: false }
-    }
-
-    pub const fn bottleneck(num_blocks: [usize; 4]) -> Self {
-        Self { num_blocks, is_bottleneck: true }
-    }
-
-    pub const fn num_features(&self) -> usize {
-        512 * self.expansion()
-    }
-
-    /// Channels of a block's output for one channel inside it.
-    pub const fn expansion(&self) -> usize {
-        if self.is_bottleneck { 4 } else { 1 }
-    }
-}
+use crate::descriptor::NormSettings;
 
 /// Stages of an EfficientNet.
-pub(crate) const NUM_STAGES: usize = 7;
+pub const NUM_STAGES: usize = 7;
 
 /// A run of blocks at one resolution.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// Factor on the channels inside a block.
     pub expansion: usize,
     /// Height and width of the depthwise kernel.
@@ -72,20 +40,12 @@ const B0: [Stage; NUM_STAGES] = [
     Stage::new([6, 3, 1], [192, 320], 1),
 ];
 
-/// Settings of the batch normalizations before the head.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NormSettings {
-    pub epsilon: f64,
-    /// Weight of the newest batch in the running statistics.
-    pub momentum: f64,
-}
-
 /// What distinguishes one size of EfficientNet from another: compound scaling.
 ///
 /// # Source
 /// Tan and Le, 2019, <https://arxiv.org/abs/1905.11946>, section 3.3.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct EfficientNetScale {
+pub struct EfficientNetScale {
     /// Factor on the channels of B0.
     width: f64,
     /// Factor on the blocks of B0.

@@ -8,7 +8,7 @@ use dermx_kernels::Activation;
 
 /// Settings of one block.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MbConvConfig {
+pub struct MbConvConfig {
     /// Factor on the channels inside the block.
     pub expansion: usize,
     pub kernel_size: usize,
@@ -45,7 +45,7 @@ pub enum Layer {
 }
 
 impl MbConv {
-    pub(crate) fn new(layers: &Layers<'_>, config: &MbConvConfig) -> Self {
+    pub fn new(layers: &Layers<'_>, config: &MbConvConfig) -> Self {
         let MbConvConfig { in_channels, out_channels, stride, .. } = *config;
         let inside = config.expansion * in_channels;
         let squeezed = (in_channels / 4).max(1);
@@ -61,11 +61,11 @@ impl MbConv {
     }
 
     /// Rate of stochastic depth; a block without a shortcut is never dropped.
-    pub(crate) const fn drop_rate(&self) -> f64 {
+    pub const fn drop_rate(&self) -> f64 {
         if self.has_shortcut { self.drop_rate } else { 0.0 }
     }
 
-    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+    pub fn trace(&self, tracer: &mut Tracer) {
         for layer in &self.block {
             match layer {
                 Layer::Active(layer) | Layer::Linear(layer) => tracer.conv_norm(layer),
@@ -80,12 +80,7 @@ impl MbConv {
     /// # Shapes
     /// - `input`: `[batch, height, width, in_channels]`
     /// - output: `[batch, ceil(height / stride), ceil(width / stride), out_channels]`
-    pub(crate) fn forward_tapped(
-        &self,
-        input: Tensor<4>,
-        name: &str,
-        tap: &mut Tap<'_>,
-    ) -> Tensor<4> {
+    pub fn forward_tapped(&self, input: Tensor<4>, name: &str, tap: &mut Tap<'_>) -> Tensor<4> {
         let branch = format!("{name}.block");
         let is_tapped = tap.wants(&branch);
         let mut shortcut = self.has_shortcut.then(|| input.clone());

@@ -29,12 +29,7 @@ pub struct Block {
 
 impl Block {
     /// A basic block from `in_channels` to `channels`.
-    pub(crate) fn basic(
-        layers: &Layers<'_>,
-        in_channels: usize,
-        channels: usize,
-        stride: usize,
-    ) -> Self {
+    pub fn basic(layers: &Layers<'_>, in_channels: usize, channels: usize, stride: usize) -> Self {
         Self {
             conv1: layers.conv([in_channels, channels], 3, stride),
             bn1: layers.batch_norm(channels),
@@ -47,7 +42,7 @@ impl Block {
     }
 
     /// A bottleneck block from `in_channels` through `channels` to `4 * channels`.
-    pub(crate) fn bottleneck(
+    pub fn bottleneck(
         layers: &Layers<'_>,
         in_channels: usize,
         channels: usize,
@@ -71,11 +66,11 @@ impl Block {
     }
 
     /// Name of the last convolution before the sum.
-    pub(crate) const fn last_conv(&self) -> &'static str {
+    pub const fn last_conv(&self) -> &'static str {
         if self.conv3.is_some() { "conv3" } else { "conv2" }
     }
 
-    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+    pub fn trace(&self, tracer: &mut Tracer) {
         let size = tracer.size;
         self.downsample.iter().for_each(|layer| tracer.conv_norm(layer));
         tracer.size = size;
@@ -92,12 +87,7 @@ impl Block {
     /// # Shapes
     /// - `input`: `[batch, height, width, in_channels]`
     /// - output: `[batch, ceil(height / stride), ceil(width / stride), out_channels]`
-    pub(crate) fn forward_tapped(
-        &self,
-        input: Tensor<4>,
-        name: &str,
-        tap: &mut Tap<'_>,
-    ) -> Tensor<4> {
+    pub fn forward_tapped(&self, input: Tensor<4>, name: &str, tap: &mut Tap<'_>) -> Tensor<4> {
         let x = conv_norm(&self.conv1, &self.bn1, input.clone(), None, Activation::Relu);
         let (conv, norm, x) = match (&self.conv3, &self.bn3) {
             (Some(conv3), Some(bn3)) => {

@@ -1,0 +1,140 @@
+//! What each family says of itself, against what its networks do.
+
+use burn::tensor::{Device, Tensor};
+use dermx_model::{
+    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Wanted, expected_shapes, locate,
+    set_trainable, stages,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The smallest of each family, with one class.
+fn smallest() -> [NetworkConfig; 5] {
+    [
+        Architecture::RESNET18,
+        Architecture::EFFICIENTNET_B0,
+        Architecture::VGG16,
+        Architecture::DENSENET121,
+        Architecture::MOBILENET_V2,
+    ]
+    .map(|architecture| NetworkConfig {
+        head: Head::Gap,
+        ..NetworkConfig::torchvision(architecture, 1)
+    })
+}
+
+#[test]
+fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
+    for config in smallest() {
+        for last_stride in [1, 2] {
+            let config = NetworkConfig { last_stride, ..config };
+            let network = config.init(&Device::flex());
+            let size = [49, 70];
+            let mut seen = Vec::new();
+            let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
+            network.forward_tapped(images, &mut |name, x| {
+                let [_, channels, height, width] = x.dims();
+                seen.push(name.to_string());
+                if name == network.last_tap() {
+                    let expected = config.feature_size(size);
+                    let what = config.architecture;
+                    assert_eq!([height, width], expected, "{what}, stride {last_stride}");
+                    assert_eq!(channels, what.num_features(), "{what}");
+                }
+                x
+            });
+            assert_eq!(seen, network.tap_names(), "{}", config.architecture);
+            let last = network.conv_shapes(1, size).pop().expect("a convolution");
+            // Only a VGG pools after its last convolution.
+            let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
+            let expected =
+                config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
+            let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
+            assert_eq!(found, expected, "{}", config.architecture);
+        }
+    }
+}
+
+#[test]
+fn stages_go_from_the_output_to_the_input() {
+    let found = smallest().map(|config| {
+        let stages = stages(&config.init(&Device::flex()));
+        (stages.len(), stages[1].clone(), stages[stages.len() - 1].clone())
+    });
+    let expected = [
+        (6, "layer4", "stem"),
+        (10, "features.8", "features.0"),
+        (14, "features.28", "features.0"),
+        (10, "features.norm5", "stem"),
+        (20, "features.18", "features.0"),
+    ];
+    assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
+    assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));
+    assert_eq!(found.map(|(.., last)| last), expected.map(|(.., last)| last));
+    let densenet = stages(&smallest()[3].init(&Device::flex()));
+    assert_eq!(
+        densenet[2..5],
+        ["features.denseblock4", "features.transition3", "features.denseblock3"]
+    );
+}
+
+#[test]
+fn names_are_unlike_those_of_other_families() {
+    let names: Vec<BTreeSet<String>> = smallest()
+        .iter()
+        .map(|config| expected_shapes(&config.init(&Device::flex())).into_keys().collect())
+        .collect();
+    for one in 0..names.len() {
+        let found = Naming::of(names[one].iter().map(String::as_str));
+        assert_eq!(found, Naming::Torchvision);
+        for other in (0..names.len()).filter(|other| *other != one) {
+            assert!(!names[one].is_subset(&names[other]), "{one} in {other}");
+        }
+    }
+}
+
+#[test]
+fn densenets_of_torchvisions_files_are_found_by_their_older_names() {
+    let config = NetworkConfig::torchvision(Architecture::DENSENET121, 7);
+    let shapes = expected_shapes(&config.init(&Device::flex()));
+    let older = |name: &String| {
+        let mut name = name.clone();
+        if name.contains(".denselayer") {
+            for part in ["norm1", "conv1", "norm2", "conv2"] {
+                let (kind, digit) = part.split_at(4);
+                name = name.replace(part, &format!("{kind}.{digit}"));
+            }
+        }
+        name
+    };
+    let older: BTreeMap<String, Vec<usize>> =
+        shapes.iter().map(|(name, shape)| (older(name), shape.clone())).collect();
+    assert!(older.contains_key("features.denseblock1.denselayer1.norm.1.weight"));
+    let located = locate(&older, &Wanted::default()).expect("found");
+    assert_eq!(located.architecture, Architecture::DENSENET121);
+    assert!(located.misfit.is_empty(), "{}", located.misfit);
+    assert_eq!(located.names.len(), shapes.len());
+}
+
+#[test]
+fn shapes_tell_the_head_of_a_vgg() {
+    for head in [Head::Mlp, Head::Gap, Head::GapBn] {
+        let config = NetworkConfig { head, ..NetworkConfig::torchvision(Architecture::VGG16, 5) };
+        let shapes = expected_shapes(&config.init(&Device::flex()));
+        let found = NetworkConfig::of_shapes(Architecture::VGG16, &shapes).expect("a head");
+        assert_eq!((found.head, found.num_classes), (head, 5));
+        let located = locate(&shapes, &Wanted::default()).expect("found");
+        assert_eq!(located.architecture, Architecture::VGG16);
+        assert!(located.misfit.is_empty(), "{head:?}: {}", located.misfit);
+    }
+}
+
+#[test]
+fn the_head_of_any_network_learns_alone() {
+    for config in smallest() {
+        let network = config.init(&Device::flex());
+        let patterns = ["head.*".to_string()];
+        let network = set_trainable(network, &patterns, BatchNormMode::ByBlock).expect("a head");
+        let images = Tensor::zeros([1, 3, 64, 64], &Device::flex());
+        assert_eq!(network.forward(images).dims(), [1, 1]);
+    }
+}
