@@ -197,6 +197,9 @@ def write_files():
     filled(small("bfloat16")).save_weights(HERE / "bfloat16.weights.h5")
     programmed().save(HERE / "lambda.keras")
     programmed().save(HERE / "lambda.h5")
+    with h5py.File(HERE / "bomb.weights.h5", "w") as file:
+        zeros = np.zeros((2048, 2048), dtype=np.float32)
+        file.create_dataset("layers/dense/vars/0", data=zeros, chunks=(2048, 2048), compression="gzip")
     with h5py.File(HERE / "other.h5", "w") as file:
         file["photos/pixels"] = np.zeros((2, 2), dtype=np.float32)
 

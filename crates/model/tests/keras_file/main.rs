@@ -97,6 +97,12 @@ fn other_hdf5_files_are_called_so() {
 }
 
 #[test]
+fn what_unpacks_to_far_more_than_its_file_is_refused() {
+    let error = WeightsFile::open(&golden("bomb.weights.h5")).expect_err("refused").to_string();
+    assert!(error.contains("[2048, 2048]") && error.contains("so small a file"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_cut_off_anywhere_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("cut");

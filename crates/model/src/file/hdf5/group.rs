@@ -17,6 +17,9 @@ const MAX_LINKS: usize = 20_000;
 /// A name, and the address of what is called so.
 pub(in crate::file) type Link = (String, u64);
 
+/// The key before a child of a tree, and the child's address.
+type Child = (Vec<u8>, u64);
+
 impl Hdf5<'_> {
     /// What is in a group.
     ///
@@ -89,7 +92,7 @@ impl Hdf5<'_> {
         above: Option<u64>,
         kind: u64,
         key_bytes: u64,
-    ) -> Result<(u64, Vec<(Vec<u8>, u64)>), Fault> {
+    ) -> Result<(u64, Vec<Child>), Fault> {
         let start = self.read(address, 24)?;
         let mut bytes = Bytes::new(&start);
         let is_tree = bytes.take(TREE.len())? == TREE && bytes.number(1)? == kind;

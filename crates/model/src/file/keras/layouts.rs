@@ -42,7 +42,9 @@ impl LayerWeights {
             other => (other, unchanged(dataset)),
         };
         let (shape, strides) = view;
-        Ok((format!("{}.{new_name}", self.name), dataset.view(shape, strides)?))
+        // Variables of the network itself are of no layer.
+        let dot = if self.name.is_empty() { "" } else { "." };
+        Ok((format!("{}{dot}{new_name}", self.name), dataset.view(shape, strides)?))
     }
 
     /// Whether `kernel` is that of a layer that filters each channel alone: Keras 3 calls it so.
