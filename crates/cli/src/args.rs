@@ -229,9 +229,9 @@ pub struct NetworkArgs {
     /// Without it, as the file of the weights says, or as their names and shapes tell.
     #[arg(long, requires = "weights")]
     pub arch: Option<Architecture>,
-    /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights
-    /// (see `dermx weights fetch`). Files that `dermx` wrote say what network, size, standardization
-    /// and classes they are for.
+    /// A .pth, safetensors or Keras file with the names of torchvision, timm or Keras, or the name of
+    /// fetched weights (see `dermx weights fetch`). Files that `dermx` wrote say what network, size,
+    /// standardization and classes they are for.
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     pub weights: Option<PathBuf>,
     /// The prefix of the names of the wanted weights, where a file holds several networks, such as `teacher.`.

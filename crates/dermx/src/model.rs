@@ -107,8 +107,8 @@ impl Model {
         Ok(Self { trained, session: session.clone() })
     }
 
-    /// The network in a `.pth` or safetensors file, of dermx, torchvision or timm, in `session`; what
-    /// `options` leave open is found out.
+    /// The network in a `.pth`, safetensors or Keras file, of dermx, torchvision, timm or Keras, in
+    /// `session`; what `options` leave open is found out.
     ///
     /// # Errors
     /// No such file, or weights that do not fit what is said of them.

@@ -8,15 +8,20 @@
 //! shapes of one here.
 
 use crate::architecture::Architecture;
-use crate::config::{NetworkConfig, Padding};
+use crate::config::{NetworkConfig, Padding, Variant};
 use crate::weight_names::Naming;
 
 /// What a name of timm's older versions adds to a network for the data that it was trained on.
 const TRAININGS: [&str; 4] = ["_ap", "_ns", "_aa", "_jft"];
 
+/// How the networks are called that Keras has itself and whose layers a file names.
+const OF_KERAS: &str = "keras.applications.";
+
 /// How a network computes beyond the shapes of its weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Computation {
+    /// Where a ResNet strides, if that is told.
+    pub variant: Option<Variant>,
     /// Where it pads.
     pub padding: Padding,
     /// Epsilon of its batch normalizations before the head.
@@ -44,6 +49,9 @@ impl Computation {
         naming: Naming,
         claimed: Option<&str>,
     ) -> Result<Self, OtherNetwork> {
+        if claimed.is_some_and(|claimed| claimed.starts_with(OF_KERAS)) {
+            return Ok(Self::of_keras(architecture));
+        }
         let name = architecture.name();
         let claimed = claimed.map(plain);
         let blurred = architecture.descriptor.blurred;
@@ -53,13 +61,13 @@ impl Computation {
         let usual = NetworkConfig::torchvision(architecture, 1).epsilon();
         // All EfficientNets of timm have PyTorch's epsilon, but those of TensorFlow.
         let epsilon = if naming == Naming::Timm { 1e-5 } else { usual };
-        let ordinary = Self { padding: Padding::Torchvision, epsilon, doubt: None };
+        let ordinary = Self { variant: None, padding: Padding::Torchvision, epsilon, doubt: None };
         let of_tensorflow = format!("tf_{name}");
         match claimed.as_deref() {
             Some(claimed)
                 if claimed == of_tensorflow && architecture.takes_padding(Padding::Tf) =>
             {
-                Ok(Self { padding: Padding::Tf, epsilon: 1e-3, doubt: None })
+                Ok(Self { padding: Padding::Tf, epsilon: 1e-3, ..ordinary })
             }
             Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),
             _ => {
@@ -77,6 +85,20 @@ impl Computation {
                 Ok(Self { doubt, ..ordinary })
             }
         }
+    }
+}
+
+impl Computation {
+    /// How Keras' own networks compute.
+    ///
+    /// # Source
+    /// Keras 3, `keras/src/applications/resnet.py` and `efficientnet.py`.
+    fn of_keras(architecture: Architecture) -> Self {
+        let (variant, padding, epsilon) = match architecture.takes_padding(Padding::Tf) {
+            true => (None, Padding::Tf, 1e-3),
+            false => (Some(Variant::V1), Padding::Torchvision, 1.001e-5),
+        };
+        Self { variant, padding, epsilon, doubt: None }
     }
 }
 

@@ -5,8 +5,8 @@ use crate::error::{RunError, RunResult};
 use crate::pretrained;
 use dermx_model::{
     Architecture, Computation, ElementType, LocateError, Located, NamedTensor, NetworkConfig,
-    Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, is_counter, locate,
-    write_described_safetensors,
+    Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, WeightsFormat, is_counter,
+    locate, write_described_safetensors,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub struct Found {
     pub description: Option<Description>,
 }
 
-/// Opens a `.pth` or safetensors file, or weights that were fetched under this name.
+/// Opens a `.pth`, safetensors or Keras file, or weights that were fetched under this name.
 ///
 /// # Errors
 /// A file that is not there, is damaged, or holds no tensors.
@@ -99,6 +99,7 @@ pub fn find(path: &Path, request: &Request<'_>) -> RunResult<Found> {
             }
             check_padding(located.architecture, request.padding)?;
             located.config.map(|config| NetworkConfig {
+                variant: computation.variant.unwrap_or(config.variant),
                 padding: request.padding.unwrap_or(computation.padding),
                 batch_norm_epsilon: Some(request.epsilon.unwrap_or(computation.epsilon)),
                 ..config
@@ -125,7 +126,7 @@ impl Found {
                 let claimed = self.file.claimed_architecture();
                 match Computation::of(architecture, naming, claimed) {
                     Ok(found) if found.doubt.is_none() || !trust_config => {
-                        (config.variant, found.padding, found.epsilon)
+                        (found.variant.unwrap_or(config.variant), found.padding, found.epsilon)
                     }
                     _ => return Vec::new(),
                 }
@@ -191,7 +192,9 @@ fn with_advice(error: &LocateError, file: &WeightsFile) -> String {
             let objects =
                 objects.map(|object| format!("; `{}` is a {}", object.place, object.class));
             let objects: String = objects.collect();
-            match objects.is_empty() {
+            let is_pickle =
+                matches!(file.format(), WeightsFormat::PthZip | WeightsFormat::PthLegacy);
+            match objects.is_empty() || !is_pickle {
                 true => error.to_string(),
                 false => format!("{error}{objects}; save the weights alone, `model.state_dict()`"),
             }

@@ -20,7 +20,7 @@ pub enum WeightsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: dermx weights inspect resnet50-0676ba61.pth")]
 pub struct InspectArgs {
-    /// A .pth or safetensors file, or the name of fetched weights. Nothing in it is executed.
+    /// A .pth, safetensors or Keras file, or the name of fetched weights. Nothing in it is executed.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Print JSON.
@@ -34,7 +34,7 @@ pub struct InspectArgs {
     after_help = "Example: dermx weights convert efficientnet_b0_of_timm.pth weights.safetensors"
 )]
 pub struct ConvertArgs {
-    /// A .pth or safetensors file with torchvision's or timm's names, or the name of fetched weights.
+    /// A .pth, safetensors or Keras file with the names of torchvision, timm or Keras, or the name of fetched weights.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// The safetensors file to write, with 32-bit floats; its metadata says what the network is.

@@ -5,8 +5,8 @@ use crate::error::{CliError, CliResult};
 use crate::output;
 use crate::terminal::print;
 use dermx_model::{
-    Candidate, Computation, LocateError, Located, OtherNetwork, TensorInfo, Wanted, WeightsFile,
-    candidates, is_counter, locate, with_counters,
+    Candidate, Computation, LocateError, Located, NamedTensor, OtherNetwork, TensorInfo, Wanted,
+    WeightsFile, WeightsFormat, candidates, is_counter, locate, with_counters, write_safetensors,
 };
 use dermx_run::weight_files::{self, Request, open};
 use dermx_run::{Description, RunError};
@@ -14,6 +14,7 @@ use dermx_table::{Column, Table};
 use dermx_work::Failure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Tells what a file of weights holds.
 ///
@@ -31,12 +32,20 @@ pub fn inspect(args: &InspectArgs) -> CliResult<()> {
     print(format!("{text}\n"))
 }
 
-/// Writes weights as safetensors with torchvision's names, and what the network is.
+/// Writes weights as safetensors with torchvision's names, and what the network is. Those of Keras' layers that
+/// are of no network here keep the names of the layers.
 ///
 /// # Errors
 /// A file that cannot be read or written, or weights that fit no network, or not `--arch`.
 pub fn convert(args: &ConvertArgs) -> CliResult<()> {
     let out = output::file(&args.output, args.overwrite, &[&args.input])?;
+    if let Some(tensors) = layers_of_keras(args)? {
+        check_finite(&args.input, &tensors)?;
+        out.write(&write_safetensors(&tensors).map_err(RunError::from)?)?;
+        let (output, num_tensors) = (args.output.display(), tensors.len());
+        let message = "by the names of their layers; they are no whole network of those here";
+        return print(format!("{output}: {num_tensors} tensors {message}\n"));
+    }
     let request = Request {
         architecture: args.arch,
         prefix: args.prefix.as_deref(),
@@ -50,9 +59,7 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
         CliError::bad_data(&args.input, format!("there is no matrix `{matrix}`"))
     })?;
     let tensors = found.read(&args.input)?;
-    for (name, tensor) in &tensors {
-        tensor.check_finite(name).map_err(|error| weight_files::error_in(&args.input, error))?;
-    }
+    check_finite(&args.input, &tensors)?;
     let counters = found.file.read_counters(&found.located.names).map_err(RunError::from)?;
     let tensors = with_counters(tensors);
     let of_network = Description::of_network(&config);
@@ -69,6 +76,26 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
     out.write(&bytes)?;
     let (output, architecture) = (args.output.display(), config.architecture);
     print(format!("{output}: {} tensors of a {architecture}\n", tensors.len()))
+}
+
+/// The tensors of a file of Keras, if they are no whole network here and none is asked for.
+fn layers_of_keras(args: &ConvertArgs) -> CliResult<Option<BTreeMap<String, NamedTensor>>> {
+    let mut file = open(&args.input)?;
+    let is_keras = matches!(file.format(), WeightsFormat::KerasZip | WeightsFormat::KerasHdf5);
+    let shapes = file.shapes();
+    if !is_keras || shapes.is_empty() || args.arch.is_some() || args.prefix.is_some() {
+        return Ok(None);
+    }
+    let is_network = locate(&shapes, &Wanted::default()).is_ok_and(|one| one.misfit.is_empty());
+    if is_network { Ok(None) } else { Ok(Some(file.read().map_err(RunError::from)?)) }
+}
+
+/// Refuses tensors of `path` that hold what no weight can be.
+fn check_finite(path: &Path, tensors: &BTreeMap<String, NamedTensor>) -> CliResult<()> {
+    for (name, tensor) in tensors {
+        tensor.check_finite(name).map_err(|error| weight_files::error_in(path, error))?;
+    }
+    Ok(())
 }
 
 /// What there is to say of a file.
@@ -102,7 +129,8 @@ impl<'a> Report<'a> {
         let located = self.located.as_ref().ok()?;
         if let Some(description) = &self.description {
             let (padding, epsilon) = (description.padding, description.batch_norm_epsilon);
-            return Some(Ok(Computation { padding, epsilon, doubt: None }));
+            let variant = Some(description.variant);
+            return Some(Ok(Computation { variant, padding, epsilon, doubt: None }));
         }
         if !located.misfit.is_complete() {
             return None;
@@ -145,7 +173,7 @@ impl<'a> Report<'a> {
             Err(error) => text += &format!("{error}\n"),
         }
         match self.computation() {
-            Some(Ok(Computation { padding, epsilon, doubt })) => {
+            Some(Ok(Computation { padding, epsilon, doubt, .. })) => {
                 text += &format!("padding {}, epsilon {epsilon:e}", padding.name());
                 text += &doubt.map_or("\n".to_string(), |doubt| format!(" assumed: {doubt}\n"));
             }
@@ -194,7 +222,7 @@ impl<'a> Report<'a> {
             .collect();
         let located = self.located.as_ref().ok();
         let computation = match self.computation() {
-            Some(Ok(Computation { padding, epsilon, doubt })) => {
+            Some(Ok(Computation { padding, epsilon, doubt, .. })) => {
                 json!({"padding": padding.name(), "epsilon": epsilon, "doubt": doubt})
             }
             Some(Err(error)) => json!({"refused": error.to_string()}),

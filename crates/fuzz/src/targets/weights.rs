@@ -24,6 +24,30 @@ pub fn targets() -> Vec<Target> {
                     .map(String::as_str),
             )
         }),
+        target("keras", "w.keras", || {
+            let names = ["varied.keras", "unnamed.keras", "float16.keras"];
+            test_files(
+                &names
+                    .map(|name| format!("model/tests/keras_file/{name}"))
+                    .each_ref()
+                    .map(String::as_str),
+            )
+        }),
+        target("hdf5", "w.h5", || {
+            let names = [
+                "varied.h5",
+                "keras2_weights.h5",
+                "latest.h5",
+                "chunked.weights.h5",
+                "bfloat16.weights.h5",
+            ];
+            test_files(
+                &names
+                    .map(|name| format!("model/tests/keras_file/{name}"))
+                    .each_ref()
+                    .map(String::as_str),
+            )
+        }),
         target("pth_legacy", "w.pth", || {
             let names = ["legacy", "beside_legacy"];
             test_files(

@@ -13,6 +13,8 @@ pub(super) type Tensors = BTreeMap<String, StoredTensor>;
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub tensors: Tensors,
+    /// What is subtracted from tensors, by their names: biases that a network does not have.
+    pub shifts: Tensors,
     /// The value `dermx` of a safetensors file's metadata.
     pub description: Option<String>,
     /// What a checkpoint says that its network is called.

@@ -18,16 +18,11 @@ struct Kind {
 }
 
 /// Kinds of files that are told by their first bytes alone.
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 20] = [
     Kind {
         start: b"version https://git-lfs",
         what: "a pointer of Git LFS in place of the file",
         advice: "`git lfs pull` gets the file itself",
-    },
-    Kind {
-        start: b"\x89HDF\r\n\x1a\n",
-        what: "HDF5, as Keras writes weights",
-        advice: "save the network with PyTorch instead",
     },
     Kind {
         start: b"\x1f\x8b",

@@ -1,8 +1,11 @@
 //! Files of weights: which format, what is in them, and their values.
 
+mod archive;
 mod contents;
 mod foreign;
+mod hdf5;
 mod input;
+mod keras;
 mod pth;
 mod safetensors;
 mod stored;
@@ -13,6 +16,7 @@ pub use stored::ElementType;
 
 use crate::parameter::is_counter;
 use crate::weights::{NamedTensor, WeightsError};
+use archive::Archive;
 use contents::{Contents, MAX_NAME_BYTES, Tensors};
 use input::{Fault, Input};
 use std::collections::BTreeMap;
@@ -32,6 +36,10 @@ pub enum WeightsFormat {
     PthZip,
     /// PyTorch before 1.6: pickles followed by raw values.
     PthLegacy,
+    /// Keras 3: a zip archive with a configuration and HDF5.
+    KerasZip,
+    /// Keras: HDF5.
+    KerasHdf5,
 }
 
 impl WeightsFormat {
@@ -41,6 +49,8 @@ impl WeightsFormat {
             Self::Safetensors => "safetensors",
             Self::PthZip => "pth (zip)",
             Self::PthLegacy => "pth (legacy)",
+            Self::KerasZip => "keras (zip)",
+            Self::KerasHdf5 => "keras (HDF5)",
         }
     }
 }
@@ -60,7 +70,7 @@ pub struct TensorInfo<'a> {
 ///
 /// Nothing that a file holds is executed: a `.pth` file is a pickle, which is interpreted without
 /// making any object; what it asks for beside tensors is passed over, or refused by name if it starts
-/// programs.
+/// programs, as are functions of Python in a file of Keras.
 #[derive(Debug)]
 pub struct WeightsFile {
     path: String,
@@ -79,7 +89,7 @@ impl WeightsFile {
         let opened = Input::open(path).and_then(|mut input| {
             let (format, contents) = contents_of(&mut input)?;
             check_names(&contents.tensors)?;
-            check_cost(&contents.tensors, input.num_bytes)?;
+            check_cost(&contents, input.num_bytes)?;
             Ok((input, format, contents))
         });
         let (input, format, contents) = opened.map_err(|fault| fault.in_file(&name))?;
@@ -149,7 +159,13 @@ impl WeightsFile {
                 let message = format!("there is no tensor `{name}`");
                 WeightsError::Format { path: self.path.clone(), message }
             })?;
-            let values = stored.read(&mut self.input).map_err(|fault| fault.in_file(&self.path))?;
+            let mut values =
+                stored.read(&mut self.input).map_err(|fault| fault.in_file(&self.path))?;
+            if let Some(shift) = self.contents.shifts.get(name) {
+                let shift = shift.read(&mut self.input);
+                let shift = shift.map_err(|fault| fault.in_file(&self.path))?;
+                values.iter_mut().zip(shift).for_each(|(value, shift)| *value -= shift);
+            }
             tensors.insert(new_name.clone(), NamedTensor { shape: stored.shape.clone(), values });
         }
         Ok(tensors)
@@ -176,7 +192,7 @@ impl WeightsFile {
     }
 }
 
-/// All tensors of a safetensors or `.pth` file by their names in the file, as 32-bit floats.
+/// All tensors of a safetensors, `.pth` or Keras file by their names in the file, as 32-bit floats.
 ///
 /// # Errors
 /// See [`WeightsFile::open`] and [`WeightsFile::read`].
@@ -193,7 +209,13 @@ fn contents_of(input: &mut Input) -> Result<(WeightsFormat, Contents), Fault> {
     // A safetensors file starts with the size of its header, which can be any 8 bytes, so its brace
     // is looked at before the first byte of a pickle.
     if start.starts_with(b"PK\x03\x04") {
-        Ok((WeightsFormat::PthZip, pth::zip_contents(input)?))
+        let archive = Archive::open(input)?;
+        match keras::is_keras(&archive) {
+            true => Ok((WeightsFormat::KerasZip, keras::zip_contents(input, &archive)?)),
+            false => Ok((WeightsFormat::PthZip, pth::zip_contents(input, &archive)?)),
+        }
+    } else if start.starts_with(hdf5::SIGNATURE) {
+        Ok((WeightsFormat::KerasHdf5, keras::hdf5_contents(input)?))
     } else if start.first() == Some(&0x80) && start.last() != Some(&b'{') {
         Ok((WeightsFormat::PthLegacy, pth::legacy_contents(input)?))
     } else {
@@ -215,10 +237,10 @@ fn check_names(tensors: &Tensors) -> Result<(), Fault> {
 
 /// Refuses small files whose tensors would need much memory: with strides, tensors can share and
 /// repeat values.
-fn check_cost(tensors: &Tensors, num_bytes: u64) -> Result<(), Fault> {
+fn check_cost(contents: &Contents, num_bytes: u64) -> Result<(), Fault> {
     let limit = num_bytes.max(SMALL_FILE_BYTES).saturating_mul(MAX_BYTES_PER_BYTE);
     let mut cost = 0_u64;
-    for (name, tensor) in tensors {
+    for (name, tensor) in contents.tensors.iter().chain(&contents.shifts) {
         cost = cost.saturating_add(tensor.cost());
         if cost > limit {
             let message = format!(

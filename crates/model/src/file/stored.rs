@@ -1,8 +1,10 @@
 //! Tensors as they lie in a file, checked before any memory is taken for them.
 
+use super::hdf5::Chunks;
 use super::input::{Fault, Input};
 use half::{bf16, f16};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// More axes than any tensor has, here or in PyTorch.
 const MAX_AXES: usize = 64;
@@ -99,11 +101,13 @@ pub(super) struct StoredTensor {
     pub element: ElementType,
     pub shape: Vec<usize>,
     strides: Vec<usize>,
-    /// Byte of the first value in the file.
+    /// Byte of the first value in the file, or in the chunks.
     start: u64,
     pub num_values: usize,
     /// Values from the first to the last that the view reaches, both included.
     num_spanned: usize,
+    /// What the view is of, where it is not of the file itself.
+    chunks: Option<Arc<Chunks>>,
 }
 
 impl StoredTensor {
@@ -140,7 +144,7 @@ impl StoredTensor {
             return Err(beyond());
         }
         let start = storage.start + num_bytes * offset as u64;
-        Ok(Self { element, shape, strides, start, num_values, num_spanned })
+        Ok(Self { element, shape, strides, start, num_values, num_spanned, chunks: None })
     }
 
     /// A tensor whose values fill the bytes `storage` of the file in row-major order.
@@ -164,6 +168,11 @@ impl StoredTensor {
         Self::new(element, shape, strides, 0, storage)
     }
 
+    /// The same view of the values of `chunks`, from the first on.
+    pub fn in_chunks(self, chunks: Arc<Chunks>) -> Self {
+        Self { chunks: Some(chunks), ..self }
+    }
+
     /// Bytes of memory for the values, or for the part of the file that they are picked from.
     pub fn cost(&self) -> u64 {
         let spanned = self.num_spanned as u64 * self.element.num_bytes().max(4) as u64;
@@ -173,7 +182,11 @@ impl StoredTensor {
     /// The values in row-major order.
     pub fn read(&self, input: &mut Input) -> Result<Vec<f32>, Fault> {
         let num_bytes = self.num_spanned as u64 * self.element.num_bytes() as u64;
-        let values = self.element.decode(&input.read(self.start..self.start + num_bytes)?);
+        let bytes = match &self.chunks {
+            Some(chunks) => chunks.read(input)?,
+            None => input.read(self.start..self.start + num_bytes)?,
+        };
+        let values = self.element.decode(&bytes);
         let expected = row_major_strides(&self.shape);
         let mut axes = self.shape.iter().zip(self.strides.iter().zip(&expected));
         let is_row_major = axes.all(|(&size, (stride, expected))| size <= 1 || stride == expected);
@@ -183,7 +196,8 @@ impl StoredTensor {
     /// The value if it is one integer; `None` for floats and for several values.
     pub fn read_integer(&self, input: &mut Input) -> Result<Option<i64>, Fault> {
         let num_bytes = self.element.num_bytes() as u64;
-        if self.num_values != 1 || !matches!(self.element, ElementType::I64 | ElementType::I32) {
+        let is_integer = matches!(self.element, ElementType::I64 | ElementType::I32);
+        if self.num_values != 1 || !is_integer || self.chunks.is_some() {
             return Ok(None);
         }
         let bytes = input.read(self.start..self.start + num_bytes)?;

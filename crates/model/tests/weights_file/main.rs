@@ -465,7 +465,7 @@ fn what_is_no_file_of_weights_is_called_what_it_is() {
         ),
         ("web page", b"\n <!doctype html>\n<html lang=en>".to_vec(), "download"),
         ("web page", b"<HTML><head>".to_vec(), "download"),
-        ("HDF5", b"\x89HDF\r\n\x1a\n\0\0\0\0".to_vec(), "PyTorch"),
+        ("HDF5", b"\x89HDF\r\n\x1a\n\0\0\0\0".to_vec(), "cut off"),
         ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc".to_vec(), "gunzip"),
         ("xz", b"\xfd7zXZ\0\0\x04".to_vec(), "unxz"),
         ("zstd", b"\x28\xb5\x2f\xfd\0\0".to_vec(), "unzstd"),
@@ -477,7 +477,8 @@ fn what_is_no_file_of_weights_is_called_what_it_is() {
         ("ONNX", onnx, "state_dict"),
         ("SavedModel", b"\x08\x01\x12\x90\x01\x0a".to_vec(), "PyTorch"),
         ("tar", tar, "unpack"),
-        ("Keras", keras, "PyTorch"),
+        ("configuration", keras, "damaged"),
+        ("Keras", zipped(&["a/config.json", "a/model.weights.h5"]), "archive of what is beside"),
         ("TorchScript", zipped(&["a/data.pkl", "a/code/b.py", "a/constants.pkl"]), "jit.load"),
         ("zip archive", zipped(&["best/model.pth", "readme.txt"]), "best/model.pth"),
     ] {

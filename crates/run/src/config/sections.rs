@@ -129,7 +129,7 @@ section! {
         batch_norm_epsilon: Option<f64>, word("auto"), Range::up_to(0.0, 1.0);
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize, default(2), Range::closed(1.0, 2.0);
-        /// "random", the name of fetched weights, or a .pth or safetensors file; their head is not used.
+        /// "random", the name of fetched weights, or a .pth, safetensors or Keras file; their head is not used.
         weights: String, default("random".into());
         /// Which of several networks in the file of weights: what stands before the names of its tensors,
         /// such as "teacher.".

@@ -160,6 +160,28 @@ fn a_file_of_pytorchs_is_inspected_and_converted() -> TestResult {
 }
 
 #[test]
+fn a_file_of_keras_is_inspected_and_converted_by_the_names_of_its_layers() -> TestResult {
+    let folder = TempDir::new()?;
+    let of_keras = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/keras_file");
+    let path = of_keras.join("varied.keras").display().to_string();
+    let text = stdout(&succeed(folder.path(), &["weights", "inspect", &path])?);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in
+        ["keras (zip)", "19 tensors", "F32 stem.weight [4, 3, 3, 3]", "optimizer (Optimizer)"]
+    {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    let convert = ["weights", "convert", &path, "out.safetensors"];
+    let text = stdout(&succeed(folder.path(), &convert)?);
+    assert!(text.contains("19 tensors by the names of their layers"), "{text}");
+    let converted = read_weights(&folder.path().join("out.safetensors"))?;
+    assert_eq!(converted, read_weights(&of_keras.join("varied.safetensors"))?);
+    let refused = of_keras.join("lambda.keras").display().to_string();
+    let parts = ["lambda.keras: refused", "`twice` is a Lambda"];
+    fail(folder.path(), &["weights", "inspect", &refused], 65, &parts)
+}
+
+#[test]
 fn a_checkpoint_with_objects_tells_what_is_not_read() -> TestResult {
     let folder = TempDir::new()?;
     let path = of_pytorch("beside.pth").display().to_string();

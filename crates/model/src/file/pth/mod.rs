@@ -3,15 +3,14 @@
 //! A `.pth` file is a pickle, a program for Python's pickle machine, with raw values beside it.
 //! [`pickle`] interprets it and [`value`] knows the few functions that may occur.
 
-mod archive;
 mod pickle;
 mod reader;
 mod value;
 
+use super::archive::Archive;
 use super::contents::{Contents, MAX_NAME_BYTES, Tensors, UnreadObject};
 use super::input::{Fault, Input};
 use super::stored::StoredTensor;
-use archive::Archive;
 use pickle::Machine;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -39,8 +38,7 @@ const LEGACY_PROTOCOL: i64 = 1001;
 ///
 /// # Source
 /// PyTorch, `torch/serialization.py` (`_save`) and `caffe2/serialize/inline_container.h`.
-pub fn zip_contents(input: &mut Input) -> Result<Contents, Fault> {
-    let archive = Archive::open(input)?;
+pub fn zip_contents(input: &mut Input, archive: &Archive) -> Result<Contents, Fault> {
     let prefix = archive.prefix()?.to_string();
     if let Some(order) = archive.find(&format!("{prefix}byteorder"), input)?
         && (order.end - order.start != 6 || input.read(order)? != b"little")
@@ -155,7 +153,7 @@ fn contents<'a>(
             return Err(Fault::Format(format!("`{}`: {message}", name.escape_debug())));
         }
     }
-    Ok(Contents { tensors, claimed: walk.claimed, objects: walk.objects, description: None })
+    Ok(Contents { tensors, claimed: walk.claimed, objects: walk.objects, ..Contents::default() })
 }
 
 /// Refuses a file without tensors, unless it is an empty dictionary.

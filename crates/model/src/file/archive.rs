@@ -1,4 +1,4 @@
-//! The zip archives that PyTorch writes: entries that are stored, not compressed.
+//! The zip archives that PyTorch and Keras write: entries that are stored, not compressed.
 
 use crate::file::input::{Fault, Input};
 use std::collections::HashMap;
@@ -83,7 +83,8 @@ impl Archive {
         }
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether there is an entry `name`.
+    pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
@@ -97,8 +98,9 @@ impl Archive {
         let message = if any(&[".npy"]).is_some() {
             "no weights, but arrays of NumPy (.npz); save them by name with PyTorch or safetensors"
                 .to_string()
-        } else if any(&["model.weights.h5"]).is_some() {
-            "no weights, but a network of Keras; save the network with PyTorch instead".to_string()
+        } else if let Some(name) = any(&["model.weights.h5"]) {
+            let name = name.escape_debug();
+            format!("a network of Keras in a folder; make an archive of what is beside {name}")
         } else if let Some(name) = any(&[".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".tar"]) {
             format!("a zip archive; unpack it first: it holds {}", name.escape_debug())
         } else {
@@ -112,7 +114,9 @@ impl Archive {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
         if !entry.is_stored {
             let name = name.escape_debug();
-            return Err(damaged(&format!("its entry `{name}` is compressed or encrypted")));
+            return Err(damaged(&format!(
+                "its entry `{name}` is compressed or encrypted, which neither PyTorch nor Keras does"
+            )));
         }
         let position = entry.position;
         let header = input.read(position..position.saturating_add(LOCAL_ENTRY_BYTES))?;
@@ -220,5 +224,5 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Result<u64, Fault> {
 }
 
 fn damaged(message: &str) -> Fault {
-    Fault::Format(format!("not a valid .pth archive: {message}"))
+    Fault::Format(format!("not a valid archive: {message}"))
 }
