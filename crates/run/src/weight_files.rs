@@ -223,7 +223,7 @@ fn misfit_message(file: &WeightsFile, located: &Located, is_asked_for: bool) -> 
     let matrix = architecture.head_matrix();
     let head = matrix.trim_end_matches("1.weight").trim_end_matches("weight");
     let layer = misfit.unexpected.iter().find(|name| name.starts_with(head));
-    if let Some(layer) = layer.filter(|_| misfit.missing.iter().any(|name| *name == matrix)) {
+    if let Some(layer) = layer.filter(|_| misfit.missing.contains(&matrix)) {
         message += &format!(
             "; `{layer}` is of a head of several layers: if all but one are dropout, rename that one \
              to `{matrix}` in PyTorch, else the network cannot be computed here"

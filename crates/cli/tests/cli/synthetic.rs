@@ -38,7 +38,9 @@ fn training_killed_while_it_makes_its_data_starts_again() -> TestResult {
     let workplace = Workplace::new()?;
     let mut child = train(&workplace, "run").spawn()?;
     let start = Instant::now();
-    while partial(workplace.path())?.is_empty() {
+    // Once it is locked: before that it might be anybody's, and stays.
+    let is_locked = |name: &String| workplace.join(name).join(".lock").exists();
+    while !partial(workplace.path())?.iter().any(is_locked) {
         assert!(start.elapsed() < Duration::from_secs(300), "nothing is made");
         assert!(child.try_wait()?.is_none(), "ended before it made data");
         std::thread::sleep(Duration::from_millis(1));

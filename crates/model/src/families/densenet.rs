@@ -186,6 +186,9 @@ pub struct Transition {
     pools: bool,
 }
 
+/// What follows a block, by its name; nothing after the last.
+type NamedTransition<'a> = Option<(&'static str, &'a Transition)>;
+
 impl DenseNet {
     fn new(depth: &Depth, config: &NetworkConfig, device: &Device) -> Self {
         let layers = Layers::of(config, device);
@@ -244,7 +247,7 @@ impl DenseLayer {
 
 impl Features {
     /// Blocks, each with its name and the transition after it.
-    fn blocks(&self) -> [(&'static str, &DenseBlock, Option<(&'static str, &Transition)>); 4] {
+    fn blocks(&self) -> [(&'static str, &DenseBlock, NamedTransition<'_>); 4] {
         [
             ("denseblock1", &self.denseblock1, Some(("transition1", &self.transition1))),
             ("denseblock2", &self.denseblock2, Some(("transition2", &self.transition2))),
