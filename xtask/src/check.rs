@@ -140,20 +140,21 @@ type Times = Vec<(String, Duration)>;
 
 /// Runs the steps of `only`, or all, but those in `skip`; stops at the first that fails.
 pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
-    let is_wanted = |step: &Step| match only.contains(step) {
-        true => true,
-        false => only.is_empty() && step.is_in(is_full) && !skip.contains(step),
+    let is_wanted = |step: &Step| match only {
+        [] => step.is_in(is_full) && !skip.contains(step),
+        _ => only.contains(step),
     };
     let wanted = Step::value_variants().iter().copied().filter(is_wanted);
-    let (beside, mut in_turn): (Vec<Step>, Vec<Step>) = wanted.partition(|step| step.is_beside());
+    let (mut beside, mut in_turn): (Vec<Step>, Vec<Step>) =
+        wanted.partition(|step| step.is_beside());
     if beside.len() == 1 {
-        in_turn.extend(&beside);
+        in_turn.append(&mut beside);
     }
     let mut times = Times::new();
     let end = in_turn.into_iter().try_for_each(|step| alone(step, is_full, &mut times));
-    let end = end.and_then(|()| match beside.len() {
-        0 | 1 => Ok(()),
-        _ => side_by_side(&beside, is_full, &mut times),
+    let end = end.and_then(|()| match beside.is_empty() {
+        true => Ok(()),
+        false => side_by_side(&beside, is_full, &mut times),
     });
     // One step says all itself, and may be part of another check.
     if let [_] = only {

@@ -23,9 +23,9 @@ pub struct EvaluateArgs {
     /// An image may be named with or without folder and extension.
     #[arg(long, value_name = "CSV")]
     pub predictions: Option<PathBuf>,
-    /// Heat maps to score, beside baselines and the raters' own agreement: one .npy (or 8- or 16-bit grey .png) file an image, named by its id, in
-    /// sub-folders if you like. In maps of whole numbers (8 or 16 bits, also in .npy) the largest number of
-    /// the type (255 or 65535) counts as 1.
+    /// Heat maps to score, beside baselines and the raters' own agreement: one .npy (or 8- or 16-bit grey
+    /// .png) file an image, named by its id, in sub-folders if you like. In maps of whole numbers (8 or 16
+    /// bits, also in .npy) the largest number of the type (255 or 65535) counts as 1.
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
     /// Score no heat maps, but what they are compared with: maps that are made without a network, and the
