@@ -34,18 +34,10 @@ fn has_nextest() -> bool {
 pub const BACKENDS: [&str; 6] =
     ["--profile", "backends", "--package", "dermx-cli", "--target-dir", "target/backends"];
 
-/// Those tests on WGPU that stand for the others: the layers, and one network's prediction, training
-/// step and heat map.
-pub const WGPU_SMOKE: [&str; 2] = ["layers::", "networks::resnet_18"];
-
-/// Runs the tests on WGPU: those of which a filter is a part of the name, or all; with `--no-run` among the
-/// filters they are only built. How it ended.
+/// Runs the tests on WGPU: those of which a filter is a part of the name, or all; how it ended.
 pub fn run_wgpu(filters: &[impl AsRef<OsStr>]) -> Result<ExitStatus> {
     let test = [&["test", "--features", "wgpu", "--test", "backends"][..], &BACKENDS].concat();
     let mut command = cargo(&test);
-    if filters.iter().any(|filter| filter.as_ref() == "--no-run") {
-        return command.arg("--no-run").status().context("cannot start cargo test");
-    }
     // Cargo shows what a test prints only when it fails; the tables are worth reading.
     command.args(["--", "--nocapture", "--test-threads=1"]).args(filters);
     command.status().context("cannot start cargo test")

@@ -27,6 +27,8 @@ fn experiment(folder: &Path, run: &str) -> Result<Experiment, Box<dyn Error>> {
         format!("synthetic.root={}", data.display()),
         "synthetic.num_images=12".to_string(),
         "synthetic.num_train_images=24".to_string(),
+        "model.architecture=mobilenet_v2".to_string(),
+        "model.last_stride=2".to_string(),
         "input.size=[32, 40]".to_string(),
         "evaluate.size=[60, 80]".to_string(),
         "run.epochs=2".to_string(),

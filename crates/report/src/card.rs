@@ -1,9 +1,11 @@
-//! The cards at the top: the main scores, heat maps beside their baselines and the raters.
+//! The cards at the top: the main scores, beside what needs no network, and the raters'.
 
 use crate::comparison::RATERS;
 use crate::score_cell::{shown_cell, shown_reading};
 use crate::score_text::{counted, decimal, defined, readable};
-use dermx_eval::{DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION};
+use dermx_eval::{
+    ConfusionMatrix, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION, diagnosis_scores,
+};
 use dermx_table::{Cell, Column, Reading, Table};
 use serde::Serialize;
 
@@ -30,6 +32,21 @@ struct Bar {
     is_network: bool,
 }
 
+impl Bar {
+    fn new(label: impl Into<String>, score: &Score, is_network: bool) -> Self {
+        Self {
+            label: label.into(),
+            text: shown_reading(Some(score)).line(),
+            cell: shown_cell(Some(score)),
+            percent: percent(defined(score).unwrap_or(0.0)),
+            is_network,
+        }
+    }
+}
+
+/// What the network's bar is called.
+const NETWORK: &str = "Network";
+
 /// The mean of each seed on a line from 0 to 1.
 #[derive(Debug, Serialize)]
 struct Strip {
@@ -46,7 +63,7 @@ pub fn cards(record: &EvalRecord) -> Vec<Card> {
     ];
     let of_maps = [
         map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
-        map_card("Heat map: mass inside", record, |scores| &scores.mass),
+        map_card("Heat map: mass in mask", record, |scores| &scores.mass),
     ];
     match (record.diagnosis.is_some(), record.explanation.contains_key(UNION)) {
         (true, false) => of_diagnosis.into(),
@@ -100,23 +117,43 @@ fn diagnosis_card(
         (Some(_), Some(images)) => format!("{images}, {classes}, {}", over(record)),
         (Some(_), None) => format!("{classes}, {}", over(record)),
     };
-    Card::new(label, score, detail, Vec::new(), score.and_then(strip))
+    let chance = most_frequent(record).map(|scores| pick(&scores).clone());
+    let bars = match (score, chance) {
+        (Some(score), Some(chance)) => vec![
+            Bar::new(NETWORK, score, true),
+            Bar::new("Always the most frequent class", &chance, false),
+        ],
+        _ => Vec::new(),
+    };
+    Card::new(label, score, detail, bars, score.and_then(strip))
+}
+
+/// The scores of whoever says of every image that it is of the class of most.
+fn most_frequent(record: &EvalRecord) -> Option<DiagnosisScores> {
+    let counts = &record.confusion_matrices().first()?.counts;
+    let sizes: Vec<u64> = counts.iter().map(|row| row.iter().sum()).collect();
+    // Of equal classes the first, as everywhere.
+    let class_idx = (0..sizes.len()).rev().max_by_key(|&idx| sizes[idx])?;
+    let mut rows = vec![vec![0; sizes.len()]; sizes.len()];
+    for (row, size) in rows.iter_mut().zip(&sizes) {
+        row[class_idx] = *size;
+    }
+    let mut scores =
+        diagnosis_scores(&ConfusionMatrix::from_rows(rows).ok()?, &record.classes).ok()?;
+    // It is known without a network, and compared with the network's interval.
+    for score in [&mut scores.accuracy, &mut scores.macro_f1] {
+        score.interval = None;
+    }
+    Some(scores)
 }
 
 fn map_card(label: &'static str, record: &EvalRecord, pick: fn(&MapScores) -> &Score) -> Card {
     let bar = |name: String, table: &MapTable, is_network: bool| {
-        let score = pick(table.get(UNION)?);
-        Some(Bar {
-            label: name,
-            text: shown_reading(Some(score)).line(),
-            cell: shown_cell(Some(score)),
-            percent: percent(defined(score).unwrap_or(0.0)),
-            is_network,
-        })
+        Some(Bar::new(name, pick(table.get(UNION)?), is_network))
     };
     let score = record.explanation.get(UNION).map(pick);
     let baselines = record.baselines.iter();
-    let mut bars = vec![bar("Network".to_owned(), &record.explanation, true)];
+    let mut bars = vec![bar(NETWORK.to_owned(), &record.explanation, true)];
     bars.extend(baselines.map(|(name, table)| bar(readable(name), table, false)));
     bars.push(bar(RATERS.to_owned(), &record.ceiling, false));
     let detail = match score {

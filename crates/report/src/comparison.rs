@@ -142,7 +142,7 @@ pub fn verdict(record: &EvalRecord) -> Verdict {
         BesideBaselines::new(record, "fuzzy F1", |scores| &scores.f1, |lead| &lead.f1),
         BesideBaselines::new(
             record,
-            "mass inside the experts' union",
+            "mass on the experts' union",
             |scores| &scores.mass,
             |lead| &lead.mass,
         ),
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(
             headline,
             "The heat maps beat both baselines in fuzzy F1, but cannot be told from the strongest \
-             baseline in mass inside the experts' union."
+             baseline in mass on the experts' union."
         );
         // The other baseline counts, too.
         let mut one = record(0.25, 0.35, 0.04);
@@ -298,11 +298,11 @@ mod tests {
         assert_eq!(
             verdict.headline,
             "The heat maps beat both baselines in fuzzy F1, but are worse than a map without \
-             a network in mass inside the experts' union."
+             a network in mass on the experts' union."
         );
         assert_eq!(
             verdict.details[1],
-            "In mass inside the experts' union the heat maps (0.150) are 0.150 below the strongest \
+            "In mass on the experts' union the heat maps (0.150) are 0.150 below the strongest \
              baseline, Center Gaussian; image by image the difference is -0.150 (95 % interval over \
              12 images -0.190 to -0.110)."
         );

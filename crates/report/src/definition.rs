@@ -88,7 +88,7 @@ pub const DEFINITIONS: [Definition; 24] = [
         APPENDIX,
     ),
     share(
-        "Mass (share inside the mask)",
+        "Mass in mask",
         "Σ A S / Σ A",
         "the map is empty",
         "relevance mass accuracy, Arras et al. 2022; energy-based pointing game, Wang et al. 2020",

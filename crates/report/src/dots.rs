@@ -147,7 +147,7 @@ pub fn skill(record: &EvalRecord) -> Option<Dots> {
 /// How far the network is ahead of each baseline on the union; `None` where that was not scored.
 pub fn leads(record: &EvalRecord) -> Option<Dots> {
     let scores: [(&str, PickLead); 2] =
-        [("Fuzzy F1", |lead| &lead.f1), ("Mass inside", |lead| &lead.mass)];
+        [("Fuzzy F1", |lead| &lead.f1), ("Mass in mask", |lead| &lead.mass)];
     let values: Vec<Value> = scores
         .into_iter()
         .flat_map(|(score, pick)| {
@@ -347,7 +347,7 @@ mod tests {
             dots.rows.iter().map(|row| (row.name.as_str(), row.standing)).collect();
         let expected = [
             ("Fuzzy F1 over Center Gaussian", "above"),
-            ("Mass inside over Center Gaussian", "open"),
+            ("Mass in mask over Center Gaussian", "open"),
         ];
         assert_eq!(rows, expected);
         assert!(leads(&EvalRecord::default()).is_none() && skill(&EvalRecord::default()).is_none());

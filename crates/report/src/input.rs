@@ -115,7 +115,7 @@ pub struct GalleryItem {
     pub raters: Vec<RaterOutline>,
     /// Fuzzy F1 of the heat map with the union of the raters' masks; `None` where undefined.
     pub union_f1: Option<f64>,
-    /// Share of the heat map's mass inside that union; `None` where undefined.
+    /// Share of the heat map's mass in that union; `None` where undefined.
     pub union_mass: Option<f64>,
     /// Mean F1 of the raters' outlines, two by two; `None` below two raters.
     pub agreement: Option<f64>,

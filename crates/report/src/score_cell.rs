@@ -71,7 +71,7 @@ pub fn map_columns() -> [Column; 4] {
         Column::mean_and_std("f1").label("F1"),
         Column::mean_and_std("sensitivity").label("Sensitivity"),
         Column::mean_and_std("specificity").label("Specificity"),
-        Column::mean_and_std("mass").label("Mass"),
+        Column::mean_and_std("mass").label("Mass in mask"),
     ]
 }
 

@@ -75,7 +75,7 @@ pub fn explanation(input: &ReportInput) -> Option<Table> {
         ("f1", "F1"),
         ("sensitivity", "Sensitivity"),
         ("specificity", "Specificity"),
-        ("mass", "Mass"),
+        ("mass", "Mass in mask"),
     ];
     let of_network = of_network.map(|(name, label)| {
         Column::mean_and_std(&format!("network_{name}")).label(label).group("Network")
@@ -110,7 +110,7 @@ pub fn explanation(input: &ReportInput) -> Option<Table> {
 
 /// The scores that baselines and raters are shown with beside the network, and the heading over them.
 const COMPARED: [(&str, &str); 2] =
-    [("f1", "F1, for comparison"), ("mass", "Mass, for comparison")];
+    [("f1", "F1, for comparison"), ("mass", "Mass in mask, for comparison")];
 
 /// Raters without a skill are raters below every baseline; without raters there is no skill.
 fn has_skill(record: &EvalRecord) -> bool {

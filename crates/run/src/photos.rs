@@ -1,7 +1,7 @@
 //! Which photo is of which image.
 
-use crate::error::RunResult;
-use dermx_data::{DataError, Dataset, Image, ImageNames, list_photos};
+use crate::error::{RunError, RunResult};
+use dermx_data::{Dataset, Image, ImageNames, list_photos};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -25,24 +25,33 @@ pub fn photos<'a>(
         let own = images.iter().filter_map(|one| Some((one.image_id.as_str(), one.photo.clone()?)));
         return Ok(own.collect());
     };
-    let files: Vec<(String, PathBuf)> = list_photos(folder)?.into_iter().collect();
-    let names = ImageNames::of_photos(files.iter().map(|(id, path)| (id.as_str(), path.as_path())));
-    let mut found = BTreeMap::new();
-    for image in images {
-        let idx =
-            find_photo(&names, image).map_err(|message| DataError::invalid(folder, "", message))?;
-        found.extend(idx.map(|idx| (image.image_id.as_str(), files[idx].1.clone())));
-    }
-    Ok(found)
+    let PhotosOfImages { files, of_image } = photos_in(folder, images)?;
+    let found = images.iter().zip(of_image);
+    Ok(found.filter_map(|(image, idx)| Some((image.image_id.as_str(), files[idx?].clone()))).collect())
 }
 
-/// The photo of an image: by the file name in the metadata, which may have folders, or by its id.
+/// The photos of a folder, and of which images they are.
+pub struct PhotosOfImages {
+    /// All photos of the folder.
+    pub files: Vec<PathBuf>,
+    /// For each image the place of its photo in `files`.
+    pub of_image: Vec<Option<usize>>,
+}
+
+/// Finds the photo of each of `images` in `folder`: by the file name in the metadata, which may have folders, or
+/// by its id.
 ///
 /// # Errors
-/// A message that names the photos, where several may be meant.
-pub fn find_photo(names: &ImageNames, image: &Image) -> Result<Option<usize>, String> {
-    match names.find(&image.file_name)? {
-        None => names.find(&image.image_id),
-        found => Ok(found),
-    }
+/// A folder that cannot be listed, or an image of which several photos may be meant.
+pub fn photos_in(folder: &Path, images: &[Image]) -> RunResult<PhotosOfImages> {
+    let (ids, files): (Vec<String>, Vec<PathBuf>) = list_photos(folder)?.into_iter().unzip();
+    let named = ids.iter().map(String::as_str).zip(files.iter().map(PathBuf::as_path));
+    let names = ImageNames::of_photos(named);
+    let find = |image: &Image| match names.find(&image.file_name) {
+        Ok(None) => names.find(&image.image_id),
+        found => found,
+    };
+    let of_image: Result<Vec<Option<usize>>, String> = images.iter().map(find).collect();
+    let of_image = of_image.map_err(|message| RunError::in_file(folder, message))?;
+    Ok(PhotosOfImages { files, of_image })
 }

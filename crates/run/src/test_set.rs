@@ -2,10 +2,10 @@
 
 use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
-use crate::photos::find_photo;
+use crate::photos::{PhotosOfImages, photos_in};
 use dermx_data::text::and_others;
 use dermx_data::{
-    DataError, Dataset, ImageNames, Selection, Study, did_you_mean, list_photos, read_photo,
+    DataError, Dataset, Selection, Study, did_you_mean, read_photo,
 };
 use dermx_score::check_outlines;
 use rayon::prelude::*;
@@ -138,12 +138,7 @@ fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, 
         return Ok((photos, root, (0, None)));
     }
     let test_images = data.test_images.as_deref().unwrap_or(dataset.root());
-    let files: Vec<(String, PathBuf)> = list_photos(test_images)?.into_iter().collect();
-    let names = files.iter().map(|(id, path)| (id.as_str(), path.as_path()));
-    let names = ImageNames::of_photos(names);
-    let found: Result<Vec<Option<usize>>, String> =
-        images.iter().map(|image| find_photo(&names, image)).collect();
-    let found = found.map_err(|message| RunError::in_file(test_images, message))?;
+    let PhotosOfImages { files, of_image: found } = photos_in(test_images, images)?;
     let missing = images.iter().zip(&found).filter(|(_, found)| found.is_none());
     let missing: Vec<&str> = missing.map(|(image, _)| image.file_name.as_str()).collect();
     if let Some(first) = missing.first() {
@@ -160,8 +155,8 @@ fn photos_of(dataset: &Dataset, data: &DataSection) -> RunResult<(Vec<PathBuf>, 
     }
     let is_found: BTreeSet<usize> = found.iter().copied().flatten().collect();
     let mut others = (0..files.len()).filter(|idx| !is_found.contains(idx));
-    let first = others.next().map(|idx| files[idx].1.display().to_string());
+    let first = others.next().map(|idx| files[idx].display().to_string());
     let others = (files.len() - is_found.len(), first);
-    let photos = found.into_iter().flatten().map(|idx| files[idx].1.clone()).collect();
+    let photos = found.into_iter().flatten().map(|idx| files[idx].clone()).collect();
     Ok((photos, test_images.to_path_buf(), others))
 }

@@ -65,8 +65,15 @@ pub fn description(path: &Path, file: &WeightsFile) -> RunResult<Option<Descript
 /// See [`open`]; weights that fit no network, or another than the one that is asked for; several sets
 /// of weights; a network that is not computed here.
 pub fn find(path: &Path, request: &Request<'_>) -> RunResult<Found> {
+    find_in(path, open(path)?, request)
+}
+
+/// As [`find`], in a file that is open.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_in(path: &Path, file: WeightsFile, request: &Request<'_>) -> RunResult<Found> {
     let bad_data = |message: String| RunError::in_file(path, message);
-    let file = open(path)?;
     let description = description(path, &file)?;
     let described = description.as_ref().map(|description| description.architecture);
     if let (Some(described), Some(asked)) = (described, request.architecture)

@@ -10,7 +10,9 @@ use dermx_train::{
 };
 use std::error::Error;
 use std::path::PathBuf;
-use tiny::{NUM_IMAGES, StopAfter, TestResult, config, network, photos, resnet18, train};
+use tiny::{
+    NUM_IMAGES, StopAfter, TestResult, config, mobilenet_v2, network, photos, resnet18, train,
+};
 
 #[test]
 fn a_run_stopped_anywhere_ends_with_the_bytes_of_an_undisturbed_one() -> TestResult {
@@ -22,16 +24,16 @@ fn a_run_stopped_anywhere_ends_with_the_bytes_of_an_undisturbed_one() -> TestRes
         &photos,
         &folder.path().join("undisturbed"),
         StopAfter::NEVER,
-        resnet18("*")?,
+        mobilenet_v2("*")?,
     )?;
     assert!(undisturbed.0.is_some());
     assert_eq!(undisturbed.1.len(), 2);
     // Three steps an epoch: in the first epoch, at its end, and in the second.
     for num_steps in [1, 3, 5] {
         let checkpoints = folder.path().join(format!("stopped-{num_steps}"));
-        let (stopped, _) = train(&config, &photos, &checkpoints, num_steps, resnet18("*")?)?;
+        let (stopped, _) = train(&config, &photos, &checkpoints, num_steps, mobilenet_v2("*")?)?;
         assert!(stopped.is_none(), "after {num_steps} steps");
-        let resumed = train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+        let resumed = train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
         assert_eq!(resumed, undisturbed, "after {num_steps} steps");
     }
     Ok(())
@@ -44,7 +46,7 @@ fn checkpoints_inside_an_epoch_change_no_bit_and_a_run_goes_on_from_them() -> Te
     let rare = config(2, 1e-3);
     let often = FitConfig { checkpoint_every: Some(1), ..rare.clone() };
     let run = |config: &FitConfig, name: &str| {
-        train(config, &photos, &folder.path().join(name), StopAfter::NEVER, resnet18("*")?)
+        train(config, &photos, &folder.path().join(name), StopAfter::NEVER, mobilenet_v2("*")?)
     };
     let undisturbed = run(&rare, "rare")?;
     assert_eq!(run(&often, "often")?, undisturbed);
@@ -69,13 +71,13 @@ fn epochs_can_be_replayed_from_the_start_and_from_a_checkpoint() -> TestResult {
     let config = FitConfig { checkpoint_every: Some(2), ..config(3, 1e-3) };
     let checkpoints = folder.path().join("checkpoints");
     let (weights, history) =
-        train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+        train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
     let labelled = LabelledPhotos { photos: &photos, class_idx: &class_idx };
     let sets = Sets { training: labelled, validation: None };
     let again = |from: Option<&Checkpoint>, last_epoch: u32, num_steps: usize| {
         let mut observer = StopAfter::new(num_steps);
-        let network = resnet18("*")?;
+        let network = mobilenet_v2("*")?;
         replay(&config, sets, network, &Device::flex(), from, last_epoch, &mut observer)
             .map_err(Box::<dyn Error>::from)
     };
@@ -113,7 +115,7 @@ fn the_loss_falls() -> TestResult {
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
     let (_, history) =
-        train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+        train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
     let losses: Vec<f64> = history.iter().map(|metrics| metrics.train_loss).collect();
     assert!(losses[5] < 0.5 * losses[0], "{losses:?}");
     Ok(())
@@ -143,7 +145,7 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_the_images() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
-    let result = train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?);
+    let result = train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?);
     let message = result.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(message.contains("epoch 1, step 2"), "{message}");
     assert!(message.contains("photo "), "{message}");

@@ -10,7 +10,9 @@ use dermx_train::{
     Sampling, Schedule, Select, Sets, SgdConfig, read_checkpoint, replay,
 };
 use std::error::Error;
-use tiny::{NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train};
+use tiny::{
+    NUM_IMAGES, StopAfter, TestResult, Weights, config, mobilenet_v2, photos, resnet18, train,
+};
 
 #[test]
 fn the_number_of_threads_changes_no_bit() -> TestResult {
@@ -23,7 +25,7 @@ fn the_number_of_threads_changes_no_bit() -> TestResult {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build()?;
             let checkpoints = folder.path().join(format!("{name}-{num_threads}"));
             // Only strings cross the pool's border: errors of the loop are not `Send`.
-            let network = resnet18("*")?;
+            let network = mobilenet_v2("*")?;
             results.push(pool.install(|| {
                 train(&config, &photos, &checkpoints, StopAfter::NEVER, network)
                     .map_err(|error| error.to_string())
@@ -50,7 +52,7 @@ fn a_run_that_gets_no_better_ends_with_the_weights_of_its_best_epoch() -> TestRe
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let run = |config: &FitConfig, name: &str, num_steps| {
-        train(config, &photos, &folder.path().join(name), num_steps, resnet18("*")?)
+        train(config, &photos, &folder.path().join(name), num_steps, mobilenet_v2("*")?)
     };
     let (weights, history) = run(&watched(12), "undisturbed", StopAfter::NEVER)?;
     let weights = weights.ok_or("the run was stopped")?;
@@ -79,7 +81,7 @@ fn scoring_validation_photos_leaves_training_alone() -> TestResult {
     for (config, name) in [(config(2, 1e-3), "plain"), (scored, "scored")] {
         let checkpoints = folder.path().join(name);
         let (weights, history) =
-            train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+            train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
         let is_scored = history.iter().all(|epoch| epoch.validation.is_some());
         assert_eq!(is_scored, name == "scored");
         results.push(weights);
@@ -130,7 +132,7 @@ fn a_stopped_run_goes_on_with_every_state() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let run = |name: &str, num_steps| {
-        train(&everything(), &photos, &folder.path().join(name), num_steps, resnet18("*")?)
+        train(&everything(), &photos, &folder.path().join(name), num_steps, mobilenet_v2("*")?)
     };
     let undisturbed = run("undisturbed", StopAfter::NEVER)?;
     assert!(undisturbed.0.is_some());
@@ -147,10 +149,10 @@ fn a_stopped_run_goes_on_with_every_state() -> TestResult {
 fn the_average_of_the_weights_is_what_results() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
-    let start = export_weights(&resnet18("*")?);
+    let start = export_weights(&mobilenet_v2("*")?);
     let run = |ema_decay, name: &str| {
         let config = FitConfig { ema_decay, ..config(1, 1e-3) };
-        train(&config, &photos, &folder.path().join(name), StopAfter::NEVER, resnet18("*")?)
+        train(&config, &photos, &folder.path().join(name), StopAfter::NEVER, mobilenet_v2("*")?)
     };
     let (raw, raw_history) = run(None, "raw")?;
     let (fast, history) = run(Some(0.0), "fast")?;
@@ -206,14 +208,14 @@ fn epochs_are_replayed_with_every_state() -> TestResult {
     let config = FitConfig { epochs: 2, ..everything() };
     let checkpoints = folder.path().join("checkpoints");
     let (weights, history) =
-        train(&config, &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
+        train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
     let labelled = LabelledPhotos { photos: &photos, class_idx: &class_idx };
     let sets = Sets { training: labelled, validation: Some(labelled) };
     let first = CheckpointStore::new(&checkpoints).list()?.remove(0);
     let first = read_checkpoint(&first)?;
     let mut observer = StopAfter::new(StopAfter::NEVER);
-    let network = resnet18("*")?;
+    let network = mobilenet_v2("*")?;
     let found = replay(&config, sets, network, &Device::flex(), Some(&first), 2, &mut observer)?;
     let found = found.ok_or("stopped")?;
     assert_eq!(found.history, history);

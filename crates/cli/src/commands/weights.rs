@@ -39,7 +39,8 @@ pub fn inspect(args: &InspectArgs) -> CliResult<()> {
 /// A file that cannot be read or written, or weights that fit no network, or not `--arch`.
 pub fn convert(args: &ConvertArgs) -> CliResult<()> {
     let out = output::file(&args.output, args.overwrite, &[&args.input])?;
-    if let Some(tensors) = layers_of_keras(args)? {
+    let mut file = open(&args.input)?;
+    if let Some(tensors) = layers_of_keras(args, &mut file)? {
         check_finite(&args.input, &tensors)?;
         out.write(&write_safetensors(&tensors).map_err(RunError::from)?)?;
         let (output, num_tensors) = (args.output.display(), tensors.len());
@@ -53,7 +54,7 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
         epsilon: args.epsilon,
         ..Request::default()
     };
-    let mut found = weight_files::find(&args.input, &request)?;
+    let mut found = weight_files::find_in(&args.input, file, &request)?;
     let config = found.config.ok_or_else(|| {
         let matrix = found.located.architecture.head_matrix();
         CliError::bad_data(&args.input, format!("there is no matrix `{matrix}`"))
@@ -79,8 +80,10 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
 }
 
 /// The tensors of a file of Keras, if they are no whole network here and none is asked for.
-fn layers_of_keras(args: &ConvertArgs) -> CliResult<Option<BTreeMap<String, NamedTensor>>> {
-    let mut file = open(&args.input)?;
+fn layers_of_keras(
+    args: &ConvertArgs,
+    file: &mut WeightsFile,
+) -> CliResult<Option<BTreeMap<String, NamedTensor>>> {
     let is_keras = matches!(file.format(), WeightsFormat::KerasZip | WeightsFormat::KerasHdf5);
     let shapes = file.shapes();
     if !is_keras || shapes.is_empty() || args.arch.is_some() || args.prefix.is_some() {

@@ -303,7 +303,7 @@ fn a_layer_that_does_not_exist_lists_those_that_do() -> TestResult {
     assert!(workplace.train("run", &settings).output()?.status.success());
     let args = ["explain", "--run", "run", "--images", "data/dermx/images", "--out", "maps"];
     let args = [&args[..], &["--layer", "layer5"]].concat();
-    fail(workplace.path(), &args, 78, &["layer5", "layer4.1", "stem"])?;
+    fail(workplace.path(), &args, 78, &["layer5", "features.18", "features.0"])?;
     fail(workplace.path(), &["report", "run", "--out", "page"], 66, &["not scored", "--resume"])
 }
 

@@ -164,6 +164,13 @@ fn one_seed_shows_the_mean_without_spread() {
     let report = rendered(&input);
     let markdown = text(&report, "report.md");
     assert!(markdown.contains("| Accuracy | 0.750 | 4 images, 2 classes, 1 seed |"), "{markdown}");
+    // By hand: two images of each class, so 1/2, and the mean of 2 * 2 / (2 * 2 + 2) and 0.
+    for shown in [
+        "| Accuracy, Always the most frequent class | 0.500 | for comparison |",
+        "| Macro F1, Always the most frequent class | 0.333 | for comparison |",
+    ] {
+        assert!(markdown.contains(shown), "{shown} is not in {markdown}");
+    }
     assert!(markdown.contains("One seed, so no spread."));
     assert!(!markdown.contains(" ± 0."));
     // A map without a network has the same score for every seed, which is no spread.
@@ -241,7 +248,7 @@ fn a_photo_of_another_program_has_no_seed_and_no_prediction() {
     for path in ["index.html", "report.md"] {
         assert!(text(&report, path).contains("no gold class"), "{path}");
     }
-    let line = "union F1 0.310, mass inside undefined, raters 3 (agreement 0.500); chosen: ";
+    let line = "union F1 0.310, mass in mask undefined, raters 3 (agreement 0.500); chosen: ";
     assert!(text(&report, "report.md").contains(line), "{}", text(&report, "report.md"));
     let page = text(&report, "index.html");
     assert!(!page.contains("<dt>Seed</dt>") && !page.contains("name=\"result\""));

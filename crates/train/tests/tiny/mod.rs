@@ -94,6 +94,11 @@ pub fn resnet18(trainable: &str) -> Result<Network, Box<dyn Error>> {
     network(Architecture::RESNET18, trainable)
 }
 
+/// Of a fifth of the weights, so of the bytes of checkpoints.
+pub fn mobilenet_v2(trainable: &str) -> Result<Network, Box<dyn Error>> {
+    network(Architecture::MOBILENET_V2, trainable)
+}
+
 /// Stops after a number of steps, and keeps the metrics.
 pub struct StopAfter {
     pub steps_left: usize,

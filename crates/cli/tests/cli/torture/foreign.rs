@@ -13,9 +13,9 @@ const CHANGES: [(&str, &str, &str); 9] = [
         "train.learning_rate: before 0.0005, now 0.25",
     ),
     (
+        "architecture = \"mobilenet_v2\"",
         "architecture = \"efficientnet_b0\"",
-        "architecture = \"efficientnet_b1\"",
-        "model.architecture: before \"efficientnet_b0\", now \"efficientnet_b1\"",
+        "model.architecture: before \"mobilenet_v2\", now \"efficientnet_b0\"",
     ),
     ("brightness = \"none\"", "brightness = [0.5, 1.5]", "augment.brightness: before \"none\""),
     ("beta_1 = ", "beta_1 = 0.5 # ", "train.optimizer.beta_1"),

@@ -150,7 +150,7 @@ fn a_full_disk_ends_whatever_writes_with_74_and_no_half_of_a_file() -> TestResul
     let weights = b"weights".repeat(2000);
     let server = Server::start(move |_, _| answer("200 OK", "", &weights, weights.len()));
     let workplace = Workplace::new()?;
-    let space = "\"model.architecture\" = [\"efficientnet_b0\"]\n";
+    let space = "\"train.learning_rate\" = [0.001]\n";
     write_search(&workplace, "max_trials = 1", space)?;
     assert!(workplace.train("run", &QUICK).output()?.status.success());
     assert!(workplace.train("half/run", &QUICK).arg("--no-eval").output()?.status.success());
