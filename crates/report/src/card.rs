@@ -4,7 +4,8 @@ use crate::comparison::RATERS;
 use crate::score_cell::{shown_cell, shown_reading};
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{
-    ConfusionMatrix, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION, diagnosis_scores,
+    ConfusionMatrix, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION,
+    diagnosis_scores,
 };
 use dermx_table::{Cell, Column, Reading, Table};
 use serde::Serialize;

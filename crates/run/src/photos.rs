@@ -27,7 +27,9 @@ pub fn photos<'a>(
     };
     let PhotosOfImages { files, of_image } = photos_in(folder, images)?;
     let found = images.iter().zip(of_image);
-    Ok(found.filter_map(|(image, idx)| Some((image.image_id.as_str(), files[idx?].clone()))).collect())
+    Ok(found
+        .filter_map(|(image, idx)| Some((image.image_id.as_str(), files[idx?].clone())))
+        .collect())
 }
 
 /// The photos of a folder, and of which images they are.

@@ -4,9 +4,7 @@ use crate::config::{Config, DataSection};
 use crate::error::{RunError, RunResult};
 use crate::photos::{PhotosOfImages, photos_in};
 use dermx_data::text::and_others;
-use dermx_data::{
-    DataError, Dataset, Selection, Study, did_you_mean, read_photo,
-};
+use dermx_data::{DataError, Dataset, Selection, Study, did_you_mean, read_photo};
 use dermx_score::check_outlines;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -115,7 +115,7 @@ fn the_loss_falls() -> TestResult {
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
     let (_, history) =
-        train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
+        train(&config(6, 1e-3), &photos, &checkpoints, StopAfter::NEVER, resnet18("*")?)?;
     let losses: Vec<f64> = history.iter().map(|metrics| metrics.train_loss).collect();
     assert!(losses[5] < 0.5 * losses[0], "{losses:?}");
     Ok(())
@@ -145,7 +145,8 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_the_images() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let checkpoints = folder.path().join("checkpoints");
-    let result = train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?);
+    let result =
+        train(&config(3, 1e30), &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?);
     let message = result.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(message.contains("epoch 1, step 2"), "{message}");
     assert!(message.contains("photo "), "{message}");

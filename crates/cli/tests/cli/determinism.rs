@@ -1,6 +1,6 @@
 //! The same seed gives the same bytes.
 
-use crate::dermx::{TestResult, Workplace, assert_same_results, command, results, stderr};
+use crate::dermx::{QUICK, TestResult, Workplace, assert_same_results, command, results, stderr};
 use std::error::Error;
 use std::path::Path;
 
@@ -64,7 +64,8 @@ fn probabilities(path: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
 fn instruction_sets_agree() -> TestResult {
     let workplace = Workplace::new()?;
     let run = |set: &str| -> TestResult {
-        let output = workplace.train(&format!("{set}/run"), &[]).env("DERMX_SIMD", set).output()?;
+        let output =
+            workplace.train(&format!("{set}/run"), &QUICK).env("DERMX_SIMD", set).output()?;
         assert!(output.status.success(), "{}", stderr(&output));
         Ok(())
     };

@@ -98,6 +98,7 @@ fn training_says_where_its_starting_weights_are_of_another_network() -> TestResu
     let run = |name: &str, settings: &[&str]| {
         let mut command = workplace.train(name, &QUICK);
         command.args(["--no-eval", "--set", "run.epochs=1", "--set", "model.weights=w"]);
+        command.args(["--set", "model.architecture=efficientnet_b0"]);
         for setting in settings {
             command.args(["--set", setting]);
         }
