@@ -176,8 +176,9 @@ impl Tracer {
     pub fn pool(&mut self, pool: &MaxPool2d) {
         let [top, left, bottom, right] = Window::of_pool(pool).padding(self.size);
         let [height, width] = self.size;
-        self.size = [height + top + bottom, width + left + right]
-            .map(|side| (side + pool.stride[0]).saturating_sub(pool.kernel_size[0]) / pool.stride[0]);
+        self.size = [height + top + bottom, width + left + right].map(|side| {
+            (side + pool.stride[0]).saturating_sub(pool.kernel_size[0]) / pool.stride[0]
+        });
     }
 
     pub fn norm(&mut self, norm: &BatchNorm) {

@@ -67,9 +67,7 @@ impl Computation {
         let ordinary = Self { variant: None, padding: Padding::Torchvision, epsilon, doubt: None };
         let of_tensorflow = format!("tf_{name}");
         match claimed.as_deref() {
-            Some(claimed)
-                if claimed == of_tensorflow && family.timm_has_tf =>
-            {
+            Some(claimed) if claimed == of_tensorflow && family.timm_has_tf => {
                 Ok(Self::OF_TENSORFLOW)
             }
             Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),

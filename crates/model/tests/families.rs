@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use dermx_model::{
-    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Padding, Wanted, expected_shapes, locate,
-    set_trainable, stages,
+    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Padding, Wanted, expected_shapes,
+    locate, set_trainable, stages,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,8 +74,7 @@ fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
         let last = network.conv_shapes(1, size).pop().expect("a convolution");
         // Only a VGG pools after its last convolution.
         let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
-        let expected =
-            config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
+        let expected = config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
         let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
         assert_eq!(found, expected, "{}", config.architecture);
     }

@@ -61,7 +61,8 @@ fn name_help() -> String {
     let weights = Architecture::all().flat_map(Architecture::weights);
     let names: Vec<&str> = weights.map(|(name, _)| *name).collect();
     format!(
-        "{}; `_v2` are newer weights. Or the name of one of torchvision's files, which ends in its hash",
+        "{}; `_v2` after the name of a network means newer weights. Or the name of one of torchvision's \
+         files, which ends in its hash",
         names.join(", ")
     )
 }

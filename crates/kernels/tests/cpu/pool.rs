@@ -137,9 +137,10 @@ fn average_pooling_and_its_gradient_equal_plain_loops() {
                 let (image, row, column) =
                     (pixel / (height * width), pixel / width % height, pixel % width);
                 let taps = (0..kernel_size * kernel_size).filter_map(|tap| {
-                    let y = (row * shape.stride + tap / kernel_size).checked_sub(shape.padding[0])?;
-                    let x =
-                        (column * shape.stride + tap % kernel_size).checked_sub(shape.padding[1])?;
+                    let y =
+                        (row * shape.stride + tap / kernel_size).checked_sub(shape.padding[0])?;
+                    let x = (column * shape.stride + tap % kernel_size)
+                        .checked_sub(shape.padding[1])?;
                     let pixel = (image * shape.in_size[0] + y) * shape.in_size[1] + x;
                     (y < shape.in_size[0] && x < shape.in_size[1])
                         .then_some(pixel * shape.channels + c)

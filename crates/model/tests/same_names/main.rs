@@ -45,7 +45,8 @@ fn every_network_of_timm_with_our_names_is_computed_as_timm_does_or_refused() {
             }
         }
         // Whoever does not say which it is hears of all others.
-        let others: Vec<&String> = networks.keys().filter(|name| name.trim_start_matches("legacy_") != own).collect();
+        let others: Vec<&String> =
+            networks.keys().filter(|name| name.trim_start_matches("legacy_") != own).collect();
         let found = Computation::of(architecture, naming, None).expect("is computed here");
         let doubt = found.doubt.unwrap_or_default();
         assert!(others.iter().all(|other| doubt.contains(other.as_str())), "{own}: {doubt}");

@@ -108,6 +108,7 @@ def taps(network, name):
 def main():
     torch.manual_seed(0)
     common.taps = taps
+    common.MEASURED = (3, 192, 256)
     layouts = {name: common.layout(timm.create_model(other)) for name, other in NETWORKS.items()}
     (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
     for name in NETWORKS:

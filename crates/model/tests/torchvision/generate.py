@@ -37,6 +37,8 @@ CASES = [
 ]
 # Without batch normalization there are no batch statistics.
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
+# Batch, height and width of the images that statistics are measured on.
+MEASURED = (3, 300, 400)
 NUM_CLASSES = 6
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -161,7 +163,7 @@ def measured(network):
         norm.momentum = 1.0
     network.train()
     with torch.no_grad():
-        network(images(3, 300, 400).double())
+        network(images(*MEASURED).double())
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     stored = []

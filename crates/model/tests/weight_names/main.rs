@@ -32,7 +32,8 @@ fn names_of_efficientnet_pytorchs_lites_become_timms() {
     }
     // Of how many blocks a network is made tells their stages; there is none of three.
     let some = LITES[0].0.lines().filter(|name| {
-        !name.starts_with("_blocks.") || ["0.", "1.", "2."].iter().any(|at| name[8..].starts_with(at))
+        !name.starts_with("_blocks.")
+            || ["0.", "1.", "2."].iter().any(|at| name[8..].starts_with(at))
     });
     let some: Vec<&str> = some.collect();
     let names = torchvision_names(some.iter().copied());

@@ -58,9 +58,8 @@ pub fn of_efficientnet_pytorch(name: &str, all: &BTreeSet<&str>) -> Option<Strin
     };
     let (number, layer) = rest.split_once('.')?;
     let mut block = number.parse::<usize>().ok()?;
-    let is_block = |number: &usize| {
-        all.contains(format!("_blocks.{number}._depthwise_conv.weight").as_str())
-    };
+    let is_block =
+        |number: &usize| all.contains(format!("_blocks.{number}._depthwise_conv.weight").as_str());
     let num_blocks = (0..).take_while(is_block).count();
     let depths = depths().find(|depths| depths.iter().sum::<usize>() == num_blocks)?;
     for (stage, num_blocks) in depths.into_iter().enumerate() {

@@ -36,8 +36,12 @@ struct Application {
     has_biases: bool,
 }
 
-static APPLICATIONS: [&Application; 4] =
-    [&resnet::APPLICATION, &efficientnet::APPLICATION, &xception::APPLICATION, &mobilenet::APPLICATION];
+static APPLICATIONS: [&Application; 4] = [
+    &resnet::APPLICATION,
+    &efficientnet::APPLICATION,
+    &xception::APPLICATION,
+    &mobilenet::APPLICATION,
+];
 
 /// Where one of Keras' networks is in a file.
 struct Trunk<'a> {
