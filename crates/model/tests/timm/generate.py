@@ -61,11 +61,9 @@ def rule(name, shape, names):
     values = common.seeded(name, shape)
     layer, kind = name.rsplit(".", 1)
     if f"{layer}.running_mean" in names:
-        is_mobile = "conv_stem.weight" in names
         place = following(layer, names)
         if kind == "weight":
-            factors = (0.25, 0.75) if is_mobile else (0.1, 0.25)
-            values = values * np.float32(factors[place != "sum"])
+            values = values * np.float32(0.25 if place == "sum" else 0.75)
         elif kind == "bias" and place == "activation":
             values = values + np.copysign(np.float32(1.3), values)
         elif kind == "bias" and place == "depthwise":

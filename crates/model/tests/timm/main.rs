@@ -45,17 +45,14 @@ fn next(layer: &str, names: &[String]) -> Next {
 fn weights_of(network: &Network, statistics: &[u8]) -> Weights {
     let mut weights = seeded_weights(network, 1);
     let names: Vec<String> = weights.keys().cloned().collect();
-    let is_mobile = names.iter().any(|name| name == "conv_stem.weight");
     for (name, tensor) in &mut weights {
         let (layer, kind) = name.rsplit_once('.').expect("a layer");
         if !names.contains(&format!("{layer}.running_mean")) {
             continue;
         }
         let change: fn(f32) -> f32 = match (kind, next(layer, &names)) {
-            ("weight", Next::Sum) if is_mobile => |value| value * 0.25,
-            ("weight", Next::Sum) => |value| value * 0.1,
-            ("weight", _) if is_mobile => |value| value * 0.75,
-            ("weight", _) => |value| value * 0.25,
+            ("weight", Next::Sum) => |value| value * 0.25,
+            ("weight", _) => |value| value * 0.75,
             ("bias", Next::Activation) => |value| value + 1.3_f32.copysign(value),
             ("bias", Next::Depthwise) => |value| value.abs() + 1.3,
             _ => continue,
