@@ -118,15 +118,16 @@ pub fn check_network(
         let (size, trains) = match name.as_str() {
             "97x131" => ([2, 97, 131], false),
             "97x131_train" => ([2, 97, 131], true),
+            "96x160" => ([1, 96, 160], false),
             "128x192" => ([1, 128, 192], false),
             "300x400" => ([1, 300, 400], false),
             other => panic!("no size {other}"),
         };
         if size[0] == 2 {
-            // The images are told apart by a hundred tolerances: the logits depend on the input.
+            // The images are told apart by 75 tolerances: the logits depend on the input.
             let differences =
                 (0..NUM_CLASSES).map(|k| (case.logits[k] - case.logits[NUM_CLASSES + k]).abs());
-            assert!(differences.fold(0.0, f64::max) > 0.02);
+            assert!(differences.fold(0.0, f64::max) > 0.015);
         }
         // Statistics that training moves are not those of the next case.
         let network =
