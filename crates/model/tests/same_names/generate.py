@@ -16,9 +16,6 @@ import torchvision
 
 RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
 EFFICIENTNETS = [f"efficientnet_b{size}" for size in range(8)]
-# Those that are called otherwise here have that name first.
-OTHERS = {"xception": "legacy_xception", "mobilenetv1_100": "mobilenetv1_100"}
-OTHERS |= {f"efficientnet_lite{size}": f"efficientnet_lite{size}" for size in range(3)}
 
 
 def layout(network):
@@ -33,7 +30,6 @@ found = {}
 with torch.device("meta"):
     ours = {name: getattr(torchvision.models, name)(num_classes=1000) for name in RESNETS}
     ours |= {name: timm.create_model(name) for name in EFFICIENTNETS}
-    ours |= {name: timm.create_model(other) for name, other in OTHERS.items()}
     by_layout = {layout(network): (name, kinds(network)) for name, network in ours.items()}
     for name in timm.list_models():
         try:
