@@ -312,8 +312,9 @@ def layout(network):
     return {"parameters": parameters, "tensors": len(lines), "hash": f"{value:016x}"}
 
 
-def write_golden(folder, name, network, cases, has_parameters=True):
-    """Everything that is compared, for all cases, and the statistics of batch normalization."""
+def write_golden(folder, name, network, cases, with_parameters):
+    """Everything that is compared, and the statistics of batch normalization; gradients of parameters for the cases
+    `with_parameters`."""
     (folder / f"{name}.statistics").write_bytes(measured(network))
     golden = {}
     for case in cases:
@@ -323,7 +324,7 @@ def write_golden(folder, name, network, cases, has_parameters=True):
         logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
         print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
         assert excess < 0.5, (name, case[0], excess)
-        if not has_parameters:
+        if case[0] not in with_parameters:
             golden[case[0]]["parameters"] = {}
     text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
     (folder / f"{name}.json").write_text(text + "\n")
@@ -337,7 +338,8 @@ def main():
     for name in NETWORKS:
         network = build(name)
         has_norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-        write_golden(HERE, name, network, CASES if has_norms else CASES_WITHOUT_NORMS)
+        cases = CASES if has_norms else CASES_WITHOUT_NORMS
+        write_golden(HERE, name, network, cases, [case[0] for case in cases])
 
 
 if __name__ == "__main__":
