@@ -74,7 +74,7 @@ impl ModuleVisitor for GradientVisitor<'_> {
     }
 }
 
-/// One forward and one backward pass, compared with all that torchvision's came to.
+/// One forward and one backward pass, compared with all that the original's came to.
 fn compare(network: &Network, case: &Case, size: [usize; 3]) -> Differences {
     let mut comparison = Differences::default();
     let device = Device::flex().autodiff();
@@ -135,7 +135,7 @@ pub fn check_network(
     }
 }
 
-/// Names and shapes in torchvision's layout, without drawing any weights.
+/// Names and shapes in PyTorch's layout, without drawing any weights.
 #[derive(Default)]
 struct Layout {
     path: ParameterPath,
