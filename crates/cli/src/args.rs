@@ -208,6 +208,16 @@ fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
     T::deserialize(name).map_err(|error| error.to_string())
 }
 
+/// What `--arch` says of itself.
+fn arch_help() -> String {
+    let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
+    format!(
+        "An architecture: {}. Classes are called class_0, class_1, ... where the file of the weights does \
+         not name them. Without it, as the file of the weights says, or as their names and shapes tell",
+        names.join(", ")
+    )
+}
+
 /// An epsilon of batch normalization.
 fn epsilon(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|&number| NetworkConfig::is_epsilon(number));
@@ -223,11 +233,8 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7, vgg16, densenet121,
-    /// mobilenet_v2. Classes are called class_0, class_1, ... where the file of the weights does not name
-    /// them.
-    /// Without it, as the file of the weights says, or as their names and shapes tell.
-    #[arg(long, requires = "weights")]
+    /// An architecture.
+    #[arg(long, requires = "weights", help = arch_help())]
     pub arch: Option<Architecture>,
     /// A .pth, safetensors or Keras file with the names of torchvision, timm or Keras, or the name of
     /// fetched weights (see `dermx weights fetch`). Files that `dermx` wrote say what network, size,
@@ -240,8 +247,8 @@ pub struct NetworkArgs {
     /// Take the tensors of `--weights` that fit, and say which do not; the others get random values.
     #[arg(long, conflicts_with = "run", requires = "arch")]
     pub allow_partial: bool,
-    /// How an EfficientNet pads: torchvision (symmetric), tf (same). Names of weights do not tell
-    /// timm's efficientnet_b0 from its tf_efficientnet_b0.
+    /// How the network pads: torchvision (symmetric), tf (same). Names of weights do not tell timm's
+    /// efficientnet_b0 from its tf_efficientnet_b0.
     #[arg(long, conflicts_with = "run", value_name = "HOW", value_parser = choice::<Padding>)]
     pub padding: Option<Padding>,
     /// Epsilon of batch normalization, where names do not tell it: 1e-3 for timm's tf_efficientnet.

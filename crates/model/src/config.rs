@@ -19,7 +19,7 @@ pub enum Variant {
     V1,
 }
 
-/// Where an EfficientNet pads with zeros.
+/// What feature maps are surrounded with: zeros for convolutions, for poolings what is never the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
@@ -28,6 +28,7 @@ pub enum Padding {
     Torchvision,
     /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
     /// above and left and the rest below and right. Differs for even sizes where there is a stride.
+    /// Blocks of a MobileNet that stride have one row below and one column to the right, as in Keras.
     /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
     #[serde(alias = "same")]
     Tf,

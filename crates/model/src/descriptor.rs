@@ -32,6 +32,8 @@ pub(crate) struct Family {
     pub foreign: &'static [ForeignNames],
     /// Whose names the weights of timm's networks of this family have.
     pub timm: Naming,
+    /// Whether timm has each network as `tf_NAME`, too, with TensorFlow's padding and epsilon.
+    pub timm_has_tf: bool,
 }
 
 /// Names of the parts of a head.

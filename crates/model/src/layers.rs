@@ -5,13 +5,14 @@
 use crate::config::{NetworkConfig, Padding};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
 use dermx_kernels::{
     Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
-    conv_bias, conv2d, global_avg_pool,
+    conv_bias, conv2d, global_avg_pool, max_pool,
 };
 
 /// A convolution and its batch normalization. It is a tuple because torchvision names their
@@ -94,26 +95,53 @@ fn running(norm: &BatchNorm) -> Normalization {
     }
 }
 
+/// The largest value of each window.
+///
+/// # Shapes
+/// - `x`: `[batch, height, width, channels]`; the window and its stride are as high as wide
+pub(crate) fn max_pooled(pool: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
+    let [_, height, width, _] = x.dims();
+    let padding = Window::of_pool(pool).padding([height, width]);
+    max_pool(x, pool.kernel_size[0], pool.stride[0], padding)
+}
+
 fn conv_options(conv: &Conv2d, x: &Tensor<4>) -> ConvOptions {
     let [_, height, width, _] = x.dims();
-    let padding = padding(conv, [height, width]);
+    let padding = Window::of_conv(conv).padding([height, width]);
     ConvOptions { stride: conv.stride, padding, groups: conv.groups }
 }
 
-/// Zeros at the top, left, bottom and right of feature maps of that height and width.
-fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
-    let same = |side: usize, dim: usize| {
-        let (kernel_size, stride) = (conv.kernel_size[dim], conv.stride[dim]);
-        let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
-        let zeros = needed.saturating_sub(side);
-        [zeros / 2, zeros - zeros / 2]
-    };
-    match conv.padding {
-        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
-        PaddingConfig2d::Valid => [0; 4],
-        PaddingConfig2d::Same => {
-            let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
-            [top, left, bottom, right]
+/// What slides over feature maps.
+struct Window<'a> {
+    kernel_size: [usize; 2],
+    stride: [usize; 2],
+    padding: &'a PaddingConfig2d,
+}
+
+impl<'a> Window<'a> {
+    fn of_conv(conv: &'a Conv2d) -> Self {
+        Self { kernel_size: conv.kernel_size, stride: conv.stride, padding: &conv.padding }
+    }
+
+    fn of_pool(pool: &'a MaxPool2d) -> Self {
+        Self { kernel_size: pool.kernel_size, stride: pool.stride, padding: &pool.padding }
+    }
+
+    /// The border at the top, left, bottom and right of feature maps of that height and width.
+    fn padding(&self, [height, width]: [usize; 2]) -> [usize; 4] {
+        let same = |side: usize, dim: usize| {
+            let (kernel_size, stride) = (self.kernel_size[dim], self.stride[dim]);
+            let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
+            let border = needed.saturating_sub(side);
+            [border / 2, border - border / 2]
+        };
+        match *self.padding {
+            PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
+            PaddingConfig2d::Valid => [0; 4],
+            PaddingConfig2d::Same => {
+                let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
+                [top, left, bottom, right]
+            }
         }
     }
 }
@@ -138,11 +166,19 @@ impl Tracer {
             out_channels,
             kernel_size: conv.kernel_size,
             stride: conv.stride,
-            padding: padding(conv, self.size),
+            padding: Window::of_conv(conv).padding(self.size),
             groups: conv.groups,
         };
         self.size = shape.out_size();
         self.shapes.push(shape);
+    }
+
+    pub fn pool(&mut self, pool: &MaxPool2d) {
+        let [top, left, bottom, right] = Window::of_pool(pool).padding(self.size);
+        let [height, width] = self.size;
+        self.size = [height + top + bottom, width + left + right].map(|side| {
+            (side + pool.stride[0]).saturating_sub(pool.kernel_size[0]) / pool.stride[0]
+        });
     }
 
     pub fn norm(&mut self, norm: &BatchNorm) {
@@ -197,21 +233,43 @@ impl<'a> Layers<'a> {
         (self.conv(channels, kernel_size, stride), self.batch_norm(channels[1]))
     }
 
+    /// A bias-free square convolution at those places alone where the kernel lies on the feature maps.
+    pub fn valid_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
+        let config = self.conv_config(channels, kernel_size, stride);
+        config.with_padding(PaddingConfig2d::Valid).init(self.device)
+    }
+
+    /// A convolution that filters each channel alone.
+    pub fn depthwise_conv(&self, channels: usize, kernel_size: usize, stride: usize) -> Conv2d {
+        let config = self.conv_config([channels; 2], kernel_size, stride);
+        config.with_groups(channels).init(self.device)
+    }
+
     /// A convolution that filters each channel alone, and its batch normalization.
     pub fn depthwise(&self, channels: usize, kernel_size: usize, stride: usize) -> ConvNorm {
-        let config = self.conv_config([channels; 2], kernel_size, stride).with_groups(channels);
-        (config.init(self.device), self.batch_norm(channels))
+        (self.depthwise_conv(channels, kernel_size, stride), self.batch_norm(channels))
+    }
+
+    /// A pooling of square windows to their largest value that leaves `ceil(side / stride)` cells a side.
+    pub fn max_pool(&self, kernel_size: usize, stride: usize) -> MaxPool2d {
+        let config = MaxPool2dConfig::new([kernel_size; 2]).with_strides([stride; 2]);
+        config.with_padding(self.around(kernel_size)).init()
     }
 
     fn conv_config(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2dConfig {
-        let half = kernel_size / 2;
         Conv2dConfig::new(channels, [kernel_size; 2])
             .with_stride([stride; 2])
-            .with_padding(match self.padding {
-                Padding::Torchvision => PaddingConfig2d::Explicit(half, half, half, half),
-                Padding::Tf => PaddingConfig2d::Same,
-            })
+            .with_padding(self.around(kernel_size))
             .with_bias(false)
+    }
+
+    /// The border with which `ceil(side / stride)` cells a side are left.
+    fn around(&self, kernel_size: usize) -> PaddingConfig2d {
+        let half = kernel_size / 2;
+        match self.padding {
+            Padding::Torchvision => PaddingConfig2d::Explicit(half, half, half, half),
+            Padding::Tf => PaddingConfig2d::Same,
+        }
     }
 }
 

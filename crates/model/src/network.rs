@@ -75,7 +75,7 @@ impl Network {
 
     /// Names of the taps in execution order.
     ///
-    /// They are torchvision's names of the modules whose output they see: every stage (`layer4`,
+    /// They are torchvision's (or timm's) names of the modules whose output they see: every stage (`layer4`,
     /// `features.7`), every block (`layer4.2`, `features.7.1`), and in every block what comes
     /// before the sum: the last convolution (`layer4.2.conv3`) of a ResNet, before its batch
     /// normalization, and all of the branch (`features.7.1.block`) of an EfficientNet. Besides

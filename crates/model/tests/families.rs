@@ -2,19 +2,23 @@
 
 use burn::tensor::{Device, Tensor};
 use dermx_model::{
-    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Wanted, expected_shapes, locate,
-    set_trainable, stages,
+    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Padding, Wanted, expected_shapes,
+    locate, set_trainable, stages,
 };
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 5] {
+fn smallest() -> [NetworkConfig; 8] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
         Architecture::VGG16,
         Architecture::DENSENET121,
         Architecture::MOBILENET_V2,
+        Architecture::XCEPTION,
+        Architecture::MOBILENETV1_100,
+        Architecture::EFFICIENTNET_LITE0,
     ]
     .map(|architecture| NetworkConfig {
         head: Head::Gap,
@@ -22,35 +26,57 @@ fn smallest() -> [NetworkConfig; 5] {
     })
 }
 
+/// Those with each stride of the last stage and each padding.
+fn with_options() -> Vec<(NetworkConfig, usize, Padding)> {
+    let mut all = Vec::new();
+    for config in smallest() {
+        for padding in [Padding::Torchvision, Padding::Tf] {
+            if config.architecture.takes_padding(padding) {
+                all.extend([1, 2].map(|last_stride| (config, last_stride, padding)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_network_is_compared_with_its_original() {
+    let mut compared = BTreeSet::new();
+    for folder in ["torchvision", "timm"] {
+        let path = format!("{}/tests/{folder}/layouts.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("a golden");
+        let layouts: BTreeMap<String, Value> = serde_json::from_str(&text).expect("a golden");
+        compared.extend(layouts.into_keys());
+    }
+    assert_eq!(compared, Architecture::all().map(|one| one.name().to_string()).collect());
+}
+
 #[test]
 fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
-    for config in smallest() {
-        for last_stride in [1, 2] {
-            let config = NetworkConfig { last_stride, ..config };
-            let network = config.init(&Device::flex());
-            let size = [49, 70];
-            let mut seen = Vec::new();
-            let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
-            network.forward_tapped(images, &mut |name, x| {
-                let [_, channels, height, width] = x.dims();
-                seen.push(name.to_string());
-                if name == network.last_tap() {
-                    let expected = config.feature_size(size);
-                    let what = config.architecture;
-                    assert_eq!([height, width], expected, "{what}, stride {last_stride}");
-                    assert_eq!(channels, what.num_features(), "{what}");
-                }
-                x
-            });
-            assert_eq!(seen, network.tap_names(), "{}", config.architecture);
-            let last = network.conv_shapes(1, size).pop().expect("a convolution");
-            // Only a VGG pools after its last convolution.
-            let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
-            let expected =
-                config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
-            let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
-            assert_eq!(found, expected, "{}", config.architecture);
-        }
+    for (config, last_stride, padding) in with_options() {
+        let config = NetworkConfig { last_stride, padding, ..config };
+        let network = config.init(&Device::flex());
+        let size = [49, 70];
+        let mut seen = Vec::new();
+        let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
+        network.forward_tapped(images, &mut |name, x| {
+            let [_, channels, height, width] = x.dims();
+            seen.push(name.to_string());
+            if name == network.last_tap() {
+                let expected = config.feature_size(size);
+                let what = config.architecture;
+                assert_eq!([height, width], expected, "{what}, stride {last_stride}");
+                assert_eq!(channels, what.num_features(), "{what}");
+            }
+            x
+        });
+        assert_eq!(seen, network.tap_names(), "{}", config.architecture);
+        let last = network.conv_shapes(1, size).pop().expect("a convolution");
+        // Only a VGG pools after its last convolution.
+        let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
+        let expected = config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
+        let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
+        assert_eq!(found, expected, "{}", config.architecture);
     }
 }
 
@@ -66,6 +92,9 @@ fn stages_go_from_the_output_to_the_input() {
         (14, "features.28", "features.0"),
         (10, "features.norm5", "stem"),
         (20, "features.18", "features.0"),
+        (16, "conv4", "stem"),
+        (7, "blocks.4", "stem"),
+        (10, "conv_head", "stem"),
     ];
     assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
     assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));

@@ -26,7 +26,7 @@ pub struct Description {
     pub head: Head,
     /// Which kind of ResNet.
     pub variant: Variant,
-    /// Which padding of an EfficientNet.
+    /// Which padding.
     pub padding: Padding,
     /// Epsilon of the batch normalizations before the head.
     pub batch_norm_epsilon: f64,

@@ -74,9 +74,11 @@ pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
     mean.reshape([batch, channels])
 }
 
-pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize) -> Tensor<4> {
-    let options =
-        MaxPoolOptions::new([kernel_size; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: [usize; 4]) -> Tensor<4> {
+    let [top, left, bottom, right] = padding;
+    let options = MaxPoolOptions::new([kernel_size; 2])
+        .with_stride([stride; 2])
+        .with_padding_pairs([(top, bottom), (left, right)]);
     channels_last(module::max_pool2d(channels_first(x), options))
 }
 

@@ -217,9 +217,11 @@ fn pools() {
         check(&format!("mean of {dims:?}"), &[learns(dims)], &|x| {
             global_avg_pool(x[0].clone()).unsqueeze()
         });
-        check(&format!("maximum of {dims:?}"), &[learns(dims)], &|x| {
-            max_pool(x[0].clone(), 3, 2, 1)
-        });
+        for padding in [[1; 4], [0, 0, 1, 1], [1, 0, 1, 1]] {
+            check(&format!("maximum of {dims:?} with {padding:?}"), &[learns(dims)], &|x| {
+                max_pool(x[0].clone(), 3, 2, padding)
+            });
+        }
     }
 }
 
@@ -312,7 +314,7 @@ fn relu6_is_cut_at_both_ends_and_so_is_its_slope() {
 fn the_first_of_equal_maxima_gets_the_gradient() {
     let device = Device::flex().autodiff();
     let x = Tensor::<4>::ones([1, 2, 2, 1], &device).require_grad();
-    let gradients = max_pool(x.clone(), 2, 2, 0).sum().backward();
+    let gradients = max_pool(x.clone(), 2, 2, [0; 4]).sum().backward();
     let gradient = x.grad(&gradients).expect("a gradient");
     assert_eq!(values(gradient), [1.0, 0.0, 0.0, 0.0]);
 }
@@ -341,7 +343,7 @@ fn layers_in_a_row_whose_outputs_are_computed_again() {
         let z = conv2d(y.clone(), x[1].clone(), same);
         let y = normalized(z, Some(y), Activation::Relu);
         // And by one of Burn's operations.
-        max_pool(y.clone() * y, 3, 2, 1)
+        max_pool(y.clone() * y, 3, 2, [1; 4])
     };
     check("a network", &inputs, &network);
     let mut some = inputs;

@@ -84,6 +84,16 @@ def conv_bias(activation):
     return case("conv_bias", leaves, compute, activation=activation)
 
 
+def max_pool(padding):
+    top, left, bottom, right = padding
+
+    def compute(x):
+        padded = F.pad(first(x), (left, right, top, bottom), value=float("-inf"))
+        return last(F.max_pool2d(padded, 3, 2))
+
+    return case("max_pool", [numbers(1, 2, 7, 6, 5)], compute, padding=padding)
+
+
 def avg_pool(counts_padding):
     def compute(x):
         return last(F.avg_pool2d(first(x), 3, 2, 1, count_include_pad=counts_padding))
@@ -108,7 +118,8 @@ def main():
             lambda x, scale: x * scale[:, None, None, :],
         ),
         case("global_avg_pool", [numbers(1, 2, 3, 5, 6)], lambda x: x.mean(dim=(1, 2))),
-        case("max_pool", [numbers(1, 2, 7, 6, 5)], lambda x: last(F.max_pool2d(first(x), 3, 2, 1))),
+        max_pool([1, 1, 1, 1]),
+        max_pool([1, 0, 1, 1]),
     ]
     cases += [avg_pool(True), avg_pool(False), conv_bias("relu"), conv_bias("relu6")]
     cases.append(

@@ -37,6 +37,8 @@ CASES = [
 ]
 # Without batch normalization there are no batch statistics.
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
+# Batch, height and width of the images that statistics are measured on.
+MEASURED = (3, 300, 400)
 NUM_CLASSES = 6
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -92,8 +94,8 @@ def is_kinked_norm(layer, names):
     return is_resnets or is_densenets or is_mobilenets and not is_linear
 
 
-def rule(name, shape, names, seed=1):
-    """The weights of `seeded_weights` in networks/mod.rs, with quiet residual branches."""
+def seeded(name, shape, seed=1):
+    """The weights of `seeded_weights` in networks/mod.rs."""
     for byte in name.encode():
         seed = int(mix(np.uint64(seed) ^ np.uint64(byte)))
     if len(shape) == 1:
@@ -104,7 +106,12 @@ def rule(name, shape, names, seed=1):
         fan_in = int(np.prod(shape[1:]))
         high = np.sqrt(np.float32(6) / np.float32(fan_in))
         low = -high
-    values = low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
+    return low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
+
+
+def rule(name, shape, names):
+    """Seeded weights with quiet residual branches."""
+    values = seeded(name, shape)
     layer, kind = name.rsplit(".", 1)
     is_last = is_last_of_branch(layer, names)
     if kind in ["weight", "bias"] and is_kinked_norm(layer, names):
@@ -156,7 +163,7 @@ def measured(network):
         norm.momentum = 1.0
     network.train()
     with torch.no_grad():
-        network(images(3, 300, 400).double())
+        network(images(*MEASURED).double())
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     stored = []
@@ -290,9 +297,8 @@ def rounded(value):
     return float(f"{value:.7g}")
 
 
-def layout(name):
+def layout(network):
     """Number of parameters and tensors, and a hash (FNV-1a) of all names and shapes."""
-    network = getattr(torchvision.models, name)(num_classes=1000)
     state = network.state_dict()
     lines = [
         f"{key} {'x'.join(map(str, state[key].shape))}\n"
@@ -306,24 +312,34 @@ def layout(name):
     return {"parameters": parameters, "tensors": len(lines), "hash": f"{value:016x}"}
 
 
+def write_golden(folder, name, network, cases, with_parameters):
+    """Everything that is compared, and the statistics of batch normalization; gradients of parameters for the cases
+    `with_parameters`."""
+    (folder / f"{name}.statistics").write_bytes(measured(network))
+    golden = {}
+    for case in cases:
+        golden[case[0]] = run(network, name, case, 0.0)
+        # The reference itself moves less than the tolerance when the input is rounded.
+        excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))
+        logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
+        print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
+        assert excess < 0.5, (name, case[0], excess)
+        if case[0] not in with_parameters:
+            golden[case[0]]["parameters"] = {}
+    text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
+    (folder / f"{name}.json").write_text(text + "\n")
+
+
 def main():
     torch.manual_seed(0)
-    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS + OTHERS}
+    networks = {name: getattr(torchvision.models, name) for name in RESNETS + EFFICIENTNETS + OTHERS}
+    layouts = {name: layout(build(num_classes=1000)) for name, build in networks.items()}
     (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
     for name in NETWORKS:
         network = build(name)
-        (HERE / f"{name}.statistics").write_bytes(measured(network))
-        golden = {}
         has_norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-        for case in CASES if has_norms else CASES_WITHOUT_NORMS:
-            golden[case[0]] = run(network, name, case, 0.0)
-            # The reference itself moves less than the tolerance when the input is rounded.
-            excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))
-            logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
-            print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
-            assert excess < 0.5, (name, case[0], excess)
-        text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
-        (HERE / f"{name}.json").write_text(text + "\n")
+        cases = CASES if has_norms else CASES_WITHOUT_NORMS
+        write_golden(HERE, name, network, cases, [case[0] for case in cases])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
-//! Names of weights: against timm and torchvision.
+//! Names of weights: against timm, torchvision and EfficientNet-PyTorch.
 
 use dermx_model::{Naming, torchvision_names};
 
 const TIMM: &str = include_str!("efficientnet_b0_timm.txt");
 const TORCHVISION: &str = include_str!("efficientnet_b0_torchvision.txt");
+/// Of EfficientNet-Lite0 and Lite1 in EfficientNet-PyTorch and timm.
+const LITES: [(&str, &str); 2] = [
+    (include_str!("efficientnet_lite0_pytorch.txt"), include_str!("efficientnet_lite0_timm.txt")),
+    (include_str!("efficientnet_lite1_pytorch.txt"), include_str!("efficientnet_lite1_timm.txt")),
+];
 
 #[test]
 fn names_of_timms_efficientnet_become_torchvisions() {
@@ -13,6 +18,27 @@ fn names_of_timms_efficientnet_become_torchvisions() {
         assert_eq!(found, expected);
     }
     assert_eq!(names.len(), TORCHVISION.lines().count());
+}
+
+#[test]
+fn names_of_efficientnet_pytorchs_lites_become_timms() {
+    for (pytorch, timm) in LITES {
+        assert_eq!(Naming::of(pytorch.lines()), Naming::EfficientNetPytorch);
+        let names = torchvision_names(pytorch.lines());
+        assert!(names.iter().eq(timm.lines()), "{names:?}");
+        // timm's are those that the networks have here.
+        assert_eq!(Naming::of(timm.lines()), Naming::Torchvision);
+        assert!(torchvision_names(timm.lines()).iter().eq(timm.lines()));
+    }
+    // Of how many blocks a network is made tells their stages; there is none of three.
+    let some = LITES[0].0.lines().filter(|name| {
+        !name.starts_with("_blocks.")
+            || ["0.", "1.", "2."].iter().any(|at| name[8..].starts_with(at))
+    });
+    let some: Vec<&str> = some.collect();
+    let names = torchvision_names(some.iter().copied());
+    assert!(names.iter().any(|name| name == "_blocks.1._bn0.weight"), "{names:?}");
+    assert!(names.iter().any(|name| name == "conv_head.weight"), "{names:?}");
 }
 
 #[test]

@@ -122,10 +122,10 @@ section! {
         head: Head, default(Head::Gap);
         /// "torchvision", or the paper's and Keras' kind of ResNet: "v1".
         variant: Variant, default(Variant::Torchvision);
-        /// "torchvision", or TensorFlow's padding of an EfficientNet: "tf".
+        /// "torchvision", or TensorFlow's padding of an EfficientNet, an Xception or a MobileNet: "tf".
         padding: Padding, default(Padding::Torchvision);
         /// Epsilon of the batch normalizations before the head; with "auto" torchvision's (1e-5, and 1e-3 for
-        /// EfficientNet-B5 to B7), or Keras' for "v1" (1.001e-5). TensorFlow's EfficientNets have 1e-3.
+        /// EfficientNet-B5 to B7), or Keras' for "v1" (1.001e-5). TensorFlow's networks have 1e-3.
         batch_norm_epsilon: Option<f64>, word("auto"), Range::up_to(0.0, 1.0);
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize, default(2), Range::closed(1.0, 2.0);
