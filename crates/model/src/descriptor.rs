@@ -1,5 +1,7 @@
 //! What a network says of itself, once.
 
+use crate::architecture::Architecture;
+use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
 use crate::head::Head;
@@ -104,6 +106,11 @@ pub(crate) trait Blueprint: Sync {
         NormSettings::PYTORCH
     }
 
+    /// See [`Architecture::takes_last_stride`].
+    fn takes_last_stride(&self, last_stride: usize) -> bool {
+        matches!(last_stride, 1 | 2)
+    }
+
     /// See [`NetworkConfig::feature_size`].
     fn feature_size(&self, config: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * config.last_stride))
@@ -126,4 +133,9 @@ pub(crate) trait Body {
 
     /// See [`Network::drop_sites`].
     fn drop_sites(&self) -> Vec<DropSite>;
+
+    /// See [`Network::attention`].
+    fn attention(&self) -> Option<Attention> {
+        None
+    }
 }

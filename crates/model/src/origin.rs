@@ -72,7 +72,7 @@ impl Computation {
             Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),
             _ => {
                 let mut others: Vec<String> = Vec::new();
-                if naming == Naming::Timm {
+                if naming == Naming::Timm && architecture.takes_padding(Padding::Tf) {
                     others.push(format!("tf_{name} (padding tf, epsilon 1e-3)"));
                 }
                 if naming == architecture.family().timm {

@@ -50,6 +50,10 @@ families! {
     densenet::DenseNet;
     /// MobileNetV2.
     mobilenet_v2::MobileNetV2;
+    /// ConvNeXt-Tiny and ConvNeXt-Small.
+    convnext::ConvNext;
+    /// ViT-S/16 and ViT-B/16.
+    vision_transformer::VisionTransformer;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }
