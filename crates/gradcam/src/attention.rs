@@ -153,9 +153,8 @@ mod tests {
 
     #[test]
     fn rollout_of_two_layers_by_hand() {
-        let layers = [first(), second()].map(|weights| {
-            halved(Layer::new(weights, None).mean(0, |weight, _| weight))
-        });
+        let layers = [first(), second()]
+            .map(|weights| halved(Layer::new(weights, None).mean(0, |weight, _| weight)));
         // The last layer passes 1/2, 1/4, 1/4 on to the class token. Of the first one the class token's row
         // is 3/4 1/8 1/8, that of the first patch 0 1 0, and that of the second 1/4 0 3/4:
         // 1/2 1/8 + 1/4 1 + 1/4 0 = 5/16, and 1/2 1/8 + 1/4 0 + 1/4 3/4 = 1/4.
@@ -171,11 +170,10 @@ mod tests {
         let mut of_second = [-3.0; 18];
         of_second[9..].fill(4.0);
         let positive = |weight: f64, gradient: f64| (weight * gradient).max(0.0);
-        let layers = [(first(), map(of_first)), (second(), map(of_second))].map(
-            |(weights, gradient)| {
+        let layers =
+            [(first(), map(of_first)), (second(), map(of_second))].map(|(weights, gradient)| {
                 with_identity(Layer::new(weights, Some(gradient)).mean(0, positive))
-            },
-        );
+            });
         // The last layer's row of the class token: half of 4 times 0 0 1, and 1 of itself: 1 0 2. The first
         // layer's rows: the class token's half of 2 times 0 1/2 1/2 and 1: 1 1/2 1/2; the second patch's
         // half of 2 times 0 0 1 and 1: 0 0 2. So 1/2 of the first patch, and 1/2 + 2 2 of the second.

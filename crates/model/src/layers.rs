@@ -326,9 +326,7 @@ impl Dense {
             || normalization.beta.is_tracked()
             || residual.as_ref().is_some_and(Tensor::is_tracked);
         match is_tracked {
-            true => {
-                affine(conv2d(x, kernel, POINTWISE), normalization, residual, Activation::None)
-            }
+            true => affine(conv2d(x, kernel, POINTWISE), normalization, residual, Activation::None),
             false => conv_affine(x, kernel, POINTWISE, normalization, residual, Activation::None),
         }
     }

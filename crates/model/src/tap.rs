@@ -34,7 +34,12 @@ impl Tap<'_> {
     ///
     /// # Shapes
     /// - `tokens` and output: `[batch, 1, 1 + height * width, channels]`
-    pub fn apply_to_tokens(&mut self, name: &str, tokens: Tensor<4>, grid: [usize; 2]) -> Tensor<4> {
+    pub fn apply_to_tokens(
+        &mut self,
+        name: &str,
+        tokens: Tensor<4>,
+        grid: [usize; 2],
+    ) -> Tensor<4> {
         if !self.wants(name) {
             return tokens;
         }

@@ -56,17 +56,24 @@ pub struct ConvertArgs {
     pub epsilon: Option<f64>,
 }
 
+/// The help of the name of weights.
+fn name_help() -> String {
+    let weights = Architecture::all().flat_map(Architecture::weights);
+    let names: Vec<&str> = weights.map(|(name, _)| *name).collect();
+    format!(
+        "Torchvision's weights: {}; those that end in _v2 are newer. Or the name of one of torchvision's \
+         files, which ends in its hash",
+        names.join(", ")
+    )
+}
+
 /// Arguments of `dermx weights fetch`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. Afterwards `--weights resnet50` means the downloaded file."
 )]
 pub struct FetchArgs {
-    /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7, vgg16,
-    /// densenet121, mobilenet_v2; newer weights are resnet50_v2, resnet101_v2, resnet152_v2,
-    /// efficientnet_b1_v2, mobilenet_v2_v2. Or the name of one of
-    /// torchvision's files, which ends in its hash.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", help = name_help())]
     pub name: String,
     /// The folder for the file [otherwise: `dermx` in the system's folder for caches, where `--weights`
     /// looks for names].

@@ -4,6 +4,8 @@ use dermx_model::{Naming, torchvision_names};
 
 const TIMM: &str = include_str!("efficientnet_b0_timm.txt");
 const TORCHVISION: &str = include_str!("efficientnet_b0_torchvision.txt");
+const TIMMS_VIT: &str = include_str!("vit_b_16_timm.txt");
+const TORCHVISIONS_VIT: &str = include_str!("vit_b_16_torchvision.txt");
 
 #[test]
 fn names_of_timms_efficientnet_become_torchvisions() {
@@ -13,6 +15,19 @@ fn names_of_timms_efficientnet_become_torchvisions() {
         assert_eq!(found, expected);
     }
     assert_eq!(names.len(), TORCHVISION.lines().count());
+}
+
+#[test]
+fn names_of_timms_vision_transformer_become_torchvisions() {
+    assert_eq!(Naming::of(TIMMS_VIT.lines()), Naming::Timm);
+    assert_eq!(Naming::of(TORCHVISIONS_VIT.lines()), Naming::Torchvision);
+    let names = torchvision_names(TIMMS_VIT.lines());
+    assert!(names.iter().eq(TORCHVISIONS_VIT.lines()), "{names:?}");
+    assert!(torchvision_names(TORCHVISIONS_VIT.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
+    let older =
+        TORCHVISIONS_VIT.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2.");
+    assert_ne!(older, TORCHVISIONS_VIT);
+    assert!(torchvision_names(older.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
 }
 
 #[test]
@@ -39,9 +54,9 @@ fn torchvisions_names_stay() {
 
 #[test]
 fn names_of_other_networks_are_nobodys() {
-    let convnext = ["features.0.0.weight", "features.1.0.block.0.weight", "classifier.2.weight"];
+    let swin = ["features.1.0.attn.qkv.weight", "features.2.reduction.weight", "head.norm.weight"];
     let timms_convnext = ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "head.fc.weight"];
-    for names in [convnext, timms_convnext] {
+    for names in [swin, timms_convnext] {
         assert_eq!(Naming::of(names.into_iter()), Naming::Unknown);
         assert_eq!(torchvision_names(names.into_iter()), names);
     }
