@@ -1,6 +1,5 @@
 //! What a network says of itself, once.
 
-use crate::architecture::Architecture;
 use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
@@ -106,7 +105,7 @@ pub(crate) trait Blueprint: Sync {
         NormSettings::PYTORCH
     }
 
-    /// See [`Architecture::takes_last_stride`].
+    /// See [`crate::Architecture::takes_last_stride`].
     fn takes_last_stride(&self, last_stride: usize) -> bool {
         matches!(last_stride, 1 | 2)
     }

@@ -84,7 +84,7 @@ def fractions(seed, indices):
 
 def torchvisions(name):
     """Torchvision's name of a weight of timm's vision transformers; others stay."""
-    if "vit" not in name and re.match(r"(blocks\.\d+|cls_token|pos_embed|patch_embed|norm|head)\b", name):
+    if re.match(r"(blocks\.\d+|cls_token|pos_embed|patch_embed|norm|head)\b", name):
         block = re.match(r"blocks\.(\d+)\.(.*)", name)
         start, rest = (f"encoder.layers.encoder_layer_{block[1]}.", block[2]) if block else ("", name)
         for timms, own in LAYERS_OF_TIMM.items():
@@ -196,8 +196,9 @@ def measured(network):
     for norm in norms:
         norm.momentum = 1.0
     network.train()
-    with torch.no_grad():
-        network(images(3, 300, 400).double())
+    if norms:
+        with torch.no_grad():
+            network(images(3, 300, 400).double())
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     stored = []
