@@ -174,7 +174,7 @@ impl Explainer {
         let no_attention = ExplainError::NoAttention { method, network: kind };
         let attention = network.attention().ok_or(no_attention)?;
         let [_, _, height, width] = images.dims();
-        let grid = [height, width].map(|side| side / attention.patch_px);
+        let grid = [height, width].map(|side| side.div_ceil(attention.patch_px));
         let (logits, maps) = match self.method {
             Method::AttentionRollout => {
                 attention::rollout(&self.probe, images, targets, &attention.names)?

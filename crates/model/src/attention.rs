@@ -7,6 +7,6 @@ pub struct Attention {
     /// Names by which [`crate::Network::forward_tapped_at`] shows how much each token attends to each,
     /// `[batch, heads, tokens, tokens]`, layer by layer. They are no taps of feature maps.
     pub names: Vec<String>,
-    /// Side of a patch in pixels; what is left of the image at the right and below is no patch.
+    /// Side of a patch in pixels; the last patches may reach beyond the image at the right and below.
     pub patch_px: usize,
 }

@@ -27,6 +27,16 @@ pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
 /// A convolution with its bias, and an activation.
 pub(crate) fn conv_biased(conv: &Conv2d, x: Tensor<4>, activation: Activation) -> Tensor<4> {
     let options = conv_options(conv, &x);
+    conv_biased_with(conv, x, options, activation)
+}
+
+/// [`conv_biased`] with other options than those of the layer.
+pub(crate) fn conv_biased_with(
+    conv: &Conv2d,
+    x: Tensor<4>,
+    options: ConvOptions,
+    activation: Activation,
+) -> Tensor<4> {
     let weight = conv.weight.val();
     let bias = match &conv.bias {
         Some(bias) => bias.val(),

@@ -120,7 +120,7 @@ def of_timm(name):
 
 def as_map(images):
     """From tokens [batch, 1 + patches, channels] to maps without the class token; maps stay."""
-    height, width = (side // 16 for side in images.shape[2:])
+    height, width = (-(-side // 16) for side in images.shape[2:])
 
     def transform(output):
         if output.ndim == 4:
@@ -151,7 +151,7 @@ def attention_maps(network, images):
         weights, gradient = attention.detach().double()[0], attention.grad.double()[0]
         rollout = (weights.mean(0) + identity) / 2 @ rollout
         relevance = relevance + (weights * gradient).clamp(min=0).mean(0) @ relevance
-    shape = tuple(side // 16 for side in images.shape[2:])
+    shape = tuple(-(-side // 16) for side in images.shape[2:])
     found = {"attention_rollout": rollout, "attention_relevance": relevance}
     return {name: matrix[0, 1:].reshape(shape).numpy() for name, matrix in found.items()}
 
@@ -199,9 +199,8 @@ def main():
     convnext = seeded_network(torchvision.models.convnext_tiny, 1)
     vit_b = seeded_network(torchvision.models.vit_b_16, 1)
     vit = "vit_small_patch16_224"
-    vit_s = seeded_network(
-        lambda **sizes: timm.create_model(vit, dynamic_img_size=True, **sizes), 1, of_timm
-    )
+    sizes = {"dynamic_img_size": True, "dynamic_img_pad": True}
+    vit_s = seeded_network(lambda **more: timm.create_model(vit, **sizes, **more), 1, of_timm)
     norm = "encoder.layers.encoder_layer_11.ln_1"
     cases = [
         case("resnet50", resnet50, "layer4", resnet50.layer4, SIZE, METHODS, 2),

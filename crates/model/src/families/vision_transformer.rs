@@ -11,7 +11,7 @@ use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
 use crate::drop::DropSite;
 use crate::head::Head;
 use crate::layers::{
-    Dense, LayerNorm, Layers, Tracer, conv_biased, linear, linear_parameters,
+    Dense, LayerNorm, Layers, Tracer, conv_biased_with, linear, linear_parameters,
 };
 use crate::layout::channels_last;
 use crate::parameter::first_parts;
@@ -21,7 +21,7 @@ use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Tensor};
-use dermx_kernels::{Activation, add_bias, attention_mix, attention_weights, concat};
+use dermx_kernels::{Activation, ConvOptions, add_bias, attention_mix, attention_weights, concat};
 
 pub(super) const MEMBERS: &[Architecture] =
     &[Architecture::VIT_SMALL_PATCH16_224, Architecture::VIT_B_16];
@@ -132,15 +132,15 @@ impl Blueprint for Width {
     }
 
     fn feature_size(&self, _: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
-        size.map(|side| side / PATCH_PX)
+        size.map(|side| side.div_ceil(PATCH_PX))
     }
 }
 
 /// A vision transformer with patches of 16x16 pixels, in torchvision's layout.
 ///
-/// It takes images of any size of a patch or more; the rest of a side that is no multiple of 16 is not
-/// looked at. Embeddings of places are learned for 14x14 patches, and interpolated for any other grid, as
-/// timm does with `dynamic_img_size=True` (torchvision refuses other sizes).
+/// It takes images of any size; sides that are no multiples of 16 are continued with zeros at the right and
+/// below. Embeddings of places are learned for 14x14 patches, and interpolated for any other grid. Both is
+/// as timm does with `dynamic_img_size` and `dynamic_img_pad` (torchvision refuses other sizes than 224).
 ///
 /// # Source
 /// Dosovitskiy et al., 2020, <https://arxiv.org/abs/2010.11929>; torchvision,
@@ -318,12 +318,21 @@ fn attention(name: &str) -> String {
     format!("{name}.self_attention")
 }
 
+/// Patches of images of that height and width, the last ones continued with zeros.
+fn patch_options(size: [usize; 2]) -> ConvOptions {
+    let [bottom, right] = size.map(|side| side.next_multiple_of(PATCH_PX) - side);
+    ConvOptions { stride: [PATCH_PX; 2], padding: [0, 0, bottom, right], groups: 1 }
+}
+
 /// The tap of the patches.
 const PATCHES: &str = "conv_proj";
 
 impl Body for VisionTransformer {
     fn forward_tapped(&self, images: Tensor<4>, tap: &mut Tap<'_>) -> Tensor<2> {
-        let patches = conv_biased(&self.conv_proj, channels_last(images), Activation::None);
+        let images = channels_last(images);
+        let [_, height, width, _] = images.dims();
+        let options = patch_options([height, width]);
+        let patches = conv_biased_with(&self.conv_proj, images, options, Activation::None);
         let patches = tap.apply(PATCHES, patches);
         let [batch, height, width, channels] = patches.dims();
         let mut tokens = self.tokens(patches);
@@ -338,6 +347,7 @@ impl Body for VisionTransformer {
     }
 
     fn trace(&self, tracer: &mut Tracer) {
+        tracer.size = tracer.size.map(|side| side.next_multiple_of(PATCH_PX));
         tracer.conv(&self.conv_proj);
         tracer.size = [1, 1 + tracer.size[0] * tracer.size[1]];
         self.layers().for_each(|(_, layer)| layer.trace(tracer));

@@ -43,7 +43,7 @@ CASES = [
 ]
 # Without batch normalization there are no batch statistics.
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
-# Torchvision's vision transformers take no other size than 224; timm's interpolate.
+# Torchvision's vision transformers take no other size than 224; timm's pad and interpolate.
 CASES_OF_TOKENS = [("224x224", 1, 224, 224, False), ("97x131", 2, 97, 131, False)]
 # What timm calls a network, and torchvision's names of its weights.
 TIMMS = {"vit_b_16": "vit_base_patch16_224", "vit_small_patch16_224": "vit_small_patch16_224"}
@@ -213,7 +213,8 @@ def measured(network):
 def reference(name, num_classes, any_size=False):
     """Torchvision's network, or timm's."""
     if name in TIMMS and (any_size or not hasattr(torchvision.models, name)):
-        return timm.create_model(TIMMS[name], num_classes=num_classes, dynamic_img_size=any_size)
+        sizes = {"dynamic_img_size": any_size, "dynamic_img_pad": any_size}
+        return timm.create_model(TIMMS[name], num_classes=num_classes, **sizes)
     return getattr(torchvision.models, name)(num_classes=num_classes)
 
 
@@ -380,10 +381,12 @@ def layout(name):
 def main():
     """Writes all goldens, or those of the networks that are named."""
     torch.manual_seed(0)
-    chosen = sys.argv[1:] or NETWORKS
-    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS + OTHERS}
-    (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
-    for name in chosen:
+    file = HERE / "layouts.json"
+    chosen = sys.argv[1:]
+    layouts = json.loads(file.read_text()) if chosen else {}
+    layouts |= {name: layout(name) for name in chosen or RESNETS + EFFICIENTNETS + OTHERS}
+    file.write_text(json.dumps(layouts, indent=1) + "\n")
+    for name in chosen or NETWORKS:
         network = build(name)
         (HERE / f"{name}.statistics").write_bytes(measured(network))
         golden = {}
@@ -396,7 +399,7 @@ def main():
             # The reference itself moves less than the tolerance when the input is rounded.
             excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))
             logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
-            print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
+            print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}", flush=True)
             assert excess < 0.5, (name, case[0], excess)
         text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
         (HERE / f"{name}.json").write_text(text + "\n")
