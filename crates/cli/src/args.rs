@@ -247,6 +247,7 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
+    /// The architecture.
     #[arg(long, requires = "weights", help = arch_help())]
     pub arch: Option<Architecture>,
     /// A .pth, safetensors or Keras file with the names of torchvision, timm or Keras, or the name of
@@ -384,6 +385,7 @@ pub struct ExplainArgs {
     /// without it, the predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
+    /// The method.
     #[arg(long, default_value = "grad_cam", help = method_help())]
     pub method: Method,
     /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.

@@ -73,6 +73,7 @@ fn name_help() -> String {
     after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. Afterwards `--weights resnet50` means the downloaded file."
 )]
 pub struct FetchArgs {
+    /// The name of weights, or of a file.
     #[arg(value_name = "NAME", help = name_help())]
     pub name: String,
     /// The folder for the file [otherwise: `dermx` in the system's folder for caches, where `--weights`
