@@ -174,9 +174,8 @@ mod tests {
             [(first(), map(of_first)), (second(), map(of_second))].map(|(weights, gradient)| {
                 with_identity(Layer::new(weights, Some(gradient)).mean(0, positive))
             });
-        // The last layer's row of the class token: half of 4 times 0 0 1, and 1 of itself: 1 0 2. The first
-        // layer's rows: the class token's half of 2 times 0 1/2 1/2 and 1: 1 1/2 1/2; the second patch's
-        // half of 2 times 0 0 1 and 1: 0 0 2. So 1/2 of the first patch, and 1/2 + 2 2 of the second.
+        // B_1 = I + (0 + 2 A) / 2 with A of the second head: rows 1 1/2 1/2, 0 2 0 and 0 0 2. B_2 = I + (0 +
+        // 4 A) / 2: the class token's row is 1 0 2. Its product with B_1: 1 1/2 (1/2 + 2 * 2).
         assert_eq!(of_patches(&layers), [0.5, 4.5]);
     }
 }
