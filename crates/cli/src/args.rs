@@ -21,7 +21,7 @@ pub use dataset::{
     CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs,
 };
 use dermx_data::ImageSize;
-use dermx_gradcam::{Method, Output, Settings};
+use dermx_gradcam::{Method, Output, Settings, Sight};
 use dermx_model::{Architecture, NetworkConfig, Padding};
 use dermx_run::config::SanityCheck;
 use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
@@ -224,6 +224,30 @@ fn epsilon(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "it has to be a positive number of at most 1, such as 1e-3".to_string())
 }
 
+/// The help of `--arch`.
+fn arch_help() -> String {
+    let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
+    format!(
+        "An architecture: {}. Classes are called class_0, class_1, ... where the file of the weights does \
+         not name them. Without it, as the file of the weights says, or as their names and shapes tell",
+        names.join(", ")
+    )
+}
+
+/// The help of `--method`.
+fn method_help() -> String {
+    let names = |sight: Sight| {
+        let methods = Method::ALL.into_iter().filter(|method| method.sight() == sight);
+        methods.map(Method::name).collect::<Vec<&str>>().join(", ")
+    };
+    format!(
+        "Which method. Of a layer: {}. Of the image itself: {}. Of a vision transformer's attention: {}",
+        names(Sight::Layer),
+        names(Sight::Image),
+        names(Sight::Attention)
+    )
+}
+
 /// Which network.
 #[derive(Debug, Args)]
 pub struct NetworkArgs {
@@ -371,9 +395,8 @@ pub struct ExplainArgs {
     /// without it, the predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
-    /// Which method: grad_cam, grad_cam_plus_plus, xgrad_cam, hires_cam, layer_cam, eigen_cam,
-    /// score_cam, integrated_gradients, smooth_grad, occlusion.
-    #[arg(long, default_value = "grad_cam")]
+    /// The method.
+    #[arg(long, default_value = "grad_cam", help = method_help())]
     pub method: Method,
     /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.
     #[arg(long)]

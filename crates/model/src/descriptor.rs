@@ -1,5 +1,6 @@
 //! What a network says of itself, once.
 
+use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
 use crate::head::Head;
@@ -106,6 +107,11 @@ pub(crate) trait Blueprint: Sync {
         NormSettings::PYTORCH
     }
 
+    /// See [`crate::Architecture::takes_last_stride`].
+    fn takes_last_stride(&self, last_stride: usize) -> bool {
+        matches!(last_stride, 1 | 2)
+    }
+
     /// See [`NetworkConfig::feature_size`].
     fn feature_size(&self, config: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * config.last_stride))
@@ -128,4 +134,9 @@ pub(crate) trait Body {
 
     /// See [`Network::drop_sites`].
     fn drop_sites(&self) -> Vec<DropSite>;
+
+    /// See [`Network::attention`].
+    fn attention(&self) -> Option<Attention> {
+        None
+    }
 }

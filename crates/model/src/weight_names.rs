@@ -15,7 +15,7 @@ pub enum Naming {
     /// Torchvision's, or those that a network has here where torchvision has none: timm's of an Xception,
     /// a MobileNet or an EfficientNet-Lite. The ResNets of timm have torchvision's, too.
     Torchvision,
-    /// Those of timm's EfficientNets.
+    /// Those of timm's EfficientNets and vision transformers.
     Timm,
     /// Those of EfficientNet-PyTorch.
     EfficientNetPytorch,

@@ -14,6 +14,8 @@ pub enum Activation {
     Relu6,
     /// z · sigmoid(z), also called swish.
     Silu,
+    /// z · Φ(z), with Φ the distribution of a standard normal variable.
+    Gelu,
 }
 
 /// The type of the numbers that a convolution multiplies. It sums, reads and writes `f32`.

@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, AvgPool, ConvOptions, Normalization, affine, avg_pool, batch_norm, channel_scale,
-    concat, conv_bias, conv2d, global_avg_pool, max_pool,
+    Activation, AvgPool, ConvOptions, Normalization, affine, attention_mix, attention_weights,
+    avg_pool, batch_norm, channel_scale, concat, conv_bias, conv2d, global_avg_pool, layer_norm,
+    max_pool,
 };
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ fn activation(case: &Value) -> Activation {
         Some("relu") => Activation::Relu,
         Some("relu6") => Activation::Relu6,
         Some("silu") => Activation::Silu,
+        Some("gelu") => Activation::Gelu,
         _ => Activation::None,
     }
 }
@@ -110,6 +112,11 @@ fn output(case: &Value, leaves: &Leaves) -> Tensor<4> {
             let pool = AvgPool { kernel_size: 3, stride: 2, padding: 1, counts_padding };
             avg_pool(leaves.map(0), pool)
         }
+        "layer_norm" => layer_norm(leaves.map(0), leaves.vector(1), leaves.vector(2), 1e-3),
+        "attention" => {
+            let num_heads = case["heads"].as_u64().expect("heads") as usize;
+            attention_mix(attention_weights(leaves.map(0), num_heads), leaves.map(0))
+        }
         "concat" => concat(leaves.map(0), leaves.map(1)),
         "conv_bias" => {
             let options = ConvOptions { stride: [1; 2], padding: [1; 4], groups: 1 };
@@ -128,7 +135,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 fn operations_and_gradients_are_pytorchs() {
     let golden: Value = serde_json::from_str(include_str!("golden.json")).expect("JSON");
     let cases = golden["cases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 29);
+    assert_eq!(cases.len(), 34);
     for (idx, case) in cases.iter().enumerate() {
         let what = format!("case {idx}, {} of {}", case["operation"], case["shapes"]);
         let leaves = Leaves::new(case);

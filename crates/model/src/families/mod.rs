@@ -58,6 +58,10 @@ families! {
     mobilenet::MobileNet;
     /// EfficientNet-Lite0 to EfficientNet-Lite2.
     efficientnet_lite::EfficientNetLite;
+    /// ConvNeXt-Tiny and ConvNeXt-Small.
+    convnext::ConvNext;
+    /// ViT-S/16 and ViT-B/16.
+    vision_transformer::VisionTransformer;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }

@@ -16,9 +16,12 @@ fn weights_of(network: &Network, statistics: &[u8]) -> Weights {
     let mut weights = seeded_weights(network, 1);
     let names: Vec<String> = weights.keys().cloned().collect();
     for (name, tensor) in &mut weights {
-        let (layer, kind) = name.rsplit_once('.').expect("a layer");
+        let (layer, kind) = name.rsplit_once('.').unwrap_or(("", name));
         let is_last = is_last_of_branch(layer, &names);
         let change: fn(f32) -> f32 = match (kind, is_kinked_norm(layer, &names)) {
+            ("layer_scale", _) => |value| value * 0.2,
+            // Large enough that another interpolation would be seen.
+            ("pos_embedding", _) => |value| value * 50.0,
             ("weight", true) if is_last => |value| value * 0.1,
             // A MobileNetV2 would lose what images differ in.
             ("weight", true) if is_mobilenet(&names) => |value| value * 0.75,
@@ -107,6 +110,16 @@ fn densenet121_is_torchvisions() {
 #[test]
 fn mobilenet_v2_is_torchvisions() {
     check(Architecture::MOBILENET_V2);
+}
+
+#[test]
+fn convnext_tiny_is_torchvisions() {
+    check(Architecture::CONVNEXT_TINY);
+}
+
+#[test]
+fn vit_small_is_timms() {
+    check(Architecture::VIT_SMALL_PATCH16_224);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-"""Writes the names of weights in two programs, in the same order: of an EfficientNet-B0 in timm and in torchvision, of
-EfficientNet-Lites in EfficientNet-PyTorch's code and in timm.
+"""Writes the names of weights in two programs, in the same order: of an EfficientNet-B0 and of a vision transformer in
+timm and in torchvision, of EfficientNet-Lites in EfficientNet-PyTorch's code and in timm.
+
 
     pip install timm==1.0.31 torchvision==0.29.2 efficientnet-lite-pytorch==0.1.0
     python generate.py
@@ -27,6 +28,17 @@ def both(name):
     return of_timm, of_torchvision
 
 
+def both_of_tokens():
+    """The same of a vision transformer, of which only the embeddings come in another order."""
+    of_timm = timm.create_model("vit_base_patch16_224", pretrained=False).state_dict()
+    of_torchvision = torchvision.models.vit_b_16().state_dict()
+    embeddings = ["cls_token", "patch_embed.proj.weight", "patch_embed.proj.bias", "pos_embed"]
+    names = embeddings + [name for name in of_timm if name not in embeddings]
+    shapes = [tuple(of_timm[name].shape) for name in names]
+    assert shapes == [tuple(value.shape) for value in of_torchvision.values()]
+    return names, of_torchvision
+
+
 def write(name, program, weights):
     (HERE / f"{name}_{program}.txt").write_text("\n".join(weights) + "\n")
 
@@ -42,3 +54,5 @@ for size in ["lite0", "lite1"]:
     check_same_shapes(of_pytorch, of_timm)
     write(f"efficientnet_{size}", "pytorch", of_pytorch)
     write(f"efficientnet_{size}", "timm", of_timm)
+for program, weights in zip(["timm", "torchvision"], both_of_tokens()):
+    write("vit_b_16", program, weights)

@@ -9,6 +9,8 @@ const LITES: [(&str, &str); 2] = [
     (include_str!("efficientnet_lite0_pytorch.txt"), include_str!("efficientnet_lite0_timm.txt")),
     (include_str!("efficientnet_lite1_pytorch.txt"), include_str!("efficientnet_lite1_timm.txt")),
 ];
+const TIMMS_VIT: &str = include_str!("vit_b_16_timm.txt");
+const TORCHVISIONS_VIT: &str = include_str!("vit_b_16_torchvision.txt");
 
 #[test]
 fn names_of_timms_efficientnet_become_torchvisions() {
@@ -42,6 +44,19 @@ fn names_of_efficientnet_pytorchs_lites_become_timms() {
 }
 
 #[test]
+fn names_of_timms_vision_transformer_become_torchvisions() {
+    assert_eq!(Naming::of(TIMMS_VIT.lines()), Naming::Timm);
+    assert_eq!(Naming::of(TORCHVISIONS_VIT.lines()), Naming::Torchvision);
+    let names = torchvision_names(TIMMS_VIT.lines());
+    assert!(names.iter().eq(TORCHVISIONS_VIT.lines()), "{names:?}");
+    assert!(torchvision_names(TORCHVISIONS_VIT.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
+    let older =
+        TORCHVISIONS_VIT.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2.");
+    assert_ne!(older, TORCHVISIONS_VIT);
+    assert!(torchvision_names(older.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
+}
+
+#[test]
 fn blocks_that_do_not_expand_lack_the_first_step_in_any_stage() {
     // A second block in the first stage, as EfficientNet-B1 has it.
     let more =
@@ -65,9 +80,9 @@ fn torchvisions_names_stay() {
 
 #[test]
 fn names_of_other_networks_are_nobodys() {
-    let convnext = ["features.0.0.weight", "features.1.0.block.0.weight", "classifier.2.weight"];
+    let swin = ["features.1.0.attn.qkv.weight", "features.2.reduction.weight", "head.norm.weight"];
     let timms_convnext = ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "head.fc.weight"];
-    for names in [convnext, timms_convnext] {
+    for names in [swin, timms_convnext] {
         assert_eq!(Naming::of(names.into_iter()), Naming::Unknown);
         assert_eq!(torchvision_names(names.into_iter()), names);
     }

@@ -118,8 +118,9 @@ section! {
     ModelSection {
         /// Which network.
         architecture: Architecture, default(Architecture::RESNET50);
-        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers.
-        head: Head, default(Head::Gap);
+        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers, "token", of a
+        /// vision transformer, reads the class token.
+        head: Head, derived("gap, and token of a vision transformer", derive::head);
         /// "torchvision", or the paper's and Keras' kind of ResNet: "v1".
         variant: Variant, default(Variant::Torchvision);
         /// "torchvision", or TensorFlow's padding of an EfficientNet, an Xception or a MobileNet: "tf".
