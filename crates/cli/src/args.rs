@@ -208,16 +208,6 @@ fn choice<T: DeserializeOwned>(name: &str) -> Result<T, String> {
     T::deserialize(name).map_err(|error| error.to_string())
 }
 
-/// What `--arch` says of itself.
-fn arch_help() -> String {
-    let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
-    format!(
-        "An architecture: {}. Classes are called class_0, class_1, ... where the file of the weights does \
-         not name them. Without it, as the file of the weights says, or as their names and shapes tell",
-        names.join(", ")
-    )
-}
-
 /// An epsilon of batch normalization.
 fn epsilon(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|&number| NetworkConfig::is_epsilon(number));

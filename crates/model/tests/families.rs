@@ -35,7 +35,8 @@ fn with_options() -> Vec<(NetworkConfig, usize, Padding)> {
         for padding in [Padding::Torchvision, Padding::Tf] {
             if config.architecture.takes_padding(padding) {
                 let strides = [1, 2].into_iter();
-                let strides = strides.filter(|stride| config.architecture.takes_last_stride(*stride));
+                let strides =
+                    strides.filter(|stride| config.architecture.takes_last_stride(*stride));
                 all.extend(strides.map(|last_stride| (config, last_stride, padding)));
             }
         }

@@ -29,8 +29,10 @@ NETWORKS = [
     "mobilenet_v2",
     "convnext_tiny",
     "vit_small_patch16_224",
+    "convnext_small",
+    "vit_b_16",
 ]
-OTHERS = [*NETWORKS[4:], "convnext_small", "vit_b_16"]
+OTHERS = NETWORKS[4:]
 RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
 EFFICIENTNETS = [f"efficientnet_b{size}" for size in range(8)]
 # Name, batch, height, width, whether batch statistics are used.

@@ -118,6 +118,16 @@ fn convnext_tiny_is_torchvisions() {
 }
 
 #[test]
+fn convnext_small_is_torchvisions() {
+    check(Architecture::CONVNEXT_SMALL);
+}
+
+#[test]
+fn vit_b_16_is_torchvisions() {
+    check(Architecture::VIT_B_16);
+}
+
+#[test]
 fn vit_small_is_timms() {
     check(Architecture::VIT_SMALL_PATCH16_224);
 }
