@@ -112,7 +112,7 @@ pub(super) struct StoredTensor {
 
 impl StoredTensor {
     /// The same values without axes of a single cell after the first two: the matrix that a 1x1 kernel is.
-    pub fn as_matrix(mut self) -> Self {
+    pub fn into_matrix(mut self) -> Self {
         if self.shape.iter().skip(2).all(|size| *size == 1) {
             self.shape.truncate(2);
             self.strides.truncate(2);

@@ -91,7 +91,7 @@ pub(super) fn fill(
                 (_, Some(new_name)) => (&mut contents.tensors, format!("{new_name}{variable}")),
                 _ => (&mut contents.tensors, name),
             };
-            let tensor = if is_linear { tensor.as_matrix() } else { tensor };
+            let tensor = if is_linear { tensor.into_matrix() } else { tensor };
             if tensors.insert(name.clone(), tensor).is_some() {
                 let message = format!("there are two tensors `{}`", name.escape_debug());
                 return Err(Fault::Format(message));
