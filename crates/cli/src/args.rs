@@ -21,7 +21,7 @@ pub use dataset::{
     CheckArgs, ConvertDatasetArgs, DatasetCommand, DescribeArgs, InitArgs, TablesArgs,
 };
 use dermx_data::ImageSize;
-use dermx_gradcam::{Method, Output, Settings};
+use dermx_gradcam::{Method, Output, Settings, Sight};
 use dermx_model::{Architecture, NetworkConfig, Padding};
 use dermx_run::config::SanityCheck;
 use dermx_run::{Backend, Images, Session, TrainedNetwork, WeightsOptions};
@@ -214,6 +214,30 @@ fn epsilon(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "it has to be a positive number of at most 1, such as 1e-3".to_string())
 }
 
+/// The help of `--arch`.
+fn arch_help() -> String {
+    let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
+    format!(
+        "An architecture: {}. Classes are called class_0, class_1, ... where the file of the weights does \
+         not name them. Without it, as the file of the weights says, or as their names and shapes tell",
+        names.join(", ")
+    )
+}
+
+/// The help of `--method`.
+fn method_help() -> String {
+    let names = |sight: Sight| {
+        let methods = Method::ALL.into_iter().filter(|method| method.sight() == sight);
+        methods.map(Method::name).collect::<Vec<&str>>().join(", ")
+    };
+    format!(
+        "Which method. Of a layer: {}. Of the image itself: {}. Of a vision transformer's attention: {}",
+        names(Sight::Layer),
+        names(Sight::Image),
+        names(Sight::Attention)
+    )
+}
+
 /// Which network.
 #[derive(Debug, Args)]
 pub struct NetworkArgs {
@@ -223,11 +247,8 @@ pub struct NetworkArgs {
     /// Which seed of the run; without it, the first.
     #[arg(long, requires = "run", value_parser = seed())]
     pub seed: Option<u64>,
-    /// An architecture: resnet18, 34, 50, 101, 152, efficientnet_b0 to b7, vgg16, densenet121,
-    /// mobilenet_v2. Classes are called class_0, class_1, ... where the file of the weights does not name
-    /// them.
-    /// Without it, as the file of the weights says, or as their names and shapes tell.
-    #[arg(long, requires = "weights")]
+    /// An architecture.
+    #[arg(long, requires = "weights", help = arch_help())]
     pub arch: Option<Architecture>,
     /// A .pth, safetensors or Keras file with the names of torchvision, timm or Keras, or the name of
     /// fetched weights (see `dermx weights fetch`). Files that `dermx` wrote say what network, size,
@@ -240,8 +261,8 @@ pub struct NetworkArgs {
     /// Take the tensors of `--weights` that fit, and say which do not; the others get random values.
     #[arg(long, conflicts_with = "run", requires = "arch")]
     pub allow_partial: bool,
-    /// How an EfficientNet pads: torchvision (symmetric), tf (same). Names of weights do not tell
-    /// timm's efficientnet_b0 from its tf_efficientnet_b0.
+    /// How the network pads: torchvision (symmetric), tf (same). Names of weights do not tell timm's
+    /// efficientnet_b0 from its tf_efficientnet_b0.
     #[arg(long, conflicts_with = "run", value_name = "HOW", value_parser = choice::<Padding>)]
     pub padding: Option<Padding>,
     /// Epsilon of batch normalization, where names do not tell it: 1e-3 for timm's tf_efficientnet.
@@ -364,9 +385,8 @@ pub struct ExplainArgs {
     /// without it, the predicted class is explained.
     #[arg(long, value_name = "CSV")]
     pub targets: Option<PathBuf>,
-    /// Which method: grad_cam, grad_cam_plus_plus, xgrad_cam, hires_cam, layer_cam, eigen_cam,
-    /// score_cam, integrated_gradients, smooth_grad, occlusion.
-    #[arg(long, default_value = "grad_cam")]
+    /// The method.
+    #[arg(long, default_value = "grad_cam", help = method_help())]
     pub method: Method,
     /// Which layer; without it, the last convolutional block. A wrong name lists the right ones.
     #[arg(long)]

@@ -21,8 +21,14 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Normalization {
     /// The names that [`Self::preset`] knows.
-    pub const PRESETS: [&str; 4] =
-        ["imagenet", "keras-caffe", "keras-tf23-efficientnet", "raw-rgb"];
+    pub const PRESETS: [&str; 6] = [
+        "imagenet",
+        "keras-caffe",
+        "keras-tf",
+        "keras-tf23-efficientnet",
+        "efficientnet-lite",
+        "raw-rgb",
+    ];
 
     /// Red, green and blue as they are, from 0 to 255.
     pub const RAW_RGB: Self = Self { mean: [0.0; 3], std: [1.0; 3], scale: 1.0, bgr: false };
@@ -36,10 +42,14 @@ impl Normalization {
     /// - `keras-caffe`: blue, green, red, each `x - mean` with mean 103.939, 116.779, 123.68: mode
     ///   `caffe` of `keras.applications.imagenet_utils.preprocess_input`, which Keras's ResNets
     ///   take (<https://keras.io/api/applications/resnet/>).
+    /// - `keras-tf`: `x / 127.5 - 1` of red, green, blue: mode `tf` of the same function, which Keras's
+    ///   Xception and MobileNet take (<https://keras.io/api/applications/xception/>).
     /// - `keras-tf23-efficientnet`: `(x / 255 - mean) / sqrt(std)` with `imagenet`'s numbers: what
     ///   Keras's EfficientNet did in TensorFlow 2.3 to 2.5, whose weights hold the standard
     ///   deviations where variances belong
     ///   (<https://github.com/tensorflow/tensorflow/issues/49930>).
+    /// - `efficientnet-lite`: `(x - 127) / 128` of red, green, blue, as in
+    ///   <https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite>.
     /// - `raw-rgb`: [`Self::RAW_RGB`].
     pub fn preset(name: &str) -> Option<Self> {
         let imagenet =
@@ -50,8 +60,14 @@ impl Normalization {
                 let mean = [103.939, 116.779, 123.68];
                 Some(Self { mean, std: [1.0; 3], scale: 1.0, bgr: true })
             }
+            "keras-tf" => {
+                Some(Self { mean: [1.0; 3], std: [1.0; 3], scale: 1.0 / 127.5, bgr: false })
+            }
             "keras-tf23-efficientnet" => {
                 Some(Self { std: IMAGENET_STD.map(f32::sqrt), ..imagenet })
+            }
+            "efficientnet-lite" => {
+                Some(Self { mean: [127.0; 3], std: [128.0; 3], ..Self::RAW_RGB })
             }
             "raw-rgb" => Some(Self::RAW_RGB),
             _ => None,
@@ -116,6 +132,13 @@ mod tests {
     fn keras_tf23_divides_by_the_root_of_the_deviation() {
         // -0.485 / sqrt(0.229) = -1.013495
         assert!((planes("keras-tf23-efficientnet")[0] + 1.013_495).abs() < 1e-5);
+    }
+
+    #[test]
+    fn keras_tf_and_efficientnet_lite_go_from_about_minus_one_to_one() {
+        assert_close(&planes("keras-tf"), [-1.0, 1.0, -0.6, 0.6, -0.2, 0.2]);
+        let lite = [-127.0, 128.0, -76.0, 77.0, -25.0, 26.0].map(|value| value / 128.0);
+        assert_close(&planes("efficientnet-lite"), lite);
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub enum ExplainError {
         /// Pixels of the image.
         expected: usize,
     },
+    /// The network has no tokens that attend to each other.
+    #[error(
+        "{method} explains vision transformers, whose tokens attend to each other; this network is {network}"
+    )]
+    NoAttention {
+        /// The name of the method.
+        method: &'static str,
+        /// What the network is called: "a ResNet".
+        network: &'static str,
+    },
     /// The logits do not depend on the layer.
     #[error("the logits do not depend on layer `{0}`")]
     NoGradient(String),

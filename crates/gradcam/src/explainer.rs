@@ -4,9 +4,9 @@ use crate::attribution::Noise;
 use crate::error::ExplainError;
 use crate::heatmap::Heatmap;
 use crate::host::rows;
-use crate::method::{Method, Settings};
+use crate::method::{Method, Settings, Sight};
 use crate::probe::Probe;
-use crate::{attribution, cam, eigen, perturbation};
+use crate::{attention, attribution, cam, eigen, perturbation};
 use burn::tensor::Tensor;
 use dermx_model::Network;
 
@@ -38,7 +38,8 @@ impl Explainer {
     /// running statistics.
     ///
     /// # Errors
-    /// A layer that the network does not have, or settings that [`Settings::check`] refuses.
+    /// A layer that the network does not have, a method that looks at attention where there is none, or
+    /// settings that [`Settings::check`] refuses.
     pub fn new(
         network: &Network,
         method: Method,
@@ -52,6 +53,10 @@ impl Explainer {
             return Err(ExplainError::UnknownLayer { layer: layer.to_string(), known });
         }
         settings.check()?;
+        if method.sight() == Sight::Attention && network.attention().is_none() {
+            let (method, network) = (method.name(), network.kind());
+            return Err(ExplainError::NoAttention { method, network });
+        }
         let probe = Probe::new(network, settings.output);
         Ok(Self { probe, method, settings, layer: layer.to_string() })
     }
@@ -69,7 +74,7 @@ impl Explainer {
         self.method
     }
 
-    /// The explained tap; none for methods that look at the image itself.
+    /// The explained tap; none for methods that look at the image itself, or at all attention.
     pub fn layer(&self) -> Option<&str> {
         self.method.uses_layer().then_some(self.layer.as_str())
     }
@@ -108,6 +113,9 @@ impl Explainer {
                 let heatmaps =
                     perturbation::occlusion(&self.probe, &images, targets, &self.settings)?;
                 Ok(Explanation { logits: rows(logits), heatmaps })
+            }
+            Method::AttentionRollout | Method::AttentionRelevance => {
+                self.explain_attention(images, targets)
             }
             _ => self.explain_backward(images, targets),
         }
@@ -153,6 +161,28 @@ impl Explainer {
             _ => perturbation::score_cam(&self.probe, &images, features, targets)?,
         };
         Ok(Explanation { logits: rows(logits), heatmaps })
+    }
+
+    /// Maps from how much tokens attend to each other.
+    fn explain_attention(
+        &self,
+        images: Tensor<4>,
+        targets: &[usize],
+    ) -> Result<Explanation, ExplainError> {
+        let network = &self.probe.network;
+        let (method, kind) = (self.method.name(), network.kind());
+        let no_attention = ExplainError::NoAttention { method, network: kind };
+        let attention = network.attention().ok_or(no_attention)?;
+        let [_, _, height, width] = images.dims();
+        let grid = [height, width].map(|side| side.div_ceil(attention.patch_px));
+        let (logits, maps) = match self.method {
+            Method::AttentionRollout => {
+                attention::rollout(&self.probe, images, targets, &attention.names)?
+            }
+            _ => attention::relevance(&self.probe, images, targets, &attention.names)?,
+        };
+        let map = |values| Heatmap { height: grid[0], width: grid[1], values };
+        Ok(Explanation { logits: rows(logits), heatmaps: maps.into_iter().map(map).collect() })
     }
 
     /// The logits and the signed attributions of [`Method::IntegratedGradients`], before colors are

@@ -2,6 +2,7 @@
 //!
 //! This crate sees tensors and plain slices; it knows nothing of data sets, masks or file names.
 
+mod attention;
 mod attribution;
 mod cam;
 mod eigen;
@@ -21,5 +22,5 @@ pub use error::ExplainError;
 pub use explainer::{Explainer, Explanation};
 pub use faithfulness::{Faithfulness, faithfulness, relevance_order};
 pub use heatmap::Heatmap;
-pub use method::{Method, Output, Settings};
+pub use method::{Method, Output, Settings, Sight};
 pub use overlay::{beside_color_bar, blend_heatmap, color_scale, draw_outlines, outline_mask};

@@ -71,11 +71,35 @@ pub enum Method {
     /// # Source
     /// Zeiler and Fergus, 2014, <https://arxiv.org/abs/1311.2901>, section 4.2.
     Occlusion,
+    /// How much of each patch reaches the class token: its row of `R = B_L ... B_1`, where
+    /// `B_l = (mean_h A_lh + I) / 2` and `A_lh` says how much the tokens attend to each other in head h of
+    /// layer l; no class has a part in it. For vision transformers.
+    ///
+    /// # Source
+    /// Abnar and Zuidema, 2020, <https://arxiv.org/abs/2005.00928>, section 3.
+    AttentionRollout,
+    /// The class token's row of `R = (I + B_L) ... (I + B_1)` with
+    /// `B_l = mean_h relu(A_lh d y / d A_lh)`, cell by cell. For vision transformers.
+    ///
+    /// # Source
+    /// Chefer et al., 2021, <https://arxiv.org/abs/2103.15679>, equations 5 and 6.
+    AttentionRelevance,
+}
+
+/// What a method looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// The feature maps of a layer.
+    Layer,
+    /// The image itself.
+    Image,
+    /// How much the tokens of every layer attend to each other.
+    Attention,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::GradCam,
         Self::GradCamPlusPlus,
         Self::XGradCam,
@@ -86,6 +110,8 @@ impl Method {
         Self::IntegratedGradients,
         Self::SmoothGrad,
         Self::Occlusion,
+        Self::AttentionRollout,
+        Self::AttentionRelevance,
     ];
 
     /// The name in configurations and on the command line.
@@ -101,12 +127,29 @@ impl Method {
             Self::IntegratedGradients => "integrated_gradients",
             Self::SmoothGrad => "smooth_grad",
             Self::Occlusion => "occlusion",
+            Self::AttentionRollout => "attention_rollout",
+            Self::AttentionRelevance => "attention_relevance",
         }
     }
 
-    /// Whether the method looks at a layer; the others look at the image itself.
+    /// What the method looks at.
+    pub const fn sight(self) -> Sight {
+        match self {
+            Self::GradCam
+            | Self::GradCamPlusPlus
+            | Self::XGradCam
+            | Self::HiResCam
+            | Self::LayerCam
+            | Self::EigenCam
+            | Self::ScoreCam => Sight::Layer,
+            Self::IntegratedGradients | Self::SmoothGrad | Self::Occlusion => Sight::Image,
+            Self::AttentionRollout | Self::AttentionRelevance => Sight::Attention,
+        }
+    }
+
+    /// Whether the method looks at a layer that can be chosen.
     pub const fn uses_layer(self) -> bool {
-        !matches!(self, Self::IntegratedGradients | Self::SmoothGrad | Self::Occlusion)
+        matches!(self.sight(), Sight::Layer)
     }
 }
 

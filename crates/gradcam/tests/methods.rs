@@ -4,7 +4,7 @@
 mod networks;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dermx_gradcam::{Explainer, Explanation, Method, Output, Settings};
+use dermx_gradcam::{Explainer, Explanation, Method, Output, Settings, Sight};
 use dermx_model::{Architecture, Network, export_weights};
 use networks::{
     assert_close, bits, gap, network_with, quadrants, seeded, seeded_images, traceable_weights,
@@ -22,6 +22,14 @@ const SMALL: Settings = Settings {
 
 fn network() -> Network {
     seeded(&gap(Architecture::RESNET18, 3), 1)
+}
+
+/// A network that the method explains.
+fn network_for(method: Method) -> Network {
+    match method.sight() {
+        Sight::Attention => seeded(&gap(Architecture::VIT_SMALL_PATCH16_224, 3), 1),
+        Sight::Layer | Sight::Image => network(),
+    }
 }
 
 fn images(batch: usize) -> Tensor<4> {
@@ -63,10 +71,9 @@ fn hand_image() -> Tensor<4> {
 
 #[test]
 fn every_method_gives_an_image_the_same_map_alone_and_in_a_batch() {
-    let network = network();
     let targets = [2, 0, 1];
     for method in Method::ALL {
-        let explainer = explainer(&network, method, SMALL);
+        let explainer = explainer(&network_for(method), method, SMALL);
         let together = explainer.explain(images(3), &targets, &mut noise(0)).expect("explains");
         for (idx, &target) in targets.iter().enumerate() {
             let image = images(3).narrow(0, idx, 1);
@@ -85,16 +92,60 @@ fn every_method_gives_an_image_the_same_map_alone_and_in_a_batch() {
 
 #[test]
 fn no_method_moves_weights_or_statistics() {
-    let network = network();
-    let all_bits = || -> Vec<u32> {
-        export_weights(&network).values().flat_map(|tensor| bits(&tensor.values)).collect()
-    };
-    let before = all_bits();
     for method in Method::ALL {
+        let network = network_for(method);
+        let all_bits = || -> Vec<u32> {
+            export_weights(&network).values().flat_map(|tensor| bits(&tensor.values)).collect()
+        };
+        let before = all_bits();
         let explainer = explainer(&network, method, SMALL);
         explainer.explain(images(1), &[1], &mut noise(0)).expect("explains");
+        assert_eq!(all_bits(), before, "{method}");
     }
-    assert_eq!(all_bits(), before);
+}
+
+#[test]
+fn methods_of_attention_are_refused_by_networks_without_it() {
+    for (architecture, kind) in
+        [(Architecture::RESNET18, "a ResNet"), (Architecture::CONVNEXT_TINY, "a ConvNeXt")]
+    {
+        let network = gap(architecture, 3).init(&Device::flex());
+        for method in [Method::AttentionRollout, Method::AttentionRelevance] {
+            let error = Explainer::new(&network, method, SMALL, None).expect_err("refused");
+            let message = error.to_string();
+            assert!(message.contains(method.name()) && message.contains(kind), "{message}");
+            assert!(message.contains("vision transformers"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn every_method_explains_a_vision_transformer() {
+    let network = seeded(&gap(Architecture::VIT_SMALL_PATCH16_224, 3), 1);
+    for method in Method::ALL {
+        let explainer = explainer(&network, method, SMALL);
+        let map = &explainer.explain(images(1), &[1], &mut noise(0)).expect("explains").heatmaps[0];
+        let expected = if method.sight() == Sight::Image { [48, 64] } else { [3, 4] };
+        assert_eq!([map.height, map.width], expected, "{method}");
+        assert!(map.values.iter().any(|&value| value > 0.0), "{method}");
+    }
+}
+
+#[test]
+fn rollout_has_no_class_and_relevance_has_one() {
+    let network = network_for(Method::AttentionRollout);
+    let map = |method: Method, target: usize| {
+        let explainer = explainer(&network, method, SMALL);
+        let explanation = explainer.explain(images(1), &[target], &mut noise(0));
+        explanation.expect("explains").heatmaps[0].values.clone()
+    };
+    assert_eq!(map(Method::AttentionRollout, 0), map(Method::AttentionRollout, 1));
+    assert_ne!(map(Method::AttentionRelevance, 0), map(Method::AttentionRelevance, 1));
+    // The class token itself keeps some of what the rows add up to, 1.
+    let sum: f32 = map(Method::AttentionRollout, 0).iter().sum();
+    assert!((0.1..1.0).contains(&sum), "{sum}");
+    let explainer = explainer(&network, Method::AttentionRollout, SMALL);
+    assert!(explainer.explain(images(1), &[3], &mut noise(0)).is_err());
 }
 
 #[test]

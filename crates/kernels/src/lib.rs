@@ -1,4 +1,4 @@
-//! The layers of convolutional networks on a CPU: forward passes and hand-written gradients.
+//! The layers of networks on a CPU: forward passes and hand-written gradients.
 //!
 //! Feature maps are tensors `[batch, height, width, channels]`; weights stay
 //! `[out_channels, in_channels / groups, height, width]`. On Burn's CPU backend with 32-bit floats,
@@ -16,7 +16,7 @@ mod scoped;
 pub use allocator::CheckedAllocator;
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
-    AvgPool, BatchNormOutput, ConvOptions, Normalization, add_bias, affine, avg_pool, batch_norm,
-    channel_scale, concat, conv_affine, conv_bias, conv2d, global_avg_pool, max_pool,
-    with_precision, with_values,
+    AvgPool, BatchNormOutput, ConvOptions, Normalization, add_bias, affine, attention_mix,
+    attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d,
+    global_avg_pool, layer_norm, max_pool, with_precision, with_values,
 };

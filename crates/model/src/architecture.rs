@@ -73,6 +73,20 @@ impl Architecture {
         self.family().paddings.contains(&padding)
     }
 
+    /// The head that it has unless told otherwise: with global average pooling where it can have that.
+    pub fn usual_head(self) -> Head {
+        match self.takes_head(Head::Gap) {
+            true => Head::Gap,
+            false => self.family().heads[0],
+        }
+    }
+
+    /// Whether its last stage that strides can have that stride; see
+    /// [`crate::NetworkConfig::last_stride`].
+    pub fn takes_last_stride(self, last_stride: usize) -> bool {
+        self.descriptor.blueprint.takes_last_stride(last_stride)
+    }
+
     /// Whether it can have that head.
     pub fn takes_head(self, head: Head) -> bool {
         self.family().heads.contains(&head)

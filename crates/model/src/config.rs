@@ -19,7 +19,7 @@ pub enum Variant {
     V1,
 }
 
-/// Where an EfficientNet pads with zeros.
+/// What feature maps are surrounded with: zeros for convolutions, for poolings what is never the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
@@ -28,6 +28,7 @@ pub enum Padding {
     Torchvision,
     /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
     /// above and left and the rest below and right. Differs for even sizes where there is a stride.
+    /// Blocks of a MobileNet that stride have one row below and one column to the right, as in Keras.
     /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
     #[serde(alias = "same")]
     Tf,
@@ -60,7 +61,7 @@ pub struct NetworkConfig {
     /// Keras for [`Variant::V1`].
     pub batch_norm_epsilon: Option<f64>,
     /// Stride of the last stage that has one: 2, or 1 for feature maps (and heat maps) of twice the
-    /// resolution.
+    /// resolution; see [`Architecture::takes_last_stride`].
     ///
     /// # Source
     /// 1: Luo et al., 2019, <https://arxiv.org/abs/1903.07071>, "last stride".
@@ -99,8 +100,10 @@ impl NetworkConfig {
         if num_classes == 0 {
             return None;
         }
-        let has_norm = shapes.contains_key(&format!("{}.weight", architecture.family().head.norm));
-        let torchvision = Self { head: Head::Gap, ..Self::torchvision(architecture, num_classes) };
+        let head = architecture.usual_head();
+        let has_norm = architecture.takes_head(Head::GapBn)
+            && shapes.contains_key(&format!("{}.weight", architecture.family().head.norm));
+        let torchvision = Self { head, ..Self::torchvision(architecture, num_classes) };
         let hidden = architecture.family().head.hidden.as_ref();
         if hidden.is_some_and(|hidden| shapes.contains_key(&format!("{}.weight", hidden.first))) {
             return Some(Self { head: Head::Mlp, ..torchvision });
@@ -109,6 +112,7 @@ impl NetworkConfig {
         Some(match num_inputs == num_features {
             true if has_norm => Self { head: Head::GapBn, ..torchvision },
             true => torchvision,
+            false if !architecture.takes_head(Head::Flatten) => torchvision,
             false => {
                 let num_cells = (num_inputs / num_features).max(1);
                 Self { head: Head::Flatten, input_size: [32 * num_cells, 32], ..torchvision }
@@ -148,7 +152,7 @@ impl NetworkConfig {
         let num_features = self.architecture.num_features();
         let hidden = self.architecture.family().head.hidden.as_ref();
         let num_inputs = match self.head {
-            Head::Gap | Head::GapBn => num_features,
+            Head::Gap | Head::GapBn | Head::Token => num_features,
             Head::Flatten => {
                 num_features * self.feature_size(self.input_size).iter().product::<usize>()
             }

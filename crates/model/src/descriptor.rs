@@ -1,5 +1,6 @@
 //! What a network says of itself, once.
 
+use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
 use crate::head::Head;
@@ -32,6 +33,8 @@ pub(crate) struct Family {
     pub foreign: &'static [ForeignNames],
     /// Whose names the weights of timm's networks of this family have.
     pub timm: Naming,
+    /// Whether timm has each network as `tf_NAME`, too, with TensorFlow's padding and epsilon.
+    pub timm_has_tf: bool,
 }
 
 /// Names of the parts of a head.
@@ -104,6 +107,11 @@ pub(crate) trait Blueprint: Sync {
         NormSettings::PYTORCH
     }
 
+    /// See [`crate::Architecture::takes_last_stride`].
+    fn takes_last_stride(&self, last_stride: usize) -> bool {
+        matches!(last_stride, 1 | 2)
+    }
+
     /// See [`NetworkConfig::feature_size`].
     fn feature_size(&self, config: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * config.last_stride))
@@ -126,4 +134,9 @@ pub(crate) trait Body {
 
     /// See [`Network::drop_sites`].
     fn drop_sites(&self) -> Vec<DropSite>;
+
+    /// See [`Network::attention`].
+    fn attention(&self) -> Option<Attention> {
+        None
+    }
 }

@@ -31,6 +31,8 @@ pub enum Head {
     /// Pooling to a few cells, hidden linear layers with dropout, and a linear layer, as the authors of
     /// the first networks did; takes any image size.
     Mlp,
+    /// The class token and a linear layer, as in a vision transformer.
+    Token,
 }
 
 /// Whether a parameter of that name belongs to the head of a network. No family has a name before the

@@ -3,15 +3,16 @@
 //! Inside the networks feature maps are `[batch, height, width, channels]`.
 
 use crate::config::{NetworkConfig, Padding};
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
 use dermx_kernels::{
     Activation, ConvOptions, Normalization, affine, batch_norm, channel_scale, conv_affine,
-    conv_bias, conv2d, global_avg_pool,
+    conv_bias, conv2d, global_avg_pool, layer_norm, max_pool,
 };
 
 /// A convolution and its batch normalization. It is a tuple because torchvision names their
@@ -27,6 +28,16 @@ pub(crate) fn convolved(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
 /// A convolution with its bias, and an activation.
 pub(crate) fn conv_biased(conv: &Conv2d, x: Tensor<4>, activation: Activation) -> Tensor<4> {
     let options = conv_options(conv, &x);
+    conv_biased_with(conv, x, options, activation)
+}
+
+/// [`conv_biased`] with other options than those of the layer.
+pub(crate) fn conv_biased_with(
+    conv: &Conv2d,
+    x: Tensor<4>,
+    options: ConvOptions,
+    activation: Activation,
+) -> Tensor<4> {
     let weight = conv.weight.val();
     let bias = match &conv.bias {
         Some(bias) => bias.val(),
@@ -94,26 +105,53 @@ fn running(norm: &BatchNorm) -> Normalization {
     }
 }
 
+/// The largest value of each window.
+///
+/// # Shapes
+/// - `x`: `[batch, height, width, channels]`; the window and its stride are as high as wide
+pub(crate) fn max_pooled(pool: &MaxPool2d, x: Tensor<4>) -> Tensor<4> {
+    let [_, height, width, _] = x.dims();
+    let padding = Window::of_pool(pool).padding([height, width]);
+    max_pool(x, pool.kernel_size[0], pool.stride[0], padding)
+}
+
 fn conv_options(conv: &Conv2d, x: &Tensor<4>) -> ConvOptions {
     let [_, height, width, _] = x.dims();
-    let padding = padding(conv, [height, width]);
+    let padding = Window::of_conv(conv).padding([height, width]);
     ConvOptions { stride: conv.stride, padding, groups: conv.groups }
 }
 
-/// Zeros at the top, left, bottom and right of feature maps of that height and width.
-fn padding(conv: &Conv2d, [height, width]: [usize; 2]) -> [usize; 4] {
-    let same = |side: usize, dim: usize| {
-        let (kernel_size, stride) = (conv.kernel_size[dim], conv.stride[dim]);
-        let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
-        let zeros = needed.saturating_sub(side);
-        [zeros / 2, zeros - zeros / 2]
-    };
-    match conv.padding {
-        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
-        PaddingConfig2d::Valid => [0; 4],
-        PaddingConfig2d::Same => {
-            let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
-            [top, left, bottom, right]
+/// What slides over feature maps.
+struct Window<'a> {
+    kernel_size: [usize; 2],
+    stride: [usize; 2],
+    padding: &'a PaddingConfig2d,
+}
+
+impl<'a> Window<'a> {
+    fn of_conv(conv: &'a Conv2d) -> Self {
+        Self { kernel_size: conv.kernel_size, stride: conv.stride, padding: &conv.padding }
+    }
+
+    fn of_pool(pool: &'a MaxPool2d) -> Self {
+        Self { kernel_size: pool.kernel_size, stride: pool.stride, padding: &pool.padding }
+    }
+
+    /// The border at the top, left, bottom and right of feature maps of that height and width.
+    fn padding(&self, [height, width]: [usize; 2]) -> [usize; 4] {
+        let same = |side: usize, dim: usize| {
+            let (kernel_size, stride) = (self.kernel_size[dim], self.stride[dim]);
+            let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
+            let border = needed.saturating_sub(side);
+            [border / 2, border - border / 2]
+        };
+        match *self.padding {
+            PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
+            PaddingConfig2d::Valid => [0; 4],
+            PaddingConfig2d::Same => {
+                let ([top, bottom], [left, right]) = (same(height, 0), same(width, 1));
+                [top, left, bottom, right]
+            }
         }
     }
 }
@@ -138,11 +176,34 @@ impl Tracer {
             out_channels,
             kernel_size: conv.kernel_size,
             stride: conv.stride,
-            padding: padding(conv, self.size),
+            padding: Window::of_conv(conv).padding(self.size),
             groups: conv.groups,
         };
         self.size = shape.out_size();
         self.shapes.push(shape);
+    }
+
+    pub fn pool(&mut self, pool: &MaxPool2d) {
+        let [top, left, bottom, right] = Window::of_pool(pool).padding(self.size);
+        let [height, width] = self.size;
+        self.size = [height + top + bottom, width + left + right].map(|side| {
+            (side + pool.stride[0]).saturating_sub(pool.kernel_size[0]) / pool.stride[0]
+        });
+    }
+
+    /// A linear layer of each cell is a 1x1 convolution.
+    pub fn linear(&mut self, weight: &Param<Tensor<2>>) {
+        let [out_channels, in_channels] = weight.shape().dims();
+        self.shapes.push(ConvShape {
+            batch: self.batch,
+            in_size: self.size,
+            in_channels,
+            out_channels,
+            kernel_size: [1; 2],
+            stride: [1; 2],
+            padding: [0; 4],
+            groups: 1,
+        });
     }
 
     pub fn norm(&mut self, norm: &BatchNorm) {
@@ -197,22 +258,184 @@ impl<'a> Layers<'a> {
         (self.conv(channels, kernel_size, stride), self.batch_norm(channels[1]))
     }
 
+    /// A bias-free square convolution at those places alone where the kernel lies on the feature maps.
+    pub fn valid_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
+        let config = self.conv_config(channels, kernel_size, stride);
+        config.with_padding(PaddingConfig2d::Valid).init(self.device)
+    }
+
+    /// A convolution that filters each channel alone.
+    pub fn depthwise_conv(&self, channels: usize, kernel_size: usize, stride: usize) -> Conv2d {
+        let config = self.conv_config([channels; 2], kernel_size, stride);
+        config.with_groups(channels).init(self.device)
+    }
+
     /// A convolution that filters each channel alone, and its batch normalization.
     pub fn depthwise(&self, channels: usize, kernel_size: usize, stride: usize) -> ConvNorm {
-        let config = self.conv_config([channels; 2], kernel_size, stride).with_groups(channels);
-        (config.init(self.device), self.batch_norm(channels))
+        (self.depthwise_conv(channels, kernel_size, stride), self.batch_norm(channels))
+    }
+
+    /// A pooling of square windows to their largest value that leaves `ceil(side / stride)` cells a side.
+    pub fn max_pool(&self, kernel_size: usize, stride: usize) -> MaxPool2d {
+        let config = MaxPool2dConfig::new([kernel_size; 2]).with_strides([stride; 2]);
+        config.with_padding(self.around(kernel_size)).init()
+    }
+
+    /// [`Self::depthwise`] with a bias in place of the batch normalization.
+    pub fn biased_depthwise(&self, channels: usize, kernel_size: usize) -> Conv2d {
+        let config = self.conv_config([channels; 2], kernel_size, 1).with_groups(channels);
+        config.with_bias(true).init(self.device)
+    }
+
+    /// A convolution with a bias that takes squares beside each other; what is left at the right and below
+    /// is not looked at.
+    pub fn patches(&self, channels: [usize; 2], side: usize) -> Conv2d {
+        Conv2dConfig::new(channels, [side; 2])
+            .with_stride([side; 2])
+            .with_padding(PaddingConfig2d::Valid)
+            .init(self.device)
     }
 
     fn conv_config(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2dConfig {
-        let half = kernel_size / 2;
         Conv2dConfig::new(channels, [kernel_size; 2])
             .with_stride([stride; 2])
-            .with_padding(match self.padding {
-                Padding::Torchvision => PaddingConfig2d::Explicit(half, half, half, half),
-                Padding::Tf => PaddingConfig2d::Same,
-            })
+            .with_padding(self.around(kernel_size))
             .with_bias(false)
     }
+
+    /// The border with which `ceil(side / stride)` cells a side are left.
+    fn around(&self, kernel_size: usize) -> PaddingConfig2d {
+        let half = kernel_size / 2;
+        match self.padding {
+            Padding::Torchvision => PaddingConfig2d::Explicit(half, half, half, half),
+            Padding::Tf => PaddingConfig2d::Same,
+        }
+    }
+}
+
+/// Layer normalization over the channels of each cell.
+///
+/// # Source
+/// Ba et al., 2016, <https://arxiv.org/abs/1607.06450>.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// The identity but for the normalization; `epsilon` is added to the variance.
+    pub fn new(channels: usize, epsilon: f64, device: &Device) -> Self {
+        Self {
+            gamma: Initializer::Ones.init([channels], device),
+            beta: Initializer::Zeros.init([channels], device),
+            epsilon,
+        }
+    }
+
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    /// - `x` and output: `[batch, height, width, channels]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        layer_norm(x, self.gamma.val(), self.beta.val(), self.epsilon)
+    }
+}
+
+/// A linear layer of each cell's channels, whose matrix is `[outputs, inputs]`, as in torchvision: Burn's
+/// [`burn::nn::Linear`] would be transposed in each pass.
+#[derive(Module, Debug)]
+pub struct Dense {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Dense {
+    /// A layer of random weights.
+    pub fn new([inputs, outputs]: [usize; 2], device: &Device) -> Self {
+        let (weight, bias) = linear_parameters([inputs, outputs], device);
+        Self { weight, bias }
+    }
+
+    /// `act(W x + b)`.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, height, width, inputs]`
+    /// - output: `[batch, height, width, outputs]`
+    pub fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        linear(x, self.weight.val(), self.bias.val(), activation)
+    }
+
+    /// `(W x + b) scale + residual`; with `None` a factor of 1, or nothing that is added.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, height, width, inputs]`
+    /// - `scale`: `[outputs]`
+    /// - `residual`, output: `[batch, height, width, outputs]`
+    pub fn sum(
+        &self,
+        x: Tensor<4>,
+        scale: Option<Tensor<1>>,
+        residual: Option<Tensor<4>>,
+    ) -> Tensor<4> {
+        let (bias, device) = (self.bias.val(), x.device());
+        let zeros = Tensor::zeros(bias.dims(), &device);
+        let ones = Tensor::ones(bias.dims(), &device);
+        let (gamma, beta) = match scale {
+            Some(scale) => (scale.clone(), bias * scale),
+            None => (ones.clone(), bias),
+        };
+        let normalization = Normalization { gamma, beta, mean: zeros, var: ones, epsilon: 0.0 };
+        let kernel = kernel_of(self.weight.val());
+        let is_tracked = x.is_tracked()
+            || kernel.is_tracked()
+            || normalization.gamma.is_tracked()
+            || normalization.beta.is_tracked()
+            || residual.as_ref().is_some_and(Tensor::is_tracked);
+        match is_tracked {
+            true => affine(conv2d(x, kernel, POINTWISE), normalization, residual, Activation::None),
+            false => conv_affine(x, kernel, POINTWISE, normalization, residual, Activation::None),
+        }
+    }
+
+    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+        tracer.linear(&self.weight);
+    }
+}
+
+/// Random weights of a linear layer: the matrix `[outputs, inputs]`, and the bias.
+pub(crate) fn linear_parameters(
+    [inputs, outputs]: [usize; 2],
+    device: &Device,
+) -> (Param<Tensor<2>>, Param<Tensor<1>>) {
+    let uniform = Initializer::KaimingUniform { gain: 1.0, fan_out_only: false };
+    let weight = uniform.init_with([outputs, inputs], Some(inputs), Some(outputs), device);
+    (weight, Initializer::Zeros.init([outputs], device))
+}
+
+/// `act(W x + b)` of each cell's channels.
+///
+/// # Shapes
+/// - `x`: `[batch, height, width, inputs]`
+/// - `weight`: `[outputs, inputs]`
+/// - `bias`: `[outputs]`
+pub(crate) fn linear(
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    activation: Activation,
+) -> Tensor<4> {
+    conv_bias(x, kernel_of(weight), bias, POINTWISE, activation)
+}
+
+/// A 1x1 convolution.
+pub(crate) const POINTWISE: ConvOptions =
+    ConvOptions { stride: [1; 2], padding: [0; 4], groups: 1 };
+
+fn kernel_of(weight: Tensor<2>) -> Tensor<4> {
+    let [outputs, inputs] = weight.dims();
+    weight.reshape([outputs, inputs, 1, 1])
 }
 
 /// Squeeze and excitation: scales each channel by a factor computed from the means of all channels.

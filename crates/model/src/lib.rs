@@ -5,6 +5,7 @@
 //! This crate knows nothing of data sets, losses or explanations.
 
 mod architecture;
+mod attention;
 mod config;
 mod descriptor;
 mod drop;
@@ -25,6 +26,7 @@ mod weight_names;
 mod weights;
 
 pub use architecture::Architecture;
+pub use attention::Attention;
 pub use config::{NetworkConfig, Padding, Variant};
 pub use drop::{DropSite, DropUnit};
 pub use file::{
@@ -32,7 +34,7 @@ pub use file::{
     write_described_safetensors, write_safetensors,
 };
 pub use head::{Head, is_head};
-pub use layers::SqueezeExcitation;
+pub use layers::{Dense, LayerNorm, SqueezeExcitation};
 pub use locate::{Candidate, LocateError, Located, Wanted, candidates, locate};
 pub use misfit::{Misfit, Misshapen, expected_shapes};
 pub use network::Network;

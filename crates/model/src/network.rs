@@ -1,5 +1,6 @@
 //! A network of any architecture, and its forward pass.
 
+use crate::attention::Attention;
 use crate::config::NetworkConfig;
 use crate::drop::DropSite;
 pub use crate::families::Network;
@@ -34,7 +35,8 @@ impl Network {
         self.pass(images, Tap { names: None, call: tap })
     }
 
-    /// As [`Self::forward_tapped`], but `tap` is called only at `names`. The result has the same
+    /// As [`Self::forward_tapped`], but `tap` is called only at `names`, which may be those of
+    /// [`Attention::names`], too. The result has the same
     /// bits; it takes less time, since layers without a tap between them are computed together.
     pub fn forward_tapped_at(
         &self,
@@ -73,14 +75,24 @@ impl Network {
         tracer
     }
 
+    /// What it is called in messages: "a ResNet".
+    pub fn kind(&self) -> &'static str {
+        self.family().name
+    }
+
     /// Names of the taps in execution order.
     ///
-    /// They are torchvision's names of the modules whose output they see: every stage (`layer4`,
+    /// They are torchvision's (or timm's) names of the modules whose output they see: every stage (`layer4`,
     /// `features.7`), every block (`layer4.2`, `features.7.1`), and in every block what comes
     /// before the sum: the last convolution (`layer4.2.conv3`) of a ResNet, before its batch
     /// normalization, and all of the branch (`features.7.1.block`) of an EfficientNet. Besides
     /// there are `stem` (the pooled first layer of a ResNet), `features.0` and `features.8` (first
     /// and last convolution of an EfficientNet), and `dropout` where the head has one.
+    ///
+    /// A vision transformer has `conv_proj` (the patches) and in each layer the normalization before the
+    /// attention and the layer itself. Their feature maps are the patches; the class token is not shown.
+    /// After the attention of the last layer only the class token goes on, so that the last tap is the
+    /// normalization before it.
     pub fn tap_names(&self) -> Vec<String> {
         self.body().tap_names()
     }
@@ -88,6 +100,11 @@ impl Network {
     /// The tap that class activation maps read unless told otherwise: the last feature maps.
     pub fn last_tap(&self) -> &'static str {
         self.body().last_tap()
+    }
+
+    /// How its tokens attend to each other; `None` where there are no such tokens.
+    pub fn attention(&self) -> Option<Attention> {
+        self.body().attention()
     }
 
     /// The taps at which training drops activations at random, in execution order.

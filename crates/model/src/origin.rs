@@ -52,9 +52,12 @@ impl Computation {
         if claimed.is_some_and(|claimed| claimed.starts_with(OF_KERAS)) {
             return Ok(Self::of_keras(architecture));
         }
+        if naming == Naming::EfficientNetPytorch {
+            return Ok(Self::OF_TENSORFLOW);
+        }
         let name = architecture.name();
         let claimed = claimed.map(plain);
-        let blurred = architecture.descriptor.blurred;
+        let (family, blurred) = (architecture.family(), architecture.descriptor.blurred);
         if let Some(other) = blurred.iter().find(|other| claimed.as_deref() == Some(**other)) {
             return Err(OtherNetwork((*other).to_string()));
         }
@@ -64,18 +67,16 @@ impl Computation {
         let ordinary = Self { variant: None, padding: Padding::Torchvision, epsilon, doubt: None };
         let of_tensorflow = format!("tf_{name}");
         match claimed.as_deref() {
-            Some(claimed)
-                if claimed == of_tensorflow && architecture.takes_padding(Padding::Tf) =>
-            {
-                Ok(Self { padding: Padding::Tf, epsilon: 1e-3, ..ordinary })
+            Some(claimed) if claimed == of_tensorflow && family.timm_has_tf => {
+                Ok(Self::OF_TENSORFLOW)
             }
             Some(claimed) if is_ordinary(claimed, name) => Ok(ordinary),
             _ => {
                 let mut others: Vec<String> = Vec::new();
-                if naming == Naming::Timm {
+                if naming == family.timm && family.timm_has_tf {
                     others.push(format!("tf_{name} (padding tf, epsilon 1e-3)"));
                 }
-                if naming == architecture.family().timm {
+                if naming == family.timm {
                     others
                         .extend(blurred.iter().map(|other| format!("{other} (not computed here)")));
                 }
@@ -89,22 +90,30 @@ impl Computation {
 }
 
 impl Computation {
-    /// How Keras' own networks compute.
+    /// As TensorFlow pads, with the epsilon of its authors' networks.
+    const OF_TENSORFLOW: Self =
+        Self { variant: None, padding: Padding::Tf, epsilon: 1e-3, doubt: None };
+
+    /// How Keras' own networks compute: its ResNets in their own way, the others as TensorFlow's.
     ///
     /// # Source
-    /// Keras 3, `keras/src/applications/resnet.py` and `efficientnet.py`.
+    /// Keras 3, `keras/src/applications`: `resnet.py`, `efficientnet.py`, `xception.py` and `mobilenet.py`.
     fn of_keras(architecture: Architecture) -> Self {
-        let (variant, padding, epsilon) = match architecture.takes_padding(Padding::Tf) {
-            true => (None, Padding::Tf, 1e-3),
-            false => (Some(Variant::V1), Padding::Torchvision, 1.001e-5),
-        };
-        Self { variant, padding, epsilon, doubt: None }
+        match architecture.takes_padding(Padding::Tf) {
+            true => Self::OF_TENSORFLOW,
+            false => Self {
+                variant: Some(Variant::V1),
+                padding: Padding::Torchvision,
+                epsilon: 1.001e-5,
+                doubt: None,
+            },
+        }
     }
 }
 
 /// Whether `claimed` is a name of the network that torchvision and timm call `name`.
 fn is_ordinary(claimed: &str, name: &str) -> bool {
-    let claimed = ["tv_", "gluon_", "ssl_", "swsl_"]
+    let claimed = ["tv_", "gluon_", "ssl_", "swsl_", "legacy_"]
         .iter()
         .find_map(|start| claimed.strip_prefix(start))
         .unwrap_or(claimed);

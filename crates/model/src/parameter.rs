@@ -34,11 +34,13 @@ impl ParameterPath {
                 continue;
             }
             // A field that ends in an underscore numbers its members from 1: `denselayer_` has
-            // `denselayer1`, `denselayer2`.
+            // `denselayer1`, `denselayer2`. One that ends in two keeps the first, and numbers from 0:
+            // `encoder_layer__` has `encoder_layer_0`, `encoder_layer_1`.
             if let Some(start) = name.strip_suffix('_')
                 && let Ok(idx) = part.parse::<usize>()
             {
-                name = format!("{start}{}", idx + 1);
+                let first = usize::from(!start.ends_with('_'));
+                name = format!("{start}{}", idx + first);
                 continue;
             }
             if !name.is_empty() {

@@ -12,11 +12,13 @@ use std::sync::OnceLock;
 /// Whose names weights have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// Torchvision's, or those that a network has here where torchvision has none. The ResNets of timm
-    /// have torchvision's, too.
+    /// Torchvision's, or those that a network has here where torchvision has none: timm's of an Xception,
+    /// a MobileNet or an EfficientNet-Lite. The ResNets of timm have torchvision's, too.
     Torchvision,
-    /// Those of timm's EfficientNets.
+    /// Those of timm's EfficientNets and vision transformers.
     Timm,
+    /// Those of EfficientNet-PyTorch.
+    EfficientNetPytorch,
     /// Those of no network here.
     Unknown,
 }
@@ -41,6 +43,7 @@ impl Naming {
         match self {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
+            Self::EfficientNetPytorch => "EfficientNet-PyTorch",
             Self::Unknown => "unknown",
         }
     }

@@ -2,55 +2,90 @@
 
 use burn::tensor::{Device, Tensor};
 use dermx_model::{
-    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Wanted, expected_shapes, locate,
-    set_trainable, stages,
+    Architecture, BatchNormMode, Head, Naming, NetworkConfig, Padding, Wanted, expected_shapes,
+    locate, set_trainable, stages,
 };
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 5] {
+fn smallest() -> [NetworkConfig; 10] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
         Architecture::VGG16,
         Architecture::DENSENET121,
         Architecture::MOBILENET_V2,
+        Architecture::XCEPTION,
+        Architecture::MOBILENETV1_100,
+        Architecture::EFFICIENTNET_LITE0,
+        Architecture::CONVNEXT_TINY,
+        Architecture::VIT_SMALL_PATCH16_224,
     ]
     .map(|architecture| NetworkConfig {
-        head: Head::Gap,
+        head: architecture.usual_head(),
         ..NetworkConfig::torchvision(architecture, 1)
     })
 }
 
+/// Those with each stride of the last stage and each padding.
+fn with_options() -> Vec<(NetworkConfig, usize, Padding)> {
+    let mut all = Vec::new();
+    for config in smallest() {
+        for padding in [Padding::Torchvision, Padding::Tf] {
+            if config.architecture.takes_padding(padding) {
+                let strides = [1, 2].into_iter();
+                let strides =
+                    strides.filter(|stride| config.architecture.takes_last_stride(*stride));
+                all.extend(strides.map(|last_stride| (config, last_stride, padding)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_network_is_compared_with_its_original() {
+    let mut compared = BTreeSet::new();
+    for folder in ["torchvision", "timm"] {
+        let path = format!("{}/tests/{folder}/layouts.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("a golden");
+        let layouts: BTreeMap<String, Value> = serde_json::from_str(&text).expect("a golden");
+        compared.extend(layouts.into_keys());
+    }
+    assert_eq!(compared, Architecture::all().map(|one| one.name().to_string()).collect());
+}
+
 #[test]
 fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
-    for config in smallest() {
-        for last_stride in [1, 2] {
-            let config = NetworkConfig { last_stride, ..config };
-            let network = config.init(&Device::flex());
-            let size = [49, 70];
-            let mut seen = Vec::new();
-            let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
-            network.forward_tapped(images, &mut |name, x| {
-                let [_, channels, height, width] = x.dims();
-                seen.push(name.to_string());
-                if name == network.last_tap() {
-                    let expected = config.feature_size(size);
-                    let what = config.architecture;
-                    assert_eq!([height, width], expected, "{what}, stride {last_stride}");
-                    assert_eq!(channels, what.num_features(), "{what}");
-                }
-                x
-            });
-            assert_eq!(seen, network.tap_names(), "{}", config.architecture);
-            let last = network.conv_shapes(1, size).pop().expect("a convolution");
-            // Only a VGG pools after its last convolution.
-            let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
-            let expected =
-                config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
-            let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
-            assert_eq!(found, expected, "{}", config.architecture);
+    for (config, last_stride, padding) in with_options() {
+        let config = NetworkConfig { last_stride, padding, ..config };
+        let network = config.init(&Device::flex());
+        let size = [49, 70];
+        let mut seen = Vec::new();
+        let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
+        network.forward_tapped(images, &mut |name, x| {
+            let [_, channels, height, width] = x.dims();
+            seen.push(name.to_string());
+            if name == network.last_tap() {
+                let expected = config.feature_size(size);
+                let what = config.architecture;
+                assert_eq!([height, width], expected, "{what}, stride {last_stride}");
+                assert_eq!(channels, what.num_features(), "{what}");
+            }
+            x
+        });
+        assert_eq!(seen, network.tap_names(), "{}", config.architecture);
+        if config.head == Head::Token {
+            // Its last layers see tokens.
+            continue;
         }
+        let last = network.conv_shapes(1, size).pop().expect("a convolution");
+        // Only a VGG pools after its last convolution.
+        let is_pooled = config.architecture == Architecture::VGG16 && last_stride == 2;
+        let expected = config.feature_size(size).map(|side| if is_pooled { 2 } else { 1 } * side);
+        let found = last.out_size().map(|side| if is_pooled { side / 2 * 2 } else { side });
+        assert_eq!(found, expected, "{}", config.architecture);
     }
 }
 
@@ -66,6 +101,11 @@ fn stages_go_from_the_output_to_the_input() {
         (14, "features.28", "features.0"),
         (10, "features.norm5", "stem"),
         (20, "features.18", "features.0"),
+        (16, "conv4", "stem"),
+        (7, "blocks.4", "stem"),
+        (10, "conv_head", "stem"),
+        (9, "features.7", "features.0"),
+        (15, "encoder.ln", "stem"),
     ];
     assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
     assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));
@@ -137,4 +177,78 @@ fn the_head_of_any_network_learns_alone() {
         let images = Tensor::zeros([1, 3, 64, 64], &Device::flex());
         assert_eq!(network.forward(images).dims(), [1, 1]);
     }
+}
+
+#[test]
+fn layers_of_tokens_are_convolutions_of_all_of_them() {
+    let network = NetworkConfig::torchvision(Architecture::VIT_B_16, 2).init(&Device::flex());
+    let shapes = network.conv_shapes(1, [224, 224]);
+    let products = shapes.iter().map(|shape| {
+        let [height, width] = shape.out_size();
+        height * width * shape.out_channels * shape.weight_len() / shape.out_channels
+    });
+    // Patches: 196 cells, 16 x 16 x 3 pixels; 12 layers of 12 d^2 weights for each of 197 tokens.
+    let d = 768;
+    assert_eq!(products.sum::<usize>(), 196 * 768 * d + 12 * 197 * 12 * d * d);
+}
+
+#[test]
+fn a_vision_transformer_has_one_head_and_one_stride_and_any_image_size() {
+    let vit = Architecture::VIT_SMALL_PATCH16_224;
+    assert_eq!(vit.usual_head(), Head::Token);
+    assert!(!vit.takes_head(Head::Gap) && !vit.takes_last_stride(1) && vit.takes_last_stride(2));
+    assert_eq!(Architecture::VGG16.usual_head(), Head::Gap);
+    let network = NetworkConfig::torchvision(vit, 3).init(&Device::flex());
+    for size in [[16, 16], [40, 100], [224, 224]] {
+        let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
+        assert_eq!(network.forward(images).dims(), [1, 3]);
+    }
+}
+
+#[test]
+fn attention_is_seen_only_where_it_is_asked_for() {
+    let vit = NetworkConfig::torchvision(Architecture::VIT_SMALL_PATCH16_224, 2);
+    let network = vit.init(&Device::flex());
+    let attention = network.attention().expect("tokens");
+    assert_eq!((attention.names.len(), attention.patch_px), (12, 16));
+    assert!(network.tap_names().iter().all(|name| !attention.names.contains(name)));
+    let names: Vec<&str> = attention.names.iter().map(String::as_str).collect();
+    let images = Tensor::ones([2, 3, 32, 48], &Device::flex());
+    let mut seen = Vec::new();
+    let logits = network.forward_tapped_at(images.clone(), &names, &mut |name, x| {
+        // Of each head and token the shares of all 1 + 2 x 3 tokens add up to 1.
+        assert_eq!(x.dims(), [2, 6, 7, 7]);
+        let sums: Vec<f32> = x.clone().sum_dim(3).into_data().iter::<f32>().collect();
+        assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{sums:?}");
+        seen.push(name.to_string());
+        x
+    });
+    assert_eq!(seen, attention.names);
+    let bits = |logits: Tensor<2>| -> Vec<u32> {
+        logits.into_data().iter::<f32>().map(f32::to_bits).collect()
+    };
+    assert_eq!(bits(network.forward(images.clone())), bits(logits));
+    let all = network.forward_tapped(images, &mut |_, x| x);
+    assert_eq!(bits(all).len(), 4);
+    for config in &smallest()[..6] {
+        assert_eq!(config.init(&Device::flex()).attention(), None);
+    }
+}
+
+#[test]
+fn vision_transformers_of_torchvisions_files_are_found_by_their_older_names() {
+    let config = NetworkConfig::torchvision(Architecture::VIT_B_16, 7);
+    let shapes = expected_shapes(&config.init(&Device::flex()));
+    let older: BTreeMap<String, Vec<usize>> = shapes
+        .iter()
+        .map(|(name, shape)| {
+            let name = name.replace(".mlp.0.", ".mlp.linear_1.");
+            (name.replace(".mlp.3.", ".mlp.linear_2."), shape.clone())
+        })
+        .collect();
+    assert!(older.contains_key("encoder.layers.encoder_layer_0.mlp.linear_1.weight"));
+    let located = locate(&older, &Wanted::default()).expect("found");
+    assert_eq!(located.architecture, Architecture::VIT_B_16);
+    assert!(located.misfit.is_empty(), "{}", located.misfit);
+    assert_eq!(located.config.map(|config| config.head), Some(Head::Token));
 }

@@ -243,6 +243,8 @@ fn names_and_claims_tell_how_a_network_computes() {
     const EFFICIENTNET_B0: Architecture = Architecture::EFFICIENTNET_B0;
     const EFFICIENTNET_B5: Architecture = Architecture::EFFICIENTNET_B5;
     const RESNET50: Architecture = Architecture::RESNET50;
+    const LITE0: Architecture = Architecture::EFFICIENTNET_LITE0;
+    const XCEPTION: Architecture = Architecture::XCEPTION;
     use Padding::{Tf, Torchvision as Symmetric};
     for (architecture, naming, claimed, expected) in [
         // timm 1.0.31: 1e-5 for all efficientnet_b*, and SAME with 1e-3 for all tf_efficientnet_b*.
@@ -269,6 +271,15 @@ fn names_and_claims_tell_how_a_network_computes() {
         ),
         (EFFICIENTNET_B0, Naming::Timm, Some("my_network"), (Symmetric, 1e-5, true)),
         (EFFICIENTNET_B0, Naming::Timm, Some("tf_efficientnet_b1"), (Symmetric, 1e-5, true)),
+        // So it is with its Lites, whose names those of EfficientNet-PyTorch are not.
+        (LITE0, Naming::Torchvision, None, (Symmetric, 1e-5, true)),
+        (LITE0, Naming::Torchvision, Some("tf_efficientnet_lite0.in1k"), (Tf, 1e-3, false)),
+        (LITE0, Naming::Torchvision, Some("efficientnet_lite0.ra_in1k"), (Symmetric, 1e-5, false)),
+        (LITE0, Naming::EfficientNetPytorch, None, (Tf, 1e-3, false)),
+        // timm has one network with these names; Keras computes otherwise.
+        (XCEPTION, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
+        (XCEPTION, Naming::Torchvision, Some("legacy_xception.tf_in1k"), (Symmetric, 1e-5, false)),
+        (XCEPTION, Naming::Torchvision, Some("keras.applications.Xception"), (Tf, 1e-3, false)),
         // torchvision 0.29.2: 1e-5 up to B4, 1e-3 from B5 on.
         (Architecture::EFFICIENTNET_B4, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
         (EFFICIENTNET_B5, Naming::Torchvision, None, (Symmetric, 1e-3, false)),

@@ -26,7 +26,7 @@ pub struct Description {
     pub head: Head,
     /// Which kind of ResNet.
     pub variant: Variant,
-    /// Which padding of an EfficientNet.
+    /// Which padding.
     pub padding: Padding,
     /// Epsilon of the batch normalizations before the head.
     pub batch_norm_epsilon: f64,
@@ -103,6 +103,11 @@ impl Description {
         let known = Normalization::PRESETS;
         if !matches!(self.last_stride, 1 | 2) {
             Err(format!("last_stride is {}; it has to be 1 or 2", self.last_stride))
+        } else if !self.architecture.takes_last_stride(self.last_stride) {
+            let (architecture, stride) = (self.architecture, self.last_stride);
+            Err(format!("last_stride is {stride}, which a {architecture} does not have"))
+        } else if !self.architecture.takes_head(self.head) {
+            Err(format!("head is none of a {}", self.architecture))
         } else if self.num_classes == 0 {
             Err("num_classes is 0".to_string())
         } else if !NetworkConfig::is_epsilon(epsilon) {

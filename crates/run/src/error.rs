@@ -224,7 +224,7 @@ fn of_training(error: &TrainError) -> Failure {
 
 fn of_explaining(error: &ExplainError) -> Failure {
     match error {
-        ExplainError::UnknownLayer { .. } => Failure::BadConfig,
+        ExplainError::UnknownLayer { .. } | ExplainError::NoAttention { .. } => Failure::BadConfig,
         ExplainError::Targets(_) => Failure::BadData,
         ExplainError::Setting { .. } | ExplainError::Gaps { .. } => Failure::Usage,
         ExplainError::Order { .. } | ExplainError::NoGradient(_) => Failure::Internal,

@@ -268,6 +268,7 @@ fn head(config: &Config) -> &'static str {
         Head::GapBn => "average pooling, batch normalization and a linear layer",
         Head::Flatten => "a linear layer on all cells",
         Head::Mlp => "hidden linear layers and a linear layer",
+        Head::Token => "the class token and a linear layer",
     }
 }
 

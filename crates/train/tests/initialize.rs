@@ -39,3 +39,28 @@ fn weights_depend_on_seed_and_name_alone() {
     let [first, second] = ["layer1.0.conv1.weight", "layer1.0.conv2.weight"];
     assert_ne!(weights[first].values, weights[second].values);
 }
+
+#[test]
+fn tokens_and_scales_of_branches_start_as_in_torchvision() {
+    let initial = |architecture: Architecture| {
+        let config = NetworkConfig::torchvision(architecture, 6);
+        initial_weights(&config.init(&Device::flex()), 0)
+    };
+    let weights = initial(Architecture::VIT_SMALL_PATCH16_224);
+    let places = &weights["encoder.pos_embedding"].values;
+    let square = places.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
+    // 197 * 384 values.
+    let std = (square / places.len() as f64).sqrt();
+    assert!((std - 0.02).abs() < 2e-4, "{std}");
+    assert!(weights["class_token"].values.iter().all(|&value| value == 0.0));
+    let layer = "encoder.layers.encoder_layer_3";
+    assert!(weights[&format!("{layer}.ln_1.weight")].values.iter().all(|&value| value == 1.0));
+    // sqrt(6 / (384 + 3 * 384)) = 0.0625
+    let projection = &weights[&format!("{layer}.self_attention.in_proj_weight")].values;
+    let largest = projection.iter().fold(0.0_f32, |max, value| max.max(value.abs()));
+    assert!((0.062..=0.0625).contains(&largest), "{largest}");
+    let bias = &weights[&format!("{layer}.self_attention.in_proj_bias")].values;
+    assert!(bias.iter().all(|&value| value == 0.0));
+    let weights = initial(Architecture::CONVNEXT_TINY);
+    assert!(weights["features.1.0.layer_scale"].values.iter().all(|&value| value == 1e-6));
+}

@@ -48,12 +48,23 @@ pub struct ConvertArgs {
     /// The prefix of the names of the wanted weights, where a file holds several networks, such as `teacher.`.
     #[arg(long, value_name = "TEXT")]
     pub prefix: Option<String>,
-    /// How an EfficientNet pads, where names do not tell: torchvision (symmetric), tf (same).
+    /// How the network pads, where names do not tell: torchvision (symmetric), tf (same).
     #[arg(long, value_name = "HOW", value_parser = choice::<Padding>)]
     pub padding: Option<Padding>,
     /// Epsilon of batch normalization, where names do not tell it: 1e-3 for timm's tf_efficientnet.
     #[arg(long, value_name = "NUMBER", value_parser = epsilon)]
     pub epsilon: Option<f64>,
+}
+
+/// What the name of weights says of itself.
+fn name_help() -> String {
+    let weights = Architecture::all().flat_map(Architecture::weights);
+    let names: Vec<&str> = weights.map(|(name, _)| *name).collect();
+    format!(
+        "{}; `_v2` after the name of a network means newer weights. Or the name of one of torchvision's \
+         files, which ends in its hash",
+        names.join(", ")
+    )
 }
 
 /// Arguments of `dermx weights fetch`.
@@ -62,11 +73,8 @@ pub struct ConvertArgs {
     after_help = "Example: dermx weights fetch resnet50\n\nA download that was cut off goes on where it stopped. Afterwards `--weights resnet50` means the downloaded file."
 )]
 pub struct FetchArgs {
-    /// resnet18, resnet34, resnet50, resnet101, resnet152, efficientnet_b0 to efficientnet_b7, vgg16,
-    /// densenet121, mobilenet_v2; newer weights are resnet50_v2, resnet101_v2, resnet152_v2,
-    /// efficientnet_b1_v2, mobilenet_v2_v2. Or the name of one of
-    /// torchvision's files, which ends in its hash.
-    #[arg(value_name = "NAME")]
+    /// Which weights.
+    #[arg(value_name = "NAME", help = name_help())]
     pub name: String,
     /// The folder for the file [otherwise: `dermx` in the system's folder for caches, where `--weights`
     /// looks for names].

@@ -125,7 +125,7 @@ fn normalizations_are_those_of_the_processor() {
 fn pooling_and_scaling_are_those_of_the_processor() {
     let Some(device) = wgpu() else { return };
     let dims = [2, 9, 7, 5];
-    check(&device, "max pool", &[dims], &|x| max_pool(x[0].clone(), 3, 2, 1));
+    check(&device, "max pool", &[dims], &|x| max_pool(x[0].clone(), 3, 2, [1; 4]));
     let mean = |x: &[Tensor<4>]| global_avg_pool(x[0].clone()).reshape([2, 1, 1, 5]);
     check(&device, "global average pool", &[dims], &mean);
     let scaled = |x: &[Tensor<4>]| channel_scale(x[0].clone(), x[1].clone().reshape([2, 5]));
@@ -160,7 +160,7 @@ fn tiny_loss(x: &[Tensor<4>]) -> Tensor<4> {
         batch_norm(z, vector(gamma) + 1.0, beta, 1e-5, None, activation).out
     };
     let z = conv2d(x[0].clone(), x[1].clone(), options(1, [1; 4], 1));
-    let z = max_pool(norm(z, &x[2], Activation::Relu), 3, 2, 1);
+    let z = max_pool(norm(z, &x[2], Activation::Relu), 3, 2, [1; 4]);
     let z = conv2d(z, x[3].clone(), options(2, [1; 4], 8));
     let z = norm(z, &x[4], Activation::Silu);
     let scale = sigmoid(global_avg_pool(z.clone()).matmul(x[5].clone().reshape([8, 8])));

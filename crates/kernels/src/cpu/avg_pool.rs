@@ -71,11 +71,12 @@ impl Means<'_> {
         1.0 / count as f32
     }
 
-    /// The windows that pixel `position` is in, of `count`.
+    /// The windows that the row (`axis` 0) or column (1) `position` is in, of `count`.
     #[inline(always)]
-    fn windows(&self, position: usize, count: usize) -> Range<usize> {
-        let last = (position + self.shape.padding) / self.shape.stride;
-        let first = (position + self.shape.padding + 1).saturating_sub(self.shape.kernel_size);
+    fn windows(&self, axis: usize, position: usize, count: usize) -> Range<usize> {
+        let position = position + self.shape.padding[axis];
+        let last = position / self.shape.stride;
+        let first = (position + 1).saturating_sub(self.shape.kernel_size);
         first.div_ceil(self.shape.stride)..count.min(last + 1)
     }
 }
@@ -94,10 +95,10 @@ unsafe fn any_forward<S: Simd>(
 ) {
     let shape = means.shape;
     let [height, width] = shape.in_size;
-    let rows = window(shape, row, height);
+    let rows = window(shape, 0, row);
     for (column, out) in out.chunks_exact_mut(shape.channels).enumerate() {
         out.fill(0.0);
-        let columns = window(shape, column, width);
+        let columns = window(shape, 1, column);
         for y in rows.clone() {
             for source in columns.clone() {
                 let at = ((image * height + y) * width + source) * shape.channels;
@@ -132,10 +133,10 @@ unsafe fn any_backward<S: Simd>(
     let [out_height, out_width] = shape.out_size();
     for (column, grad_in) in grad_in.chunks_exact_mut(shape.channels).enumerate() {
         grad_in.fill(0.0);
-        for y in means.windows(row, out_height) {
-            let rows = window(shape, y, shape.in_size[0]);
-            for x in means.windows(column, out_width) {
-                let share = means.share(&rows, &window(shape, x, shape.in_size[1]));
+        for y in means.windows(0, row, out_height) {
+            let rows = window(shape, 0, y);
+            for x in means.windows(1, column, out_width) {
+                let share = means.share(&rows, &window(shape, 1, x));
                 let at = ((image * out_height + y) * out_width + x) * shape.channels;
                 for (grad_in, grad) in grad_in.iter_mut().zip(&grad_out[at..][..shape.channels]) {
                     *grad_in += share * grad;

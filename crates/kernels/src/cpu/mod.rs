@@ -11,10 +11,12 @@
 #![allow(unsafe_code, reason = "vector instructions, and outputs that tasks share")]
 #![allow(clippy::needless_range_loop, reason = "rows and vectors of a register tile")]
 
+mod attention;
 mod avg_pool;
 mod concat;
 mod conv;
 pub(crate) mod heap;
+mod layer_norm;
 mod norm;
 mod peak;
 mod pool;
@@ -23,10 +25,15 @@ mod scratch;
 mod shape;
 mod simd;
 
+pub use attention::{
+    AttentionShape, attention_mix_backward, attention_mix_forward, attention_weights_backward,
+    attention_weights_forward,
+};
 pub use avg_pool::{avg_pool_backward, avg_pool_forward};
 pub use concat::{concat_backward, concat_forward};
 pub use conv::{conv_backward_input, conv_backward_weight, conv_forward};
 pub use heap::take_peak_bytes;
+pub use layer_norm::{layer_norm_backward, layer_norm_forward};
 pub use norm::{
     ScaleAndShift, affine_backward, affine_forward, batch_norm_backward, batch_norm_forward,
     scale_and_shift,

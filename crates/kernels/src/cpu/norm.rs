@@ -44,7 +44,7 @@ pub fn batch_norm_forward(
 /// Gradients of [`batch_norm_forward`].
 ///
 /// `out`, what the forward wrote, is needed only where a residual was added before the activation;
-/// ReLU6 and SiLU with a residual do not occur.
+/// ReLU6, SiLU and GELU with a residual do not occur.
 ///
 /// # Shapes
 ///
@@ -187,6 +187,7 @@ fn activate(norm: &Norm<'_>, out: Option<&[f32]>) -> Activate {
         (Activation::Relu, Some(_)) => Activate::ReluOfOut,
         (Activation::Relu6, _) => Activate::Relu6,
         (Activation::Silu, _) => Activate::Silu,
+        (Activation::Gelu, _) => Activate::Gelu,
     }
 }
 

@@ -55,12 +55,13 @@ pub fn max_pool_backward(shape: &PoolShape, x: &[f32], grad_out: &[f32], grad_in
     });
 }
 
-/// The part of a window that lies on the image.
+/// The rows (`axis` 0) or columns (1) of a window that lie on the image.
 #[inline(always)]
-pub(super) fn window(shape: &PoolShape, position: usize, length: usize) -> Range<usize> {
+pub(super) fn window(shape: &PoolShape, axis: usize, position: usize) -> Range<usize> {
+    let (border, length) = (shape.padding[axis], shape.in_size[axis]);
     let start = position * shape.stride;
     let end = start + shape.kernel_size;
-    start.saturating_sub(shape.padding)..end.saturating_sub(shape.padding).min(length)
+    start.saturating_sub(border)..end.saturating_sub(border).min(length)
 }
 
 for_each_instruction_set! {
@@ -76,10 +77,10 @@ unsafe fn any_row<S: Simd>(
     row: usize,
     out: &mut [f32],
 ) {
-    let rows = window(shape, row, shape.in_size[0]);
+    let rows = window(shape, 0, row);
     for (column, out) in out.chunks_exact_mut(shape.channels).enumerate() {
         out.fill(f32::NEG_INFINITY);
-        let columns = window(shape, column, shape.in_size[1]);
+        let columns = window(shape, 1, column);
         for y in rows.clone() {
             let line = (image * shape.in_size[0] + y) * shape.in_size[1];
             for source in columns.clone() {
@@ -117,13 +118,14 @@ unsafe fn any_gradient<S: Simd>(
     let [height, width] = shape.in_size;
     let x = &x[image * height * width * shape.channels..][..height * width * shape.channels];
     // The first window that ends after the band's start, and the first that starts after its end.
-    let first = (band.start + shape.padding + 1).saturating_sub(shape.kernel_size);
-    let end = (band.end + shape.padding).div_ceil(shape.stride).min(out_height);
+    let top = shape.padding[0];
+    let first = (band.start + top + 1).saturating_sub(shape.kernel_size);
+    let end = (band.end + top).div_ceil(shape.stride).min(out_height);
     for y in first.div_ceil(shape.stride)..end {
         for column in 0..out_width {
             let taps = Taps {
-                rows: window(shape, y, height),
-                columns: window(shape, column, width),
+                rows: window(shape, 0, y),
+                columns: window(shape, 1, column),
                 width,
                 channels: shape.channels,
             };

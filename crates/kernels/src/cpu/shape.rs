@@ -14,6 +14,8 @@ pub enum Activation {
     Relu6,
     /// z · sigmoid(z), also called swish.
     Silu,
+    /// z · Φ(z), with Φ the distribution of a standard normal variable.
+    Gelu,
 }
 
 /// The type of the numbers that a convolution multiplies. It sums, reads and writes `f32`.
@@ -142,7 +144,7 @@ pub struct Norm<'a> {
     pub activation: Activation,
 }
 
-/// Geometry of a pooling with the same window, stride and padding in both directions.
+/// Geometry of a pooling with the same window and stride in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolShape {
     /// Images.
@@ -155,14 +157,18 @@ pub struct PoolShape {
     pub kernel_size: usize,
     /// Step of the window.
     pub stride: usize,
-    /// Border on each side, never the maximum and in a mean 0 or left out; at most half the window.
-    pub padding: usize,
+    /// Border at the top, left, bottom and right, never the maximum and in a mean 0 or left out; each at
+    /// most half the window.
+    pub padding: [usize; 4],
 }
 
 impl PoolShape {
     /// Height and width of the output.
     pub fn out_size(&self) -> [usize; 2] {
-        self.in_size.map(|side| positions(side + 2 * self.padding, self.kernel_size, self.stride))
+        let [top, left, bottom, right] = self.padding;
+        let [height, width] = self.in_size;
+        [height + top + bottom, width + left + right]
+            .map(|side| positions(side, self.kernel_size, self.stride))
     }
 
     /// Length of the input slice.
@@ -177,7 +183,8 @@ impl PoolShape {
     }
 
     pub(super) fn check(&self, x: usize, out: usize) {
-        assert!(self.stride > 0 && 2 * self.padding <= self.kernel_size, "{self:?}");
+        let fits = self.padding.iter().all(|border| 2 * border <= self.kernel_size);
+        assert!(self.stride > 0 && fits, "{self:?}");
         assert_eq!(x, self.in_len(), "input of {self:?}");
         assert_eq!(out, self.out_len(), "output of {self:?}");
     }

@@ -38,6 +38,7 @@ pub fn avg_pool(x: Tensor<4>, pool: AvgPool) -> Tensor<4> {
     let [batch, height, width, channels] = x.dims();
     let AvgPool { kernel_size, stride, padding, counts_padding } = pool;
     let in_size = [height, width];
+    let padding = [padding; 4];
     let shape = PoolShape { batch, in_size, channels, kernel_size, stride, padding };
     let state = AvgState { shape, counts_padding };
     match x.is_tracked() {

@@ -96,8 +96,8 @@ pub fn affine(
     }
 }
 
-/// Whether the kernels have the gradient. Those of ReLU6 and SiLU are computed from `x` alone, which is
-/// wrong if a residual was added.
+/// Whether the kernels have the gradient. Those of ReLU6, SiLU and GELU are computed from `x` alone,
+/// which is wrong if a residual was added.
 fn is_fused(residual: Option<&Tensor<4>>, activation: Activation) -> bool {
     residual.is_none() || matches!(activation, Activation::None | Activation::Relu)
 }

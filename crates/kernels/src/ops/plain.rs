@@ -3,7 +3,7 @@
 use super::normalization::{BatchNormOutput, Normalization};
 use super::options::ConvOptions;
 use crate::Activation;
-use burn::tensor::activation::{relu, silu};
+use burn::tensor::activation::{gelu, relu, silu, softmax};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions as BurnConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, module};
 
@@ -58,6 +58,7 @@ pub fn activated(x: Tensor<4>, residual: Option<Tensor<4>>, activation: Activati
         Activation::Relu => relu(sum),
         Activation::Relu6 => sum.clamp(0.0, 6.0),
         Activation::Silu => silu(sum),
+        Activation::Gelu => gelu(sum),
     }
 }
 
@@ -74,9 +75,11 @@ pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
     mean.reshape([batch, channels])
 }
 
-pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize) -> Tensor<4> {
-    let options =
-        MaxPoolOptions::new([kernel_size; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: [usize; 4]) -> Tensor<4> {
+    let [top, left, bottom, right] = padding;
+    let options = MaxPoolOptions::new([kernel_size; 2])
+        .with_stride([stride; 2])
+        .with_padding_pairs([(top, bottom), (left, right)]);
     channels_last(module::max_pool2d(channels_first(x), options))
 }
 
@@ -88,4 +91,32 @@ pub fn avg_pool(x: Tensor<4>, pool: super::AvgPool) -> Tensor<4> {
         .with_padding([padding; 2])
         .with_count_include_pad(counts_padding);
     channels_last(module::avg_pool2d(x, options))
+}
+
+pub fn layer_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<4> {
+    module::layer_norm(x, gamma, Some(beta), epsilon)
+}
+
+pub fn attention_weights(projected: Tensor<4>, num_heads: usize) -> Tensor<4> {
+    let [queries, keys, _] = heads(projected, num_heads);
+    let factor = 1.0 / (queries.dims()[3] as f64).sqrt();
+    softmax(queries.matmul(keys.swap_dims(2, 3)) * factor, 3)
+}
+
+pub fn attention_mix(weights: Tensor<4>, projected: Tensor<4>) -> Tensor<4> {
+    let [batch, height, width, channels] = projected.dims();
+    let num_heads = weights.dims()[1];
+    let [_, _, values] = heads(projected, num_heads);
+    weights.matmul(values).swap_dims(1, 2).reshape([batch, height, width, channels / 3])
+}
+
+/// Queries, keys and values, each `[batch, heads, tokens, channels of a head]`.
+fn heads(projected: Tensor<4>, num_heads: usize) -> [Tensor<4>; 3] {
+    let [batch, height, width, channels] = projected.dims();
+    let tokens = height * width;
+    let parts = projected.reshape([batch * tokens, 3, num_heads, channels / 3 / num_heads]);
+    [0, 1, 2].map(|part| {
+        let part = parts.clone().narrow(1, part, 1);
+        part.reshape([batch, tokens, num_heads, channels / 3 / num_heads]).swap_dims(1, 2)
+    })
 }

@@ -29,9 +29,11 @@ pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
 ///
 /// # Shapes
 /// - `x`: `[batch, height, width, channels]`
+/// - `padding`: a border at the top, left, bottom and right that is never the largest; each at most half
+///   the window
 /// - output: `[batch, out height, out width, channels]`, with
-///   `(side + 2 padding - kernel_size) / stride + 1` a side
-pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: usize) -> Tensor<4> {
+///   `(height + top + bottom - kernel_size) / stride + 1` rows, and so for columns
+pub fn max_pool(x: Tensor<4>, kernel_size: usize, stride: usize, padding: [usize; 4]) -> Tensor<4> {
     let route = Route::of(&x);
     if route == Route::Burn {
         return plain::max_pool(x, kernel_size, stride, padding);

@@ -7,7 +7,7 @@ use half::bf16;
 
 use super::random::Random;
 use super::{
-    assert_close, cases, on_each_instruction_set, same_bits_with_all_vectors,
+    assert_close, cases, normal, on_each_instruction_set, same_bits_with_all_vectors,
     same_bits_with_any_number_of_threads,
 };
 
@@ -65,6 +65,7 @@ fn expected_forward(
             Activation::Relu => z.max(0.0),
             Activation::Relu6 => z.clamp(0.0, 6.0),
             Activation::Silu => z / (1.0 + (-z).exp()),
+            Activation::Gelu => z * normal(z),
         };
     }
     out
@@ -303,6 +304,7 @@ fn check_in(shape: &ConvShape, precision: Precision, random: &mut Random) {
             Activation::Relu,
             Activation::Relu6,
             Activation::Silu,
+            Activation::Gelu,
         ]),
     };
 

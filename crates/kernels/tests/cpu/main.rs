@@ -6,6 +6,7 @@ mod norm;
 mod pool;
 mod random;
 mod stream;
+mod tokens;
 
 use dermx_kernels::cpu::{InstructionSet, with_instruction_set};
 
@@ -45,6 +46,11 @@ fn same_bits_with_all_vectors(f: impl Fn() -> Vec<f32>) {
     for pair in sets[1..].windows(2) {
         assert!(bits(pair[0]) == bits(pair[1]), "{pair:?}");
     }
+}
+
+/// The distribution of a standard normal variable.
+fn normal(x: f64) -> f64 {
+    0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
 /// Asserts |found - expected| <= tolerance · (1 + |expected|) everywhere.

@@ -4,7 +4,7 @@ use dermx_kernels::cpu::{
 
 use super::random::Random;
 use super::{
-    assert_close, cases, on_each_instruction_set, same_bits_with_all_vectors,
+    assert_close, cases, normal, on_each_instruction_set, same_bits_with_all_vectors,
     same_bits_with_any_number_of_threads,
 };
 
@@ -25,7 +25,13 @@ struct Case {
 
 impl Case {
     fn new(random: &mut Random, pixels: usize, channels: usize) -> Self {
-        let activations = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu];
+        let activations = [
+            Activation::None,
+            Activation::Relu,
+            Activation::Relu6,
+            Activation::Silu,
+            Activation::Gelu,
+        ];
         let activation = random.pick(&activations);
         let takes_residual = matches!(activation, Activation::None | Activation::Relu);
         let with_residual = takes_residual && random.below(2) == 0;
@@ -75,6 +81,7 @@ impl Case {
                 Activation::Relu => z.max(0.0),
                 Activation::Relu6 => z.clamp(0.0, 6.0),
                 Activation::Silu => z / (1.0 + (-z).exp()),
+                Activation::Gelu => z * normal(z),
             }
         };
         (0..self.x.len()).map(value).collect()
@@ -101,6 +108,9 @@ impl Case {
                 Activation::Relu => f64::from(u8::from(z > 0.0)),
                 Activation::Relu6 => f64::from(u8::from(z > 0.0 && z < 6.0)),
                 Activation::Silu => sigmoid * (1.0 + z * (1.0 - sigmoid)),
+                Activation::Gelu => {
+                    normal(z) + z * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
+                }
             }
         };
         let grad: Vec<f64> =
@@ -312,4 +322,21 @@ fn normalisation_does_not_depend_on_the_number_of_threads_nor_the_width_of_vecto
             same_bits_with_all_vectors(run);
         }
     }
+}
+
+#[test]
+fn gelu_is_right_to_the_last_bits_also_in_its_tail() {
+    on_each_instruction_set(|| {
+        let x: Vec<f32> = (-5200..=5200).map(|step| step as f32 / 400.0).collect();
+        let mut out = vec![f32::NAN; x.len()];
+        let norm = Norm { gamma: &[1.0], beta: &[0.0], epsilon: 0.0, activation: Activation::Gelu };
+        affine_forward(&norm, &[0.0], &[1.0], &x, None, &mut out);
+        for (&x, &found) in x.iter().zip(&out) {
+            let x = f64::from(x);
+            let expected = x * normal(x);
+            // The exponent of the tail, x^2 / 2, is rounded too.
+            let tolerance = 6e-7 * expected.abs() * (1.0 + x * x / 4.0);
+            assert!((f64::from(found) - expected).abs() <= tolerance, "{x}: {found} {expected}");
+        }
+    });
 }

@@ -60,7 +60,8 @@ fn maxima(shape: &PoolShape, x: &[f32]) -> Vec<usize> {
         for tap in 0..shape.kernel_size * shape.kernel_size {
             let in_y = y * shape.stride + tap / shape.kernel_size;
             let in_x = x0 * shape.stride + tap % shape.kernel_size;
-            let (in_y, in_x) = (in_y.wrapping_sub(shape.padding), in_x.wrapping_sub(shape.padding));
+            let [top, left, ..] = shape.padding;
+            let (in_y, in_x) = (in_y.wrapping_sub(top), in_x.wrapping_sub(left));
             if in_y < shape.in_size[0] && in_x < shape.in_size[1] {
                 let at = ((image * shape.in_size[0] + in_y) * shape.in_size[1] + in_x)
                     * shape.channels
@@ -88,7 +89,7 @@ fn max_pooling_equals_plain_loops_and_the_first_maximum_gets_the_gradient() {
                 channels: random.pick(&[1, 3, 7, 16, 17, 33, 64]),
                 kernel_size,
                 stride: random.pick(&[1, 2, 2, 3]),
-                padding: random.below(kernel_size / 2 + 1),
+                padding: [(); 4].map(|()| random.below(kernel_size / 2 + 1)),
             };
             // Few values, so that there are ties.
             let x: Vec<f32> =
@@ -125,7 +126,7 @@ fn average_pooling_and_its_gradient_equal_plain_loops() {
                 channels: random.pick(&[1, 3, 16, 17, 33]),
                 kernel_size,
                 stride: random.pick(&[1, 2, 3]),
-                padding: random.below(kernel_size / 2 + 1),
+                padding: [(); 4].map(|()| random.below(kernel_size / 2 + 1)),
             };
             let counts_padding = random.below(2) == 0;
             let (x, grad_out) = (random.values(shape.in_len()), random.values(shape.out_len()));
@@ -136,9 +137,10 @@ fn average_pooling_and_its_gradient_equal_plain_loops() {
                 let (image, row, column) =
                     (pixel / (height * width), pixel / width % height, pixel % width);
                 let taps = (0..kernel_size * kernel_size).filter_map(|tap| {
-                    let y = (row * shape.stride + tap / kernel_size).checked_sub(shape.padding)?;
-                    let x =
-                        (column * shape.stride + tap % kernel_size).checked_sub(shape.padding)?;
+                    let y =
+                        (row * shape.stride + tap / kernel_size).checked_sub(shape.padding[0])?;
+                    let x = (column * shape.stride + tap % kernel_size)
+                        .checked_sub(shape.padding[1])?;
                     let pixel = (image * shape.in_size[0] + y) * shape.in_size[1] + x;
                     (y < shape.in_size[0] && x < shape.in_size[1])
                         .then_some(pixel * shape.channels + c)
@@ -168,7 +170,7 @@ fn max_pooling_passes_on_what_is_not_a_number() {
         channels: 20,
         kernel_size: 3,
         stride: 2,
-        padding: 1,
+        padding: [1; 4],
     };
     on_each_instruction_set(|| {
         let mut x = vec![1.0; shape.in_len()];

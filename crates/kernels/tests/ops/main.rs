@@ -3,9 +3,9 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, avg_pool,
-    batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d, global_avg_pool, max_pool,
-    with_precision,
+    Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, attention_mix,
+    attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d,
+    global_avg_pool, layer_norm, max_pool, with_precision,
 };
 
 /// The next of a series of numbers in `[-1, 1)`.
@@ -129,8 +129,8 @@ fn convolutions_of_all_kinds() {
     }
 }
 
-const ACTIVATIONS: [Activation; 4] =
-    [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu];
+const ACTIVATIONS: [Activation; 5] =
+    [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu, Activation::Gelu];
 
 #[test]
 fn batch_norms_with_each_activation() {
@@ -159,6 +159,40 @@ fn batch_norms_with_each_activation() {
 }
 
 #[test]
+fn layer_norms() {
+    for dims in [[2, 5, 7, 3], [1, 4, 3, 33], [3, 1, 70, 16], [4, 1, 1, 1]] {
+        let parameters = [1, 1, 1, dims[3]];
+        let operation =
+            |x: &[Tensor<4>]| layer_norm(x[0].clone(), vector(&x[1]), vector(&x[2]), 1e-3);
+        let inputs = [learns(dims), learns(parameters), learns(parameters)];
+        check(&format!("{dims:?}"), &inputs, &operation);
+        let inputs = [frozen(dims), learns(parameters), frozen(parameters)];
+        check(&format!("{dims:?} gamma alone"), &inputs, &operation);
+        let inputs = [learns(dims), frozen(parameters), frozen(parameters)];
+        check(&format!("{dims:?} input alone"), &inputs, &operation);
+    }
+}
+
+#[test]
+fn attention() {
+    // Projected tokens, heads.
+    for (dims, num_heads) in [([2, 1, 5, 12], 2), ([1, 4, 3, 99], 1), ([1, 1, 1, 24], 4)] {
+        let whole = |x: &[Tensor<4>]| {
+            attention_mix(attention_weights(x[0].clone(), num_heads), x[0].clone())
+        };
+        check(&format!("{dims:?}"), &[learns(dims)], &whole);
+        let weights = |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads);
+        check(&format!("{dims:?} weights"), &[learns(dims)], &weights);
+        let tokens = dims[1] * dims[2];
+        let map = [dims[0], num_heads, tokens, tokens];
+        let mix = |x: &[Tensor<4>]| attention_mix(x[0].clone(), x[1].clone());
+        check(&format!("{dims:?} mix"), &[learns(map), learns(dims)], &mix);
+        check(&format!("{dims:?} weights alone"), &[learns(map), frozen(dims)], &mix);
+        check(&format!("{dims:?} values alone"), &[frozen(map), learns(dims)], &mix);
+    }
+}
+
+#[test]
 fn batch_norm_tells_mean_and_biased_variance() {
     // One channel 1, 2, 3, 6: mean 3, variance (4 + 1 + 0 + 9) / 4 = 3.5; the other constant.
     let data = TensorData::from([[[[1.0, 5.0], [2.0, 5.0]], [[3.0, 5.0], [6.0, 5.0_f32]]]]);
@@ -175,7 +209,7 @@ fn batch_norm_tells_mean_and_biased_variance() {
 fn normalizations_with_given_statistics() {
     for dims in [[2, 5, 7, 3], [1, 4, 3, 33]] {
         let parameters = [1, 1, 1, dims[3]];
-        for activation in [Activation::None, Activation::Relu, Activation::Silu] {
+        for activation in [Activation::None, Activation::Relu, Activation::Silu, Activation::Gelu] {
             let normalization = |x: &[Tensor<4>]| Normalization {
                 gamma: vector(&x[1]),
                 beta: vector(&x[2]),
@@ -217,9 +251,11 @@ fn pools() {
         check(&format!("mean of {dims:?}"), &[learns(dims)], &|x| {
             global_avg_pool(x[0].clone()).unsqueeze()
         });
-        check(&format!("maximum of {dims:?}"), &[learns(dims)], &|x| {
-            max_pool(x[0].clone(), 3, 2, 1)
-        });
+        for padding in [[1; 4], [0, 0, 1, 1], [1, 0, 1, 1]] {
+            check(&format!("maximum of {dims:?} with {padding:?}"), &[learns(dims)], &|x| {
+                max_pool(x[0].clone(), 3, 2, padding)
+            });
+        }
     }
 }
 
@@ -312,7 +348,7 @@ fn relu6_is_cut_at_both_ends_and_so_is_its_slope() {
 fn the_first_of_equal_maxima_gets_the_gradient() {
     let device = Device::flex().autodiff();
     let x = Tensor::<4>::ones([1, 2, 2, 1], &device).require_grad();
-    let gradients = max_pool(x.clone(), 2, 2, 0).sum().backward();
+    let gradients = max_pool(x.clone(), 2, 2, [0; 4]).sum().backward();
     let gradient = x.grad(&gradients).expect("a gradient");
     assert_eq!(values(gradient), [1.0, 0.0, 0.0, 0.0]);
 }
@@ -341,7 +377,7 @@ fn layers_in_a_row_whose_outputs_are_computed_again() {
         let z = conv2d(y.clone(), x[1].clone(), same);
         let y = normalized(z, Some(y), Activation::Relu);
         // And by one of Burn's operations.
-        max_pool(y.clone() * y, 3, 2, 1)
+        max_pool(y.clone() * y, 3, 2, [1; 4])
     };
     check("a network", &inputs, &network);
     let mut some = inputs;
@@ -377,7 +413,7 @@ fn on_both_devices(operation: impl Fn(&Device) -> Tensor<4>) -> [Vec<f64>; 2] {
 #[test]
 fn a_fused_convolution_gives_the_bits_of_the_layers_one_by_one() {
     for (kernel, groups) in [(1, 1), (3, 1), (3, 48)] {
-        for activation in [Activation::None, Activation::Relu, Activation::Silu] {
+        for activation in [Activation::None, Activation::Relu, Activation::Silu, Activation::Gelu] {
             let parts = |device: &Device| {
                 let mut numbers = Numbers(3);
                 let mut tensor = |dims| Tensor::<4>::from_data(numbers.data(dims), device);
@@ -390,8 +426,8 @@ fn a_fused_convolution_gives_the_bits_of_the_layers_one_by_one() {
                     var: variance(&tensor([1, 1, 1, 48])),
                     epsilon: 1e-5,
                 };
-                let residual =
-                    Some(tensor([2, 7, 9, 48])).filter(|_| activation != Activation::Silu);
+                let residual = Some(tensor([2, 7, 9, 48]))
+                    .filter(|_| !matches!(activation, Activation::Silu | Activation::Gelu));
                 (x, weight, options(1, [kernel / 2; 4], groups), normalization, residual)
             };
             let fused = on_both_devices(|device| {

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 HERE = Path(__file__).parent
-ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6, "silu": F.silu}
+ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6, "silu": F.silu, "gelu": F.gelu}
 
 
 def numbers(seed, *shape):
@@ -84,11 +84,39 @@ def conv_bias(activation):
     return case("conv_bias", leaves, compute, activation=activation)
 
 
+def max_pool(padding):
+    top, left, bottom, right = padding
+
+    def compute(x):
+        padded = F.pad(first(x), (left, right, top, bottom), value=float("-inf"))
+        return last(F.max_pool2d(padded, 3, 2))
+
+    return case("max_pool", [numbers(1, 2, 7, 6, 5)], compute, padding=padding)
+
+
 def avg_pool(counts_padding):
     def compute(x):
         return last(F.avg_pool2d(first(x), 3, 2, 1, count_include_pad=counts_padding))
 
     return case("avg_pool", [numbers(1, 2, 7, 6, 5)], compute, counts_padding=counts_padding)
+
+
+def attention(shape, heads):
+    def compute(projected):
+        batch, height, width, channels = projected.shape
+        parts = projected.reshape(batch, height * width, 3, heads, channels // 3 // heads)
+        out = F.scaled_dot_product_attention(*parts.permute(2, 0, 3, 1, 4))
+        return out.transpose(1, 2).reshape(batch, height, width, channels // 3)
+
+    return case("attention", [numbers(1, *shape)], compute, heads=heads)
+
+
+def layer_norm(shape):
+    channels = shape[3]
+    leaves = [numbers(1, *shape), numbers(2, channels), numbers(3, channels)]
+    return case(
+        "layer_norm", leaves, lambda x, gamma, beta: F.layer_norm(x, [channels], gamma, beta, 1e-3)
+    )
 
 
 def main():
@@ -108,12 +136,14 @@ def main():
             lambda x, scale: x * scale[:, None, None, :],
         ),
         case("global_avg_pool", [numbers(1, 2, 3, 5, 6)], lambda x: x.mean(dim=(1, 2))),
-        case("max_pool", [numbers(1, 2, 7, 6, 5)], lambda x: last(F.max_pool2d(first(x), 3, 2, 1))),
+        max_pool([1, 1, 1, 1]),
+        max_pool([1, 0, 1, 1]),
     ]
-    cases += [avg_pool(True), avg_pool(False), conv_bias("relu"), conv_bias("relu6")]
+    cases += [avg_pool(True), avg_pool(False), conv_bias("relu"), conv_bias("relu6"), conv_bias("gelu")]
     cases.append(
         case("concat", [numbers(1, 2, 3, 4, 5), numbers(2, 2, 3, 4, 2)], lambda a, b: torch.cat([a, b], dim=3))
     )
+    cases += [layer_norm([2, 3, 2, 37]), attention([2, 3, 5, 42], heads=2)]
     for training in [True, False]:
         for activation in ACTIVATIONS:
             cases.append(norm([2, 4, 3, 5], activation, training, residual=False))

@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, AvgPool, ConvOptions, Normalization, affine, avg_pool, batch_norm, channel_scale,
-    concat, conv_bias, conv2d, global_avg_pool, max_pool,
+    Activation, AvgPool, ConvOptions, Normalization, affine, attention_mix, attention_weights,
+    avg_pool, batch_norm, channel_scale, concat, conv_bias, conv2d, global_avg_pool, layer_norm,
+    max_pool,
 };
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ fn activation(case: &Value) -> Activation {
         Some("relu") => Activation::Relu,
         Some("relu6") => Activation::Relu6,
         Some("silu") => Activation::Silu,
+        Some("gelu") => Activation::Gelu,
         _ => Activation::None,
     }
 }
@@ -101,11 +103,19 @@ fn output(case: &Value, leaves: &Leaves) -> Tensor<4> {
         }
         "channel_scale" => channel_scale(leaves.map(0), leaves.matrix(1)),
         "global_avg_pool" => global_avg_pool(leaves.map(0)).unsqueeze(),
-        "max_pool" => max_pool(leaves.map(0), 3, 2, 1),
+        "max_pool" => {
+            let padding = sizes(&case["padding"]).try_into().expect("four sides");
+            max_pool(leaves.map(0), 3, 2, padding)
+        }
         "avg_pool" => {
             let counts_padding = case["counts_padding"].as_bool().expect("a flag");
             let pool = AvgPool { kernel_size: 3, stride: 2, padding: 1, counts_padding };
             avg_pool(leaves.map(0), pool)
+        }
+        "layer_norm" => layer_norm(leaves.map(0), leaves.vector(1), leaves.vector(2), 1e-3),
+        "attention" => {
+            let num_heads = case["heads"].as_u64().expect("heads") as usize;
+            attention_mix(attention_weights(leaves.map(0), num_heads), leaves.map(0))
         }
         "concat" => concat(leaves.map(0), leaves.map(1)),
         "conv_bias" => {
@@ -125,7 +135,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 fn operations_and_gradients_are_pytorchs() {
     let golden: Value = serde_json::from_str(include_str!("golden.json")).expect("JSON");
     let cases = golden["cases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 28);
+    assert_eq!(cases.len(), 34);
     for (idx, case) in cases.iter().enumerate() {
         let what = format!("case {idx}, {} of {}", case["operation"], case["shapes"]);
         let leaves = Leaves::new(case);

@@ -46,6 +46,7 @@ pub(super) static FAMILY: Family = Family {
         from_own: old_torchvision_names,
     }],
     timm: Naming::Torchvision,
+    timm_has_tf: false,
 };
 
 fn is_stem(name: &str) -> bool {
@@ -262,7 +263,7 @@ impl Body for DenseNet {
         let features = &self.features;
         let x = channels_last(images);
         let x = conv_norm(&features.conv0, &features.norm0, x, None, Activation::Relu);
-        let mut x = tap.apply("features.pool0", max_pool(x, 3, 2, 1));
+        let mut x = tap.apply("features.pool0", max_pool(x, 3, 2, [1; 4]));
         for (name, block, transition) in features.blocks() {
             for (layer_idx, layer) in block.denselayer_.iter().enumerate() {
                 let added = layer.forward(x.clone());

@@ -2,7 +2,7 @@
 
 mod mbconv;
 mod names;
-mod scale;
+pub(super) mod scale;
 
 use self::mbconv::{MbConv, MbConvConfig};
 use self::scale::{EfficientNetScale, NUM_STAGES};
@@ -53,11 +53,12 @@ pub(super) static FAMILY: Family = Family {
     marks: &["features.0.0.weight", "features.1.0.block.0.0.weight"],
     foreign: &[ForeignNames {
         naming: Naming::Timm,
-        marks: &["conv_stem.weight", "blocks.0.0.conv_dw.weight"],
+        marks: &["conv_stem.weight", "blocks.0.0.se.conv_reduce.weight"],
         to_own: names::of_timm,
         from_own: names::timm_names,
     }],
     timm: Naming::Timm,
+    timm_has_tf: true,
 };
 
 /// A member without weights and notes of its own.

@@ -35,6 +35,7 @@ pub(super) static FAMILY: Family = Family {
     marks: &["features.0.0.weight", "features.1.conv.0.0.weight"],
     foreign: &[],
     timm: Naming::Unknown,
+    timm_has_tf: false,
 };
 
 /// As in torchvision.

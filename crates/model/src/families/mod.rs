@@ -1,5 +1,7 @@
 //! The families of networks. A file of this folder and a line of the list below make one.
 
+mod timm_blocks;
+
 use crate::architecture::Architecture;
 use crate::descriptor::{Body, Family};
 use burn::module::Module;
@@ -50,6 +52,16 @@ families! {
     densenet::DenseNet;
     /// MobileNetV2.
     mobilenet_v2::MobileNetV2;
+    /// Xception.
+    xception::Xception;
+    /// MobileNet, the first.
+    mobilenet::MobileNet;
+    /// EfficientNet-Lite0 to EfficientNet-Lite2.
+    efficientnet_lite::EfficientNetLite;
+    /// ConvNeXt-Tiny and ConvNeXt-Small.
+    convnext::ConvNext;
+    /// ViT-S/16 and ViT-B/16.
+    vision_transformer::VisionTransformer;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }

@@ -40,6 +40,7 @@ pub(super) static FAMILY: Family = Family {
     marks: &["conv1.weight", "layer1.0.conv1.weight"],
     foreign: &[],
     timm: Naming::Torchvision,
+    timm_has_tf: false,
 };
 
 fn is_stem(name: &str) -> bool {
@@ -228,7 +229,7 @@ impl Body for ResNet {
     fn forward_tapped(&self, images: Tensor<4>, tap: &mut Tap<'_>) -> Tensor<2> {
         let x = channels_last(images);
         let x = conv_norm(&self.conv1, &self.bn1, x, None, Activation::Relu);
-        let mut x = tap.apply("stem", max_pool(x, 3, 2, 1));
+        let mut x = tap.apply("stem", max_pool(x, 3, 2, [1; 4]));
         for (stage_name, blocks) in self.stages() {
             for (block_idx, block) in blocks.iter().enumerate() {
                 let name = format!("{stage_name}.{block_idx}");

@@ -34,6 +34,7 @@ pub(super) static FAMILY: Family = Family {
     marks: &["toy_conv.0.weight"],
     foreign: &[],
     timm: Naming::Unknown,
+    timm_has_tf: false,
 };
 
 const TOY: Architecture = Architecture {

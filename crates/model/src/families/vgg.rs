@@ -37,6 +37,7 @@ pub(super) static FAMILY: Family = Family {
     marks: &["features.0.weight", "features.28.weight"],
     foreign: &[],
     timm: Naming::Unknown,
+    timm_has_tf: false,
 };
 
 /// As in torchvision.
@@ -183,7 +184,7 @@ impl Body for Vgg {
         for (name, layer) in self.layers() {
             x = match layer {
                 Layer::Conv(conv) => conv_biased(conv, x, Activation::Relu),
-                Layer::Pool => tap.apply(&name, max_pool(x, 2, 2, 0)),
+                Layer::Pool => tap.apply(&name, max_pool(x, 2, 2, [0; 4])),
                 Layer::Relu | Layer::Nothing => tap.apply(&name, x),
             };
         }

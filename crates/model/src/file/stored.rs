@@ -111,6 +111,15 @@ pub(super) struct StoredTensor {
 }
 
 impl StoredTensor {
+    /// The same values without axes of a single cell after the first two: the matrix that a 1x1 kernel is.
+    pub fn into_matrix(mut self) -> Self {
+        if self.shape.iter().skip(2).all(|size| *size == 1) {
+            self.shape.truncate(2);
+            self.strides.truncate(2);
+        }
+        self
+    }
+
     /// A view of the bytes `storage` of the file; `offset` and `strides` count values.
     ///
     /// # Errors

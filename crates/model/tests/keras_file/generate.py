@@ -225,9 +225,10 @@ def rule(layer, variable, shape):
     seed = 1
     for byte in f"{layer}/{variable}".encode():
         seed = int(mix(np.uint64(seed) ^ np.uint64(byte)))
-    if variable == "kernel":
+    if variable.endswith("kernel"):
         # Of a depthwise filter, the inputs of a channel are its height times its width.
-        num_inputs = int(np.prod(shape[:-1])) // (shape[2] if layer.endswith("dwconv") else 1)
+        is_depthwise = layer.endswith("dwconv") or layer.startswith("conv_dw") or variable == "depthwise_kernel"
+        num_inputs = int(np.prod(shape[:-1])) // (shape[2] if is_depthwise else 1)
         high = np.sqrt(np.float32(6) / np.float32(num_inputs))
         low = -high
     else:
@@ -239,7 +240,8 @@ def rule(layer, variable, shape):
     return values.astype(np.float32).reshape(shape)
 
 
-def write_application(name, build, size):
+def write_application(name, build, size, divisor=255, divides_itself=False):
+    """A network that is given pixels divided by `divisor`, or divides them itself."""
     keras.backend.clear_session()
     keras.config.set_dtype_policy("float32")
     network = build(weights=None, input_shape=(*size, 3), classes=NUM_CLASSES, classifier_activation=None)
@@ -262,14 +264,14 @@ def write_application(name, build, size):
                     variables.append([name, layer, kind, list(item.shape)])
             file.visititems(note)
     height, width = size
-    # 0 to 255, as photos are; EfficientNet divides by 255 itself.
+    # 0 to 255, as photos are.
     photo = np.floor(fractions(int(mix(np.uint64(7))), height * width * 3) * np.float32(256))
-    logits = network.predict(photo.reshape(1, height, width, 3), verbose=0)[0]
-    is_resnet = name.startswith("resnet")
+    given = photo if divides_itself else photo / np.float32(divisor)
+    logits = network.predict(given.reshape(1, height, width, 3), verbose=0)[0]
     print(name, len(variables), logits)
     golden = {
         "size": list(size),
-        "divisor": 1 if is_resnet else 255,
+        "divisor": divisor,
         "variables": variables,
         "logits": [float(f"{value:.8g}") for value in logits],
     }
@@ -279,6 +281,8 @@ def write_application(name, build, size):
 
 if __name__ == "__main__":
     write_files()
-    write_application("resnet50", keras.applications.ResNet50, (97, 64))
-    write_application("efficientnet_b0", keras.applications.EfficientNetB0, (97, 64))
-    write_application("efficientnet_b4", keras.applications.EfficientNetB4, (64, 80))
+    write_application("resnet50", keras.applications.ResNet50, (97, 64), divisor=1)
+    write_application("efficientnet_b0", keras.applications.EfficientNetB0, (97, 64), divides_itself=True)
+    write_application("efficientnet_b4", keras.applications.EfficientNetB4, (64, 80), divides_itself=True)
+    write_application("xception", keras.applications.Xception, (97, 72))
+    write_application("mobilenetv1_100", keras.applications.MobileNet, (97, 64))

@@ -173,7 +173,9 @@ impl Application {
             let shape = resized(shape);
             let inner = outer.filter(|_| layer != "predictions").unwrap_or(layer);
             let group = root.at(&[inner, layer]);
-            group.put(&format!("{variable}:0"), shape.clone(), rule(layer, variable, &shape));
+            let is_renamed = variable == "kernel" && is_depthwise(layer);
+            let name = if is_renamed { "depthwise_kernel" } else { variable.as_str() };
+            group.put(&format!("{name}:0"), shape.clone(), rule(layer, variable, &shape));
         }
         root
     }
@@ -190,14 +192,20 @@ impl Application {
     }
 }
 
+/// Whether a layer only filters each channel alone.
+fn is_depthwise(layer: &str) -> bool {
+    layer.ends_with("dwconv") || layer.starts_with("conv_dw")
+}
+
 /// The values of a variable, as `rule` of generate.py says.
 fn rule(layer: &str, variable: &str, shape: &[usize]) -> Vec<f32> {
     let name = format!("{layer}/{variable}");
     let seed = name.bytes().fold(1, |seed, byte| mix(seed ^ u64::from(byte)));
     let (low, high) = match variable {
-        "kernel" => {
+        "kernel" | "depthwise_kernel" | "pointwise_kernel" => {
             let num_inputs: usize = shape[..shape.len() - 1].iter().product();
-            let num_inputs = num_inputs / if layer.ends_with("dwconv") { shape[2] } else { 1 };
+            let is_depthwise = is_depthwise(layer) || variable == "depthwise_kernel";
+            let num_inputs = num_inputs / if is_depthwise { shape[2] } else { 1 };
             let high = (6.0 / num_inputs as f32).sqrt();
             (-high, high)
         }
@@ -260,6 +268,47 @@ fn keras_efficientnets_give_keras_logits() {
         let config = assert_logits(name, &application.as_keras3(), &application);
         assert_eq!((config.padding, config.epsilon()), (Padding::Tf, 1e-3));
     }
+}
+
+#[test]
+fn keras_xception_and_mobilenet_give_keras_logits() {
+    for name in ["xception", "mobilenetv1_100"] {
+        let application = Application::read(name);
+        for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+            let config = assert_logits(name, &root, &application);
+            assert_eq!((config.padding, config.epsilon()), (Padding::Tf, 1e-3));
+        }
+    }
+}
+
+#[test]
+fn shortcuts_of_an_xception_are_told_by_their_shapes_whatever_their_numbers() {
+    let mut application = Application::read("xception");
+    for (_, layer, ..) in &mut application.variables {
+        for class in ["conv2d", "batch_normalization"] {
+            if let Some(number) = layer.strip_prefix(class) {
+                let number: usize = number.trim_start_matches('_').parse().unwrap_or(0);
+                *layer = format!("{class}_{}", 49 - 10 * number);
+            }
+        }
+    }
+    let mut root = application.as_keras2(Some("xception"), <[usize]>::to_vec);
+    let found = names(&root);
+    for name in ["fc.bias", "xception.block1.skip.weight", "xception.block12.skipbn.running_var"] {
+        assert!(found.iter().any(|one| one == name), "{name}: {found:?}");
+    }
+    let located = {
+        let (_folder, path) = written(&root);
+        locate(&WeightsFile::open(&path).expect("reads").shapes(), &Wanted::default())
+    };
+    assert!(located.expect("a network").misfit.is_empty());
+    // A layer of a head that has the shape of a shortcut's comes later, and is not taken for it.
+    let group = root.at(&["xception", "batch_normalization_60"]);
+    for variable in ["gamma:0", "beta:0", "moving_mean:0", "moving_variance:0"] {
+        group.put(variable, vec![128], vec![1.0; 128]);
+    }
+    let found = names(&root);
+    assert!(found.iter().any(|one| one == "xception.batch_normalization_60.weight"), "{found:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """Writes the goldens beside this file with torchvision's networks.
 
-    pip install torch==2.15 torchvision==0.29.2 numpy
-    python generate.py
+    pip install torch==2.15 torchvision==0.29.2 timm==1.0.31 numpy
+    python generate.py [NETWORK...]
 
 Weights and images are functions of names and indices (`networks/mod.rs` and `main.rs` have the same
 rules), the statistics of batch normalization are measured on a batch, as training does, and stored
@@ -10,10 +10,12 @@ as the upper halves of 32-bit floats. All results are computed with 64-bit float
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import timm
 import torchvision
 
 HERE = Path(__file__).parent
@@ -25,8 +27,12 @@ NETWORKS = [
     "vgg16",
     "densenet121",
     "mobilenet_v2",
+    "convnext_tiny",
+    "vit_small_patch16_224",
+    "convnext_small",
+    "vit_b_16",
 ]
-OTHERS = ["vgg16", "densenet121", "mobilenet_v2"]
+OTHERS = NETWORKS[4:]
 RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
 EFFICIENTNETS = [f"efficientnet_b{size}" for size in range(8)]
 # Name, batch, height, width, whether batch statistics are used.
@@ -37,6 +43,26 @@ CASES = [
 ]
 # Without batch normalization there are no batch statistics.
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
+# Batch, height and width of the images that statistics are measured on.
+MEASURED = (3, 300, 400)
+# Torchvision's vision transformers take no other size than 224; timm's pad and interpolate.
+CASES_OF_TOKENS = [("224x224", 1, 224, 224, False), ("97x131", 2, 97, 131, False)]
+# What timm calls a network, and torchvision's names of its weights.
+TIMMS = {"vit_b_16": "vit_base_patch16_224", "vit_small_patch16_224": "vit_small_patch16_224"}
+LAYERS_OF_TIMM = {
+    "norm1": "ln_1",
+    "norm2": "ln_2",
+    "attn.proj": "self_attention.out_proj",
+    "attn.qkv.weight": "self_attention.in_proj_weight",
+    "attn.qkv.bias": "self_attention.in_proj_bias",
+    "mlp.fc1": "mlp.0",
+    "mlp.fc2": "mlp.3",
+    "cls_token": "class_token",
+    "pos_embed": "encoder.pos_embedding",
+    "patch_embed.proj": "conv_proj",
+    "norm": "encoder.ln",
+    "head": "heads.head",
+}
 NUM_CLASSES = 6
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -56,6 +82,18 @@ def fractions(seed, indices):
     with np.errstate(over="ignore"):
         bits = mix(np.uint64(seed) + indices.astype(np.uint64)) >> np.uint64(40)
     return bits.astype(np.float32) / np.float32(1 << 24)
+
+
+def torchvisions(name):
+    """Torchvision's name of a weight of timm's vision transformers; others stay."""
+    if re.match(r"(blocks\.\d+|cls_token|pos_embed|patch_embed|norm|head)\b", name):
+        block = re.match(r"blocks\.(\d+)\.(.*)", name)
+        start, rest = (f"encoder.layers.encoder_layer_{block[1]}.", block[2]) if block else ("", name)
+        for timms, own in LAYERS_OF_TIMM.items():
+            if rest == timms or rest.startswith(f"{timms}."):
+                return start + own + rest[len(timms):]
+        raise ValueError(name)
+    return name
 
 
 def is_last_of_branch(layer, names):
@@ -92,8 +130,8 @@ def is_kinked_norm(layer, names):
     return is_resnets or is_densenets or is_mobilenets and not is_linear
 
 
-def rule(name, shape, names, seed=1):
-    """The weights of `seeded_weights` in networks/mod.rs, with quiet residual branches."""
+def seeded(name, shape, seed=1):
+    """The weights of `seeded_weights` in networks/mod.rs."""
     for byte in name.encode():
         seed = int(mix(np.uint64(seed) ^ np.uint64(byte)))
     if len(shape) == 1:
@@ -104,8 +142,18 @@ def rule(name, shape, names, seed=1):
         fan_in = int(np.prod(shape[1:]))
         high = np.sqrt(np.float32(6) / np.float32(fan_in))
         low = -high
-    values = low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
-    layer, kind = name.rsplit(".", 1)
+    return low + (high - low) * fractions(seed, np.arange(int(np.prod(shape))))
+
+
+def rule(name, shape, names):
+    """Seeded weights with quiet residual branches."""
+    values = seeded(name, shape)
+    if name.endswith("layer_scale"):
+        return torch.from_numpy((values * np.float32(0.2)).reshape(shape).astype(np.float32))
+    if name.endswith("pos_embedding"):
+        # Large enough that another interpolation would be seen.
+        return torch.from_numpy((values * np.float32(50)).reshape(shape).astype(np.float32))
+    layer, kind = name.rsplit(".", 1) if "." in name else ("", name)
     is_last = is_last_of_branch(layer, names)
     if kind in ["weight", "bias"] and is_kinked_norm(layer, names):
         # Away from the kinks of ReLU, where a rounding error switches a gradient on or off: a
@@ -155,8 +203,9 @@ def measured(network):
     for norm in norms:
         norm.momentum = 1.0
     network.train()
-    with torch.no_grad():
-        network(images(3, 300, 400).double())
+    if norms:
+        with torch.no_grad():
+            network(images(*MEASURED).double())
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     stored = []
@@ -168,17 +217,25 @@ def measured(network):
     return b"".join(values.tobytes() for values in stored)
 
 
-def build(name):
-    network = getattr(torchvision.models, name)(num_classes=NUM_CLASSES)
+def reference(name, num_classes, any_size=False):
+    """Torchvision's network, or timm's."""
+    if name in TIMMS and (any_size or not hasattr(torchvision.models, name)):
+        sizes = {"dynamic_img_size": any_size, "dynamic_img_pad": any_size}
+        return timm.create_model(TIMMS[name], num_classes=num_classes, **sizes)
+    return getattr(torchvision.models, name)(num_classes=num_classes)
+
+
+def build(name, any_size=False):
+    network = reference(name, NUM_CLASSES, any_size)
     for module in network.modules():
         if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
         if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.SiLU, torch.nn.Dropout)):
             module.inplace = False
-    names = set(network.state_dict())
+    names = {torchvisions(key) for key in network.state_dict()}
     for key, tensor in network.state_dict().items():
         if "num_batches" not in key:
-            tensor.copy_(rule(key, tuple(tensor.shape), names))
+            tensor.copy_(rule(torchvisions(key), tuple(tensor.shape), names))
     return network.double()
 
 
@@ -216,6 +273,21 @@ def taps(network, name):
             found[f"features.{idx}"] = feature
             if 0 < idx < 18:
                 found[f"features.{idx}.conv"] = feature.conv
+    elif name in TIMMS:
+        is_timms = "blocks.0" in modules
+        found["conv_proj"] = modules["patch_embed.proj" if is_timms else "conv_proj"]
+        layers = network.blocks if is_timms else network.encoder.layers
+        for idx, layer in enumerate(layers):
+            tap = f"encoder.layers.encoder_layer_{idx}"
+            found[f"{tap}.ln_1"] = layer.norm1 if is_timms else layer.ln_1
+            if idx + 1 < len(layers):
+                found[tap] = layer
+    elif name.startswith("convnext"):
+        for idx, feature in enumerate(network.features):
+            found[f"features.{idx}"] = feature
+            for block_idx, block in enumerate(feature if idx % 2 else []):
+                found[f"features.{idx}.{block_idx}.stochastic_depth"] = block.stochastic_depth
+                found[f"features.{idx}.{block_idx}"] = block
     else:
         found["dropout"] = modules["avgpool"]
         for idx, feature in enumerate(network.features):
@@ -237,6 +309,11 @@ def summary(tensor, count):
     return [tensor.detach().square().mean().sqrt().item(), *samples(tensor, count)]
 
 
+def as_map(output):
+    """The patches of tokens [batch, 1 + patches, channels] without the class token, channels first."""
+    return output[:, 1:].transpose(1, 2) if output.ndim == 3 else output
+
+
 def run(network, name, case, shift):
     """Everything that is compared."""
     _, batch, height, width, train = case
@@ -246,7 +323,7 @@ def run(network, name, case, shift):
     seen = {}
     hooks = [
         module.register_forward_hook(
-            lambda _m, _i, output, tap=tap: seen.__setitem__(tap, summary(output, 3))
+            lambda _m, _i, output, tap=tap: seen.__setitem__(tap, summary(as_map(output), 3))
         )
         for tap, module in taps(network, name).items()
     ]
@@ -268,7 +345,9 @@ def run(network, name, case, shift):
         "logits": logits.flatten().tolist(),
         "taps": seen,
         "input": summary(inputs.grad, 8),
-        "parameters": {key: summary(p.grad, 2) for key, p in network.named_parameters()},
+        "parameters": {
+            torchvisions(key): summary(p.grad, 2) for key, p in network.named_parameters()
+        },
     }
 
 
@@ -290,10 +369,9 @@ def rounded(value):
     return float(f"{value:.7g}")
 
 
-def layout(name):
+def layout(network):
     """Number of parameters and tensors, and a hash (FNV-1a) of all names and shapes."""
-    network = getattr(torchvision.models, name)(num_classes=1000)
-    state = network.state_dict()
+    state = {torchvisions(key): value for key, value in network.state_dict().items()}
     lines = [
         f"{key} {'x'.join(map(str, state[key].shape))}\n"
         for key in sorted(state)
@@ -306,24 +384,41 @@ def layout(name):
     return {"parameters": parameters, "tensors": len(lines), "hash": f"{value:016x}"}
 
 
+def write_golden(folder, name, network, cases, with_parameters, of_case=None):
+    """Everything that is compared, and the statistics of batch normalization; gradients of parameters for the cases
+    `with_parameters`. `of_case` makes the network of a case, if another one than `network`."""
+    (folder / f"{name}.statistics").write_bytes(measured(network))
+    golden = {}
+    for case in cases:
+        network = of_case(case) if of_case else network
+        golden[case[0]] = run(network, name, case, 0.0)
+        # The reference itself moves less than the tolerance when the input is rounded.
+        excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))
+        logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
+        print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
+        assert excess < 0.5, (name, case[0], excess)
+        if case[0] not in with_parameters:
+            golden[case[0]]["parameters"] = {}
+    text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
+    (folder / f"{name}.json").write_text(text + "\n")
+
+
 def main():
+    """Writes all goldens, or those of the networks that are named."""
     torch.manual_seed(0)
-    layouts = {name: layout(name) for name in RESNETS + EFFICIENTNETS + OTHERS}
-    (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
-    for name in NETWORKS:
+    file = HERE / "layouts.json"
+    chosen = sys.argv[1:]
+    layouts = json.loads(file.read_text()) if chosen else {}
+    layouts |= {name: layout(reference(name, 1000)) for name in chosen or RESNETS + EFFICIENTNETS + OTHERS}
+    file.write_text(json.dumps(layouts, indent=1) + "\n")
+    for name in chosen or NETWORKS:
         network = build(name)
-        (HERE / f"{name}.statistics").write_bytes(measured(network))
-        golden = {}
         has_norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-        for case in CASES if has_norms else CASES_WITHOUT_NORMS:
-            golden[case[0]] = run(network, name, case, 0.0)
-            # The reference itself moves less than the tolerance when the input is rounded.
-            excess = moved_by(golden[case[0]], run(network, name, case, 3e-7))
-            logits = np.array(golden[case[0]]["logits"]).reshape(case[1], NUM_CLASSES)
-            print(f"{name} {case[0]}: moves by {excess:.3f} of the tolerance; logits\n{logits}")
-            assert excess < 0.5, (name, case[0], excess)
-        text = json.dumps(rounded(golden), separators=(",", ":")).replace('],"', '],\n"')
-        (HERE / f"{name}.json").write_text(text + "\n")
+        cases = CASES_OF_TOKENS if name in TIMMS else CASES if has_norms else CASES_WITHOUT_NORMS
+        of_case = None
+        if name in TIMMS:
+            of_case = lambda case: build(name, any_size=case[2:4] != (224, 224))
+        write_golden(HERE, name, network, cases, [case[0] for case in cases], of_case)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Writes the names of an EfficientNet-B0's weights in timm and in torchvision, in the same order.
+"""Writes the names of weights in two programs, in the same order: of an EfficientNet-B0 and of a vision transformer in
+timm and in torchvision, of EfficientNet-Lites in EfficientNet-PyTorch's code and in timm.
 
-    pip install timm==1.0.31 torchvision==0.29.2
+
+    pip install timm==1.0.31 torchvision==0.29.2 efficientnet-lite-pytorch==0.1.0
     python generate.py
 """
 
@@ -8,22 +10,49 @@ from pathlib import Path
 
 import timm
 import torchvision
+from efficientnet_lite_pytorch import EfficientNet
 
 HERE = Path(__file__).parent
 
 
+def check_same_shapes(one, other):
+    shapes = [[tuple(value.shape) for value in weights.values()] for weights in (one, other)]
+    assert shapes[0] == shapes[1]
+
+
 def both(name):
-    """The weights of a network in the two programs, which make their layers in the same order."""
+    """The weights of a network in timm and torchvision, which make their layers in the same order."""
     of_timm = timm.create_model(name, pretrained=False).state_dict()
     of_torchvision = getattr(torchvision.models, name)().state_dict()
-    shapes = [[tuple(value.shape) for value in weights.values()] for weights in (of_timm, of_torchvision)]
-    assert shapes[0] == shapes[1], name
+    check_same_shapes(of_timm, of_torchvision)
     return of_timm, of_torchvision
 
 
-weights = both("efficientnet_b0")
-for program, names in zip(["timm", "torchvision"], weights):
-    (HERE / f"efficientnet_b0_{program}.txt").write_text("\n".join(names) + "\n")
+def both_of_tokens():
+    """The same of a vision transformer, of which only the embeddings come in another order."""
+    of_timm = timm.create_model("vit_base_patch16_224", pretrained=False).state_dict()
+    of_torchvision = torchvision.models.vit_b_16().state_dict()
+    embeddings = ["cls_token", "patch_embed.proj.weight", "patch_embed.proj.bias", "pos_embed"]
+    names = embeddings + [name for name in of_timm if name not in embeddings]
+    shapes = [tuple(of_timm[name].shape) for name in names]
+    assert shapes == [tuple(value.shape) for value in of_torchvision.values()]
+    return names, of_torchvision
+
+
+def write(name, program, weights):
+    (HERE / f"{name}_{program}.txt").write_text("\n".join(weights) + "\n")
+
+
+for program, weights in zip(["timm", "torchvision"], both("efficientnet_b0")):
+    write("efficientnet_b0", program, weights)
 for name in ["resnet18", "resnet50"]:
     of_timm, of_torchvision = both(name)
     assert list(of_timm) == list(of_torchvision), name
+for size in ["lite0", "lite1"]:
+    of_pytorch = EfficientNet.from_name(f"efficientnet-{size}").state_dict()
+    of_timm = timm.create_model(f"efficientnet_{size}").state_dict()
+    check_same_shapes(of_pytorch, of_timm)
+    write(f"efficientnet_{size}", "pytorch", of_pytorch)
+    write(f"efficientnet_{size}", "timm", of_timm)
+for program, weights in zip(["timm", "torchvision"], both_of_tokens()):
+    write("vit_b_16", program, weights)

@@ -1,9 +1,16 @@
-//! Names of weights: against timm and torchvision.
+//! Names of weights: against timm, torchvision and EfficientNet-PyTorch.
 
 use dermx_model::{Naming, torchvision_names};
 
 const TIMM: &str = include_str!("efficientnet_b0_timm.txt");
 const TORCHVISION: &str = include_str!("efficientnet_b0_torchvision.txt");
+/// Of EfficientNet-Lite0 and Lite1 in EfficientNet-PyTorch and timm.
+const LITES: [(&str, &str); 2] = [
+    (include_str!("efficientnet_lite0_pytorch.txt"), include_str!("efficientnet_lite0_timm.txt")),
+    (include_str!("efficientnet_lite1_pytorch.txt"), include_str!("efficientnet_lite1_timm.txt")),
+];
+const TIMMS_VIT: &str = include_str!("vit_b_16_timm.txt");
+const TORCHVISIONS_VIT: &str = include_str!("vit_b_16_torchvision.txt");
 
 #[test]
 fn names_of_timms_efficientnet_become_torchvisions() {
@@ -13,6 +20,40 @@ fn names_of_timms_efficientnet_become_torchvisions() {
         assert_eq!(found, expected);
     }
     assert_eq!(names.len(), TORCHVISION.lines().count());
+}
+
+#[test]
+fn names_of_efficientnet_pytorchs_lites_become_timms() {
+    for (pytorch, timm) in LITES {
+        assert_eq!(Naming::of(pytorch.lines()), Naming::EfficientNetPytorch);
+        let names = torchvision_names(pytorch.lines());
+        assert!(names.iter().eq(timm.lines()), "{names:?}");
+        // timm's are those that the networks have here.
+        assert_eq!(Naming::of(timm.lines()), Naming::Torchvision);
+        assert!(torchvision_names(timm.lines()).iter().eq(timm.lines()));
+    }
+    // Of how many blocks a network is made tells their stages; there is none of three.
+    let some = LITES[0].0.lines().filter(|name| {
+        !name.starts_with("_blocks.")
+            || ["0.", "1.", "2."].iter().any(|at| name[8..].starts_with(at))
+    });
+    let some: Vec<&str> = some.collect();
+    let names = torchvision_names(some.iter().copied());
+    assert!(names.iter().any(|name| name == "_blocks.1._bn0.weight"), "{names:?}");
+    assert!(names.iter().any(|name| name == "conv_head.weight"), "{names:?}");
+}
+
+#[test]
+fn names_of_timms_vision_transformer_become_torchvisions() {
+    assert_eq!(Naming::of(TIMMS_VIT.lines()), Naming::Timm);
+    assert_eq!(Naming::of(TORCHVISIONS_VIT.lines()), Naming::Torchvision);
+    let names = torchvision_names(TIMMS_VIT.lines());
+    assert!(names.iter().eq(TORCHVISIONS_VIT.lines()), "{names:?}");
+    assert!(torchvision_names(TORCHVISIONS_VIT.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
+    let older =
+        TORCHVISIONS_VIT.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2.");
+    assert_ne!(older, TORCHVISIONS_VIT);
+    assert!(torchvision_names(older.lines()).iter().eq(TORCHVISIONS_VIT.lines()));
 }
 
 #[test]
@@ -39,9 +80,9 @@ fn torchvisions_names_stay() {
 
 #[test]
 fn names_of_other_networks_are_nobodys() {
-    let convnext = ["features.0.0.weight", "features.1.0.block.0.weight", "classifier.2.weight"];
+    let swin = ["features.1.0.attn.qkv.weight", "features.2.reduction.weight", "head.norm.weight"];
     let timms_convnext = ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "head.fc.weight"];
-    for names in [convnext, timms_convnext] {
+    for names in [swin, timms_convnext] {
         assert_eq!(Naming::of(names.into_iter()), Naming::Unknown);
         assert_eq!(torchvision_names(names.into_iter()), names);
     }

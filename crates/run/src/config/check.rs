@@ -96,6 +96,9 @@ fn check_model(config: &Config, checks: &mut Checks<'_>) {
     let fits = architecture.takes_head(section.head);
     let message = format!("is a head that {architecture} does not have");
     checks.require(fits, "model.head", &of, message);
+    let fits = architecture.takes_last_stride(section.last_stride);
+    let message = format!("is {}; {architecture} has nothing that strides", section.last_stride);
+    checks.require(fits, "model.last_stride", &of, message);
     let fits = architecture.takes_padding(section.padding);
     let message = only("tf", |one| one.takes_padding(Padding::Tf));
     checks.require(fits, "model.padding", &of, message);

@@ -22,13 +22,20 @@ pub(super) fn learning_rate(table: &Table) -> Option<Value> {
     Some(Value::Float(if is_sgd { 1e-2 } else { 1e-4 }))
 }
 
+/// The usual head of the architecture.
+pub(super) fn head(table: &Table) -> Option<Value> {
+    Value::try_from(architecture(table)?.usual_head()).ok()
+}
+
 /// The size that torchvision's weights of the architecture were trained for, or are evaluated with.
 ///
 /// # Source
 /// <https://docs.pytorch.org/vision/stable/models.html>, the crop sizes.
 pub(super) fn input_size(table: &Table) -> Option<Value> {
-    let architecture = value_at(table, "model.architecture")?.clone();
-    let architecture: Architecture = architecture.try_into().ok()?;
-    let side_px = i64::from(architecture.input_side_px());
+    let side_px = i64::from(architecture(table)?.input_side_px());
     Some(Value::Array(vec![Value::Integer(side_px); 2]))
+}
+
+fn architecture(table: &Table) -> Option<Architecture> {
+    value_at(table, "model.architecture")?.clone().try_into().ok()
 }

@@ -44,6 +44,11 @@ choice! {
             /// Distance from one square to the next, in pixels; at most patch_px.
             stride_px: usize, default(24), Range::Count(1, MAX_SIDE_PX);
         }
+        /// What reaches the class token of a vision transformer of each patch, by how much tokens attend to
+        /// each other.
+        AttentionRollout = "attention_rollout" {}
+        /// The same with attention weighted by its gradients.
+        AttentionRelevance = "attention_relevance" {}
     }
 }
 
@@ -79,6 +84,8 @@ impl ExplainSection {
             ExplainMethod::IntegratedGradients { .. } => Method::IntegratedGradients,
             ExplainMethod::SmoothGrad { .. } => Method::SmoothGrad,
             ExplainMethod::Occlusion { .. } => Method::Occlusion,
+            ExplainMethod::AttentionRollout {} => Method::AttentionRollout,
+            ExplainMethod::AttentionRelevance {} => Method::AttentionRelevance,
         }
     }
 

@@ -118,14 +118,15 @@ section! {
     ModelSection {
         /// Which network.
         architecture: Architecture, default(Architecture::RESNET50);
-        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers.
-        head: Head, default(Head::Gap);
+        /// What turns the last feature maps into logits; "mlp", of a VGG, has two hidden layers, "token", of a
+        /// vision transformer, reads the class token.
+        head: Head, derived("gap, and token of a vision transformer", derive::head);
         /// "torchvision", or the paper's and Keras' kind of ResNet: "v1".
         variant: Variant, default(Variant::Torchvision);
-        /// "torchvision", or TensorFlow's padding of an EfficientNet: "tf".
+        /// "torchvision", or TensorFlow's padding of an EfficientNet, an Xception or a MobileNet: "tf".
         padding: Padding, default(Padding::Torchvision);
         /// Epsilon of the batch normalizations before the head; with "auto" torchvision's (1e-5, and 1e-3 for
-        /// EfficientNet-B5 to B7), or Keras' for "v1" (1.001e-5). TensorFlow's EfficientNets have 1e-3.
+        /// EfficientNet-B5 to B7), or Keras' for "v1" (1.001e-5). TensorFlow's networks have 1e-3.
         batch_norm_epsilon: Option<f64>, word("auto"), Range::up_to(0.0, 1.0);
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize, default(2), Range::closed(1.0, 2.0);

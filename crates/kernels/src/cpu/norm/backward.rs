@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::coefficients::Coefficients;
-use super::vector::{AHEAD, NONE, RELU, RELU_OF_OUT, RELU6, SILU, load, normalise, store};
+use super::vector::{AHEAD, GELU, NONE, RELU, RELU_OF_OUT, RELU6, SILU, load, normalise, store};
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 
 /// Pixels whose sums stay in registers.
@@ -20,6 +20,7 @@ pub(super) enum Activate {
     /// From the input.
     Relu6,
     Silu,
+    Gelu,
 }
 
 /// A backward pass, or a part of it.
@@ -116,6 +117,7 @@ unsafe fn any_backward<S: Simd>(part: &Backward<'_>, targets: Targets) {
             Activate::Relu => backward::<S, RELU>(part, targets),
             Activate::Relu6 => backward::<S, RELU6>(part, targets),
             Activate::Silu => backward::<S, SILU>(part, targets),
+            Activate::Gelu => backward::<S, GELU>(part, targets),
             Activate::ReluOfOut => backward::<S, RELU_OF_OUT>(part, targets),
         }
     }
@@ -189,6 +191,7 @@ unsafe fn backward_vectors<
                     S::where_positive(y, below)
                 }
                 SILU => S::mul(grad, silu_slope::<S>(normalise::<S>(of, x, channel))),
+                GELU => S::mul(grad, simd::gelu_slope::<S>(normalise::<S>(of, x, channel))),
                 _ => grad,
             };
         }

@@ -1,7 +1,7 @@
 //! The forward pass.
 
 use super::coefficients::Coefficients;
-use super::vector::{NONE, RELU, RELU6, SILU, load, normalise, store};
+use super::vector::{GELU, NONE, RELU, RELU6, SILU, load, normalise, store};
 use crate::cpu::Activation;
 use crate::cpu::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 
@@ -39,10 +39,12 @@ unsafe fn any_forward<S: Simd>(part: &Forward<'_>, out: *mut f32) {
             (Activation::Relu, None) => forward::<S, RELU, false>(part, out),
             (Activation::Relu6, None) => forward::<S, RELU6, false>(part, out),
             (Activation::Silu, None) => forward::<S, SILU, false>(part, out),
+            (Activation::Gelu, None) => forward::<S, GELU, false>(part, out),
             (Activation::None, Some(_)) => forward::<S, NONE, true>(part, out),
             (Activation::Relu, Some(_)) => forward::<S, RELU, true>(part, out),
             (Activation::Relu6, Some(_)) => forward::<S, RELU6, true>(part, out),
             (Activation::Silu, Some(_)) => forward::<S, SILU, true>(part, out),
+            (Activation::Gelu, Some(_)) => forward::<S, GELU, true>(part, out),
         }
     }
 }
@@ -94,6 +96,7 @@ unsafe fn forward_vector<
             RELU => S::max(S::splat(0.0), y),
             RELU6 => S::min(S::splat(6.0), S::max(S::splat(0.0), y)),
             SILU => S::mul(y, simd::sigmoid::<S>(y)),
+            GELU => simd::gelu::<S>(y),
             _ => y,
         };
         store::<S, PARTIAL>(out.add(at), y, lanes, part.stream);

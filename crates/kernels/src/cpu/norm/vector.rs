@@ -12,6 +12,7 @@ pub(super) const RELU: u8 = 1;
 pub(super) const SILU: u8 = 2;
 pub(super) const RELU_OF_OUT: u8 = 3;
 pub(super) const RELU6: u8 = 4;
+pub(super) const GELU: u8 = 5;
 
 /// (x - mean) · scale + beta.
 #[inline(always)]

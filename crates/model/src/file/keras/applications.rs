@@ -1,4 +1,9 @@
-//! Keras' own networks (`keras.applications`) in torchvision's names.
+//! Keras' own networks (`keras.applications`) in the names that they have here.
+
+mod efficientnet;
+mod mobilenet;
+mod resnet;
+mod xception;
 
 use super::config::Layer;
 use super::layers::LayerWeights;
@@ -12,60 +17,48 @@ const TRUNK: &str = "trunk.";
 /// How far an epsilon may be from its network's, as a part of it: files have it as a 32-bit float, too.
 const TOLERANCE: f64 = 1e-3;
 
-/// A family of Keras' networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    /// The ResNets of 2015; those of 2016 have no counterpart here.
-    ResNet,
-    /// The first EfficientNets; the second have no counterpart here.
-    EfficientNet,
-}
+/// What Keras calls the first half of a separable convolution here, and timm's Xception.
+const DEPTHWISE: [&str; 2] = [".depthwise.weight", ".conv1.weight"];
 
-/// Layers that a network of the family has, and torchvision's name of the linear layer.
-struct Marks {
-    family: Family,
+/// One of Keras' networks, in all its sizes.
+struct Application {
     name: &'static str,
-    first: [&'static str; 2],
+    /// Two layers that it has and others have not.
+    marks: [&'static str; 2],
     /// The layer whose outputs are the features of the last maps.
     last: &'static str,
+    /// The name here of the linear layer.
     linear: &'static str,
     epsilon: f64,
+    /// The name here of a layer.
+    rename: fn(&str, &Trunk<'_>) -> Option<String>,
+    /// Whether convolutions have biases, which are taken into the batch normalizations after them: `X_conv`, `X_bn`.
+    has_biases: bool,
 }
 
-const FAMILIES: [Marks; 2] = [
-    Marks {
-        family: Family::ResNet,
-        name: "keras.applications.ResNet",
-        first: ["conv1_conv", "conv2_block1_3_bn"],
-        last: "conv5_block3_3_bn",
-        linear: "fc",
-        epsilon: 1.001e-5,
-    },
-    Marks {
-        family: Family::EfficientNet,
-        name: "keras.applications.EfficientNet",
-        first: ["stem_conv", "block1a_dwconv"],
-        last: "top_bn",
-        linear: "classifier.1",
-        epsilon: 1e-3,
-    },
+static APPLICATIONS: [&Application; 4] = [
+    &resnet::APPLICATION,
+    &efficientnet::APPLICATION,
+    &xception::APPLICATION,
+    &mobilenet::APPLICATION,
 ];
 
-/// Layers of EfficientNet's blocks, and torchvision's names of them in blocks that expand; the others have no first
-/// step, so that the rest moves up.
-const STEPS: [(&str, usize, &str); 8] = [
-    ("expand_conv", 0, "0"),
-    ("expand_bn", 0, "1"),
-    ("dwconv", 1, "0"),
-    ("bn", 1, "1"),
-    ("se_reduce", 2, "fc1"),
-    ("se_expand", 2, "fc2"),
-    ("project_conv", 3, "0"),
-    ("project_bn", 3, "1"),
-];
+/// Where one of Keras' networks is in a file.
+struct Trunk<'a> {
+    /// What stands before its names.
+    prefix: &'a str,
+    /// All layers of the file by name.
+    layers: BTreeMap<&'a str, &'a LayerWeights>,
+}
 
-/// Puts the variables of `layers` into `contents`, by torchvision's names where they are of one of Keras' own
-/// networks.
+impl Trunk<'_> {
+    /// The layer that the network calls `name`.
+    fn layer(&self, name: &str) -> Option<&LayerWeights> {
+        self.layers.get(format!("{}{name}", self.prefix).as_str()).copied()
+    }
+}
+
+/// Puts the variables of `layers` into `contents`, by the names here where they are of one of Keras' own networks.
 ///
 /// Keras' convolutions have a bias before a batch normalization, torchvision's have none: it is the same to
 /// subtract it from the running mean, which is what [`Contents::shifts`] are for.
@@ -89,6 +82,8 @@ pub(super) fn fill(
         let new_name = found.layers.get(layer.name.as_str());
         for (name, tensor) in layer.tensors().map_err(Fault::Format)? {
             let variable = name.strip_prefix(&layer.name).unwrap_or_default();
+            let variable = if variable == DEPTHWISE[0] { DEPTHWISE[1] } else { variable };
+            let is_linear = found.linear == Some(layer.name.as_str());
             let (tensors, name) = match (shifted, new_name) {
                 (Some(norm), _) if variable == ".bias" => {
                     (&mut contents.shifts, format!("{norm}.running_mean"))
@@ -96,6 +91,7 @@ pub(super) fn fill(
                 (_, Some(new_name)) => (&mut contents.tensors, format!("{new_name}{variable}")),
                 _ => (&mut contents.tensors, name),
             };
+            let tensor = if is_linear { tensor.into_matrix() } else { tensor };
             if tensors.insert(name.clone(), tensor).is_some() {
                 let message = format!("there are two tensors `{}`", name.escape_debug());
                 return Err(Fault::Format(message));
@@ -111,7 +107,7 @@ pub(super) fn fill(
     }
 }
 
-impl Marks {
+impl Application {
     /// Whether a layer adds something else to variances than the network does.
     fn differs_from(&self, layer: &LayerWeights) -> bool {
         let differs = |epsilon: f64| (epsilon / self.epsilon - 1.0).abs() > TOLERANCE;
@@ -129,6 +125,8 @@ fn is_standardization(layer: &LayerWeights) -> bool {
 #[derive(Debug, Default)]
 struct Renaming<'a> {
     claimed: Option<&'static str>,
+    /// The layer that gives the logits.
+    linear: Option<&'a str>,
     layers: BTreeMap<&'a str, String>,
     /// The new names of the batch normalizations after convolutions.
     shifted: BTreeMap<&'a str, String>,
@@ -140,137 +138,86 @@ impl<'a> Renaming<'a> {
     fn of(layers: &'a [LayerWeights], network: &Layer) -> Self {
         let by_name: BTreeMap<&str, &LayerWeights> =
             layers.iter().map(|layer| (layer.name.as_str(), layer)).collect();
-        let prefixes = layers.iter().filter_map(|layer| {
-            let first = FAMILIES.iter().find_map(|marks| layer.name.strip_suffix(marks.first[0]));
-            first.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
-        });
-        let found: Vec<(&str, &Marks)> = prefixes
-            .filter_map(|prefix| {
-                let has = |name: &str| by_name.contains_key(format!("{prefix}{name}").as_str());
-                let marks = FAMILIES.iter().find(|marks| marks.first.iter().all(|name| has(name)));
-                marks.map(|marks| (prefix, marks))
-            })
-            .collect();
+        let mut found = Vec::new();
+        for layer in layers {
+            for application in APPLICATIONS {
+                let prefix = layer.name.strip_suffix(application.marks[0]);
+                let prefix = prefix.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+                let Some(prefix) = prefix else { continue };
+                let trunk = Trunk { prefix, layers: by_name.clone() };
+                if trunk.layer(application.marks[1]).is_some() {
+                    found.push((application, trunk));
+                }
+            }
+        }
         // Which of several networks a head belongs to is not known.
-        let [(prefix, marks)] = found.as_slice() else { return Self::default() };
-        Self::of_network(prefix, marks, layers, network).unwrap_or_default()
+        let [(application, trunk)] = found.as_slice() else { return Self::default() };
+        Self::of_network(application, trunk, layers, network).unwrap_or_default()
     }
 
     /// `None` where it only looks like one of Keras' own.
     fn of_network(
-        prefix: &str,
-        marks: &Marks,
+        application: &Application,
+        trunk: &Trunk<'_>,
         layers: &'a [LayerWeights],
         network: &Layer,
     ) -> Option<Self> {
-        let mut renaming = Self { claimed: Some(marks.name), ..Self::default() };
+        let mut renaming = Self { claimed: Some(application.name), ..Self::default() };
         let mut others = Vec::new();
-        let all: BTreeSet<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
         for layer in layers {
-            let own = layer.name.strip_prefix(prefix);
-            let new_name = own.and_then(|own| match marks.family {
-                Family::ResNet => of_resnet(own),
-                Family::EfficientNet => of_efficientnet(own, prefix, &all),
-            });
+            let own = layer.name.strip_prefix(trunk.prefix);
+            let new_name = own.and_then(|own| (application.rename)(own, trunk));
             match new_name {
-                Some(_) if marks.differs_from(layer) => return None,
+                Some(_) if application.differs_from(layer) => return None,
                 Some(new_name) => drop(renaming.layers.insert(&layer.name, new_name)),
                 None if is_standardization(layer) => drop(renaming.left_out.insert(&layer.name)),
                 None => others.push(layer),
             }
         }
-        let head = head(prefix, marks, layers, &others, network);
+        let head = head(application, trunk, &others, network);
         // A head of another kind must not look like layers of the trunk.
-        let start =
-            if prefix.is_empty() && head.is_none() && !others.is_empty() { TRUNK } else { prefix };
+        let has_other_head = trunk.prefix.is_empty() && head.is_none() && !others.is_empty();
+        let start = if has_other_head { TRUNK } else { trunk.prefix };
         for (name, new_name) in &mut renaming.layers {
             *new_name = format!("{start}{new_name}");
-            if let Some(norm) =
-                name.strip_suffix("_conv").filter(|_| marks.family == Family::ResNet)
-            {
+            if let Some(norm) = name.strip_suffix("_conv").filter(|_| application.has_biases) {
                 renaming.shifted.insert(name, format!("{norm}_bn"));
             }
         }
         for norm in renaming.shifted.values_mut() {
             *norm = renaming.layers.get(norm.as_str())?.clone();
         }
-        renaming.layers.extend(head.map(|name| (name, marks.linear.to_string())));
+        renaming.layers.extend(head.map(|name| (name, application.linear.to_string())));
+        renaming.linear = head;
         Some(renaming)
     }
 }
 
 /// The linear layer right after the pooled features, if that is all the head.
 fn head<'a>(
-    prefix: &str,
-    marks: &Marks,
-    layers: &[LayerWeights],
+    application: &Application,
+    trunk: &Trunk<'_>,
     others: &[&'a LayerWeights],
     network: &Layer,
 ) -> Option<&'a str> {
     let [only] = others else { return None };
-    let last = format!("{prefix}{}", marks.last);
-    let last = layers.iter().find(|layer| layer.name == last);
-    let num_features = last?.variable("moving_mean")?.shape.first()?;
-    let is_matrix = only.variable("kernel")?.shape.first() == Some(num_features);
-    let is_linear = only.class.as_deref().is_none_or(|class| class == "dense");
+    let num_features = trunk.layer(application.last)?.variable("moving_mean")?.shape.first()?;
+    // A convolution of a single cell is linear, too.
+    let is_matrix = match only.variable("kernel")?.shape.as_slice() {
+        [num_inputs, _] => num_inputs == num_features && is_class(only, "dense"),
+        [1, 1, num_inputs, _] => num_inputs == num_features && is_class(only, "conv2d"),
+        _ => false,
+    };
     let is_pooled_otherwise = network
         .by_name()
         .values()
         .flatten()
         .any(|layer| matches!(layer.class.as_str(), "global_max_pooling2d" | "flatten"));
-    let is_alone = only.variable("kernel")?.shape.len() == 2 && only.variables.len() == 2;
-    (is_matrix && is_linear && is_alone && !is_pooled_otherwise).then_some(only.name.as_str())
+    let is_alone = only.variables.len() == 2;
+    (is_matrix && is_alone && !is_pooled_otherwise).then_some(only.name.as_str())
 }
 
-/// Torchvision's name of a layer of Keras' ResNets.
-///
-/// # Source
-/// Keras 3, `keras/src/applications/resnet.py`.
-fn of_resnet(name: &str) -> Option<String> {
-    match name {
-        "conv1_conv" => return Some("conv1".to_string()),
-        "conv1_bn" => return Some("bn1".to_string()),
-        _ => {}
-    }
-    let (stage, rest) = name.strip_prefix("conv")?.split_once("_block")?;
-    let (block, rest) = rest.split_once('_')?;
-    let stage = stage.parse::<u8>().ok().filter(|stage| (2..=5).contains(stage))? - 1;
-    let block = block.parse::<u8>().ok()?.checked_sub(1)?;
-    let layer = match rest {
-        "0_conv" => "downsample.0",
-        "0_bn" => "downsample.1",
-        "1_conv" => "conv1",
-        "1_bn" => "bn1",
-        "2_conv" => "conv2",
-        "2_bn" => "bn2",
-        "3_conv" => "conv3",
-        "3_bn" => "bn3",
-        _ => return None,
-    };
-    Some(format!("layer{stage}.{block}.{layer}"))
-}
-
-/// Torchvision's name of a layer of Keras' EfficientNets, whose layers are called `all`.
-///
-/// # Source
-/// Keras 3, `keras/src/applications/efficientnet.py`.
-fn of_efficientnet(name: &str, prefix: &str, all: &BTreeSet<&str>) -> Option<String> {
-    let around = match name {
-        "stem_conv" => Some("features.0.0"),
-        "stem_bn" => Some("features.0.1"),
-        "top_conv" => Some("features.8.0"),
-        "top_bn" => Some("features.8.1"),
-        _ => None,
-    };
-    if let Some(around) = around {
-        return Some(around.to_string());
-    }
-    let (block, layer) = name.strip_prefix("block")?.split_once('_')?;
-    let letter = block.bytes().last().filter(u8::is_ascii_lowercase)?;
-    let stage =
-        block[..block.len() - 1].parse::<u8>().ok().filter(|stage| (1..=7).contains(stage))?;
-    let (_, step, part) = STEPS.iter().find(|(own, _, _)| *own == layer)?;
-    let expands = all.contains(format!("{prefix}block{block}_expand_conv").as_str());
-    let step = if expands { *step } else { step.checked_sub(1)? };
-    Some(format!("features.{stage}.{}.block.{step}.{part}", letter - b'a'))
+/// Whether a layer is of the class `name`, as far as that is known.
+fn is_class(layer: &LayerWeights, name: &str) -> bool {
+    layer.class.as_deref().is_none_or(|class| class == name)
 }

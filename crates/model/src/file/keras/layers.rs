@@ -151,8 +151,8 @@ fn layer(
     }
 }
 
-/// The class of a group's name: `conv2d` of `conv2d_12`.
-fn without_number(group: &str) -> &str {
+/// The class of a name that Keras gave: `conv2d` of `conv2d_12`.
+pub(super) fn without_number(group: &str) -> &str {
     match group.rsplit_once('_') {
         Some((class, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => class,
         _ => group,

@@ -231,8 +231,8 @@ fn classes_are_the_folders_where_none_are_named() {
 #[test]
 fn a_variant_of_another_family_is_refused() {
     let found = complaints(QUICKSTART, &["model.padding=tf"]);
-    let expected = "`model.padding` is `tf`, which is for an EfficientNet; resnet18 takes \
-                    `torchvision`";
+    let expected = "`model.padding` is `tf`, which is for an EfficientNet or an Xception or a MobileNet or an \
+                    EfficientNet-Lite; resnet18 takes `torchvision`";
     assert!(found.contains(expected), "{found}");
     let b0 = "model.architecture=efficientnet_b0";
     let found = complaints(QUICKSTART, &[b0, "model.variant=v1"]);

@@ -231,6 +231,11 @@ unsafe fn finish<S: Simd, const PIXELS: usize, const PARTIAL: bool>(
                     sums[pixel] = S::mul(sums[pixel], simd::sigmoid::<S>(sums[pixel]));
                 }
             }
+            Activation::Gelu => {
+                for pixel in 0..PIXELS {
+                    sums[pixel] = simd::gelu::<S>(sums[pixel]);
+                }
+            }
         }
         for pixel in 0..PIXELS {
             let out = row.out.add((j + pixel) * row.out_step + channel);

@@ -75,7 +75,7 @@ unsafe fn column<S: Simd, const PAIRS: bool, const ROWS: usize, const VECTORS: u
             };
             let sums = scaled::<S, ROWS, VECTORS>(tiles, sums);
             let is_whole = rows == ROWS && tiles.channels == VECTORS * S::WIDTH;
-            if is_whole && tiles.activation != Activation::Silu {
+            if is_whole && !matches!(tiles.activation, Activation::Silu | Activation::Gelu) {
                 write_whole::<S, ROWS, VECTORS>(tiles, first, sums);
             } else {
                 write_rows::<S, ROWS, VECTORS>(tiles, first, rows, sums);
@@ -276,6 +276,7 @@ pub(in crate::cpu::conv) unsafe fn activated<S: Simd>(
             Activation::Relu => S::max(S::splat(0.0), value),
             Activation::Relu6 => S::min(S::splat(6.0), S::max(S::splat(0.0), value)),
             Activation::Silu => S::mul(value, simd::sigmoid::<S>(value)),
+            Activation::Gelu => simd::gelu::<S>(value),
         }
     }
 }

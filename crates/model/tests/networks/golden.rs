@@ -31,20 +31,22 @@ pub struct LayoutFacts {
     pub hash: String,
 }
 
-fn read(file: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torchvision");
+fn read(folder: &str, file: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     std::fs::read(folder.join(file)).expect("a golden")
 }
 
-pub fn layouts() -> BTreeMap<String, LayoutFacts> {
-    serde_json::from_slice(&read("layouts.json")).expect("a golden")
+/// The networks that have a golden in `folder`.
+pub fn layouts(folder: &str) -> BTreeMap<String, LayoutFacts> {
+    serde_json::from_slice(&read(folder, "layouts.json")).expect("a golden")
 }
 
 impl Golden {
-    pub fn read(name: &str) -> Self {
+    pub fn read(folder: &str, name: &str) -> Self {
+        let cases = read(folder, &format!("{name}.json"));
         Self {
-            cases: serde_json::from_slice(&read(&format!("{name}.json"))).expect("a golden"),
-            statistics: read(&format!("{name}.statistics")),
+            cases: serde_json::from_slice(&cases).expect("a golden"),
+            statistics: read(folder, &format!("{name}.statistics")),
         }
     }
 }
@@ -59,7 +61,7 @@ pub struct Differences {
 
 impl Differences {
     pub fn num_compared(&self, kind: &str) -> usize {
-        self.num_compared[kind]
+        self.num_compared.get(kind).copied().unwrap_or(0)
     }
 
     /// Compares values; what is zero may differ by `ABSOLUTE` of `scale`.
@@ -78,7 +80,7 @@ impl Differences {
             let excess = difference / (ABSOLUTE * scale + RELATIVE * expected.abs());
             let largest = self.largest.entry(kind).or_default();
             if excess > largest.0 || excess.is_nan() {
-                *largest = (excess, format!("{name}: {found}, torchvision {expected}"));
+                *largest = (excess, format!("{name}: {found}, expected {expected}"));
             }
         }
     }

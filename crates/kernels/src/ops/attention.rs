@@ -1,0 +1,172 @@
+//! Softmax attention, in two steps between which the weights can be looked at.
+
+use super::plain;
+use super::values::{AutodiffFlex, Route, Saved, Taped, Values, taped};
+use crate::cpu::{self, AttentionShape};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::Tensor;
+
+/// How much each token attends to each: `softmax(Q K^T / sqrt(d))` of each head of `d` channels, row by
+/// row.
+///
+/// # Shapes
+/// - `projected`: `[batch, height, width, 3 * channels]`: the query, the key and the value of each of the
+///   `height * width` tokens, head after head in each of them
+/// - output: `[batch, num_heads, tokens, tokens]`
+///
+/// # Source
+/// Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>, equation 1.
+pub fn attention_weights(projected: Tensor<4>, num_heads: usize) -> Tensor<4> {
+    match Route::of(&projected) {
+        Route::Burn => plain::attention_weights(projected, num_heads),
+        Route::Autodiff if projected.is_tracked() => {
+            Tensor::from_primitive::<AutodiffFlex>(record_weights(taped(projected), num_heads))
+        }
+        route => {
+            let projected = Values::of(projected);
+            weights_of(&shape(&projected, num_heads), &projected).into_tensor(route)
+        }
+    }
+}
+
+/// What each token takes of the others: `weights`, as [`attention_weights`] gives them, times the values.
+///
+/// # Shapes
+/// - `weights`: `[batch, num_heads, tokens, tokens]`
+/// - `projected`: `[batch, height, width, 3 * channels]`
+/// - output: `[batch, height, width, channels]`
+pub fn attention_mix(weights: Tensor<4>, projected: Tensor<4>) -> Tensor<4> {
+    match Route::of(&weights).max(Route::of(&projected)) {
+        Route::Burn => plain::attention_mix(weights, projected),
+        Route::Autodiff if weights.is_tracked() || projected.is_tracked() => {
+            let out = record_mix(taped(weights), taped(projected));
+            Tensor::from_primitive::<AutodiffFlex>(out)
+        }
+        route => mix(&Values::of(weights), &Values::of(projected)).into_tensor(route),
+    }
+}
+
+fn shape(projected: &Values, num_heads: usize) -> AttentionShape {
+    let [batch, height, width, channels] = projected.dims();
+    let head_channels = channels / 3 / num_heads;
+    AttentionShape { batch, tokens: height * width, heads: num_heads, head_channels }
+}
+
+fn weights_of(shape: &AttentionShape, projected: &Values) -> Values {
+    Values::written([shape.batch, shape.heads, shape.tokens, shape.tokens], |out| {
+        cpu::attention_weights_forward(shape, projected.as_slice(), out);
+    })
+}
+
+fn mix(weights: &Values, projected: &Values) -> Values {
+    let [batch, height, width, channels] = projected.dims();
+    let shape = shape(projected, weights.dims::<4>()[1]);
+    Values::written([batch, height, width, channels / 3], |out| {
+        cpu::attention_mix_forward(&shape, weights.as_slice(), projected.as_slice(), out);
+    })
+}
+
+fn record_weights(projected: Taped, num_heads: usize) -> Taped {
+    let values = Values::new(projected.primitive().clone());
+    let shape = shape(&values, num_heads);
+    let weights = weights_of(&shape, &values);
+    let step = WeightsStep.prepare::<NoCheckpointing>([projected.node()]).compute_bound();
+    match step.stateful() {
+        OpsKind::UnTracked(step) => step.finish(weights.into_flex()),
+        OpsKind::Tracked(mut step) => {
+            let projected = Saved::Output(step.checkpoint(&projected));
+            let state = WeightsState { shape, projected, weights: weights.clone() };
+            step.finish(state, weights.into_flex())
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WeightsStep;
+
+#[derive(Debug, Clone)]
+struct WeightsState {
+    shape: AttentionShape,
+    projected: Saved,
+    weights: Values,
+}
+
+impl Backward<Flex, 1> for WeightsStep {
+    type State = WeightsState;
+
+    fn backward(
+        self,
+        ops: Ops<WeightsState, 1>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let grad = Values::new(grads.consume::<Flex>(&ops.node));
+        let WeightsState { shape, projected, weights } = ops.state;
+        let [node] = ops.parents;
+        if let Some(node) = node {
+            let projected = projected.retrieve(checkpointer);
+            let grad_projected = Values::written(projected.shape(), |out| {
+                let (projected, weights) = (projected.as_slice(), weights.as_slice());
+                cpu::attention_weights_backward(&shape, projected, weights, grad.as_slice(), out);
+            });
+            grads.register::<Flex>(node.id, grad_projected.into_flex());
+        }
+    }
+}
+
+fn record_mix(weights: Taped, projected: Taped) -> Taped {
+    let [weights_values, projected_values] =
+        [&weights, &projected].map(|one| Values::new(one.primitive().clone()));
+    let out = mix(&weights_values, &projected_values).into_flex();
+    let nodes = [weights.node(), projected.node()];
+    let step = MixStep.prepare::<NoCheckpointing>(nodes).compute_bound();
+    match step.stateful() {
+        OpsKind::UnTracked(step) => step.finish(out),
+        OpsKind::Tracked(step) => {
+            let state = MixState { weights: weights_values, projected: projected_values };
+            step.finish(state, out)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct MixStep;
+
+#[derive(Debug, Clone)]
+struct MixState {
+    weights: Values,
+    projected: Values,
+}
+
+impl Backward<Flex, 2> for MixStep {
+    type State = MixState;
+
+    fn backward(self, ops: Ops<MixState, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = Values::new(grads.consume::<Flex>(&ops.node));
+        let MixState { weights, projected } = ops.state;
+        let shape = shape(&projected, weights.dims::<4>()[1]);
+        let mut grad_projected = None;
+        let grad_weights = Values::written(weights.shape(), |grad_weights| {
+            grad_projected = Some(Values::written(projected.shape(), |grad_projected| {
+                cpu::attention_mix_backward(
+                    &shape,
+                    weights.as_slice(),
+                    projected.as_slice(),
+                    grad.as_slice(),
+                    grad_weights,
+                    grad_projected,
+                );
+            }));
+        });
+        let found = [Some(grad_weights), grad_projected];
+        for (node, grad) in ops.parents.into_iter().zip(found) {
+            if let (Some(node), Some(grad)) = (node, grad) {
+                grads.register::<Flex>(node.id, grad.into_flex());
+            }
+        }
+    }
+}
