@@ -134,9 +134,9 @@ fn a_file_with_names_of_timms_is_read_by_torchvisions() {
         let located = locate(&file.shapes(), &wanted).map_err(|error| error.to_string())?;
         file.read_named(&located.names).map_err(|error| error.to_string())
     };
-    let timm = ["conv_stem.weight", "blocks.0.0.conv_dw.weight", "classifier.bias"];
+    let timm = ["conv_stem.weight", "blocks.0.0.se.conv_reduce.weight", "classifier.bias"];
     let found = read(&timm).expect("reads");
-    let expected = ["classifier.1.bias", "features.0.0.weight", "features.1.0.block.0.0.weight"];
+    let expected = ["classifier.1.bias", "features.0.0.weight", "features.1.0.block.1.fc1.weight"];
     assert!(found.keys().eq(expected), "{:?}", found.keys());
     let error = read(&[&timm[..], &["features.0.0.weight"]].concat()).expect_err("refused");
     assert!(error.contains("both torchvision's `features.0.0.weight`"), "{error}");
