@@ -246,9 +246,7 @@ impl Body for ConvNext {
         for (idx, feature) in self.features.iter().enumerate() {
             let name = format!("features.{idx}");
             x = match feature {
-                Feature::Stem((conv, norm)) => {
-                    norm.forward(conv_biased(conv, x, Activation::None))
-                }
+                Feature::Stem((conv, norm)) => norm.forward(conv_biased(conv, x, Activation::None)),
                 Feature::Downsample((norm, conv)) => {
                     conv_biased(conv, norm.forward(x), Activation::None)
                 }

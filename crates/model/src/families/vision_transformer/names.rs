@@ -42,8 +42,9 @@ pub(super) fn of_timm(name: &str, _: &BTreeSet<&str>) -> Option<String> {
 /// What timm may call a weight of torchvision's name.
 pub(super) fn timm_names(name: &str) -> Vec<String> {
     let found = match in_layer(name, LAYER) {
-        Some((number, rest)) => replaced(rest, INSIDE.map(swapped))
-            .map(|rest| format!("{TIMM_LAYER}{number}.{rest}")),
+        Some((number, rest)) => {
+            replaced(rest, INSIDE.map(swapped)).map(|rest| format!("{TIMM_LAYER}{number}.{rest}"))
+        }
         None => replaced(name, OUTSIDE.map(swapped)),
     };
     found.into_iter().collect()
