@@ -4,7 +4,8 @@ use crate::cargo::{cargo, output};
 use crate::terminal::tell;
 use anyhow::{Context, Result};
 use std::ffi::{OsStr, OsString};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
+use tempfile::TempDir;
 
 /// What some tests need; without it they are skipped.
 const NEEDS: [(&str, &str); 2] =
@@ -22,7 +23,37 @@ pub fn run(args: &[OsString]) -> Result<ExitStatus> {
     }
     let runner = if has_nextest() { &["nextest", "run"][..] } else { &["test"] };
     let mut command = cargo(&[runner, &["--release", "--workspace"]].concat());
+    let in_memory = folder_in_memory();
+    if let Some(folder) = &in_memory {
+        command.env("TMPDIR", folder.path());
+    }
     command.args(args).status().context("cannot start the tests")
+}
+
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// What has to be free there, in bytes; tests side by side have taken less than 2 GB.
+const MIN_FREE: u64 = 8_000_000_000;
+
+/// A folder for files of tests, where syncing them costs nothing: on a disk a test waits for that longer than it
+/// computes. `None` without room for it, or where `TMPDIR` says another place.
+pub fn folder_in_memory() -> Option<TempDir> {
+    if std::env::var_os("TMPDIR").is_some() {
+        return None;
+    }
+    let told = output(Command::new("df").args(["--output=avail", "-B1", MEMORY])).ok()?;
+    let free: u64 = told.lines().nth(1)?.trim().parse().ok()?;
+    let free = free.min(available_memory()?);
+    let folder = || tempfile::Builder::new().prefix("dermx-tests-").tempdir_in(MEMORY).ok();
+    (free >= MIN_FREE).then(folder).flatten()
+}
+
+/// Memory that programs can still have, in bytes.
+fn available_memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(1024 * kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()?)
 }
 
 fn has_nextest() -> bool {

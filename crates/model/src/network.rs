@@ -6,6 +6,7 @@ use crate::drop::DropSite;
 pub use crate::families::Network;
 use crate::layers::Tracer;
 use crate::tap::Tap;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::cpu::ConvShape;
 
@@ -13,6 +14,25 @@ impl NetworkConfig {
     /// Builds the network on `device` with Burn's default initialization.
     pub fn init(&self, device: &Device) -> Network {
         self.architecture.descriptor.blueprint.build(self, device)
+    }
+
+    /// Builds the network on `device` for weights that are to be put into it: as [`Self::init`], but with zeros where
+    /// that draws, which takes longer than a small network's training step.
+    pub fn empty(&self, device: &Device) -> Network {
+        self.init(device).map(&mut Zeros)
+    }
+}
+
+/// Puts zeros where values would be drawn as soon as somebody looks.
+struct Zeros;
+
+impl ModuleMapper for Zeros {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if param.is_initialized() {
+            return param;
+        }
+        let zeros = Tensor::zeros(param.lazy_shape(), &param.lazy_device());
+        Param::initialized(param.id, zeros).set_require_grad(true)
     }
 }
 

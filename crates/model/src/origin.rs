@@ -97,16 +97,20 @@ impl Computation {
     /// How Keras' own networks compute: its ResNets in their own way, the others as TensorFlow's.
     ///
     /// # Source
-    /// Keras 3, `keras/src/applications`: `resnet.py`, `efficientnet.py`, `xception.py` and `mobilenet.py`.
+    /// Keras 3, `keras/src/applications`: `resnet.py`, `resnet_v2.py`, `efficientnet.py`, `xception.py` and `mobilenet.py`.
     fn of_keras(architecture: Architecture) -> Self {
         match architecture.takes_padding(Padding::Tf) {
             true => Self::OF_TENSORFLOW,
-            false => Self {
-                variant: Some(Variant::V1),
-                padding: Padding::Torchvision,
-                epsilon: 1.001e-5,
-                doubt: None,
-            },
+            false => {
+                let variant = architecture.takes_variant(Variant::V1).then_some(Variant::V1);
+                let torchvision = NetworkConfig::torchvision(architecture, 1);
+                let config = NetworkConfig {
+                    variant: variant.unwrap_or(torchvision.variant),
+                    ..torchvision
+                };
+                let padding = Padding::Torchvision;
+                Self { variant, padding, epsilon: config.epsilon(), doubt: None }
+            }
         }
     }
 }

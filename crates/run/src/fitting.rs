@@ -112,7 +112,7 @@ fn fingerprint(
 /// # Errors
 /// Weights that are missing or do not fit, patterns that name no parameter.
 pub fn starting_network(config: &Config, seed: u64, device: &Device) -> RunResult<Network> {
-    let network = config.network().init(device);
+    let network = config.network().empty(device);
     let mut weights = initial_weights(&network, seed);
     if config.model.weights != "random" {
         let path = pretrained::resolve(Path::new(&config.model.weights))?;

@@ -75,7 +75,7 @@ impl TrainedNetwork {
             .map_err(|error| RunError::from(error).advice(" (is the seed trained?)"))?;
         let network_config = config.network();
         Ok(Self {
-            network: import_weights(network_config.init(device), &weights)
+            network: import_weights(network_config.empty(device), &weights)
                 .map_err(|error| weight_files::error_in(&folder.weights(), error))?,
             config: network_config,
             classes: config.data.classes.clone(),
@@ -138,7 +138,7 @@ impl TrainedNetwork {
         let config = NetworkConfig { input_size, ..config };
         let network = match options.allow_partial {
             true => import_what_fits(config.init(device), path, &weights),
-            false => import_weights(config.init(device), &weights),
+            false => import_weights(config.empty(device), &weights),
         };
         let network = network.map_err(|error| weight_files::error_in(path, error))?;
         let numbered = || (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();

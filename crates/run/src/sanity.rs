@@ -46,7 +46,7 @@ fn randomize(job: &Job<'_>, explainer: &Explainer, folder: &Path) -> RunResult<(
         let folder = folder.join(RANDOMIZED).join(format!("{:02}-{stage}", idx + 1));
         std::fs::create_dir_all(&folder).map_err(|error| RunError::io(&folder, &error))?;
         let weights = replace_stages(network, &weights, &others, idx + 1);
-        let random = import_weights(job.trained.config.init(job.context.device()), &weights)?;
+        let random = import_weights(job.trained.config.empty(job.context.device()), &weights)?;
         let what = format!("explain, random from {stage} on");
         job.write_maps(&what, &explainer.with_network(&random), &folder)?;
     }

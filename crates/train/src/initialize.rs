@@ -1,7 +1,7 @@
 //! The weights a network starts from.
 
 use dermx_data::Random;
-use dermx_model::{NamedTensor, Network, export_weights};
+use dermx_model::{NamedTensor, Network, expected_shapes};
 use std::collections::BTreeMap;
 
 /// Random starting weights of `network`: a function of `seed` and each parameter's name.
@@ -13,10 +13,9 @@ use std::collections::BTreeMap;
 /// 1e-6, and of a vision transformer the class token is 0 and the embeddings of places are normal with
 /// standard deviation 0.02.
 pub fn initial_weights(network: &Network, seed: u64) -> BTreeMap<String, NamedTensor> {
-    let mut weights = export_weights(network);
-    for (name, tensor) in &mut weights {
-        let mut random = Random::new(seed, "initialize", 0, name);
-        let draw: Box<dyn FnMut() -> f64> = match (tensor.shape.as_slice(), name.rsplit_once('.')) {
+    let drawn = |(name, shape): (String, Vec<usize>)| {
+        let mut random = Random::new(seed, "initialize", 0, &name);
+        let mut draw: Box<dyn FnMut() -> f64> = match (shape.as_slice(), name.rsplit_once('.')) {
             (&[out_channels, _, rows, columns], _) => {
                 let std = (2.0 / (rows * columns * out_channels) as f64).sqrt();
                 Box::new(move || random.normal(0.0, std))
@@ -30,11 +29,9 @@ pub fn initial_weights(network: &Network, seed: u64) -> BTreeMap<String, NamedTe
             (_, Some((_, "pos_embedding"))) => Box::new(move || random.normal(0.0, 0.02)),
             _ => Box::new(|| 0.0),
         };
-        fill(tensor, draw);
-    }
-    weights
-}
-
-fn fill(tensor: &mut NamedTensor, mut draw: Box<dyn FnMut() -> f64>) {
-    tensor.values.iter_mut().for_each(|value| *value = draw() as f32);
+        let num_values = shape.iter().product();
+        let values = (0..num_values).map(|_| draw() as f32).collect();
+        (name, NamedTensor { shape, values })
+    };
+    expected_shapes(network).into_iter().map(drawn).collect()
 }

@@ -65,6 +65,8 @@ fn a_backend_beside_itself_differs_by_nothing_and_its_control_by_something() -> 
         "cpu",
         "--backend",
         "cpu",
+        "--arch",
+        "mobilenet_v2",
         "--batch",
         "4",
         "--size",

@@ -282,6 +282,7 @@ def write_application(name, build, size, divisor=255, divides_itself=False):
 if __name__ == "__main__":
     write_files()
     write_application("resnet50", keras.applications.ResNet50, (97, 64), divisor=1)
+    write_application("resnet50v2", keras.applications.ResNet50V2, (97, 64))
     write_application("efficientnet_b0", keras.applications.EfficientNetB0, (97, 64), divides_itself=True)
     write_application("efficientnet_b4", keras.applications.EfficientNetB4, (64, 80), divides_itself=True)
     write_application("xception", keras.applications.Xception, (97, 72))

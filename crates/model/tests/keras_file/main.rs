@@ -262,6 +262,15 @@ fn keras_resnet50_gives_keras_logits() {
 }
 
 #[test]
+fn keras_resnet50v2_gives_keras_logits() {
+    let application = Application::read("resnet50v2");
+    for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+        let config = assert_logits("resnet50v2", &root, &application);
+        assert_eq!((config.padding, config.epsilon()), (Padding::Torchvision, 1.001e-5));
+    }
+}
+
+#[test]
 fn keras_efficientnets_give_keras_logits() {
     for name in ["efficientnet_b0", "efficientnet_b4"] {
         let application = Application::read(name);

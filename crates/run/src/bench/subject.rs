@@ -117,11 +117,11 @@ impl Subject {
     /// # Errors
     /// Weights that do not fit the network.
     pub fn network(&self, device: &Device) -> RunResult<Network> {
-        let import = |weights| import_weights(self.network.init(device), weights);
+        let import = |weights| import_weights(self.network.empty(device), weights);
         Ok(match &self.weights {
             Some(weights) => import(weights)?,
             None => {
-                let drawn = initial_weights(&self.network.init(&Device::flex()), SEED);
+                let drawn = initial_weights(&self.network.empty(&Device::flex()), SEED);
                 import(&drawn)?
             }
         })

@@ -3,6 +3,7 @@
 mod efficientnet;
 mod mobilenet;
 mod resnet;
+mod resnet_v2;
 mod xception;
 
 use super::config::Layer;
@@ -36,8 +37,9 @@ struct Application {
     has_biases: bool,
 }
 
-static APPLICATIONS: [&Application; 4] = [
+static APPLICATIONS: [&Application; 5] = [
     &resnet::APPLICATION,
+    &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
     &xception::APPLICATION,
     &mobilenet::APPLICATION,

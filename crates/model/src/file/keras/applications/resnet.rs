@@ -1,4 +1,4 @@
-//! Keras' ResNets of 2015; those of 2016 have no counterpart here.
+//! Keras' ResNets of 2015.
 
 use super::{Application, Trunk};
 
