@@ -47,7 +47,7 @@ fn with_options() -> Vec<(NetworkConfig, usize, Padding)> {
 #[test]
 fn every_network_is_compared_with_its_original() {
     let mut compared = BTreeSet::new();
-    for folder in ["torchvision", "timm"] {
+    for folder in ["torchvision", "timm", "keras"] {
         let path = format!("{}/tests/{folder}/layouts.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).expect("a golden");
         let layouts: BTreeMap<String, Value> = serde_json::from_str(&text).expect("a golden");
