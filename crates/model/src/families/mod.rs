@@ -62,6 +62,8 @@ families! {
     convnext::ConvNext;
     /// ViT-S/16 and ViT-B/16.
     vision_transformer::VisionTransformer;
+    /// Swin-T.
+    swin::Swin;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }
