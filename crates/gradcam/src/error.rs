@@ -24,7 +24,7 @@ pub enum ExplainError {
     },
     /// The network has no tokens that attend to each other.
     #[error(
-        "{method} explains vision transformers, whose tokens attend to each other; this network is {network}"
+        "{method} explains vision transformers, whose tokens all attend to each other; this network is {network}"
     )]
     NoAttention {
         /// The name of the method.

@@ -106,9 +106,11 @@ fn no_method_moves_weights_or_statistics() {
 
 #[test]
 fn methods_of_attention_are_refused_by_networks_without_it() {
-    for (architecture, kind) in
-        [(Architecture::RESNET18, "a ResNet"), (Architecture::CONVNEXT_TINY, "a ConvNeXt")]
-    {
+    for (architecture, kind) in [
+        (Architecture::RESNET18, "a ResNet"),
+        (Architecture::CONVNEXT_TINY, "a ConvNeXt"),
+        (Architecture::SWIN_T, "a Swin transformer"),
+    ] {
         let network = gap(architecture, 3).init(&Device::flex());
         for method in [Method::AttentionRollout, Method::AttentionRelevance] {
             let error = Explainer::new(&network, method, SMALL, None).expect_err("refused");
@@ -128,6 +130,24 @@ fn every_method_explains_a_vision_transformer() {
         let expected = if method.sight() == Sight::Image { [48, 64] } else { [3, 4] };
         assert_eq!([map.height, map.width], expected, "{method}");
         assert!(map.values.iter().any(|&value| value > 0.0), "{method}");
+    }
+}
+
+#[test]
+fn every_method_of_a_layer_or_the_image_explains_a_swin_transformer() {
+    let network = seeded(&gap(Architecture::SWIN_T, 3), 1);
+    for method in Method::ALL.into_iter().filter(|method| method.sight() != Sight::Attention) {
+        let explainer = explainer(&network, method, SMALL);
+        // 48x64 pixels are 12x16 cells, halved three times: 6x8, 3x4, 2x2.
+        let expected = if method.sight() == Sight::Image { [48, 64] } else { [2, 2] };
+        let is_positive = |target: usize| {
+            let explanation = explainer.explain(images(1), &[target], &mut noise(0));
+            let map = &explanation.expect("explains").heatmaps[0];
+            assert_eq!([map.height, map.width], expected, "{method}");
+            map.values.iter().any(|&value| value > 0.0)
+        };
+        // All of four cells may speak against a class.
+        assert!((0..3).any(is_positive), "{method}");
     }
 }
 

@@ -433,7 +433,8 @@ pub(crate) fn linear(
 pub(crate) const POINTWISE: ConvOptions =
     ConvOptions { stride: [1; 2], padding: [0; 4], groups: 1 };
 
-fn kernel_of(weight: Tensor<2>) -> Tensor<4> {
+/// The matrix of a linear layer as the kernel of a 1x1 convolution.
+pub(crate) fn kernel_of(weight: Tensor<2>) -> Tensor<4> {
     let [outputs, inputs] = weight.dims();
     weight.reshape([outputs, inputs, 1, 1])
 }

@@ -19,6 +19,7 @@ mod misfit;
 mod network;
 mod origin;
 mod parameter;
+mod relative_position;
 mod stage;
 mod tap;
 mod trainable;
@@ -39,10 +40,10 @@ pub use locate::{Candidate, LocateError, Located, Wanted, candidates, locate};
 pub use misfit::{Misfit, Misshapen, expected_shapes};
 pub use network::Network;
 pub use origin::{Computation, OtherNetwork};
-pub use parameter::{ParameterPath, is_counter};
+pub use parameter::{ParameterPath, is_unread_buffer};
 pub use stage::{replace_stages, stages};
 pub use trainable::{BatchNormMode, Preset, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_counters,
+    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_unread_buffers,
 };

@@ -4,7 +4,7 @@ use crate::architecture::Architecture;
 use crate::config::NetworkConfig;
 use crate::head::is_head;
 use crate::misfit::{Misfit, expected_shapes};
-use crate::parameter::is_counter;
+use crate::parameter::{is_unread_buffer, weight_beside};
 use crate::weight_names::{Naming, is_known, torchvision_names};
 use burn::tensor::Device;
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,11 +191,8 @@ fn start_of_known(name: &str) -> Option<usize> {
             return false;
         }
         let rest = without_wrappers(&name[at..]);
-        // A counter counts as known if the running mean beside it is.
-        match rest.strip_suffix("num_batches_tracked") {
-            Some(layer) => is_known(&format!("{layer}running_mean")),
-            None => is_known(&rest),
-        }
+        // A buffer that is not read counts as known if the weight beside it is.
+        is_known(&weight_beside(&rest).unwrap_or(rest))
     };
     starts.into_iter().find(is_start)
 }
@@ -322,9 +319,12 @@ impl Located {
         for name in strangers {
             let prefix = located.prefixes.iter().find(|prefix| name.starts_with(prefix.as_str()));
             let own = prefix.map(|prefix| name[prefix.len()..].to_string());
-            match own.filter(|own| !located.names.contains_key(own)) {
+            // Older Swin transformers keep what separates windows; it follows from the image's size.
+            let is_mask = name.ends_with(".attn_mask");
+            match own.filter(|own| !is_mask && !located.names.contains_key(own)) {
                 Some(own) => {
-                    let is_left_out = is_counter(&own) || wanted.without_head && is_head(&own);
+                    let is_left_out =
+                        is_unread_buffer(&own) || wanted.without_head && is_head(&own);
                     if !is_left_out {
                         located.misfit.unexpected.push(own.clone());
                     }

@@ -1,7 +1,7 @@
 //! How weights and a network differ.
 
 use crate::network::Network;
-use crate::parameter::{ParameterPath, is_counter};
+use crate::parameter::{ParameterPath, is_unread_buffer};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ impl Misfit {
             }
         }
         let unexpected =
-            shapes.keys().filter(|name| !expected.contains_key(*name) && !is_counter(name));
+            shapes.keys().filter(|name| !expected.contains_key(*name) && !is_unread_buffer(name));
         misfit.unexpected = unexpected.cloned().collect();
         misfit
     }

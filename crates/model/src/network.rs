@@ -112,7 +112,8 @@ impl Network {
     /// A vision transformer has `conv_proj` (the patches) and in each layer the normalization before the
     /// attention and the layer itself. Their feature maps are the patches; the class token is not shown.
     /// After the attention of the last layer only the class token goes on, so that the last tap is the
-    /// normalization before it.
+    /// normalization before it. A Swin transformer has in each block `norm1`, `attn` and `mlp`, the last
+    /// two before the sum, and `norm` at the end.
     pub fn tap_names(&self) -> Vec<String> {
         self.body().tap_names()
     }

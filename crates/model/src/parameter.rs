@@ -3,6 +3,10 @@
 /// PyTorch's name of a counter of batches.
 pub(crate) const COUNTER: &str = "num_batches_tracked";
 
+/// Torchvision's names of a table of relative positions, and of the places in it.
+pub(crate) const POSITION_TABLE: &str = "relative_position_bias_table";
+pub(crate) const POSITION_INDEX: &str = "relative_position_index";
+
 /// The current parameter during a visit or a mapping of a network, by torchvision's names.
 ///
 /// Call [`enter`](Self::enter) and [`exit`](Self::exit) from the `enter_module` and `exit_module`
@@ -81,10 +85,18 @@ impl ParameterPath {
     }
 }
 
-/// Whether `name` is a counter of batches that PyTorch keeps beside the statistics of each batch
-/// normalization. Nothing reads it unless the statistics are plain averages.
-pub fn is_counter(name: &str) -> bool {
-    name.ends_with(COUNTER)
+/// Whether `name` is a buffer that PyTorch keeps beside weights and that no network here reads: a counter of
+/// batches beside the statistics of a batch normalization, which counts only where statistics are plain
+/// averages, or the places in a table of relative positions, which its size tells.
+pub fn is_unread_buffer(name: &str) -> bool {
+    weight_beside(name).is_some()
+}
+
+/// The statistic or weight that the buffer `name`, which is not read, lies beside.
+pub(crate) fn weight_beside(name: &str) -> Option<String> {
+    [(COUNTER, "running_mean"), (POSITION_INDEX, POSITION_TABLE)]
+        .into_iter()
+        .find_map(|(buffer, weight)| Some(format!("{}{weight}", name.strip_suffix(buffer)?)))
 }
 
 /// The first `num_parts` parts of a name: the first two of `layer4.2.conv1.weight` are `layer4.2`.

@@ -15,7 +15,7 @@ pub enum Naming {
     /// Torchvision's, or those that a network has here where torchvision has none: timm's of an Xception,
     /// a MobileNet or an EfficientNet-Lite. The ResNets of timm have torchvision's, too.
     Torchvision,
-    /// Those of timm's EfficientNets and vision transformers.
+    /// Those of timm's EfficientNets, vision transformers and Swin transformers.
     Timm,
     /// Those of EfficientNet-PyTorch.
     EfficientNetPytorch,
@@ -59,6 +59,11 @@ pub(crate) struct ForeignNames {
     pub to_own: fn(&str, &BTreeSet<&str>) -> Option<String>,
     /// What torchvision's name may be in that program.
     pub from_own: fn(&str) -> Vec<String>,
+}
+
+/// The name with its start replaced, if it is in the table of starts.
+pub(crate) fn replaced<const N: usize>(name: &str, table: [(&str, &str); N]) -> Option<String> {
+    table.iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)))
 }
 
 fn has_all(names: &BTreeSet<&str>, marks: &[&str]) -> bool {

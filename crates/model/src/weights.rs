@@ -2,7 +2,8 @@
 
 use crate::misfit::{Misfit, expected_shapes};
 use crate::network::Network;
-use crate::parameter::{COUNTER, ParameterPath};
+use crate::parameter::{COUNTER, POSITION_INDEX, POSITION_TABLE, ParameterPath};
+use crate::relative_position::{relative_positions, window_side};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use std::collections::BTreeMap;
@@ -101,7 +102,7 @@ pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
 
 /// `network` in inference mode with `tensors` in it; names and shapes must fit exactly.
 ///
-/// Counters (see [`with_counters`]) are accepted and not used.
+/// Buffers that are not read (see [`with_unread_buffers`]) are accepted and not used.
 ///
 /// # Errors
 /// Every missing, unexpected and misshapen tensor; a value that is not finite.
@@ -137,14 +138,25 @@ pub fn import_partial(
     Ok((network.valid().map(&mut importer), misfit))
 }
 
-/// `tensors` and, where batch normalization has none, a counter of 0: PyTorch's
-/// `load_state_dict(strict=True)` asks for it.
-pub fn with_counters(mut tensors: BTreeMap<String, NamedTensor>) -> BTreeMap<String, NamedTensor> {
+/// `tensors` and the buffers that PyTorch's `load_state_dict(strict=True)` asks for and that are not read
+/// here: where batch normalization has none a counter of 0, and the places in tables of relative positions.
+pub fn with_unread_buffers(
+    mut tensors: BTreeMap<String, NamedTensor>,
+) -> BTreeMap<String, NamedTensor> {
     let layers = tensors.keys().filter_map(|name| name.strip_suffix("running_mean"));
     let counters: Vec<String> = layers.map(|layer| format!("{layer}{COUNTER}")).collect();
     for name in counters {
         tensors.entry(name).or_insert_with(|| NamedTensor { shape: Vec::new(), values: vec![0.0] });
     }
+    let index = |(name, table): (&String, &NamedTensor)| {
+        let layer = name.strip_suffix(POSITION_TABLE)?;
+        let positions = relative_positions(window_side(*table.shape.first()?));
+        let values: Vec<f32> = positions.into_iter().map(|row| row as f32).collect();
+        let index = NamedTensor { shape: vec![values.len()], values };
+        Some((format!("{layer}{POSITION_INDEX}"), index))
+    };
+    let indices: Vec<(String, NamedTensor)> = tensors.iter().filter_map(index).collect();
+    tensors.extend(indices);
     tensors
 }
 

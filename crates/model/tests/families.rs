@@ -1,15 +1,15 @@
 //! What each family says of itself, against what its networks do.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{
     Architecture, BatchNormMode, Head, Naming, NetworkConfig, Padding, Wanted, expected_shapes,
-    locate, set_trainable, stages,
+    export_weights, import_weights, locate, set_trainable, stages, with_unread_buffers,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 10] {
+fn smallest() -> [NetworkConfig; 11] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
@@ -21,6 +21,7 @@ fn smallest() -> [NetworkConfig; 10] {
         Architecture::EFFICIENTNET_LITE0,
         Architecture::CONVNEXT_TINY,
         Architecture::VIT_SMALL_PATCH16_224,
+        Architecture::SWIN_T,
     ]
     .map(|architecture| NetworkConfig {
         head: architecture.usual_head(),
@@ -106,6 +107,7 @@ fn stages_go_from_the_output_to_the_input() {
         (10, "conv_head", "stem"),
         (9, "features.7", "features.0"),
         (15, "encoder.ln", "stem"),
+        (10, "norm", "features.0"),
     ];
     assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
     assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));
@@ -224,9 +226,6 @@ fn attention_is_seen_only_where_it_is_asked_for() {
         x
     });
     assert_eq!(seen, attention.names);
-    let bits = |logits: Tensor<2>| -> Vec<u32> {
-        logits.into_data().iter::<f32>().map(f32::to_bits).collect()
-    };
     assert_eq!(bits(network.forward(images.clone())), bits(logits));
     let all = network.forward_tapped(images, &mut |_, x| x);
     assert_eq!(bits(all).len(), 4);
@@ -251,4 +250,143 @@ fn vision_transformers_of_torchvisions_files_are_found_by_their_older_names() {
     assert_eq!(located.architecture, Architecture::VIT_B_16);
     assert!(located.misfit.is_empty(), "{}", located.misfit);
     assert_eq!(located.config.map(|config| config.head), Some(Head::Token));
+}
+
+fn bits(logits: Tensor<2>) -> Vec<u32> {
+    logits.into_data().iter::<f32>().map(f32::to_bits).collect()
+}
+
+#[test]
+fn a_swin_transformer_takes_any_image_size_and_taps_change_no_bit() {
+    let swin = Architecture::SWIN_T;
+    assert_eq!(swin.usual_head(), Head::Gap);
+    assert!(swin.takes_last_stride(2) && !swin.takes_last_stride(1));
+    let network = NetworkConfig::torchvision(swin, 3).init(&Device::flex());
+    assert_eq!(network.attention(), None);
+    for size in [[4, 4], [33, 100], [70, 31]] {
+        let values = (0..3 * size[0] * size[1]).map(|idx| (idx as f32).sin()).collect::<Vec<_>>();
+        let values = TensorData::new(values, [1, 3, size[0], size[1]]);
+        let images = Tensor::from_data(values, &Device::flex());
+        let logits = network.forward(images.clone());
+        assert_eq!(logits.dims(), [1, 3]);
+        assert_eq!(bits(logits), bits(network.forward_tapped(images, &mut |_, x| x)));
+    }
+}
+
+#[test]
+fn windows_of_a_swin_transformer_see_their_neighbours_in_every_second_block() {
+    // 64x64 pixels are 16x16 cells, continued to 21x21 in 3x3 windows. What changes in the cell in the
+    // corner reaches its own window alone; shifted windows reach four cells at first, and with them
+    // all cells of a window of the block before.
+    let network = NetworkConfig::torchvision(Architecture::SWIN_T, 2).init(&Device::flex());
+    let seen = |image: f32| -> [Vec<f32>; 2] {
+        let mut found = Vec::new();
+        let pixel = |idx: usize| if idx == 0 { image } else { 0.25 };
+        let values =
+            TensorData::new((0..3 * 64 * 64).map(pixel).collect::<Vec<_>>(), [1, 3, 64, 64]);
+        let names = ["features.1.0", "features.1.1"];
+        network.forward_tapped_at(
+            Tensor::from_data(values, &Device::flex()),
+            &names,
+            &mut |_, x| {
+                let first = x.clone().narrow(1, 0, 1).into_data();
+                found.push(first.iter::<f32>().collect::<Vec<f32>>());
+                x
+            },
+        );
+        let second = found.pop().expect("a tap");
+        [found.pop().expect("a tap"), second]
+    };
+    let (one, other) = (seen(0.0), seen(1.0));
+    let [first, second] = [0, 1].map(|block: usize| -> Vec<bool> {
+        one[block].iter().zip(&other[block]).map(|(one, other)| one != other).collect()
+    });
+    let cells = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| -> Vec<bool> {
+        (0..256).map(|at| rows.contains(&(at / 16)) && columns.contains(&(at % 16))).collect()
+    };
+    assert_eq!(first, cells(0..7, 0..7));
+    // Shifted windows begin at rows and columns 3 and 10; before them are those of three.
+    assert_eq!(second, cells(0..10, 0..10));
+}
+
+#[test]
+fn swin_transformers_drop_branches_as_torchvision_does() {
+    let network = NetworkConfig::torchvision(Architecture::SWIN_T, 2).init(&Device::flex());
+    let sites = network.drop_sites();
+    // Two branches of each of twelve blocks but the first, at rates from 0.2 / 11 to 0.2.
+    assert_eq!(sites.len(), 22);
+    assert_eq!((&*sites[0].name, &*sites[21].name), ("features.1.1.attn", "features.7.1.mlp"));
+    assert!((sites[1].rate - 0.2 / 11.0).abs() < 1e-12 && (sites[21].rate - 0.2).abs() < 1e-12);
+    let names = network.tap_names();
+    assert!(sites.iter().all(|site| names.contains(&site.name)));
+}
+
+#[test]
+fn files_of_swin_transformers_have_the_buffers_that_torchvision_asks_for() {
+    let config = NetworkConfig::torchvision(Architecture::SWIN_T, 2);
+    let network = config.init(&Device::flex());
+    let weights = with_unread_buffers(export_weights(&network));
+    assert_eq!(weights.len(), expected_shapes(&network).len() + 12);
+    // A cell and itself are in the middle of the table: (7 - 1) * 13 + 7 - 1. The first cell lies at (-6, -6)
+    // from the last, which is the table's first row.
+    let index = &weights["features.5.3.attn.relative_position_index"];
+    assert_eq!(
+        (index.shape.as_slice(), index.values[0], index.values[48]),
+        ([2401].as_slice(), 84.0, 0.0)
+    );
+    import_weights(network, &weights).expect("buffers are accepted");
+    let shapes = weights.iter().map(|(name, one)| (name.clone(), one.shape.clone())).collect();
+    let located = locate(&shapes, &Wanted::default()).expect("found");
+    assert_eq!(located.architecture, Architecture::SWIN_T);
+    assert!(located.misfit.is_empty(), "{}", located.misfit);
+}
+
+/// Names and shapes of the weights of a Swin transformer in timm, or in the authors' files.
+fn swin_of_others(is_older: bool) -> BTreeMap<String, Vec<usize>> {
+    let own = include_str!("weight_names/swin_t_torchvision.txt").lines();
+    let timm = include_str!("weight_names/swin_t_timm.txt").lines();
+    let names: BTreeMap<&str, &str> = own.zip(timm).collect();
+    let config = NetworkConfig::torchvision(Architecture::SWIN_T, 7);
+    let shapes = expected_shapes(&config.init(&Device::flex()));
+    let mut all: BTreeMap<String, Vec<usize>> =
+        shapes.into_iter().map(|(name, shape)| (names[&*name].to_string(), shape)).collect();
+    if is_older {
+        let older = |name: &str| {
+            let name = name.replace("head.fc.", "head.");
+            (1..4).fold(name, |name, stage| {
+                let from = format!("layers.{stage}.downsample");
+                name.replace(&from, &format!("layers.{}.downsample", stage - 1))
+            })
+        };
+        all = all.into_iter().map(|(name, shape)| (older(&name), shape)).collect();
+        for part in ["0.attn.relative_position_index", "1.attn.relative_position_index"] {
+            all.insert(format!("layers.0.blocks.{part}"), vec![49, 49]);
+        }
+        all.insert("layers.0.blocks.1.attn_mask".to_string(), vec![64, 49, 49]);
+    }
+    all
+}
+
+#[test]
+fn swin_transformers_of_timm_and_of_their_authors_are_found() {
+    for is_older in [false, true] {
+        let shapes = swin_of_others(is_older);
+        let behind = |name: &String| format!("model.{name}");
+        let behind = shapes.iter().map(|(name, shape)| (behind(name), shape.clone())).collect();
+        for shapes in [shapes, behind] {
+            let located = locate(&shapes, &Wanted::default()).expect("found");
+            assert_eq!(located.architecture, Architecture::SWIN_T);
+            assert!(located.misfit.is_empty(), "{}", located.misfit);
+            assert_eq!(located.naming, Naming::Timm);
+            let config = located.config.expect("a head");
+            assert_eq!((config.head, config.num_classes), (Head::Gap, 7));
+            assert_eq!(located.outside.len(), usize::from(is_older));
+            let merging = &located.names["features.4.reduction.weight"];
+            let stage = if is_older { "layers.1" } else { "layers.2" };
+            assert!(
+                merging.ends_with(&format!("{stage}.downsample.reduction.weight")),
+                "{merging}"
+            );
+        }
+    }
 }

@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use dermx_data::Manifest;
 use dermx_model::{
     NamedTensor, Network, Padding, export_weights, import_weights, is_head, set_trainable,
-    with_counters, write_safetensors,
+    with_unread_buffers, write_safetensors,
 };
 use dermx_train::{EpochMetrics, Fingerprint, FitConfig, Select, initial_weights};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use std::path::Path;
 /// # Errors
 /// Tensors whose shapes and values disagree.
 pub fn weights_file(network: &Network, config: &Config) -> RunResult<Vec<u8>> {
-    let tensors = with_counters(export_weights(network));
+    let tensors = with_unread_buffers(export_weights(network));
     weight_files::to_bytes(&tensors, &BTreeMap::new(), &Description::of_run(config))
 }
 

@@ -5,8 +5,8 @@ use crate::error::{RunError, RunResult};
 use crate::pretrained;
 use dermx_model::{
     Architecture, Computation, ElementType, LocateError, Located, NamedTensor, NetworkConfig,
-    Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, WeightsFormat, is_counter,
-    locate, write_described_safetensors,
+    Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, WeightsFormat,
+    is_unread_buffer, locate, write_described_safetensors,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -159,7 +159,7 @@ impl Found {
     pub fn read(&mut self, path: &Path) -> RunResult<BTreeMap<String, NamedTensor>> {
         let mut counts: BTreeMap<ElementType, usize> = BTreeMap::new();
         let used: Vec<&String> = self.located.names.values().collect();
-        for tensor in self.file.tensors().filter(|tensor| !is_counter(tensor.name)) {
+        for tensor in self.file.tensors().filter(|tensor| !is_unread_buffer(tensor.name)) {
             if used.iter().any(|name| *name == tensor.name) {
                 *counts.entry(tensor.element).or_default() += 1;
             }

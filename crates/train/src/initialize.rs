@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// "fan out", as torchvision's ResNet). Linear layers: uniform in `+-sqrt(6 / (inputs + outputs))`
 /// with zero bias (Glorot and Bengio, 2010, as Keras' `Dense`). Normalization: scale 1, shift 0, running
 /// mean 0, running variance 1. As in torchvision the factors of a ConvNeXt's branches (`layer_scale`) are
-/// 1e-6, and of a vision transformer the class token is 0 and the embeddings of places are normal with
-/// standard deviation 0.02.
+/// 1e-6, of a vision transformer the class token is 0, and its embeddings of places and a Swin transformer's
+/// table of relative positions are normal with standard deviation 0.02.
 pub fn initial_weights(network: &Network, seed: u64) -> BTreeMap<String, NamedTensor> {
     let drawn = |(name, shape): (String, Vec<usize>)| {
         let mut random = Random::new(seed, "initialize", 0, &name);
@@ -20,13 +20,15 @@ pub fn initial_weights(network: &Network, seed: u64) -> BTreeMap<String, NamedTe
                 let std = (2.0 / (rows * columns * out_channels) as f64).sqrt();
                 Box::new(move || random.normal(0.0, std))
             }
+            (_, Some((_, "pos_embedding" | "relative_position_bias_table"))) => {
+                Box::new(move || random.normal(0.0, 0.02))
+            }
             (&[outputs, inputs], _) => {
                 let bound = (6.0 / (inputs + outputs) as f64).sqrt();
                 Box::new(move || random.uniform(-bound, bound))
             }
             (_, Some((_, "weight" | "running_var"))) => Box::new(|| 1.0),
             (_, Some((_, "layer_scale"))) => Box::new(|| 1e-6),
-            (_, Some((_, "pos_embedding"))) => Box::new(move || random.normal(0.0, 0.02)),
             _ => Box::new(|| 0.0),
         };
         let num_values = shape.iter().product();

@@ -63,4 +63,9 @@ fn tokens_and_scales_of_branches_start_as_in_torchvision() {
     assert!(bias.iter().all(|&value| value == 0.0));
     let weights = initial(Architecture::CONVNEXT_TINY);
     assert!(weights["features.1.0.layer_scale"].values.iter().all(|&value| value == 1e-6));
+    let table = &initial(Architecture::SWIN_T)["features.7.0.attn.relative_position_bias_table"];
+    let square = table.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
+    // 169 * 24 values.
+    let std = (square / table.values.len() as f64).sqrt();
+    assert!((std - 0.02).abs() < 1e-3, "{std}");
 }

@@ -6,7 +6,8 @@ use crate::output;
 use crate::terminal::print;
 use dermx_model::{
     Candidate, Computation, LocateError, Located, NamedTensor, OtherNetwork, TensorInfo, Wanted,
-    WeightsFile, WeightsFormat, candidates, is_counter, locate, with_counters, write_safetensors,
+    WeightsFile, WeightsFormat, candidates, is_unread_buffer, locate, with_unread_buffers,
+    write_safetensors,
 };
 use dermx_run::weight_files::{self, Request, open};
 use dermx_run::{Description, RunError};
@@ -62,7 +63,7 @@ pub fn convert(args: &ConvertArgs) -> CliResult<()> {
     let tensors = found.read(&args.input)?;
     check_finite(&args.input, &tensors)?;
     let counters = found.file.read_counters(&found.located.names).map_err(RunError::from)?;
-    let tensors = with_counters(tensors);
+    let tensors = with_unread_buffers(tensors);
     let of_network = Description::of_network(&config);
     let description = match found.description {
         Some(known) => Description {
@@ -151,7 +152,7 @@ impl<'a> Report<'a> {
         let is_own =
             |name: &str| own.as_ref().is_none_or(|own| own.iter().any(|other| *other == name));
         let parameters = self.file.tensors().filter(|tensor| {
-            !is_statistic(tensor.name) && !is_counter(tensor.name) && is_own(tensor.name)
+            !is_statistic(tensor.name) && !is_unread_buffer(tensor.name) && is_own(tensor.name)
         });
         parameters.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
     }

@@ -11,6 +11,9 @@ use super::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 /// Parts of the sum of a row.
 const LANES: usize = 16;
 
+/// Rows of a bias whose gradients a task sums at least.
+const MIN_ROWS: usize = 16;
+
 /// Rows and vectors of a tile whose sums stay in registers.
 const ROWS: usize = 6;
 const VECTORS: usize = 2;
@@ -83,18 +86,33 @@ impl AttentionShape {
         assert_eq!(projected, self.projected_len(), "projected tokens of {self:?}");
         assert_eq!(weights, self.weights_len(), "weights of {self:?}");
     }
+
+    /// The number of scores that a bias is added to, each once; image `i` has those of `i` modulo the
+    /// number of images that the bias is of.
+    fn check_bias(&self, bias: usize) {
+        let map = self.heads * self.tokens * self.tokens;
+        let is_whole = bias > 0 && bias.is_multiple_of(map);
+        assert!(is_whole && self.batch.is_multiple_of(bias / map), "{bias} biases of {self:?}");
+    }
 }
 
-/// How much each token attends to each: softmax(Q Kᵀ / sqrt(head_channels)), row by row.
+/// How much each token attends to each: softmax(Q Kᵀ / sqrt(head_channels) + bias), row by row.
 ///
 /// # Shapes
 ///
-/// Those of [`AttentionShape`].
-pub fn attention_weights_forward(shape: &AttentionShape, projected: &[f32], weights: &mut [f32]) {
+/// Those of [`AttentionShape`]; `bias` `[images, heads, tokens, tokens]`, of which the batch is a
+/// multiple: it is repeated image after image.
+pub fn attention_weights_forward(
+    shape: &AttentionShape,
+    projected: &[f32],
+    bias: Option<&[f32]>,
+    weights: &mut [f32],
+) {
     shape.check(projected.len(), weights.len());
     if projected.is_empty() {
         return;
     }
+    bias.iter().for_each(|bias| shape.check_bias(bias.len()));
     let set = InstructionSet::current();
     let AttentionShape { tokens, head_channels, .. } = *shape;
     let row = 3 * shape.channels();
@@ -112,6 +130,10 @@ pub fn attention_weights_forward(shape: &AttentionShape, projected: &[f32], weig
             out_stride: tokens,
         };
         product.run(set, weights.as_mut_ptr(), weights.len());
+        if let Some(bias) = bias {
+            let bias = &bias[idx * weights.len() % bias.len()..];
+            weights.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
+        }
         // SAFETY: `set` comes from `InstructionSet::current`.
         unsafe { softmax_on(set, weights, tokens) }
     });
@@ -163,6 +185,38 @@ pub fn attention_weights_backward(
             of_keys.run(set, target.get().wrapping_add(key), len - key);
         },
     );
+}
+
+/// Gradient of [`attention_weights_forward`] for its bias: of all images that a bias was added to, in
+/// their order.
+///
+/// # Shapes
+///
+/// Those of [`attention_weights_forward`], each gradient that of its tensor.
+pub fn attention_bias_backward(
+    shape: &AttentionShape,
+    weights: &[f32],
+    grad_weights: &[f32],
+    grad_bias: &mut [f32],
+) {
+    shape.check(shape.projected_len(), weights.len());
+    shape.check(shape.projected_len(), grad_weights.len());
+    grad_bias.fill(0.0);
+    if weights.is_empty() {
+        return;
+    }
+    shape.check_bias(grad_bias.len());
+    let set = InstructionSet::current();
+    let (row, all) = (shape.tokens, grad_bias.len());
+    grad_bias.par_chunks_mut(row).with_min_len(MIN_ROWS).enumerate().for_each(|(idx, sum)| {
+        let mut grad_scores = Scratch::new(row);
+        for first in (idx * row..weights.len()).step_by(all) {
+            let [weights, grads] = [weights, grad_weights].map(|all| &all[first..first + row]);
+            // SAFETY: `set` comes from `InstructionSet::current`.
+            unsafe { softmax_gradient_on(set, weights, grads, &mut grad_scores, row) }
+            sum.iter_mut().zip(grad_scores.iter()).for_each(|(sum, grad)| *sum += grad);
+        }
+    });
 }
 
 /// What each token takes of the others: its weights times their values.

@@ -24,10 +24,11 @@ mod scale;
 mod scratch;
 mod shape;
 mod simd;
+mod windows;
 
 pub use attention::{
-    AttentionShape, attention_mix_backward, attention_mix_forward, attention_weights_backward,
-    attention_weights_forward,
+    AttentionShape, attention_bias_backward, attention_mix_backward, attention_mix_forward,
+    attention_weights_backward, attention_weights_forward,
 };
 pub use avg_pool::{avg_pool_backward, avg_pool_forward};
 pub use concat::{concat_backward, concat_forward};
@@ -46,3 +47,4 @@ pub use scale::{
 };
 pub use shape::{Activation, ConvShape, Epilogue, Norm, PoolShape, Precision};
 pub use simd::{InstructionSet, with_instruction_set};
+pub use windows::{WindowShape, windows_backward, windows_forward};

@@ -8,27 +8,38 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 
-/// How much each token attends to each: `softmax(Q K^T / sqrt(d))` of each head of `d` channels, row by
-/// row.
+/// How much each token attends to each: `softmax(Q K^T / sqrt(d) + bias)` of each head of `d` channels,
+/// row by row; no bias is one of 0.
 ///
 /// # Shapes
 /// - `projected`: `[batch, height, width, 3 * channels]`: the query, the key and the value of each of the
 ///   `height * width` tokens, head after head in each of them
+/// - `bias`: `[images, num_heads, tokens, tokens]`, repeated for each `images` of the batch: 1 is one
+///   for all, and the number of windows of an image one for each of its windows
 /// - output: `[batch, num_heads, tokens, tokens]`
 ///
 /// # Source
-/// Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>, equation 1.
-pub fn attention_weights(projected: Tensor<4>, num_heads: usize) -> Tensor<4> {
-    match Route::of(&projected) {
-        Route::Burn => plain::attention_weights(projected, num_heads),
-        Route::Autodiff if projected.is_tracked() => {
-            Tensor::from_primitive::<AutodiffFlex>(record_weights(taped(projected), num_heads))
+/// Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>, equation 1; with a bias Liu et al., 2021,
+/// <https://arxiv.org/abs/2103.14030>, equation 4.
+pub fn attention_weights(
+    projected: Tensor<4>,
+    num_heads: usize,
+    bias: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let of_bias = bias.as_ref().map_or(Route::Kernels, Route::of);
+    let is_tracked = projected.is_tracked() || bias.as_ref().is_some_and(Tensor::is_tracked);
+    match Route::of(&projected).max(of_bias) {
+        Route::Burn => plain::attention_weights(projected, num_heads, bias),
+        Route::Autodiff if is_tracked => {
+            let weights = record_weights(taped(projected), num_heads, bias.map(taped));
+            Tensor::from_primitive::<AutodiffFlex>(weights)
         }
         route => {
-            let projected = Values::of(projected);
-            weights_of(&shape(&projected, num_heads), &projected).into_tensor(route)
+            let (projected, bias) = (Values::of(projected), bias.map(Values::of));
+            let shape = shape(&projected, num_heads);
+            weights_of(&shape, &projected, bias.as_ref()).into_tensor(route)
         }
     }
 }
@@ -56,9 +67,10 @@ fn shape(projected: &Values, num_heads: usize) -> AttentionShape {
     AttentionShape { batch, tokens: height * width, heads: num_heads, head_channels }
 }
 
-fn weights_of(shape: &AttentionShape, projected: &Values) -> Values {
+fn weights_of(shape: &AttentionShape, projected: &Values, bias: Option<&Values>) -> Values {
     Values::written([shape.batch, shape.heads, shape.tokens, shape.tokens], |out| {
-        cpu::attention_weights_forward(shape, projected.as_slice(), out);
+        let bias = bias.map(Values::as_slice);
+        cpu::attention_weights_forward(shape, projected.as_slice(), bias, out);
     })
 }
 
@@ -70,16 +82,21 @@ fn mix(weights: &Values, projected: &Values) -> Values {
     })
 }
 
-fn record_weights(projected: Taped, num_heads: usize) -> Taped {
+fn record_weights(projected: Taped, num_heads: usize, bias: Option<Taped>) -> Taped {
     let values = Values::new(projected.primitive().clone());
+    let bias_values = bias.as_ref().map(|bias| Values::new(bias.primitive().clone()));
     let shape = shape(&values, num_heads);
-    let weights = weights_of(&shape, &values);
-    let step = WeightsStep.prepare::<NoCheckpointing>([projected.node()]).compute_bound();
+    let weights = weights_of(&shape, &values, bias_values.as_ref());
+    // Where there is no bias, a constant stands for it on the tape.
+    let constant = || Taped::new(values.clone().into_flex());
+    let nodes = [projected.node(), bias.unwrap_or_else(constant).node()];
+    let step = WeightsStep.prepare::<NoCheckpointing>(nodes).compute_bound();
     match step.stateful() {
         OpsKind::UnTracked(step) => step.finish(weights.into_flex()),
         OpsKind::Tracked(mut step) => {
             let projected = Saved::Output(step.checkpoint(&projected));
-            let state = WeightsState { shape, projected, weights: weights.clone() };
+            let bias = bias_values.map(|bias| bias.shape());
+            let state = WeightsState { shape, projected, bias, weights: weights.clone() };
             step.finish(state, weights.into_flex())
         }
     }
@@ -92,21 +109,28 @@ struct WeightsStep;
 struct WeightsState {
     shape: AttentionShape,
     projected: Saved,
+    bias: Option<Shape>,
     weights: Values,
 }
 
-impl Backward<Flex, 1> for WeightsStep {
+impl Backward<Flex, 2> for WeightsStep {
     type State = WeightsState;
 
     fn backward(
         self,
-        ops: Ops<WeightsState, 1>,
+        ops: Ops<WeightsState, 2>,
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
         let grad = Values::new(grads.consume::<Flex>(&ops.node));
-        let WeightsState { shape, projected, weights } = ops.state;
-        let [node] = ops.parents;
+        let WeightsState { shape, projected, bias, weights } = ops.state;
+        let [node, bias_node] = ops.parents;
+        if let (Some(node), Some(bias)) = (bias_node, bias) {
+            let grad_bias = Values::written(bias, |out| {
+                cpu::attention_bias_backward(&shape, weights.as_slice(), grad.as_slice(), out);
+            });
+            grads.register::<Flex>(node.id, grad_bias.into_flex());
+        }
         if let Some(node) = node {
             let projected = projected.retrieve(checkpointer);
             let grad_projected = Values::written(projected.shape(), |out| {

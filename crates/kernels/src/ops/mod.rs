@@ -15,6 +15,7 @@ mod pool;
 mod precision;
 mod scale;
 mod values;
+mod windows;
 
 pub use attention::{attention_mix, attention_weights};
 pub use avg_pool::{AvgPool, avg_pool};
@@ -29,3 +30,4 @@ pub use pool::{global_avg_pool, max_pool};
 pub use precision::with_precision;
 pub use scale::channel_scale;
 pub use values::with_values;
+pub use windows::{from_windows, windows};

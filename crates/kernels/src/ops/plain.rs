@@ -3,6 +3,7 @@
 use super::normalization::{BatchNormOutput, Normalization};
 use super::options::ConvOptions;
 use crate::Activation;
+use crate::cpu::WindowShape;
 use burn::tensor::activation::{gelu, relu, silu, softmax};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions as BurnConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, module};
@@ -97,10 +98,72 @@ pub fn layer_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64)
     module::layer_norm(x, gamma, Some(beta), epsilon)
 }
 
-pub fn attention_weights(projected: Tensor<4>, num_heads: usize) -> Tensor<4> {
+pub fn attention_weights(
+    projected: Tensor<4>,
+    num_heads: usize,
+    bias: Option<Tensor<4>>,
+) -> Tensor<4> {
     let [queries, keys, _] = heads(projected, num_heads);
     let factor = 1.0 / (queries.dims()[3] as f64).sqrt();
-    softmax(queries.matmul(keys.swap_dims(2, 3)) * factor, 3)
+    let scores = queries.matmul(keys.swap_dims(2, 3)) * factor;
+    let scores = match bias {
+        Some(bias) => {
+            let ([batch, ..], [images, heads, tokens, _]) = (scores.dims(), bias.dims());
+            let shape = [batch / images, images, heads, tokens * tokens];
+            let bias = bias.reshape([1, images, heads, tokens * tokens]);
+            (scores.reshape(shape) + bias).reshape([batch, heads, tokens, tokens])
+        }
+        None => scores,
+    };
+    softmax(scores, 3)
+}
+
+pub fn windows(x: Tensor<4>, shape: &WindowShape) -> Tensor<4> {
+    let WindowShape { batch, channels, side, shift, .. } = *shape;
+    let [down, across] = shape.grid();
+    let x = (0..2).fold(x, |x, axis| {
+        let padded = with_zeros(x, axis + 1, shape.grid()[axis] * side);
+        rolled(padded, axis + 1, shift[axis])
+    });
+    // Rows of all windows, window by window below each other and then beside each other.
+    let x = x.reshape([batch * down, side, across, side * channels]).swap_dims(1, 2);
+    x.reshape([shape.num_windows(), side, side, channels])
+}
+
+pub fn from_windows(x: Tensor<4>, shape: &WindowShape) -> Tensor<4> {
+    let WindowShape { batch, size, channels, side, shift } = *shape;
+    let [down, across] = shape.grid();
+    let x = x.reshape([batch * down, across, side, side * channels]).swap_dims(1, 2);
+    let x = x.reshape([batch, down * side, across * side, channels]);
+    (0..2).fold(x, |x, axis| {
+        let padded = shape.grid()[axis] * side;
+        let back = rolled(x, axis + 1, padded - shift[axis] % padded);
+        back.narrow(axis + 1, 0, size[axis])
+    })
+}
+
+/// `x` continued to `len` along `dim`.
+fn with_zeros(x: Tensor<4>, dim: usize, len: usize) -> Tensor<4> {
+    let mut dims = x.dims();
+    if dims[dim] == len {
+        return x;
+    }
+    dims[dim] = len - dims[dim];
+    let zeros = Tensor::zeros(dims, (&x.device(), x.dtype()));
+    Tensor::cat(vec![x, zeros], dim)
+}
+
+/// `x` from `shift` on, and then what lies before.
+fn rolled(x: Tensor<4>, dim: usize, shift: usize) -> Tensor<4> {
+    let len = x.dims()[dim];
+    match shift % len {
+        0 => x,
+        shift => {
+            let [after, before] = [(shift, len - shift), (0, shift)]
+                .map(|(start, len)| x.clone().narrow(dim, start, len));
+            Tensor::cat(vec![after, before], dim)
+        }
+    }
 }
 
 pub fn attention_mix(weights: Tensor<4>, projected: Tensor<4>) -> Tensor<4> {

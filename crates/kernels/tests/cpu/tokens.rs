@@ -1,6 +1,7 @@
 use dermx_kernels::cpu::{
-    AttentionShape, attention_mix_backward, attention_mix_forward, attention_weights_backward,
-    attention_weights_forward, layer_norm_backward, layer_norm_forward,
+    AttentionShape, WindowShape, attention_bias_backward, attention_mix_backward,
+    attention_mix_forward, attention_weights_backward, attention_weights_forward,
+    layer_norm_backward, layer_norm_forward, windows_backward, windows_forward,
 };
 
 use super::random::Random;
@@ -72,8 +73,8 @@ fn layer_normalization_equals_plain_loops() {
     });
 }
 
-/// Attention in `f64`: weights and output.
-fn attention(shape: &AttentionShape, projected: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// Attention in `f64`: weights and output. A bias of none is 0.
+fn attention(shape: &AttentionShape, projected: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let AttentionShape { batch, tokens, heads, head_channels } = *shape;
     let at = |image: usize, token: usize, part: usize, head: usize, channel: usize| {
         let row = (image * tokens + token) * 3 + part;
@@ -85,7 +86,10 @@ fn attention(shape: &AttentionShape, projected: &[f64]) -> (Vec<f64>, Vec<f64>) 
             for token in 0..tokens {
                 let score = |other: usize| -> f64 {
                     let product = |c| at(image, token, 0, head, c) * at(image, other, 1, head, c);
-                    (0..head_channels).map(product).sum::<f64>() / (head_channels as f64).sqrt()
+                    let sum = (0..head_channels).map(product).sum::<f64>();
+                    let place = ((image * heads + head) * tokens + token) * tokens + other;
+                    let bias = if bias.is_empty() { 0.0 } else { bias[place % bias.len()] };
+                    sum / (head_channels as f64).sqrt() + bias
                 };
                 let exps: Vec<f64> = (0..tokens).map(|other| score(other).exp()).collect();
                 let sum: f64 = exps.iter().sum();
@@ -115,6 +119,36 @@ fn random_shape(random: &mut Random) -> AttentionShape {
     }
 }
 
+/// A bias of all images or of the first ones, or none.
+fn random_bias(shape: &AttentionShape, random: &mut Random) -> Vec<f32> {
+    let images = random.pick(&[0, 1, shape.batch]);
+    random.values(images * shape.heads * shape.tokens * shape.tokens)
+}
+
+fn given(bias: &[f32]) -> Option<&[f32]> {
+    (!bias.is_empty()).then_some(bias)
+}
+
+#[test]
+fn a_bias_moves_shares_by_its_exponential() {
+    // Of two tokens with equal scores each has half. A bias of ln 3 makes it 3 / 4 to 1 / 4, and one of
+    // -100 leaves the other all. The first bias is that of the images 0 and 2, the second of 1 and 3.
+    let shape = AttentionShape { batch: 4, tokens: 2, heads: 1, head_channels: 1 };
+    let ln_3 = 3.0_f32.ln();
+    let bias = [0.0, ln_3, 0.0, 0.0, ln_3, 0.0, -100.0, 0.0];
+    let mut weights = [f32::NAN; 16];
+    attention_weights_forward(&shape, &[0.0; 24], Some(&bias), &mut weights);
+    let [first, second] = [[0.25, 0.75, 0.5, 0.5], [0.75, 0.25, 0.0, 1.0]];
+    assert_close(&weights, &[first, second, first, second].concat(), 1e-6, "weights");
+    // By its own score a share p moves by p (1 - p): 3 / 16 with shares of 1 / 4 and 3 / 4, 1 / 4 with
+    // halves, and nothing with 0 and 1. Each bias is of two images.
+    let mut grads = [f32::NAN; 8];
+    let grad_weights = [1.0, 0.0].repeat(8);
+    attention_bias_backward(&shape, &weights, &grad_weights, &mut grads);
+    let expected = [0.375, -0.375, 0.5, -0.5, 0.375, -0.375, 0.0, 0.0];
+    assert_close(&grads, &expected, 1e-6, "gradient");
+}
+
 #[test]
 fn attention_equals_plain_loops() {
     on_each_instruction_set(|| {
@@ -125,9 +159,10 @@ fn attention_equals_plain_loops() {
                 random.values(shape.projected_len()).iter().map(|value| 2.0 * value).collect();
             let mut weights = vec![f32::NAN; shape.weights_len()];
             let mut out = vec![f32::NAN; shape.out_len()];
-            attention_weights_forward(&shape, &projected, &mut weights);
+            let bias = random_bias(&shape, &mut random);
+            attention_weights_forward(&shape, &projected, given(&bias), &mut weights);
             attention_mix_forward(&shape, &weights, &projected, &mut out);
-            let (expected_weights, expected) = attention(&shape, &wide(&projected));
+            let (expected_weights, expected) = attention(&shape, &wide(&projected), &wide(&bias));
             let what = format!("{shape:?}");
             assert_close(&weights, &expected_weights, 1e-5, &what);
             assert_close(&out, &expected, 1e-5, &what);
@@ -135,15 +170,19 @@ fn attention_equals_plain_loops() {
     });
 }
 
-/// The gradient of a weighted sum of the output, all the way to the projected tokens.
-fn gradient(shape: &AttentionShape, projected: &[f32], grad_out: &[f32]) -> Vec<f32> {
+/// The gradient of a weighted sum of the output, all the way to the projected tokens and then to the bias.
+fn gradient(shape: &AttentionShape, projected: &[f32], bias: &[f32], grad_out: &[f32]) -> Vec<f32> {
     let mut weights = vec![f32::NAN; shape.weights_len()];
-    attention_weights_forward(shape, projected, &mut weights);
+    attention_weights_forward(shape, projected, given(bias), &mut weights);
     let mut grad_weights = vec![f32::NAN; shape.weights_len()];
     let [mut of_mix, mut of_weights] = [(); 2].map(|()| vec![f32::NAN; shape.projected_len()]);
     attention_mix_backward(shape, &weights, projected, grad_out, &mut grad_weights, &mut of_mix);
     attention_weights_backward(shape, projected, &weights, &grad_weights, &mut of_weights);
-    of_mix.iter().zip(&of_weights).map(|(one, other)| one + other).collect()
+    let mut of_bias = vec![f32::NAN; bias.len()];
+    if !bias.is_empty() {
+        attention_bias_backward(shape, &weights, &grad_weights, &mut of_bias);
+    }
+    of_mix.iter().zip(&of_weights).map(|(one, other)| one + other).chain(of_bias).collect()
 }
 
 #[test]
@@ -154,16 +193,23 @@ fn the_gradient_of_attention_is_its_slope() {
             let shape = random_shape(&mut random);
             let (projected, grad_out) =
                 (random.values(shape.projected_len()), random.values(shape.out_len()));
-            let found = gradient(&shape, &projected, &grad_out);
-            let output = |projected: &[f64]| -> f64 {
-                let (_, out) = attention(&shape, projected);
+            let bias = random_bias(&shape, &mut random);
+            let found = gradient(&shape, &projected, &bias, &grad_out);
+            let inputs: Vec<f32> = projected.iter().chain(&bias).copied().collect();
+            let output = |inputs: &[f64]| -> f64 {
+                let (projected, bias) = inputs.split_at(projected.len());
+                let (_, out) = attention(&shape, projected, bias);
                 out.iter().zip(&grad_out).map(|(out, grad)| out * f64::from(*grad)).sum()
             };
             // Every number would take minutes.
-            for _ in 0..6 {
-                let idx = random.below(projected.len());
+            for at in 0..8 {
+                let is_of_bias = at % 2 == 1 && !bias.is_empty();
+                let idx = match is_of_bias {
+                    true => projected.len() + random.below(bias.len()),
+                    false => random.below(projected.len()),
+                };
                 let slope = |sign: f64| {
-                    let mut moved = wide(&projected);
+                    let mut moved = wide(&inputs);
                     moved[idx] += sign * 1e-5;
                     output(&moved)
                 };
@@ -174,14 +220,53 @@ fn the_gradient_of_attention_is_its_slope() {
     });
 }
 
+#[test]
+fn windows_by_hand() {
+    // Two rows of three cells in windows of two. They are continued to four columns, and rolled by one
+    // row and one column: 5 6 . 4 over 2 3 . 1.
+    let shape = WindowShape { batch: 1, size: [2, 3], channels: 1, side: 2, shift: [1, 1] };
+    let mut windows = [f32::NAN; 8];
+    windows_forward(&shape, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut windows);
+    assert_eq!(windows, [5.0, 6.0, 2.0, 3.0, 0.0, 4.0, 0.0, 1.0]);
+    let mut maps = [f32::NAN; 6];
+    windows_backward(&shape, &windows, &mut maps);
+    assert_eq!(maps, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+}
+
+#[test]
+fn windows_hold_each_cell_once() {
+    let mut random = Random(25);
+    for _ in 0..cases(60) {
+        let side = 1 + random.below(4);
+        let shape = WindowShape {
+            batch: 1 + random.below(2),
+            size: [1 + random.below(9), 1 + random.below(9)],
+            channels: random.pick(&[1, 3, 16]),
+            side,
+            shift: [random.below(side + 1), random.below(side + 1)],
+        };
+        let WindowShape { batch, size: [height, width], channels, .. } = shape;
+        let maps = random.values(batch * height * width * channels);
+        let mut windows = vec![f32::NAN; shape.num_windows() * side * side * channels];
+        windows_forward(&shape, &maps, &mut windows);
+        let sum = |values: &[f32]| values.iter().map(|value| f64::from(*value)).sum::<f64>();
+        assert!((sum(&maps) - sum(&windows)).abs() < 1e-6, "{shape:?}");
+        let mut back = vec![f32::NAN; maps.len()];
+        windows_backward(&shape, &windows, &mut back);
+        assert_eq!(back, maps, "{shape:?}");
+    }
+}
+
 fn all_results() -> Vec<f32> {
     let mut random = Random(24);
     let shape = AttentionShape { batch: 2, tokens: 37, heads: 3, head_channels: 24 };
     let projected = random.values(shape.projected_len());
     let grad_out = random.values(shape.out_len());
-    let mut all = gradient(&shape, &projected, &grad_out);
+    let bias = random.values(shape.heads * shape.tokens * shape.tokens);
+    let mut all = gradient(&shape, &projected, &[], &grad_out);
+    all.extend(gradient(&shape, &projected, &bias, &grad_out));
     let mut weights = vec![0.0; shape.weights_len()];
-    attention_weights_forward(&shape, &projected, &mut weights);
+    attention_weights_forward(&shape, &projected, None, &mut weights);
     let mut out = vec![0.0; shape.out_len()];
     attention_mix_forward(&shape, &weights, &projected, &mut out);
     all.extend(weights.into_iter().chain(out));

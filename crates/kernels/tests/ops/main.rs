@@ -5,7 +5,7 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use dermx_kernels::{
     Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, attention_mix,
     attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d,
-    global_avg_pool, layer_norm, max_pool, with_precision,
+    from_windows, global_avg_pool, layer_norm, max_pool, windows, with_precision,
 };
 
 /// The next of a series of numbers in `[-1, 1)`.
@@ -178,10 +178,10 @@ fn attention() {
     // Projected tokens, heads.
     for (dims, num_heads) in [([2, 1, 5, 12], 2), ([1, 4, 3, 99], 1), ([1, 1, 1, 24], 4)] {
         let whole = |x: &[Tensor<4>]| {
-            attention_mix(attention_weights(x[0].clone(), num_heads), x[0].clone())
+            attention_mix(attention_weights(x[0].clone(), num_heads, None), x[0].clone())
         };
         check(&format!("{dims:?}"), &[learns(dims)], &whole);
-        let weights = |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads);
+        let weights = |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads, None);
         check(&format!("{dims:?} weights"), &[learns(dims)], &weights);
         let tokens = dims[1] * dims[2];
         let map = [dims[0], num_heads, tokens, tokens];
@@ -189,6 +189,41 @@ fn attention() {
         check(&format!("{dims:?} mix"), &[learns(map), learns(dims)], &mix);
         check(&format!("{dims:?} weights alone"), &[learns(map), frozen(dims)], &mix);
         check(&format!("{dims:?} values alone"), &[frozen(map), learns(dims)], &mix);
+    }
+}
+
+#[test]
+fn attention_with_a_bias() {
+    // Projected tokens, heads, images of the bias.
+    for (dims, num_heads, images) in [([6, 2, 3, 12], 2, 3), ([4, 1, 17, 99], 1, 1)] {
+        let weights =
+            |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads, Some(x[1].clone()));
+        let tokens = dims[1] * dims[2];
+        let bias = [images, num_heads, tokens, tokens];
+        check(&format!("{dims:?}"), &[learns(dims), learns(bias)], &weights);
+        check(&format!("{dims:?} tokens alone"), &[learns(dims), frozen(bias)], &weights);
+        check(&format!("{dims:?} bias alone"), &[frozen(dims), learns(bias)], &weights);
+    }
+}
+
+#[test]
+fn windows_and_back() {
+    // Feature maps, side, shift.
+    for (dims, side, shift) in [
+        ([2, 14, 7, 3], 7, [3, 0]),
+        ([1, 5, 9, 4], 4, [2, 2]),
+        ([3, 6, 4, 2], 2, [0, 0]),
+        ([1, 3, 2, 5], 7, [0, 0]),
+    ] {
+        let there = |x: &[Tensor<4>]| windows(x[0].clone(), side, shift);
+        check(&format!("{dims:?} of {side}"), &[learns(dims)], &there);
+        let [height, width] = [1, 2].map(|axis: usize| dims[axis].div_ceil(side));
+        let parts = [dims[0] * height * width, side, side, dims[3]];
+        let back = |x: &[Tensor<4>]| from_windows(x[0].clone(), [dims[1], dims[2]], shift);
+        check(&format!("{dims:?} from {side}"), &[learns(parts)], &back);
+        let x = Tensor::from_data(Numbers(5).data(dims), &Device::flex());
+        let both = from_windows(windows(x.clone(), side, shift), [dims[1], dims[2]], shift);
+        assert_eq!(values(both), values(x));
     }
 }
 

@@ -111,6 +111,33 @@ def attention(shape, heads):
     return case("attention", [numbers(1, *shape)], compute, heads=heads)
 
 
+def attention_bias(shape, heads, images):
+    """The weights alone, with a bias for each of some images that follow each other again and again."""
+    tokens = shape[1] * shape[2]
+
+    def compute(projected, bias):
+        parts = projected.reshape(shape[0], tokens, 3, heads, shape[3] // 3 // heads)
+        queries, keys, _ = parts.permute(2, 0, 3, 1, 4)
+        scores = queries @ keys.mT * queries.shape[-1] ** -0.5
+        return F.softmax(scores + bias.repeat(shape[0] // images, 1, 1, 1), dim=-1)
+
+    leaves = [numbers(1, *shape), numbers(2, images, heads, tokens, tokens)]
+    return case("attention_bias", leaves, compute, heads=heads)
+
+
+def windows(shape, side, shift):
+    """As in torchvision's `shifted_window_attention`."""
+
+    def compute(x):
+        batch, height, width, channels = x.shape
+        x = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
+        x = torch.roll(x, shifts=(-shift[0], -shift[1]), dims=(1, 2))
+        x = x.view(batch, x.shape[1] // side, side, x.shape[2] // side, side, channels)
+        return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, side, side, channels)
+
+    return case("windows", [numbers(1, *shape)], compute, side=side, shift=shift)
+
+
 def layer_norm(shape):
     channels = shape[3]
     leaves = [numbers(1, *shape), numbers(2, channels), numbers(3, channels)]
@@ -144,6 +171,7 @@ def main():
         case("concat", [numbers(1, 2, 3, 4, 5), numbers(2, 2, 3, 4, 2)], lambda a, b: torch.cat([a, b], dim=3))
     )
     cases += [layer_norm([2, 3, 2, 37]), attention([2, 3, 5, 42], heads=2)]
+    cases += [attention_bias([4, 3, 2, 30], heads=2, images=2), windows([2, 5, 6, 3], side=4, shift=[1, 2])]
     for training in [True, False]:
         for activation in ACTIVATIONS:
             cases.append(norm([2, 4, 3, 5], activation, training, residual=False))

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use dermx_kernels::{
     Activation, AvgPool, ConvOptions, Normalization, affine, attention_mix, attention_weights,
     avg_pool, batch_norm, channel_scale, concat, conv_bias, conv2d, global_avg_pool, layer_norm,
-    max_pool,
+    max_pool, windows,
 };
 use serde_json::Value;
 
@@ -115,7 +115,15 @@ fn output(case: &Value, leaves: &Leaves) -> Tensor<4> {
         "layer_norm" => layer_norm(leaves.map(0), leaves.vector(1), leaves.vector(2), 1e-3),
         "attention" => {
             let num_heads = case["heads"].as_u64().expect("heads") as usize;
-            attention_mix(attention_weights(leaves.map(0), num_heads), leaves.map(0))
+            attention_mix(attention_weights(leaves.map(0), num_heads, None), leaves.map(0))
+        }
+        "attention_bias" => {
+            let num_heads = case["heads"].as_u64().expect("heads") as usize;
+            attention_weights(leaves.map(0), num_heads, Some(leaves.map(1)))
+        }
+        "windows" => {
+            let side = case["side"].as_u64().expect("a side") as usize;
+            windows(leaves.map(0), side, sizes(&case["shift"]).try_into().expect("two axes"))
         }
         "concat" => concat(leaves.map(0), leaves.map(1)),
         "conv_bias" => {
@@ -135,7 +143,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 fn operations_and_gradients_are_pytorchs() {
     let golden: Value = serde_json::from_str(include_str!("golden.json")).expect("JSON");
     let cases = golden["cases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 34);
+    assert_eq!(cases.len(), 36);
     for (idx, case) in cases.iter().enumerate() {
         let what = format!("case {idx}, {} of {}", case["operation"], case["shapes"]);
         let leaves = Leaves::new(case);

@@ -62,6 +62,8 @@ families! {
     convnext::ConvNext;
     /// ViT-S/16 and ViT-B/16.
     vision_transformer::VisionTransformer;
+    /// Swin-T.
+    swin::Swin;
     /// ResNet-50 of 2016.
     resnet_v2::ResNetV2;
     /// For tests.

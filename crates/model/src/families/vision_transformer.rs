@@ -303,7 +303,7 @@ impl SelfAttention {
         let num_heads = x.dims()[3] / HEAD_CHANNELS;
         let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
         let projected = linear(x, weight, bias, Activation::None);
-        let weights = attention_weights(projected.clone(), num_heads);
+        let weights = attention_weights(projected.clone(), num_heads, None);
         let weights = tap.apply_attention(name, weights);
         self.out_proj.sum(attention_mix(weights, projected), None, Some(tokens))
     }

@@ -14,7 +14,7 @@ pub use contents::UnreadObject;
 pub use safetensors::{write_described_safetensors, write_safetensors};
 pub use stored::ElementType;
 
-use crate::parameter::is_counter;
+use crate::parameter::is_unread_buffer;
 use crate::weights::{NamedTensor, WeightsError};
 use archive::Archive;
 use contents::{Contents, MAX_NAME_BYTES, Tensors};
@@ -181,7 +181,7 @@ impl WeightsFile {
         names: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, i64>, WeightsError> {
         let mut counters = BTreeMap::new();
-        for (new_name, name) in names.iter().filter(|(new_name, _)| is_counter(new_name)) {
+        for (new_name, name) in names.iter().filter(|(new_name, _)| is_unread_buffer(new_name)) {
             let Some(stored) = self.contents.tensors.get(name) else { continue };
             let integer = stored.read_integer(&mut self.input);
             if let Some(integer) = integer.map_err(|fault| fault.in_file(&self.path))? {

@@ -3,7 +3,7 @@
 use super::contents::{Contents, Tensors};
 use super::input::{Fault, Input};
 use super::stored::{ElementType, StoredTensor};
-use crate::parameter::is_counter;
+use crate::parameter::is_unread_buffer;
 use crate::weights::{NamedTensor, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
@@ -138,7 +138,8 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
 /// Serializes `tensors` as a safetensors file: the same tensors give the same bytes.
 ///
-/// Counters (see [`crate::with_counters`]) become 64-bit integers, everything else 32-bit floats.
+/// Buffers that are not read (see [`crate::with_unread_buffers`]) become 64-bit integers, everything else
+/// 32-bit floats.
 ///
 /// # Errors
 /// A tensor whose shape and number of values disagree.
@@ -171,8 +172,8 @@ fn serialize(
         .map(|(name, tensor)| {
             let values = tensor.values.iter();
             let bytes = match counters.get(name) {
-                Some(counter) if is_counter(name) => counter.to_le_bytes().to_vec(),
-                _ if is_counter(name) => {
+                Some(counter) if is_unread_buffer(name) => counter.to_le_bytes().to_vec(),
+                _ if is_unread_buffer(name) => {
                     values.flat_map(|&value| (value as i64).to_le_bytes()).collect()
                 }
                 _ => values.flat_map(|value| value.to_le_bytes()).collect(),
@@ -182,7 +183,7 @@ fn serialize(
         .collect();
     let mut views = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
-        let dtype = if is_counter(name) { Dtype::I64 } else { Dtype::F32 };
+        let dtype = if is_unread_buffer(name) { Dtype::I64 } else { Dtype::F32 };
         let view = TensorView::new(dtype, tensor.shape.clone(), &bytes[name])
             .map_err(|error| WeightsError::Mismatch(format!("`{name}`: {error}")))?;
         views.push((name.as_str(), view));

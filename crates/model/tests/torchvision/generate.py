@@ -31,6 +31,7 @@ NETWORKS = [
     "vit_small_patch16_224",
     "convnext_small",
     "vit_b_16",
+    "swin_t",
 ]
 OTHERS = NETWORKS[4:]
 RESNETS = [f"resnet{depth}" for depth in [18, 34, 50, 101, 152]]
@@ -45,7 +46,8 @@ CASES = [
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
 # Batch, height and width of the images that statistics are measured on.
 MEASURED = (3, 300, 400)
-# Torchvision's vision transformers take no other size than 224; timm's pad and interpolate.
+# Torchvision's vision transformers take no other size than 224; timm's pad and interpolate. Windows tile feature maps of
+# 224x224 pixels; those of the other size are continued, and shifted along one side, both or none.
 CASES_OF_TOKENS = [("224x224", 1, 224, 224, False), ("97x131", 2, 97, 131, False)]
 # What timm calls a network, and torchvision's names of its weights.
 TIMMS = {"vit_b_16": "vit_base_patch16_224", "vit_small_patch16_224": "vit_small_patch16_224"}
@@ -96,6 +98,11 @@ def torchvisions(name):
     return name
 
 
+def is_weight(name):
+    """Whether it is no buffer that only PyTorch needs."""
+    return not name.endswith(("num_batches_tracked", "relative_position_index"))
+
+
 def is_last_of_branch(layer, names):
     """Whether this is the last batch normalization before the sum of a block."""
     if re.fullmatch(r"features\.\d+\.conv\.\d+", layer):
@@ -112,6 +119,10 @@ def is_last_of_branch(layer, names):
 
 def is_mobilenet(names):
     return "features.1.conv.0.0.weight" in names
+
+
+def is_swin(names):
+    return "features.2.reduction.weight" in names
 
 
 def is_before_depthwise(layer, names):
@@ -150,6 +161,8 @@ def rule(name, shape, names):
     values = seeded(name, shape)
     if name.endswith("layer_scale"):
         return torch.from_numpy((values * np.float32(0.2)).reshape(shape).astype(np.float32))
+    if is_swin(names):
+        return torch.from_numpy(values.reshape(shape).astype(np.float32))
     if name.endswith("pos_embedding"):
         # Large enough that another interpolation would be seen.
         return torch.from_numpy((values * np.float32(50)).reshape(shape).astype(np.float32))
@@ -234,7 +247,7 @@ def build(name, any_size=False):
             module.inplace = False
     names = {torchvisions(key) for key in network.state_dict()}
     for key, tensor in network.state_dict().items():
-        if "num_batches" not in key:
+        if is_weight(key):
             tensor.copy_(rule(torchvisions(key), tuple(tensor.shape), names))
     return network.double()
 
@@ -282,6 +295,14 @@ def taps(network, name):
             found[f"{tap}.ln_1"] = layer.norm1 if is_timms else layer.ln_1
             if idx + 1 < len(layers):
                 found[tap] = layer
+    elif name.startswith("swin"):
+        for idx, feature in enumerate(network.features):
+            found[f"features.{idx}"] = feature
+            for block_idx, block in enumerate(feature if idx % 2 else []):
+                for part in ["norm1", "attn", "mlp"]:
+                    found[f"features.{idx}.{block_idx}.{part}"] = getattr(block, part)
+                found[f"features.{idx}.{block_idx}"] = block
+        found["norm"] = network.norm
     elif name.startswith("convnext"):
         for idx, feature in enumerate(network.features):
             found[f"features.{idx}"] = feature
@@ -309,8 +330,11 @@ def summary(tensor, count):
     return [tensor.detach().square().mean().sqrt().item(), *samples(tensor, count)]
 
 
-def as_map(output):
-    """The patches of tokens [batch, 1 + patches, channels] without the class token, channels first."""
+def as_map(name, output):
+    """Channels first: the patches of tokens [batch, 1 + patches, channels] without the class token, or the cells of a
+    Swin transformer."""
+    if name.startswith("swin"):
+        return output.permute(0, 3, 1, 2)
     return output[:, 1:].transpose(1, 2) if output.ndim == 3 else output
 
 
@@ -323,7 +347,7 @@ def run(network, name, case, shift):
     seen = {}
     hooks = [
         module.register_forward_hook(
-            lambda _m, _i, output, tap=tap: seen.__setitem__(tap, summary(as_map(output), 3))
+            lambda _m, _i, output, tap=tap: seen.__setitem__(tap, summary(as_map(name, output), 3))
         )
         for tap, module in taps(network, name).items()
     ]
@@ -375,7 +399,7 @@ def layout(network):
     lines = [
         f"{key} {'x'.join(map(str, state[key].shape))}\n"
         for key in sorted(state)
-        if "num_batches" not in key
+        if is_weight(key)
     ]
     value = 0xCBF29CE484222325
     for byte in "".join(lines).encode():
@@ -414,7 +438,8 @@ def main():
     for name in chosen or NETWORKS:
         network = build(name)
         has_norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-        cases = CASES_OF_TOKENS if name in TIMMS else CASES if has_norms else CASES_WITHOUT_NORMS
+        is_of_tokens = name in TIMMS or name.startswith("swin")
+        cases = CASES_OF_TOKENS if is_of_tokens else CASES if has_norms else CASES_WITHOUT_NORMS
         of_case = None
         if name in TIMMS:
             of_case = lambda case: build(name, any_size=case[2:4] != (224, 224))

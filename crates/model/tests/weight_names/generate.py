@@ -1,5 +1,5 @@
-"""Writes the names of weights in two programs, in the same order: of an EfficientNet-B0 and of a vision transformer in
-timm and in torchvision, of EfficientNet-Lites in EfficientNet-PyTorch's code and in timm.
+"""Writes the names of weights in two programs, in the same order: of an EfficientNet-B0, of a vision transformer and of a
+Swin transformer in timm and in torchvision, of EfficientNet-Lites in EfficientNet-PyTorch's code and in timm.
 
 
     pip install timm==1.0.31 torchvision==0.29.2 efficientnet-lite-pytorch==0.1.0
@@ -9,6 +9,7 @@ timm and in torchvision, of EfficientNet-Lites in EfficientNet-PyTorch's code an
 from pathlib import Path
 
 import timm
+import torch
 import torchvision
 from efficientnet_lite_pytorch import EfficientNet
 
@@ -39,6 +40,24 @@ def both_of_tokens():
     return names, of_torchvision
 
 
+def both_of_windows():
+    """The same of a Swin transformer, where cells are merged before or after the normalization's names; torchvision also
+    keeps the places in tables. With the same weights both give the same logits."""
+    of_timm = timm.create_model("swin_tiny_patch4_window7_224", pretrained=False).eval()
+    of_torchvision = torchvision.models.swin_t().eval()
+    weights = of_timm.state_dict()
+    names = list(weights)
+    for stage in [1, 2, 3]:
+        at = names.index(f"layers.{stage}.downsample.norm.weight")
+        names[at:at + 3] = [names[at + 2], names[at], names[at + 1]]
+    own = [name for name in of_torchvision.state_dict() if not name.endswith("relative_position_index")]
+    of_torchvision.load_state_dict({one: weights[other] for one, other in zip(own, names, strict=True)}, strict=False)
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(of_torchvision(images), of_timm(images), rtol=1e-4, atol=1e-4)
+    return names, own
+
+
 def write(name, program, weights):
     (HERE / f"{name}_{program}.txt").write_text("\n".join(weights) + "\n")
 
@@ -56,3 +75,5 @@ for size in ["lite0", "lite1"]:
     write(f"efficientnet_{size}", "timm", of_timm)
 for program, weights in zip(["timm", "torchvision"], both_of_tokens()):
     write("vit_b_16", program, weights)
+for program, weights in zip(["timm", "torchvision"], both_of_windows()):
+    write("swin_t", program, weights)

@@ -11,6 +11,8 @@ const LITES: [(&str, &str); 2] = [
 ];
 const TIMMS_VIT: &str = include_str!("vit_b_16_timm.txt");
 const TORCHVISIONS_VIT: &str = include_str!("vit_b_16_torchvision.txt");
+const TIMMS_SWIN: &str = include_str!("swin_t_timm.txt");
+const TORCHVISIONS_SWIN: &str = include_str!("swin_t_torchvision.txt");
 
 #[test]
 fn names_of_timms_efficientnet_become_torchvisions() {
@@ -57,6 +59,15 @@ fn names_of_timms_vision_transformer_become_torchvisions() {
 }
 
 #[test]
+fn names_of_timms_swin_transformer_become_torchvisions() {
+    assert_eq!(Naming::of(TIMMS_SWIN.lines()), Naming::Timm);
+    assert_eq!(Naming::of(TORCHVISIONS_SWIN.lines()), Naming::Torchvision);
+    let names = torchvision_names(TIMMS_SWIN.lines());
+    assert!(names.iter().eq(TORCHVISIONS_SWIN.lines()), "{names:?}");
+    assert!(torchvision_names(TORCHVISIONS_SWIN.lines()).iter().eq(TORCHVISIONS_SWIN.lines()));
+}
+
+#[test]
 fn blocks_that_do_not_expand_lack_the_first_step_in_any_stage() {
     // A second block in the first stage, as EfficientNet-B1 has it.
     let more =
@@ -80,9 +91,10 @@ fn torchvisions_names_stay() {
 
 #[test]
 fn names_of_other_networks_are_nobodys() {
-    let swin = ["features.1.0.attn.qkv.weight", "features.2.reduction.weight", "head.norm.weight"];
+    let swin_v2 =
+        ["features.1.0.attn.logit_scale", "features.1.0.attn.cpb_mlp.0.weight", "head.norm.weight"];
     let timms_convnext = ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "head.fc.weight"];
-    for names in [swin, timms_convnext] {
+    for names in [swin_v2, timms_convnext] {
         assert_eq!(Naming::of(names.into_iter()), Naming::Unknown);
         assert_eq!(torchvision_names(names.into_iter()), names);
     }

@@ -97,7 +97,7 @@ fn check_model(config: &Config, checks: &mut Checks<'_>) {
     let message = format!("is a head that {architecture} does not have");
     checks.require(fits, "model.head", &of, message);
     let fits = architecture.takes_last_stride(section.last_stride);
-    let message = format!("is {}; {architecture} has nothing that strides", section.last_stride);
+    let message = format!("is {}; {architecture} has no stride but 2", section.last_stride);
     checks.require(fits, "model.last_stride", &of, message);
     let fits = architecture.takes_padding(section.padding);
     let message = only("tf", |one| one.takes_padding(Padding::Tf));

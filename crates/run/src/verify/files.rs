@@ -8,7 +8,7 @@ use crate::certificate::{
 use crate::config::{self, Config};
 use crate::error::RunResult;
 use crate::run_folder::SeedFolder;
-use dermx_model::{is_counter, read_weights, write_safetensors};
+use dermx_model::{is_unread_buffer, read_weights, write_safetensors};
 use dermx_train::{CheckpointStore, differences, read_checkpoint};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -81,7 +81,7 @@ pub fn check_weights(subject: &Subject<'_>, table: &mut Checks) {
     table.compare(what, &found, &certified.weights_file_hash, "its hash");
     let tensors_hash = table.read(what, || {
         let mut tensors = read_weights(&path)?;
-        tensors.retain(|name, _| !is_counter(name));
+        tensors.retain(|name, _| !is_unread_buffer(name));
         Ok(blake3::hash(&write_safetensors(&tensors)?).to_string())
     });
     let Some(tensors_hash) = tensors_hash else { return };

@@ -9,7 +9,7 @@ use crate::images::Images;
 use crate::network::TrainedNetwork;
 use crate::train;
 use crate::training_data::open_photos;
-use dermx_model::{WeightsFile, export_weights, with_counters, write_safetensors};
+use dermx_model::{WeightsFile, export_weights, with_unread_buffers, write_safetensors};
 use dermx_train::{
     Checkpoint, CheckpointStore, EpochMetrics, Observer, StepReport, TrainError, read_checkpoint,
     replay,
@@ -71,7 +71,7 @@ pub fn check_epochs(
         let is_described = WeightsFile::open(&subject.folder.weights())?.description().is_some();
         let found = match is_described {
             true => fitting::weights_file(&network, subject.config)?,
-            false => write_safetensors(&with_counters(export_weights(&network)))?,
+            false => write_safetensors(&with_unread_buffers(export_weights(&network)))?,
         };
         let found = blake3::hash(&found).to_string();
         let expected = &subject.certificate.result.weights_file_hash;

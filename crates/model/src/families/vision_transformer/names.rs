@@ -1,5 +1,6 @@
 //! Names of the weights of vision transformers in timm, and in torchvision's published files.
 
+use crate::weight_names::replaced;
 use std::collections::BTreeSet;
 
 /// Starts of names outside of the layers: timm's and torchvision's.
@@ -72,9 +73,4 @@ fn in_layer<'a>(name: &'a str, start: &str) -> Option<(usize, &'a str)> {
 
 fn swapped((one, other): (&'static str, &'static str)) -> (&'static str, &'static str) {
     (other, one)
-}
-
-/// The name with its start replaced, if it is in the table.
-fn replaced<const N: usize>(name: &str, table: [(&str, &str); N]) -> Option<String> {
-    table.iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)))
 }
