@@ -87,7 +87,7 @@ def fractions(seed, indices):
 
 
 def torchvisions(name):
-    """Torchvision's name of a weight of timm's vision transformers; others stay."""
+    """Torchvision's name of a weight of timm's vision transformers; torchvision's stay."""
     if re.match(r"(blocks\.\d+|cls_token|pos_embed|patch_embed|norm|head)\b", name):
         block = re.match(r"blocks\.(\d+)\.(.*)", name)
         start, rest = (f"encoder.layers.encoder_layer_{block[1]}.", block[2]) if block else ("", name)
@@ -96,6 +96,11 @@ def torchvisions(name):
                 return start + own + rest[len(timms):]
         raise ValueError(name)
     return name
+
+
+def naming(network):
+    """What gives torchvision's names of a network's weights; of torchvision's own they are as they are."""
+    return torchvisions if "cls_token" in network.state_dict() else str
 
 
 def is_weight(name):
@@ -245,10 +250,11 @@ def build(name, any_size=False):
             module.p = 0.0
         if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.SiLU, torch.nn.Dropout)):
             module.inplace = False
-    names = {torchvisions(key) for key in network.state_dict()}
+    own_name = naming(network)
+    names = {own_name(key) for key in network.state_dict()}
     for key, tensor in network.state_dict().items():
         if is_weight(key):
-            tensor.copy_(rule(torchvisions(key), tuple(tensor.shape), names))
+            tensor.copy_(rule(own_name(key), tuple(tensor.shape), names))
     return network.double()
 
 
@@ -370,7 +376,7 @@ def run(network, name, case, shift):
         "taps": seen,
         "input": summary(inputs.grad, 8),
         "parameters": {
-            torchvisions(key): summary(p.grad, 2) for key, p in network.named_parameters()
+            naming(network)(key): summary(p.grad, 2) for key, p in network.named_parameters()
         },
     }
 
@@ -395,7 +401,8 @@ def rounded(value):
 
 def layout(network):
     """Number of parameters and tensors, and a hash (FNV-1a) of all names and shapes."""
-    state = {torchvisions(key): value for key, value in network.state_dict().items()}
+    own_name = naming(network)
+    state = {own_name(key): value for key, value in network.state_dict().items()}
     lines = [
         f"{key} {'x'.join(map(str, state[key].shape))}\n"
         for key in sorted(state)
