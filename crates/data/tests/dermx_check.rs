@@ -1,6 +1,6 @@
 //! The check of annotations in the layout of the 2021 release.
 
-mod fixture;
+use crate::fixture;
 
 use dermx_data::{
     Dataset, ErrorKind, Finding, FindingKind, ImageSize, MaskLayout, MaskSource, check_annotations,

@@ -1,6 +1,6 @@
 //! The real data set against the numbers of the paper; `DERMX_DATA` names its root.
 
-mod fixture;
+use crate::fixture;
 
 use dermx_data::{
     Cohort, Dataset, FindingKind, MaskLayout, Selection, check_annotations, describe,

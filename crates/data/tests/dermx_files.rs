@@ -1,6 +1,6 @@
 //! Reading and writing the files of a data set: cohorts, round trips, and broken input.
 
-mod fixture;
+use crate::fixture;
 
 use dermx_data::{
     Cohort, ErrorKind, Image, ImageSize, MaskSource, Reading, Region, check_annotations, darwin,

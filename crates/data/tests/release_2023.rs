@@ -1,7 +1,7 @@
 //! A small data set in the layout of the 2023 release: it loads, is selected from and described,
 //! and the check finds every fault put into it.
 
-mod fixture;
+use crate::fixture;
 
 use dermx_data::{
     DataError, Dataset, ErrorKind, Finding, FindingKind, FoldImage, ImageScope, ImageSize, Mask,

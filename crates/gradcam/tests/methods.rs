@@ -1,7 +1,6 @@
 //! What holds for every method, and methods that look at the image itself.
 
-#[path = "../../model/tests/networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_gradcam::{Explainer, Explanation, Method, Output, Settings, Sight};

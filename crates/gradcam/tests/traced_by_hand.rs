@@ -1,7 +1,6 @@
 //! Grad-CAM of networks that can be traced by hand, and what explaining leaves alone.
 
-#[path = "../../model/tests/networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

@@ -1,6 +1,6 @@
 //! EfficientNet and what chance drops in it: cases worked out by hand, taps, heads.
 
-mod networks;
+use crate::networks;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,6 +1,6 @@
 //! The forward pass: cases worked out by hand, taps, batches.
 
-mod networks;
+use crate::networks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,6 +1,6 @@
 //! Names, shapes and sizes of ResNet against torchvision's.
 
-mod networks;
+use crate::networks;
 
 use burn::tensor::Device;
 use dermx_model::{Architecture, Head, NetworkConfig, export_weights};

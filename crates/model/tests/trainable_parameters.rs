@@ -1,6 +1,6 @@
 //! Which parameters learn, and when batch normalization moves its statistics.
 
-mod networks;
+use crate::networks;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};

@@ -1,7 +1,6 @@
 //! One unit of work for searches and sweeps alike.
 
-#[path = "../../work/tests/toy/mod.rs"]
-mod toy;
+use crate::toy;
 
 use dermx_search::{Base, Params, Runner, SamplerName, SearchFolder, Settings, Space, Trial};
 use dermx_sweep::{Accepted, Launcher, Plan, Sweep, UnitEnd, Worker, trial_unit};

@@ -1,7 +1,6 @@
 //! Searches over units of work made by hand, in a folder.
 
-#[path = "../../work/tests/toy/mod.rs"]
-mod toy;
+use crate::toy;
 
 use dermx_search::{
     Base, Pruner, Results, Row, Runner, SamplerName, SearchError, SearchFolder, SearchResult,

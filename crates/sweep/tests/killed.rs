@@ -3,8 +3,7 @@
 
 #![cfg(unix)]
 
-#[path = "../../work/tests/toy/mod.rs"]
-mod toy;
+use crate::toy;
 
 use dermx_data::Random;
 use dermx_sweep::{
@@ -60,7 +59,7 @@ fn a_process_of_one_unit() {
 
 fn start(sweep: &Sweep, unit: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_process_of_one_unit"])
+        .args(["--exact", "killed::a_process_of_one_unit"])
         .env(CHILD, format!("{}|{unit}", sweep.path().display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -112,7 +111,7 @@ fn play(sweep: &Sweep, random: &mut Random) {
     }
     // As `dermx sweep run`: everything without a result, also what somebody claimed who is dead.
     let script = format!(
-        "{CHILD}=\"$1|$2\" exec '{}' --exact a_process_of_one_unit",
+        "{CHILD}=\"$1|$2\" exec '{}' --exact killed::a_process_of_one_unit",
         std::env::current_exe().unwrap().display()
     );
     let args = ["-c", &script, "sh"].map(str::to_string).to_vec();

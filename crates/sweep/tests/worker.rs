@@ -1,7 +1,6 @@
 //! Sweeps over units of work made by hand, in a folder.
 
-#[path = "../../work/tests/toy/mod.rs"]
-mod toy;
+use crate::toy;
 
 use dermx_sweep::{
     Accepted, Launch, Launcher, PlanRequest, State, Status, Sweep, SweepError, SweepResult, Unit,

@@ -1,7 +1,7 @@
 //! Training that is not finite: found where it happens, blamed on it, and never saved.
 
 #[allow(dead_code, reason = "the other tests use more of it")]
-mod tiny;
+use crate::tiny;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};

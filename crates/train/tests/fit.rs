@@ -1,6 +1,6 @@
 //! The loop on a handful of tiny photos.
 
-mod tiny;
+use crate::tiny;
 
 use burn::tensor::Device;
 use dermx_model::{Architecture, export_weights};

@@ -1,7 +1,7 @@
 //! The last batch of an epoch, where images are left.
 
 #[allow(dead_code, reason = "the other tests use more of it")]
-mod tiny;
+use crate::tiny;
 
 use burn::tensor::Device;
 use dermx_data::{ImageSize, Normalization};

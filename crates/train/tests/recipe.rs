@@ -1,6 +1,6 @@
 //! What a recipe may ask for, on a handful of tiny photos.
 
-mod tiny;
+use crate::tiny;
 
 use burn::tensor::Device;
 use dermx_kernels::Precision;

@@ -1,6 +1,6 @@
 //! Trials: what is an outcome, and what an error.
 
-mod toy;
+use crate::toy;
 
 use dermx_work::{EndedTrial, Failure, GoOn, Outcome, Source, Work, WorkError, run_trial};
 use std::path::Path;

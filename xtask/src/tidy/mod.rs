@@ -4,6 +4,7 @@
 mod dependencies;
 mod documents;
 mod files;
+mod modules;
 mod picture;
 mod state;
 
@@ -23,6 +24,7 @@ pub fn run() -> Result<()> {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md"))?;
     problems.extend(picture::check(&architecture, &dependencies::of_members(&metadata)));
     problems.extend(files::check(&root(), &files)?);
+    problems.extend(modules::check(&root(), &files)?);
     problems.extend(state::check(&root(), &files)?);
     problems.extend(documents::check(&root(), &files));
     problems.extend(book::problems(&root())?);

@@ -5,7 +5,7 @@
 #![cfg(all(target_os = "linux", not(miri)))]
 #![allow(unsafe_code, reason = "an allocator of pages")]
 
-#[path = "../cpu/main.rs"]
+#[path = "../cpu/mod.rs"]
 mod cpu;
 
 use std::alloc::{GlobalAlloc, Layout, System};

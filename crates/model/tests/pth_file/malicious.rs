@@ -1,7 +1,7 @@
 //! Files that are written to do harm: to run programs, to take all memory, never to end.
 
-use crate::archive::{one_tensor, pth, tensor, text, zip, zip_with};
-use crate::{golden, read_bytes, refusal};
+use super::archive::{one_tensor, pth, tensor, text, zip, zip_with};
+use super::{golden, read_bytes, refusal};
 use std::fs;
 use tempfile::TempDir;
 

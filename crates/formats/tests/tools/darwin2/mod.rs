@@ -1,6 +1,6 @@
 //! Darwin 2.0, as darwin-py draws its shapes.
 
-use crate::golden::{Golden, folder};
+use super::golden::{Golden, folder};
 use dermx_data::Fill;
 use dermx_formats::darwin2;
 

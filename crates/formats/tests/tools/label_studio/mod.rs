@@ -1,6 +1,6 @@
 //! Label Studio, as its SDK reads it.
 
-use crate::golden::{Golden, folder};
+use super::golden::{Golden, folder};
 use dermx_data::Fill;
 use dermx_formats::label_studio;
 

@@ -1,6 +1,6 @@
 //! LabelMe, as it draws its shapes.
 
-use crate::golden::{Golden, folder};
+use super::golden::{Golden, folder};
 use dermx_data::Fill;
 use dermx_formats::labelme;
 

@@ -1,7 +1,6 @@
 //! Orientation: wherever a file states it, against Pillow; and what happens where it is damaged.
 
-#[path = "../hex/mod.rs"]
-mod hex;
+use crate::hex;
 
 use dermx_data::{
     DecodedCache, FindingKind, ImageSize, Orientation, PhotoSet, Random, check_annotated_photos,

@@ -1,7 +1,6 @@
 //! Files of weights: against Python's `safetensors`, there and back, and damaged.
 
-#[path = "../networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 use burn::tensor::Device;
 use dermx_model::{

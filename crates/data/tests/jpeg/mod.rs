@@ -1,7 +1,6 @@
 //! JPEGs as cameras write them: pixels against Pillow, and what happens to damaged files.
 
-#[path = "../hex/mod.rs"]
-mod hex;
+use crate::hex;
 
 use dermx_data::{DataError, Orientation, Random, decode_photo};
 use image::RgbImage;

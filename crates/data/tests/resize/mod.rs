@@ -1,7 +1,6 @@
 //! Stretching: by hand, against Pillow, and on every instruction set.
 
-#[path = "../hex/mod.rs"]
-mod hex;
+use crate::hex;
 
 use dermx_data::{ImageSize, resize};
 use image::{Rgb, RgbImage};

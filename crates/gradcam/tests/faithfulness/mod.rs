@@ -1,7 +1,6 @@
 //! Deletion, insertion and ROAD against other programs, and what they say of a map that is right.
 
-#[path = "../../../model/tests/networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_gradcam::{faithfulness, relevance_order};

@@ -1,7 +1,6 @@
 //! Decoding: colors against Pillow, and what happens to files that are no good.
 
-#[path = "../hex/mod.rs"]
-mod hex;
+use crate::hex;
 
 use dermx_data::{DataError, ErrorKind, Orientation, decode_photo, read_photo};
 use image::codecs::jpeg::JpegEncoder;

@@ -1,9 +1,7 @@
 //! Names, outputs, activations and gradients against timm's networks.
 
-#[path = "../networks/mod.rs"]
-mod networks;
-#[path = "../networks/parity.rs"]
-mod parity;
+use crate::networks;
+use crate::parity;
 
 use dermx_model::{Architecture, Network};
 use networks::{Weights, seeded_weights};

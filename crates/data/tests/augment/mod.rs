@@ -1,7 +1,6 @@
 //! Augmentation: by hand, against keras-preprocessing, and what always holds.
 
-#[path = "../hex/mod.rs"]
-mod hex;
+use crate::hex;
 
 use dermx_data::{AugmentConfig, AugmentParams, ImageSize, Random, augment};
 use image::{Rgb, RgbImage};

@@ -1,7 +1,6 @@
 //! Files of Keras: what Keras and h5py wrote, moved by NumPy; Keras' own networks against its logits; damage.
 
-#[path = "../networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 mod hdf5;
 

@@ -1,7 +1,6 @@
 //! Raw maps against pytorch-grad-cam, and its golden file's generator beside it.
 
-#[path = "../../../model/tests/networks/mod.rs"]
-mod networks;
+use crate::networks;
 
 use burn::tensor::Device;
 use dermx_gradcam::{Explainer, Method, Settings};

@@ -1,0 +1,15 @@
+//! The tests of `dermx-train` from outside, in one program: each program compiles generic code anew.
+
+mod checkpoint;
+mod checkpoint_faults;
+mod finite;
+mod fit;
+mod initialize;
+mod last_batch;
+mod loss;
+mod mix;
+mod optimizer;
+mod recipe;
+mod schedule;
+mod tiny;
+mod validation;
