@@ -14,6 +14,13 @@ pub enum DropUnit {
     Image,
 }
 
+/// The rate of stochastic depth in block `idx` of all, which grows from 0 to `last`; `num_blocks` are those of each
+/// stage.
+pub(crate) fn stochastic_depth_rate(last: f64, num_blocks: &[usize], idx: usize) -> f64 {
+    let num_blocks: usize = num_blocks.iter().sum();
+    last * idx as f64 / (num_blocks - 1) as f64
+}
+
 /// A tap at which training drops activations at random.
 ///
 /// Networks draw no random numbers: whoever trains calls [`Self::apply`] at the tap. Prediction and

@@ -26,6 +26,9 @@ pub enum BatchNormMode {
     ByBlock,
 }
 
+/// The pattern of scale and shift of all batch normalizations.
+const BATCH_NORM: &str = "batch_norm";
+
 /// A list of patterns that stands under a name: what the DermX study let learn of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
@@ -43,8 +46,9 @@ pub struct Preset {
 /// batch normalizations train that `mode` says.
 ///
 /// `*` in a pattern stands for any text, dots included: `["layer4.2.*", "*bn*"]`. `head.` stands
-/// for the head's part of the name, `fc.` or `classifier.`: `head.*` is the head of any network. A
-/// pattern that is the name of a [`Preset`] stands for its list: `paper-resnet50`,
+/// for the head's part of the name, `fc.` or `classifier.`: `head.*` is the head of any network.
+/// `batch_norm` stands for scale and shift of all batch normalizations, however a network calls
+/// them. A pattern that is the name of a [`Preset`] stands for its list: `paper-resnet50`,
 /// `paper-efficientnet-b4`.
 ///
 /// Layers before the first trainable parameter that use running statistics are computed without
@@ -60,8 +64,11 @@ pub fn set_trainable(
     let patterns: Vec<&str> = patterns.iter().flat_map(|pattern| expanded(pattern)).collect();
     let mut names = ParameterNames::default();
     network.visit(&mut names);
-    let is_chosen = |name: &str, pattern: &str| {
-        matches(pattern, name) || head_alias(name).is_some_and(|alias| matches(pattern, &alias))
+    let is_chosen = |name: &str, pattern: &str| match pattern {
+        BATCH_NORM => names.of_batch_norm.contains(name),
+        _ => {
+            matches(pattern, name) || head_alias(name).is_some_and(|alias| matches(pattern, &alias))
+        }
     };
     for pattern in &patterns {
         if !names.all.iter().any(|name| is_chosen(name, pattern)) {

@@ -106,6 +106,23 @@ fn only_the_parameters_that_match_a_pattern_get_gradients() {
 }
 
 #[test]
+fn batch_norm_is_scale_and_shift_of_every_batch_normalization_whatever_its_name() {
+    let network = set_trainable(resnet18(), &patterns(&["batch_norm"]), BatchNormMode::Train);
+    let network = network.expect("matches").train();
+    // Those of the shortcuts are called `downsample.1`.
+    let expected =
+        parameters(&network, |name| name.contains("bn") || name.contains("downsample.1"));
+    assert_eq!(expected.len(), 2 * 20);
+    assert_eq!(learning(&network), expected);
+    let none = set_trainable(
+        seeded(&gap(Architecture::VGG16, 2), 1),
+        &patterns(&["batch_norm"]),
+        BatchNormMode::Train,
+    );
+    assert_eq!(none.expect_err("none"), "the pattern `batch_norm` matches no parameter");
+}
+
+#[test]
 fn the_choice_works_on_an_autodiff_device_too() {
     let network = set_trainable(resnet18().train(), &patterns(&["fc.bias"]), BatchNormMode::Train)
         .expect("matches");

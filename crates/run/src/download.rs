@@ -19,7 +19,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// One attempt; a slow download goes on with the next one.
 const BODY_TIMEOUT: Duration = Duration::from_secs(300);
 /// The largest weights of torchvision take a quarter of it.
-const MAX_BYTES: u64 = 2 << 30;
+pub(crate) const MAX_BYTES: u64 = 2 << 30;
 const MEGABYTE: u64 = 1_000_000;
 
 /// Downloads `url` to the end of `file`, which may hold the start of it already.

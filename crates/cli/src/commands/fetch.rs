@@ -11,6 +11,7 @@ use dermx_run::fetch_weights;
 /// # Errors
 /// An unknown name, a server that cannot be reached, a file of another hash.
 pub fn run(args: &FetchArgs, process: &Process) -> CliResult<()> {
-    let file = fetch_weights(&args.name, args.dir.as_deref(), &args.base_url, process.watch())?;
+    let (folder, base_url) = (args.dir.as_deref(), args.base_url.as_deref());
+    let file = fetch_weights(&args.name, folder, base_url, process.watch())?;
     print(format!("{}\n", file.display()))
 }

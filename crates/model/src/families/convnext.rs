@@ -4,7 +4,7 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::{DropSite, DropUnit};
+use crate::drop::{stochastic_depth_rate, DropSite, DropUnit};
 use crate::head::{Head, Pooling};
 use crate::layers::{Dense, LayerNorm, Layers, Tracer, conv_biased};
 use crate::layout::channels_last;
@@ -87,14 +87,6 @@ struct Depth {
     drop_rate: f64,
 }
 
-impl Depth {
-    /// The rate of stochastic depth in block `idx` of all; it grows from 0.
-    fn drop_rate(&self, idx: usize) -> f64 {
-        let num_blocks: usize = self.num_blocks.iter().sum();
-        self.drop_rate * idx as f64 / (num_blocks - 1) as f64
-    }
-}
-
 impl Blueprint for Depth {
     fn build(&self, config: &NetworkConfig, device: &Device) -> Network {
         Network::ConvNext(ConvNext::new(self, config, device))
@@ -163,7 +155,7 @@ impl ConvNext {
                 let conv = halving([in_channels, channels], stride, device);
                 features.push(Feature::Downsample((norm, conv)));
             }
-            let block = |idx| Block::new(&layers, channels, depth.drop_rate(num_before + idx));
+            let block = |idx| Block::new(&layers, channels, stochastic_depth_rate(depth.drop_rate, &depth.num_blocks, num_before + idx));
             features.push(Feature::Blocks((0..num_blocks).map(block).collect()));
             num_before += num_blocks;
         }

@@ -64,13 +64,14 @@ const fn member(
     name: &'static str,
     blueprint: &'static LiteScale,
     input_side_px: u32,
+    weights: &'static [(&'static str, &'static str)],
 ) -> Descriptor {
     Descriptor {
         family: &FAMILY,
         name,
         blueprint,
         input_side_px,
-        weights: &[],
+        weights,
         recipe: None,
         blurred: &[],
     }
@@ -79,12 +80,30 @@ const fn member(
 /// As in timm, which calls those with TensorFlow's padding and epsilon `tf_efficientnet_lite0` to `2`.
 #[allow(missing_docs)]
 impl Architecture {
-    pub const EFFICIENTNET_LITE0: Self =
-        Self { descriptor: &member("efficientnet_lite0", &SCALES[0], 224) };
-    pub const EFFICIENTNET_LITE1: Self =
-        Self { descriptor: &member("efficientnet_lite1", &SCALES[1], 240) };
-    pub const EFFICIENTNET_LITE2: Self =
-        Self { descriptor: &member("efficientnet_lite2", &SCALES[2], 260) };
+    pub const EFFICIENTNET_LITE0: Self = Self {
+        descriptor: &member(
+            "efficientnet_lite0",
+            &SCALES[0],
+            224,
+            &[("efficientnet_lite0", "efficientnet-lite0-57934424.pth")],
+        ),
+    };
+    pub const EFFICIENTNET_LITE1: Self = Self {
+        descriptor: &member(
+            "efficientnet_lite1",
+            &SCALES[1],
+            240,
+            &[("efficientnet_lite1", "efficientnet-lite1-77cc7160.pth")],
+        ),
+    };
+    pub const EFFICIENTNET_LITE2: Self = Self {
+        descriptor: &member(
+            "efficientnet_lite2",
+            &SCALES[2],
+            260,
+            &[("efficientnet_lite2", "efficientnet-lite2-9656183e.pth")],
+        ),
+    };
 }
 
 /// The sizes of the members: factors on width and depth, and rates of dropout.

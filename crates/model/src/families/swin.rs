@@ -10,7 +10,7 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::{DropSite, DropUnit};
+use crate::drop::{stochastic_depth_rate, DropSite, DropUnit};
 use crate::head::{Head, Pooling};
 use crate::layers::{Dense, LayerNorm, Layers, Tracer, conv_biased};
 use crate::layout::channels_last;
@@ -95,12 +95,6 @@ impl Size {
     fn channels(&self, stage_idx: usize) -> usize {
         self.channels << stage_idx
     }
-
-    /// The rate of stochastic depth in block `idx` of all; it grows from 0.
-    fn drop_rate(&self, idx: usize) -> f64 {
-        let num_blocks: usize = self.num_blocks.iter().sum();
-        self.drop_rate * idx as f64 / (num_blocks - 1) as f64
-    }
 }
 
 impl Blueprint for Size {
@@ -175,7 +169,7 @@ impl Swin {
             }
             let block = |idx: usize| {
                 let is_shifted = idx % 2 == 1;
-                let rate = size.drop_rate(num_before + idx);
+                let rate = stochastic_depth_rate(size.drop_rate, &size.num_blocks, num_before + idx);
                 Block::new(size.channels(stage_idx), is_shifted, rate, device)
             };
             features.push(Feature::Blocks((0..num_blocks).map(block).collect()));

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_listed() {
         let (_, text) =
-            BUILT_IN.into_iter().find(|(name, _)| *name == "compare-backends.toml").unwrap();
+            BUILT_IN.iter().copied().find(|(name, _)| *name == "compare-backends.toml").unwrap();
         assert_eq!(
             BenchConfig::of_source(&Source::of_text("test.toml", text))
                 .err()

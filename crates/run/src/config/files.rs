@@ -10,23 +10,40 @@ use serde::de::DeserializeOwned;
 use std::path::{Component, Path, PathBuf};
 use toml::Value;
 
+/// The files of `configs/` with these names, and what is in them.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../configs/", $name)))),+]
+    };
+}
+
 /// Configurations that are part of the program, so that it works in an empty folder.
-pub(super) const BUILT_IN: [(&str, &str); 8] = [
-    ("quickstart.toml", include_str!("../../configs/quickstart.toml")),
-    ("resnet50.toml", include_str!("../../configs/resnet50.toml")),
-    ("efficientnet-b4.toml", include_str!("../../configs/efficientnet-b4.toml")),
-    ("as-published/resnet50.toml", include_str!("../../configs/as-published/resnet50.toml")),
-    (
-        "as-published/efficientnet-b4.toml",
-        include_str!("../../configs/as-published/efficientnet-b4.toml"),
-    ),
-    ("search-resnet50.toml", include_str!("../../configs/search-resnet50.toml")),
-    ("search-efficientnet-b4.toml", include_str!("../../configs/search-efficientnet-b4.toml")),
-    ("compare-backends.toml", include_str!("../../configs/compare-backends.toml")),
+pub(super) const BUILT_IN: &[(&str, &str)] = files![
+    "quickstart.toml",
+    "transfer.toml",
+    "resnet50.toml",
+    "efficientnet-b4.toml",
+    "as-published/resnet50.toml",
+    "as-published/efficientnet-b4.toml",
+    "benchmark-2023/common.toml",
+    "benchmark-2023/xception.toml",
+    "benchmark-2023/nasnet-mobile.toml",
+    "benchmark-2023/inception-v3.toml",
+    "benchmark-2023/efficientnet-b0.toml",
+    "benchmark-2023/inception-resnet-v2.toml",
+    "benchmark-2023/mobilenet.toml",
+    "benchmark-2023/resnet50v2.toml",
+    "benchmark-2023/mobilenet-v2.toml",
+    "benchmark-2023/resnet50.toml",
+    "benchmark-2023/vgg16.toml",
+    "benchmark-2023/densenet121.toml",
+    "search-resnet50.toml",
+    "search-efficientnet-b4.toml",
+    "compare-backends.toml",
 ];
 
-/// The folder of configurations that do what the study's code did.
-const AS_PUBLISHED: &str = "as-published/";
+/// Folders of configurations whose runs are named after the folder, too.
+const FOLDERS: [&str; 2] = ["as-published/", "benchmark-2023/"];
 
 /// The key that names the configuration that another builds on.
 pub(super) const BASE: &str = "base";
@@ -219,7 +236,8 @@ pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, String> 
 /// The name of a configuration: its file name without the extension, after the folder's of one that
 /// is part of the program.
 pub fn config_name(name: &str) -> String {
-    if let Some(nested) = name.strip_suffix(".toml").filter(|_| name.starts_with(AS_PUBLISHED)) {
+    let is_nested = FOLDERS.iter().any(|folder| name.starts_with(folder));
+    if let Some(nested) = name.strip_suffix(".toml").filter(|_| is_nested) {
         return nested.replace('/', "-");
     }
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
@@ -227,7 +245,7 @@ pub fn config_name(name: &str) -> String {
 }
 
 fn names() -> String {
-    BUILT_IN.map(|(known, _)| known).join(", ")
+    BUILT_IN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ")
 }
 
 /// The path without `..`, with `/`.

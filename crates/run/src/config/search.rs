@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn problems_are_reported_with_their_line() {
         let (_, text) =
-            BUILT_IN.into_iter().find(|(name, _)| *name == "search-resnet50.toml").unwrap();
+            BUILT_IN.iter().copied().find(|(name, _)| *name == "search-resnet50.toml").unwrap();
         let line =
             |text: &str, key: &str| 1 + text[..text.find(key).unwrap()].matches('\n').count();
         let with = |line: &str| text.replace("[search]\n", &format!("[search]\n{line}\n"));

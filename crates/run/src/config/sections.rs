@@ -136,7 +136,7 @@ section! {
         /// such as "teacher.".
         weights_prefix: Option<String>, word("none");
         /// Names of the parameters that learn, or a preset; * stands for any text, head for the name of the
-        /// head.
+        /// head, batch_norm for scale and shift of all batch normalizations.
         trainable: Vec<String>, default(vec!["*".into()]), Range::Distinct(1);
         /// Which batch normalizations use and update batch statistics.
         batch_norm: BatchNormMode, default(BatchNormMode::Train);

@@ -32,7 +32,7 @@ fn complaints(text: &str, overrides: &[&str]) -> String {
 
 /// Names of the files that configure a run.
 fn runs() -> impl Iterator<Item = &'static str> {
-    let names = BUILT_IN.into_iter().map(|(name, _)| name);
+    let names = BUILT_IN.iter().copied().map(|(name, _)| name);
     names.filter(|name| !name.starts_with("search") && !name.starts_with("compare"))
 }
 

@@ -75,7 +75,7 @@ fn is_valid_file(text: &str) -> bool {
 
 #[test]
 fn shipped_and_resolved_configurations_follow_the_schema() {
-    for (name, text) in BUILT_IN {
+    for &(name, text) in BUILT_IN {
         assert!(is_valid_file(text), "{name}");
     }
     assert!(is_valid_file(SHORT));

@@ -2,7 +2,9 @@
 
 use crate::config::write::complete_table;
 use crate::config::{BenchConfig, Config, MOVED, SearchConfig};
+use burn::tensor::Device;
 use dermx_gradcam::Settings;
+use dermx_model::{Head, set_trainable};
 use dermx_search::SamplerName;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,5 +175,65 @@ fn the_shipped_comparison_has_the_values_that_it_had() {
             other => panic!("{other} is gone"),
         };
         assert_eq!(found, value, "{key}");
+    }
+}
+
+/// A recipe of the benchmark of 2023: file, network, standardization, head, rotation, shear, zoom, brightness, rate.
+type Recipe = (&'static str, &'static str, &'static str, Head, [f64; 3], [f64; 2], f64);
+
+/// The table of the benchmark's code (`review_paper/{train,finetune,utils,hpo}.py`).
+const BENCHMARK: [Recipe; 11] = {
+    use Head::{Flatten, Gap, GapBn};
+    [
+        ("xception", "xception", "keras-tf", Gap, [10.0, 0.25, 0.5], [0.5, 1.5], 1e-3),
+        ("nasnet-mobile", "nasnetmobile", "keras-tf", Gap, [20.0, 0.25, 0.5], [0.5, 1.0], 1e-4),
+        ("inception-v3", "inception_v3", "keras-tf", Gap, [20.0, 0.5, 0.5], [0.5, 1.5], 1e-3),
+        (
+            "efficientnet-b0",
+            "efficientnet_b0",
+            "keras-tf23-efficientnet",
+            GapBn,
+            [20.0, 0.25, 0.5],
+            [0.5, 1.5],
+            1e-4,
+        ),
+        (
+            "inception-resnet-v2",
+            "inception_resnet_v2",
+            "keras-tf",
+            Gap,
+            [20.0, 0.25, 0.5],
+            [0.75, 1.25],
+            1e-4,
+        ),
+        ("mobilenet", "mobilenetv1_100", "keras-tf", Gap, [10.0, 0.5, 0.5], [0.5, 1.5], 1e-4),
+        ("resnet50v2", "resnet50v2", "keras-tf", Gap, [20.0, 0.25, 0.25], [0.5, 1.0], 1e-3),
+        ("mobilenet-v2", "mobilenet_v2", "keras-tf", Gap, [10.0, 0.25, 0.5], [0.5, 1.5], 1e-4),
+        ("resnet50", "resnet50", "keras-caffe", Flatten, [20.0, 0.5, 0.5], [0.5, 1.5], 1e-4),
+        ("vgg16", "vgg16", "keras-caffe", Flatten, [10.0, 0.0, 0.25], [0.5, 1.0], 1e-2),
+        ("densenet121", "densenet121", "imagenet", Gap, [20.0, 0.5, 0.5], [0.5, 1.5], 1e-4),
+    ]
+};
+
+#[test]
+fn the_recipes_of_the_benchmark_of_2023_are_those_of_its_code() {
+    for (name, architecture, normalization, head, [rotation, shear, zoom], brightness, rate) in
+        BENCHMARK
+    {
+        let config = Config::load(&format!("benchmark-2023/{name}.toml"), &[]).unwrap();
+        let (model, augment) = (&config.model, &config.augment);
+        assert_eq!((model.architecture.name(), model.head), (architecture, head), "{name}");
+        assert_eq!(config.input.normalization, normalization, "{name}");
+        let found = [augment.rotation_degrees, augment.shear_degrees, augment.zoom];
+        assert_eq!(found, [rotation, shear, zoom], "{name}");
+        assert_eq!(augment.brightness, Some(brightness), "{name}");
+        assert!(augment.horizontal_flip && augment.vertical_flip, "{name}");
+        assert_eq!(config.train.learning_rate, rate, "{name}");
+        assert_eq!((config.run.epochs, config.train.batch_size), (50, 64), "{name}");
+        let network = config.network().empty(&Device::flex());
+        let chosen = set_trainable(network, &model.trainable, model.batch_norm);
+        assert_eq!(chosen.err(), None, "{name}");
+        let side = if name == "nasnet-mobile" { [224, 224] } else { [400, 300] };
+        assert_eq!(<[u32; 2]>::from(config.input.size), side, "{name}");
     }
 }
