@@ -47,6 +47,9 @@ CASES = [
 CASES_WITHOUT_NORMS = [("128x192", 1, 128, 192, False), ("97x131", 2, 97, 131, False)]
 # An InceptionV3 leaves two cells of 97x131: the variance of four values in a batch would be mostly rounding error.
 CASES_OF_INCEPTION = [CASES[0], ("139x203", 2, 139, 203, False), ("139x203_train", 2, 139, 203, True)]
+# Cases whose gradients of parameters are not compared: in a window that an InceptionV3 pools, two values are within 6e-8
+# of each other, and rounding chooses between them. PyTorch with 32-bit floats is off by 0.9 of the tolerance there.
+WITHOUT_PARAMETERS = {"inception_v3": ["139x203"]}
 # Batch, height and width of the images that statistics are measured on.
 MEASURED = (3, 300, 400)
 # Torchvision's vision transformers take no other size than 224; timm's pad and interpolate. Windows tile feature maps of
@@ -464,7 +467,9 @@ def main():
         of_case = None
         if name in TIMMS:
             of_case = lambda case: build(name, any_size=case[2:4] != (224, 224))
-        write_golden(HERE, name, network, cases, [case[0] for case in cases], of_case)
+        skipped = WITHOUT_PARAMETERS.get(name, [])
+        with_parameters = [case[0] for case in cases if case[0] not in skipped]
+        write_golden(HERE, name, network, cases, with_parameters, of_case)
 
 
 if __name__ == "__main__":
