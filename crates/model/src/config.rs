@@ -8,6 +8,9 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// No network needs longer sides, in pixels.
+const MAX_MIN_SIDE_PX: usize = 1024;
+
 /// Where a ResNet strides, and its batch normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +32,7 @@ pub enum Padding {
     /// TensorFlow's "SAME": with `p = max(0, (ceil(n / s) - 1) s + k - n)` in all, `floor(p / 2)`
     /// above and left and the rest below and right. Differs for even sizes where there is a stride.
     /// Blocks of a MobileNet that stride have one row below and one column to the right, as in Keras.
+    /// Means of an InceptionV3 are over the cells that there are, and do not count the border's zeros.
     /// Nothing else changes: the epsilons of the batch normalizations stay torchvision's.
     #[serde(alias = "same")]
     Tf,
@@ -123,6 +127,12 @@ impl NetworkConfig {
     /// `[height, width]` of the last feature maps for images of `size` pixels.
     pub fn feature_size(&self, size: [usize; 2]) -> [usize; 2] {
         self.architecture.descriptor.blueprint.feature_size(self, size)
+    }
+
+    /// The shortest side of images of which the last feature maps still have a cell, in pixels.
+    pub fn min_side_px(&self) -> usize {
+        let has_cells = |&side: &usize| self.feature_size([side; 2]).iter().all(|cells| *cells > 0);
+        (1..MAX_MIN_SIDE_PX).find(has_cells).unwrap_or(MAX_MIN_SIDE_PX)
     }
 
     /// Whether `value` is a valid epsilon of batch normalization: positive and at most 1.

@@ -112,6 +112,12 @@ pub(crate) trait Blueprint: Sync {
         matches!(last_stride, 1 | 2)
     }
 
+    /// First parts of the names of what published weights have beside the network: it was used in their
+    /// training, and is not computed here.
+    fn not_computed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// See [`NetworkConfig::feature_size`].
     fn feature_size(&self, config: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side.div_ceil(16 * config.last_stride))

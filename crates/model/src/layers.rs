@@ -235,12 +235,12 @@ impl<'a> Layers<'a> {
 
     /// A bias-free square convolution that leaves `ceil(side / stride)` cells a side.
     pub fn conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
-        self.conv_config(channels, kernel_size, stride).init(self.device)
+        self.conv_config(channels, [kernel_size; 2], stride).init(self.device)
     }
 
     /// [`Self::conv`] with a bias.
     pub fn biased_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
-        self.conv_config(channels, kernel_size, stride).with_bias(true).init(self.device)
+        self.conv_config(channels, [kernel_size; 2], stride).with_bias(true).init(self.device)
     }
 
     /// Batch normalization.
@@ -260,13 +260,18 @@ impl<'a> Layers<'a> {
 
     /// A bias-free square convolution at those places alone where the kernel lies on the feature maps.
     pub fn valid_conv(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2d {
-        let config = self.conv_config(channels, kernel_size, stride);
+        let config = self.conv_config(channels, [kernel_size; 2], stride);
         config.with_padding(PaddingConfig2d::Valid).init(self.device)
+    }
+
+    /// A bias-free convolution with a kernel of that `[height, width]`, which leaves as many cells as there are.
+    pub fn oblong_conv(&self, channels: [usize; 2], kernel_size: [usize; 2]) -> Conv2d {
+        self.conv_config(channels, kernel_size, 1).init(self.device)
     }
 
     /// A convolution that filters each channel alone.
     pub fn depthwise_conv(&self, channels: usize, kernel_size: usize, stride: usize) -> Conv2d {
-        let config = self.conv_config([channels; 2], kernel_size, stride);
+        let config = self.conv_config([channels; 2], [kernel_size; 2], stride);
         config.with_groups(channels).init(self.device)
     }
 
@@ -278,12 +283,12 @@ impl<'a> Layers<'a> {
     /// A pooling of square windows to their largest value that leaves `ceil(side / stride)` cells a side.
     pub fn max_pool(&self, kernel_size: usize, stride: usize) -> MaxPool2d {
         let config = MaxPool2dConfig::new([kernel_size; 2]).with_strides([stride; 2]);
-        config.with_padding(self.around(kernel_size)).init()
+        config.with_padding(self.around([kernel_size; 2])).init()
     }
 
     /// [`Self::depthwise`] with a bias in place of the batch normalization.
     pub fn biased_depthwise(&self, channels: usize, kernel_size: usize) -> Conv2d {
-        let config = self.conv_config([channels; 2], kernel_size, 1).with_groups(channels);
+        let config = self.conv_config([channels; 2], [kernel_size; 2], 1).with_groups(channels);
         config.with_bias(true).init(self.device)
     }
 
@@ -296,18 +301,23 @@ impl<'a> Layers<'a> {
             .init(self.device)
     }
 
-    fn conv_config(&self, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2dConfig {
-        Conv2dConfig::new(channels, [kernel_size; 2])
+    fn conv_config(
+        &self,
+        channels: [usize; 2],
+        kernel_size: [usize; 2],
+        stride: usize,
+    ) -> Conv2dConfig {
+        Conv2dConfig::new(channels, kernel_size)
             .with_stride([stride; 2])
             .with_padding(self.around(kernel_size))
             .with_bias(false)
     }
 
     /// The border with which `ceil(side / stride)` cells a side are left.
-    fn around(&self, kernel_size: usize) -> PaddingConfig2d {
-        let half = kernel_size / 2;
+    fn around(&self, kernel_size: [usize; 2]) -> PaddingConfig2d {
+        let [rows, columns] = kernel_size.map(|side| side / 2);
         match self.padding {
-            Padding::Torchvision => PaddingConfig2d::Explicit(half, half, half, half),
+            Padding::Torchvision => PaddingConfig2d::Explicit(rows, columns, rows, columns),
             Padding::Tf => PaddingConfig2d::Same,
         }
     }

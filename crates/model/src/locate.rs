@@ -4,7 +4,7 @@ use crate::architecture::Architecture;
 use crate::config::NetworkConfig;
 use crate::head::is_head;
 use crate::misfit::{Misfit, expected_shapes};
-use crate::parameter::{is_unread_buffer, weight_beside};
+use crate::parameter::{first_parts, is_unread_buffer, weight_beside};
 use crate::weight_names::{Naming, is_known, torchvision_names};
 use burn::tensor::Device;
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,9 +310,11 @@ fn candidates_among(architectures: &[Architecture], shapes: &Shapes) -> Vec<Cand
 }
 
 impl Located {
-    /// Adds the names of no known weight. Those with the prefix of this network count as its layers.
+    /// Adds the names of no known weight. Those with the prefix of this network count as its layers, but for
+    /// what published weights have beside it.
     fn with_strangers(self, shapes: &Shapes, wanted: &Wanted<'_>) -> Self {
         let mut located = self;
+        let not_computed = located.architecture.descriptor.blueprint.not_computed();
         let known: BTreeSet<&String> = located.names.values().collect();
         let strangers: Vec<String> =
             shapes.keys().filter(|name| !known.contains(name)).cloned().collect();
@@ -322,6 +324,9 @@ impl Located {
             // Older Swin transformers keep what separates windows; it follows from the image's size.
             let is_mask = name.ends_with(".attn_mask");
             match own.filter(|own| !is_mask && !located.names.contains_key(own)) {
+                Some(own) if not_computed.contains(&first_parts(&own, 1)) => {
+                    located.outside.push(name);
+                }
                 Some(own) => {
                     let is_left_out =
                         is_unread_buffer(&own) || wanted.without_head && is_head(&own);

@@ -17,6 +17,7 @@ fn smallest() -> [NetworkConfig; 11] {
         Architecture::DENSENET121,
         Architecture::MOBILENET_V2,
         Architecture::XCEPTION,
+        Architecture::INCEPTION_V3,
         Architecture::MOBILENETV1_100,
         Architecture::EFFICIENTNET_LITE0,
         Architecture::CONVNEXT_TINY,
@@ -62,7 +63,7 @@ fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
     for (config, last_stride, padding) in with_options() {
         let config = NetworkConfig { last_stride, padding, ..config };
         let network = config.init(&Device::flex());
-        let size = [49, 70];
+        let size = [81, 118];
         let mut seen = Vec::new();
         let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
         network.forward_tapped(images, &mut |name, x| {
@@ -91,6 +92,24 @@ fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
 }
 
 #[test]
+fn the_shortest_side_is_the_first_that_leaves_a_cell() {
+    // 75, 37, 35, pooled 17, 15, pooled 7, 3, 1; and halved five times 32, or rounded up any.
+    let expected = [
+        ("inception_v3", 75),
+        ("vgg16", 32),
+        ("resnet18", 1),
+        ("densenet121", 29),
+        ("xception", 7),
+    ];
+    for (name, min_px) in expected {
+        let config = NetworkConfig::torchvision(name.parse().expect("a network"), 2);
+        assert_eq!(config.min_side_px(), min_px, "{name}");
+        assert_eq!(config.feature_size([min_px; 2]), [1, 1], "{name}");
+        assert!(config.feature_size([min_px - 1, 300]).contains(&0), "{name}");
+    }
+}
+
+#[test]
 fn stages_go_from_the_output_to_the_input() {
     let found = smallest().map(|config| {
         let stages = stages(&config.init(&Device::flex()));
@@ -103,6 +122,7 @@ fn stages_go_from_the_output_to_the_input() {
         (10, "features.norm5", "stem"),
         (20, "features.18", "features.0"),
         (16, "conv4", "stem"),
+        (13, "Mixed_7c", "stem"),
         (7, "blocks.4", "stem"),
         (10, "conv_head", "stem"),
         (9, "features.7", "features.0"),
@@ -176,7 +196,7 @@ fn the_head_of_any_network_learns_alone() {
         let network = config.init(&Device::flex());
         let patterns = ["head.*".to_string()];
         let network = set_trainable(network, &patterns, BatchNormMode::ByBlock).expect("a head");
-        let images = Tensor::zeros([1, 3, 64, 64], &Device::flex());
+        let images = Tensor::zeros([1, 3, 96, 96], &Device::flex());
         assert_eq!(network.forward(images).dims(), [1, 1]);
     }
 }

@@ -130,6 +130,39 @@ fn what_stands_beside_the_network_is_left_out_and_told() {
 }
 
 #[test]
+fn the_second_head_of_an_inception_is_left_out_and_told() {
+    let names = [
+        "AuxLogits.conv0.conv.weight",
+        "AuxLogits.conv1.bn.num_batches_tracked",
+        "AuxLogits.conv1.bn.running_var",
+        "AuxLogits.fc.bias",
+        "AuxLogits.fc.weight",
+    ];
+    let wanted = [
+        Wanted::default(),
+        Wanted { architecture: Some(Architecture::INCEPTION_V3), ..Wanted::default() },
+        Wanted { without_head: true, ..Wanted::default() },
+    ];
+    for prefix in ["", "module."] {
+        let own = behind(prefix, &shapes(Architecture::INCEPTION_V3));
+        let num_own = own.len();
+        let beside = names.map(|name| (format!("{prefix}{name}"), vec![768]));
+        let all = both(own, Shapes::from(beside));
+        for wanted in &wanted {
+            let located = locate(&all, wanted).expect("found");
+            assert_eq!(located.architecture, Architecture::INCEPTION_V3);
+            assert!(located.misfit.is_empty(), "{}", located.misfit);
+            assert_eq!(located.outside, names.map(|name| format!("{prefix}{name}")));
+            assert_eq!(located.names.len(), num_own);
+        }
+    }
+    // Another network has no such part.
+    let beside = Shapes::from([("AuxLogits.conv0.conv.weight".into(), vec![1])]);
+    let located = found(&both(shapes(Architecture::RESNET18), beside));
+    assert_eq!(located.misfit.unexpected, ["AuxLogits.conv0.conv.weight"]);
+}
+
+#[test]
 fn layers_more_behind_the_same_prefix_are_unexpected() {
     for prefix in ["", "model."] {
         for extra in
@@ -245,6 +278,7 @@ fn names_and_claims_tell_how_a_network_computes() {
     const RESNET50: Architecture = Architecture::RESNET50;
     const LITE0: Architecture = Architecture::EFFICIENTNET_LITE0;
     const XCEPTION: Architecture = Architecture::XCEPTION;
+    const INCEPTION_V3: Architecture = Architecture::INCEPTION_V3;
     use Padding::{Tf, Torchvision as Symmetric};
     for (architecture, naming, claimed, expected) in [
         // timm 1.0.31: 1e-5 for all efficientnet_b*, and SAME with 1e-3 for all tf_efficientnet_b*.
@@ -280,6 +314,15 @@ fn names_and_claims_tell_how_a_network_computes() {
         (XCEPTION, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
         (XCEPTION, Naming::Torchvision, Some("legacy_xception.tf_in1k"), (Symmetric, 1e-5, false)),
         (XCEPTION, Naming::Torchvision, Some("keras.applications.Xception"), (Tf, 1e-3, false)),
+        // As timm's, whatever their weights were trained on.
+        (INCEPTION_V3, Naming::Torchvision, None, (Symmetric, 1e-3, false)),
+        (INCEPTION_V3, Naming::Torchvision, Some("inception_v3.tf_in1k"), (Symmetric, 1e-3, false)),
+        (
+            INCEPTION_V3,
+            Naming::Torchvision,
+            Some("keras.applications.InceptionV3"),
+            (Tf, 1e-3, false),
+        ),
         // torchvision 0.29.2: 1e-5 up to B4, 1e-3 from B5 on.
         (Architecture::EFFICIENTNET_B4, Naming::Torchvision, None, (Symmetric, 1e-5, false)),
         (EFFICIENTNET_B5, Naming::Torchvision, None, (Symmetric, 1e-3, false)),

@@ -87,8 +87,16 @@ impl TrainedNetwork {
     /// Whether the network takes images of `size`.
     ///
     /// # Errors
-    /// Its head is bound to another size.
+    /// They are too small, or its head is bound to another size.
     pub fn check_size(&self, size: ImageSize) -> RunResult<()> {
+        let (architecture, min_px) = (self.config.architecture, self.config.min_side_px());
+        if (size.height.min(size.width) as usize) < min_px {
+            let message = format!(
+                "images of {size} are too small: {architecture} needs at least {min_px} pixels a side \
+                 (--size)"
+            );
+            return Err(RunError::bad_data(message));
+        }
         let cells =
             |size: ImageSize| self.config.feature_size([size.height as usize, size.width as usize]);
         if self.config.head == Head::Flatten && cells(size) != cells(self.size) {

@@ -228,6 +228,39 @@ fn network_layers_equal_plain_loops() {
     });
 }
 
+/// Kernels of a row or a column, as an InceptionV3 has them: rows of few input channels are read as one tap.
+#[test]
+fn kernels_of_a_row_or_a_column_equal_plain_loops() {
+    let channels: &[[usize; 2]] =
+        if cfg!(miri) { &[[3, 5]] } else { &[[3, 20], [48, 64], [33, 70]] };
+    let in_size = if cfg!(miri) { [4, 3] } else { [13, 10] };
+    on_each_instruction_set(|| {
+        let mut random = Random(9);
+        for &[in_channels, out_channels] in channels {
+            for (kernel_size, padding) in [
+                ([1, 7], [0, 3, 0, 3]),
+                ([7, 1], [3, 0, 3, 0]),
+                ([1, 3], [0, 1, 0, 1]),
+                ([3, 1], [1, 0, 1, 0]),
+                ([1, 3], [0; 4]),
+                ([3, 1], [0; 4]),
+            ] {
+                let shape = ConvShape {
+                    batch: 2,
+                    in_size,
+                    in_channels,
+                    out_channels,
+                    kernel_size,
+                    stride: [1, 1],
+                    padding,
+                    groups: 1,
+                };
+                check(&shape, &mut random);
+            }
+        }
+    });
+}
+
 /// The kernels read these rows from a copy.
 #[test]
 #[cfg_attr(miri, ignore = "large")]

@@ -1,5 +1,6 @@
 //! The families of networks. A file of this folder and a line of the list below make one.
 
+mod inception_blocks;
 mod timm_blocks;
 
 use crate::architecture::Architecture;
@@ -54,6 +55,8 @@ families! {
     mobilenet_v2::MobileNetV2;
     /// Xception.
     xception::Xception;
+    /// InceptionV3.
+    inception_v3::InceptionV3;
     /// MobileNet, the first.
     mobilenet::MobileNet;
     /// EfficientNet-Lite0 to EfficientNet-Lite2.

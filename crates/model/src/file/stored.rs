@@ -108,6 +108,8 @@ pub(super) struct StoredTensor {
     num_spanned: usize,
     /// What the view is of, where it is not of the file itself.
     chunks: Option<Arc<Chunks>>,
+    /// Whether all values are 1, which a file leaves out.
+    is_ones: bool,
 }
 
 impl StoredTensor {
@@ -153,7 +155,22 @@ impl StoredTensor {
             return Err(beyond());
         }
         let start = storage.start + num_bytes * offset as u64;
-        Ok(Self { element, shape, strides, start, num_values, num_spanned, chunks: None })
+        let (chunks, is_ones) = (None, false);
+        Ok(Self { element, shape, strides, start, num_values, num_spanned, chunks, is_ones })
+    }
+
+    /// `length` ones, which are in no file.
+    pub fn ones(length: usize) -> Self {
+        Self {
+            element: ElementType::F32,
+            shape: vec![length],
+            strides: vec![0],
+            start: 0,
+            num_values: length,
+            num_spanned: length.min(1),
+            chunks: None,
+            is_ones: true,
+        }
     }
 
     /// A tensor whose values fill the bytes `storage` of the file in row-major order.
@@ -190,6 +207,9 @@ impl StoredTensor {
 
     /// The values in row-major order.
     pub fn read(&self, input: &mut Input) -> Result<Vec<f32>, Fault> {
+        if self.is_ones {
+            return Ok(vec![1.0; self.num_values]);
+        }
         let num_bytes = self.num_spanned as u64 * self.element.num_bytes() as u64;
         let bytes = match &self.chunks {
             Some(chunks) => chunks.read(input)?,

@@ -3,6 +3,8 @@
     pip install keras==3.15.1 jax==0.10.2 h5py==3.16.0 safetensors==0.8.0 numpy==2.4.6
     KERAS_BACKEND=jax JAX_ENABLE_X64=1 python generate.py
 
+InceptionV3 was written with `KERAS_BACKEND=torch` and torch==2.15.0.
+
 The values of variables are eighths from -16 to 15.875, which 16-bit floats of both kinds hold. `*.safetensors` has
 them in PyTorch's names and layouts, moved here by NumPy's `transpose` and `reshape`. `*.json` has the layers of
 Keras' own networks, and logits whose weights and images are functions of names and indices (`rule` in main.rs).
@@ -287,3 +289,4 @@ if __name__ == "__main__":
     write_application("efficientnet_b4", keras.applications.EfficientNetB4, (64, 80), divides_itself=True)
     write_application("xception", keras.applications.Xception, (97, 72))
     write_application("mobilenetv1_100", keras.applications.MobileNet, (97, 64))
+    write_application("inception_v3", keras.applications.InceptionV3, (97, 80))

@@ -289,6 +289,72 @@ fn keras_xception_and_mobilenet_give_keras_logits() {
     }
 }
 
+/// The names that Keras gives to layers that have none, counted from another number on.
+fn counted_from(application: &mut Application, first: usize) {
+    for (_, layer, ..) in &mut application.variables {
+        for class in ["conv2d", "batch_normalization"] {
+            let number = layer.strip_prefix(class).map(|number| number.trim_start_matches('_'));
+            if let Some(number) =
+                number.filter(|number| number.bytes().all(|it| it.is_ascii_digit()))
+            {
+                *layer = format!("{class}_{}", first + number.parse::<usize>().unwrap_or(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn keras_inception_v3_gives_keras_logits() {
+    let application = Application::read("inception_v3");
+    for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+        let config = assert_logits("inception_v3", &root, &application);
+        assert_eq!((config.padding, config.epsilon()), (Padding::Tf, 1e-3));
+    }
+}
+
+#[test]
+fn layers_without_a_name_are_told_by_their_order_whatever_their_numbers() {
+    let mut application = Application::read("inception_v3");
+    counted_from(&mut application, 95);
+    let mut root = application.as_keras2(Some("inception"), <[usize]>::to_vec);
+    // A convolution made before, and one made after.
+    for (name, shape) in [("conv2d_7", vec![3, 3, 3, 32]), ("conv2d_1000", vec![1, 1, 2048, 8])] {
+        let num_values = shape.iter().product();
+        root.at(&["inception", name]).put("kernel:0", shape, vec![1.0; num_values]);
+    }
+    let found = names(&root);
+    for name in [
+        "inception.Conv2d_1a_3x3.conv.weight",
+        "inception.Mixed_7c.branch_pool.bn.running_var",
+        "inception.Mixed_7c.branch_pool.bn.weight",
+        "inception.conv2d_7.weight",
+        "inception.conv2d_1000.weight",
+    ] {
+        assert!(found.iter().any(|one| one == name), "{name}: {found:?}");
+    }
+    let (_folder, path) = written(&root);
+    let mut file = WeightsFile::open(&path).expect("reads");
+    let located = locate(&file.shapes(), &Wanted { without_head: true, ..Wanted::default() });
+    let located = located.expect("a network");
+    assert!(located.misfit.is_complete(), "{}", located.misfit);
+    let weights = file.read_named(&located.names).expect("reads");
+    // `batch_normalization_95` follows `conv2d_95`; a factor that Keras does not have is 1.
+    let beta = rule("batch_normalization_95", "beta", &[32]);
+    assert_eq!(weights["Conv2d_1a_3x3.bn.bias"].values, beta);
+    assert_eq!(weights["Conv2d_1a_3x3.bn.weight"].values, [1.0; 32]);
+}
+
+#[test]
+fn layers_without_a_name_of_other_shapes_keep_what_they_are_called() {
+    let application = Application::read("inception_v3");
+    let narrower = |shape: &[usize]| -> Vec<usize> {
+        shape.iter().map(|&size| if size == 7 { 5 } else { size }).collect()
+    };
+    let names = names(&application.as_keras2(None, narrower));
+    assert!(names.iter().any(|name| name == "conv2d_93.weight"), "{names:?}");
+    assert!(names.iter().all(|name| !name.starts_with("Mixed")), "{names:?}");
+}
+
 #[test]
 fn shortcuts_of_an_xception_are_told_by_their_shapes_whatever_their_numbers() {
     let mut application = Application::read("xception");

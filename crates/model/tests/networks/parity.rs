@@ -118,6 +118,8 @@ pub fn check_network(
         let (size, trains) = match name.as_str() {
             "97x131" => ([2, 97, 131], false),
             "97x131_train" => ([2, 97, 131], true),
+            "139x203" => ([2, 139, 203], false),
+            "139x203_train" => ([2, 139, 203], true),
             "224x224" => ([1, 224, 224], false),
             "128x192" => ([1, 128, 192], false),
             "300x400" => ([1, 300, 400], false),

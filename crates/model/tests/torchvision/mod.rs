@@ -24,8 +24,7 @@ fn weights_of(network: &Network, statistics: &[u8]) -> Weights {
             // Large enough that another interpolation would be seen.
             ("pos_embedding", _) => |value| value * 50.0,
             ("weight", true) if is_last => |value| value * 0.1,
-            // A MobileNetV2 would lose what images differ in.
-            ("weight", true) if is_mobilenet(&names) => |value| value * 0.75,
+            ("weight", true) if is_wide(&names) => |value| value * 0.75,
             ("weight", true) => |value| value * 0.25,
             ("bias", true) if is_before_depthwise(layer, &names) => |value| value.abs() + 0.4 + 0.9,
             ("bias", true) if is_last => |value| value.abs() + 0.4,
@@ -44,6 +43,11 @@ fn is_mobilenet(names: &[String]) -> bool {
 
 fn is_swin(names: &[String]) -> bool {
     names.iter().any(|name| name == "features.2.reduction.weight")
+}
+
+/// Whether a network would lose what images differ in: a MobileNetV2, an InceptionV3.
+fn is_wide(names: &[String]) -> bool {
+    is_mobilenet(names) || names.iter().any(|name| name == "Mixed_7c.branch_pool.conv.weight")
 }
 
 /// Whether a MobileNetV2 filters each channel next: one that is rarely on has next to no variance, and
@@ -115,6 +119,11 @@ fn densenet121_is_torchvisions() {
 #[test]
 fn mobilenet_v2_is_torchvisions() {
     check(Architecture::MOBILENET_V2);
+}
+
+#[test]
+fn inception_v3_is_torchvisions() {
+    check(Architecture::INCEPTION_V3);
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) fn check(
     let mut checks = Checks { document, bad, problems };
     check_classes(config, &mut checks);
     check_model(config, &mut checks);
+    check_size(config, &mut checks);
     check_training(config, &mut checks);
     if let Split::KFold { fold, num_folds, .. } = config.split {
         let message = format!("is {fold}; the folds are 0 to {}", num_folds.saturating_sub(1));
@@ -102,6 +103,16 @@ fn check_model(config: &Config, checks: &mut Checks<'_>) {
     let fits = architecture.takes_padding(section.padding);
     let message = only("tf", |one| one.takes_padding(Padding::Tf));
     checks.require(fits, "model.padding", &of, message);
+}
+
+/// Some networks leave no cell of small images.
+fn check_size(config: &Config, checks: &mut Checks<'_>) {
+    let (size, architecture) = (config.input.size, config.model.architecture);
+    let min_px = config.network().min_side_px();
+    let message = format!("is {size}; {architecture} needs at least {min_px} pixels a side");
+    let holds = size.height.min(size.width) as usize >= min_px;
+    let others = ["model.architecture", "model.last_stride"];
+    checks.require(holds, "input.size", &others, message);
 }
 
 fn check_training(config: &Config, checks: &mut Checks<'_>) {

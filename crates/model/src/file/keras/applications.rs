@@ -1,13 +1,16 @@
 //! Keras' own networks (`keras.applications`) in the names that they have here.
 
 mod efficientnet;
+mod inception_v3;
 mod mobilenet;
+mod numbered;
 mod resnet;
 mod resnet_v2;
 mod xception;
 
 use super::config::Layer;
 use super::layers::LayerWeights;
+use crate::architecture::Architecture;
 use crate::file::contents::{Contents, UnreadObject};
 use crate::file::input::Fault;
 use crate::file::stored::StoredTensor;
@@ -24,10 +27,12 @@ const DEPTHWISE: [&str; 2] = [".depthwise.weight", ".conv1.weight"];
 /// One of Keras' networks, in all its sizes.
 struct Application {
     name: &'static str,
-    /// Two layers that it has and others have not.
-    marks: [&'static str; 2],
-    /// The layer whose outputs are the features of the last maps.
-    last: &'static str,
+    /// Layers that it has and others have not.
+    marks: &'static [&'static str],
+    /// Whose layers those are that have no name of their own.
+    numbered: Option<Architecture>,
+    /// What tells the number of features of the last maps.
+    features: Features,
     /// The name here of the linear layer.
     linear: &'static str,
     epsilon: f64,
@@ -35,13 +40,24 @@ struct Application {
     rename: fn(&str, &Trunk<'_>) -> Option<String>,
     /// Whether convolutions have biases, which are taken into the batch normalizations after them: `X_conv`, `X_bn`.
     has_biases: bool,
+    /// Whether batch normalizations have factors; those without have ones here.
+    has_scales: bool,
 }
 
-static APPLICATIONS: [&Application; 5] = [
+/// What tells how many features the last maps have.
+enum Features {
+    /// The statistics of this layer.
+    OfLayer(&'static str),
+    /// All sizes of the network have as many.
+    Number(usize),
+}
+
+static APPLICATIONS: [&Application; 6] = [
     &resnet::APPLICATION,
     &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
     &xception::APPLICATION,
+    &inception_v3::APPLICATION,
     &mobilenet::APPLICATION,
 ];
 
@@ -49,14 +65,19 @@ static APPLICATIONS: [&Application; 5] = [
 struct Trunk<'a> {
     /// What stands before its names.
     prefix: &'a str,
-    /// All layers of the file by name.
-    layers: BTreeMap<&'a str, &'a LayerWeights>,
+    /// The layers by what follows.
+    layers: ByName<'a>,
+    /// The names here of those that have none of their own.
+    numbered: BTreeMap<String, String>,
 }
+
+/// Layers by name.
+type ByName<'a> = BTreeMap<&'a str, &'a LayerWeights>;
 
 impl Trunk<'_> {
     /// The layer that the network calls `name`.
     fn layer(&self, name: &str) -> Option<&LayerWeights> {
-        self.layers.get(format!("{}{name}", self.prefix).as_str()).copied()
+        self.layers.get(name).copied()
     }
 }
 
@@ -82,6 +103,12 @@ pub(super) fn fill(
         }
         let shifted = found.shifted.get(layer.name.as_str());
         let new_name = found.layers.get(layer.name.as_str());
+        let unscaled = found.unscaled.contains(layer.name.as_str()).then(|| layer.without_scale());
+        if let (Some(unscaled), Some(new_name)) = (&unscaled, new_name) {
+            let ones = StoredTensor::ones(unscaled.num_channels());
+            contents.tensors.insert(format!("{new_name}.weight"), ones);
+        }
+        let layer = unscaled.as_ref().unwrap_or(layer);
         for (name, tensor) in layer.tensors().map_err(Fault::Format)? {
             let variable = name.strip_prefix(&layer.name).unwrap_or_default();
             let variable = if variable == DEPTHWISE[0] { DEPTHWISE[1] } else { variable };
@@ -110,6 +137,23 @@ pub(super) fn fill(
 }
 
 impl Application {
+    /// The network, if `layers` are of it.
+    fn find<'a>(&self, prefix: &'a str, layers: &ByName<'a>) -> Option<Trunk<'a>> {
+        if !self.marks.iter().all(|mark| layers.contains_key(mark)) {
+            return None;
+        }
+        let numbered = match self.numbered {
+            Some(architecture) => numbered::names(architecture, layers)?,
+            None => BTreeMap::new(),
+        };
+        Some(Trunk { prefix, layers: layers.clone(), numbered })
+    }
+
+    /// Whether a layer that is called `name` here has no factor and may have numbered variables.
+    fn is_unscaled(&self, name: &str, layer: &LayerWeights) -> bool {
+        !self.has_scales && name.ends_with(".bn") && layer.variables.len() == 3
+    }
+
     /// Whether a layer adds something else to variances than the network does.
     fn differs_from(&self, layer: &LayerWeights) -> bool {
         let differs = |epsilon: f64| (epsilon / self.epsilon - 1.0).abs() > TOLERANCE;
@@ -134,22 +178,21 @@ struct Renaming<'a> {
     shifted: BTreeMap<&'a str, String>,
     /// Layers that standardize images, which is not a matter of weights here.
     left_out: BTreeSet<&'a str>,
+    /// Batch normalizations without a factor.
+    unscaled: BTreeSet<&'a str>,
 }
 
 impl<'a> Renaming<'a> {
     fn of(layers: &'a [LayerWeights], network: &Layer) -> Self {
-        let by_name: BTreeMap<&str, &LayerWeights> =
-            layers.iter().map(|layer| (layer.name.as_str(), layer)).collect();
-        let mut found = Vec::new();
+        let mut groups: BTreeMap<&str, ByName<'_>> = BTreeMap::new();
         for layer in layers {
+            let (prefix, name) = layer.name.split_at(layer.name.rfind('.').map_or(0, |at| at + 1));
+            groups.entry(prefix).or_default().insert(name, layer);
+        }
+        let mut found = Vec::new();
+        for (prefix, layers) in &groups {
             for application in APPLICATIONS {
-                let prefix = layer.name.strip_suffix(application.marks[0]);
-                let prefix = prefix.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
-                let Some(prefix) = prefix else { continue };
-                let trunk = Trunk { prefix, layers: by_name.clone() };
-                if trunk.layer(application.marks[1]).is_some() {
-                    found.push((application, trunk));
-                }
+                found.extend(application.find(prefix, layers).map(|trunk| (application, trunk)));
             }
         }
         // Which of several networks a head belongs to is not known.
@@ -171,7 +214,12 @@ impl<'a> Renaming<'a> {
             let new_name = own.and_then(|own| (application.rename)(own, trunk));
             match new_name {
                 Some(_) if application.differs_from(layer) => return None,
-                Some(new_name) => drop(renaming.layers.insert(&layer.name, new_name)),
+                Some(new_name) => {
+                    if application.is_unscaled(&new_name, layer) {
+                        renaming.unscaled.insert(&layer.name);
+                    }
+                    renaming.layers.insert(&layer.name, new_name);
+                }
                 None if is_standardization(layer) => drop(renaming.left_out.insert(&layer.name)),
                 None => others.push(layer),
             }
@@ -203,11 +251,14 @@ fn head<'a>(
     network: &Layer,
 ) -> Option<&'a str> {
     let [only] = others else { return None };
-    let num_features = trunk.layer(application.last)?.variable("moving_mean")?.shape.first()?;
+    let num_features = match application.features {
+        Features::OfLayer(name) => *trunk.layer(name)?.variable("moving_mean")?.shape.first()?,
+        Features::Number(number) => number,
+    };
     // A convolution of a single cell is linear, too.
     let is_matrix = match only.variable("kernel")?.shape.as_slice() {
-        [num_inputs, _] => num_inputs == num_features && is_class(only, "dense"),
-        [1, 1, num_inputs, _] => num_inputs == num_features && is_class(only, "conv2d"),
+        [num_inputs, _] => *num_inputs == num_features && is_class(only, "dense"),
+        [1, 1, num_inputs, _] => *num_inputs == num_features && is_class(only, "conv2d"),
         _ => false,
     };
     let is_pooled_otherwise = network

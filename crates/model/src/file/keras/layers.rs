@@ -22,6 +22,8 @@ const VARIABLES_OF: [(&[&str], &[&str]); 7] = [
     (&["embedding"], &["embeddings"]),
     (&["p_re_lu"], &["alpha"]),
 ];
+/// Variables of a batch normalization without a factor, in the order of their numbers.
+const WITHOUT_SCALE: [&str; 3] = ["beta", "moving_mean", "moving_variance"];
 /// Layers that may have a factor and a shift or not.
 const NORMALIZATIONS: [&str; 3] =
     ["batch_normalization", "layer_normalization", "group_normalization"];
@@ -37,6 +39,24 @@ pub(super) struct LayerWeights {
     pub epsilon: Option<f64>,
     /// The variables.
     pub variables: Vec<(String, Dataset)>,
+}
+
+impl LayerWeights {
+    /// A batch normalization without a factor, whose variables may have numbers alone.
+    pub fn without_scale(&self) -> Self {
+        let variables = self.variables.iter().map(|(name, dataset)| {
+            let known = name.parse::<usize>().ok().and_then(|number| WITHOUT_SCALE.get(number));
+            (known.map_or(name.clone(), |known| (*known).to_string()), dataset.clone())
+        });
+        let (name, class) = (self.name.clone(), self.class.clone());
+        Self { name, class, epsilon: self.epsilon, variables: variables.collect() }
+    }
+
+    /// How many channels a normalization is for.
+    pub fn num_channels(&self) -> usize {
+        let first = self.variables.first();
+        first.and_then(|(_, dataset)| dataset.shape.first().copied()).unwrap_or(0)
+    }
 }
 
 /// The layers of a file that has a group for each by its name.

@@ -231,14 +231,24 @@ fn classes_are_the_folders_where_none_are_named() {
 #[test]
 fn a_variant_of_another_family_is_refused() {
     let found = complaints(QUICKSTART, &["model.padding=tf"]);
-    let expected = "`model.padding` is `tf`, which is for an EfficientNet or an Xception or a MobileNet or an \
-                    EfficientNet-Lite; resnet18 takes `torchvision`";
+    let expected = "`model.padding` is `tf`, which is for an EfficientNet or an Xception or an InceptionV3 or a \
+                    MobileNet or an EfficientNet-Lite; resnet18 takes `torchvision`";
     assert!(found.contains(expected), "{found}");
     let b0 = "model.architecture=efficientnet_b0";
     let found = complaints(QUICKSTART, &[b0, "model.variant=v1"]);
     assert!(found.contains("`model.variant` is `v1`, which is for a ResNet"), "{found}");
     assert_eq!(complaints(QUICKSTART, &["model.variant=v1"]), "");
     assert_eq!(complaints(QUICKSTART, &[b0, "model.padding=tf", "model.head=gap_bn"]), "");
+}
+
+#[test]
+fn images_of_which_a_network_leaves_no_cell_are_refused() {
+    let inception = "model.architecture=inception_v3";
+    let found = complaints(QUICKSTART, &[inception, "input.size=[75, 74]"]);
+    let expected = "`input.size` is 75x74; inception_v3 needs at least 75 pixels a side";
+    assert!(found.contains(expected), "{found}");
+    assert_eq!(complaints(QUICKSTART, &[inception, "input.size=[75, 75]"]), "");
+    assert_eq!(complaints(QUICKSTART, &["input.size=[32, 32]"]), "");
 }
 
 /// A value for each key that stands for something else with a word, and for keys of options.

@@ -1,15 +1,17 @@
 //! Keras' first MobileNet.
 
-use super::{Application, Trunk};
+use super::{Application, Features, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.MobileNet",
-    marks: ["conv_dw_1", "conv_pw_13"],
-    last: "conv_pw_13_bn",
+    marks: &["conv_dw_1", "conv_pw_13"],
+    numbered: None,
+    features: Features::OfLayer("conv_pw_13_bn"),
     linear: "classifier",
     epsilon: 1e-3,
     rename,
     has_biases: false,
+    has_scales: true,
 };
 
 /// Blocks of each of timm's stages.

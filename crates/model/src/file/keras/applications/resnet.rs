@@ -1,15 +1,17 @@
 //! Keras' ResNets of 2015.
 
-use super::{Application, Trunk};
+use super::{Application, Features, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.ResNet",
-    marks: ["conv1_conv", "conv2_block1_3_bn"],
-    last: "conv5_block3_3_bn",
+    marks: &["conv1_conv", "conv2_block1_3_bn"],
+    numbered: None,
+    features: Features::OfLayer("conv5_block3_3_bn"),
     linear: "fc",
     epsilon: 1.001e-5,
     rename,
     has_biases: true,
+    has_scales: true,
 };
 
 /// Torchvision's name of a layer.

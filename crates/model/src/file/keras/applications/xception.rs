@@ -1,16 +1,19 @@
 //! Keras' Xception.
 
-use super::{Application, Trunk};
+use super::numbered::number_of;
+use super::{Application, Features, Trunk};
 use crate::file::keras::layers::{LayerWeights, without_number};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.Xception",
-    marks: ["block1_conv1", "block14_sepconv2"],
-    last: "block14_sepconv2_bn",
+    marks: &["block1_conv1", "block14_sepconv2"],
+    numbered: None,
+    features: Features::OfLayer("block14_sepconv2_bn"),
     linear: "fc",
     epsilon: 1e-3,
     rename,
     has_biases: false,
+    has_scales: true,
 };
 
 /// The blocks with a convolution in their shortcut, by timm's number, and its channels in and out. Keras gives these
@@ -54,7 +57,6 @@ fn shortcut(name: &str, trunk: &Trunk<'_>) -> Option<String> {
     // Layers of a head may have the shape, too; they come later.
     let is_first = |is_alike: &dyn Fn(&LayerWeights) -> bool| {
         let own_names = trunk.layers.iter().filter_map(|(other, layer)| {
-            let other = other.strip_prefix(trunk.prefix)?;
             let is_same_class = without_number(other) == without_number(name);
             number_of(other).filter(|_| is_same_class && is_alike(layer))
         });
@@ -73,14 +75,4 @@ fn shortcut(name: &str, trunk: &Trunk<'_>) -> Option<String> {
         }
         (is_norm(layer) && is_first(&is_norm)).then(|| format!("block{block}.skipbn"))
     })
-}
-
-/// The number in a name that Keras gave: 0 of `conv2d`, 3 of `batch_normalization_3`.
-fn number_of(name: &str) -> Option<usize> {
-    let class = without_number(name);
-    ["conv2d", "batch_normalization"].contains(&class).then_some(())?;
-    match name[class.len()..].strip_prefix('_') {
-        Some(number) => number.parse().ok(),
-        None => Some(0),
-    }
 }
