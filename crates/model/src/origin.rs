@@ -17,6 +17,9 @@ const TRAININGS: [&str; 4] = ["_ap", "_ns", "_aa", "_jft"];
 /// How the networks are called that Keras has itself and whose layers a file names.
 const OF_KERAS: &str = "keras.applications.";
 
+/// What Keras' DenseNets add to variances, and torchvision's do not.
+const EPSILON_OF_KERAS_DENSENETS: f64 = 1.001e-5;
+
 /// How a network computes beyond the shapes of its weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Computation {
@@ -97,8 +100,7 @@ impl Computation {
     /// How Keras' own networks compute: its ResNets in their own way, the others as TensorFlow's.
     ///
     /// # Source
-    /// Keras 3, `keras/src/applications`: `resnet.py`, `resnet_v2.py`, `efficientnet.py`, `xception.py`, `inception_v3.py` and
-    /// `mobilenet.py`.
+    /// Keras 3, the files of `keras/src/applications`.
     fn of_keras(architecture: Architecture) -> Self {
         match architecture.takes_padding(Padding::Tf) {
             true => Self::OF_TENSORFLOW,
@@ -109,8 +111,10 @@ impl Computation {
                     variant: variant.unwrap_or(torchvision.variant),
                     ..torchvision
                 };
-                let padding = Padding::Torchvision;
-                Self { variant, padding, epsilon: config.epsilon(), doubt: None }
+                let is_densenet = architecture == Architecture::DENSENET121;
+                let epsilon =
+                    if is_densenet { EPSILON_OF_KERAS_DENSENETS } else { config.epsilon() };
+                Self { variant, padding: Padding::Torchvision, epsilon, doubt: None }
             }
         }
     }

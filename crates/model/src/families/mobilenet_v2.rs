@@ -29,7 +29,7 @@ pub(super) static FAMILY: Family = Family {
     },
     heads: &[Head::Gap, Head::GapBn, Head::Flatten],
     variants: &[Variant::Torchvision],
-    paddings: &[Padding::Torchvision],
+    paddings: &[Padding::Torchvision, Padding::Tf],
     stage: |name| first_parts(name, 2),
     block: |name| first_parts(name, 2),
     marks: &["features.0.0.weight", "features.1.conv.0.0.weight"],
@@ -92,7 +92,7 @@ impl Blueprint for Stages {
     }
 }
 
-/// MobileNetV2 of width 1 in torchvision's layout.
+/// MobileNetV2 of width 1 in torchvision's layout; [`Padding::Tf`] is Keras'.
 ///
 /// # Source
 /// Sandler et al., 2018, <https://arxiv.org/abs/1801.04381>; torchvision,

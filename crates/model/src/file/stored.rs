@@ -108,6 +108,9 @@ pub(super) struct StoredTensor {
     num_spanned: usize,
     /// What the view is of, where it is not of the file itself.
     chunks: Option<Arc<Chunks>>,
+    /// Of a matrix whose inputs are flattened feature maps, the channels of a cell, which follow each other in the
+    /// file and are far apart here.
+    num_channels: Option<usize>,
     /// Whether all values are 1, which a file leaves out.
     is_ones: bool,
 }
@@ -120,6 +123,13 @@ impl StoredTensor {
             self.strides.truncate(2);
         }
         self
+    }
+
+    /// The same matrix `[outputs, inputs]` for inputs `[channels, height, width]` that are flattened, of one for
+    /// `[height, width, channels]`; another shape stays.
+    pub fn with_channels_first(self, num_channels: usize) -> Self {
+        let is_whole = matches!(self.shape[..], [_, num_inputs] if num_inputs % num_channels == 0);
+        Self { num_channels: is_whole.then_some(num_channels), ..self }
     }
 
     /// A view of the bytes `storage` of the file; `offset` and `strides` count values.
@@ -155,8 +165,17 @@ impl StoredTensor {
             return Err(beyond());
         }
         let start = storage.start + num_bytes * offset as u64;
-        let (chunks, is_ones) = (None, false);
-        Ok(Self { element, shape, strides, start, num_values, num_spanned, chunks, is_ones })
+        Ok(Self {
+            element,
+            shape,
+            strides,
+            start,
+            num_values,
+            num_spanned,
+            chunks: None,
+            num_channels: None,
+            is_ones: false,
+        })
     }
 
     /// `length` ones, which are in no file.
@@ -169,6 +188,7 @@ impl StoredTensor {
             num_values: length,
             num_spanned: length.min(1),
             chunks: None,
+            num_channels: None,
             is_ones: true,
         }
     }
@@ -216,10 +236,22 @@ impl StoredTensor {
             None => input.read(self.start..self.start + num_bytes)?,
         };
         let values = self.element.decode(&bytes);
-        let expected = row_major_strides(&self.shape);
-        let mut axes = self.shape.iter().zip(self.strides.iter().zip(&expected));
+        let (shape, strides) = self.axes();
+        let expected = row_major_strides(&shape);
+        let mut axes = shape.iter().zip(strides.iter().zip(&expected));
         let is_row_major = axes.all(|(&size, (stride, expected))| size <= 1 || stride == expected);
-        if is_row_major { Ok(values) } else { Ok(self.gather(&values)) }
+        if is_row_major { Ok(values) } else { Ok(self.gather(&values, &shape, &strides)) }
+    }
+
+    /// Sizes and strides of the axes that are walked along.
+    fn axes(&self) -> (Vec<usize>, Vec<usize>) {
+        match (self.num_channels, &self.shape[..], &self.strides[..]) {
+            (Some(num_channels), &[num_outputs, num_inputs], &[output, input]) => (
+                vec![num_outputs, num_channels, num_inputs / num_channels],
+                vec![output, input, input * num_channels],
+            ),
+            _ => (self.shape.clone(), self.strides.clone()),
+        }
     }
 
     /// The value if it is one integer; `None` for floats and for several values.
@@ -236,19 +268,19 @@ impl StoredTensor {
         })
     }
 
-    fn gather(&self, values: &[f32]) -> Vec<f32> {
+    fn gather(&self, values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
         let mut result = Vec::with_capacity(self.num_values);
-        let mut index = vec![0; self.shape.len()];
+        let mut index = vec![0; shape.len()];
         let mut position = 0;
         for _ in 0..self.num_values {
             result.push(values[position]);
             for axis in (0..index.len()).rev() {
                 index[axis] += 1;
-                position += self.strides[axis];
-                if index[axis] < self.shape[axis] {
+                position += strides[axis];
+                if index[axis] < shape[axis] {
                     break;
                 }
-                position -= self.strides[axis] * self.shape[axis];
+                position -= strides[axis] * shape[axis];
                 index[axis] = 0;
             }
         }

@@ -229,7 +229,7 @@ def rule(layer, variable, shape):
         seed = int(mix(np.uint64(seed) ^ np.uint64(byte)))
     if variable.endswith("kernel"):
         # Of a depthwise filter, the inputs of a channel are its height times its width.
-        is_depthwise = layer.endswith("dwconv") or layer.startswith("conv_dw") or variable == "depthwise_kernel"
+        is_depthwise = layer.endswith(("dwconv", "_depthwise")) or layer.startswith("conv_dw") or variable == "depthwise_kernel"
         num_inputs = int(np.prod(shape[:-1])) // (shape[2] if is_depthwise else 1)
         high = np.sqrt(np.float32(6) / np.float32(num_inputs))
         low = -high
@@ -290,3 +290,6 @@ if __name__ == "__main__":
     write_application("xception", keras.applications.Xception, (97, 72))
     write_application("mobilenetv1_100", keras.applications.MobileNet, (97, 64))
     write_application("inception_v3", keras.applications.InceptionV3, (97, 80))
+    write_application("mobilenet_v2", keras.applications.MobileNetV2, (97, 64))
+    write_application("densenet121", keras.applications.DenseNet121, (97, 64))
+    write_application("vgg16", keras.applications.VGG16, (224, 224))

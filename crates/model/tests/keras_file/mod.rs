@@ -6,7 +6,7 @@ mod hdf5;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{
-    Computation, NetworkConfig, Padding, Variant, Wanted, WeightsFile, WeightsFormat,
+    Computation, Head, NetworkConfig, Padding, Variant, Wanted, WeightsFile, WeightsFormat,
     import_weights, locate, read_weights,
 };
 use hdf5::Node;
@@ -193,7 +193,7 @@ impl Application {
 
 /// Whether a layer only filters each channel alone.
 fn is_depthwise(layer: &str) -> bool {
-    layer.ends_with("dwconv") || layer.starts_with("conv_dw")
+    layer.ends_with("dwconv") || layer.ends_with("_depthwise") || layer.starts_with("conv_dw")
 }
 
 /// The values of a variable, as `rule` of generate.py says.
@@ -279,8 +279,8 @@ fn keras_efficientnets_give_keras_logits() {
 }
 
 #[test]
-fn keras_xception_and_mobilenet_give_keras_logits() {
-    for name in ["xception", "mobilenetv1_100"] {
+fn keras_xception_and_mobilenets_give_keras_logits() {
+    for name in ["xception", "mobilenetv1_100", "mobilenet_v2"] {
         let application = Application::read(name);
         for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
             let config = assert_logits(name, &root, &application);
@@ -353,6 +353,33 @@ fn layers_without_a_name_of_other_shapes_keep_what_they_are_called() {
     let names = names(&application.as_keras2(None, narrower));
     assert!(names.iter().any(|name| name == "conv2d_93.weight"), "{names:?}");
     assert!(names.iter().all(|name| !name.starts_with("Mixed")), "{names:?}");
+}
+
+#[test]
+fn keras_densenet_gives_keras_logits() {
+    let application = Application::read("densenet121");
+    for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+        let config = assert_logits("densenet121", &root, &application);
+        assert_eq!((config.padding, config.epsilon()), (Padding::Torchvision, 1.001e-5));
+    }
+}
+
+#[test]
+fn keras_vgg_gives_keras_logits_though_its_head_reads_channels_last() {
+    let application = Application::read("vgg16");
+    let config = assert_logits("vgg16", &application.as_keras3(), &application);
+    assert_eq!(config.head, Head::Mlp);
+}
+
+#[test]
+fn a_vgg_with_another_head_is_a_trunk() {
+    let mut application = Application::read("vgg16");
+    application.variables.retain(|(_, layer, ..)| layer != "fc2");
+    let root = application.as_keras2(None, |shape| vec![1; shape.len()]);
+    let names = names(&root);
+    for name in ["trunk.features.0.weight", "trunk.features.28.bias", "fc1.weight"] {
+        assert!(names.iter().any(|one| one == name), "{name}: {names:?}");
+    }
 }
 
 #[test]

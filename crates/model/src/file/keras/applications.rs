@@ -1,11 +1,14 @@
 //! Keras' own networks (`keras.applications`) in the names that they have here.
 
+mod densenet;
 mod efficientnet;
 mod inception_v3;
 mod mobilenet;
+mod mobilenet_v2;
 mod numbered;
 mod resnet;
 mod resnet_v2;
+mod vgg;
 mod xception;
 
 use super::config::Layer;
@@ -42,6 +45,8 @@ struct Application {
     has_biases: bool,
     /// Whether batch normalizations have factors; those without have ones here.
     has_scales: bool,
+    /// The layer that [`Self::rename`] knows and that reads flattened feature maps, and their channels.
+    flattened: Option<(&'static str, usize)>,
 }
 
 /// What tells how many features the last maps have.
@@ -52,13 +57,16 @@ enum Features {
     Number(usize),
 }
 
-static APPLICATIONS: [&Application; 6] = [
+static APPLICATIONS: [&Application; 9] = [
     &resnet::APPLICATION,
     &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
     &xception::APPLICATION,
     &inception_v3::APPLICATION,
     &mobilenet::APPLICATION,
+    &mobilenet_v2::APPLICATION,
+    &densenet::APPLICATION,
+    &vgg::APPLICATION,
 ];
 
 /// Where one of Keras' networks is in a file.
@@ -121,6 +129,10 @@ pub(super) fn fill(
                 _ => (&mut contents.tensors, name),
             };
             let tensor = if is_linear { tensor.into_matrix() } else { tensor };
+            let tensor = match found.flattened.filter(|(name, _)| *name == layer.name) {
+                Some((_, num_channels)) => tensor.with_channels_first(num_channels),
+                None => tensor,
+            };
             if tensors.insert(name.clone(), tensor).is_some() {
                 let message = format!("there are two tensors `{}`", name.escape_debug());
                 return Err(Fault::Format(message));
@@ -180,6 +192,8 @@ struct Renaming<'a> {
     left_out: BTreeSet<&'a str>,
     /// Batch normalizations without a factor.
     unscaled: BTreeSet<&'a str>,
+    /// The layer of the trunk that reads flattened feature maps, and their channels.
+    flattened: Option<(&'a str, usize)>,
 }
 
 impl<'a> Renaming<'a> {
@@ -217,6 +231,11 @@ impl<'a> Renaming<'a> {
                 Some(new_name) => {
                     if application.is_unscaled(&new_name, layer) {
                         renaming.unscaled.insert(&layer.name);
+                    }
+                    if let Some((flattened, num_channels)) = application.flattened
+                        && own == Some(flattened)
+                    {
+                        renaming.flattened = Some((&layer.name, num_channels));
                     }
                     renaming.layers.insert(&layer.name, new_name);
                 }

@@ -12,6 +12,7 @@ pub(super) static APPLICATION: Application = Application {
     rename,
     has_biases: false,
     has_scales: true,
+    flattened: None,
 };
 
 /// Layers of EfficientNet's blocks, and torchvision's names of them in blocks that expand; the others have no first

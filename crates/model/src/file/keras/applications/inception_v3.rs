@@ -17,4 +17,5 @@ pub(super) static APPLICATION: Application = Application {
     rename: |name, trunk| trunk.numbered.get(name).cloned(),
     has_biases: false,
     has_scales: false,
+    flattened: None,
 };

@@ -12,6 +12,7 @@ pub(super) static APPLICATION: Application = Application {
     rename,
     has_biases: false,
     has_scales: true,
+    flattened: None,
 };
 
 /// Blocks of each of timm's stages.

@@ -12,6 +12,7 @@ pub(super) static APPLICATION: Application = Application {
     rename,
     has_biases: true,
     has_scales: true,
+    flattened: None,
 };
 
 /// Torchvision's name of a layer.

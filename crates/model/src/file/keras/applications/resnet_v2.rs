@@ -12,6 +12,7 @@ pub(super) static APPLICATION: Application = Application {
     rename,
     has_biases: false,
     has_scales: true,
+    flattened: None,
 };
 
 /// The name here of a layer: `conv2_block1.conv0` of `conv2_block1_0_conv`.

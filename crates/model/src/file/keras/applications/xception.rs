@@ -14,6 +14,7 @@ pub(super) static APPLICATION: Application = Application {
     rename,
     has_biases: false,
     has_scales: true,
+    flattened: None,
 };
 
 /// The blocks with a convolution in their shortcut, by timm's number, and its channels in and out. Keras gives these
