@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 11] {
+fn smallest() -> [NetworkConfig; 12] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
