@@ -97,8 +97,8 @@ impl Computation {
     /// How Keras' own networks compute: its ResNets in their own way, the others as TensorFlow's.
     ///
     /// # Source
-    /// Keras 3, `keras/src/applications`: `resnet.py`, `resnet_v2.py`, `efficientnet.py`, `xception.py`, `inception_v3.py` and
-    /// `mobilenet.py`.
+    /// Keras 3, `keras/src/applications`: `resnet.py`, `resnet_v2.py`, `efficientnet.py`, `xception.py`, `inception_v3.py`,
+    /// `inception_resnet_v2.py` and `mobilenet.py`.
     fn of_keras(architecture: Architecture) -> Self {
         match architecture.takes_padding(Padding::Tf) {
             true => Self::OF_TENSORFLOW,

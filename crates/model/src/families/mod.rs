@@ -57,6 +57,8 @@ families! {
     xception::Xception;
     /// InceptionV3.
     inception_v3::InceptionV3;
+    /// Inception-ResNet-v2.
+    inception_resnet_v2::InceptionResNetV2;
     /// MobileNet, the first.
     mobilenet::MobileNet;
     /// EfficientNet-Lite0 to EfficientNet-Lite2.

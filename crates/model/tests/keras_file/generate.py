@@ -3,7 +3,7 @@
     pip install keras==3.15.1 jax==0.10.2 h5py==3.16.0 safetensors==0.8.0 numpy==2.4.6
     KERAS_BACKEND=jax JAX_ENABLE_X64=1 python generate.py
 
-InceptionV3 was written with `KERAS_BACKEND=torch` and torch==2.15.0.
+The Inceptions were written with `KERAS_BACKEND=torch` and torch==2.15.0.
 
 The values of variables are eighths from -16 to 15.875, which 16-bit floats of both kinds hold. `*.safetensors` has
 them in PyTorch's names and layouts, moved here by NumPy's `transpose` and `reshape`. `*.json` has the layers of
@@ -290,3 +290,4 @@ if __name__ == "__main__":
     write_application("xception", keras.applications.Xception, (97, 72))
     write_application("mobilenetv1_100", keras.applications.MobileNet, (97, 64))
     write_application("inception_v3", keras.applications.InceptionV3, (97, 80))
+    write_application("inception_resnet_v2", keras.applications.InceptionResNetV2, (97, 80))

@@ -1,6 +1,7 @@
 //! Keras' own networks (`keras.applications`) in the names that they have here.
 
 mod efficientnet;
+mod inception_resnet_v2;
 mod inception_v3;
 mod mobilenet;
 mod numbered;
@@ -29,8 +30,8 @@ struct Application {
     name: &'static str,
     /// Layers that it has and others have not.
     marks: &'static [&'static str],
-    /// Whose layers those are that have no name of their own.
-    numbered: Option<Architecture>,
+    /// Whose layers those are that have no name of their own, and how many of its layers have one.
+    numbered: Option<(Architecture, usize)>,
     /// What tells the number of features of the last maps.
     features: Features,
     /// The name here of the linear layer.
@@ -52,12 +53,13 @@ enum Features {
     Number(usize),
 }
 
-static APPLICATIONS: [&Application; 6] = [
+static APPLICATIONS: [&Application; 7] = [
     &resnet::APPLICATION,
     &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
     &xception::APPLICATION,
     &inception_v3::APPLICATION,
+    &inception_resnet_v2::APPLICATION,
     &mobilenet::APPLICATION,
 ];
 
@@ -143,7 +145,7 @@ impl Application {
             return None;
         }
         let numbered = match self.numbered {
-            Some(architecture) => numbered::names(architecture, layers)?,
+            Some((architecture, num_named)) => numbered::names(architecture, num_named, layers)?,
             None => BTreeMap::new(),
         };
         Some(Trunk { prefix, layers: layers.clone(), numbered })
