@@ -109,7 +109,9 @@ impl Network {
     /// there are `stem` (the pooled first layer of a ResNet), `features.0` and `features.8` (first
     /// and last convolution of an EfficientNet), and `dropout` where the head has one.
     ///
-    /// An InceptionV3 has its first layers and poolings (`Conv2d_1a_3x3`, `maxpool1`), and each block (`Mixed_5b`).
+    /// An Inception has its first layers and poolings, and each block; an Inception-ResNet-v2 in its repeated
+    /// blocks (`repeat_1.7`) the last convolution (`repeat_1.7.conv2d`), too. A NASNet has each cell
+    /// (`normal_12`), and `relu` after the last.
     ///
     /// A vision transformer has `conv_proj` (the patches) and in each layer the normalization before the
     /// attention and the layer itself. Their feature maps are the patches; the class token is not shown.

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
     /// Torchvision's, or those that a network has here where torchvision has none: timm's of an Xception,
-    /// a MobileNet or an EfficientNet-Lite. The ResNets of timm have torchvision's, too.
+    /// an Inception-ResNet-v2, a MobileNet or an EfficientNet-Lite. The ResNets of timm have torchvision's, too.
     Torchvision,
     /// Those of timm's EfficientNets, vision transformers and Swin transformers.
     Timm,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 11] {
+fn smallest() -> [NetworkConfig; 14] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
@@ -18,11 +18,13 @@ fn smallest() -> [NetworkConfig; 11] {
         Architecture::MOBILENET_V2,
         Architecture::XCEPTION,
         Architecture::INCEPTION_V3,
+        Architecture::INCEPTION_RESNET_V2,
         Architecture::MOBILENETV1_100,
         Architecture::EFFICIENTNET_LITE0,
         Architecture::CONVNEXT_TINY,
         Architecture::VIT_SMALL_PATCH16_224,
         Architecture::SWIN_T,
+        Architecture::NASNET_MOBILE,
     ]
     .map(|architecture| NetworkConfig {
         head: architecture.usual_head(),
@@ -123,11 +125,13 @@ fn stages_go_from_the_output_to_the_input() {
         (20, "features.18", "features.0"),
         (16, "conv4", "stem"),
         (13, "Mixed_7c", "stem"),
+        (10, "conv2d_7b", "stem"),
         (7, "blocks.4", "stem"),
         (10, "conv_head", "stem"),
         (9, "features.7", "features.0"),
         (15, "encoder.ln", "stem"),
         (10, "norm", "features.0"),
+        (18, "normal_12", "stem"),
     ];
     assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
     assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));

@@ -279,6 +279,7 @@ fn names_and_claims_tell_how_a_network_computes() {
     const LITE0: Architecture = Architecture::EFFICIENTNET_LITE0;
     const XCEPTION: Architecture = Architecture::XCEPTION;
     const INCEPTION_V3: Architecture = Architecture::INCEPTION_V3;
+    const INCEPTION_RESNET_V2: Architecture = Architecture::INCEPTION_RESNET_V2;
     use Padding::{Tf, Torchvision as Symmetric};
     for (architecture, naming, claimed, expected) in [
         // timm 1.0.31: 1e-5 for all efficientnet_b*, and SAME with 1e-3 for all tf_efficientnet_b*.
@@ -322,6 +323,13 @@ fn names_and_claims_tell_how_a_network_computes() {
             Naming::Torchvision,
             Some("keras.applications.InceptionV3"),
             (Tf, 1e-3, false),
+        ),
+        (INCEPTION_RESNET_V2, Naming::Torchvision, None, (Symmetric, 1e-3, false)),
+        (
+            INCEPTION_RESNET_V2,
+            Naming::Torchvision,
+            Some("keras.applications.InceptionResNetV2"),
+            (Symmetric, 1e-3, false),
         ),
         // torchvision 0.29.2: 1e-5 up to B4, 1e-3 from B5 on.
         (Architecture::EFFICIENTNET_B4, Naming::Torchvision, None, (Symmetric, 1e-5, false)),

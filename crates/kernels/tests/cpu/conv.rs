@@ -228,7 +228,7 @@ fn network_layers_equal_plain_loops() {
     });
 }
 
-/// Kernels of a row or a column, as an InceptionV3 has them: rows of few input channels are read as one tap.
+/// Kernels of a row or a column, as the Inceptions have them: rows of few input channels are read as one tap.
 #[test]
 fn kernels_of_a_row_or_a_column_equal_plain_loops() {
     let channels: &[[usize; 2]] =

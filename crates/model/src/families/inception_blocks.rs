@@ -1,4 +1,4 @@
-//! Branches beside each other, of which an Inception is made, and its first layers.
+//! Branches beside each other, of which the Inceptions are made, and their common first layers.
 
 use crate::layers::{Layers, Tracer, conv_norm};
 use crate::tap::Tap;

@@ -3,7 +3,7 @@
     pip install keras==3.15.1 jax==0.10.2 h5py==3.16.0 safetensors==0.8.0 numpy==2.4.6
     KERAS_BACKEND=jax JAX_ENABLE_X64=1 python generate.py
 
-InceptionV3 was written with `KERAS_BACKEND=torch` and torch==2.15.0.
+The Inceptions were written with `KERAS_BACKEND=torch` and torch==2.15.0.
 
 The values of variables are eighths from -16 to 15.875, which 16-bit floats of both kinds hold. `*.safetensors` has
 them in PyTorch's names and layouts, moved here by NumPy's `transpose` and `reshape`. `*.json` has the layers of
@@ -293,3 +293,5 @@ if __name__ == "__main__":
     write_application("mobilenet_v2", keras.applications.MobileNetV2, (97, 64))
     write_application("densenet121", keras.applications.DenseNet121, (97, 64))
     write_application("vgg16", keras.applications.VGG16, (224, 224))
+    write_application("nasnet_mobile", keras.applications.NASNetMobile, (97, 64))
+    write_application("inception_resnet_v2", keras.applications.InceptionResNetV2, (97, 80))

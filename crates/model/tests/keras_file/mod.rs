@@ -313,6 +313,36 @@ fn keras_inception_v3_gives_keras_logits() {
 }
 
 #[test]
+fn keras_nasnet_mobile_gives_keras_logits() {
+    let application = Application::read("nasnet_mobile");
+    for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+        let config = assert_logits("nasnet_mobile", &root, &application);
+        assert_eq!((config.padding, config.epsilon()), (Padding::Torchvision, 1e-3));
+    }
+}
+
+#[test]
+fn keras_inception_resnet_v2_gives_keras_logits() {
+    let mut application = Application::read("inception_resnet_v2");
+    let config = assert_logits("inception_resnet_v2", &application.as_keras3(), &application);
+    assert_eq!((config.padding, config.epsilon()), (Padding::Torchvision, 1e-3));
+    // The weights follow the names, and the logits would be others: names alone are looked at.
+    counted_from(&mut application, 300);
+    let found = names(&application.as_keras2(Some("inception"), <[usize]>::to_vec));
+    for name in [
+        "inception.mixed_5b.branch3.1.conv.weight",
+        "inception.repeat_1.19.branch1.2.bn.weight",
+        "inception.repeat_2.8.conv2d.bias",
+        "inception.block8.conv2d.weight",
+        "inception.conv2d_7b.bn.weight",
+        "classif.weight",
+    ] {
+        assert!(found.iter().any(|one| one == name), "{name}: {found:?}");
+    }
+    assert!(found.iter().all(|name| !name.contains("batch_normalization")), "{found:?}");
+}
+
+#[test]
 fn layers_without_a_name_are_told_by_their_order_whatever_their_numbers() {
     let mut application = Application::read("inception_v3");
     counted_from(&mut application, 95);

@@ -1,7 +1,7 @@
 """Writes the goldens beside this file with timm's networks.
 
     pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 numpy
-    python generate.py
+    python generate.py [NETWORK...]
 
 As `../torchvision/generate.py`, whose rules for images and weights are used; of weights of batch normalization
 `rule` makes something else of them here and in `main.rs`.
@@ -9,6 +9,7 @@ As `../torchvision/generate.py`, whose rules for images and weights are used; of
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ NETWORKS = {
     "efficientnet_lite0": "efficientnet_lite0",
     "efficientnet_lite1": "efficientnet_lite1",
     "efficientnet_lite2": "efficientnet_lite2",
+    "inception_resnet_v2": "inception_resnet_v2",
 }
 # Name, batch, height, width, whether batch statistics are used.
 CASES = [
@@ -34,9 +36,13 @@ CASES = [
     ("97x131", 2, 97, 131, False),
     ("97x131_train", 2, 97, 131, True),
 ]
+# An Inception leaves two cells of 97x131: the variance of four values in a batch would be mostly rounding error.
+CASES_OF_INCEPTIONS = [CASES[0], ("139x203", 2, 139, 203, False), ("139x203_train", 2, 139, 203, True)]
 # Whose gradients of parameters are compared. At the other size a window that Xception pools has two values so near
 # each other that rounding chooses between them.
 WITH_PARAMETERS = ["97x131", "97x131_train"]
+# Rounding the input moves some gradients of an Inception-ResNet-v2 at 139x203 by 7 tolerances.
+WITH_PARAMETERS_OF_INCEPTIONS = ["128x192", "139x203_train"]
 # Of a family's other members no gradients of parameters and nothing of training is compared.
 OTHERS = ["efficientnet_lite1", "efficientnet_lite2"]
 
@@ -93,6 +99,11 @@ def taps(network, name):
         found = ["act1", "act2", "act3", "act4"]
         found += [f"block{number}{part}" for number in range(1, 13) for part in ["", ".rep"]]
         return {tap: modules[tap] for tap in found}
+    if name == "inception_resnet_v2":
+        found = network.layer_names.copy()
+        for repeat in ["repeat", "repeat_1", "repeat_2"]:
+            found += [f"{repeat}.{idx}{part}" for idx in range(len(modules[repeat])) for part in ["", ".conv2d"]]
+        return {tap: modules[tap] for tap in [*found, "block8.conv2d"]}
     found = ["bn1"] + (["bn2"] if "conv_head.weight" in network.state_dict() else [])
     for stage_idx, stage in enumerate(network.blocks):
         found.append(f"blocks.{stage_idx}")
@@ -107,13 +118,19 @@ def taps(network, name):
 
 
 def main():
+    """Writes all goldens, or those of the networks that are named."""
     torch.manual_seed(0)
     common.taps = taps
     common.MEASURED = (3, 192, 256)
-    layouts = {name: common.layout(timm.create_model(other)) for name, other in NETWORKS.items()}
-    (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
-    for name in NETWORKS:
+    file = HERE / "layouts.json"
+    chosen = sys.argv[1:]
+    layouts = json.loads(file.read_text()) if chosen else {}
+    layouts |= {name: common.layout(timm.create_model(NETWORKS[name])) for name in chosen or NETWORKS}
+    file.write_text(json.dumps(layouts, indent=1) + "\n")
+    for name in chosen or NETWORKS:
         cases, with_parameters = (CASES[:2], []) if name in OTHERS else (CASES, WITH_PARAMETERS)
+        if name == "inception_resnet_v2":
+            cases, with_parameters = CASES_OF_INCEPTIONS, WITH_PARAMETERS_OF_INCEPTIONS
         common.write_golden(HERE, name, build(name), cases, with_parameters)
 
 

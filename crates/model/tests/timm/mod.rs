@@ -70,6 +70,11 @@ fn xception_is_timms() {
 }
 
 #[test]
+fn inception_resnet_v2_is_timms() {
+    check(Architecture::INCEPTION_RESNET_V2);
+}
+
+#[test]
 fn mobilenet_is_timms() {
     check(Architecture::MOBILENETV1_100);
 }

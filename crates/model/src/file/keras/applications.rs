@@ -2,9 +2,11 @@
 
 mod densenet;
 mod efficientnet;
+mod inception_resnet_v2;
 mod inception_v3;
 mod mobilenet;
 mod mobilenet_v2;
+mod nasnet;
 mod numbered;
 mod resnet;
 mod resnet_v2;
@@ -24,7 +26,7 @@ const TRUNK: &str = "trunk.";
 /// How far an epsilon may be from its network's, as a part of it: files have it as a 32-bit float, too.
 const TOLERANCE: f64 = 1e-3;
 
-/// What Keras calls the first half of a separable convolution here, and timm's Xception.
+/// What Keras calls the first half of a separable convolution here, and what it is called in networks, as in timm's Xception.
 const DEPTHWISE: [&str; 2] = [".depthwise.weight", ".conv1.weight"];
 
 /// One of Keras' networks, in all its sizes.
@@ -32,8 +34,8 @@ struct Application {
     name: &'static str,
     /// Layers that it has and others have not.
     marks: &'static [&'static str],
-    /// Whose layers those are that have no name of their own.
-    numbered: Option<Architecture>,
+    /// Whose layers those are that have no name of their own, and how many of its layers have one.
+    numbered: Option<(Architecture, usize)>,
     /// What tells the number of features of the last maps.
     features: Features,
     /// The name here of the linear layer.
@@ -57,16 +59,18 @@ enum Features {
     Number(usize),
 }
 
-static APPLICATIONS: [&Application; 9] = [
+static APPLICATIONS: [&Application; 11] = [
     &resnet::APPLICATION,
     &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
     &xception::APPLICATION,
     &inception_v3::APPLICATION,
+    &inception_resnet_v2::APPLICATION,
     &mobilenet::APPLICATION,
     &mobilenet_v2::APPLICATION,
     &densenet::APPLICATION,
     &vgg::APPLICATION,
+    &nasnet::APPLICATION,
 ];
 
 /// Where one of Keras' networks is in a file.
@@ -155,7 +159,7 @@ impl Application {
             return None;
         }
         let numbered = match self.numbered {
-            Some(architecture) => numbered::names(architecture, layers)?,
+            Some((architecture, num_named)) => numbered::names(architecture, num_named, layers)?,
             None => BTreeMap::new(),
         };
         Some(Trunk { prefix, layers: layers.clone(), numbered })

@@ -186,7 +186,7 @@ const BENCHMARK: [Recipe; 11] = {
     use Head::{Flatten, Gap, GapBn};
     [
         ("xception", "xception", "keras-tf", Gap, [10.0, 0.25, 0.5], [0.5, 1.5], 1e-3),
-        ("nasnet-mobile", "nasnetmobile", "keras-tf", Gap, [20.0, 0.25, 0.5], [0.5, 1.0], 1e-4),
+        ("nasnet-mobile", "nasnet_mobile", "keras-tf", Gap, [20.0, 0.25, 0.5], [0.5, 1.0], 1e-4),
         ("inception-v3", "inception_v3", "keras-tf", Gap, [20.0, 0.5, 0.5], [0.5, 1.5], 1e-3),
         (
             "efficientnet-b0",

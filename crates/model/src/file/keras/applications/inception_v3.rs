@@ -10,7 +10,7 @@ use crate::architecture::Architecture;
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.InceptionV3",
     marks: &[],
-    numbered: Some(Architecture::INCEPTION_V3),
+    numbered: Some((Architecture::INCEPTION_V3, 0)),
     features: Features::Number(2048),
     linear: "fc",
     epsilon: 1e-3,

@@ -14,7 +14,7 @@ const NORM: &str = "batch_normalization";
 /// Fewer layers than any network here has that Keras numbers: whoever has fewer is not compared with one.
 const MIN_LAYERS: usize = 90;
 
-/// The end of the name that the kernel of a unit has here.
+/// The end of the name that a kernel of a unit has in an Inception here.
 const CONV_HERE: &str = ".conv.weight";
 
 /// The number in a name that Keras gave: 0 of `conv2d`, 3 of `batch_normalization_3`.
@@ -36,17 +36,18 @@ fn of_class<'a>(layers: &BTreeMap<&'a str, &'a LayerWeights>, class: &str) -> Nu
 }
 
 /// The names here of those of `layers` that are the convolutions of `architecture` and the normalizations after
-/// them. Keras makes them in the order in which the network has them here; layers that were made before and after
-/// are left alone. `None` where no layers in a row have the shapes of the network.
+/// them, all but the last `num_named`. Keras makes them in the order in which the network has them here; layers of
+/// other numbers before and after are left alone. `None` where no layers in a row have the shapes of the network.
 pub(super) fn names(
     architecture: Architecture,
+    num_named: usize,
     layers: &BTreeMap<&str, &LayerWeights>,
 ) -> Option<BTreeMap<String, String>> {
     let (convs, norms) = (of_class(layers, CONV), of_class(layers, NORM));
     if convs.len().min(norms.len()) < MIN_LAYERS {
         return None;
     }
-    let units = units(architecture);
+    let units = units(architecture, num_named);
     let convs = matching(&convs, &units, |layer, unit| {
         let [out_channels, in_channels, height, width] = unit.kernel;
         let kernel = layer.variable("kernel");
@@ -71,17 +72,18 @@ struct Unit {
     kernel: [usize; 4],
 }
 
-/// The units of `architecture` from the input to the output.
-fn units(architecture: Architecture) -> Vec<Unit> {
+/// The units of `architecture` from the input to the output, without the last `num_named`.
+fn units(architecture: Architecture, num_named: usize) -> Vec<Unit> {
     let network = NetworkConfig::torchvision(architecture, 1).init(&Device::flex());
     let shapes = expected_shapes(&network);
     let names = names_in_order(&network).into_iter();
-    names
-        .filter_map(|name| {
-            let kernel = shapes.get(&name)?.as_slice().try_into().ok()?;
-            Some(Unit { name: name.strip_suffix(CONV_HERE)?.to_string(), kernel })
-        })
-        .collect()
+    let units = names.filter_map(|name| {
+        let kernel = shapes.get(&name)?.as_slice().try_into().ok()?;
+        Some(Unit { name: name.strip_suffix(CONV_HERE)?.to_string(), kernel })
+    });
+    let mut units: Vec<Unit> = units.collect();
+    units.truncate(units.len().saturating_sub(num_named));
+    units
 }
 
 /// The names of the first layers in a row that are those of `units`.
