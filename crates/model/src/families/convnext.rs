@@ -4,7 +4,7 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::{stochastic_depth_rate, DropSite, DropUnit};
+use crate::drop::{DropSite, DropUnit, stochastic_depth_rate};
 use crate::head::{Head, Pooling};
 use crate::layers::{Dense, LayerNorm, Layers, Tracer, conv_biased};
 use crate::layout::channels_last;
@@ -155,7 +155,13 @@ impl ConvNext {
                 let conv = halving([in_channels, channels], stride, device);
                 features.push(Feature::Downsample((norm, conv)));
             }
-            let block = |idx| Block::new(&layers, channels, stochastic_depth_rate(depth.drop_rate, &depth.num_blocks, num_before + idx));
+            let block = |idx| {
+                Block::new(
+                    &layers,
+                    channels,
+                    stochastic_depth_rate(depth.drop_rate, &depth.num_blocks, num_before + idx),
+                )
+            };
             features.push(Feature::Blocks((0..num_blocks).map(block).collect()));
             num_before += num_blocks;
         }

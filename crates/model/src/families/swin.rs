@@ -10,7 +10,7 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::{stochastic_depth_rate, DropSite, DropUnit};
+use crate::drop::{DropSite, DropUnit, stochastic_depth_rate};
 use crate::head::{Head, Pooling};
 use crate::layers::{Dense, LayerNorm, Layers, Tracer, conv_biased};
 use crate::layout::channels_last;
@@ -169,7 +169,8 @@ impl Swin {
             }
             let block = |idx: usize| {
                 let is_shifted = idx % 2 == 1;
-                let rate = stochastic_depth_rate(size.drop_rate, &size.num_blocks, num_before + idx);
+                let rate =
+                    stochastic_depth_rate(size.drop_rate, &size.num_blocks, num_before + idx);
                 Block::new(size.channels(stage_idx), is_shifted, rate, device)
             };
             features.push(Feature::Blocks((0..num_blocks).map(block).collect()));
