@@ -59,9 +59,9 @@ pub fn target_directory() -> Result<PathBuf> {
     Ok(folder.into())
 }
 
-/// Builds everything, in the one profile that also tests and benchmarks use. The whole workspace,
-/// so that Cargo chooses the same features as for the tests, and compiles Burn once.
-pub const BUILD: [&str; 3] = ["build", "--release", "--workspace"];
+/// Builds everything but the Python package, whose wheel is built alone, in the one profile that also tests and
+/// benchmarks use. The whole workspace, so that Cargo chooses the same features as for the tests, and compiles Burn once.
+pub const BUILD: [&str; 5] = ["build", "--release", "--workspace", "--exclude", "dermx-python"];
 
 /// A shell's number for how a process ended.
 pub fn exit_code(status: ExitStatus) -> u8 {

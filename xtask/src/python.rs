@@ -15,6 +15,9 @@ const MIN_VERSION: (u32, u32) = (3, 10);
 
 /// Packages of PyPI that build the wheel, and those that its tests need.
 const TOOLS: [&str; 1] = ["maturin>=1.9.4,<2.0"];
+/// The profile of a wheel that is tested only: with others' features than the workspace's all would be optimized
+/// once more.
+const QUICK: &str = "wheel";
 /// Packages of PyPI that the notebook needs beside those.
 const NOTEBOOK: [&str; 7] =
     ["torch", "timm", "grad-cam", "captum", "quantus", "nbclient", "ipykernel"];
@@ -53,7 +56,8 @@ pub fn run(is_full: bool) -> Result<()> {
         return skip(&format!("PyPI cannot be reached: {error}"));
     }
     let wheels = folder.path().join("wheels");
-    let wheel = release::scores_wheel(&wheels, environment.program("python"))?;
+    let profile = if is_full { release::RELEASE } else { QUICK };
+    let wheel = release::scores_wheel(&wheels, environment.program("python"), profile)?;
     tell_size(&wheel)?;
     environment.install(&[&format!("{}[test]", wheel.display())])?;
     // The command's results are what the package's are compared with.

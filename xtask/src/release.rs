@@ -33,7 +33,7 @@ pub fn run(out: &Path, python: &str) -> Result<()> {
     let files = [
         archive(&command, out)?,
         command_wheel(&command, out, python)?,
-        scores_wheel(out, python)?,
+        scores_wheel(out, python, RELEASE)?,
     ];
     for file in files {
         let bytes = fs::read(&file)?;
@@ -62,10 +62,13 @@ pub fn version() -> Result<String> {
     version.map(str::to_string).context("Cargo knows no package dermx-cli")
 }
 
-/// Builds the wheel of the scores, `dermx`, in the folder `out`; its path.
-pub fn scores_wheel(out: &Path, python: impl AsRef<OsStr>) -> Result<PathBuf> {
+/// The profile of what is passed on.
+pub const RELEASE: &str = "release";
+
+/// Builds the wheel of the scores, `dermx`, in a profile and in the folder `out`; its path.
+pub fn scores_wheel(out: &Path, python: impl AsRef<OsStr>, profile: &str) -> Result<PathBuf> {
     let mut maturin = Command::new(python);
-    maturin.args(["-m", "maturin", "build", "--release", "--locked", "--out"]).arg(out);
+    maturin.args(["-m", "maturin", "build", "--profile", profile, "--locked", "--out"]).arg(out);
     maturin.args(["--manifest-path"]).arg(root().join("crates/python/Cargo.toml"));
     succeed(maturin.current_dir(root()))?;
     // It names the platform.

