@@ -43,7 +43,7 @@ impl Normalization {
     ///   `caffe` of `keras.applications.imagenet_utils.preprocess_input`, which Keras's ResNets
     ///   take (<https://keras.io/api/applications/resnet/>).
     /// - `keras-tf`: `x / 127.5 - 1` of red, green, blue: mode `tf` of the same function, which Keras's
-    ///   Xception, InceptionV3, InceptionResNetV2 and MobileNet take
+    ///   Xception, InceptionV3, InceptionResNetV2, NASNetMobile and MobileNet take
     ///   (<https://keras.io/api/applications/xception/>), and torchvision's InceptionV3, there called `transform_input`.
     /// - `keras-tf23-efficientnet`: `(x / 255 - mean) / sqrt(std)` with `imagenet`'s numbers: what
     ///   Keras's EfficientNet did in TensorFlow 2.3 to 2.5, whose weights hold the standard

@@ -110,7 +110,8 @@ impl Network {
     /// and last convolution of an EfficientNet), and `dropout` where the head has one.
     ///
     /// An Inception has its first layers and poolings, and each block; an Inception-ResNet-v2 in its repeated
-    /// blocks (`repeat_1.7`) the last convolution (`repeat_1.7.conv2d`), too.
+    /// blocks (`repeat_1.7`) the last convolution (`repeat_1.7.conv2d`), too. A NASNet has each cell
+    /// (`normal_12`), and `relu` after the last.
     ///
     /// A vision transformer has `conv_proj` (the patches) and in each layer the normalization before the
     /// attention and the layer itself. Their feature maps are the patches; the class token is not shown.

@@ -98,7 +98,7 @@ impl Computation {
     ///
     /// # Source
     /// Keras 3, `keras/src/applications`: `resnet.py`, `resnet_v2.py`, `efficientnet.py`, `xception.py`, `inception_v3.py`,
-    /// `inception_resnet_v2.py` and `mobilenet.py`.
+    /// `inception_resnet_v2.py`, `nasnet.py` and `mobilenet.py`.
     fn of_keras(architecture: Architecture) -> Self {
         match architecture.takes_padding(Padding::Tf) {
             true => Self::OF_TENSORFLOW,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The smallest of each family, with one class.
-fn smallest() -> [NetworkConfig; 13] {
+fn smallest() -> [NetworkConfig; 14] {
     [
         Architecture::RESNET18,
         Architecture::EFFICIENTNET_B0,
@@ -24,6 +24,7 @@ fn smallest() -> [NetworkConfig; 13] {
         Architecture::CONVNEXT_TINY,
         Architecture::VIT_SMALL_PATCH16_224,
         Architecture::SWIN_T,
+        Architecture::NASNET_MOBILE,
     ]
     .map(|architecture| NetworkConfig {
         head: architecture.usual_head(),
@@ -130,6 +131,7 @@ fn stages_go_from_the_output_to_the_input() {
         (9, "features.7", "features.0"),
         (15, "encoder.ln", "stem"),
         (10, "norm", "features.0"),
+        (18, "normal_12", "stem"),
     ];
     assert_eq!(found.clone().map(|(len, ..)| len), expected.map(|(len, ..)| len));
     assert_eq!(found.clone().map(|(_, second, _)| second), expected.map(|(_, second, _)| second));

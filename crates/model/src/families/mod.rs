@@ -1,6 +1,7 @@
 //! The families of networks. A file of this folder and a line of the list below make one.
 
 mod inception_blocks;
+mod separable;
 mod timm_blocks;
 
 use crate::architecture::Architecture;
@@ -71,6 +72,8 @@ families! {
     swin::Swin;
     /// ResNet-50 of 2016.
     resnet_v2::ResNetV2;
+    /// NASNetMobile.
+    nasnet::NasNet;
     /// For tests.
     #[cfg(test)] toy::Toy;
 }

@@ -1,12 +1,13 @@
 //! Xception.
 
 use super::Network;
+use super::separable::Separable;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
 use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
-use crate::layers::{Layers, Tracer, conv_norm, convolved, max_pooled};
+use crate::layers::{Layers, Tracer, conv_norm, max_pooled};
 use crate::layout::channels_last;
 use crate::parameter::first_parts;
 use crate::tap::Tap;
@@ -60,6 +61,9 @@ impl Architecture {
         },
     };
 }
+
+/// Side of the kernels of separable convolutions.
+const KERNEL_SIZE: usize = 3;
 
 /// Channels of the first two convolutions.
 const STEM_CHANNELS: [usize; 2] = [32, 64];
@@ -147,38 +151,6 @@ pub enum Step {
     Norm(BatchNorm),
 }
 
-/// A 3x3 convolution that filters each channel alone, and a 1x1 convolution, with nothing in between.
-#[derive(Module, Debug)]
-pub struct Separable {
-    conv1: Conv2d,
-    pointwise: Conv2d,
-}
-
-impl Separable {
-    fn new(layers: &Layers<'_>, [in_channels, out_channels]: [usize; 2]) -> Self {
-        Self {
-            conv1: layers.depthwise_conv(in_channels, 3, 1),
-            pointwise: layers.conv([in_channels, out_channels], 1, 1),
-        }
-    }
-
-    /// The convolution, a normalization, a sum and an activation.
-    fn forward(
-        &self,
-        norm: &BatchNorm,
-        x: Tensor<4>,
-        residual: Option<Tensor<4>>,
-        activation: Activation,
-    ) -> Tensor<4> {
-        conv_norm(&self.pointwise, norm, convolved(&self.conv1, x), residual, activation)
-    }
-
-    fn trace(&self, tracer: &mut Tracer) {
-        tracer.conv(&self.conv1);
-        tracer.conv(&self.pointwise);
-    }
-}
-
 impl Block {
     /// A block of `num_convs` convolutions; the channels change in the last of them if `grows_last`, else in
     /// the first.
@@ -195,7 +167,7 @@ impl Block {
             if idx > 0 || starts_with_relu {
                 rep.push(None);
             }
-            let conv = Separable::new(layers, [channels(idx), channels(idx + 1)]);
+            let conv = Separable::new(layers, [channels(idx), channels(idx + 1)], KERNEL_SIZE, 1);
             rep.extend([
                 Some(Step::Conv(conv)),
                 Some(Step::Norm(layers.batch_norm(channels(idx + 1)))),
@@ -282,9 +254,9 @@ impl Xception {
             conv2: layers.valid_conv([first, second], 3, 1),
             bn2: layers.batch_norm(second),
             block_: BLOCKS.into_iter().enumerate().map(block).collect(),
-            conv3: Separable::new(&layers, [BLOCKS[last][1], third]),
+            conv3: Separable::new(&layers, [BLOCKS[last][1], third], KERNEL_SIZE, 1),
             bn3: layers.batch_norm(third),
-            conv4: Separable::new(&layers, [third, fourth]),
+            conv4: Separable::new(&layers, [third, fourth], KERNEL_SIZE, 1),
             bn4: layers.batch_norm(fourth),
             pooling: Pooling::new(config.head, 0.0),
             fc_bn: config.head_norm(device),

@@ -1,37 +1,64 @@
 """Writes the goldens beside this file with Keras' networks.
 
     pip install keras==3.15.1 torch==2.15.0 torchvision==0.29.2 timm==1.0.31 numpy
-    KERAS_BACKEND=torch python generate.py
+    KERAS_BACKEND=torch python generate.py [NETWORK...]
 
 As `../torchvision/generate.py`, whose rules for images and weights are used, in the names that layers have here; of
-weights of batch normalization `rule` makes something else of them here and in `main.rs`.
+weights of batch normalization `rule` makes something else of them here and in `main.rs`. Some of Keras' layers round
+to 32-bit floats whatever their type.
 """
 
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import torch
+from keras.src.applications.nasnet import NASNet
 
 HERE = Path(__file__).parent
 SPEC = importlib.util.spec_from_file_location("torchvisions", HERE.parent / "torchvision/generate.py")
 common = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(common)
 
-BUILDERS = {"resnet50v2": keras.applications.ResNet50V2}
+
+
+def nasnet_mobile(**options):
+    """`keras.applications.NASNetMobile`, which refuses PyTorch as its backend, without looking which it is: features are
+    within 2e-7 of those with JAX."""
+    return NASNet(
+        penultimate_filters=1056,
+        num_blocks=4,
+        stem_block_filters=32,
+        skip_reduction=False,
+        filter_multiplier=2,
+        default_size=224,
+        **options,
+    )
+
+
+BUILDERS = {"resnet50v2": keras.applications.ResNet50V2, "nasnet_mobile": nasnet_mobile}
+# Networks that are built for images of one size.
+SIZED = ["nasnet_mobile"]
 # Name, batch, height, width, whether batch statistics are used.
 CASES = [
     ("128x192", 1, 128, 192, False),
     ("97x131", 2, 97, 131, False),
     ("97x131_train", 2, 97, 131, True),
 ]
+# At 97x131 a window that a NASNet pools in training has two equal values, and rounding chooses between them.
+CASES_OF_NASNET = [*CASES[:2], ("139x203_train", 2, 139, 203, True)]
+# Whose gradients of parameters are compared.
+WITH_PARAMETERS = ["97x131", "97x131_train", "139x203_train"]
 # Images that statistics are measured on.
 MEASURED = (3, 192, 256)
 VALUES = {
     "kernel": "weight",
+    "depthwise_kernel": "conv1.weight",
+    "pointwise_kernel": "pointwise.weight",
     "bias": "bias",
     "gamma": "weight",
     "beta": "bias",
@@ -42,13 +69,33 @@ VALUES = {
 
 def own(layer):
     """What a layer of Keras' is called here."""
+    in_cell = re.fullmatch(r"(.+?)_((?:stem_|reduce_)?\d+)", layer)
+    if in_cell and not layer.startswith(("stem_", "conv")):
+        layer, cell = in_cell.groups()
+        cell = f"normal_{cell}" if cell.isdigit() else cell
+        branch = re.fullmatch(r"(separable_.+)_(?:normal|reduction)_(.+)", layer)
+        if branch:
+            return f"{cell}.{branch[2]}.{branch[1]}"
+        return f"{cell}." + re.sub(r"^(normal|reduction)_", "", layer).replace("adjust_", "adjust.")
     name = re.sub(r"^(conv\d_block\d+)_(\d)_(conv|bn)$", r"\1.\3\2", layer)
     return re.sub(r"^(conv\d_block\d+)_preact_bn$", r"\1.preact_bn", name)
 
 
 def moved(values):
     """A kernel, matrix or feature maps as PyTorch has them."""
-    return values.permute(3, 2, 0, 1) if values.ndim == 4 else values.T if values.ndim == 2 else values
+    if values.ndim == 4:
+        is_depthwise = values.shape[3] == 1
+        return values.permute(2, 3, 0, 1) if is_depthwise else values.permute(3, 2, 0, 1)
+    return values.T if values.ndim == 2 else values
+
+
+def offset(layer):
+    """What is added to the biases of a normalization, or taken from those that are negative: a sum of two is far from
+    zero, too."""
+    is_last = layer.endswith("separable_conv_2_bn")
+    if layer.endswith("adjust.bn") or is_last and re.match(r"(stem|reduce)_\d\.left1", layer):
+        return 2.6
+    return 0.0 if is_last and not re.search(r"\.left[12]\.", layer) else 1.3
 
 
 def rule(name, shape, names):
@@ -57,9 +104,10 @@ def rule(name, shape, names):
     layer, kind = name.rsplit(".", 1)
     if f"{layer}.running_mean" in names:
         if kind == "weight":
-            values = values * np.float32(0.25)
+            # A NASNet would lose what images differ in.
+            values = values * np.float32(0.5 if "stem_bn1.weight" in names else 0.25)
         elif kind == "bias":
-            values = values + np.copysign(np.float32(1.3), values)
+            values = values + np.copysign(np.float32(offset(layer)), values)
     elif layer.endswith(".conv3") and kind == "weight":
         # Quiet residual branches.
         values = values * np.float32(0.5)
@@ -75,9 +123,10 @@ def variables(network):
     }
 
 
-def build(name, num_classes):
+def build(name, num_classes, size):
     keras.backend.clear_session()
-    trunk = BUILDERS[name](include_top=False, weights=None, pooling="avg", input_shape=(None, None, 3))
+    size = size if name in SIZED else (None, None)
+    trunk = BUILDERS[name](include_top=False, weights=None, pooling="avg", input_shape=(*size, 3))
     logits = keras.layers.Dense(num_classes, name="predictions")(trunk.output)
     return keras.Model(trunk.input, logits)
 
@@ -91,11 +140,21 @@ def filled(network):
 
 
 def inverse(values):
-    return values.permute(2, 3, 1, 0) if values.ndim == 4 else values.T if values.ndim == 2 else values
+    if values.ndim == 4:
+        is_depthwise = values.shape[1] == 1
+        return values.permute(2, 3, 0, 1) if is_depthwise else values.permute(2, 3, 1, 0)
+    return values.T if values.ndim == 2 else values
 
 
 def taps(network):
     """The layer whose output each tap sees, by the tap's name."""
+    names = [layer.name for layer in network.layers]
+    if "stem_bn1" in names:
+        concats = [re.fullmatch(r"(normal|reduction)_concat_(.+)", name) for name in names]
+        cells = {match[2]: match[0] for match in concats if match}
+        cells = {f"normal_{cell}" if cell.isdigit() else cell: name for cell, name in cells.items()}
+        # Before the pooling and the linear layer.
+        return {"stem_bn1": "stem_bn1", **cells, "relu": names[-3]}
     found = {"pool1_pool": "pool1_pool", "post_relu": "post_relu"}
     for layer in network.layers:
         block = re.fullmatch(r"(conv\d_block\d+)_out", layer.name)
@@ -175,14 +234,26 @@ class AsPyTorch:
 
 
 def main():
+    """Writes all goldens, or those of the networks that are named."""
     keras.config.set_floatx("float64")
     torch.manual_seed(0)
     common.run, common.measured = run, measured
-    layouts = {name: common.layout(AsPyTorch(build(name, 1000))) for name in BUILDERS}
-    (HERE / "layouts.json").write_text(json.dumps(layouts, indent=1) + "\n")
-    for name in BUILDERS:
-        network = filled(build(name, common.NUM_CLASSES))
-        common.write_golden(HERE, name, network, CASES, ["97x131", "97x131_train"])
+    file = HERE / "layouts.json"
+    chosen = sys.argv[1:]
+    layouts = json.loads(file.read_text()) if chosen else {}
+    chosen = chosen or list(BUILDERS)
+    layouts |= {name: common.layout(AsPyTorch(build(name, 1000, (224, 224)))) for name in chosen}
+    file.write_text(json.dumps(layouts, indent=1) + "\n")
+    for name in chosen:
+        network = filled(build(name, common.NUM_CLASSES, MEASURED[1:]))
+
+        def of_case(case):
+            sized = build(name, common.NUM_CLASSES, case[2:4])
+            sized.set_weights(network.get_weights())
+            return sized
+
+        cases = CASES_OF_NASNET if name == "nasnet_mobile" else CASES
+        common.write_golden(HERE, name, network, cases, WITH_PARAMETERS, of_case)
 
 
 if __name__ == "__main__":

@@ -290,4 +290,5 @@ if __name__ == "__main__":
     write_application("xception", keras.applications.Xception, (97, 72))
     write_application("mobilenetv1_100", keras.applications.MobileNet, (97, 64))
     write_application("inception_v3", keras.applications.InceptionV3, (97, 80))
+    write_application("nasnet_mobile", keras.applications.NASNetMobile, (97, 64))
     write_application("inception_resnet_v2", keras.applications.InceptionResNetV2, (97, 80))

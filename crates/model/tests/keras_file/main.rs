@@ -314,6 +314,15 @@ fn keras_inception_v3_gives_keras_logits() {
 }
 
 #[test]
+fn keras_nasnet_mobile_gives_keras_logits() {
+    let application = Application::read("nasnet_mobile");
+    for root in [application.as_keras3(), application.as_keras2(None, <[usize]>::to_vec)] {
+        let config = assert_logits("nasnet_mobile", &root, &application);
+        assert_eq!((config.padding, config.epsilon()), (Padding::Torchvision, 1e-3));
+    }
+}
+
+#[test]
 fn keras_inception_resnet_v2_gives_keras_logits() {
     let mut application = Application::read("inception_resnet_v2");
     let config = assert_logits("inception_resnet_v2", &application.as_keras3(), &application);

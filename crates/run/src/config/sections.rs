@@ -127,7 +127,7 @@ section! {
         /// "tf".
         padding: Padding, default(Padding::Torchvision);
         /// Epsilon of the batch normalizations before the head; with "auto" torchvision's (1e-5, and 1e-3 for
-        /// EfficientNet-B5 to B7 and the Inceptions), or Keras' for "v1" (1.001e-5). TensorFlow's networks have 1e-3.
+        /// EfficientNet-B5 to B7, NASNetMobile and the Inceptions), or Keras' for "v1" (1.001e-5). TensorFlow's networks have 1e-3.
         batch_norm_epsilon: Option<f64>, word("auto"), Range::up_to(0.0, 1.0);
         /// Stride of the last stage that has one: 2, or 1 for heat maps of twice the resolution.
         last_stride: usize, default(2), Range::closed(1.0, 2.0);

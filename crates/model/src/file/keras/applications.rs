@@ -4,6 +4,7 @@ mod efficientnet;
 mod inception_resnet_v2;
 mod inception_v3;
 mod mobilenet;
+mod nasnet;
 mod numbered;
 mod resnet;
 mod resnet_v2;
@@ -22,7 +23,7 @@ const TRUNK: &str = "trunk.";
 /// How far an epsilon may be from its network's, as a part of it: files have it as a 32-bit float, too.
 const TOLERANCE: f64 = 1e-3;
 
-/// What Keras calls the first half of a separable convolution here, and timm's Xception.
+/// What Keras calls the first half of a separable convolution here, and what it is called in networks, as in timm's Xception.
 const DEPTHWISE: [&str; 2] = [".depthwise.weight", ".conv1.weight"];
 
 /// One of Keras' networks, in all its sizes.
@@ -53,7 +54,7 @@ enum Features {
     Number(usize),
 }
 
-static APPLICATIONS: [&Application; 7] = [
+static APPLICATIONS: [&Application; 8] = [
     &resnet::APPLICATION,
     &resnet_v2::APPLICATION,
     &efficientnet::APPLICATION,
@@ -61,6 +62,7 @@ static APPLICATIONS: [&Application; 7] = [
     &inception_v3::APPLICATION,
     &inception_resnet_v2::APPLICATION,
     &mobilenet::APPLICATION,
+    &nasnet::APPLICATION,
 ];
 
 /// Where one of Keras' networks is in a file.
