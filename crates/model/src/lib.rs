@@ -6,6 +6,7 @@
 
 mod architecture;
 mod attention;
+mod boxed;
 mod config;
 mod descriptor;
 mod drop;

@@ -414,3 +414,10 @@ fn swin_transformers_of_timm_and_of_their_authors_are_found() {
         }
     }
 }
+
+/// Networks are moved on stacks of threads, some copies at a time.
+#[test]
+fn a_network_is_small_beside_the_stack_of_a_thread() {
+    let size = size_of::<dermx_model::Network>();
+    assert!(size <= 32 * 1024, "{size} bytes");
+}

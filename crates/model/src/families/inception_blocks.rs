@@ -1,5 +1,6 @@
 //! Branches beside each other, of which the Inceptions are made, and their common first layers.
 
+use crate::boxed::Boxed;
 use crate::layers::{Layers, Tracer, conv_norm};
 use crate::tap::Tap;
 use burn::module::Module;
@@ -15,21 +16,25 @@ const WINDOW: usize = 3;
 /// `ConvNormAct`.
 #[derive(Module, Debug)]
 pub struct ConvUnit {
-    conv: Conv2d,
-    bn: BatchNorm,
+    conv: Boxed<Conv2d>,
+    bn: Boxed<BatchNorm>,
 }
 
 impl ConvUnit {
     /// A kernel of `[height, width]`; as many cells are left as there are.
     pub fn new(layers: &Layers<'_>, channels: [usize; 2], kernel_size: [usize; 2]) -> Self {
         let conv = layers.oblong_conv(channels, kernel_size);
-        Self { conv, bn: layers.batch_norm(channels[1]) }
+        Self::of(layers, conv, channels[1])
     }
 
     /// A kernel of 3x3 at those places alone where it lies on the feature maps.
     pub fn valid(layers: &Layers<'_>, channels: [usize; 2], stride: usize) -> Self {
         let conv = layers.valid_conv(channels, WINDOW, stride);
-        Self { conv, bn: layers.batch_norm(channels[1]) }
+        Self::of(layers, conv, channels[1])
+    }
+
+    fn of(layers: &Layers<'_>, conv: Conv2d, channels: usize) -> Self {
+        Self { conv: Boxed::new(conv), bn: Boxed::new(layers.batch_norm(channels)) }
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -7,6 +7,7 @@ use self::adjust::{CellChannels, Previous};
 use self::cells::{Cell, Normal, Reduction};
 use super::Network;
 use crate::architecture::Architecture;
+use crate::boxed::Boxed;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
 use crate::drop::DropSite;
@@ -129,22 +130,22 @@ impl Blueprint for Cells {
 pub struct NasNet {
     stem_conv1: Conv2d,
     stem_bn1: BatchNorm,
-    stem_1: Cell,
-    stem_2: Cell,
-    normal_0: Cell,
-    normal_1: Cell,
-    normal_2: Cell,
-    normal_3: Cell,
-    reduce_4: Cell,
-    normal_5: Cell,
-    normal_6: Cell,
-    normal_7: Cell,
-    normal_8: Cell,
-    reduce_8: Cell,
-    normal_9: Cell,
-    normal_10: Cell,
-    normal_11: Cell,
-    normal_12: Cell,
+    stem_1: Boxed<Cell>,
+    stem_2: Boxed<Cell>,
+    normal_0: Boxed<Cell>,
+    normal_1: Boxed<Cell>,
+    normal_2: Boxed<Cell>,
+    normal_3: Boxed<Cell>,
+    reduce_4: Boxed<Cell>,
+    normal_5: Boxed<Cell>,
+    normal_6: Boxed<Cell>,
+    normal_7: Boxed<Cell>,
+    normal_8: Boxed<Cell>,
+    reduce_8: Boxed<Cell>,
+    normal_9: Boxed<Cell>,
+    normal_10: Boxed<Cell>,
+    normal_11: Boxed<Cell>,
+    normal_12: Boxed<Cell>,
     pooling: Pooling,
     predictions_bn: Option<BatchNorm>,
     predictions: Linear,
@@ -221,7 +222,7 @@ impl NasNet {
 }
 
 /// All cells of a network whose last reduction has the stride `last_stride`.
-fn cells(layers: &Layers<'_>, last_stride: usize) -> [Cell; CELLS.len()] {
+fn cells(layers: &Layers<'_>, last_stride: usize) -> [Boxed<Cell>; CELLS.len()] {
     let (mut input, mut before) = (STEM_CHANNELS, STEM_CHANNELS);
     let mut previous = Previous::Same;
     let mut idx = 0;
@@ -234,10 +235,11 @@ fn cells(layers: &Layers<'_>, last_stride: usize) -> [Cell; CELLS.len()] {
         if strides {
             previous = Previous::Larger(stride);
             input = Reduction::NUM_OUTPUTS * filters;
-            return Cell::Reduction(Reduction::new(layers, taken, channels, stride));
+            let cell = Reduction::new(layers, taken, channels, stride);
+            return Boxed::new(Cell::Reduction(cell));
         }
         input = Normal::NUM_OUTPUTS * filters;
-        Cell::Normal(Normal::new(layers, taken, channels))
+        Boxed::new(Cell::Normal(Normal::new(layers, taken, channels)))
     })
 }
 

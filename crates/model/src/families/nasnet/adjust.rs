@@ -30,8 +30,10 @@ pub struct CellChannels {
     pub filters: usize,
 }
 
-/// Brings the output of the cell before the last to the size and channels of a cell.
+/// Brings the output of the cell before the last to the size and channels of a cell. The variants' names are not part
+/// of parameter names.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Adjust {
     /// Feature maps of the same size.
     Projection(Projection),
