@@ -59,9 +59,16 @@ pub fn target_directory() -> Result<PathBuf> {
     Ok(folder.into())
 }
 
-/// Builds everything but the Python package, whose wheel is built alone, in the one profile that also tests and
-/// benchmarks use. The whole workspace, so that Cargo chooses the same features as for the tests, and compiles Burn once.
-pub const BUILD: [&str; 5] = ["build", "--release", "--workspace", "--exclude", "dermx-python"];
+/// What is built and tested together, so that Cargo chooses the same features each time and compiles Burn once: all but
+/// the Python package, whose wheel is built alone.
+pub const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "dermx-python"];
+
+/// Builds it in the one profile that also tests and benchmarks use.
+pub fn build() -> Command {
+    let mut build = cargo(&["build", "--release"]);
+    build.args(WORKSPACE);
+    build
+}
 
 /// A shell's number for how a process ended.
 pub fn exit_code(status: ExitStatus) -> u8 {

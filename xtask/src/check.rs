@@ -1,6 +1,6 @@
 //! `cargo xtask check`: the cheapest check first.
 
-use crate::cargo::{cargo, succeed};
+use crate::cargo::{WORKSPACE, cargo, succeed};
 use crate::terminal::tell;
 use crate::{book, browser, examples, latex, networks, package, python, quick_start, tests, tidy};
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -64,15 +64,10 @@ impl Step {
             ),
             Self::Test => passed(tests::run(&[])?),
             Self::Examples => examples::run(),
-            Self::Outside => succeed(&mut cargo(&[
-                "test",
-                "--release",
-                "--workspace",
-                "--test",
-                "outside",
-                "--",
-                "--ignored",
-            ])),
+            Self::Outside => {
+                let test = [&["test", "--release"], &WORKSPACE[..], &["--test", "outside"]];
+                succeed(cargo(&test.concat()).args(["--", "--ignored"]))
+            }
             Self::Book => book::run(is_full),
             Self::QuickStart => quick_start::run(),
             Self::Browser => browser::run(),

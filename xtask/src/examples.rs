@@ -1,6 +1,6 @@
 //! The library's examples, one after the other, on synthetic data.
 
-use crate::cargo::{BUILD, cargo, output, succeed, target_directory};
+use crate::cargo::{build, output, succeed, target_directory};
 use crate::terminal::tell;
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -12,7 +12,7 @@ const MAX_LINES: usize = 60;
 
 /// Builds and runs every example, and looks at what it prints.
 pub fn run() -> Result<()> {
-    succeed(&mut cargo(&[&BUILD[..], &["--examples"]].concat()))?;
+    succeed(build().arg("--examples"))?;
     let built = target_directory()?.join("release/examples");
     let folder = tempfile::tempdir()?;
     let out = folder.path();

@@ -4,7 +4,7 @@
 mod record;
 
 use crate::book::unlisted_files;
-use crate::cargo::{BUILD, cargo, root, succeed};
+use crate::cargo::{build, root, succeed};
 use crate::pages;
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail, ensure};
@@ -28,7 +28,7 @@ pub fn run() -> Result<()> {
     let commands = commands(&fs::read_to_string(root().join("README.md"))?)?;
     let command = commands.first().context("README.md has no command")?;
     // Compiled ahead, so that time and memory below are those of the command.
-    succeed(&mut cargo(&BUILD))?;
+    succeed(&mut build())?;
     let before = run_folders()?;
     tell(format!("$ {command}"));
     let mut shell = Command::new("sh");

@@ -1,7 +1,7 @@
 //! What a release offers for this machine: an archive with the command, a wheel with it, the wheel of the scores, and
 //! their hashes.
 
-use crate::cargo::{BUILD, cargo, metadata, output, root, succeed, target_directory};
+use crate::cargo::{build, metadata, output, root, succeed, target_directory};
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -49,7 +49,7 @@ pub fn run(out: &Path, python: &str) -> Result<()> {
 
 /// Builds the workspace; the path of the command.
 pub fn built() -> Result<PathBuf> {
-    succeed(&mut cargo(&BUILD))?;
+    succeed(&mut build())?;
     Ok(target_directory()?.join("release").join(format!("dermx{EXE_SUFFIX}")))
 }
 

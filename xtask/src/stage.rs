@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 pub fn run(args: &[OsString], tune: bool) -> Result<ExitCode> {
     let name = format!("dermx{}", std::env::consts::EXE_SUFFIX);
     let program = cargo::target_directory()?.join("release").join(name);
-    let mut build = cargo::cargo(&cargo::BUILD);
+    let mut build = cargo::build();
     let features = features(args, tune);
     if !features.is_empty() {
         build.args(["--features", &features.join(",")]);

@@ -1,6 +1,6 @@
 //! Running the tests: of the workspace, and those of other backends, which are built for them alone.
 
-use crate::cargo::{cargo, output};
+use crate::cargo::{WORKSPACE, cargo, output};
 use crate::terminal::tell;
 use anyhow::{Context, Result};
 use std::ffi::{OsStr, OsString};
@@ -22,7 +22,7 @@ pub fn run(args: &[OsString]) -> Result<ExitStatus> {
         }
     }
     let runner = if has_nextest() { &["nextest", "run"][..] } else { &["test"] };
-    let mut command = cargo(&[runner, &["--release", "--workspace"]].concat());
+    let mut command = cargo(&[runner, &["--release"], &WORKSPACE].concat());
     let in_memory = folder_in_memory();
     if let Some(folder) = &in_memory {
         command.env("TMPDIR", folder.path());

@@ -1,6 +1,6 @@
 //! `cargo xtask torture`: the fault table of CONTRIBUTING.md at full count.
 
-use crate::cargo::{cargo, root};
+use crate::cargo::{WORKSPACE, cargo, root};
 use crate::fault_table::{self, Row, TestName};
 use crate::terminal::tell;
 use anyhow::{Context, Result, ensure};
@@ -93,7 +93,7 @@ impl Binary {
 
 /// Builds all tests, once for all rows.
 fn binaries() -> Result<Vec<Binary>> {
-    let mut command = cargo(&["test", "--release", "--workspace", "--no-run"]);
+    let mut command = cargo(&[&["test", "--release", "--no-run"], &WORKSPACE[..]].concat());
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = command.output().context("cannot start cargo test")?;
     ensure!(output.status.success(), "the tests cannot be built");

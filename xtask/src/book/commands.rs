@@ -3,7 +3,7 @@
 //! Marks behind the language say where a block does not run: see [`SKIPPED`].
 
 use super::world::{World, quietly};
-use crate::cargo::{BUILD, cargo, root, succeed};
+use crate::cargo::{build, root, succeed};
 use crate::markdown::{Code, Document};
 use crate::terminal::tell;
 use anyhow::{Context, Result, bail};
@@ -29,7 +29,7 @@ const SLOW: &str = "slow";
 /// Runs the commands of every document, in the order of `documents`, each document in a folder of its own;
 /// how many blocks were skipped.
 pub fn run(root: &Path, documents: &[String], is_full: bool) -> Result<usize> {
-    succeed(&mut cargo(&BUILD))?;
+    succeed(&mut build())?;
     let world = World::make(root)?;
     let mut num_skipped = 0;
     for name in documents {
