@@ -4,6 +4,11 @@
 
     python experiments/beside_pytorch.py target/release/dermx --device cuda --out experiments/DATE-cuda.md
 
+    python experiments/beside_pytorch.py target/release/dermx --summary --rounds 2 --steps 3 --out experiments/DATE-networks-cpu.md
+
+The last has a row for each network that PyTorch has, at its own size: a training step and inference, beside eager
+PyTorch with channels last and memory that is kept.
+
 Every contender runs in a process of its own, and they take turns, round after round, so that a
 change of the machine's speed meets each of them. A process warms up, times its steps one by one and
 tells its images per second (of the median step) and its peak memory. All have the same network,
@@ -30,6 +35,23 @@ import time
 
 NUM_CLASSES = 6
 NETWORKS = ["resnet50", "efficientnet_b4"]
+# What timm calls those that torchvision has not.
+OF_TIMM = {
+    "xception": "legacy_xception",
+    "inception_resnet_v2": "inception_resnet_v2",
+    "mobilenetv1_100": "mobilenetv1_100",
+    "efficientnet_lite0": "efficientnet_lite0",
+    "efficientnet_lite2": "efficientnet_lite2",
+    "vit_small_patch16_224": "vit_small_patch16_224",
+}
+# The rows of the summary, and the side of the images of those whose weights were not trained at 224 pixels.
+ALL_NETWORKS = [
+    "resnet18", "resnet50", "efficientnet_b0", "vgg16", "densenet121", "mobilenet_v2", "mobilenetv1_100",
+    "efficientnet_lite0", "efficientnet_lite2", "xception", "inception_v3", "inception_resnet_v2", "convnext_tiny",
+    "convnext_small", "vit_small_patch16_224", "vit_b_16", "swin_t",
+]
+SIDES = {"xception": 299, "inception_v3": 299, "inception_resnet_v2": 299, "efficientnet_lite2": 260}
+SUMMARY = "eager channels_last, tuned malloc"
 # What `dermx bench --mode` calls them.
 MODES = ["step", "recipe", "infer", "explain"]
 CONTENDERS = {
@@ -59,10 +81,9 @@ TUNED_MALLOC = {
 def step_of(contender, network, mode, batch, size, device):
     """A function without arguments that does one step."""
     import torch
-    import torchvision
 
     torch.manual_seed(0)
-    model = getattr(torchvision.models, network)(num_classes=NUM_CLASSES)
+    model = network_of(network)
     if mode == "recipe":
         replace_head(model, network, size)
     images = torch.randn(batch, 3, *size)
@@ -79,6 +100,17 @@ def step_of(contender, network, mode, batch, size, device):
     else:
         model.train()
     return training(contender, model, images, autocast)
+
+
+def network_of(name):
+    import timm
+    import torchvision
+
+    if name in OF_TIMM:
+        return timm.create_model(OF_TIMM[name], num_classes=NUM_CLASSES)
+    # The second head of the first is not computed by dermx.
+    more = {"aux_logits": False} if name == "inception_v3" else {}
+    return getattr(torchvision.models, name)(num_classes=NUM_CLASSES, **more)
 
 
 def training(contender, model, images, autocast):
@@ -305,6 +337,35 @@ def compare(args):
                 file.write("\n".join(out) + "\n")
 
 
+def summarize(args):
+    """One table: a row for each network."""
+    version = subprocess.run([args.dermx, "--version"], capture_output=True, text=True).stdout.strip()
+    out = [
+        f"# {version} beside PyTorch on a CPU, network by network", "",
+        f"{datetime.date.today()}, {processor()}, {args.threads} threads, f32, batch {args.batch}. Images per second: the median of "
+        f"{args.rounds} rounds (smallest to largest), which took turns; a round's value is that of the median of {args.steps} "
+        f"steps. PyTorch is eager with channels last and keeps its memory. Made by `experiments/beside_pytorch.py`.", "",
+        "| network | pixels | step: dermx | PyTorch | dermx is so many times as fast | inference: dermx | PyTorch | "
+        "dermx is so many times as fast |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for network in args.networks:
+        side = SIDES.get(network, 224)
+        args.size = f"{side}x{side}"
+        cells = [network, args.size]
+        for mode in ["step", "infer"]:
+            pairs = []
+            for idx in range(args.rounds):
+                print(f"{network} {mode}, round {idx + 1}", file=sys.stderr, flush=True)
+                results = run_dermx(args, "dermx", network, mode), run_contender(args, SUMMARY, network, mode)
+                pairs.append([one["images_per_s"] for one in results])
+            ours, theirs = zip(*pairs)
+            cells += [text_of(ours), text_of(theirs), text_of([our / their for our, their in pairs])]
+        out.append("| " + " | ".join(cells) + " |")
+        with open(args.out, "w", encoding="utf-8") as file:
+            file.write("\n".join(out) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dermx", nargs="?", help="the binary")
@@ -316,7 +377,8 @@ def main():
     parser.add_argument("--size", default="300x400")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
+    parser.add_argument("--summary", action="store_true", help="one table with a row for each network")
+    parser.add_argument("--networks", nargs="+", choices=ALL_NETWORKS + NETWORKS[1:])
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     # What follows is how a contender's process is told what to do.
@@ -329,7 +391,8 @@ def main():
     if args.contender:
         contend(args)
     elif args.dermx and args.out:
-        compare(args)
+        args.networks = args.networks or (ALL_NETWORKS if args.summary else NETWORKS)
+        summarize(args) if args.summary else compare(args)
     else:
         parser.error("name the binary and --out")
 
