@@ -151,9 +151,10 @@ fn largest_learning_rate(config: &Config) -> (&'static str, f64) {
         }
         LearningRateSchedule::Plateau { factor, .. } => (FACTOR, factor, last_epoch),
         // They and the warm-up only lower it.
-        LearningRateSchedule::Constant {} | LearningRateSchedule::Cosine {} => {
-            ("train.learning_rate", 1.0, 0)
-        }
+        LearningRateSchedule::Constant {}
+        | LearningRateSchedule::Cosine {}
+        | LearningRateSchedule::CosineRestarts { .. }
+        | LearningRateSchedule::OneCycle { .. } => ("train.learning_rate", 1.0, 0),
     };
     (path, config.train.learning_rate * factor.max(1.0).powf(f64::from(num_changes)))
 }

@@ -54,6 +54,24 @@ choice! {
         Constant = "constant" {}
         /// Half a cosine, down to 0.
         Cosine = "cosine" {}
+        /// Half cosines that start anew.
+        CosineRestarts = "cosine_restarts" {
+            /// Number of epochs of the first one.
+            epochs: u32, default(10), Range::at_least(1.0);
+            /// How many times as long each is as the one before.
+            growth: u32, default(2), Range::at_least(1.0);
+            /// What each ends at, as a part of the learning rate.
+            end_factor: f64, default(0.0), Range::closed(0.0, 1.0);
+        }
+        /// Up along half a cosine, and down along another.
+        OneCycle = "one_cycle" {
+            /// Share of the steps in which it rises.
+            rise: f64, default(0.3), Range::between(0.0, 1.0);
+            /// What it starts from, as a part of the learning rate.
+            start_factor: f64, default(0.04), Range::closed(0.0, 1.0);
+            /// What it ends at, as a part of the learning rate.
+            end_factor: f64, default(0.000004), Range::closed(0.0, 1.0);
+        }
         /// Times a factor every few epochs.
         Step = "step" {
             /// Number of epochs from one change to the next.
@@ -163,6 +181,12 @@ impl LearningRateSchedule {
         match *self {
             Self::Constant {} => Schedule::Constant,
             Self::Cosine {} => Schedule::Cosine,
+            Self::CosineRestarts { epochs, growth, end_factor } => {
+                Schedule::CosineRestarts { epochs, growth, end_factor }
+            }
+            Self::OneCycle { rise, start_factor, end_factor } => {
+                Schedule::OneCycle { rise, start_factor, end_factor }
+            }
             Self::Step { epochs, factor } => Schedule::Step { epochs, factor },
             Self::Plateau { patience, factor } => Schedule::Plateau { factor, patience },
         }

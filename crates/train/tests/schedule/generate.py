@@ -47,7 +47,18 @@ def schedules():
             "step": lambda sgd: lr_scheduler.StepLR(
                 sgd, step_size=2 * STEPS_PER_EPOCH, gamma=0.3
             ),
+            "cosine_restarts": lambda sgd: lr_scheduler.CosineAnnealingWarmRestarts(
+                sgd, T_0=2 * STEPS_PER_EPOCH, T_mult=2, eta_min=0.02 * RATE
+            ),
+            "cosine_repeated": lambda sgd: lr_scheduler.CosineAnnealingWarmRestarts(
+                sgd, T_0=3 * STEPS_PER_EPOCH
+            ),
+            "one_cycle": lambda sgd: lr_scheduler.OneCycleLR(
+                sgd, max_lr=RATE, total_steps=num_steps, cycle_momentum=False
+            ),
         }.items():
+            if name == "one_cycle" and num_warmup > 0:
+                continue  # It has a rise of its own.
             found = rates(make, num_warmup)
             cases.append({"schedule": name, "warmup_epochs": warmup_epochs, "rates": found})
     return cases

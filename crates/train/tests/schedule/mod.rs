@@ -52,6 +52,21 @@ fn the_cosine_schedule_starts_at_one_and_ends_at_zero() {
 }
 
 #[test]
+fn a_cycle_that_grows_starts_anew_and_ends_above_zero() {
+    let span = Span { steps_per_epoch: 2, epochs: 7, warmup_epochs: 0 };
+    let schedule = Schedule::CosineRestarts { epochs: 1, growth: 2, end_factor: 0.5 };
+    let factors: Vec<f64> = (0..14).map(|step| schedule.factor(step, span)).collect();
+    // Cycles of 2, 4 and 8 steps, from 1 towards a half; half way 0.75.
+    for start in [0, 2, 6] {
+        assert_eq!(factors[start], 1.0);
+    }
+    for middle in [1, 4, 10] {
+        assert!((factors[middle] - 0.75).abs() < 1e-12, "{middle}: {}", factors[middle]);
+    }
+    assert!(factors.iter().all(|factor| (0.5..=1.0).contains(factor)));
+}
+
+#[test]
 fn a_warm_up_rises_to_one_and_the_schedule_starts_after_it() {
     let span = Span { steps_per_epoch: 4, epochs: 5, warmup_epochs: 1 };
     let schedule = Schedule::Step { epochs: 2, factor: 0.5 };
@@ -75,11 +90,16 @@ fn a_plateau_is_more_than_patience_epochs_without_a_better_one() {
 #[test]
 fn learning_rates_are_those_of_pytorch() -> TestResult {
     let golden = golden()?;
-    assert_eq!(golden.schedules.len(), 9);
+    assert_eq!(golden.schedules.len(), 16);
     for Case { schedule: name, warmup_epochs, rates } in golden.schedules {
         let schedule = match name.as_str() {
             "constant" => Schedule::Constant,
             "cosine" => Schedule::Cosine,
+            "cosine_restarts" => {
+                Schedule::CosineRestarts { epochs: 2, growth: 2, end_factor: 0.02 }
+            }
+            "cosine_repeated" => Schedule::CosineRestarts { epochs: 3, growth: 1, end_factor: 0.0 },
+            "one_cycle" => Schedule::OneCycle { rise: 0.3, start_factor: 0.04, end_factor: 4e-6 },
             _ => Schedule::Step { epochs: 2, factor: 0.3 },
         };
         let Golden { steps_per_epoch, epochs, rate, .. } = golden;
