@@ -12,7 +12,7 @@ pub enum WeightsCommand {
     Inspect(InspectArgs),
     /// Write weights as safetensors with torchvision's names, which PyTorch loads strictly.
     Convert(ConvertArgs),
-    /// Download torchvision's ImageNet weights, and check them.
+    /// Download published ImageNet weights, and check them.
     Fetch(FetchArgs),
 }
 

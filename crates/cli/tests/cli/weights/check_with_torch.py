@@ -63,7 +63,10 @@ STRICT = [
 
 
 def trained(network, size=(96, 128)):
-    """`network` with the statistics of a batch, so that logits depend on the image."""
+    """`network` with the statistics of a batch, and no layer of zeros, so that logits depend on the image."""
+    for parameter in network.parameters():
+        if (parameter == 0).all():
+            torch.nn.init.normal_(parameter, std=0.1)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
