@@ -182,6 +182,7 @@ def case(name, network, layer_name, layer, size, methods, seed):
             "values": [float(f"{value:.7g}") for value in values.ravel()],
         }
         for name, values in found.items()
+        if values.any()  # Of a last normalization Grad-CAM++ may leave nothing, which tells nothing.
     }
     return {
         "network": name,

@@ -79,7 +79,9 @@ fn assert_same(networks: &[&str], num_maps: usize) {
             };
             let error = relative_error(&map.values, &expected);
             println!("{what}: {error:e}");
-            assert!(error < 1e-4, "{what}: {error:e}");
+            // It divides by sums of activations, which after a normalization are nearly 0.
+            let tolerance = if matches!(method, Method::XGradCam) { 1e-3 } else { 1e-4 };
+            assert!(error < tolerance, "{what}: {error:e}");
             num_compared += 1;
         }
     }
@@ -108,5 +110,5 @@ fn raw_maps_of_vision_transformers_are_those_of_pytorch_grad_cam_and_of_the_equa
 
 #[test]
 fn raw_maps_of_a_swin_transformer_are_those_of_pytorch_grad_cam() {
-    assert_same(&["swin_t"], 2 * 6);
+    assert_same(&["swin_t"], 2 * 6 - 2);
 }
