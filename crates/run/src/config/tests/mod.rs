@@ -231,8 +231,8 @@ fn classes_are_the_folders_where_none_are_named() {
 #[test]
 fn a_variant_of_another_family_is_refused() {
     let found = complaints(QUICKSTART, &["model.padding=tf"]);
-    let expected = "`model.padding` is `tf`, which is for an EfficientNet or an Xception or an InceptionV3 or a \
-                    MobileNet or an EfficientNet-Lite; resnet18 takes `torchvision`";
+    let expected = "`model.padding` is `tf`, which is for an EfficientNet or a MobileNetV2 or an Xception or an \
+                    InceptionV3 or a MobileNet or an EfficientNet-Lite; resnet18 takes `torchvision`";
     assert!(found.contains(expected), "{found}");
     let b0 = "model.architecture=efficientnet_b0";
     let found = complaints(QUICKSTART, &[b0, "model.variant=v1"]);
@@ -341,7 +341,7 @@ fn keys_of_what_is_not_chosen_say_what_they_belong_to() {
         ),
         (
             vec!["train.schedule.epochs=3"],
-            "is for `train.schedule.name` = \"step\"; here it is \"cosine\"",
+            "is for `train.schedule.name` = \"cosine_restarts\" or \"step\"; here it is \"cosine\"",
         ),
         (
             vec!["explain.method.patch_px=3"],
