@@ -64,8 +64,11 @@ fn golden() -> Result<Golden, Box<dyn Error>> {
     Ok(serde_json::from_str(include_str!("golden.json"))?)
 }
 
+/// Features of the network; those of the golden come first.
+const NUM_FEATURES: usize = 1280;
+
 fn config() -> NetworkConfig {
-    NetworkConfig::torchvision(Architecture::RESNET18, 3)
+    NetworkConfig::torchvision(Architecture::MOBILENET_V2, 3)
 }
 
 /// Weights whose features are `features`, then zeros, whatever the image: convolutions of zero pass
@@ -81,10 +84,10 @@ fn weights_with_features(golden: &Golden) -> Weights {
             tensor.values[start..start + values.len()].copy_from_slice(values);
         }
     };
-    set("layer4.1.bn2.bias", 0, &golden.features);
-    set("fc.bias", 0, &golden.start.bias);
+    set("features.18.1.bias", 0, &golden.features);
+    set("classifier.1.bias", 0, &golden.start.bias);
     for (class, row) in golden.start.weight.chunks(num_features).enumerate() {
-        set("fc.weight", class * 512, row);
+        set("classifier.1.weight", class * NUM_FEATURES, row);
     }
     weights
 }
@@ -92,7 +95,7 @@ fn weights_with_features(golden: &Golden) -> Weights {
 /// The head alone learns, as in PyTorch: else the features would move.
 fn start(golden: &Golden) -> Result<Network, Box<dyn Error>> {
     let network = import_weights(config().init(&Device::flex()), &weights_with_features(golden))?;
-    Ok(set_trainable(network, &["fc.*".to_string()], BatchNormMode::Train)?.train())
+    Ok(set_trainable(network, &["head.*".to_string()], BatchNormMode::Train)?.train())
 }
 
 fn gradients(network: &Network, golden: &Golden) -> (NamedGradients, f64) {
@@ -125,10 +128,10 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
 
 fn assert_weights(network: &Network, expected: &Linear, num_features: usize, what: &str) {
     let weights = export_weights(network);
-    let rows = weights["fc.weight"].values.chunks(512);
+    let rows = weights["classifier.1.weight"].values.chunks(NUM_FEATURES);
     let found: Vec<f32> = rows.flat_map(|row| row[..num_features].to_vec()).collect();
-    assert_close(&found, &expected.weight, &format!("{what}: fc.weight"));
-    assert_close(&weights["fc.bias"].values, &expected.bias, &format!("{what}: fc.bias"));
+    assert_close(&found, &expected.weight, &format!("{what}: weight"));
+    assert_close(&weights["classifier.1.bias"].values, &expected.bias, &format!("{what}: bias"));
 }
 
 #[test]
@@ -166,7 +169,7 @@ fn weights_without_a_gradient_do_not_decay() -> TestResult {
     let after = export_weights(&step(&mut optimizer, network, &golden)?);
     let parameters = before.keys().filter(|name| !name.contains("running_"));
     for name in parameters {
-        assert_eq!(before[name] != after[name], name.starts_with("fc."), "{name}");
+        assert_eq!(before[name] != after[name], name.starts_with("classifier."), "{name}");
     }
     Ok(())
 }
@@ -190,9 +193,9 @@ fn an_imported_optimizer_goes_on_where_it_was() -> TestResult {
 #[test]
 fn a_moment_without_its_partner_is_refused() {
     let moment = NamedTensor { shape: vec![1], values: vec![0.0] };
-    let tensors = BTreeMap::from([("exp_avg.fc.bias".to_string(), moment)]);
+    let tensors = BTreeMap::from([("exp_avg.classifier.1.bias".to_string(), moment)]);
     let error = Optimizer::import(OptimizerConfig::Adam(ADAM), 1, &tensors).err();
-    assert!(error.is_some_and(|error| error.to_string().contains("exp_avg_sq.fc.bias")));
+    assert!(error.is_some_and(|error| error.to_string().contains("exp_avg_sq.classifier.1.bias")));
 }
 
 #[test]
