@@ -89,7 +89,8 @@ impl Step {
     /// Whether it needs what other steps left, and has time for others: it waits for networks, browsers, and
     /// processes of one thread.
     fn is_beside(self) -> bool {
-        matches!(self, Self::Book | Self::Browser | Self::Latex | Self::Python | Self::Wgpu)
+        use Step::{Book, Browser, Latex, Package, Python, Wgpu};
+        matches!(self, Book | Browser | Latex | Package | Python | Wgpu)
     }
 
     fn name(self) -> String {
