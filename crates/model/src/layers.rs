@@ -139,12 +139,7 @@ impl<'a> Window<'a> {
 
     /// The border at the top, left, bottom and right of feature maps of that height and width.
     fn padding(&self, [height, width]: [usize; 2]) -> [usize; 4] {
-        let same = |side: usize, dim: usize| {
-            let (kernel_size, stride) = (self.kernel_size[dim], self.stride[dim]);
-            let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
-            let border = needed.saturating_sub(side);
-            [border / 2, border - border / 2]
-        };
+        let same = |side, dim: usize| same_border(side, self.kernel_size[dim], self.stride[dim]);
         match *self.padding {
             PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
             PaddingConfig2d::Valid => [0; 4],
@@ -154,6 +149,13 @@ impl<'a> Window<'a> {
             }
         }
     }
+}
+
+/// TensorFlow's border before and after a side, with which windows leave `ceil(side / stride)` cells of it.
+pub(crate) fn same_border(side: usize, kernel_size: usize, stride: usize) -> [usize; 2] {
+    let needed = (side.div_ceil(stride).max(1) - 1) * stride + kernel_size;
+    let border = needed.saturating_sub(side);
+    [border / 2, border - border / 2]
 }
 
 /// Records the convolutions of a network and the sizes of their inputs.

@@ -9,16 +9,11 @@
 
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
+use crate::file::keras_epsilon;
 use crate::weight_names::Naming;
 
 /// What a name of timm's older versions adds to a network for the data that it was trained on.
 const TRAININGS: [&str; 4] = ["_ap", "_ns", "_aa", "_jft"];
-
-/// How the networks are called that Keras has itself and whose layers a file names.
-const OF_KERAS: &str = "keras.applications.";
-
-/// What Keras' DenseNets add to variances, and torchvision's do not.
-const EPSILON_OF_KERAS_DENSENETS: f64 = 1.001e-5;
 
 /// How a network computes beyond the shapes of its weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,8 +47,8 @@ impl Computation {
         naming: Naming,
         claimed: Option<&str>,
     ) -> Result<Self, OtherNetwork> {
-        if claimed.is_some_and(|claimed| claimed.starts_with(OF_KERAS)) {
-            return Ok(Self::of_keras(architecture));
+        if let Some(epsilon) = claimed.and_then(keras_epsilon) {
+            return Ok(Self::of_keras(architecture, epsilon));
         }
         if naming == Naming::EfficientNetPytorch {
             return Ok(Self::OF_TENSORFLOW);
@@ -97,26 +92,15 @@ impl Computation {
     const OF_TENSORFLOW: Self =
         Self { variant: None, padding: Padding::Tf, epsilon: 1e-3, doubt: None };
 
-    /// How Keras' own networks compute: its ResNets in their own way, the others as TensorFlow's.
+    /// How Keras' own networks compute: where a network takes it with TensorFlow's padding, its ResNets in their own way.
     ///
     /// # Source
     /// Keras 3, the files of `keras/src/applications`.
-    fn of_keras(architecture: Architecture) -> Self {
-        match architecture.takes_padding(Padding::Tf) {
-            true => Self::OF_TENSORFLOW,
-            false => {
-                let variant = architecture.takes_variant(Variant::V1).then_some(Variant::V1);
-                let torchvision = NetworkConfig::torchvision(architecture, 1);
-                let config = NetworkConfig {
-                    variant: variant.unwrap_or(torchvision.variant),
-                    ..torchvision
-                };
-                let is_densenet = architecture == Architecture::DENSENET121;
-                let epsilon =
-                    if is_densenet { EPSILON_OF_KERAS_DENSENETS } else { config.epsilon() };
-                Self { variant, padding: Padding::Torchvision, epsilon, doubt: None }
-            }
-        }
+    fn of_keras(architecture: Architecture, epsilon: f64) -> Self {
+        let takes = |padding: &Padding| architecture.takes_padding(*padding);
+        let padding = Some(Padding::Tf).filter(takes).unwrap_or(Padding::Torchvision);
+        let variant = architecture.takes_variant(Variant::V1).then_some(Variant::V1);
+        Self { variant, padding, epsilon, doubt: None }
     }
 }
 

@@ -79,8 +79,10 @@ fn assert_same(networks: &[&str], num_maps: usize) {
             };
             let error = relative_error(&map.values, &expected);
             println!("{what}: {error:e}");
-            // It divides by sums of activations, which after a normalization are nearly 0.
-            let tolerance = if matches!(method, Method::XGradCam) { 1e-3 } else { 1e-4 };
+            // It divides by sums of activations, which in this network nearly cancel.
+            let is_rough = matches!(method, Method::XGradCam)
+                && architecture == Architecture::VIT_SMALL_PATCH16_224;
+            let tolerance = if is_rough { 1e-3 } else { 1e-4 };
             assert!(error < tolerance, "{what}: {error:e}");
             num_compared += 1;
         }

@@ -11,6 +11,7 @@ mod safetensors;
 mod stored;
 
 pub use contents::UnreadObject;
+pub(crate) use keras::keras_epsilon;
 pub use safetensors::{write_described_safetensors, write_safetensors};
 pub use stored::ElementType;
 

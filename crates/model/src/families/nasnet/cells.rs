@@ -2,7 +2,7 @@
 
 use super::adjust::{Adjust, CellChannels, Previous, adjusted};
 use crate::families::separable::Separable;
-use crate::layers::{Layers, Tracer, conv_norm};
+use crate::layers::{Layers, Tracer, conv_norm, same_border};
 use burn::module::Module;
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
@@ -233,10 +233,6 @@ fn around(x: Tensor<4>) -> Tensor<4> {
 /// Feature maps with the border of zeros with which windows leave `ceil(side / stride)` cells a side.
 fn bordered(x: Tensor<4>, stride: usize) -> Tensor<4> {
     let [_, height, width, _] = x.dims();
-    let border = |side: usize| {
-        let needed = (side.div_ceil(stride).max(1) - 1) * stride + WINDOW;
-        let border = needed.saturating_sub(side);
-        (border / 2, border - border / 2)
-    };
+    let border = |side| same_border(side, WINDOW, stride).into();
     x.pad([border(height), border(width), (0, 0)], 0.0)
 }

@@ -34,8 +34,6 @@ struct Application {
     name: &'static str,
     /// Layers that it has and others have not.
     marks: &'static [&'static str],
-    /// Whose layers those are that have no name of their own, and how many of its layers have one.
-    numbered: Option<(Architecture, usize)>,
     /// What tells the number of features of the last maps.
     features: Features,
     /// The name here of the linear layer.
@@ -43,12 +41,24 @@ struct Application {
     epsilon: f64,
     /// The name here of a layer.
     rename: fn(&str, &Trunk<'_>) -> Option<String>,
+    odd: Oddities,
+}
+
+/// What most of Keras' networks do not have.
+struct Oddities {
+    /// Whose layers those are that have no name of their own, and how many of its layers have one.
+    numbered: Option<(Architecture, usize)>,
     /// Whether convolutions have biases, which are taken into the batch normalizations after them: `X_conv`, `X_bn`.
     has_biases: bool,
     /// Whether batch normalizations have factors; those without have ones here.
     has_scales: bool,
-    /// The layer that [`Self::rename`] knows and that reads flattened feature maps, and their channels.
+    /// The layer that [`Application::rename`] knows and that reads flattened feature maps, and their channels.
     flattened: Option<(&'static str, usize)>,
+}
+
+impl Oddities {
+    const NONE: Self =
+        Self { numbered: None, has_biases: false, has_scales: true, flattened: None };
 }
 
 /// What tells how many features the last maps have.
@@ -72,6 +82,11 @@ static APPLICATIONS: [&Application; 11] = [
     &vgg::APPLICATION,
     &nasnet::APPLICATION,
 ];
+
+/// What one of Keras' own networks adds to variances, by the name that a file of it claims.
+pub(crate) fn keras_epsilon(claimed: &str) -> Option<f64> {
+    APPLICATIONS.iter().find(|known| known.name == claimed).map(|known| known.epsilon)
+}
 
 /// Where one of Keras' networks is in a file.
 struct Trunk<'a> {
@@ -158,7 +173,7 @@ impl Application {
         if !self.marks.iter().all(|mark| layers.contains_key(mark)) {
             return None;
         }
-        let numbered = match self.numbered {
+        let numbered = match self.odd.numbered {
             Some((architecture, num_named)) => numbered::names(architecture, num_named, layers)?,
             None => BTreeMap::new(),
         };
@@ -167,7 +182,7 @@ impl Application {
 
     /// Whether a layer that is called `name` here has no factor and may have numbered variables.
     fn is_unscaled(&self, name: &str, layer: &LayerWeights) -> bool {
-        !self.has_scales && name.ends_with(".bn") && layer.variables.len() == 3
+        !self.odd.has_scales && name.ends_with(".bn") && layer.variables.len() == 3
     }
 
     /// Whether a layer adds something else to variances than the network does.
@@ -236,7 +251,7 @@ impl<'a> Renaming<'a> {
                     if application.is_unscaled(&new_name, layer) {
                         renaming.unscaled.insert(&layer.name);
                     }
-                    if let Some((flattened, num_channels)) = application.flattened
+                    if let Some((flattened, num_channels)) = application.odd.flattened
                         && own == Some(flattened)
                     {
                         renaming.flattened = Some((&layer.name, num_channels));
@@ -253,7 +268,7 @@ impl<'a> Renaming<'a> {
         let start = if has_other_head { TRUNK } else { trunk.prefix };
         for (name, new_name) in &mut renaming.layers {
             *new_name = format!("{start}{new_name}");
-            if let Some(norm) = name.strip_suffix("_conv").filter(|_| application.has_biases) {
+            if let Some(norm) = name.strip_suffix("_conv").filter(|_| application.odd.has_biases) {
                 renaming.shifted.insert(name, format!("{norm}_bn"));
             }
         }

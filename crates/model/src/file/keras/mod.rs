@@ -11,6 +11,8 @@ mod config;
 mod layers;
 mod layouts;
 
+pub(crate) use applications::keras_epsilon;
+
 use super::archive::Archive;
 use super::contents::{Contents, UnreadObject};
 use super::hdf5::{Dataset, Hdf5};

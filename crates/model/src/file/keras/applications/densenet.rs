@@ -1,18 +1,15 @@
 //! Keras' DenseNets.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.DenseNet",
     marks: &["conv1_conv", "conv2_block1_0_bn", "pool2_conv"],
-    numbered: None,
     features: Features::OfLayer("bn"),
     linear: "classifier",
     epsilon: 1.001e-5,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// Torchvision's name of a layer.

@@ -1,18 +1,15 @@
 //! Keras' first EfficientNets; the second have no counterpart here.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.EfficientNet",
     marks: &["stem_conv", "block1a_dwconv"],
-    numbered: None,
     features: Features::OfLayer("top_bn"),
     linear: "classifier.1",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// Layers of EfficientNet's blocks, and torchvision's names of them in blocks that expand; the others have no first

@@ -1,20 +1,21 @@
 //! Keras' InceptionResNetV2.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 use crate::architecture::Architecture;
 
 /// Keras makes the layers without a name in the order in which timm names them; one after them has a name.
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.InceptionResNetV2",
     marks: &["block35_1_conv", "conv_7b"],
-    numbered: Some((Architecture::INCEPTION_RESNET_V2, 1)),
     features: Features::Number(1536),
     linear: "classif",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: false,
-    flattened: None,
+    odd: Oddities {
+        numbered: Some((Architecture::INCEPTION_RESNET_V2, 1)),
+        has_scales: false,
+        ..Oddities::NONE
+    },
 };
 
 /// The last of Keras' blocks of 8x8 cells, which timm does not count among those that are repeated.

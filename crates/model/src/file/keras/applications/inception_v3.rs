@@ -1,6 +1,6 @@
 //! Keras' InceptionV3.
 
-use super::{Application, Features};
+use super::{Application, Features, Oddities};
 use crate::architecture::Architecture;
 
 /// Keras makes the layers in the order in which torchvision names them.
@@ -10,12 +10,13 @@ use crate::architecture::Architecture;
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.InceptionV3",
     marks: &[],
-    numbered: Some((Architecture::INCEPTION_V3, 0)),
     features: Features::Number(2048),
     linear: "fc",
     epsilon: 1e-3,
     rename: |name, trunk| trunk.numbered.get(name).cloned(),
-    has_biases: false,
-    has_scales: false,
-    flattened: None,
+    odd: Oddities {
+        numbered: Some((Architecture::INCEPTION_V3, 0)),
+        has_scales: false,
+        ..Oddities::NONE
+    },
 };

@@ -1,18 +1,15 @@
 //! Keras' first MobileNet.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.MobileNet",
     marks: &["conv_dw_1", "conv_pw_13"],
-    numbered: None,
     features: Features::OfLayer("conv_pw_13_bn"),
     linear: "classifier",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// Blocks of each of timm's stages.

@@ -1,18 +1,15 @@
 //! Keras' MobileNetV2.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.MobileNetV2",
     marks: &["Conv1", "expanded_conv_depthwise", "Conv_1"],
-    numbered: None,
     features: Features::OfLayer("Conv_1_bn"),
     linear: "classifier.1",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// Layers of a block, and torchvision's names in its `conv`; the first block does not expand.

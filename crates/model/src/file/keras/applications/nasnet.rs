@@ -1,19 +1,16 @@
 //! Keras' NASNetMobile.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.NASNetMobile",
     // NASNetLarge has six normal cells before its first reduction.
     marks: &["stem_conv1", "reduction_conv_1_reduce_4"],
-    numbered: None,
     features: Features::Number(1056),
     linear: "predictions",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// The name here of a layer: `normal_0.left1.separable_conv_1` of `separable_conv_1_normal_left1_0`.

@@ -1,18 +1,15 @@
 //! Keras' ResNets of 2015.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.ResNet",
     marks: &["conv1_conv", "conv2_block1_3_bn"],
-    numbered: None,
     features: Features::OfLayer("conv5_block3_3_bn"),
     linear: "fc",
     epsilon: 1.001e-5,
     rename,
-    has_biases: true,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities { has_biases: true, ..Oddities::NONE },
 };
 
 /// Torchvision's name of a layer.

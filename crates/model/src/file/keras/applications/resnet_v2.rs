@@ -1,18 +1,15 @@
 //! Keras' ResNets of 2016.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.ResNet50V2",
     marks: &["conv1_conv", "conv2_block1_preact_bn"],
-    numbered: None,
     features: Features::OfLayer("post_bn"),
     linear: "predictions",
     epsilon: 1.001e-5,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// The name here of a layer: `conv2_block1.conv0` of `conv2_block1_0_conv`.

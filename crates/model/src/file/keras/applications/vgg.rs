@@ -1,18 +1,16 @@
 //! Keras' VGG16.
 
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.VGG16",
     marks: &["block1_conv1", "block3_conv3", "block5_conv3"],
-    numbered: None,
     features: Features::Number(NUM_CHANNELS),
     linear: "classifier.6",
-    epsilon: 1e-3,
+    // It has no batch normalization.
+    epsilon: 1e-5,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: Some((HIDDEN[0].0, NUM_CHANNELS)),
+    odd: Oddities { flattened: Some((HIDDEN[0].0, NUM_CHANNELS)), ..Oddities::NONE },
 };
 
 /// Channels of the last maps.

@@ -1,20 +1,17 @@
 //! Keras' Xception.
 
 use super::numbered::number_of;
-use super::{Application, Features, Trunk};
+use super::{Application, Features, Oddities, Trunk};
 use crate::file::keras::layers::{LayerWeights, without_number};
 
 pub(super) static APPLICATION: Application = Application {
     name: "keras.applications.Xception",
     marks: &["block1_conv1", "block14_sepconv2"],
-    numbered: None,
     features: Features::OfLayer("block14_sepconv2_bn"),
     linear: "fc",
     epsilon: 1e-3,
     rename,
-    has_biases: false,
-    has_scales: true,
-    flattened: None,
+    odd: Oddities::NONE,
 };
 
 /// The blocks with a convolution in their shortcut, by timm's number, and its channels in and out. Keras gives these
