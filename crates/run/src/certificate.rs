@@ -447,6 +447,7 @@ pub fn file_hash(path: &Path) -> RunResult<String> {
 mod tests {
     use super::{chain, read_metrics};
     use dermx_train::EpochMetrics;
+    use std::collections::BTreeMap;
 
     fn metrics(epoch: u32, weights_hash: &str) -> EpochMetrics {
         EpochMetrics {
@@ -457,6 +458,7 @@ mod tests {
             num_images: 2,
             weights_hash: weights_hash.to_string(),
             skipped_steps: 0,
+            train_loss_parts: BTreeMap::new(),
             validation: None,
         }
     }

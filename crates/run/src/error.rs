@@ -216,9 +216,10 @@ fn of_training(error: &TrainError) -> Failure {
         | TrainError::NonFiniteStep { .. }
         | TrainError::NonFiniteWeights { .. }
         | TrainError::NonFiniteValidation { .. } => Failure::Internal,
-        TrainError::NoValidation(_) | TrainError::OneValue { .. } | TrainError::NoBatch { .. } => {
-            Failure::BadConfig
-        }
+        TrainError::NoValidation(_)
+        | TrainError::OneValue { .. }
+        | TrainError::NoBatch { .. }
+        | TrainError::Objective(_) => Failure::BadConfig,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How one seed is trained: what the configuration says, as `fit` takes it.
 
-use crate::config::{self, Config, EarlyStoppingSection};
+use crate::config::{self, Config, EarlyStoppingSection, LearningObjective};
 use crate::description::Description;
 use crate::error::{RunError, RunResult};
 use crate::pretrained;
@@ -13,9 +13,13 @@ use dermx_model::{
     NamedTensor, Network, Padding, export_weights, import_weights, is_head, set_trainable,
     with_unread_buffers, write_safetensors,
 };
-use dermx_train::{EpochMetrics, Fingerprint, FitConfig, Select, initial_weights};
+use dermx_train::{
+    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, Objective, Select,
+    initial_weights,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// `weights.safetensors` of a network that a run of `config` trained.
 ///
@@ -62,8 +66,7 @@ pub fn fit_config(
         clip_norm: section.clip_norm,
         max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,
-        class_weights: section.class_weights(&data.training.images.num_per_class()),
-        label_smoothing: section.label_smoothing,
+        objective: objective(config, data),
         precision,
         mix: section.mix(),
         monitor: section.monitor,
@@ -71,8 +74,48 @@ pub fn fit_config(
         early_stopping: config.early_stopping.as_ref().map(EarlyStoppingSection::stopping),
         augment: config.augment.config(),
         checkpoint_every: config.run.checkpoint_every,
-        fingerprint: fingerprint(config, seed, (manifest, split), session)?,
+        fingerprint: fingerprint(config, seed, data, (manifest, split), session)?,
     })
+}
+
+/// What the network learns by.
+fn objective(config: &Config, data: &TrainingData) -> Arc<dyn Objective> {
+    let section = &config.train;
+    let diagnosis = |focal_gamma| CrossEntropy {
+        class_weights: section.class_weights(&data.training.images.num_per_class()),
+        label_smoothing: section.label_smoothing,
+        focal_gamma,
+    };
+    match &section.objective {
+        LearningObjective::CrossEntropy { focal_gamma } => Arc::new(diagnosis(*focal_gamma)),
+        LearningObjective::Guided {
+            num_hidden,
+            dropout,
+            characteristics_weight,
+            attention_weight,
+            attention,
+            normalize,
+            map_size,
+            only_predicted,
+            concepts: _,
+            raters: _,
+            consensus: _,
+        } => Arc::new(Guided {
+            diagnosis: diagnosis(0.0),
+            characteristics: CharacteristicsConfig {
+                num_features: config.model.architecture.num_features(),
+                num_hidden: *num_hidden,
+                num_concepts: data.concept_masks().map_or(0, |masks| masks.concepts().len()),
+                dropout: *dropout,
+            },
+            characteristics_weight: *characteristics_weight,
+            attention: *attention,
+            attention_weight: *attention_weight,
+            normalize: *normalize,
+            map_size: *map_size,
+            only_predicted: *only_predicted,
+        }),
+    }
 }
 
 /// The epoch whose weights are the result: the best by the monitored score, or the last.
@@ -96,10 +139,14 @@ pub fn kept_epoch<'a>(config: &Config, history: &'a [EpochMetrics]) -> Option<&'
 fn fingerprint(
     config: &Config,
     seed: u64,
+    data: &TrainingData,
     (manifest, split): (&Manifest, &[u8]),
     session: &Session,
 ) -> RunResult<Fingerprint> {
     let mut fingerprint = config::flat_training(config, seed)?;
+    if let Some(masks) = data.concept_masks() {
+        fingerprint.insert("outlines".to_string(), masks.hash().to_string());
+    }
     let images = format!("{} with hash {}", manifest.num_files(), manifest.hash());
     fingerprint.insert("training images".to_string(), images);
     fingerprint.insert("split".to_string(), blake3::hash(split).to_string());

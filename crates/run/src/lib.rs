@@ -29,6 +29,7 @@ mod images;
 mod labels;
 mod memory;
 mod network;
+mod outlines;
 mod outside;
 mod overlay;
 mod photos;

@@ -3,6 +3,7 @@
 use crate::config::{self, Config, Leaks};
 use crate::error::{RunError, RunResult};
 use crate::network::normalization;
+use crate::outlines;
 use crate::test_set::TestSet;
 use crate::training_images::TrainingImages;
 use dermx_data::{
@@ -10,7 +11,7 @@ use dermx_data::{
     PhotoLook, Split, find_leaks, read_folds, split_by_list, split_fold, split_fraction,
 };
 use dermx_table::csv;
-use dermx_train::{LabelledPhotos, Photos, Sets};
+use dermx_train::{ConceptMasks, LabelledPhotos, Photos, Sets, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ pub struct Part {
     pub images: LabelledFolder,
     photos: Photos,
     class_idx: Vec<usize>,
+    targets: Option<Targets>,
 }
 
 impl Part {
@@ -31,11 +33,12 @@ impl Part {
         let items = images.images.iter().map(|image| (image.id.clone(), image.path.clone()));
         let photos = open_photos(config, items.collect())?;
         let class_idx = images.images.iter().map(|image| image.class_idx).collect();
-        Ok(Self { images, photos, class_idx })
+        Ok(Self { images, photos, class_idx, targets: None })
     }
 
     fn labelled(&self) -> LabelledPhotos<'_> {
-        LabelledPhotos { photos: &self.photos, class_idx: &self.class_idx }
+        let targets = self.targets.as_ref();
+        LabelledPhotos { targets, ..LabelledPhotos::new(&self.photos, &self.class_idx) }
     }
 
     /// What each photo looks like, with its class.
@@ -99,7 +102,8 @@ impl TrainingData {
     /// # Errors
     /// No photos, one that cannot be read, or a split that cannot be made.
     pub fn read(config: &Config) -> RunResult<Self> {
-        let TrainingImages { folder, root, patients: own } = TrainingImages::read(&config.data)?;
+        let TrainingImages { folder, root, patients: own, dataset } =
+            TrainingImages::read(&config.data)?;
         let table = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
         let own_patients = Patients::new(&config.data.train, own.clone());
         let of_photo = match &table {
@@ -109,7 +113,8 @@ impl TrainingData {
         let mut patients = table.map(|table| (table, About::All));
         let split = match &config.split {
             config::Split::None {} => {
-                let training = Part::open(config, folder)?;
+                let mut training = Part::open(config, folder)?;
+                training.targets = outlines::targets(config, &training.images, dataset.as_deref())?;
                 return Ok(Self { training, validation: None, root, patients, own });
             }
             config::Split::Fraction { seed, fraction } => {
@@ -127,12 +132,18 @@ impl TrainingData {
         };
         check_split(&split)?;
         let parts = (Part::open(config, split.training), Part::open(config, split.validation));
-        let (training, validation) = match parts {
+        let (mut training, validation) = match parts {
             (Ok(training), Ok(validation)) => (training, validation),
             (Err(error), Err(other)) => return Err(error.and(&other)),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
+        training.targets = outlines::targets(config, &training.images, dataset.as_deref())?;
         Ok(Self { training, validation: Some(validation), root, patients, own })
+    }
+
+    /// Where experts outlined concepts in the training photos, if that is learned.
+    pub fn concept_masks(&self) -> Option<&ConceptMasks> {
+        self.training.targets.as_ref()?.masks.as_ref()
     }
 
     /// The files of all photos.

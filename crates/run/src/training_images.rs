@@ -18,6 +18,8 @@ pub struct TrainingImages {
     pub root: PathBuf,
     /// Whom photos show, where the data set says so.
     pub patients: BTreeMap<PathBuf, String>,
+    /// The data set that they are of, if they are not class folders.
+    pub dataset: Option<Box<Dataset>>,
 }
 
 /// What `data.train` is.
@@ -35,7 +37,7 @@ fn open(train: &Path) -> RunResult<Train> {
     if !train.is_dir() {
         return Err(no_training_images(train));
     }
-    if train.join(dermx_formats::DATASET_FILE).is_file() {
+    if train.join(dermx_formats::DATASET_FILE).is_file() || dermx_formats::is_dermx(train) {
         return Ok(Train::Dataset(Box::new(dermx_formats::open(train)?)));
     }
     match dermx_formats::labels_table_in(train) {
@@ -155,14 +157,15 @@ impl TrainingImages {
                 folder: read_labelled_folder(&data.train, &data.classes, &data.class_names)?,
                 root: data.train.clone(),
                 patients: BTreeMap::new(),
+                dataset: None,
             },
-            Train::Dataset(dataset) => Self::of_dataset(data, &dataset)?,
+            Train::Dataset(dataset) => Self::of_dataset(data, dataset)?,
         };
         warn_of_slips(&images.folder);
         Ok(images)
     }
 
-    fn of_dataset(data: &DataSection, dataset: &Dataset) -> RunResult<Self> {
+    fn of_dataset(data: &DataSection, dataset: Box<Dataset>) -> RunResult<Self> {
         let mut images = Vec::new();
         let mut patients = BTreeMap::new();
         let mut num_left_out = 0;
@@ -210,6 +213,6 @@ impl TrainingImages {
             return Err(RunError::in_file(&data.train, message));
         }
         let root = dataset.photo_folder().unwrap_or_else(|| data.train.clone());
-        Ok(Self { folder, root, patients })
+        Ok(Self { folder, root, patients, dataset: Some(dataset) })
     }
 }

@@ -35,7 +35,7 @@ fn lines(history: &[EpochMetrics]) -> serde_json::Result<Vec<u8>> {
 /// One row an epoch; the columns are the scalars of the first epoch.
 fn metrics_csv(history: &[EpochMetrics]) -> Vec<u8> {
     let names = history.first().map(scalars).unwrap_or_default();
-    let names = names.into_iter().map(|(name, _, _)| name.to_string());
+    let names = names.into_iter().map(|(name, _, _)| name);
     let header = std::iter::once("epoch".to_string()).chain(names).collect::<Vec<_>>();
     let rows = history.iter().map(|metrics| {
         let values = scalars(metrics).into_iter().map(|(_, _, value)| value.to_string());
@@ -48,12 +48,12 @@ fn logged(metrics: &EpochMetrics) -> LoggedStep {
     let scalars = scalars(metrics).into_iter();
     LoggedStep {
         step: u64::from(metrics.epoch),
-        scalars: scalars.map(|(_, tag, value)| (tag.to_string(), value)).collect(),
+        scalars: scalars.map(|(_, tag, value)| (tag, value)).collect(),
     }
 }
 
 /// The numbers of an epoch: name in the table, tag in TensorBoard, value.
-fn scalars(metrics: &EpochMetrics) -> Vec<(&'static str, &'static str, f64)> {
+fn scalars(metrics: &EpochMetrics) -> Vec<(String, String, f64)> {
     // Named one by one, so that a new number is not forgotten here.
     let EpochMetrics {
         epoch: _,
@@ -63,21 +63,29 @@ fn scalars(metrics: &EpochMetrics) -> Vec<(&'static str, &'static str, f64)> {
         num_images: _,
         weights_hash: _,
         skipped_steps: _,
+        train_loss_parts,
         validation,
     } = metrics;
     let mut scalars = vec![
-        ("train_loss", "train/loss", *train_loss),
-        ("train_accuracy", "train/accuracy", *train_accuracy),
-        ("learning_rate", "learning_rate", *learning_rate),
+        named("train_loss", "train/loss", *train_loss),
+        named("train_accuracy", "train/accuracy", *train_accuracy),
+        named("learning_rate", "learning_rate", *learning_rate),
     ];
+    for (part, value) in train_loss_parts {
+        scalars.push((format!("train_loss_{part}"), format!("train/loss_{part}"), *value));
+    }
     if let Some(ValidationMetrics { loss, accuracy, macro_f1 }) = validation {
         scalars.extend([
-            ("val_loss", "validation/loss", *loss),
-            ("val_accuracy", "validation/accuracy", *accuracy),
-            ("val_macro_f1", "validation/macro_f1", *macro_f1),
+            named("val_loss", "validation/loss", *loss),
+            named("val_accuracy", "validation/accuracy", *accuracy),
+            named("val_macro_f1", "validation/macro_f1", *macro_f1),
         ]);
     }
     scalars
+}
+
+fn named(name: &str, tag: &str, value: f64) -> (String, String, f64) {
+    (name.to_string(), tag.to_string(), value)
 }
 
 /// Makes the file hold `bytes`: what it lacks is appended, for TensorBoard keeps the file open while a
@@ -102,6 +110,7 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 mod tests {
     use super::{append, metrics_csv};
     use dermx_train::{EpochMetrics, ValidationMetrics};
+    use std::collections::BTreeMap;
 
     fn epoch(epoch: u32, validation: Option<ValidationMetrics>) -> EpochMetrics {
         EpochMetrics {
@@ -112,6 +121,7 @@ mod tests {
             num_images: 8,
             weights_hash: "abc".into(),
             skipped_steps: 0,
+            train_loss_parts: BTreeMap::new(),
             validation,
         }
     }

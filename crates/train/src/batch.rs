@@ -3,7 +3,8 @@
 use crate::config::FitConfig;
 use crate::draw::Draw;
 use crate::error::TrainError;
-use crate::photos::Photos;
+use crate::labelled::LabelledPhotos;
+use crate::targets::BatchTargets;
 
 /// Images that go through the network together.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +45,8 @@ pub(crate) fn batches<'a>(
 pub(crate) struct BatchImages {
     /// `[num_images, 3, height, width]`, row-major.
     pub planes: Vec<f32>,
-    /// What share of each image is its own, where they are mixed.
-    pub share: f32,
+    /// What they should yield.
+    pub targets: BatchTargets,
 }
 
 impl Batch<'_> {
@@ -57,14 +58,20 @@ impl Batch<'_> {
     /// Reads, augments and mixes the images.
     pub fn images(
         &self,
-        photos: &Photos,
+        set: LabelledPhotos<'_>,
         config: &FitConfig,
         epoch: u32,
     ) -> Result<BatchImages, TrainError> {
         let FitConfig { seed, augment, mix, .. } = config;
+        let photos = set.photos;
         let mut planes = photos.augmented_batch(self.draws, augment, *seed, epoch)?;
         let mix = mix.draw(photos.size(), *seed, epoch, &self.names());
         let share = mix.apply(&mut planes, self.draws.len(), photos.size());
-        Ok(BatchImages { planes, share })
+        let (columns, masks) = match set.targets {
+            Some(targets) => targets.of(self.draws, augment, *seed, epoch),
+            None => (Vec::new(), None),
+        };
+        let classes = self.draws.iter().map(|draw| set.class_idx[draw.idx]).collect();
+        Ok(BatchImages { planes, targets: BatchTargets { classes, share, columns, masks } })
     }
 }

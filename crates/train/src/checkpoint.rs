@@ -48,6 +48,9 @@ pub struct EpochMetrics {
     /// Number of steps that were skipped because something was not finite.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_steps: usize,
+    /// Means of the terms that the loss is made of, where there are several, before they are weighted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub train_loss_parts: BTreeMap<String, f64>,
     /// Scores on the validation photos, if there are any.
     #[serde(flatten)]
     pub validation: Option<ValidationMetrics>,
@@ -58,7 +61,7 @@ const fn is_zero(number: &usize) -> bool {
 }
 
 /// Sums over the images of an epoch so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochSums {
     /// Sum of the weighted losses.
     pub loss: f64,
@@ -66,6 +69,9 @@ pub struct EpochSums {
     pub num_correct: usize,
     /// Number of images seen.
     pub num_images: usize,
+    /// Sums of the terms that the losses are made of, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, f64>,
 }
 
 impl EpochSums {
@@ -74,6 +80,9 @@ impl EpochSums {
         self.loss += other.loss;
         self.num_correct += other.num_correct;
         self.num_images += other.num_images;
+        for (name, part) in &other.parts {
+            *self.parts.entry(name.clone()).or_default() += part;
+        }
     }
 }
 
@@ -113,8 +122,8 @@ pub struct Checkpoint {
     pub weights: BTreeMap<String, NamedTensor>,
     /// What the optimizer keeps of each parameter.
     pub optimizer: BTreeMap<String, NamedTensor>,
-    /// Other weights that are kept: `best.<name>`, the result of the best epoch, and `ema.<name>`, the
-    /// moving average. Mostly none.
+    /// Other weights that are kept: `best.<name>`, the result of the best epoch, `ema.<name>`, the
+    /// moving average, and `objective.<name>`, an objective's own parameters. Mostly none.
     pub kept: BTreeMap<String, NamedTensor>,
 }
 

@@ -4,14 +4,16 @@ use crate::fingerprint::Fingerprint;
 use crate::last_batch::{LastBatch, batch_sizes};
 use crate::mix::MixConfig;
 use crate::monitor::{EarlyStopping, Monitor, Select};
+use crate::objective::Objective;
 use crate::optimizer::OptimizerConfig;
 use crate::sampling::Sampling;
 use crate::schedule::{Schedule, Span};
 use dermx_data::AugmentConfig;
 use dermx_kernels::Precision;
+use std::sync::Arc;
 
 /// How to train.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct FitConfig {
     /// Seed of all random numbers: which images an epoch sees, their order, augmentation and mixing,
     /// and dropout.
@@ -48,10 +50,8 @@ pub struct FitConfig {
     /// Decay of the moving average of the weights. If set, the average is what is validated and what
     /// the run returns.
     pub ema_decay: Option<f64>,
-    /// Weight of each class in the loss.
-    pub class_weights: Vec<f32>,
-    /// Share of the targets that is spread over all classes.
-    pub label_smoothing: f32,
+    /// What is learned by.
+    pub objective: Arc<dyn Objective>,
     /// Number type of the convolutions in a training step, on the CPU. Validation always uses
     /// [`Precision::F32`].
     pub precision: Precision,

@@ -164,6 +164,9 @@ pub enum TrainError {
         /// Images a batch.
         batch_size: usize,
     },
+    /// What is learned by does not fit the network or the images.
+    #[error("train.objective: {0}")]
+    Objective(String),
     /// There is nothing to train or predict on.
     #[error("there are no images to {0}")]
     NoImages(&'static str),

@@ -17,17 +17,20 @@ mod fit;
 mod initialize;
 mod labelled;
 mod last_batch;
-mod loss;
+mod masks;
 mod metrics;
 mod mix;
 mod monitor;
+mod objective;
 mod observer;
 mod optimizer;
+mod parameters;
 mod photos;
 mod prefetch;
 mod run;
 mod sampling;
 mod schedule;
+mod targets;
 mod train_step;
 mod validation;
 
@@ -43,12 +46,18 @@ pub use fit::{Outcome, Replayed, fit, replay};
 pub use initialize::initial_weights;
 pub use labelled::{LabelledPhotos, Sets};
 pub use last_batch::LastBatch;
-pub use loss::{balanced_class_weights, class_weights, cross_entropy, targets};
+pub use masks::{ConceptMasks, Consensus};
 pub use metrics::{ValidationMetrics, argmax};
 pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
+pub use objective::{
+    AttentionLoss, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize, Objective, Pass, PassRandom,
+    balanced_class_weights, class_weights, cross_entropy, linear_parameters, targets,
+};
 pub use observer::{Observer, StepReport};
 pub use optimizer::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig};
+pub use parameters::Parameters;
 pub use photos::{Photos, images_to_tensor};
 pub use sampling::Sampling;
 pub use schedule::{PlateauState, Schedule, Span};
+pub use targets::{BatchMasks, BatchTargets, Columns, Targets};

@@ -12,6 +12,7 @@ use crate::metrics::ValidationMetrics;
 use crate::monitor::{Best, Select};
 use crate::observer::{Observer, StepReport};
 use crate::optimizer::{NamedGradients, Optimizer};
+use crate::parameters::{PREFIX, Parameters};
 use crate::prefetch::prefetch;
 use crate::schedule::Schedule;
 use crate::train_step::{StepResult, TrainStep};
@@ -38,6 +39,8 @@ pub(crate) struct Run<'a> {
     network: Option<Network>,
     dropout: DropoutRng,
     optimizer: Optimizer,
+    /// What the objective learns beside the network.
+    parameters: Parameters,
     /// What a checkpoint's weights are put into, if steps may be skipped.
     template: Option<Network>,
     state: TrainState,
@@ -66,6 +69,10 @@ impl<'a> Run<'a> {
             device: device.clone().autodiff(),
             dropout: DropoutRng::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer),
+            parameters: Parameters::new(
+                &config.objective.parameters(config.seed),
+                &device.clone().autodiff(),
+            )?,
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
             best_weights: None,
@@ -100,6 +107,7 @@ impl<'a> Run<'a> {
             Optimizer::import(self.config.optimizer, state.optimizer_steps, optimizer)?;
         self.state = state.clone();
         self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
+        self.parameters = Parameters::new(&unprefixed(kept, PREFIX), &self.device)?;
         self.best_weights = Some(unprefixed(kept, BEST)).filter(|weights| !weights.is_empty());
         Ok(import_weights(network, weights)?.train())
     }
@@ -153,7 +161,7 @@ impl<'a> Run<'a> {
         let mut is_skipped = false;
         prefetch(
             &batches(&draws, config, self.state.steps_done),
-            |batch| batch.images(set.photos, config, epoch),
+            |batch| batch.images(set, config, epoch),
             |batch, images| {
                 if !is_skipped {
                     let place = (epoch, num_steps);
@@ -206,9 +214,9 @@ impl<'a> Run<'a> {
         result: &mut StepResult,
         (epoch, num_steps): (u32, usize),
     ) -> Result<Option<StepReport>, TrainError> {
-        let Self { config, sets, dropout, device, .. } = &*self;
-        let step = TrainStep { config, set: sets.training, dropout, device };
-        let found = step.run(self.network(), batch, images, epoch);
+        let Self { config, sets, dropout, parameters, device, .. } = &*self;
+        let step = TrainStep { config, set: sets.training, dropout, parameters, device };
+        let found = step.run(self.network(), batch, images, epoch)?;
         let loss = found.sums.loss / found.sums.num_images as f64;
         result.add(found);
         self.check_batch(loss, &result.gradients, batch)?;
@@ -285,10 +293,10 @@ impl<'a> Run<'a> {
             TrainError::NonFiniteStep { found, epoch, step, norm, learning_rate }
         };
         // No other owner holds the network, so that its weights are updated in place.
-        let moved = self
-            .network
-            .take()
-            .map(|network| self.optimizer.step(network, &result.gradients, learning_rate));
+        let (optimizer, parameters) = (&mut self.optimizer, &mut self.parameters);
+        let moved = self.network.take().map(|network| {
+            optimizer.step_with(network, parameters, &result.gradients, learning_rate)
+        });
         self.network = moved.transpose().map_err(non_finite)?;
         if let (Some(ema), Some(network)) = (&mut self.ema, &self.network) {
             ema.update(network).map_err(non_finite)?;
@@ -326,6 +334,7 @@ impl<'a> Run<'a> {
             num_images: sums.num_images,
             weights_hash: blake3::hash(&weights).to_string(),
             skipped_steps: self.state.skipped_steps - skipped_before,
+            train_loss_parts: means(&sums.parts, sums.num_images),
             validation,
         });
         self.state.epochs_done = epoch;
@@ -343,9 +352,9 @@ impl<'a> Run<'a> {
 
     fn validate(&self, epoch: u32) -> Result<Option<ValidationMetrics>, TrainError> {
         let Some(set) = self.sets.validation else { return Ok(None) };
-        let FitConfig { batch_size, class_weights, .. } = self.config;
+        let batch_size = self.config.batch_size;
         let device = self.device.clone().without_autodiff();
-        let metrics = validate(&self.averaged()?, set, *batch_size, class_weights.len(), &device)?;
+        let metrics = validate(&self.averaged()?, set, batch_size, &device)?;
         match metrics.loss {
             loss if loss.is_finite() => Ok(Some(metrics)),
             loss => Err(TrainError::NonFiniteValidation { loss, epoch }),
@@ -384,7 +393,7 @@ impl<'a> Run<'a> {
             state: self.state.clone(),
             weights: export_weights(self.network()),
             optimizer: self.optimizer.export(),
-            kept: best.chain(ema).collect(),
+            kept: best.chain(ema).chain(prefixed(&self.parameters.export(), PREFIX)).collect(),
         }
     }
 
@@ -399,6 +408,10 @@ impl<'a> Run<'a> {
             images: ids.join(", "),
         }
     }
+}
+
+fn means(sums: &BTreeMap<String, f64>, num_images: usize) -> BTreeMap<String, f64> {
+    sums.iter().map(|(name, sum)| (name.clone(), sum / num_images as f64)).collect()
 }
 
 fn prefixed<'a>(

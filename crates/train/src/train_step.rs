@@ -5,11 +5,13 @@ use crate::checkpoint::EpochSums;
 use crate::config::FitConfig;
 use crate::dropout_rng::DropoutRng;
 use crate::labelled::LabelledPhotos;
-use crate::loss::{cross_entropy, targets};
+use crate::error::TrainError;
 use crate::metrics::argmax;
+use crate::objective::{Loss, Pass, PassRandom};
 use crate::optimizer::NamedGradients;
+use crate::parameters::Parameters;
 use crate::photos::images_to_tensor;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use dermx_kernels::with_precision;
 use dermx_model::Network;
 
@@ -33,6 +35,7 @@ pub(crate) struct TrainStep<'a> {
     pub config: &'a FitConfig,
     pub set: LabelledPhotos<'a>,
     pub dropout: &'a DropoutRng,
+    pub parameters: &'a Parameters,
     pub device: &'a Device,
 }
 
@@ -41,27 +44,30 @@ impl TrainStep<'_> {
     ///
     /// The gradients are this batch's share of those of the mean loss over all images of the
     /// optimizer step.
+    ///
+    /// # Errors
+    /// Something that the objective needs is missing.
     pub fn run(
         &self,
         network: &Network,
         batch: &Batch<'_>,
         images: BatchImages,
         epoch: u32,
-    ) -> StepResult {
-        let Self { config, set, dropout, device } = *self;
+    ) -> Result<StepResult, TrainError> {
+        let Self { config, parameters, device, .. } = *self;
         let num_images = batch.draws.len();
-        let classes: Vec<usize> = batch.draws.iter().map(|draw| set.class_idx[draw.idx]).collect();
         let names = batch.names();
-        let planes = images_to_tensor(images.planes, num_images, set.photos.size(), device);
-        let logits = with_precision(config.precision, || {
-            network.forward_tapped_at(planes, &dropout.taps(), &mut |name, x| {
-                dropout.apply(name, x, epoch, &names)
-            })
-        });
-        let weights = &config.class_weights;
-        let targets = targets(&classes, images.share, weights, config.label_smoothing);
-        let targets = TensorData::new(targets, [num_images, weights.len()]);
-        let loss = cross_entropy(logits.clone(), Tensor::from_data(targets, device));
+        let planes = images_to_tensor(images.planes, num_images, self.set.photos.size(), device);
+        let (logits, activations) = self.forward(network, planes, epoch, &names)?;
+        let pass = Pass {
+            logits: logits.clone(),
+            activations,
+            parameters,
+            targets: &images.targets,
+            random: PassRandom { seed: config.seed, epoch, names: &names },
+        };
+        let Loss { value: loss, parts } = config.objective.loss(&pass)?;
+        drop(pass);
         let value = f64::from(first_value(loss.clone()));
         let loss = match num_images == batch.num_step_images {
             true => loss,
@@ -69,10 +75,40 @@ impl TrainStep<'_> {
         };
         let sums = EpochSums {
             loss: value * num_images as f64,
-            num_correct: num_correct(logits, &classes),
+            num_correct: num_correct(logits, &images.targets.classes),
             num_images,
+            parts: parts.into_iter().map(|(name, part)| (name, part * num_images as f64)).collect(),
         };
-        StepResult { sums, gradients: NamedGradients::take(network, loss.backward()) }
+        let mut gradients = loss.backward();
+        let mut taken = NamedGradients::of_parameters(parameters, &mut gradients);
+        taken.add(NamedGradients::take(network, gradients));
+        Ok(StepResult { sums, gradients: taken })
+    }
+
+    /// Logits, and the activations that the objective reads, in its order.
+    fn forward(
+        &self,
+        network: &Network,
+        images: Tensor<4>,
+        epoch: u32,
+        names: &[&str],
+    ) -> Result<(Tensor<2>, Vec<Tensor<4>>), TrainError> {
+        let wanted = self.config.objective.taps(network);
+        let mut taps = self.dropout.taps();
+        taps.extend(wanted.iter().map(String::as_str));
+        let mut found = vec![None; wanted.len()];
+        let logits = with_precision(self.config.precision, || {
+            network.forward_tapped_at(images, &taps, &mut |name, x| {
+                let x = self.dropout.apply(name, x, epoch, names);
+                let places = wanted.iter().zip(&mut found).filter(|(wanted, _)| *wanted == name);
+                places.for_each(|(_, place)| *place = Some(x.clone()));
+                x
+            })
+        });
+        let found = wanted.iter().zip(found).map(|(name, found)| {
+            found.ok_or_else(|| TrainError::Objective(format!("the network has no tap `{name}`")))
+        });
+        Ok((logits, found.collect::<Result<_, _>>()?))
     }
 }
 

@@ -14,18 +14,20 @@ pub(crate) fn validate(
     network: &Network,
     set: LabelledPhotos<'_>,
     batch_size: usize,
-    num_classes: usize,
     device: &Device,
 ) -> Result<ValidationMetrics, TrainError> {
     let order = set.photos.indices();
     let batches: Vec<&[usize]> = order.chunks(batch_size.max(1)).collect();
-    let mut logits: Vec<f32> = Vec::with_capacity(order.len() * num_classes);
+    let mut logits: Vec<f32> = Vec::new();
+    let mut num_classes = 0;
     prefetch(
         &batches,
         |batch| set.photos.batch(batch).map_err(TrainError::from),
         |batch, planes| {
             let images = images_to_tensor(planes, batch.len(), set.photos.size(), device);
-            logits.extend(network.forward(images).into_data().iter::<f32>());
+            let found = network.forward(images);
+            num_classes = found.dims()[1];
+            logits.extend(found.into_data().iter::<f32>());
             Ok(ControlFlow::Continue(()))
         },
     )?;

@@ -70,7 +70,7 @@ fn bytes_of_a_step(
     ema_decay: Option<f64>,
 ) -> Result<usize, Box<dyn Error>> {
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
-    let labelled = LabelledPhotos { photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos::new(photos, &class_idx);
     let sets = Sets { training: labelled, validation: None };
     let config = FitConfig { ema_decay, batch_size: BATCH_SIZE, ..config(1, 1e-3) };
     let store = CheckpointStore::new(folder.join(format!("{ema_decay:?}")));

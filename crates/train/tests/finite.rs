@@ -17,7 +17,9 @@ use dermx_train::{
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use tiny::{NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train};
+use tiny::{
+    NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train, weighted,
+};
 
 const ADAM: AdamConfig =
     AdamConfig { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 1e-4 };
@@ -114,7 +116,7 @@ fn the_batch_whose_gradient_is_not_finite_is_blamed_though_its_loss_is() -> Test
         seed,
         batch_size: 1,
         accumulation_steps: NUM_IMAGES,
-        class_weights: vec![1.0, 100.0],
+        objective: weighted([1.0, 100.0], 0.0),
         ..base
     };
     for (idx, (patterns, clip_norm, precision, optimizer)) in [
@@ -163,7 +165,7 @@ fn moments_that_overflow_are_named_though_the_weights_are_finite() -> TestResult
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     // Gradients of 1e25, whose squares leave the floats: Adam would divide by infinity.
-    let config = FitConfig { class_weights: vec![1e25; 2], ..config(1, 1e-3) };
+    let config = FitConfig { objective: weighted([1e25; 2], 0.0), ..config(1, 1e-3) };
     let checkpoints = folder.path().join("checkpoints");
     let message = failure(&config, &photos, &checkpoints, resnet18("fc.*")?);
     assert!(message.contains("`exp_avg_sq.fc."), "{message}");
@@ -314,7 +316,7 @@ fn scale_between(config: &FitConfig, photos: &Photos) -> Result<f32, Box<dyn Err
 /// (`DERMX_TORTURE=full`), else the two of which the head alone learns.
 fn cases(photos: &Photos) -> Result<Vec<Case>, Box<dyn Error>> {
     let base = FitConfig { batch_size: 1, optimizer: sgd(0.9), ..config(1, 1e-9) };
-    let weighted = |weight: f32| FitConfig { class_weights: vec![1.0, weight], ..base.clone() };
+    let weighted = |weight: f32| FitConfig { objective: weighted([1.0, weight], 0.0), ..base.clone() };
     let adam = OptimizerConfig::Adam(AdamConfig { weight_decay: 0.0, ..ADAM });
     // The loss of class 1 is at least 5, and weighted no float.
     let unlikely = || {

@@ -73,7 +73,7 @@ fn epochs_can_be_replayed_from_the_start_and_from_a_checkpoint() -> TestResult {
     let (weights, history) =
         train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
-    let labelled = LabelledPhotos { photos: &photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos::new(&photos, &class_idx);
     let sets = Sets { training: labelled, validation: None };
     let again = |from: Option<&Checkpoint>, last_epoch: u32, num_steps: usize| {
         let mut observer = StopAfter::new(num_steps);

@@ -45,7 +45,7 @@ fn record(
     network: Network,
 ) -> Result<Record, TrainError> {
     let class_idx: Vec<usize> = (0..photos.len()).map(|idx| idx % 2).collect();
-    let labelled = LabelledPhotos { photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos::new(photos, &class_idx);
     let sets = Sets { training: labelled, validation: None };
     let store = CheckpointStore::new(folder);
     let mut record = Record::default();

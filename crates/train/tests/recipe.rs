@@ -12,6 +12,7 @@ use dermx_train::{
 use std::error::Error;
 use tiny::{
     NUM_IMAGES, StopAfter, TestResult, Weights, config, mobilenet_v2, photos, resnet18, train,
+    weighted,
 };
 
 #[test]
@@ -116,7 +117,7 @@ fn everything() -> FitConfig {
         }),
         clip_norm: Some(1.0),
         ema_decay: Some(0.8),
-        label_smoothing: 0.1,
+        objective: weighted([1.0, 2.0], 0.1),
         precision: Precision::Bf16,
         mix: MixConfig { mixup_alpha: Some(0.4), cutmix_alpha: Some(1.0) },
         monitor: Some(Monitor::MacroF1),
@@ -210,7 +211,7 @@ fn epochs_are_replayed_with_every_state() -> TestResult {
     let (weights, history) =
         train(&config, &photos, &checkpoints, StopAfter::NEVER, mobilenet_v2("*")?)?;
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
-    let labelled = LabelledPhotos { photos: &photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos::new(&photos, &class_idx);
     let sets = Sets { training: labelled, validation: Some(labelled) };
     let first = CheckpointStore::new(&checkpoints).list()?.remove(0);
     let first = read_checkpoint(&first)?;

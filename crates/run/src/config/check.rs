@@ -5,7 +5,7 @@ use super::document::Document;
 use super::explaining::ExplainMethod;
 use super::schema::is_float;
 use super::sections::Split;
-use super::training::{LearningRateSchedule, Optimizer};
+use super::training::{LearningObjective, LearningRateSchedule, Optimizer};
 use dermx_model::{Architecture, Padding, Variant};
 use dermx_train::Select;
 use std::collections::BTreeSet;
@@ -123,6 +123,12 @@ fn check_training(config: &Config, checks: &mut Checks<'_>) {
         let holds = !nesterov || momentum > 0.0;
         checks.require(holds, "train.optimizer.nesterov", &[path], message);
     }
+    let is_guided = matches!(section.objective, LearningObjective::Guided { .. });
+    let mixes = section.mixup_alpha.is_some() || section.cutmix_alpha.is_some();
+    let message = "is \"guided\", and outlines of mixed images mean nothing: leave out train.mixup_alpha \
+                   and train.cutmix_alpha";
+    let others = ["train.mixup_alpha", "train.cutmix_alpha"];
+    checks.require(!(is_guided && mixes), "train.objective.name", &others, message);
     let (path, largest) = largest_learning_rate(config);
     let message = format!(
         "takes the learning rate to {largest:.1e} within {} epochs; a 32-bit float ends at {:e}",

@@ -47,5 +47,5 @@ pub use sections::{
     ReportSection, RunSection, SlurmSection, Split, StudySection, SyntheticSection,
 };
 pub use show::show;
-pub use training::{EarlyStoppingSection, LearningRateSchedule, Optimizer, TrainSection};
+pub use training::{EarlyStoppingSection, LearningObjective, LearningRateSchedule, Optimizer, TrainSection};
 pub use words::{ClassWeighting, ExplainInput, Leaks, Objective, SanityCheck, Target};

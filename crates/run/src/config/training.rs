@@ -6,8 +6,8 @@ use super::schema::{MAX_BATCH, Range};
 use super::words::ClassWeighting;
 use dermx_kernels::Precision;
 use dermx_train::{
-    AdamConfig, EarlyStopping, LastBatch, MixConfig, Monitor, OptimizerConfig, Sampling, Schedule,
-    Select, SgdConfig, balanced_class_weights, class_weights,
+    AdamConfig, AttentionLoss, Consensus, EarlyStopping, LastBatch, MapSize, MixConfig, Monitor,
+    OptimizerConfig, Sampling, Schedule, Select, SgdConfig, balanced_class_weights, class_weights,
 };
 
 choice! {
@@ -43,6 +43,48 @@ choice! {
             nesterov: bool, default(false);
             /// How much weights decay.
             weight_decay: f32, default(0.0), Range::at_least(0.0);
+        }
+    }
+}
+
+choice! {
+    /// What the network learns by.
+    LearningObjective by "name", default "cross_entropy" {
+        /// The class of each image.
+        CrossEntropy = "cross_entropy" {
+            /// Exponent of the focal loss, which makes little of images that are learned already; 0 is plain
+            /// cross-entropy.
+            focal_gamma: f32, default(0.0), Range::closed(0.0, 10.0);
+        }
+        /// The class, the concepts that experts outlined, and where class activation maps of the concepts look;
+        /// data.train is a data set with outlines.
+        Guided = "guided" {
+            /// The concepts; none for all that are outlined in a training image.
+            concepts: Vec<String>, default(vec![]), Range::Distinct(0);
+            /// The raters whose outlines are learned; none for all.
+            raters: Vec<String>, default(vec![]), Range::Distinct(0);
+            /// How outlines of several raters become one mask: what "any", the "majority" or "all" of those
+            /// who looked at an image outlined, or the share of raters who did, of those of the data set
+            /// ("fuzzy_fixed") or of the image ("fuzzy_relative").
+            consensus: Consensus, default(Consensus::FuzzyRelative);
+            /// Number of hidden values of the head that tells the concepts.
+            num_hidden: usize, default(64), Range::Count(1, 1_000_000);
+            /// Dropout of that head.
+            dropout: f64, default(0.2), Range::below(0.0, 1.0);
+            /// Weight of the loss of the concepts; that of the classes is 1.
+            characteristics_weight: f32, default(1.0), Range::at_least(0.0);
+            /// Weight of the loss of the maps; with 0 the concepts are learned alone.
+            attention_weight: f32, default(10.0), Range::at_least(0.0);
+            /// The loss of the maps: mean of sensitivity and specificity ("soft_se_sp"), "dice", squared
+            /// difference over all concepts ("mse") or over those that were outlined ("mse_active").
+            attention: AttentionLoss, default(AttentionLoss::SoftSeSp);
+            /// Whether each map is brought to the range from 0 to 1.
+            normalize: bool, default(true);
+            /// Where maps and masks are compared: at the size of the masks, with "bilinear" or "nearest" maps,
+            /// or at that of the "maps".
+            map_size: MapSize, default(MapSize::Bilinear);
+            /// Whether maps of concepts that the head does not find count as empty.
+            only_predicted: bool, default(true);
         }
     }
 }
@@ -103,6 +145,8 @@ section! {
         /// Which images an epoch sees: with "shuffle" every image once, with "balanced" every class equally
         /// often.
         sampling: Sampling, default(Sampling::Shuffle);
+        /// What is learned by.
+        objective: LearningObjective, choice;
         /// Which optimizer.
         optimizer: Optimizer, choice;
         /// Learning rate that the schedule starts from.

@@ -6,7 +6,7 @@ use dermx_gradcam::Output;
 use dermx_kernels::Precision;
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use dermx_score::{ScoredRows, Unmarked};
-use dermx_train::{LastBatch, Monitor, Sampling, Select};
+use dermx_train::{AttentionLoss, Consensus, LastBatch, MapSize, Monitor, Sampling, Select};
 use serde::{Deserialize, Serialize};
 
 /// Weight of each class in the loss.
@@ -87,14 +87,17 @@ macro_rules! words {
 
 words!(
     Architecture,
+    AttentionLoss,
     Average,
     BatchNormMode,
     Border,
     ClassWeighting,
+    Consensus,
     ExplainInput,
     Head,
     LastBatch,
     Leaks,
+    MapSize,
     Monitor,
     Normalize,
     Objective,

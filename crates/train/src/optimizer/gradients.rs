@@ -2,6 +2,7 @@
 
 use super::chunk::CHUNK;
 use crate::finite::NonFinite;
+use crate::parameters::Parameters;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use dermx_model::{Network, ParameterPath};
@@ -34,6 +35,18 @@ impl NamedGradients {
             Taker { path: ParameterPath::default(), gradients, taken: BTreeMap::new() };
         network.visit(&mut visitor);
         Self(visitor.taken)
+    }
+
+    /// Takes the gradients of an objective's `parameters` out of `gradients`; each has its name after
+    /// `objective.`.
+    pub fn of_parameters(parameters: &Parameters, gradients: &mut Gradients) -> Self {
+        let mut taken = BTreeMap::new();
+        for (name, values) in parameters.iter() {
+            if let Some(gradient) = values.grad_remove(gradients) {
+                taken.insert(name, Gradient(gradient.into_data().convert::<f32>()));
+            }
+        }
+        Self(taken)
     }
 
     /// Name and values of each, in the order of the names.

@@ -10,6 +10,7 @@ pub use gradients::NamedGradients;
 pub use sgd::SgdConfig;
 
 use crate::finite::NonFinite;
+use crate::parameters::Parameters;
 use adam::{AdamRule, Decay};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -120,7 +121,7 @@ impl Optimizer {
         self.num_steps
     }
 
-    /// Updates every parameter that has a gradient.
+    /// Updates every parameter of `network` that has a gradient.
     ///
     /// # Errors
     /// The first parameter or state that is not finite after the step, by its name in
@@ -128,6 +129,17 @@ impl Optimizer {
     pub fn step(
         &mut self,
         network: Network,
+        gradients: &NamedGradients,
+        learning_rate: f64,
+    ) -> Result<Network, NonFinite> {
+        self.step_with(network, &mut Parameters::default(), gradients, learning_rate)
+    }
+
+    /// The same, which also updates `parameters`.
+    pub(crate) fn step_with(
+        &mut self,
+        network: Network,
+        parameters: &mut Parameters,
         gradients: &NamedGradients,
         learning_rate: f64,
     ) -> Result<Network, NonFinite> {
@@ -141,6 +153,7 @@ impl Optimizer {
             non_finite: None,
         };
         let network = network.map(&mut mapper);
+        parameters.map(|name, shape, value| mapper.moved(name, shape, value));
         mapper.non_finite.map_or(Ok(network), Err)
     }
 
@@ -198,6 +211,25 @@ struct StepMapper<'a> {
 }
 
 impl StepMapper<'_> {
+    /// The parameter `name` after the step; `value` may be the values of `shape` in one row.
+    fn moved<const D: usize>(&mut self, name: String, shape: &[usize], value: Tensor<D>) -> Tensor<D> {
+        let Some(gradient) = self.gradients.0.get(&name) else { return value };
+        let value = value.without_autodiff();
+        let (device, dims) = (value.device(), value.dims());
+        let mut weights = values(value);
+        let mut state = self.states.remove(&name).unwrap_or_else(|| State {
+            shape: shape.to_vec(),
+            values: vec![vec![0.0; weights.len()]; self.state_names.len()],
+        });
+        let are_finite = self.rule.apply(&mut weights, gradient.values(), &mut state.values);
+        if !are_finite && self.non_finite.is_none() {
+            self.non_finite = self.find(&name, &weights, &state);
+        }
+        self.states.insert(name, state);
+        let moved = Tensor::from_data(TensorData::new(weights, dims), &device);
+        Tensor::from_inner(moved).require_grad()
+    }
+
     /// The parameter `name` or its state, whichever is not finite.
     fn find(&self, name: &str, weights: &[f32], state: &State) -> Option<NonFinite> {
         let mut kept = self.state_names.iter().zip(&state.values);
@@ -218,22 +250,12 @@ impl ModuleMapper for StepMapper<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
-        let Some(gradient) = self.gradients.0.get(&name) else { return param };
+        if !self.gradients.0.contains_key(&name) {
+            return param;
+        }
         param.map(|value| {
-            let value = value.without_autodiff();
-            let (device, shape) = (value.device(), value.dims());
-            let mut weights = values(value);
-            let mut state = self.states.remove(&name).unwrap_or_else(|| State {
-                shape: shape.to_vec(),
-                values: vec![vec![0.0; weights.len()]; self.state_names.len()],
-            });
-            let are_finite = self.rule.apply(&mut weights, gradient.values(), &mut state.values);
-            if !are_finite && self.non_finite.is_none() {
-                self.non_finite = self.find(&name, &weights, &state);
-            }
-            self.states.insert(name, state);
-            let moved = Tensor::from_data(TensorData::new(weights, shape), &device);
-            Tensor::from_inner(moved).require_grad()
+            let shape = value.dims();
+            self.moved(name, &shape, value)
         })
     }
 }

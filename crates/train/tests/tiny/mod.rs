@@ -8,14 +8,15 @@ use dermx_model::{
     import_weights, set_trainable,
 };
 use dermx_train::{
-    AdamConfig, CheckpointStore, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, MixConfig,
-    Observer, OptimizerConfig, Outcome, Photos, Sampling, Schedule, Select, Sets, StepReport,
+    AdamConfig, CheckpointStore, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, MixConfig,
+    Objective, Observer, OptimizerConfig, Outcome, Photos, Sampling, Schedule, Select, Sets, StepReport,
     TrainError, fit, initial_weights,
 };
 use image::{Rgb, RgbImage};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 pub type TestResult = Result<(), Box<dyn Error>>;
 pub type Weights = BTreeMap<String, NamedTensor>;
@@ -41,6 +42,12 @@ pub fn photos(folder: &Path) -> Result<Photos, Box<dyn Error>> {
     Ok(Photos::open(items, SIZE, normalization, true)?)
 }
 
+/// Cross-entropy of two classes.
+pub fn weighted(class_weights: [f32; 2], label_smoothing: f32) -> Arc<dyn Objective> {
+    let class_weights = class_weights.to_vec();
+    Arc::new(CrossEntropy { class_weights, label_smoothing, focal_gamma: 0.0 })
+}
+
 pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
     FitConfig {
         seed: 3,
@@ -61,8 +68,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         clip_norm: None,
         max_skipped_steps: 0,
         ema_decay: None,
-        class_weights: vec![1.0, 2.0],
-        label_smoothing: 0.0,
+        objective: weighted([1.0, 2.0], 0.0),
         precision: Precision::F32,
         mix: MixConfig::default(),
         monitor: None,
@@ -141,7 +147,7 @@ pub fn train(
     network: Network,
 ) -> Result<(Option<Weights>, Vec<EpochMetrics>), Box<dyn Error>> {
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
-    let labelled = LabelledPhotos { photos, class_idx: &class_idx };
+    let labelled = LabelledPhotos::new(photos, &class_idx);
     let sets = Sets { training: labelled, validation: config.monitor.map(|_| labelled) };
     let store = CheckpointStore::new(folder);
     let mut observer = StopAfter::new(num_steps);

@@ -1,6 +1,62 @@
-//! The training loss.
+//! Cross-entropy, plain and focal.
 
+use super::{Loss, Objective, Pass};
+use crate::error::TrainError;
 use burn::tensor::{Tensor, activation::log_softmax};
+
+/// Weighted cross-entropy of one class an image; see [`targets`] and [`cross_entropy`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrossEntropy {
+    /// Weight of each class.
+    pub class_weights: Vec<f32>,
+    /// Share of the targets that is spread over all classes.
+    pub label_smoothing: f32,
+    /// The exponent of the focal loss, which makes little of images that are learned already; 0 is
+    /// plain cross-entropy.
+    pub focal_gamma: f32,
+}
+
+impl CrossEntropy {
+    /// Plain cross-entropy of `num_classes`.
+    pub fn plain(num_classes: usize) -> Self {
+        Self { class_weights: vec![1.0; num_classes], label_smoothing: 0.0, focal_gamma: 0.0 }
+    }
+
+    /// The loss of the classes, `[1]`.
+    pub(super) fn of(&self, pass: &Pass<'_>) -> Tensor<1> {
+        let Self { class_weights, label_smoothing, focal_gamma } = self;
+        let (classes, share) = (&pass.targets.classes, pass.targets.share);
+        let shape = [classes.len(), class_weights.len()];
+        let targets = targets(classes, share, class_weights, *label_smoothing);
+        let targets = pass.constant(targets, shape);
+        match *focal_gamma {
+            0.0 => cross_entropy(pass.logits.clone(), targets),
+            gamma => focal(pass.logits.clone(), targets, gamma),
+        }
+    }
+}
+
+impl Objective for CrossEntropy {
+    fn loss(&self, pass: &Pass<'_>) -> Result<Loss, TrainError> {
+        Ok(self.of(pass).into())
+    }
+}
+
+/// The focal loss, `-sum_i sum_c (1 - p_ic)^gamma t_ic log p_ic / B`.
+///
+/// # Shapes
+/// - `logits`, `targets`: `[batch, num_classes]`, the latter of [`targets`]
+/// - output: `[1]`
+///
+/// # Source
+/// Lin et al., 2017, <https://arxiv.org/abs/1708.02002>, equation 5, of several classes.
+fn focal(logits: Tensor<2>, targets: Tensor<2>, gamma: f32) -> Tensor<1> {
+    let [batch, _] = logits.dims();
+    let log_p = log_softmax(logits, 1);
+    // A probability of 1 would have an infinite gradient for gamma below 1.
+    let rest = (log_p.clone().exp().neg() + 1.0).clamp_min(1e-7);
+    (rest.powf_scalar(gamma) * log_p * targets).sum().neg() / batch as f32
+}
 
 /// Weight of each class, `max_k(count_k) / count_c`.
 ///
