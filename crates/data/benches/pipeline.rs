@@ -34,7 +34,7 @@ fn config() -> AugmentConfig {
         horizontal_flip: true,
         vertical_flip: true,
         minmax_stretch: true,
-        center_offset: 0.5,
+        ..AugmentConfig::default()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Random changes of a training image: turn, shear, zoom, mirror, darken.
 
+mod affine;
 mod light;
 mod warp;
 
-use crate::Random;
+use crate::{ImageSize, Random};
+use affine::Affine;
 use image::RgbImage;
 use light::{dim, stretch};
 use pulp::{Arch, Simd, WithSimd};
@@ -20,6 +22,9 @@ pub struct AugmentConfig {
     pub shear_degrees: f64,
     /// Rows and columns are zoomed by independent factors in `1 - zoom ..= 1 + zoom`.
     pub zoom: f64,
+    /// Largest translation to either side, as a share of the image's height and width.
+    #[serde(default)]
+    pub translation: f64,
     /// Lowest and highest brightness factor; none leaves the brightness and the contrast alone.
     #[serde(default)]
     pub brightness: Option<[f64; 2]>,
@@ -46,6 +51,7 @@ impl Default for AugmentConfig {
             rotation_degrees: 0.0,
             shear_degrees: 0.0,
             zoom: 0.0,
+            translation: 0.0,
             brightness: None,
             horizontal_flip: false,
             vertical_flip: false,
@@ -66,6 +72,10 @@ pub struct AugmentParams {
     pub zoom_rows: f64,
     /// Zoom of the columns, likewise.
     pub zoom_columns: f64,
+    /// Translation downwards, as a share of the height.
+    pub translation_rows: f64,
+    /// Translation to the right, as a share of the width.
+    pub translation_columns: f64,
     /// Mirror left and right.
     pub flip_horizontal: bool,
     /// Mirror top and bottom.
@@ -81,6 +91,8 @@ impl AugmentParams {
         shear_radians: 0.0,
         zoom_rows: 1.0,
         zoom_columns: 1.0,
+        translation_rows: 0.0,
+        translation_columns: 0.0,
         flip_horizontal: false,
         flip_vertical: false,
         brightness: None,
@@ -96,6 +108,7 @@ impl AugmentConfig {
             ((0.0..=180.0).contains(&self.rotation_degrees), "rotation_degrees", "0 to 180"),
             ((0.0..90.0).contains(&self.shear_degrees), "shear_degrees", "0 to below 90"),
             ((0.0..1.0).contains(&self.zoom), "zoom", "0 to below 1"),
+            ((0.0..1.0).contains(&self.translation), "translation", "0 to below 1"),
             (
                 0.0 <= low && low <= high && high.is_finite(),
                 "brightness",
@@ -107,6 +120,7 @@ impl AugmentConfig {
             self.rotation_degrees.to_string(),
             self.shear_degrees.to_string(),
             self.zoom.to_string(),
+            self.translation.to_string(),
             format!("{brightness:?}"),
             self.center_offset.to_string(),
         ];
@@ -119,8 +133,8 @@ impl AugmentConfig {
     /// Draws the changes of one image.
     ///
     /// Uniform in their ranges, in Keras's order: rotation, shear, zoom of rows, zoom of columns,
-    /// horizontal flip, vertical flip, brightness. All seven are always drawn, so that switching
-    /// one off leaves the others as they are.
+    /// horizontal flip, vertical flip, brightness; then translation of rows and of columns. All are
+    /// always drawn, so that switching one off leaves the others as they are.
     pub fn draw(&self, random: &mut Random) -> AugmentParams {
         let mut within = |range: f64, center: f64| random.uniform(center - range, center + range);
         let rotation_radians = within(self.rotation_degrees, 0.0).to_radians();
@@ -131,11 +145,15 @@ impl AugmentConfig {
         let flip_vertical = random.chance(0.5) && self.vertical_flip;
         let [low, high] = self.brightness.unwrap_or_default();
         let brightness = random.uniform(low, high);
+        let mut translation = || random.uniform(-self.translation, self.translation);
+        let (translation_rows, translation_columns) = (translation(), translation());
         AugmentParams {
             rotation_radians,
             shear_radians,
             zoom_rows,
             zoom_columns,
+            translation_rows,
+            translation_columns,
             flip_horizontal,
             flip_vertical,
             brightness: self.brightness.map(|_| brightness),
@@ -148,8 +166,9 @@ impl AugmentConfig {
 /// In this order: the value at row and column `p` is read at `M p` in the image,
 ///
 /// ```text
-/// M = T(o) R(rotation) S(shear) Z(zoom) T(-o),   o = (height, width) / 2 + center_offset
-/// R = [cos -sin; sin cos],  S = [1 -sin; 0 cos],  Z = [zoom_rows 0; 0 zoom_columns]
+/// M = T(o) R(rotation) S(shear) Z(zoom) T(-o - t),   o = (height, width) / 2 + center_offset
+/// R = [cos -sin; sin cos],  S = [1 -sin; 0 cos],  Z = [zoom_rows 0; 0 zoom_columns],
+/// t = (translation_rows height, translation_columns width)
 /// ```
 ///
 /// bilinearly, with coordinates clamped to the image; then the flips; then, if there is a
@@ -160,7 +179,8 @@ impl AugmentConfig {
 /// `height * width * 3` values in 0..=255, row by row with interleaved channels.
 ///
 /// # Source
-/// keras-preprocessing 1.1.2, `ImageDataGenerator.apply_transform` with nearest fill.
+/// keras-preprocessing 1.1.2, `ImageDataGenerator.apply_transform` with nearest fill; the translation
+/// is that of torchvision's `affine`, which moves the turned and zoomed image.
 pub fn augment(image: &RgbImage, params: &AugmentParams, config: &AugmentConfig) -> Vec<f32> {
     Arch::new().dispatch(Augment { image, params, config })
 }
@@ -186,4 +206,24 @@ impl WithSimd for Augment<'_> {
         }
         values
     }
+}
+
+/// Applies what `params` do to places, not to colors, to `mask`: turn, shear, zoom, translation, flips.
+///
+/// Each value is that of the nearest pixel to where [`augment`] reads the photo, so that soft masks keep
+/// their values; what comes from outside of the photo is 0. Of `config` only `center_offset` matters.
+///
+/// # Shapes
+/// `height * width` values, row by row; what is missing in a shorter `mask` is 0.
+///
+/// # Source
+/// torchvision's `affine` of `tv_tensors.Mask` with fill 0.
+pub fn augment_mask(
+    mask: &[f32],
+    size: ImageSize,
+    params: &AugmentParams,
+    config: &AugmentConfig,
+) -> Vec<f32> {
+    let affine = Affine::new(params, size, config.center_offset);
+    affine.nearest(mask, size, (params.flip_vertical, params.flip_horizontal))
 }

@@ -1,6 +1,7 @@
 //! The affine map and the flips, bilinearly and in one pass.
 
 use super::AugmentParams;
+use super::affine::Affine;
 use image::RgbImage;
 
 /// Three colors and an unused fourth value: four lanes of a vector.
@@ -9,14 +10,14 @@ type Pixel = [u8; 4];
 /// Pixels whose places in the image are found together.
 const NUM_TOGETHER: usize = 8;
 
-/// `image` as `params` turn, shear, zoom and mirror it, interleaved and row by row.
+/// `image` as `params` turn, shear, zoom, move and mirror it, interleaved and row by row.
 ///
 /// A flip reads the same place for the mirrored pixel, so it costs nothing.
 #[inline(always)]
 pub fn warp(image: &RgbImage, params: &AugmentParams, center_offset: f64) -> Vec<f32> {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let center = [height as f64 / 2.0 + center_offset, width as f64 / 2.0 + center_offset];
-    let Affine { matrix, offset } = Affine::new(params, center);
+    let size = [image.height(), image.width()].into();
+    let Affine { matrix, offset } = Affine::new(params, size, center_offset);
     let source = Source::new(image);
     // A pixel is written with its fourth value, which the next one overwrites.
     let mut values = vec![0.0; height * width * 3 + 1];
@@ -39,28 +40,6 @@ pub fn warp(image: &RgbImage, params: &AugmentParams, center_offset: f64) -> Vec
     }
     values.truncate(height * width * 3);
     values
-}
-
-/// A map from output to input coordinates (row, column): `matrix * p + offset`.
-struct Affine {
-    matrix: [[f64; 2]; 2],
-    offset: [f64; 2],
-}
-
-impl Affine {
-    fn new(params: &AugmentParams, center: [f64; 2]) -> Self {
-        let (sin, cos) = libm::sincos(params.rotation_radians);
-        let (shear_sin, shear_cos) = libm::sincos(params.shear_radians);
-        let zoomed =
-            |[row, column]: [f64; 2]| [row * params.zoom_rows, column * params.zoom_columns];
-        let matrix = [
-            zoomed([cos, cos * -shear_sin - sin * shear_cos]),
-            zoomed([sin, sin * -shear_sin + cos * shear_cos]),
-        ];
-        let offset =
-            [0, 1].map(|i| center[i] - (matrix[i][0] * center[0] + matrix[i][1] * center[1]));
-        Self { matrix, offset }
-    }
 }
 
 /// An image whose last row and column are there twice, so that each place has four neighbors.

@@ -2,7 +2,7 @@
 
 use crate::hex;
 
-use dermx_data::{AugmentConfig, AugmentParams, ImageSize, Random, augment};
+use dermx_data::{AugmentConfig, AugmentParams, ImageSize, Random, augment, augment_mask};
 use image::{Rgb, RgbImage};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -37,6 +37,7 @@ impl Case {
             flip_horizontal: self.flip_horizontal,
             flip_vertical: self.flip_vertical,
             brightness: self.brightness,
+            ..AugmentParams::IDENTITY
         }
     }
 
@@ -79,6 +80,7 @@ fn full_config() -> AugmentConfig {
         rotation_degrees: 20.0,
         shear_degrees: 0.5,
         zoom: 0.25,
+        translation: 0.15,
         brightness: Some([0.25, 1.0]),
         horizontal_flip: true,
         vertical_flip: true,
@@ -115,6 +117,53 @@ fn shear_moves_rows_by_their_distance_from_the_center() {
     let image = gray(&[[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
     let sheared = augmented(&image, params, &full_config());
     assert_eq!(sheared, [5.0, 2.0, 2.0, 8.0, 5.0, 2.0, 8.0, 8.0, 5.0]);
+}
+
+#[test]
+fn translation_moves_the_turned_and_zoomed_image() {
+    // Down by a third of three rows and left by a third of three columns; the border is repeated.
+    let params = AugmentParams {
+        translation_rows: 1.0 / 3.0,
+        translation_columns: -1.0 / 3.0,
+        ..AugmentParams::IDENTITY
+    };
+    let image = gray(&[[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
+    let config = AugmentConfig::default();
+    assert_eq!(augmented(&image, params, &config), [2.0, 3.0, 3.0, 2.0, 3.0, 3.0, 5.0, 6.0, 6.0]);
+    // Half of each pixel where the translation is half a column: (10 + 50) / 2 = 30.
+    let half = AugmentParams { translation_columns: 0.25, ..AugmentParams::IDENTITY };
+    assert_eq!(augmented(&gray(&[[10, 50]]), half, &config), [10.0, 30.0]);
+    // About the true center 0.5, zoomed in by 2: column c is read at 0.5 + 0.5 (c - 1 - 0.5) with a
+    // translation by one column: 0 at -0.25, 1 at 0.25, so 10 and 10 + 0.25 * 40 = 20.
+    let zoomed = AugmentParams { zoom_columns: 0.5, translation_columns: 0.5, ..half };
+    assert_eq!(augmented(&gray(&[[10, 50]]), zoomed, &full_config()), [10.0, 20.0]);
+}
+
+#[test]
+fn a_mask_goes_where_its_photo_goes_and_is_zero_beyond() {
+    let mask = [0.25, 1.0, 0.0, 0.5, 0.75, 0.0];
+    let size = ImageSize::new(2, 3);
+    let turned = |params: AugmentParams| augment_mask(&mask, size, &params, &full_config());
+    let identity = AugmentParams::IDENTITY;
+    assert_eq!(turned(identity), mask);
+    let flipped = AugmentParams { flip_horizontal: true, ..identity };
+    assert_eq!(turned(flipped), [0.0, 1.0, 0.25, 0.0, 0.75, 0.5]);
+    let flipped = AugmentParams { flip_vertical: true, ..identity };
+    assert_eq!(turned(flipped), [0.5, 0.75, 0.0, 0.25, 1.0, 0.0]);
+    // To the right by one column of three, and nothing comes in; a flip mirrors what was moved.
+    let moved = AugmentParams { translation_columns: 1.0 / 3.0, ..identity };
+    assert_eq!(turned(moved), [0.0, 0.25, 1.0, 0.0, 0.5, 0.75]);
+    let both = AugmentParams { flip_horizontal: true, ..moved };
+    assert_eq!(turned(both), [1.0, 0.25, 0.0, 0.75, 0.5, 0.0]);
+    // Zoomed out by 3 about column 1: columns 0, 1, 2 are read at -2, 1, 4. By 1.5: at -0.5, 1, 2.5,
+    // whose even neighbors are 0 and 2, as PyTorch rounds.
+    let zoomed = AugmentParams { zoom_columns: 3.0, ..identity };
+    assert_eq!(turned(zoomed), [0.0, 1.0, 0.0, 0.0, 0.75, 0.0]);
+    let zoomed = AugmentParams { zoom_columns: 1.5, ..identity };
+    assert_eq!(turned(zoomed), mask);
+    // A half turn is both flips.
+    let half_turn = AugmentParams { rotation_radians: 2.0 * FRAC_PI_2, ..identity };
+    assert_eq!(turned(half_turn), [0.0, 0.75, 0.5, 0.0, 1.0, 0.25]);
 }
 
 #[test]
@@ -208,6 +257,7 @@ fn every_bad_value_is_reported_by_name() {
         rotation_degrees: -1.0,
         shear_degrees: 90.0,
         zoom: 1.0,
+        translation: -0.1,
         brightness: Some([1.0, 0.5]),
         center_offset: f64::NAN,
         ..full_config()
@@ -216,7 +266,7 @@ fn every_bad_value_is_reported_by_name() {
     let fields: Vec<&str> = problems.iter().filter_map(|p| p.split(':').next()).collect();
     assert_eq!(
         fields,
-        ["rotation_degrees", "shear_degrees", "zoom", "brightness", "center_offset"]
+        ["rotation_degrees", "shear_degrees", "zoom", "translation", "brightness", "center_offset"]
     );
     assert_eq!(problems[2], "zoom: is 1; allowed: 0 to below 1");
     for brightness in [[f64::NAN, 1.0], [0.5, f64::INFINITY], [-0.1, 1.0]] {
@@ -242,6 +292,12 @@ fn an_empty_image_stays_empty() {
     assert!(augment(&RgbImage::new(0, 0), &params, &config).is_empty());
     assert!(augment(&RgbImage::new(0, 3), &params, &config).is_empty());
     assert!(augment(&RgbImage::new(3, 0), &params, &config).is_empty());
+    for size in [[0, 0], [0, 3], [3, 0]] {
+        assert!(augment_mask(&[], size.into(), &params, &config).is_empty());
+    }
+    // A mask without its last row has no value there.
+    let short = augment_mask(&[1.0], ImageSize::new(2, 1), &AugmentParams::IDENTITY, &config);
+    assert_eq!(short, [1.0, 0.0]);
 }
 
 proptest! {
@@ -254,6 +310,29 @@ proptest! {
         let values = augment(&image, &AugmentParams::IDENTITY, &config);
         let expected: Vec<f32> = image.as_raw().iter().map(|&byte| f32::from(byte)).collect();
         prop_assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn a_mask_of_the_photos_values_is_the_photo_read_at_nearest_places(
+        size in [1u32..20, 1u32..20], seed in 0u64..1000
+    ) {
+        // Flips and whole translations: nothing is interpolated, and the photo has no value of 0.
+        let [height, width] = size.map(f64::from);
+        let mut params = full_config().draw(&mut Random::new(seed, "augment", 0, "x"));
+        params = AugmentParams {
+            translation_rows: (params.translation_rows * height).round() / height,
+            translation_columns: (params.translation_columns * width).round() / width,
+            flip_horizontal: params.flip_horizontal,
+            flip_vertical: params.flip_vertical,
+            ..AugmentParams::IDENTITY
+        };
+        let image = image_by_rule(size.into());
+        let mask: Vec<f32> = image.pixels().map(|pixel| f32::from(pixel.0[0])).collect();
+        let photo = augmented(&image, params, &full_config());
+        let mask = augment_mask(&mask, size.into(), &params, &full_config());
+        for (photo, mask) in std::iter::zip(photo, mask) {
+            prop_assert!(mask == 0.0 || (mask - photo).abs() < 1e-3, "{mask} {photo}");
+        }
     }
 
     #[test]
@@ -278,6 +357,8 @@ proptest! {
         prop_assert!(drawn.shear_radians.abs() <= 0.5f64.to_radians());
         prop_assert!((0.75..=1.25).contains(&drawn.zoom_rows));
         prop_assert!((0.75..=1.25).contains(&drawn.zoom_columns));
+        prop_assert!(drawn.translation_rows.abs() <= 0.15);
+        prop_assert!(drawn.translation_columns.abs() <= 0.15);
         prop_assert!(drawn.brightness.is_some_and(|b| (0.25..=1.0).contains(&b)));
     }
 }

@@ -167,6 +167,8 @@ section! {
         shear_degrees: f64, default(0.0), Range::below(0.0, 90.0);
         /// Zoom of rows and of columns, each uniform in 1 +- zoom.
         zoom: f64, default(0.0), Range::below(0.0, 1.0);
+        /// Translation of rows and of columns in shares of the sides, each uniform in +-translation.
+        translation: f64, default(0.0), Range::below(0.0, 1.0);
         /// Factor on the brightness, uniform in [low, high].
         brightness: Option<[f64; 2]>, word("none"), Range::LowHigh;
         /// Whether half of the images are mirrored left to right.
@@ -280,6 +282,7 @@ impl AugmentSection {
             rotation_degrees: self.rotation_degrees,
             shear_degrees: self.shear_degrees,
             zoom: self.zoom,
+            translation: self.translation,
             brightness: self.brightness,
             horizontal_flip: self.horizontal_flip,
             vertical_flip: self.vertical_flip,
