@@ -32,6 +32,7 @@ fn checkpoint(epochs_done: u32, steps_done: usize) -> Checkpoint {
         num_images: 3,
         weights_hash: "hash".into(),
         skipped_steps: 2,
+        train_loss_parts: BTreeMap::new(),
         validation: Some(ValidationMetrics { loss: 0.7 - 0.1, accuracy: 0.1, macro_f1: 1.0 / 7.0 }),
     };
     Checkpoint {

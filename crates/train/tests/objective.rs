@@ -47,7 +47,7 @@ impl Objective for Regression {
 
 fn regression(epochs: u32) -> FitConfig {
     let objective = Arc::new(Regression { classes: CrossEntropy::plain(2) });
-    FitConfig { objective, max_skipped_steps: 1, ..config(epochs, 1e-3) }
+    FitConfig { objective, max_skipped_steps: 1, ..config(epochs, 1e-4) }
 }
 
 /// The trained weights, and what the newest checkpoint holds of the head.

@@ -1,5 +1,6 @@
 //! Guided steps beside PyTorch's; `generate.py` made the golden.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{Architecture, NamedTensor, NetworkConfig, expected_shapes, import_weights};
 use dermx_train::{
@@ -202,6 +203,7 @@ fn a_guided_step_of_a_resnet_18_is_that_of_pytorch() -> TestResult {
         let bounds = match (shape.len(), name.rsplit_once('.')) {
             (_, Some((_, "running_mean"))) => [0.0; 2],
             (_, Some((_, "running_var"))) => [1.0; 2],
+            (1, _) if name.ends_with("bn2.weight") => [0.1, 0.5],
             (1, Some((_, "weight"))) => [0.8, 1.2],
             (1, _) => [-0.2, 0.2],
             _ => {
@@ -271,13 +273,13 @@ fn finite_differences_agree_where_the_weights_of_the_maps_are_constant() -> Test
         let features = Tensor::<4>::from_data(features, &device).require_grad();
         let logits = TensorData::new(logits.clone(), [4, NUM_CLASSES]);
         let logits = Tensor::<2>::from_data(logits, &device);
-        let case = &golden()?.cases[0];
+        let case = &golden()?.cases[6];
         let pass = pass(logits, vec![features.clone()], &parameters, &targets);
         Ok((features, guided(case, 6).loss(&pass)?.value))
     };
     let (features, loss) = loss_at(&start)?;
     let gradient = features.grad(&loss.backward()).map(numbers).ok_or("no gradient")?;
-    let (step, mut num_moved) = (4e-3, 0);
+    let (step, mut num_moved) = (2e-3, 0);
     for idx in (0..start.len()).step_by(17) {
         let moved = |by: f32| -> Result<f32, Box<dyn Error>> {
             let mut features = start.clone();
@@ -285,8 +287,9 @@ fn finite_differences_agree_where_the_weights_of_the_maps_are_constant() -> Test
             Ok(numbers(loss_at(&features)?.1)[0])
         };
         let slope = (moved(step)? - moved(-step)?) / (2.0 * step);
-        assert!((slope - gradient[idx]).abs() < 2e-3, "{idx}: {slope}, {}", gradient[idx]);
-        num_moved += usize::from(gradient[idx].abs() > 1e-2);
+        let allowed = 2e-2 * (1.0 + gradient[idx].abs());
+        assert!((slope - gradient[idx]).abs() < allowed, "{idx}: {slope}, {}", gradient[idx]);
+        num_moved += usize::from(gradient[idx].abs() > 0.1);
     }
     assert!(num_moved > 3, "{num_moved}");
     Ok(())
