@@ -1,5 +1,6 @@
 //! An annotated data set: images, raters, and what each rater said of each image.
 
+use crate::suggestion::did_you_mean;
 use crate::dermx::mask_files::{self, MaskFiles};
 use crate::image_id::folded;
 use crate::schema::{RESERVED_NAMES, Schema};
@@ -175,6 +176,21 @@ impl Dataset {
     /// What was [selected](Self::select); everything before that.
     pub fn selection(&self) -> Selection {
         self.selection
+    }
+
+    /// Keeps the readings of `raters`; all of them if none is named.
+    ///
+    /// # Errors
+    /// A name that no rater has.
+    pub fn of_raters(mut self, raters: &[String]) -> Result<Self, DataError> {
+        let known: Vec<&str> = self.raters().into_iter().collect();
+        if let Some(name) = raters.iter().find(|name| !known.contains(&name.as_str())) {
+            let hint = did_you_mean(name, &known);
+            let message = format!("there is no rater `{name}`{hint}; there are: {}", known.join(", "));
+            return Err(DataError::invalid(&self.root, "", message));
+        }
+        self.readings.retain(|one| raters.is_empty() || raters.contains(&one.rater));
+        Ok(self)
     }
 
     /// How many evaluations [`select`](Self::select) left out.

@@ -71,7 +71,8 @@ pub fn evaluate_run(folder: &RunFolder) -> RunResult<EvalRecord> {
 /// Scores every seed of `run` and aggregates them; writes into `out`.
 fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
     let config = Config::load_run(run)?;
-    let dataset = read_annotations(config.data.test_folder()?)?.tested();
+    let dataset = read_annotations(config.data.test_folder()?)?;
+    let dataset = dataset.of_raters(&config.evaluate.raters)?.tested();
     let benchmark = Benchmark::new(&dataset, config.scoring_choices())?;
     let mut scorecards = Vec::new();
     for &seed in &config.run.seeds {

@@ -21,7 +21,7 @@ pub fn run_gallery(
 ) -> RunResult<Gallery> {
     let Some(&seed) = config.run.seeds.first() else { return Ok(Gallery::default()) };
     let folder = SeedFolder::of(run, seed);
-    let test = TestSet::read(&config.data)?;
+    let test = TestSet::read(config)?;
     let photos = photos(config, &test);
     let predicted = read_predictions(&folder.predictions())?;
     let predicted: BTreeMap<String, Probable> = predicted.into_iter().map(probable).collect();

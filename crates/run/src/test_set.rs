@@ -31,9 +31,11 @@ impl TestSet {
     /// # Errors
     /// A data set that cannot be read, an image without a photo or with several that may be meant, or a
     /// gold class that is not one of the configuration's.
-    pub fn read(data: &DataSection) -> RunResult<Self> {
+    pub fn read(config: &Config) -> RunResult<Self> {
+        let (data, raters) = (&config.data, &config.evaluate.raters);
         let test = data.test_folder()?;
         let dataset = dermx_formats::open(test)?.select(Selection::default());
+        let dataset = dataset.of_raters(raters)?;
         // Of all images: photos of those that are not tested on are not strangers.
         let (found, root, others) = photos_of(&dataset, data)?;
         let ids = dataset.images().iter().map(|image| image.image_id.clone());
@@ -69,7 +71,7 @@ impl TestSet {
     /// # Errors
     /// As of [`Self::read`]; choices that it cannot be scored by.
     pub fn to_score(config: &Config) -> RunResult<Self> {
-        let test = Self::read(&config.data)?;
+        let test = Self::read(config)?;
         test.warn_of_others();
         config.scoring_choices().check(&test.dataset)?;
         // Labels alone are a test, too: of diagnoses.

@@ -178,7 +178,7 @@ fn with_test(error: RunError, config: &Config, is_tested: bool) -> RunError {
     if !is_tested || error.failure() != Failure::BadData {
         return error;
     }
-    match TestSet::read(&config.data).and_then(|test| test.check_photos()) {
+    match TestSet::read(config).and_then(|test| test.check_photos()) {
         Err(other) if other.failure() == Failure::BadData => error.and(&other),
         _ => error,
     }

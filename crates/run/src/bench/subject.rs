@@ -99,7 +99,7 @@ impl Subject {
         let seed = seed.or(config.run.seeds.first().copied()).unwrap_or_default();
         let folder = SeedFolder::of(run, seed);
         let trained = TrainedNetwork::of_run(&config, &folder, &Device::flex())?;
-        let test = TestSet::read(&config.data)?;
+        let test = TestSet::read(&config)?;
         let images = Images::of(open_photos(&config, test.photos)?);
         Ok(Self {
             network: trained.config,

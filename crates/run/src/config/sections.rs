@@ -186,6 +186,8 @@ section! {
 section! {
     /// How heat maps are prepared for scoring, and which scores there are.
     EvaluateSection {
+        /// The raters whose outlines count; none for all.
+        raters: Vec<String>, default(vec![]), Range::Distinct(0);
         /// [height, width] that maps and masks are brought to, in pixels.
         size: ImageSize, default(SIZE), Range::Sides(1);
         /// What a map is divided by.

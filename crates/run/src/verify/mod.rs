@@ -154,7 +154,7 @@ impl RunImages {
             table.skip("test images", "the run was trained without a test");
             return Self { training, test: None };
         }
-        let test = table.read("test images", || TestSet::read(&config.data)).and_then(|test| {
+        let test = table.read("test images", || TestSet::read(config)).and_then(|test| {
             let found = compare(run, TEST, &test.root, &test.files(), "test images", table)?;
             Some((test, found))
         });
