@@ -5,7 +5,7 @@ use crate::labels::{check_probabilities, num_columns};
 
 /// The Brier score of each image: `sum_k (p_k - y_k)^2`, with y 1 for the labels that it has and 0 for others.
 ///
-/// The score of a network is their mean, [`crate::Score::over`]. From 0, which is good, to 2 for one class an image
+/// The score of a network is their mean, [`crate::Score::over_resampled`]. From 0, which is good, to 2 for one class an image
 /// ([`crate::one_hot`]; Brier's own form), to the number of labels where an image may have several; of one label
 /// alone it is the common two-class form, to 1.
 ///

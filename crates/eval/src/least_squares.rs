@@ -7,6 +7,9 @@ const MIN_LENGTH: f64 = 1e-7;
 /// A column that varies less than this around its mean, in units of its largest value, is constant but for rounding.
 const MIN_VARIATION: f64 = 1e-12;
 
+/// Of larger values, and of columns that vary less than its inverse, squares leave the floats.
+pub(crate) const MAX_VALUE: f64 = 1e100;
+
 /// Numbers less their mean, divided by their length.
 pub(crate) struct Centered {
     pub mean: f64,
@@ -17,13 +20,14 @@ pub(crate) struct Centered {
 }
 
 impl Centered {
-    /// `None` where the values do not vary.
+    /// `None` where the values, of at most [`MAX_VALUE`] to either side, do not vary.
     pub fn new(values: &[f64]) -> Option<Self> {
         let mean = crate::mean(values)?;
         let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let mut unit: Vec<f64> = values.iter().map(|value| value - mean).collect();
         let length = length(&unit);
-        if length <= MIN_VARIATION * largest * (values.len() as f64).sqrt() {
+        let by_rounding = MIN_VARIATION * largest * (values.len() as f64).sqrt();
+        if length <= by_rounding.max(1.0 / MAX_VALUE) {
             return None;
         }
         unit.iter_mut().for_each(|value| *value /= length);
@@ -76,17 +80,17 @@ impl Orthogonal {
     /// The rows of the inverse of R.
     pub fn inverse(&self) -> Vec<Vec<f64>> {
         let num = self.columns.len();
-        let mut inverse = vec![vec![0.0; num]; num];
-        for column in 0..num {
-            inverse[column][column] = 1.0 / self.upper[column][column];
+        let of_column = |column: usize| {
+            let mut values = vec![0.0; num];
+            values[column] = 1.0 / self.upper[column][column];
             for row in (0..column).rev() {
-                let sum: f64 = (row + 1..=column)
-                    .map(|inner| self.upper[inner][row] * inverse[inner][column])
-                    .sum();
-                inverse[row][column] = -sum / self.upper[row][row];
+                let terms = (row + 1..=column).map(|inner| self.upper[inner][row] * values[inner]);
+                values[row] = -terms.sum::<f64>() / self.upper[row][row];
             }
-        }
-        inverse
+            values
+        };
+        let columns: Vec<Vec<f64>> = (0..num).map(of_column).collect();
+        (0..num).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
     }
 }
 
@@ -117,6 +121,7 @@ mod tests {
     fn what_does_not_vary_and_what_is_a_combination_is_found() {
         assert!(Centered::new(&[0.1; 7]).is_none());
         assert!(Centered::new(&[0.0; 3]).is_none());
+        assert!(Centered::new(&[0.0, 1e-200]).is_none());
         assert!(Centered::new(&[1e9, 1e9 + 1.0]).is_some());
         let values: [&[f64]; 3] =
             [&[1.0, 2.0, 4.0, 3.0], &[0.0, 1.0, 0.0, 5.0], &[2.5, 4.0, 6.5, 0.0]];

@@ -73,9 +73,9 @@ pub fn multilabel_scores(
     Ok(MultilabelScores {
         micro_f1: Score { interval: interval(0), ..Score::over_images(all.f1(), num_images) },
         macro_f1: Score { interval: interval(1), std: None, ..Score::over(&label_f1) },
-        sample_f1: Score { interval: interval(2), ..Score::over(&rows.image_f1()) },
+        sample_f1: Score::over_resampled(&rows.image_f1(), resamples)?,
         hamming_loss: Score {
-            interval: interval(3),
+            interval: interval(2),
             ..Score::over_images(all.hamming_loss(), num_images)
         },
         subset_accuracy: share(num_exact, num_images as u64, num_images),
@@ -84,7 +84,7 @@ pub fn multilabel_scores(
 }
 
 /// Where the labels begin in [`Rows::resampled_scores`].
-const FIRST_LABEL: usize = 4;
+const FIRST_LABEL: usize = 3;
 
 /// A share of some of the images, with its interval.
 fn share(part: u64, whole: u64, num_images: usize) -> Score {
@@ -172,18 +172,13 @@ impl Rows<'_> {
         self.pairs().map(of_image).collect()
     }
 
-    /// Micro, macro and sample F1, the Hamming loss, and the F1 of each label.
+    /// Micro and macro F1, the Hamming loss, and the F1 of each label.
     fn resampled_scores(&self, times: &[u32]) -> Vec<Option<f64>> {
         let counts = self.counts(times);
         let all = Counts::sum(&counts);
         let labels: Vec<Option<f64>> = counts.iter().map(Counts::f1).collect();
         let macro_f1 = mean(&labels.iter().copied().flatten().collect::<Vec<_>>());
-        let images = self.image_f1().into_iter().zip(times);
-        let weighted = images.filter_map(|(f1, &times)| Some((f1?, f64::from(times))));
-        let (sum, num) =
-            weighted.fold((0.0, 0.0), |(sum, num), (f1, times)| (sum + f1 * times, num + times));
-        let sample_f1 = (num > 0.0).then(|| sum / num);
-        let mut scores = vec![all.f1(), macro_f1, sample_f1, all.hamming_loss()];
+        let mut scores = vec![all.f1(), macro_f1, all.hamming_loss()];
         scores.extend(labels);
         scores
     }

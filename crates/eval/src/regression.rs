@@ -1,7 +1,7 @@
 //! What a score goes along with: linear regression of one number an image on others.
 
 use crate::EvalError;
-use crate::least_squares::{Centered, Orthogonal, length};
+use crate::least_squares::{Centered, MAX_VALUE, Orthogonal, length};
 use crate::student::{two_sided_p, two_sided_quantile};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ pub struct Regression {
 /// `outcome[image]`, and so the values of each predictor.
 ///
 /// # Errors
-/// Other numbers of images, a value that is not finite, no predictor, fewer images than predictors and 2, a predictor
+/// Other numbers of images, a value that is not finite or beyond 1e100 to either side, no predictor, fewer images than predictors and 2, a predictor
 /// that does not vary or is a combination of those before it, an outcome that does not vary. The error's place names
 /// the column.
 ///
@@ -107,10 +107,14 @@ fn check(outcome: &[Option<f64>], predictors: &[Predictor<'_>]) -> Result<(), Ev
             let message = format!("found {} values for {} images", values.len(), outcome.len());
             return Err(EvalError::new(name, message));
         }
-        let is_wrong = |value: &Option<f64>| value.is_some_and(|value| !value.is_finite());
-        if let Some(image) = values.iter().position(is_wrong) {
-            let message = format!("image {image} has no finite value");
-            return Err(EvalError::new(name, message));
+        let is_number = |value: f64| (-MAX_VALUE..=MAX_VALUE).contains(&value);
+        for (image, value) in values.iter().enumerate() {
+            if let Some(value) = value.filter(|value| !is_number(*value)) {
+                let message = format!(
+                    "found {value} for image {image}, expected a number up to {MAX_VALUE:e}"
+                );
+                return Err(EvalError::new(name, message));
+            }
         }
     }
     Ok(())
@@ -183,7 +187,7 @@ impl Fit {
         let degrees = degrees_of_freedom as f64;
         let quantile = two_sided_quantile(0.05, degrees);
         let coefficient = |name: &str, estimate: f64, std_error: f64| {
-            let t = (std_error > 0.0).then(|| estimate / std_error);
+            let t = Some(estimate / std_error).filter(|t| t.is_finite());
             let half = quantile * std_error;
             Coefficient {
                 name: name.to_string(),
@@ -319,7 +323,7 @@ mod tests {
         assert_eq!(few, "regression: found 2 complete images, expected at least 3");
         assert_eq!(error(&some(&[1.0]), &[size]), "size: found 2 values for 1 images");
         let nan = error(&[Some(f64::NAN), Some(1.0)], &[size]);
-        assert_eq!(nan, "outcome: image 0 has no finite value");
+        assert_eq!(nan, "outcome: found NaN for image 0, expected a number up to 1e100");
         assert!(error(&x, &[]).contains("found no predictor"));
     }
 

@@ -59,11 +59,19 @@ pub fn fit_temperature(
     }))
 }
 
-/// The probabilities of logits at a temperature: `softmax(z / T)`.
-pub fn softmax_at(logits: &[f64], temperature: f64) -> Vec<f64> {
+/// The probabilities of an image's logits at a temperature T above 0: `softmax(z / T)`.
+///
+/// # Errors
+/// A temperature that is no number above 0, a logit that is not finite or beyond 1e100 to either side.
+pub fn softmax_at(logits: &[f64], temperature: f64) -> Result<Vec<f64>, EvalError> {
+    if !temperature.is_normal() || temperature < 0.0 {
+        let message = format!("found {temperature}, expected a number above 0");
+        return Err(EvalError::new("temperature", message));
+    }
+    check_logits(logits).map_err(|message| EvalError::new("logits", message))?;
     let weights = weights(logits, 1.0 / temperature);
     let sum: f64 = weights.iter().sum();
-    weights.iter().map(|weight| weight / sum).collect()
+    Ok(weights.iter().map(|weight| weight / sum).collect())
 }
 
 /// Where a slope that does not fall becomes positive, and whether that is an end of the range.
@@ -105,13 +113,16 @@ fn check(logits: &[&[f64]], gold: &[usize]) -> Result<(), EvalError> {
             let message = format!("found {num} for gold class {class}, expected {num_classes}");
             return Err(EvalError::new(place(), message));
         }
-        // NaN is not within.
-        if let Some(logit) = row.iter().find(|logit| !(logit.abs() <= MAX_LOGIT)) {
-            let message = format!("found {logit}, expected a number from -1e100 to 1e100");
-            return Err(EvalError::new(place(), message));
-        }
+        check_logits(row).map_err(|message| EvalError::new(place(), message))?;
     }
     Ok(())
+}
+
+fn check_logits(row: &[f64]) -> Result<(), String> {
+    match row.iter().find(|logit| !(-MAX_LOGIT..=MAX_LOGIT).contains(*logit)) {
+        Some(logit) => Err(format!("found {logit}, expected a number from -1e100 to 1e100")),
+        None => Ok(()),
+    }
 }
 
 fn mean_of(
@@ -163,7 +174,9 @@ mod tests {
         let entropy = -(0.75 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
         assert!((found.nll_after - entropy).abs() < 1e-12 && !found.at_bound, "{found:?}");
         assert!(found.nll_before > found.nll_after);
-        let [right, wrong] = softmax_at(row, found.temperature)[..] else { panic!("two classes") };
+        let [right, wrong] = softmax_at(row, found.temperature).unwrap()[..] else {
+            panic!("two classes")
+        };
         assert!((right - 0.75).abs() < 1e-12 && (wrong - 0.25).abs() < 1e-12);
     }
 
@@ -198,6 +211,10 @@ mod tests {
         assert!(error(&[&[0.1, 0.2], &[0.1]], &[0, 0]).starts_with("logits of image 1"));
         for logit in [f64::NAN, f64::INFINITY, -1e101] {
             assert!(error(&[&[logit, 0.0]], &[0]).contains("expected a number from -1e100"));
+            assert!(softmax_at(&[0.0, logit], 1.0).is_err());
+        }
+        for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(softmax_at(&[0.5], temperature).unwrap_err().place, "temperature");
         }
     }
 }

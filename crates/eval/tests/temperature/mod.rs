@@ -2,7 +2,7 @@
 
 use crate::close::assert_close;
 use dermx_eval::{
-    TEMPERATURE_RANGE, Temperature, brier_scores, fit_temperature, mean, one_hot, softmax_at,
+    Score, TEMPERATURE_RANGE, Temperature, brier_scores, fit_temperature, one_hot, softmax_at,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -53,8 +53,10 @@ fn brier_scores_are_those_of_scikit_learn() {
         let num_classes = case.logits.first().map_or(2, Vec::len);
         let labels = one_hot(num_classes, &case.gold).unwrap();
         let found = brier_scores(&rows(&case.probabilities), &rows(&labels)).unwrap();
-        assert_close(&[mean(&found)], &[case.brier], 1e-12, idx);
-        let softmax: Vec<Vec<f64>> = case.logits.iter().map(|row| softmax_at(row, 1.0)).collect();
+        let found: Vec<Option<f64>> = found.into_iter().map(Some).collect();
+        assert_close(&[Score::over(&found).mean], &[case.brier], 1e-12, idx);
+        let softmax: Vec<Vec<f64>> =
+            case.logits.iter().map(|row| softmax_at(row, 1.0).unwrap()).collect();
         for (found, expected) in softmax.iter().flatten().zip(case.probabilities.iter().flatten()) {
             assert!((found - expected).abs() < 1e-14, "{found}, expected {expected}");
         }
@@ -96,11 +98,12 @@ proptest! {
         let found = fit_temperature(&rows(&logits), &gold).unwrap();
         let of_doubled = fit_temperature(&rows(&doubled), &gold).unwrap();
         prop_assert_eq!(found.is_some(), of_doubled.is_some());
-        if let Some((found, doubled)) = found.zip(of_doubled) {
-            if !found.at_bound && !doubled.at_bound {
-                let ratio = doubled.temperature / found.temperature;
-                prop_assert!((ratio - 2.0).abs() < 1e-6, "{ratio}");
-            }
+        if let Some((found, doubled)) = found.zip(of_doubled)
+            && !found.at_bound
+            && !doubled.at_bound
+        {
+            let ratio = doubled.temperature / found.temperature;
+            prop_assert!((ratio - 2.0).abs() < 1e-6, "{ratio}");
         }
     }
 }
