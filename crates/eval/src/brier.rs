@@ -17,7 +17,7 @@ use crate::labels::{check_probabilities, num_columns};
 ///
 /// # Source
 /// Brier, 1950, <https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2>. Parity with scikit-learn's
-/// `brier_score_loss(scale_by_half=False)`, for two classes with `scale_by_half=True`.
+/// `brier_score_loss(scale_by_half=False)`.
 pub fn brier_scores(probabilities: &[&[f64]], labels: &[&[bool]]) -> Result<Vec<f64>, EvalError> {
     num_columns("probabilities", probabilities, labels)?;
     check_probabilities(probabilities)?;

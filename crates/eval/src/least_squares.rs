@@ -15,6 +15,8 @@ pub(crate) struct Centered {
     pub mean: f64,
     /// The root of the sum of the squares around the mean.
     pub length: f64,
+    /// The largest value less the smallest.
+    pub range: f64,
     /// Sums up to 0, with length 1.
     pub unit: Vec<f64>,
 }
@@ -31,7 +33,9 @@ impl Centered {
             return None;
         }
         unit.iter_mut().for_each(|value| *value /= length);
-        Some(Self { mean, length, unit })
+        let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Some(Self { mean, length, range: highest - smallest, unit })
     }
 }
 

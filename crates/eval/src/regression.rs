@@ -14,6 +14,8 @@ pub enum CoefficientUnits {
     Raw,
     /// The outcome's change, in its standard deviations, when a predictor changes by one of its own.
     Standardized,
+    /// The outcome's change from the smallest value of a predictor to its largest.
+    Range,
 }
 
 /// Numbers of the images that may explain the outcome, such as the number of outlines.
@@ -57,7 +59,7 @@ pub struct Regression {
     pub r_squared: f64,
     /// `sqrt(sum residual^2 / degrees_of_freedom)`, in units of the outcome.
     pub residual_std: f64,
-    /// The outcome where all predictors are 0; `None` with standardized coefficients, where it is 0.
+    /// The outcome where all predictors are 0; `None` but with raw coefficients.
     pub intercept: Option<Coefficient>,
     /// In the order of the predictors.
     pub coefficients: Vec<Coefficient>,
@@ -66,7 +68,7 @@ pub struct Regression {
 /// Fits `outcome = b_0 + sum_k b_k x_k` by least squares over the images where all of it is defined.
 ///
 /// Standard errors take the residuals to be independent, normal and of one variance. Standardized coefficients are
-/// those of numbers less their mean, divided by their sample standard deviation.
+/// those of numbers less their mean, divided by their sample standard deviation. Units change neither t nor p.
 ///
 /// # Shapes
 /// `outcome[image]`, and so the values of each predictor.
@@ -77,8 +79,9 @@ pub struct Regression {
 /// the column.
 ///
 /// # Source
-/// Saporta et al., 2022, <https://doi.org/10.1038/s42256-022-00536-x>, regress a localization score on the number,
-/// size and shape of outlines and on the network's confidence. Parity with statsmodels' `OLS`.
+/// Saporta et al., 2022, <https://doi.org/10.1038/s42256-022-00536-x> (CheXlocalize), regress a localization score on
+/// number, size, elongation and irrectangularity of outlines, each alone and in units of its range, and on the
+/// probability. Parity with statsmodels' `OLS`.
 pub fn regression(
     outcome: &[Option<f64>],
     predictors: &[Predictor<'_>],
@@ -200,9 +203,11 @@ impl Fit {
         };
         let residual_std = self.residual / degrees.sqrt();
         let of_predictor = |(idx, predictor): (usize, &Predictor<'_>)| {
+            let column = &self.columns[idx];
             let scale = match units {
-                CoefficientUnits::Raw => self.outcome.length / self.columns[idx].length,
+                CoefficientUnits::Raw => self.outcome.length / column.length,
                 CoefficientUnits::Standardized => 1.0,
+                CoefficientUnits::Range => column.range * self.outcome.length / column.length,
             };
             let std_error = residual_std * length(&self.inverse[idx]);
             coefficient(predictor.name, self.slopes[idx] * scale, std_error * scale)
@@ -213,7 +218,7 @@ impl Fit {
                 let (estimate, spread) = self.intercept();
                 Some(coefficient("intercept", estimate, spread * residual_std))
             }
-            CoefficientUnits::Standardized => None,
+            CoefficientUnits::Standardized | CoefficientUnits::Range => None,
         };
         Regression {
             units,
@@ -281,6 +286,10 @@ mod tests {
         close(found.coefficients[0].estimate, 0.72f64.sqrt());
         close(found.coefficients[0].t.unwrap(), (36.0f64 / 7.0).sqrt());
         assert_eq!(found.intercept, None);
+        // From 1 to 4: three times the slope.
+        let found = regression(&y, &[size], CoefficientUnits::Range).unwrap();
+        close(found.coefficients[0].estimate, 3.6);
+        close(found.coefficients[0].t.unwrap(), (36.0f64 / 7.0).sqrt());
     }
 
     #[test]

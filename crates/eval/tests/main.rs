@@ -11,6 +11,7 @@ mod heatmap;
 mod kappa;
 mod localization;
 mod multilabel;
+mod outline_shape;
 mod paired;
 mod probabilities;
 mod regression;

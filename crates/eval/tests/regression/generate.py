@@ -34,6 +34,8 @@ def fitted(y, x, names, units):
     if units == "standardized":
         residual_scale = y.std(ddof=1)
         y, x = ((one - one.mean(axis=0)) / one.std(axis=0, ddof=1) for one in (y, x))
+    if units == "range":
+        x = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
     fit = sm.OLS(y, sm.add_constant(x, has_constant="add")).fit()
     intercept, *rest = coefficients(fit, ["intercept", *names])
     return {
@@ -53,7 +55,7 @@ def case(y, x, names):
     return {
         "outcome": [number(value) for value in y],
         "predictors": [[name, [number(value) for value in x[:, i]]] for i, name in enumerate(names)],
-        "fits": [fitted(y, x, names, units) for units in ["raw", "standardized"]],
+        "fits": [fitted(y, x, names, units) for units in ["raw", "standardized", "range"]],
     }
 
 

@@ -59,11 +59,9 @@ def brier(z, gold):
     p = softmax(z, axis=1)
     one_hot = np.eye(z.shape[1])[gold]
     found = float(((p - one_hot) ** 2).sum(axis=1).mean())
-    if z.shape[1] == 2:
-        # Of two classes scikit-learn takes the probability of the second, and twice the square on demand.
-        expected = 2 * brier_score_loss(gold, p[:, 1], labels=[0, 1])
-    else:
-        expected = brier_score_loss(gold, p, labels=np.arange(z.shape[1]), scale_by_half=False)
+    # Of two classes scikit-learn takes the probability of the second.
+    labels = np.arange(z.shape[1])
+    expected = brier_score_loss(gold, p[:, 1] if len(labels) == 2 else p, labels=labels, scale_by_half=False)
     assert np.isclose(found, expected, atol=1e-12)
     return float(expected)
 
