@@ -91,7 +91,7 @@ fn normal_p(num: f64, ties: f64, statistic: f64) -> f64 {
 }
 
 /// The probability that a standard normal value is at least as far from zero as `z`.
-fn two_sided(z: f64) -> f64 {
+pub(crate) fn two_sided(z: f64) -> f64 {
     libm::erfc(z.abs() / std::f64::consts::SQRT_2)
 }
 

@@ -30,12 +30,7 @@ struct Values {
 impl Values {
     /// The means over the classes where the score is defined.
     fn macro_means(&self) -> RankingScores<Option<f64>> {
-        let mut means = RankingScores::default();
-        for (idx, macro_mean) in means.each_mut().into_iter().enumerate() {
-            let of_classes = self.classes.iter().filter_map(|class| *class.each()[idx]);
-            *macro_mean = mean(&of_classes.collect::<Vec<f64>>());
-        }
-        means
+        RankingScores::macro_means(&self.classes)
     }
 
     /// Every score: those of the classes, their means, the calibration error.
@@ -113,10 +108,7 @@ impl ClassProbabilities {
     /// `classes` names the classes in the order of the probabilities.
     pub fn add_scores(&self, diagnosis: &mut DiagnosisScores, classes: &[String]) {
         let num_images = self.gold.len();
-        let over_images = |mean: Option<f64>| {
-            let (n, undefined) = if mean.is_some() { (num_images, 0) } else { (0, num_images) };
-            Score { mean, n, undefined, ..Score::default() }
-        };
+        let over_images = |value| Score::over_images(value, num_images);
         let values = self.values(&vec![1; num_images]);
         for (class, scores) in classes.iter().zip(&values.classes) {
             if let Some(row) = diagnosis.classes.get_mut(class) {
@@ -200,7 +192,7 @@ pub fn add_probability_intervals(
 }
 
 /// How often each image is in a resample.
-fn multiplicities(images: &[u32], num_images: usize) -> Result<Vec<u32>, EvalError> {
+pub(crate) fn multiplicities(images: &[u32], num_images: usize) -> Result<Vec<u32>, EvalError> {
     let mut times = vec![0; num_images];
     for &image in images {
         let Some(times) = times.get_mut(image as usize) else {

@@ -1,6 +1,6 @@
 //! How well the probability of a class puts its images before all others.
 
-use crate::EvalError;
+use crate::{EvalError, mean};
 use serde::{Deserialize, Serialize};
 
 /// The specificities, in percent, at which sensitivities are taken.
@@ -64,6 +64,18 @@ impl<T> RankingScores<Option<T>> {
     }
 }
 
+impl RankingScores<Option<f64>> {
+    /// The means over the classes where the score is defined.
+    pub(crate) fn macro_means(classes: &[Self]) -> Self {
+        let mut means = Self::default();
+        for (idx, macro_mean) in means.each_mut().into_iter().enumerate() {
+            let of_classes = classes.iter().filter_map(|class| *class.each()[idx]);
+            *macro_mean = mean(&of_classes.collect::<Vec<f64>>());
+        }
+        means
+    }
+}
+
 impl<T> From<[T; 4]> for RankingScores<T> {
     fn from([auroc, auprc, at_95, at_80]: [T; 4]) -> Self {
         Self {
@@ -94,12 +106,29 @@ pub fn ranking_scores(
     values: &[f64],
     is_of_class: &[bool],
 ) -> Result<RankingScores<Option<f64>>, EvalError> {
-    if values.len() != is_of_class.len() {
-        let message = format!("found {} values for {} images", values.len(), is_of_class.len());
-        return Err(EvalError::new("ranking", message));
-    }
+    check_lengths(values, is_of_class)?;
     let ranked = RankedImages::new(values)?;
     Ok(ranked.scores(|image| is_of_class[image], &vec![1; values.len()]))
+}
+
+/// One value for each image.
+pub(crate) fn check_lengths(values: &[f64], is_of_class: &[bool]) -> Result<(), EvalError> {
+    if values.len() == is_of_class.len() {
+        return Ok(());
+    }
+    let message = format!("found {} values for {} images", values.len(), is_of_class.len());
+    Err(EvalError::new("ranking", message))
+}
+
+/// No value that has no place in an order.
+pub(crate) fn check_finite(values: &[f64]) -> Result<(), EvalError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(image) => {
+            let message = format!("found {}, expected a finite number", values[image]);
+            Err(EvalError::new(format!("value of image {image}"), message))
+        }
+    }
 }
 
 /// Images from the highest value to the lowest.
@@ -117,10 +146,7 @@ impl RankedImages {
     /// # Errors
     /// A value that is not finite.
     pub fn new(values: &[f64]) -> Result<Self, EvalError> {
-        if let Some(image) = values.iter().position(|value| !value.is_finite()) {
-            let message = format!("found {}, expected a finite number", values[image]);
-            return Err(EvalError::new(format!("value of image {image}"), message));
-        }
+        check_finite(values)?;
         let value = |image: u32| values[image as usize];
         let mut order: Vec<u32> = (0..values.len() as u32).collect();
         order.sort_by(|&one, &other| value(other).total_cmp(&value(one)));
@@ -132,6 +158,12 @@ impl RankedImages {
             }
         }
         Ok(Self { order, ends })
+    }
+
+    /// The images of one value after the other, from the highest value to the lowest.
+    pub fn tied(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.order[start..end])
     }
 
     /// The scores where image `i` is there `times[i]` times.
@@ -157,13 +189,11 @@ impl RankedImages {
         let mut num_half_pairs = 0;
         let mut precision = 0.0;
         let mut found_at = [0; 2];
-        let mut start = 0;
-        for &end in &self.ends {
+        for tied in self.tied() {
             let (inside_before, outside_before) = (inside, outside);
-            for &image in &self.order[start..end] {
+            for &image in tied {
                 count(image, &mut inside, &mut outside);
             }
-            start = end;
             let (tied_inside, tied_outside) = (inside - inside_before, outside - outside_before);
             num_half_pairs += tied_outside * (2 * inside_before + tied_inside);
             if tied_inside > 0 {

@@ -19,6 +19,12 @@ impl Score {
         }
     }
 
+    /// One value that all images together have, or have not.
+    pub(crate) fn over_images(value: Option<f64>, num_images: usize) -> Self {
+        let (n, undefined) = if value.is_some() { (num_images, 0) } else { (0, num_images) };
+        Self { mean: value, n, undefined, ..Self::default() }
+    }
+
     /// As [`Score::over`], with [`population_std`].
     pub fn over_population(values: &[Option<f64>]) -> Self {
         let defined: Vec<f64> =

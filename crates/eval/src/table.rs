@@ -97,7 +97,7 @@ pub fn diagnosis_scores(
         Score { mean, n, undefined: classes.len() - n, ..Score::default() }
     };
     Ok(DiagnosisScores {
-        accuracy: over_images(matrix.accuracy(), num_images).with_share_interval(num_images),
+        accuracy: Score::over_images(matrix.accuracy(), num_images).with_share_interval(num_images),
         balanced_accuracy: over_classes(matrix.balanced_accuracy(), |scores| &scores.sensitivity),
         macro_f1: over_classes(matrix.macro_f1(), |scores| &scores.f1),
         classes: by_class,
@@ -115,17 +115,12 @@ fn class_scores(matrix: &ConfusionMatrix, class_idx: usize) -> ClassScores {
     let num_images = matrix.num_images() as usize;
     let num_gold = matrix.num_gold(class_idx) as usize;
     ClassScores {
-        f1: over_images(f1, num_images),
-        sensitivity: over_images(sensitivity, num_images).with_share_interval(num_gold),
-        specificity: over_images(specificity, num_images)
+        f1: Score::over_images(f1, num_images),
+        sensitivity: Score::over_images(sensitivity, num_images).with_share_interval(num_gold),
+        specificity: Score::over_images(specificity, num_images)
             .with_share_interval(num_images - num_gold),
         ranking: None,
     }
-}
-
-fn over_images(value: Option<f64>, num_images: usize) -> Score {
-    let (n, undefined) = if value.is_some() { (num_images, 0) } else { (0, num_images) };
-    Score { mean: value, n, undefined, ..Score::default() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::Score;
 
 /// The 97.5 % quantile of the standard normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// The 95 % Wilson interval `[low, high]` of a share of `num` images; `None` without images.
 ///

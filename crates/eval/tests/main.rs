@@ -1,5 +1,8 @@
 //! The tests of `dermx-eval` from outside, in one program: each program compiles generic code anew.
 
+mod auroc;
+mod close;
+mod complexity;
 mod degenerate;
 mod diagnosis;
 mod equal_networks;
@@ -7,7 +10,11 @@ mod fuzzy;
 mod heatmap;
 mod kappa;
 mod localization;
+mod multilabel;
+mod outline_shape;
 mod paired;
 mod probabilities;
+mod regression;
 mod seeds;
 mod table;
+mod temperature;
