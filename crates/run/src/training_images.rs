@@ -2,6 +2,7 @@
 
 use crate::config::{DataSection, no_training_images};
 use crate::error::{RunError, RunResult};
+use crate::photos::photos;
 use dermx_data::{
     Dataset, Image, LabelledFolder, LabelledImage, PhotoSet, class_folders, class_idx_of,
     read_labelled_folder,
@@ -169,10 +170,13 @@ impl TrainingImages {
         let mut images = Vec::new();
         let mut patients = BTreeMap::new();
         let mut num_left_out = 0;
+        let photos = photos(&dataset, None)?;
         for image in dataset.images() {
-            let Some(photo) = &image.photo else {
-                let message =
-                    "names no folder of photos (`images`), so there is nothing to train on";
+            let Some(photo) = photos.get(image.image_id.as_str()) else {
+                let message = match photos.is_empty() {
+                    true => "names no folder of photos (`images`), so there is nothing to train on".to_string(),
+                    false => format!("there is no photo of the image `{}`", image.image_id),
+                };
                 return Err(RunError::in_file(&data.train, message));
             };
             let Some(class) = image.gold_class() else {
@@ -212,7 +216,8 @@ impl TrainingImages {
             let message = format!("no image is of the class `{}`", data.classes[class_idx]);
             return Err(RunError::in_file(&data.train, message));
         }
-        let root = dataset.photo_folder().unwrap_or_else(|| data.train.clone());
+        let root = dataset.photo_folder().unwrap_or_else(|| data.train.join("images"));
+        drop(photos);
         Ok(Self { folder, root, patients, dataset: Some(dataset) })
     }
 }
