@@ -1,8 +1,14 @@
-//! Random changes of a training image: turn, shear, zoom, mirror, darken.
+//! Random changes of a training image: of places and of colors.
 
 mod affine;
+mod color;
+mod levels;
 mod light;
+mod rand_augment;
 mod warp;
+
+pub use color::{ColorChange, ColorJitter};
+pub use rand_augment::{RandAugment, RandChange, RandOperation};
 
 use crate::{ImageSize, Random};
 use affine::Affine;
@@ -10,6 +16,7 @@ use image::RgbImage;
 use light::{dim, stretch};
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use warp::warp;
 
 /// How far images are changed at random; the default changes nothing.
@@ -39,6 +46,12 @@ pub struct AugmentConfig {
     /// Keras 1.1.2 uses 0.5 (the default); the true center is at -0.5.
     #[serde(default = "keras_center_offset")]
     pub center_offset: f64,
+    /// Changes of colors.
+    #[serde(default)]
+    pub color_jitter: Option<ColorJitter>,
+    /// RandAugment.
+    #[serde(default)]
+    pub rand_augment: Option<RandAugment>,
 }
 
 fn keras_center_offset() -> f64 {
@@ -57,12 +70,14 @@ impl Default for AugmentConfig {
             vertical_flip: false,
             minmax_stretch: false,
             center_offset: keras_center_offset(),
+            color_jitter: None,
+            rand_augment: None,
         }
     }
 }
 
 /// The changes drawn for one image.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AugmentParams {
     /// Turn, in radians.
     pub rotation_radians: f64,
@@ -82,6 +97,10 @@ pub struct AugmentParams {
     pub flip_vertical: bool,
     /// Brightness factor.
     pub brightness: Option<f64>,
+    /// Changes of colors, in their order.
+    pub colors: Vec<ColorChange>,
+    /// RandAugment's operations, in their order.
+    pub rand_augment: Vec<RandChange>,
 }
 
 impl AugmentParams {
@@ -96,6 +115,8 @@ impl AugmentParams {
         flip_horizontal: false,
         flip_vertical: false,
         brightness: None,
+        colors: Vec::new(),
+        rand_augment: Vec::new(),
     };
 }
 
@@ -104,37 +125,51 @@ impl AugmentConfig {
     pub fn problems(&self) -> Vec<String> {
         let brightness = self.brightness.unwrap_or([1.0, 1.0]);
         let [low, high] = brightness;
+        let jitter = self.color_jitter.unwrap_or_default();
+        let magnitude = self.rand_augment.map_or(0, |rand_augment| rand_augment.magnitude);
+        let number = |field, value: f64, range: Range<f64>, allowed| {
+            (range.contains(&value), field, value.to_string(), allowed)
+        };
+        let factor = |field, value| number(field, value, 0.0..100.0_f64.next_up(), "0 to 100");
         let rules = [
-            ((0.0..=180.0).contains(&self.rotation_degrees), "rotation_degrees", "0 to 180"),
-            ((0.0..90.0).contains(&self.shear_degrees), "shear_degrees", "0 to below 90"),
-            ((0.0..1.0).contains(&self.zoom), "zoom", "0 to below 1"),
-            ((0.0..1.0).contains(&self.translation), "translation", "0 to below 1"),
+            number("rotation_degrees", self.rotation_degrees, 0.0..180.0_f64.next_up(), "0 to 180"),
+            number("shear_degrees", self.shear_degrees, 0.0..90.0, "0 to below 90"),
+            number("zoom", self.zoom, 0.0..1.0, "0 to below 1"),
+            number("translation", self.translation, 0.0..1.0, "0 to below 1"),
             (
                 0.0 <= low && low <= high && high.is_finite(),
                 "brightness",
+                format!("{brightness:?}"),
                 "[low, high] with 0 <= low <= high",
             ),
-            (self.center_offset.is_finite(), "center_offset", "a finite number of pixels"),
+            (
+                self.center_offset.is_finite(),
+                "center_offset",
+                self.center_offset.to_string(),
+                "a finite number of pixels",
+            ),
+            factor("color_jitter.brightness", jitter.brightness),
+            factor("color_jitter.contrast", jitter.contrast),
+            factor("color_jitter.saturation", jitter.saturation),
+            number("color_jitter.hue", jitter.hue, 0.0..0.5_f64.next_up(), "0 to 0.5"),
+            (
+                magnitude <= RandAugment::MAX_MAGNITUDE,
+                "rand_augment.magnitude",
+                magnitude.to_string(),
+                "0 to 30",
+            ),
         ];
-        let found = [
-            self.rotation_degrees.to_string(),
-            self.shear_degrees.to_string(),
-            self.zoom.to_string(),
-            self.translation.to_string(),
-            format!("{brightness:?}"),
-            self.center_offset.to_string(),
-        ];
-        std::iter::zip(rules, found)
-            .filter(|((holds, _, _), _)| !holds)
-            .map(|((_, field, allowed), found)| format!("{field}: is {found}; allowed: {allowed}"))
+        let bad = rules.into_iter().filter(|(holds, ..)| !holds);
+        bad.map(|(_, field, found, allowed)| format!("{field}: is {found}; allowed: {allowed}"))
             .collect()
     }
 
     /// Draws the changes of one image.
     ///
     /// Uniform in their ranges, in Keras's order: rotation, shear, zoom of rows, zoom of columns,
-    /// horizontal flip, vertical flip, brightness; then translation of rows and of columns. All are
-    /// always drawn, so that switching one off leaves the others as they are.
+    /// horizontal flip, vertical flip, brightness; then translation of rows and of columns, the changes of
+    /// colors and their order. All are always drawn, so that switching one off leaves the others as they
+    /// are; RandAugment's operations come last.
     pub fn draw(&self, random: &mut Random) -> AugmentParams {
         let mut within = |range: f64, center: f64| random.uniform(center - range, center + range);
         let rotation_radians = within(self.rotation_degrees, 0.0).to_radians();
@@ -157,6 +192,8 @@ impl AugmentConfig {
             flip_horizontal,
             flip_vertical,
             brightness: self.brightness.map(|_| brightness),
+            colors: self.color_jitter.unwrap_or_default().draw(random),
+            rand_augment: self.rand_augment.map_or_else(Vec::new, |config| config.draw(random)),
         }
     }
 }
@@ -173,7 +210,8 @@ impl AugmentConfig {
 ///
 /// bilinearly, with coordinates clamped to the image; then the flips; then, if there is a
 /// brightness `b`, `trunc(b * trunc(x))` clipped to 0..=255, after the optional stretch
-/// `x = 255 (x - min) / (max - min)` over all values of the image.
+/// `x = 255 (x - min) / (max - min)` over all values of the image; then the changes of colors; then, of
+/// values rounded to bytes, RandAugment's operations, which read nearest pixels and fill with 0.
 ///
 /// # Shapes
 /// `height * width * 3` values in 0..=255, row by row with interleaved channels.
@@ -182,10 +220,23 @@ impl AugmentConfig {
 /// keras-preprocessing 1.1.2, `ImageDataGenerator.apply_transform` with nearest fill; the translation
 /// is that of torchvision's `affine`, which moves the turned and zoomed image.
 pub fn augment(image: &RgbImage, params: &AugmentParams, config: &AugmentConfig) -> Vec<f32> {
-    Arch::new().dispatch(Augment { image, params, config })
+    let mut values = Arch::new().dispatch(Augment { image, params, config });
+    for change in &params.colors {
+        change.apply(&mut values);
+    }
+    if params.rand_augment.is_empty() {
+        return values;
+    }
+    let size = [image.height(), image.width()].into();
+    let (pixels, _) = values.as_chunks::<3>();
+    let bytes =
+        pixels.iter().map(|pixel| pixel.map(|value| value.round_ties_even() as u8)).collect();
+    let changed =
+        params.rand_augment.iter().fold(bytes, |pixels, change| change.apply(pixels, size));
+    changed.into_iter().flatten().map(f32::from).collect()
 }
 
-/// [`augment`], compiled for each kind of processor; the values are the same on all.
+/// Places and brightness of [`augment`], compiled for each kind of processor; the values are the same on all.
 struct Augment<'a> {
     image: &'a RgbImage,
     params: &'a AugmentParams,
@@ -208,7 +259,8 @@ impl WithSimd for Augment<'_> {
     }
 }
 
-/// Applies what `params` do to places, not to colors, to `mask`: turn, shear, zoom, translation, flips.
+/// Applies what `params` do to places, not to colors, to `mask`: turn, shear, zoom, translation, flips and
+/// such operations of RandAugment.
 ///
 /// Each value is that of the nearest pixel to where [`augment`] reads the photo, so that soft masks keep
 /// their values; what comes from outside of the photo is 0. Of `config` only `center_offset` matters.
@@ -217,7 +269,8 @@ impl WithSimd for Augment<'_> {
 /// `height * width` values, row by row; what is missing in a shorter `mask` is 0.
 ///
 /// # Source
-/// torchvision's `affine` of `tv_tensors.Mask` with fill 0.
+/// torchvision's `affine` of `tv_tensors.Mask` with fill 0. It refuses masks to RandAugment; here they
+/// move as the photo does.
 pub fn augment_mask(
     mask: &[f32],
     size: ImageSize,
@@ -225,5 +278,6 @@ pub fn augment_mask(
     config: &AugmentConfig,
 ) -> Vec<f32> {
     let affine = Affine::new(params, size, config.center_offset);
-    affine.nearest(mask, size, (params.flip_vertical, params.flip_horizontal))
+    let mask = affine.nearest(mask, size, (params.flip_vertical, params.flip_horizontal));
+    params.rand_augment.iter().fold(mask, |mask, change| change.moved(mask, size))
 }

@@ -53,7 +53,10 @@ mod synth;
 pub mod text;
 mod transposed;
 
-pub use augment::{AugmentConfig, AugmentParams, augment, augment_mask};
+pub use augment::{
+    AugmentConfig, AugmentParams, ColorChange, ColorJitter, RandAugment, RandChange, RandOperation,
+    augment, augment_mask,
+};
 pub use csv_table::{CsvLine, CsvTable, cell_place};
 pub use dataset::{Dataset, MaskSource};
 pub use dataset_check::check_dataset;

@@ -26,11 +26,14 @@ const CONFIG: AugmentConfig = AugmentConfig {
     rotation_degrees: 20.0,
     shear_degrees: 0.0,
     zoom: 0.25,
+    translation: 0.0,
     brightness: Some([0.25, 1.0]),
     horizontal_flip: true,
     vertical_flip: true,
     minmax_stretch: true,
     center_offset: 0.5,
+    color_jitter: None,
+    rand_augment: None,
 };
 
 const OURS: &str = "dermx";

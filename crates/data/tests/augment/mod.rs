@@ -1,8 +1,14 @@
 //! Augmentation: by hand, against keras-preprocessing, and what always holds.
 
+mod places;
+mod torchvision;
+
 use crate::hex;
 
-use dermx_data::{AugmentConfig, AugmentParams, ImageSize, Random, augment, augment_mask};
+use dermx_data::{
+    AugmentConfig, AugmentParams, ColorJitter, ImageSize, RandAugment, Random, augment,
+    augment_mask,
+};
 use image::{Rgb, RgbImage};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -86,6 +92,13 @@ fn full_config() -> AugmentConfig {
         vertical_flip: true,
         minmax_stretch: true,
         center_offset: -0.5,
+        color_jitter: Some(ColorJitter {
+            brightness: 0.35,
+            contrast: 0.2,
+            saturation: 0.2,
+            hue: 0.15,
+        }),
+        rand_augment: Some(RandAugment { num_ops: 2, magnitude: 9 }),
     }
 }
 
@@ -120,57 +133,10 @@ fn shear_moves_rows_by_their_distance_from_the_center() {
 }
 
 #[test]
-fn translation_moves_the_turned_and_zoomed_image() {
-    // Down by a third of three rows and left by a third of three columns; the border is repeated.
-    let params = AugmentParams {
-        translation_rows: 1.0 / 3.0,
-        translation_columns: -1.0 / 3.0,
-        ..AugmentParams::IDENTITY
-    };
-    let image = gray(&[[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
-    let config = AugmentConfig::default();
-    assert_eq!(augmented(&image, params, &config), [2.0, 3.0, 3.0, 2.0, 3.0, 3.0, 5.0, 6.0, 6.0]);
-    // Half of each pixel where the translation is half a column: (10 + 50) / 2 = 30.
-    let half = AugmentParams { translation_columns: 0.25, ..AugmentParams::IDENTITY };
-    assert_eq!(augmented(&gray(&[[10, 50]]), half, &config), [10.0, 30.0]);
-    // About the true center 0.5, zoomed in by 2: column c is read at 0.5 + 0.5 (c - 1 - 0.5) with a
-    // translation by one column: 0 at -0.25, 1 at 0.25, so 10 and 10 + 0.25 * 40 = 20.
-    let zoomed = AugmentParams { zoom_columns: 0.5, translation_columns: 0.5, ..half };
-    assert_eq!(augmented(&gray(&[[10, 50]]), zoomed, &full_config()), [10.0, 20.0]);
-}
-
-#[test]
-fn a_mask_goes_where_its_photo_goes_and_is_zero_beyond() {
-    let mask = [0.25, 1.0, 0.0, 0.5, 0.75, 0.0];
-    let size = ImageSize::new(2, 3);
-    let turned = |params: AugmentParams| augment_mask(&mask, size, &params, &full_config());
-    let identity = AugmentParams::IDENTITY;
-    assert_eq!(turned(identity), mask);
-    let flipped = AugmentParams { flip_horizontal: true, ..identity };
-    assert_eq!(turned(flipped), [0.0, 1.0, 0.25, 0.0, 0.75, 0.5]);
-    let flipped = AugmentParams { flip_vertical: true, ..identity };
-    assert_eq!(turned(flipped), [0.5, 0.75, 0.0, 0.25, 1.0, 0.0]);
-    // To the right by one column of three, and nothing comes in; a flip mirrors what was moved.
-    let moved = AugmentParams { translation_columns: 1.0 / 3.0, ..identity };
-    assert_eq!(turned(moved), [0.0, 0.25, 1.0, 0.0, 0.5, 0.75]);
-    let both = AugmentParams { flip_horizontal: true, ..moved };
-    assert_eq!(turned(both), [1.0, 0.25, 0.0, 0.75, 0.5, 0.0]);
-    // Zoomed out by 3 about column 1: columns 0, 1, 2 are read at -2, 1, 4. By 1.5: at -0.5, 1, 2.5,
-    // whose even neighbors are 0 and 2, as PyTorch rounds.
-    let zoomed = AugmentParams { zoom_columns: 3.0, ..identity };
-    assert_eq!(turned(zoomed), [0.0, 1.0, 0.0, 0.0, 0.75, 0.0]);
-    let zoomed = AugmentParams { zoom_columns: 1.5, ..identity };
-    assert_eq!(turned(zoomed), mask);
-    // A half turn is both flips.
-    let half_turn = AugmentParams { rotation_radians: 2.0 * FRAC_PI_2, ..identity };
-    assert_eq!(turned(half_turn), [0.0, 0.75, 0.5, 0.0, 1.0, 0.25]);
-}
-
-#[test]
 fn flips_mirror_after_the_affine_map() {
     let horizontal = AugmentParams { flip_horizontal: true, ..AugmentParams::IDENTITY };
     let vertical = AugmentParams { flip_vertical: true, ..AugmentParams::IDENTITY };
-    let zoomed = AugmentParams { zoom_columns: 0.5, ..horizontal };
+    let zoomed = AugmentParams { zoom_columns: 0.5, ..horizontal.clone() };
     let config = AugmentConfig::default();
     let image = gray(&[[1, 2, 3], [4, 5, 6]]);
     assert_eq!(augmented(&image, horizontal, &config), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
@@ -195,7 +161,7 @@ fn minmax_stretch_spans_all_values_before_the_brightness() {
     let config = AugmentConfig { minmax_stretch: true, ..AugmentConfig::default() };
     let params = AugmentParams { brightness: Some(0.5), ..AugmentParams::IDENTITY };
     // (x - 50) / 100 * 255: 0, 127.5 -> 127, 255; times 0.5: 0, 63.5 -> 63, 127.5 -> 127.
-    assert_eq!(augmented(&gray(&[[50, 100, 150]]), params, &config), [0.0, 63.0, 127.0]);
+    assert_eq!(augmented(&gray(&[[50, 100, 150]]), params.clone(), &config), [0.0, 63.0, 127.0]);
     assert_eq!(augmented(&gray(&[[90, 90]]), params, &config), [0.0, 0.0]);
     // Without a brightness there is no stretch either.
     let image = gray(&[[50, 100, 150]]);
@@ -240,12 +206,25 @@ fn switching_one_change_off_leaves_the_others() {
         rotation_degrees: 0.0,
         horizontal_flip: false,
         brightness: None,
+        translation: 0.0,
+        color_jitter: None,
         ..full_config()
     });
-    let expected =
-        AugmentParams { rotation_radians: 0.0, flip_horizontal: false, brightness: None, ..full };
+    let expected = AugmentParams {
+        rotation_radians: 0.0,
+        flip_horizontal: false,
+        brightness: None,
+        translation_rows: 0.0,
+        translation_columns: 0.0,
+        colors: Vec::new(),
+        ..full.clone()
+    };
     assert_eq!(still, expected);
     assert_ne!(full.zoom_rows, full.zoom_columns);
+    assert_ne!(full.translation_rows, full.translation_columns);
+    assert_eq!((full.colors.len(), full.rand_augment.len()), (4, 2));
+    let without = AugmentConfig { rand_augment: None, ..full_config() };
+    assert_eq!(draw(&without), AugmentParams { rand_augment: Vec::new(), ..full });
     assert_eq!(draw(&AugmentConfig::default()), AugmentParams::IDENTITY);
 }
 
@@ -260,13 +239,32 @@ fn every_bad_value_is_reported_by_name() {
         translation: -0.1,
         brightness: Some([1.0, 0.5]),
         center_offset: f64::NAN,
+        color_jitter: Some(ColorJitter {
+            brightness: -0.1,
+            contrast: f64::NAN,
+            saturation: f64::INFINITY,
+            hue: 0.6,
+        }),
+        rand_augment: Some(RandAugment { num_ops: 1, magnitude: 31 }),
         ..full_config()
     };
     let problems = bad.problems();
     let fields: Vec<&str> = problems.iter().filter_map(|p| p.split(':').next()).collect();
     assert_eq!(
         fields,
-        ["rotation_degrees", "shear_degrees", "zoom", "translation", "brightness", "center_offset"]
+        [
+            "rotation_degrees",
+            "shear_degrees",
+            "zoom",
+            "translation",
+            "brightness",
+            "center_offset",
+            "color_jitter.brightness",
+            "color_jitter.contrast",
+            "color_jitter.saturation",
+            "color_jitter.hue",
+            "rand_augment.magnitude",
+        ]
     );
     assert_eq!(problems[2], "zoom: is 1; allowed: 0 to below 1");
     for brightness in [[f64::NAN, 1.0], [0.5, f64::INFINITY], [-0.1, 1.0]] {
@@ -310,29 +308,6 @@ proptest! {
         let values = augment(&image, &AugmentParams::IDENTITY, &config);
         let expected: Vec<f32> = image.as_raw().iter().map(|&byte| f32::from(byte)).collect();
         prop_assert_eq!(values, expected);
-    }
-
-    #[test]
-    fn a_mask_of_the_photos_values_is_the_photo_read_at_nearest_places(
-        size in [1u32..20, 1u32..20], seed in 0u64..1000
-    ) {
-        // Flips and whole translations: nothing is interpolated, and the photo has no value of 0.
-        let [height, width] = size.map(f64::from);
-        let mut params = full_config().draw(&mut Random::new(seed, "augment", 0, "x"));
-        params = AugmentParams {
-            translation_rows: (params.translation_rows * height).round() / height,
-            translation_columns: (params.translation_columns * width).round() / width,
-            flip_horizontal: params.flip_horizontal,
-            flip_vertical: params.flip_vertical,
-            ..AugmentParams::IDENTITY
-        };
-        let image = image_by_rule(size.into());
-        let mask: Vec<f32> = image.pixels().map(|pixel| f32::from(pixel.0[0])).collect();
-        let photo = augmented(&image, params, &full_config());
-        let mask = augment_mask(&mask, size.into(), &params, &full_config());
-        for (photo, mask) in std::iter::zip(photo, mask) {
-            prop_assert!(mask == 0.0 || (mask - photo).abs() < 1e-3, "{mask} {photo}");
-        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A complete configuration.
 
+use super::augmenting::AugmentSection;
 use super::declare::section;
 use super::explaining::ExplainSection;
 use super::sections::{
-    AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, ReportSection,
-    RunSection, SlurmSection, Split, StudySection, SyntheticSection,
+    DataSection, EvaluateSection, InputSection, ModelSection, ReportSection, RunSection,
+    SlurmSection, Split, StudySection, SyntheticSection,
 };
 use super::training::{EarlyStoppingSection, TrainSection};
 use dermx_eval::HeatmapScoring;

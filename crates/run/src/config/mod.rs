@@ -3,6 +3,7 @@
 //! Every key is declared once, with its type, default, meaning and range (`sections.rs` and its like);
 //! reading, checks, the list of keys and the JSON schema follow from that.
 
+mod augmenting;
 mod bench;
 mod check;
 mod classes;
@@ -31,6 +32,7 @@ mod training;
 mod words;
 mod write;
 
+pub use augmenting::{AugmentSection, ColorJitterSection, RandAugmentSection};
 pub use bench::BenchConfig;
 pub(crate) use classes::no_training_images;
 pub use config::Config;
@@ -43,8 +45,8 @@ pub use moved::MOVED;
 pub use option::read_option;
 pub use search::{SearchConfig, assignment};
 pub use sections::{
-    AugmentSection, DataSection, EvaluateSection, InputSection, ModelSection, NUM_GALLERY_IMAGES,
-    ReportSection, RunSection, SlurmSection, Split, StudySection, SyntheticSection,
+    DataSection, EvaluateSection, InputSection, ModelSection, NUM_GALLERY_IMAGES, ReportSection,
+    RunSection, SlurmSection, Split, StudySection, SyntheticSection,
 };
 pub use show::show;
 pub use training::{EarlyStoppingSection, LearningObjective, LearningRateSchedule, Optimizer, TrainSection};

@@ -5,7 +5,7 @@ use super::derive;
 use super::schema::Range;
 use super::words::{ExplainInput, Leaks};
 use crate::error::{RunError, RunResult};
-use dermx_data::{AugmentConfig, ImageSize, Normalization};
+use dermx_data::{ImageSize, Normalization};
 use dermx_eval::{Average, Border, Normalize, UnionAverage};
 use dermx_model::{Architecture, BatchNormMode, Head, Padding, Variant};
 use dermx_score::{ScoredRows, Unmarked, Variable};
@@ -159,31 +159,6 @@ section! {
 }
 
 section! {
-    /// How training images are varied.
-    AugmentSection {
-        /// Rotation in degrees, uniform in +-rotation_degrees.
-        rotation_degrees: f64, default(0.0), Range::closed(0.0, 180.0);
-        /// Shear in degrees, uniform in +-shear_degrees.
-        shear_degrees: f64, default(0.0), Range::below(0.0, 90.0);
-        /// Zoom of rows and of columns, each uniform in 1 +- zoom.
-        zoom: f64, default(0.0), Range::below(0.0, 1.0);
-        /// Translation of rows and of columns in shares of the sides, each uniform in +-translation.
-        translation: f64, default(0.0), Range::below(0.0, 1.0);
-        /// Factor on the brightness, uniform in [low, high].
-        brightness: Option<[f64; 2]>, word("none"), Range::LowHigh;
-        /// Whether half of the images are mirrored left to right.
-        horizontal_flip: bool, default(true);
-        /// Whether half of the images are mirrored top to bottom.
-        vertical_flip: bool, default(false);
-        /// Whether each image is stretched to the full range before its brightness changes, as Keras does.
-        minmax_stretch: bool, default(false);
-        /// Offset of the center of rotation and zoom in pixels; Keras 1.1.2 uses 0.5, the true center is
-        /// -0.5.
-        center_offset: f64, default(0.5), Range::closed(-1e6, 1e6);
-    }
-}
-
-section! {
     /// How heat maps are prepared for scoring, and which scores there are.
     EvaluateSection {
         /// The raters whose outlines count; none for all.
@@ -274,23 +249,6 @@ impl DataSection {
     pub fn other_test_images(&self) -> Option<&Path> {
         let usual = self.test.as_deref().map(|test| test.join("images"));
         self.test_images.as_deref().filter(|images| Some(*images) != usual.as_deref())
-    }
-}
-
-impl AugmentSection {
-    /// The augmentation.
-    pub const fn config(&self) -> AugmentConfig {
-        AugmentConfig {
-            rotation_degrees: self.rotation_degrees,
-            shear_degrees: self.shear_degrees,
-            zoom: self.zoom,
-            translation: self.translation,
-            brightness: self.brightness,
-            horizontal_flip: self.horizontal_flip,
-            vertical_flip: self.vertical_flip,
-            minmax_stretch: self.minmax_stretch,
-            center_offset: self.center_offset,
-        }
     }
 }
 

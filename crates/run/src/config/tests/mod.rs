@@ -252,13 +252,16 @@ fn images_of_which_a_network_leaves_no_cell_are_refused() {
 }
 
 /// A value for each key that stands for something else with a word, and for keys of options.
-const CHANGED: [&str; 31] = [
+const CHANGED: [&str; 34] = [
     "run.checkpoint_every=7",
     "data.decoded_cache=\"decoded\"",
     "data.patients=\"patients.csv\"",
     "model.batch_norm_epsilon=0.01",
     "model.weights_prefix=\"teacher.\"",
     "augment.brightness=[0.5, 1.0]",
+    "augment.translation=0.15",
+    "augment.color_jitter.hue=0.1",
+    "augment.rand_augment.magnitude=11",
     "train.last_batch=\"merge\"",
     "train.accumulation_steps=2",
     "train.sampling=\"balanced\"",
@@ -292,7 +295,7 @@ fn every_key_is_read_and_written() {
     let written = config.to_toml("A comment.").unwrap();
     assert!(!written.contains("base"), "{written}");
     assert_eq!(parse(&written, &[]), config);
-    for changed in &CHANGED[..28] {
+    for changed in &CHANGED[..31] {
         let (path, value) = changed.split_once('=').unwrap();
         let key = match path {
             "train.optimizer" | "train.schedule" => "name",
