@@ -2,7 +2,9 @@
 
 use crate::cargo::{WORKSPACE, cargo, succeed};
 use crate::terminal::tell;
-use crate::{book, browser, examples, latex, networks, package, python, quick_start, tests, tidy};
+use crate::{
+    book, browser, examples, latex, networks, package, python, quick_start, tests, tidy, transfer,
+};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use std::io::{Read, Seek};
@@ -34,6 +36,9 @@ pub enum Step {
     Book,
     /// The README's first command, exactly as printed, and what comes out of it.
     QuickStart,
+    /// The head of a network with learned features, trained on a few synthetic photos and on tiles of real ones, has to
+    /// be better than on random features; without PyPI it says so and passes.
+    Transfer,
     /// Report pages in Chromium: nothing printed or loaded, keyboard, widths, contrast; without Chromium, Node
     /// or npm it says so and passes.
     Browser,
@@ -70,6 +75,7 @@ impl Step {
             }
             Self::Book => book::run(is_full),
             Self::QuickStart => quick_start::run(),
+            Self::Transfer => transfer::run(),
             Self::Browser => browser::run(),
             Self::Latex => latex::run(),
             Self::Python => python::run(is_full),
@@ -89,8 +95,8 @@ impl Step {
     /// Whether it needs what other steps left, and has time for others: it waits for networks, browsers, and
     /// processes of one thread.
     fn is_beside(self) -> bool {
-        use Step::{Book, Browser, Latex, Package, Python, Wgpu};
-        matches!(self, Book | Browser | Latex | Package | Python | Wgpu)
+        use Step::{Book, Browser, Latex, Package, Python, Transfer, Wgpu};
+        matches!(self, Book | Browser | Latex | Package | Python | Transfer | Wgpu)
     }
 
     fn name(self) -> String {

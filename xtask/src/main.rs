@@ -21,6 +21,7 @@ mod terminal;
 mod tests;
 mod tidy;
 mod torture;
+mod transfer;
 
 use anyhow::Result;
 use cargo::exit_code;

@@ -63,14 +63,19 @@ pub struct Workplace {
 impl Workplace {
     /// Makes the folder `name` in `target/pages` anew, with a synthetic data set.
     pub fn new(command: &Path, name: &str) -> Result<Self> {
+        let workplace = Self::empty(command, name)?;
+        workplace.run(&["synth", "--out", "data", "--images", "12", "--train-images", "24"])?;
+        Ok(workplace)
+    }
+
+    /// Makes the folder `name` in `target/pages` anew.
+    pub fn empty(command: &Path, name: &str) -> Result<Self> {
         let folder = root().join("target/pages").join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let workplace = Self { command: command.to_path_buf(), folder };
-        workplace.run(&["synth", "--out", "data", "--images", "12", "--train-images", "24"])?;
-        Ok(workplace)
+        Ok(Self { command: command.to_path_buf(), folder })
     }
 
     /// The path of `name` in the folder.

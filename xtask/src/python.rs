@@ -93,7 +93,7 @@ fn skip(why: &str) -> Result<()> {
 }
 
 /// The first Python that is new enough.
-fn python() -> Option<String> {
+pub fn python() -> Option<String> {
     let named = std::env::var("DERMX_PYTHON").ok();
     let usual = ["python3", "python"].map(str::to_string);
     named
@@ -114,12 +114,13 @@ fn version(python: &str) -> Result<(u32, u32)> {
 }
 
 /// A virtual environment.
-struct Environment {
+pub struct Environment {
     made: PathBuf,
 }
 
 impl Environment {
-    fn new(python: &str, made: PathBuf) -> Result<Self> {
+    /// Makes it in the folder `made`.
+    pub fn new(python: &str, made: PathBuf) -> Result<Self> {
         output(Command::new(python).args(["-m", "venv"]).arg(&made))?;
         Ok(Self { made })
     }
@@ -129,13 +130,26 @@ impl Environment {
         self.made.join(folder).join(format!("{name}{EXE_SUFFIX}"))
     }
 
-    fn python(&self) -> Command {
+    /// Its Python.
+    pub fn python(&self) -> Command {
         Command::new(self.program("python"))
     }
 
-    fn install(&self, packages: &[&str]) -> Result<()> {
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        output(self.python().args(pip).args(packages)).map(|_| ())
+    /// Installs packages of PyPI, or wheels.
+    pub fn install(&self, packages: &[&str]) -> Result<()> {
+        output(self.pip("install").args(packages)).map(|_| ())
+    }
+
+    /// Puts the wheel of `package` into `folder`, without those that it needs.
+    pub fn download(&self, package: &str, folder: &Path) -> Result<()> {
+        let only = ["--no-deps", "--only-binary", ":all:", "--dest"];
+        output(self.pip("download").args(only).arg(folder).arg(package)).map(|_| ())
+    }
+
+    fn pip(&self, task: &str) -> Command {
+        let mut python = self.python();
+        python.args(["-m", "pip", task, "--quiet", "--disable-pip-version-check"]);
+        python
     }
 
     /// The command as `dermx` and as `python -m dermx`, and the quick start, in a new folder and with nothing but this

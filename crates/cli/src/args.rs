@@ -272,8 +272,8 @@ pub struct NetworkArgs {
     /// [otherwise: 300x400].
     #[arg(long, conflicts_with = "run", value_parser = key::<ImageSize>("input.size"))]
     pub size: Option<ImageSize>,
-    /// Standardization of photos; a run and a file that `dermx` wrote know their own [otherwise:
-    /// imagenet].
+    /// Standardization of photos; a run, a file that `dermx` wrote and fetched weights know their own
+    /// [otherwise: that of Keras' own weights for a file of Keras', else imagenet].
     #[arg(long, conflicts_with = "run", value_name = "NAME")]
     pub normalization: Option<String>,
 }

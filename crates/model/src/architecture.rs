@@ -21,7 +21,12 @@ pub struct Architecture {
 impl Architecture {
     /// Every architecture, family by family.
     pub fn all() -> impl Iterator<Item = Self> {
-        MEMBERS.iter().flat_map(|members| members.iter().copied())
+        Self::by_family().flatten().copied()
+    }
+
+    /// The architectures of each family, the smallest first.
+    pub fn by_family() -> impl Iterator<Item = &'static [Self]> {
+        MEMBERS.iter().copied()
     }
 
     /// The name in configurations and on the command line: torchvision's, else timm's, else Keras'.
@@ -48,6 +53,19 @@ impl Architecture {
     /// eight digits of its SHA-256.
     pub const fn weights(self) -> &'static [(&'static str, &'static str)] {
         self.descriptor.weights
+    }
+
+    /// Name of the standardization of images that [`Self::weights`] take.
+    pub const fn normalization(self) -> &'static str {
+        self.descriptor.family.normalization
+    }
+
+    /// Name of the standardization of images that Keras' own weights take, where the network leaves it to its user.
+    ///
+    /// # Source
+    /// Keras 3, `preprocess_input` in the files of `keras/src/applications`.
+    pub const fn keras_normalization(self) -> Option<&'static str> {
+        self.descriptor.family.keras_normalization
     }
 
     /// What the DermX study let learn of this network, if it trained it.

@@ -35,6 +35,10 @@ pub(crate) struct Family {
     pub timm: Naming,
     /// Whether timm has each network as `tf_NAME`, too, with TensorFlow's padding and epsilon.
     pub timm_has_tf: bool,
+    /// Name of the standardization of images that [`Descriptor::weights`] take; without any, timm's or Keras' weights.
+    pub normalization: &'static str,
+    /// That of Keras' own weights; `None` where Keras lacks the networks, or has them standardize images themselves.
+    pub keras_normalization: Option<&'static str>,
 }
 
 /// Names of the parts of a head.

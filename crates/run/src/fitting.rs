@@ -203,6 +203,14 @@ fn pretrained_trunk(config: &Config) -> RunResult<BTreeMap<String, NamedTensor>>
             path.display()
         );
     }
+    let here = &config.input.normalization;
+    if let Some(there) = found.normalization(path).filter(|there| there != here) {
+        tracing::warn!(
+            "model.weights: {} take images standardized as `{there}`; those of this run are as `{here}`, which \
+             input.normalization changes",
+            path.display()
+        );
+    }
     let mut weights = found.read(path)?;
     weights.retain(|name, _| !is_head(name));
     Ok(weights)

@@ -1,10 +1,10 @@
 //! A trained network, from a run folder or from a file of weights.
 
 use crate::config::Config;
-use crate::description::Description;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::SeedFolder;
-use crate::weight_files::{self, Request};
+use crate::usual_normalization::UsualNormalization;
+use crate::weight_files::{self, Found, Request};
 use burn::tensor::{Device, Tensor};
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
@@ -18,7 +18,8 @@ use std::path::Path;
 /// Size of photos where neither a file nor the command line says another: that of the study.
 const USUAL_SIZE: ImageSize = dermx_study::SIZE;
 
-/// Standardization where neither a file nor the command line says another: that of ImageNet weights.
+/// Standardization where neither a file nor the command line says another, and none is usual for the file: that of most
+/// ImageNet weights.
 const USUAL_NORMALIZATION: &str = "imagenet";
 
 /// What is said of weights in a file; what is `None` is found out.
@@ -131,7 +132,7 @@ impl TrainedNetwork {
             );
             RunError::in_file(path, message)
         })?;
-        let (size, normalization) = input_of(path, options, found.description.as_ref())?;
+        let (size, normalization) = input_of(path, options, &found)?;
         let input_size = [size.height as usize, size.width as usize];
         let is_described = found.description.as_ref().is_some_and(|one| one.input_size.is_some());
         let cells = |size| config.feature_size(size);
@@ -159,8 +160,10 @@ impl TrainedNetwork {
 fn input_of(
     path: &Path,
     options: &WeightsOptions,
-    description: Option<&Description>,
+    found: &Found,
 ) -> RunResult<(ImageSize, Normalization)> {
+    let description = found.description.as_ref();
+    let usual = UsualNormalization::of(path, &found.file, found.located.architecture);
     let path = path.display();
     let told = description.and_then(|description| description.input_size);
     let told = told.map(|[height, width]| ImageSize::new(height as u32, width as u32));
@@ -182,11 +185,15 @@ fn input_of(
         tracing::warn!("{path}: --normalization {asked} is used; the file says {told}");
     }
     let name = options.normalization.as_deref().or(told).unwrap_or_else(|| {
-        tracing::warn!(
-            "{path}: nothing says how its images are standardized: {USUAL_NORMALIZATION} is assumed \
-             (--normalization)"
-        );
-        USUAL_NORMALIZATION
+        let name = usual.map_or(USUAL_NORMALIZATION, |usual| usual.name);
+        if usual.is_none_or(|usual| usual.is_assumed) {
+            let whose = usual.map_or("", |_| ", which Keras' own weights take,");
+            tracing::warn!(
+                "{path}: nothing says how its images are standardized: {name}{whose} is assumed \
+                 (--normalization)"
+            );
+        }
+        name
     });
     Ok((size, normalization(name)?))
 }

@@ -126,8 +126,8 @@ pub fn cache_folder() -> RunResult<PathBuf> {
     })
 }
 
-/// Whether `name` means weights of torchvision's that can be fetched, or is the path of one's file.
-pub fn is_torchvisions(name: &str) -> bool {
+/// Whether `name` means weights that can be fetched, or is the path of one's file.
+pub fn is_published(name: &str) -> bool {
     let last = Path::new(name).file_name().unwrap_or_default();
     file_name(name).is_some() || files().any(|(_, file_name)| last == file_name)
 }

@@ -3,6 +3,7 @@
 use crate::description::Description;
 use crate::error::{RunError, RunResult};
 use crate::pretrained;
+use crate::usual_normalization::UsualNormalization;
 use dermx_model::{
     Architecture, Computation, ElementType, LocateError, Located, NamedTensor, NetworkConfig,
     Padding, UnreadObject, Variant, Wanted, WeightsError, WeightsFile, WeightsFormat,
@@ -94,7 +95,7 @@ pub fn find_in(path: &Path, file: WeightsFile, request: &Request<'_>) -> RunResu
     if !located.misfit.is_empty() && !request.partial {
         return Err(bad_data(misfit_message(&file, &located, wanted.architecture.is_some())));
     }
-    let is_fetched = path.to_str().is_some_and(pretrained::is_torchvisions);
+    let is_fetched = path.to_str().is_some_and(pretrained::is_published);
     let config = match &description {
         Some(description) => Some(chosen(path, description, &located, request)?),
         None => {
@@ -150,6 +151,14 @@ impl Found {
         ];
         all.retain(|(_, there, here)| there != here);
         all
+    }
+
+    /// Name of the standardization of their images, as the file says or as it is usual; `path` is what the file was
+    /// opened as.
+    pub fn normalization(&self, path: &Path) -> Option<&str> {
+        let told = self.description.as_ref().and_then(|told| told.normalization.as_deref());
+        let usual = || UsualNormalization::of(path, &self.file, self.located.architecture);
+        told.or_else(|| usual().map(|usual| usual.name))
     }
 
     /// The tensors by torchvision's names, as 32-bit floats; says which were converted.

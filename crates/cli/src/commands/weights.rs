@@ -10,7 +10,7 @@ use dermx_model::{
     write_safetensors,
 };
 use dermx_run::weight_files::{self, Request, open};
-use dermx_run::{Description, RunError};
+use dermx_run::{Description, RunError, UsualNormalization};
 use dermx_table::{Column, Table};
 use dermx_work::Failure;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use std::path::Path;
 pub fn inspect(args: &InspectArgs) -> CliResult<()> {
     let file = open(&args.file)?;
     let description = weight_files::description(&args.file, &file)?;
-    let report = Report::of(&file, description);
+    let report = Report::of(&args.file, &file, description);
     if !args.json {
         return print(report.as_text(&args.file.display().to_string()));
     }
@@ -107,12 +107,14 @@ struct Report<'a> {
     file: &'a WeightsFile,
     description: Option<Description>,
     located: Result<Located, LocateError>,
+    /// How images are standardized, where the file has no description.
+    normalization: Option<UsualNormalization>,
     /// How the tensors differ from each network, the best fit first.
     fits: Vec<Candidate>,
 }
 
 impl<'a> Report<'a> {
-    fn of(file: &'a WeightsFile, description: Option<Description>) -> Self {
+    fn of(path: &Path, file: &'a WeightsFile, description: Option<Description>) -> Self {
         let shapes = file.shapes();
         let architecture = description.as_ref().map(|description| description.architecture);
         let wanted = Wanted { architecture, ..Wanted::default() };
@@ -125,7 +127,11 @@ impl<'a> Report<'a> {
                 .collect(),
             Err(_) => shapes,
         };
-        Self { file, description, fits: candidates(&own), located }
+        let whole = located.as_ref().ok().filter(|one| one.misfit.is_complete());
+        let normalization = whole
+            .filter(|_| description.is_none())
+            .and_then(|one| UsualNormalization::of(path, file, one.architecture));
+        Self { file, description, fits: candidates(&own), located, normalization }
     }
 
     /// How the network computes; `None` where the weights are of none.
@@ -183,6 +189,10 @@ impl<'a> Report<'a> {
             }
             Some(Err(error)) => text += &format!("{error}\n"),
             None => {}
+        }
+        if let Some(UsualNormalization { name, is_assumed }) = self.normalization {
+            let whose = if is_assumed { " assumed, which Keras' own weights take" } else { "" };
+            text += &format!("normalization {name}{whose}\n");
         }
         if let Some(claimed) = self.file.claimed_architecture() {
             text += &format!("the file calls its network `{claimed}`\n");
@@ -242,6 +252,7 @@ impl<'a> Report<'a> {
             "problem": self.located.as_ref().err().map(ToString::to_string),
             "computation": computation,
             "claimed": self.file.claimed_architecture(),
+            "normalization": self.normalization.map(|usual| usual.name),
             "description": self.description,
             "not_read": objects,
             "num_tensors": tensors.len(),

@@ -2,17 +2,22 @@
 
     python generate.py > golden.json
 
-Made with torch 2.15.0, torchvision 0.29.2, timm 1.0.31, grad-cam 1.5.7, numpy 2.x on a CPU.
+Made with torch 2.15.0, torchvision 0.29.2, timm 1.0.31, Keras 3.15.1 on PyTorch, grad-cam 1.5.7, numpy 2.x on a CPU.
 
 Weights and images follow the rule of crates/model/tests/networks/mod.rs, so they are not stored. The
 raw map is what the method computes before it is scaled to [0, 1] and resized: the negative part cut
 off, except for EigenCAM, whose sign is arbitrary and which is stored whole. pytorch-grad-cam has no methods
-for attention; those are computed here by their equations, of the matrices that timm's network multiplies.
+for attention; those are computed here by their equations, of the matrices that timm's network multiplies. Networks
+that only Keras has are built by crates/model/tests/keras/generate.py.
 """
 
+import importlib.util
 import json
+import os
 import re
 import sys
+from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import timm
@@ -37,7 +42,12 @@ METHODS = {
     "layer_cam": LayerCAM,
     "eigen_cam": EigenCAM,
 }
+LAST = {name: METHODS[name] for name in ["grad_cam", "grad_cam_plus_plus"]}
+MIDDLE = {name: METHODS[name] for name in ["grad_cam", "hires_cam"]}
+KERAS = Path(__file__).resolve().parents[3] / "model/tests/keras/generate.py"
 SIZE = (300, 400)
+SMALL = (128, 160)
+ODD = (139, 203)
 NUM_CLASSES = 3
 TARGET = 1
 U64 = np.uint64
@@ -88,6 +98,61 @@ def seeded_network(build, seed, own_name=lambda name: name):
     return network.eval()
 
 
+def kept(network):
+    """`network` whose layers leave what goes into them as it is: pytorch-grad-cam looks at it later."""
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    return network
+
+
+def of_timm_model(name):
+    return kept(seeded_network(lambda **more: timm.create_model(name, **more), 1))
+
+
+def of_torchvision(name, **options):
+    return kept(seeded_network(lambda **more: getattr(torchvision.models, name)(**more, **options), 1))
+
+
+def with_last_activation(densenet):
+    """Torchvision's DenseNet, whose last activation is a function, as modules."""
+    parts = {
+        "features": densenet.features,
+        "relu": torch.nn.ReLU(),
+        "pooling": torch.nn.AdaptiveAvgPool2d(1),
+        "flat": torch.nn.Flatten(),
+        "classifier": densenet.classifier,
+    }
+    return torch.nn.Sequential(OrderedDict(parts))
+
+
+class KerasNetwork(torch.nn.Module):
+    """A network of Keras' for images of one size, channels first; `layer` gives what the layer with that name here gives."""
+
+    def __init__(self, originals, name, layer, size):
+        super().__init__()
+        network = originals.build(name, NUM_CLASSES, size)
+        for own_name, variable in originals.variables(network).items():
+            shape = tuple(originals.moved(variable.value).shape)
+            variable.assign(originals.inverse(seeded(own_name, shape, 1)))
+        output = network.get_layer(originals.taps(network)[layer]).output
+        self.before = originals.keras.Model(network.input, output)
+        self.layer = torch.nn.Identity()
+        self.after = originals.keras.Model(output, network.output)
+
+    def forward(self, images):
+        return self.after(self.layer(self.before(images.permute(0, 2, 3, 1))))
+
+
+def originals_of_keras():
+    """The module that builds Keras' networks and knows the names here of their weights."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    spec = importlib.util.spec_from_file_location("originals", KERAS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def seeded_images(shape, seed):
     values = np.float32(4.0) * fractions(mix(U64(seed)), int(np.prod(shape))) - np.float32(2.0)
     return torch.from_numpy(values.reshape(shape))
@@ -131,7 +196,7 @@ def as_map(images, is_channels_last):
     return transform
 
 
-def attention_maps(network, images):
+def attention_maps(network, images, target):
     """Rollout and gradient-weighted relevance of timm's vision transformer."""
     seen = []
 
@@ -142,7 +207,7 @@ def attention_maps(network, images):
     for block in network.blocks:
         block.attn.fused_attn = False
     hooks = [block.attn.attn_drop.register_forward_hook(keep) for block in network.blocks]
-    network(images)[0, TARGET].backward()
+    network(images)[0, target].backward()
     for hook in hooks:
         hook.remove()
     identity = torch.eye(seen[0].shape[-1], dtype=torch.float64)
@@ -156,9 +221,9 @@ def attention_maps(network, images):
     return {name: matrix[0, 1:].reshape(shape).numpy() for name, matrix in found.items()}
 
 
-def raw_map(method, network, layer, images):
-    targets = [ClassifierOutputTarget(TARGET)]
-    is_channels_last = isinstance(network, torchvision.models.SwinTransformer)
+def raw_map(method, network, layer, images, target):
+    targets = [ClassifierOutputTarget(target)]
+    is_channels_last = isinstance(network, (torchvision.models.SwinTransformer, KerasNetwork))
     transform = as_map(images, is_channels_last)
     with method(model=network, target_layers=[layer], reshape_transform=transform) as cam:
         cam(input_tensor=images, targets=targets)
@@ -169,13 +234,13 @@ def raw_map(method, network, layer, images):
     return values if method is EigenCAM else np.maximum(values, 0)
 
 
-def case(name, network, layer_name, layer, size, methods, seed):
+def case(name, network, layer_name, layer, size, methods, seed, target=TARGET):
     images = seeded_images((1, 3, *size), seed)
     with torch.no_grad():
         logits = network(images)[0].tolist()
-    found = {name: raw_map(method, network, layer, images) for name, method in methods.items()}
-    if hasattr(network, "blocks"):
-        found |= attention_maps(network, images)
+    found = {name: raw_map(method, network, layer, images, target) for name, method in methods.items()}
+    if hasattr(network, "cls_token"):
+        found |= attention_maps(network, images, target)
     maps = {
         name: {
             "shape": list(values.shape),
@@ -189,9 +254,57 @@ def case(name, network, layer_name, layer, size, methods, seed):
         "layer": layer_name,
         "size": list(size),
         "image_seed": seed,
+        "target": target,
         "logits": logits,
         "maps": maps,
     }
+
+
+def cases_of_two(name, network, size, seed, target, layers):
+    """The cases of a network's last layer, and of one in its middle."""
+    modules = dict(network.named_modules())
+    return [
+        case(name, network, layer, modules[layer], size, methods, seed, target)
+        for layer, methods in zip(layers, [LAST, MIDDLE])
+    ]
+
+
+def cases_of_keras(name, size, seed, target, layers):
+    """As `cases_of_two`; of a NASNet only the last, since a cell sees two before it."""
+    originals = originals_of_keras()
+    found = []
+    for layer, methods in zip(layers, [LAST, MIDDLE]):
+        network = KerasNetwork(originals, name, layer, size).eval()
+        found.append(case(name, network, layer, network.layer, size, methods, seed, target))
+    return found
+
+
+def cases_of_others():
+    """Those of the networks that have fewer cases, of targets that leave more of a map than nothing."""
+    torchvisions = {
+        "vgg16": (13, 2, ["features.30", "features.23"]),
+        "densenet121": (14, 0, ["relu", "features.transition2"]),
+        "mobilenet_v2": (15, 1, ["features.18", "features.10"]),
+    }
+    timms = {
+        "legacy_xception": (17, 1, ["act4", "block11"]),
+        "mobilenetv1_100": (18, 0, ["blocks.4", "blocks.3"]),
+        "efficientnet_lite0": (19, 1, ["bn2", "blocks.3"]),
+    }
+    cases = []
+    for name, (seed, target, layers) in torchvisions.items():
+        network = of_torchvision(name)
+        network = with_last_activation(network) if name == "densenet121" else network
+        cases += cases_of_two(name, network, SMALL, seed, target, layers)
+    for name, (seed, target, layers) in timms.items():
+        own_name = name.removeprefix("legacy_")
+        cases += cases_of_two(own_name, of_timm_model(name), SMALL, seed, target, layers)
+    inception = of_torchvision("inception_v3", aux_logits=False, init_weights=False)
+    inception_resnet = of_timm_model("inception_resnet_v2")
+    cases += cases_of_two("inception_v3", inception, ODD, 16, 0, ["Mixed_7c", "Mixed_7a"])
+    cases += cases_of_two("inception_resnet_v2", inception_resnet, ODD, 20, 1, ["conv2d_7b", "repeat_1.9"])
+    cases += cases_of_keras("resnet50v2", SMALL, 21, 1, ["post_relu", "conv4_block1"])
+    return cases + cases_of_keras("nasnet_mobile", SMALL, 22, 0, ["relu"])
 
 
 def main():
@@ -218,9 +331,10 @@ def main():
         case("swin_t", swin, "features.3.1", swin.features[3][1], (97, 131), METHODS, 12),
         case(vit, vit_s, norm, vit_s.blocks[11].norm1, (128, 192), METHODS, 9),
         case(vit, vit_s, "encoder.layers.encoder_layer_8", vit_s.blocks[8], (97, 131), METHODS, 10),
+        *cases_of_others(),
     ]
-    json.dump({"weight_seed": 1, "num_classes": NUM_CLASSES, "target": TARGET, "cases": cases},
-              sys.stdout, separators=(",", ":"))
+    golden = {"weight_seed": 1, "num_classes": NUM_CLASSES, "cases": cases}
+    json.dump(golden, sys.stdout, separators=(",", ":"))
     print()
 
 

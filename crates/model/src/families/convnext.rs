@@ -40,6 +40,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: None,
 };
 
 /// As in torchvision.

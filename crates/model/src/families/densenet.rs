@@ -47,6 +47,8 @@ pub(super) static FAMILY: Family = Family {
     }],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: Some("imagenet"),
 };
 
 fn is_stem(name: &str) -> bool {

@@ -59,6 +59,8 @@ pub(super) static FAMILY: Family = Family {
     }],
     timm: Naming::Timm,
     timm_has_tf: true,
+    normalization: "imagenet",
+    keras_normalization: None,
 };
 
 /// A member without weights and notes of its own.

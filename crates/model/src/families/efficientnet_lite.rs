@@ -49,6 +49,8 @@ pub(super) static FAMILY: Family = Family {
     }],
     timm: Naming::Torchvision,
     timm_has_tf: true,
+    normalization: "efficientnet-lite",
+    keras_normalization: None,
 };
 
 /// The stage of a weight before or after the blocks.

@@ -41,6 +41,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// The first five convolutions are the stem.

@@ -36,6 +36,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// A block is a stage, and the convolutions before all blocks are the stem.

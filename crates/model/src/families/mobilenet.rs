@@ -37,6 +37,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 fn is_stem(name: &str) -> bool {

@@ -36,6 +36,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// As in torchvision.

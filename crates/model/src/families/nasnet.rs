@@ -44,6 +44,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// Each cell is a stage.

@@ -41,6 +41,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: Some("keras-caffe"),
 };
 
 fn is_stem(name: &str) -> bool {

@@ -43,6 +43,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// Keras' network; timm's `resnetv2_50` strides elsewhere and has other biases.

@@ -50,6 +50,8 @@ pub(super) static FAMILY: Family = Family {
     }],
     timm: Naming::Timm,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: None,
 };
 
 /// `features.3`, or `norm`.

@@ -35,6 +35,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: None,
 };
 
 const TOY: Architecture = Architecture {

@@ -38,6 +38,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Unknown,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: Some("keras-caffe"),
 };
 
 /// As in torchvision.

@@ -57,6 +57,8 @@ pub(super) static FAMILY: Family = Family {
     ],
     timm: Naming::Timm,
     timm_has_tf: false,
+    normalization: "imagenet",
+    keras_normalization: None,
 };
 
 /// `encoder.layers.encoder_layer_3`, `encoder.ln`, or the stem: all that makes tokens of an image.

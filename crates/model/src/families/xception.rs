@@ -34,6 +34,8 @@ pub(super) static FAMILY: Family = Family {
     foreign: &[],
     timm: Naming::Torchvision,
     timm_has_tf: false,
+    normalization: "keras-tf",
+    keras_normalization: Some("keras-tf"),
 };
 
 /// A normalization belongs to the convolution before it, and the first two are the stem.

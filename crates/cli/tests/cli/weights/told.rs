@@ -138,6 +138,28 @@ fn training_says_where_its_starting_weights_are_of_another_network() -> TestResu
 }
 
 #[test]
+fn published_weights_tell_how_their_images_are_standardized() -> TestResult {
+    let workplace = Workplace::new()?;
+    let file = "efficientnet-lite0-57934424.pth";
+    write(&workplace.join(file), &weights(Architecture::EFFICIENTNET_LITE0))?;
+    let inspected = succeed(&workplace.join(""), &["weights", "inspect", file])?;
+    assert!(stdout(&inspected).contains("\nnormalization efficientnet-lite\n"));
+    let run = |name: &str, more: &[&str]| {
+        let mut command = workplace.train(name, &QUICK);
+        command.args(["--no-eval", "--set", "run.epochs=1", "--set"]);
+        command.arg(format!("model.weights={file}"));
+        command.args(["--set", "model.architecture=efficientnet_lite0"]).args(more).output()
+    };
+    let part = "standardized as `efficientnet-lite`; those of this run are as `imagenet`";
+    let output = run("other", &[])?;
+    assert!(output.status.success() && stderr(&output).contains(part), "{}", stderr(&output));
+    let output = run("same", &["--set", "input.normalization=efficientnet-lite"])?;
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("standardized"), "{}", stderr(&output));
+    Ok(())
+}
+
+#[test]
 fn a_run_of_a_version_whose_weights_said_nothing_is_verified() -> TestResult {
     let workplace = Workplace::new()?;
     let mut command = workplace.train("run", &QUICK);
