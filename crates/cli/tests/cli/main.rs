@@ -14,6 +14,7 @@ mod drift;
 mod evaluate_report;
 mod faults;
 mod foreign_heatmaps;
+mod guided;
 mod image_ids;
 mod limits;
 mod memory;

@@ -40,10 +40,15 @@ pub(super) const BUILT_IN: &[(&str, &str)] = files![
     "search-resnet50.toml",
     "search-efficientnet-b4.toml",
     "compare-backends.toml",
+    "guided/common.toml",
+    "guided/plain.toml",
+    "guided/characteristics.toml",
+    "guided/soft-se-sp.toml",
+    "guided/dice.toml",
 ];
 
 /// Folders of configurations whose runs are named after the folder, too.
-const FOLDERS: [&str; 2] = ["as-published/", "benchmark-2023/"];
+const FOLDERS: [&str; 3] = ["as-published/", "benchmark-2023/", "guided/"];
 
 /// The key that names the configuration that another builds on.
 pub(super) const BASE: &str = "base";
