@@ -59,6 +59,7 @@ pub fn fit_config(
         schedule: section.schedule.schedule(),
         warmup_epochs: section.warmup_epochs,
         optimizer: section.optimizer.config(),
+        parameter_groups: section.parameter_groups(),
         clip_norm: section.clip_norm,
         max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,

@@ -48,7 +48,9 @@ pub use metrics::{ValidationMetrics, argmax};
 pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
 pub use observer::{Observer, StepReport};
-pub use optimizer::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig};
+pub use optimizer::{
+    AdamConfig, NamedGradients, Optimizer, OptimizerConfig, ParameterGroups, SgdConfig,
+};
 pub use photos::{Photos, images_to_tensor};
 pub use sampling::Sampling;
 pub use schedule::{PlateauState, Schedule, Span};

@@ -65,7 +65,8 @@ impl<'a> Run<'a> {
             sets,
             device: device.clone().autodiff(),
             dropout: DropoutRng::new(&network, config.seed),
-            optimizer: Optimizer::new(config.optimizer),
+            optimizer: Optimizer::new(config.optimizer)
+                .with_groups(config.parameter_groups, &network),
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
             best_weights: None,
@@ -96,8 +97,9 @@ impl<'a> Run<'a> {
         network: Network,
     ) -> Result<Network, TrainError> {
         let Checkpoint { state, weights, optimizer, kept } = checkpoint;
-        self.optimizer =
-            Optimizer::import(self.config.optimizer, state.optimizer_steps, optimizer)?;
+        let config = self.config;
+        self.optimizer = Optimizer::import(config.optimizer, state.optimizer_steps, optimizer)?
+            .with_groups(config.parameter_groups, &network);
         self.state = state.clone();
         self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
         self.best_weights = Some(unprefixed(kept, BEST)).filter(|weights| !weights.is_empty());
