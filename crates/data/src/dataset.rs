@@ -1,9 +1,9 @@
 //! An annotated data set: images, raters, and what each rater said of each image.
 
-use crate::suggestion::did_you_mean;
 use crate::dermx::mask_files::{self, MaskFiles};
 use crate::image_id::folded;
 use crate::schema::{RESERVED_NAMES, Schema};
+use crate::suggestion::did_you_mean;
 use crate::{Cohort, DataError, Finding, Image, ImageScope, Mask, Reading, Rounds, Selection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -186,7 +186,8 @@ impl Dataset {
         let known: Vec<&str> = self.raters().into_iter().collect();
         if let Some(name) = raters.iter().find(|name| !known.contains(&name.as_str())) {
             let hint = did_you_mean(name, &known);
-            let message = format!("there is no rater `{name}`{hint}; there are: {}", known.join(", "));
+            let message =
+                format!("there is no rater `{name}`{hint}; there are: {}", known.join(", "));
             return Err(DataError::invalid(&self.root, "", message));
         }
         self.readings.retain(|one| raters.is_empty() || raters.contains(&one.rater));

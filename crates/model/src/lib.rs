@@ -42,7 +42,7 @@ pub use misfit::{Misfit, Misshapen, expected_shapes};
 pub use network::Network;
 pub use origin::{Computation, OtherNetwork};
 pub use parameter::{ParameterPath, is_unread_buffer};
-pub use stage::{replace_stages, stages};
+pub use stage::{num_stages_behind, replace_stages, stages};
 pub use trainable::{BatchNormMode, Preset, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{

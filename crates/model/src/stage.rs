@@ -19,6 +19,16 @@ pub fn stages(network: &Network) -> Vec<String> {
     stages
 }
 
+/// Number of stages between each parameter or statistic and the output, by name: 0 in the head.
+pub fn num_stages_behind(network: &Network) -> BTreeMap<String, usize> {
+    let stages = stages(network);
+    let depth = |name: &String| {
+        let stage = stage_of(network.family(), name);
+        stages.iter().position(|known| known == stage).unwrap_or(0)
+    };
+    names_in_order(network).into_iter().map(|name| (name.clone(), depth(&name))).collect()
+}
+
 /// `weights` of `network` with the `num_stages` stages nearest to the output taken from `others`.
 ///
 /// With random `others` and a growing number this is the cascading randomization of Adebayo et al.,
@@ -45,7 +55,7 @@ fn stage_of<'a>(family: &Family, name: &'a str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::{replace_stages, stage_of, stages};
+    use super::{num_stages_behind, replace_stages, stage_of, stages};
     use crate::{Architecture, Head, NamedTensor, Network, NetworkConfig, export_weights};
     use burn::tensor::Device;
     use std::collections::BTreeMap;
@@ -65,6 +75,20 @@ mod tests {
         let names = stages(&network(Architecture::EFFICIENTNET_B0));
         assert_eq!(names.len(), 10);
         assert_eq!((&*names[0], &*names[1], &*names[9]), ("head", "features.8", "features.0"));
+    }
+
+    #[test]
+    fn stages_behind_a_parameter_are_counted_from_the_head() {
+        let depths = num_stages_behind(&network(Architecture::RESNET18));
+        for (name, depth) in [
+            ("fc.weight", 0),
+            ("layer4.1.bn2.bias", 1),
+            ("layer1.0.conv1.weight", 4),
+            ("conv1.weight", 5),
+            ("bn1.weight", 5),
+        ] {
+            assert_eq!(depths.get(name), Some(&depth), "{name}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use dermx_model::{
     with_unread_buffers, write_safetensors,
 };
 use dermx_train::{
-    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, Objective, Select,
-    initial_weights,
+    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, Objective,
+    Select, initial_weights,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +63,7 @@ pub fn fit_config(
         schedule: section.schedule.schedule(),
         warmup_epochs: section.warmup_epochs,
         optimizer: section.optimizer.config(),
+        parameter_groups: section.parameter_groups(),
         clip_norm: section.clip_norm,
         max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,

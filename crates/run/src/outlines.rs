@@ -50,8 +50,7 @@ pub fn targets(
         true => outlined.into_iter().map(str::to_owned).collect(),
         false => concepts.clone(),
     };
-    let masks =
-        ConceptMasks::new(concepts, &readings, raters.len(), *consensus, config.input.size);
+    let masks = ConceptMasks::new(concepts, &readings, raters.len(), *consensus, config.input.size);
     Ok(Some(Targets { masks: Some(masks), ..Targets::default() }))
 }
 

@@ -174,7 +174,8 @@ impl TrainingImages {
         for image in dataset.images() {
             let Some(photo) = photos.get(image.image_id.as_str()) else {
                 let message = match photos.is_empty() {
-                    true => "names no folder of photos (`images`), so there is nothing to train on".to_string(),
+                    true => "names no folder of photos (`images`), so there is nothing to train on"
+                        .to_string(),
                     false => format!("there is no photo of the image `{}`", image.image_id),
                 };
                 return Err(RunError::in_file(&data.train, message));

@@ -5,7 +5,7 @@ use crate::last_batch::{LastBatch, batch_sizes};
 use crate::mix::MixConfig;
 use crate::monitor::{EarlyStopping, Monitor, Select};
 use crate::objective::Objective;
-use crate::optimizer::OptimizerConfig;
+use crate::optimizer::{OptimizerConfig, ParameterGroups};
 use crate::sampling::Sampling;
 use crate::schedule::{Schedule, Span};
 use dermx_data::AugmentConfig;
@@ -40,6 +40,8 @@ pub struct FitConfig {
     pub warmup_epochs: u32,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
+    /// What differs between parameters.
+    pub parameter_groups: ParameterGroups,
     /// The largest norm of all gradients together.
     pub clip_norm: Option<f64>,
     /// Number of steps of the whole run that may be skipped because a loss, a gradient, a running

@@ -51,11 +51,13 @@ pub use metrics::{ValidationMetrics, argmax};
 pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
 pub use objective::{
-    AttentionLoss, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize, Objective, Pass, PassRandom,
-    balanced_class_weights, class_weights, cross_entropy, linear_parameters, targets,
+    AttentionLoss, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize, Objective, Pass,
+    PassRandom, balanced_class_weights, class_weights, cross_entropy, linear_parameters, targets,
 };
 pub use observer::{Observer, StepReport};
-pub use optimizer::{AdamConfig, NamedGradients, Optimizer, OptimizerConfig, SgdConfig};
+pub use optimizer::{
+    AdamConfig, NamedGradients, Optimizer, OptimizerConfig, ParameterGroups, SgdConfig,
+};
 pub use parameters::Parameters;
 pub use photos::{Photos, images_to_tensor};
 pub use sampling::Sampling;

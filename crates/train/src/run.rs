@@ -68,7 +68,8 @@ impl<'a> Run<'a> {
             sets,
             device: device.clone().autodiff(),
             dropout: DropoutRng::new(&network, config.seed),
-            optimizer: Optimizer::new(config.optimizer),
+            optimizer: Optimizer::new(config.optimizer)
+                .with_groups(config.parameter_groups, &network),
             parameters: Parameters::new(
                 &config.objective.parameters(config.seed),
                 &device.clone().autodiff(),
@@ -103,8 +104,9 @@ impl<'a> Run<'a> {
         network: Network,
     ) -> Result<Network, TrainError> {
         let Checkpoint { state, weights, optimizer, kept } = checkpoint;
-        self.optimizer =
-            Optimizer::import(self.config.optimizer, state.optimizer_steps, optimizer)?;
+        let config = self.config;
+        self.optimizer = Optimizer::import(config.optimizer, state.optimizer_steps, optimizer)?
+            .with_groups(config.parameter_groups, &network);
         self.state = state.clone();
         self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
         self.parameters = Parameters::new(&unprefixed(kept, PREFIX), &self.device)?;

@@ -17,9 +17,7 @@ use dermx_train::{
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use tiny::{
-    NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train, weighted,
-};
+use tiny::{NUM_IMAGES, StopAfter, TestResult, Weights, config, photos, resnet18, train, weighted};
 
 const ADAM: AdamConfig =
     AdamConfig { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 1e-4 };
@@ -316,7 +314,8 @@ fn scale_between(config: &FitConfig, photos: &Photos) -> Result<f32, Box<dyn Err
 /// (`DERMX_TORTURE=full`), else the two of which the head alone learns.
 fn cases(photos: &Photos) -> Result<Vec<Case>, Box<dyn Error>> {
     let base = FitConfig { batch_size: 1, optimizer: sgd(0.9), ..config(1, 1e-9) };
-    let weighted = |weight: f32| FitConfig { objective: weighted([1.0, weight], 0.0), ..base.clone() };
+    let weighted =
+        |weight: f32| FitConfig { objective: weighted([1.0, weight], 0.0), ..base.clone() };
     let adam = OptimizerConfig::Adam(AdamConfig { weight_decay: 0.0, ..ADAM });
     // The loss of class 1 is at least 5, and weighted no float.
     let unlikely = || {

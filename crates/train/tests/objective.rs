@@ -4,8 +4,8 @@ use super::tiny;
 use burn::tensor::Device;
 use dermx_model::{Architecture, NamedTensor, Network, export_weights};
 use dermx_train::{
-    CheckpointStore, Columns, CrossEntropy, FitConfig, LabelledPhotos, Loss, Objective, Outcome, Pass, Photos,
-    Sets, Targets, TrainError, fit, linear_parameters, read_checkpoint,
+    CheckpointStore, Columns, CrossEntropy, FitConfig, LabelledPhotos, Loss, Objective, Outcome,
+    Pass, Photos, Sets, Targets, TrainError, fit, linear_parameters, read_checkpoint,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -122,7 +122,8 @@ fn a_tap_that_is_not_there_is_an_error() -> TestResult {
     let config = FitConfig { objective: Arc::new(Lost), ..config(1, 1e-3) };
     let network = tiny::network(Architecture::RESNET18, "*")?;
     let store = CheckpointStore::new(folder.path().join("checkpoints"));
-    let error = fit(&config, sets, network, &Device::flex(), &store, &mut StopAfter::new(9)).unwrap_err();
+    let error =
+        fit(&config, sets, network, &Device::flex(), &store, &mut StopAfter::new(9)).unwrap_err();
     assert_eq!(error.to_string(), "train.objective: the network has no tap `layer9`");
     Ok(())
 }

@@ -7,7 +7,7 @@ use dermx_kernels::Precision;
 use dermx_model::{BatchNormMode, Network, export_weights, set_trainable, write_safetensors};
 use dermx_train::{
     CheckpointStore, EarlyStopping, FitConfig, LabelledPhotos, MixConfig, Monitor, OptimizerConfig,
-    Sampling, Schedule, Select, Sets, SgdConfig, read_checkpoint, replay,
+    ParameterGroups, Sampling, Schedule, Select, Sets, SgdConfig, read_checkpoint, replay,
 };
 use std::error::Error;
 use tiny::{
@@ -115,6 +115,7 @@ fn everything() -> FitConfig {
             nesterov: true,
             weight_decay: 1e-3,
         }),
+        parameter_groups: ParameterGroups { decay_norms_and_biases: false, layer_decay: 0.8 },
         clip_norm: Some(1.0),
         ema_decay: Some(0.8),
         objective: weighted([1.0, 2.0], 0.1),

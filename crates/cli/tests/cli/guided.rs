@@ -12,7 +12,8 @@ const JUDGES: &str = "evaluate.raters=[\"derm5\", \"derm6\", \"derm7\", \"derm8\
 
 /// Settings of a guided run of a data set with outlines that is made in `outlined`.
 fn settings(workplace: &Workplace) -> Result<Vec<&'static str>, Box<dyn Error>> {
-    let args = ["synth", "--out", "outlined", "--images", "12", "--train-images", "6", "--seed", "5"];
+    let args =
+        ["synth", "--out", "outlined", "--images", "12", "--train-images", "6", "--seed", "5"];
     succeed(workplace.path(), &args)?;
     let guided = ["data.train=outlined/dermx", "train.objective.name=guided", TEACHERS, JUDGES];
     Ok(QUICK.into_iter().chain(guided.iter().flat_map(|one| ["--set", one])).collect())
@@ -47,7 +48,8 @@ fn a_guided_run_that_was_killed_and_one_of_other_threads_have_the_same_bytes() -
         assert!(header.contains(part), "{header}");
     }
     let rows = std::fs::read_to_string(workplace.join("whole/run/seed-0/per_image.csv"))?;
-    let raters: BTreeSet<&str> = rows.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
+    let raters: BTreeSet<&str> =
+        rows.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
     let judges = ["derm5", "derm6", "derm7", "derm8"];
     assert!(!raters.is_empty() && raters.iter().all(|rater| judges.contains(rater)), "{raters:?}");
     Ok(())

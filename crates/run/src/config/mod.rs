@@ -49,5 +49,7 @@ pub use sections::{
     RunSection, SlurmSection, Split, StudySection, SyntheticSection,
 };
 pub use show::show;
-pub use training::{EarlyStoppingSection, LearningObjective, LearningRateSchedule, Optimizer, TrainSection};
+pub use training::{
+    EarlyStoppingSection, LearningObjective, LearningRateSchedule, Optimizer, TrainSection,
+};
 pub use words::{ClassWeighting, ExplainInput, Leaks, Objective, SanityCheck, Target};

@@ -7,7 +7,8 @@ use super::words::ClassWeighting;
 use dermx_kernels::Precision;
 use dermx_train::{
     AdamConfig, AttentionLoss, Consensus, EarlyStopping, LastBatch, MapSize, MixConfig, Monitor,
-    OptimizerConfig, Sampling, Schedule, Select, SgdConfig, balanced_class_weights, class_weights,
+    OptimizerConfig, ParameterGroups, Sampling, Schedule, Select, SgdConfig,
+    balanced_class_weights, class_weights,
 };
 
 choice! {
@@ -149,6 +150,11 @@ section! {
         objective: LearningObjective, choice;
         /// Which optimizer.
         optimizer: Optimizer, choice;
+        /// Whether parameters of one dimension decay, too: biases, and scale and shift of normalizations.
+        decay_norms_and_biases: bool, default(true);
+        /// The learning rate of each stage of the network is this times that of the stage behind it; the
+        /// head has the whole rate.
+        layer_decay: f64, default(1.0), Range::up_to(0.0, 1.0);
         /// Learning rate that the schedule starts from.
         learning_rate: f64, derived("1e-4, and 1e-2 with sgd", derive::learning_rate),
             Range::Positive32;
@@ -247,6 +253,14 @@ impl TrainSection {
         };
         let cap = self.class_weight_cap.unwrap_or(f32::INFINITY);
         weights.into_iter().map(|weight| weight.min(cap)).collect()
+    }
+
+    /// What differs between parameters.
+    pub const fn parameter_groups(&self) -> ParameterGroups {
+        ParameterGroups {
+            decay_norms_and_biases: self.decay_norms_and_biases,
+            layer_decay: self.layer_decay,
+        }
     }
 
     /// How images are mixed.

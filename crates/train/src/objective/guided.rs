@@ -104,7 +104,9 @@ impl Guided {
         let maps = found.maps.select(0, known);
         let maps = if self.normalize { normalized(maps) } else { maps };
         let maps = match self.only_predicted {
-            true => maps * logits.detach().greater_elem(0.0).float().reshape([shape[0], shape[1], 1, 1]),
+            true => {
+                maps * logits.detach().greater_elem(0.0).float().reshape([shape[0], shape[1], 1, 1])
+            }
             false => maps,
         };
         let (maps, masks) = self.at_one_size(pass, maps, masks);

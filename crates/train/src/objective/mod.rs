@@ -8,7 +8,9 @@ mod resample;
 
 pub use attention_loss::AttentionLoss;
 pub use characteristics::CharacteristicsConfig;
-pub use cross_entropy::{CrossEntropy, balanced_class_weights, class_weights, cross_entropy, targets};
+pub use cross_entropy::{
+    CrossEntropy, balanced_class_weights, class_weights, cross_entropy, targets,
+};
 pub use guided::{Guided, MapSize};
 
 use crate::error::TrainError;

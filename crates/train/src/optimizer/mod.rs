@@ -3,10 +3,12 @@
 mod adam;
 mod chunk;
 mod gradients;
+mod groups;
 mod sgd;
 
 pub use adam::AdamConfig;
 pub use gradients::NamedGradients;
+pub use groups::ParameterGroups;
 pub use sgd::SgdConfig;
 
 use crate::finite::NonFinite;
@@ -15,6 +17,7 @@ use adam::{AdamRule, Decay};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
+use groups::Groups;
 use serde::{Deserialize, Serialize};
 use sgd::SgdRule;
 use std::collections::BTreeMap;
@@ -51,6 +54,15 @@ impl OptimizerConfig {
     /// Values that are kept of each value that learns.
     pub const fn num_states(&self) -> usize {
         self.state_names().len()
+    }
+
+    /// The same without weight decay.
+    const fn without_decay(self) -> Self {
+        match self {
+            Self::Adam(config) => Self::Adam(AdamConfig { weight_decay: 0.0, ..config }),
+            Self::AdamW(config) => Self::AdamW(AdamConfig { weight_decay: 0.0, ..config }),
+            Self::Sgd(config) => Self::Sgd(SgdConfig { weight_decay: 0.0, ..config }),
+        }
     }
 
     /// The arithmetic of step `num_steps`, counted from 1.
@@ -99,6 +111,7 @@ impl Rule {
 #[derive(Debug, Clone)]
 pub struct Optimizer {
     config: OptimizerConfig,
+    groups: Groups,
     num_steps: u32,
     states: BTreeMap<String, State>,
 }
@@ -112,8 +125,14 @@ struct State {
 
 impl Optimizer {
     /// An optimizer that has made no step.
-    pub const fn new(config: OptimizerConfig) -> Self {
-        Self { config, num_steps: 0, states: BTreeMap::new() }
+    pub fn new(config: OptimizerConfig) -> Self {
+        Self { config, groups: Groups::default(), num_steps: 0, states: BTreeMap::new() }
+    }
+
+    /// The same with `groups` of the parameters of `network`.
+    #[must_use]
+    pub fn with_groups(self, groups: ParameterGroups, network: &Network) -> Self {
+        Self { groups: Groups::new(groups, network), ..self }
     }
 
     /// Number of steps made, `t`.
@@ -146,7 +165,10 @@ impl Optimizer {
         self.num_steps += 1;
         let mut mapper = StepMapper {
             path: ParameterPath::default(),
-            rule: self.config.rule(learning_rate, self.num_steps),
+            config: self.config,
+            groups: &self.groups,
+            learning_rate,
+            num_steps: self.num_steps,
             state_names: self.config.state_names(),
             gradients,
             states: &mut self.states,
@@ -197,13 +219,16 @@ impl Optimizer {
             }
             states.insert(name.to_string(), State { shape: first.shape.clone(), values });
         }
-        Ok(Self { config, num_steps, states })
+        Ok(Self { config, groups: Groups::default(), num_steps, states })
     }
 }
 
 struct StepMapper<'a> {
     path: ParameterPath,
-    rule: Rule,
+    config: OptimizerConfig,
+    groups: &'a Groups,
+    learning_rate: f64,
+    num_steps: u32,
     state_names: &'static [&'static str],
     gradients: &'a NamedGradients,
     states: &'a mut BTreeMap<String, State>,
@@ -212,7 +237,12 @@ struct StepMapper<'a> {
 
 impl StepMapper<'_> {
     /// The parameter `name` after the step; `value` may be the values of `shape` in one row.
-    fn moved<const D: usize>(&mut self, name: String, shape: &[usize], value: Tensor<D>) -> Tensor<D> {
+    fn moved<const D: usize>(
+        &mut self,
+        name: String,
+        shape: &[usize],
+        value: Tensor<D>,
+    ) -> Tensor<D> {
         let Some(gradient) = self.gradients.0.get(&name) else { return value };
         let value = value.without_autodiff();
         let (device, dims) = (value.device(), value.dims());
@@ -221,13 +251,23 @@ impl StepMapper<'_> {
             shape: shape.to_vec(),
             values: vec![vec![0.0; weights.len()]; self.state_names.len()],
         });
-        let are_finite = self.rule.apply(&mut weights, gradient.values(), &mut state.values);
+        let rule = self.rule(&name, shape.len());
+        let are_finite = rule.apply(&mut weights, gradient.values(), &mut state.values);
         if !are_finite && self.non_finite.is_none() {
             self.non_finite = self.find(&name, &weights, &state);
         }
         self.states.insert(name, state);
         let moved = Tensor::from_data(TensorData::new(weights, dims), &device);
         Tensor::from_inner(moved).require_grad()
+    }
+
+    /// The arithmetic for the parameter `name` with `num_dims` dimensions.
+    fn rule(&self, name: &str, num_dims: usize) -> Rule {
+        let config = match self.groups.decays(num_dims) {
+            true => self.config,
+            false => self.config.without_decay(),
+        };
+        config.rule(self.learning_rate * self.groups.rate_factor(name), self.num_steps)
     }
 
     /// The parameter `name` or its state, whichever is not finite.

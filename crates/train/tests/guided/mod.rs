@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{Architecture, NamedTensor, NetworkConfig, expected_shapes, import_weights};
 use dermx_train::{
-    AttentionLoss, BatchMasks, BatchTargets, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize,
-    NamedGradients, Objective, Parameters, Pass, PassRandom,
+    AttentionLoss, BatchMasks, BatchTargets, CharacteristicsConfig, CrossEntropy, Guided, Loss,
+    MapSize, NamedGradients, Objective, Parameters, Pass, PassRandom,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -169,7 +169,8 @@ fn losses_and_gradients_of_every_option_are_those_of_pytorch() -> TestResult {
         let features = values("features", 4 * 6 * 12, -0.3, 1.0).into_iter();
         let features = TensorData::new(features.map(|x| x.max(0.0)).collect(), [4, 6, 3, 4]);
         let features = Tensor::<4>::from_data(features, &device).require_grad();
-        let logits = TensorData::new(values("logits", 4 * NUM_CLASSES, -2.0, 2.0), [4, NUM_CLASSES]);
+        let logits =
+            TensorData::new(values("logits", 4 * NUM_CLASSES, -2.0, 2.0), [4, NUM_CLASSES]);
         let logits = Tensor::<2>::from_data(logits, &device).require_grad();
         let parameters = Parameters::new(&head(6), &device)?;
         let targets = targets();
@@ -182,7 +183,10 @@ fn losses_and_gradients_of_every_option_are_those_of_pytorch() -> TestResult {
             let found = match name.as_str() {
                 "features" => features.grad(&gradients).map(numbers),
                 "logits" => logits.grad(&gradients).map(numbers),
-                _ => own.iter().find(|(own, _)| is_name(own, name)).map(|(_, values)| values.to_vec()),
+                _ => own
+                    .iter()
+                    .find(|(own, _)| is_name(own, name))
+                    .map(|(_, values)| values.to_vec()),
             };
             let found = found.ok_or_else(|| format!("no gradient of {name}"))?;
             assert_close(&found, expected, &format!("{}: {name}", what(&case)));
@@ -217,7 +221,8 @@ fn a_guided_step_of_a_resnet_18_is_that_of_pytorch() -> TestResult {
     let network = import_weights(network, &weights.collect())?.train();
     for case in golden()?.cases.iter().filter(|case| case.name == "resnet18") {
         let guided = guided(case, 512);
-        let images = TensorData::new(values("images", 4 * 3 * 96 * 128, -2.0, 2.0), [4, 3, 96, 128]);
+        let images =
+            TensorData::new(values("images", 4 * 3 * 96 * 128, -2.0, 2.0), [4, 3, 96, 128]);
         let taps = guided.taps(&network);
         let taps: Vec<&str> = taps.iter().map(String::as_str).collect();
         let mut activations = Vec::new();
@@ -299,10 +304,12 @@ fn finite_differences_agree_where_the_weights_of_the_maps_are_constant() -> Test
 fn the_focal_loss_is_its_equation() -> TestResult {
     let device = Device::flex().autodiff();
     for Focal { gamma, loss, gradient } in golden()?.focal {
-        let logits = TensorData::new(values("logits", 4 * NUM_CLASSES, -2.0, 2.0), [4, NUM_CLASSES]);
+        let logits =
+            TensorData::new(values("logits", 4 * NUM_CLASSES, -2.0, 2.0), [4, NUM_CLASSES]);
         let logits = Tensor::<2>::from_data(logits, &device).require_grad();
         let (parameters, targets) = (Parameters::default(), targets());
-        let found = diagnosis(gamma, 0.0).loss(&pass(logits.clone(), vec![], &parameters, &targets))?;
+        let found =
+            diagnosis(gamma, 0.0).loss(&pass(logits.clone(), vec![], &parameters, &targets))?;
         let value = numbers(found.value.clone())[0];
         assert!((value - loss).abs() < 1e-5, "{gamma}: {value}, {loss}");
         let slopes = logits.grad(&found.value.backward()).map(numbers).ok_or("no gradient")?;

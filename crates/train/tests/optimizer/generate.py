@@ -1,4 +1,5 @@
-"""Writes golden.json: 100 steps of a linear softmax classifier with the optimizers of PyTorch.
+"""Writes golden.json: 100 steps of a linear softmax classifier with the optimizers of PyTorch; and
+groups.json: 100 steps of the classifier and its features with parameter groups.
 
     pip install torch numpy && python generate.py
 
@@ -62,6 +63,44 @@ def run(name):
     return start, steps
 
 
+# The shift before the classifier's features is a stage away from the head.
+SHIFT = [0.5, 1.5, 0.25, 2.0]
+LAYER_DECAY, WEIGHT_DECAY = 0.75, 0.05
+GROUPED = {
+    "adam": lambda p: torch.optim.Adam(p, **ADAM),
+    "adamw": lambda p: torch.optim.AdamW(p, **ADAM),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+}
+
+
+def run_groups(name):
+    shift = torch.tensor(SHIFT, dtype=torch.float64, requires_grad=True)
+    fc = torch.nn.Linear(len(SHIFT), len(CLASS_WEIGHTS)).double()
+    with torch.no_grad():
+        fc.weight.copy_(torch.arange(12).reshape(3, 4) / 10 - 0.5)
+        fc.bias.copy_(torch.tensor([0.1, 0.0, -0.1]))
+    image_weights = torch.tensor([CLASS_WEIGHTS[label] for label in LABELS], dtype=torch.float64)
+    groups = [
+        {"params": [fc.weight], "weight_decay": WEIGHT_DECAY, "factor": 1.0},
+        {"params": [fc.bias], "weight_decay": 0.0, "factor": 1.0},
+        {"params": [shift], "weight_decay": 0.0, "factor": LAYER_DECAY},
+    ]
+    optimizer = GROUPED[name](groups)
+    for step in range(NUM_STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1 * rate(step) * group["factor"]
+        optimizer.zero_grad()
+        features = torch.nn.functional.relu6(shift).expand(len(LABELS), -1)
+        losses = torch.nn.functional.cross_entropy(fc(features), torch.tensor(LABELS), reduction="none")
+        (losses * image_weights).mean().backward()
+        optimizer.step()
+    return {
+        "shift": shift.tolist(),
+        "weight": fc.weight.flatten().tolist(),
+        "bias": fc.bias.tolist(),
+    }
+
+
 def main():
     runs = {name: run(name) for name in OPTIMIZERS}
     golden = {
@@ -73,8 +112,12 @@ def main():
         "start": runs["adam"][0],
         "runs": {name: steps for name, (_, steps) in runs.items()},
     }
-    path = Path(__file__).with_name("golden.json")
-    path.write_text(json.dumps(golden, indent=0) + "\n")
+    write("golden.json", golden)
+    write("groups.json", {"shift": SHIFT, "after": {name: run_groups(name) for name in GROUPED}})
+
+
+def write(name, golden):
+    Path(__file__).with_name(name).write_text(json.dumps(golden, indent=0) + "\n")
 
 
 if __name__ == "__main__":

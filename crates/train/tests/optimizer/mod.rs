@@ -1,5 +1,7 @@
 //! Optimizers and gradients, against those of PyTorch (`generate.py` beside this file).
 
+mod groups;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{

@@ -8,9 +8,9 @@ use dermx_model::{
     import_weights, set_trainable,
 };
 use dermx_train::{
-    AdamConfig, CheckpointStore, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, LabelledPhotos, MixConfig,
-    Objective, Observer, OptimizerConfig, Outcome, Photos, Sampling, Schedule, Select, Sets, StepReport,
-    TrainError, fit, initial_weights,
+    AdamConfig, CheckpointStore, CrossEntropy, EpochMetrics, Fingerprint, FitConfig,
+    LabelledPhotos, MixConfig, Objective, Observer, OptimizerConfig, Outcome, ParameterGroups,
+    Photos, Sampling, Schedule, Select, Sets, StepReport, TrainError, fit, initial_weights,
 };
 use image::{Rgb, RgbImage};
 use std::collections::BTreeMap;
@@ -65,6 +65,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
             epsilon: 1e-7,
             weight_decay: 0.0,
         }),
+        parameter_groups: ParameterGroups::default(),
         clip_norm: None,
         max_skipped_steps: 0,
         ema_decay: None,

@@ -252,7 +252,7 @@ fn images_of_which_a_network_leaves_no_cell_are_refused() {
 }
 
 /// A value for each key that stands for something else with a word, and for keys of options.
-const CHANGED: [&str; 34] = [
+const CHANGED: [&str; 36] = [
     "run.checkpoint_every=7",
     "data.decoded_cache=\"decoded\"",
     "data.patients=\"patients.csv\"",
@@ -272,6 +272,8 @@ const CHANGED: [&str; 34] = [
     "train.schedule=\"plateau\"",
     "train.schedule.patience=3",
     "train.schedule.factor=0.2",
+    "train.decay_norms_and_biases=false",
+    "train.layer_decay=0.75",
     "train.warmup_epochs=2",
     "train.clip_norm=1.5",
     "train.max_skipped_steps=2",
@@ -295,7 +297,7 @@ fn every_key_is_read_and_written() {
     let written = config.to_toml("A comment.").unwrap();
     assert!(!written.contains("base"), "{written}");
     assert_eq!(parse(&written, &[]), config);
-    for changed in &CHANGED[..31] {
+    for changed in &CHANGED[..33] {
         let (path, value) = changed.split_once('=').unwrap();
         let key = match path {
             "train.optimizer" | "train.schedule" => "name",
