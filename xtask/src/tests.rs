@@ -27,8 +27,16 @@ pub fn run(args: &[OsString]) -> Result<ExitStatus> {
     if let Some(folder) = &in_memory {
         command.env("TMPDIR", folder.path());
     }
+    // Many tests wait for files, signals and other processes.
+    if std::env::var_os(TEST_THREADS).is_none() {
+        let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env(TEST_THREADS, (num_cores + 1).to_string());
+    }
     command.args(args).status().context("cannot start the tests")
 }
+
+/// What tells nextest how many tests run at once.
+const TEST_THREADS: &str = "NEXTEST_TEST_THREADS";
 
 /// Where Linux keeps files in memory.
 const MEMORY: &str = "/dev/shm";
