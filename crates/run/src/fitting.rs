@@ -63,6 +63,7 @@ pub fn fit_config(
         clip_norm: section.clip_norm,
         max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,
+        swa_start: section.swa_start,
         class_weights: section.class_weights(&data.training.images.num_per_class()),
         label_smoothing: section.label_smoothing,
         precision,

@@ -113,8 +113,8 @@ pub struct Checkpoint {
     pub weights: BTreeMap<String, NamedTensor>,
     /// What the optimizer keeps of each parameter.
     pub optimizer: BTreeMap<String, NamedTensor>,
-    /// Other weights that are kept: `best.<name>`, the result of the best epoch, and `ema.<name>`, the
-    /// moving average. Mostly none.
+    /// Other weights that are kept: `best.<name>`, the result of the best epoch, `ema.<name>`, the
+    /// moving average, and `swa.<name>`, the mean of epochs. Mostly none.
     pub kept: BTreeMap<String, NamedTensor>,
 }
 

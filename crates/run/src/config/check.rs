@@ -123,6 +123,13 @@ fn check_training(config: &Config, checks: &mut Checks<'_>) {
         let holds = !nesterov || momentum > 0.0;
         checks.require(holds, "train.optimizer.nesterov", &[path], message);
     }
+    if let Some(swa_start) = section.swa_start {
+        let (path, epochs) = ("train.swa_start", config.run.epochs);
+        let message = format!("is {swa_start}; the last epoch is {epochs}");
+        checks.require(swa_start <= epochs, path, &["run.epochs"], message);
+        let message = "needs train.ema_decay = \"none\": one average can be the result";
+        checks.require(section.ema_decay.is_none(), path, &["train.ema_decay"], message);
+    }
     let (path, largest) = largest_learning_rate(config);
     let message = format!(
         "takes the learning rate to {largest:.1e} within {} epochs; a 32-bit float ends at {:e}",

@@ -62,6 +62,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         clip_norm: None,
         max_skipped_steps: 0,
         ema_decay: None,
+        swa_start: None,
         class_weights: vec![1.0, 2.0],
         label_smoothing: 0.0,
         precision: Precision::F32,
