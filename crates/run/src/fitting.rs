@@ -67,6 +67,7 @@ pub fn fit_config(
         clip_norm: section.clip_norm,
         max_skipped_steps: section.max_skipped_steps,
         ema_decay: section.ema_decay,
+        swa_start: section.swa_start,
         objective: objective(config, data),
         precision,
         mix: section.mix(),

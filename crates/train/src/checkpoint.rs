@@ -123,7 +123,8 @@ pub struct Checkpoint {
     /// What the optimizer keeps of each parameter.
     pub optimizer: BTreeMap<String, NamedTensor>,
     /// Other weights that are kept: `best.<name>`, the result of the best epoch, `ema.<name>`, the
-    /// moving average, and `objective.<name>`, an objective's own parameters. Mostly none.
+    /// moving average, `swa.<name>`, the mean of epochs, and `objective.<name>`, an objective's own parameters.
+    /// Mostly none.
     pub kept: BTreeMap<String, NamedTensor>,
 }
 

@@ -52,6 +52,10 @@ pub struct FitConfig {
     /// Decay of the moving average of the weights. If set, the average is what is validated and what
     /// the run returns.
     pub ema_decay: Option<f64>,
+    /// The first epoch, from 1, whose weights at its end count in the mean of the weights of epochs. If
+    /// set, from then on the mean is what is validated and what the run returns. Running statistics are
+    /// averaged as weights are.
+    pub swa_start: Option<u32>,
     /// What is learned by.
     pub objective: Arc<dyn Objective>,
     /// Number type of the convolutions in a training step, on the CPU. Validation always uses

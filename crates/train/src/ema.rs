@@ -1,10 +1,10 @@
-//! A moving average of the weights.
+//! Averages of the weights.
 
 use crate::finite::NonFinite;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use dermx_kernels::with_values;
-use dermx_model::{NamedTensor, Network, ParameterPath};
+use dermx_model::{NamedTensor, Network, ParameterPath, export_weights};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -36,22 +36,66 @@ impl Ema {
     /// # Errors
     /// The first average that is not finite.
     pub fn update(&mut self, network: &Network) -> Result<(), NonFinite> {
-        let mut averager = Averager {
-            path: ParameterPath::default(),
-            share: (1.0 - self.decay) as f32,
-            averages: &mut self.weights,
-            non_finite: None,
-        };
-        // `valid` makes Burn apply pending updates of running statistics; it copies no weights.
-        network.valid().visit(&mut averager);
-        averager.non_finite.map_or(Ok(()), Err)
+        move_averages(&mut self.weights, network, (1.0 - self.decay) as f32, "ema")
     }
+}
+
+/// The mean of parameters and running statistics at the ends of epochs: the `n`-th moves it by
+/// `a = a + (w - a) / n`.
+///
+/// # Source
+/// Izmailov et al., 2018, <https://arxiv.org/abs/1803.05407>; as `torch.optim.swa_utils.AveragedModel` with
+/// `use_buffers=True`.
+#[derive(Debug, Clone)]
+pub(crate) struct Swa {
+    /// None before the first epoch that counts.
+    weights: Option<BTreeMap<String, NamedTensor>>,
+}
+
+impl Swa {
+    pub const fn new(weights: Option<BTreeMap<String, NamedTensor>>) -> Self {
+        Self { weights }
+    }
+
+    pub const fn weights(&self) -> Option<&BTreeMap<String, NamedTensor>> {
+        self.weights.as_ref()
+    }
+
+    /// Adds the weights of `network` to the mean of the `num_before` epochs before.
+    ///
+    /// # Errors
+    /// The first mean that is not finite.
+    pub fn add(&mut self, network: &Network, num_before: u32) -> Result<(), NonFinite> {
+        let share = (1.0 / f64::from(num_before + 1)) as f32;
+        match &mut self.weights {
+            Some(weights) => move_averages(weights, network, share, "swa"),
+            None => {
+                self.weights = Some(export_weights(network));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Moves `averages` by `share` of their distance to the weights of `network`; `kind` names them in errors.
+fn move_averages(
+    averages: &mut BTreeMap<String, NamedTensor>,
+    network: &Network,
+    share: f32,
+    kind: &'static str,
+) -> Result<(), NonFinite> {
+    let path = ParameterPath::default();
+    let mut averager = Averager { path, share, averages, kind, non_finite: None };
+    // `valid` makes Burn apply pending updates of running statistics; it copies no weights.
+    network.valid().visit(&mut averager);
+    averager.non_finite.map_or(Ok(()), Err)
 }
 
 struct Averager<'a> {
     path: ParameterPath,
     share: f32,
     averages: &'a mut BTreeMap<String, NamedTensor>,
+    kind: &'static str,
     non_finite: Option<NonFinite>,
 }
 
@@ -81,7 +125,7 @@ impl ModuleVisitor for Averager<'_> {
             }
         });
         if !are_finite && self.non_finite.is_none() {
-            self.non_finite = NonFinite::in_values(&format!("ema.{name}"), averages);
+            self.non_finite = NonFinite::in_values(&format!("{}.{name}", self.kind), averages);
         }
     }
 }
@@ -113,7 +157,7 @@ fn update_transposed(
 
 #[cfg(test)]
 mod tests {
-    use super::{Ema, update, update_transposed};
+    use super::{Ema, Swa, update, update_transposed};
     use crate::initialize::initial_weights;
     use burn::tensor::Device;
     use dermx_model::{Architecture, NetworkConfig, export_weights, import_weights};
@@ -152,6 +196,36 @@ mod tests {
             pairs.for_each(|(average, value)| *average += share * (value - *average));
             assert_eq!(ema.weights()[&name].values, expected, "{name}");
         }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Means {
+        weights: Vec<Vec<f32>>,
+        means: Vec<Vec<f32>>,
+    }
+
+    #[test]
+    fn means_of_epochs_are_those_of_pytorch() {
+        let golden: Means =
+            serde_json::from_str(include_str!("../tests/optimizer/swa.json")).unwrap();
+        let network = NetworkConfig::torchvision(Architecture::RESNET18, 3).init(&Device::flex());
+        let mut weights = initial_weights(&network, 1);
+        let mut swa = Swa::new(None);
+        for (idx, (values, means)) in golden.weights.iter().zip(&golden.means).enumerate() {
+            weights.get_mut("fc.bias").unwrap().values = values[..3].to_vec();
+            // Statistics are averaged, too.
+            weights.get_mut("bn1.running_mean").unwrap().values[..3].copy_from_slice(&values[3..]);
+            let network = import_weights(network.clone(), &weights).unwrap();
+            assert_eq!(swa.add(&network, idx as u32), Ok(()));
+            let found = swa.weights().unwrap();
+            let statistics = &found["bn1.running_mean"].values[..3];
+            for (found, mean) in found["fc.bias"].values.iter().chain(statistics).zip(means) {
+                assert!((found - mean).abs() < 1e-6, "{idx}: {found} {mean}");
+            }
+            // What stays the same is its own mean.
+            assert_eq!(found["conv1.weight"], weights["conv1.weight"]);
+        }
+        assert_eq!(golden.means.len(), 4);
     }
 
     #[test]

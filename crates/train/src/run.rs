@@ -4,7 +4,7 @@ use crate::batch::{Batch, BatchImages, batches};
 use crate::checkpoint::{Checkpoint, CheckpointStore, EpochMetrics, TrainState};
 use crate::config::FitConfig;
 use crate::dropout_rng::DropoutRng;
-use crate::ema::Ema;
+use crate::ema::{Ema, Swa};
 use crate::error::TrainError;
 use crate::finite::NonFinite;
 use crate::labelled::Sets;
@@ -25,9 +25,11 @@ use std::ops::ControlFlow;
 
 type Weights = BTreeMap<String, NamedTensor>;
 
-/// Prefixes of names in a checkpoint: the weights of the best epoch, and the moving average.
+/// Prefixes of names in a checkpoint: the weights of the best epoch, the moving average, and the mean of
+/// epochs.
 const BEST: &str = "best.";
 const EMA: &str = "ema.";
+const SWA: &str = "swa.";
 
 /// A network in training, with everything that belongs to its run.
 pub(crate) struct Run<'a> {
@@ -45,6 +47,7 @@ pub(crate) struct Run<'a> {
     template: Option<Network>,
     state: TrainState,
     ema: Option<Ema>,
+    swa: Swa,
     /// The weights of the best epoch, if they are to be the result.
     best_weights: Option<Weights>,
 }
@@ -76,6 +79,7 @@ impl<'a> Run<'a> {
             )?,
             state: TrainState { fingerprint: config.fingerprint.clone(), ..TrainState::default() },
             ema: config.ema_decay.map(|decay| Ema::new(decay, weights)),
+            swa: Swa::new(None),
             best_weights: None,
             network: None,
             template: (config.max_skipped_steps > 0).then(|| network.clone()),
@@ -110,6 +114,7 @@ impl<'a> Run<'a> {
         self.state = state.clone();
         self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
         self.parameters = Parameters::new(&unprefixed(kept, PREFIX), &self.device)?;
+        self.swa = Swa::new(Some(unprefixed(kept, SWA)).filter(|weights| !weights.is_empty()));
         self.best_weights = Some(unprefixed(kept, BEST)).filter(|weights| !weights.is_empty());
         Ok(import_weights(network, weights)?.train())
     }
@@ -321,6 +326,7 @@ impl<'a> Run<'a> {
 
     fn finish_epoch(&mut self, epoch: u32) -> Result<(), TrainError> {
         let sums = std::mem::take(&mut self.state.sums);
+        self.average_epoch(epoch)?;
         let validation = self.validate(epoch)?;
         if let Some(metrics) = &validation {
             self.compare(epoch, metrics);
@@ -344,10 +350,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Adds the weights at the end of `epoch` to the mean of epochs, if it counts.
+    fn average_epoch(&mut self, epoch: u32) -> Result<(), TrainError> {
+        let start = self.config.swa_start.filter(|start| *start <= epoch);
+        if let (Some(start), Some(network)) = (start, &self.network) {
+            let what = "the mean of epochs";
+            let error = |found| TrainError::NonFiniteWeights { what, found };
+            self.swa.add(network, epoch - start).map_err(error)?;
+        }
+        Ok(())
+    }
+
+    /// The average of the weights that is the result, if there is one.
+    fn average(&self) -> Option<&Weights> {
+        self.swa.weights().or_else(|| self.ema.as_ref().map(Ema::weights))
+    }
+
     /// The network in inference mode, with the average of the weights where there is one.
     fn averaged(&self) -> Result<Network, TrainError> {
-        match &self.ema {
-            Some(ema) => Ok(import_weights(self.network().valid(), ema.weights())?),
+        match self.average() {
+            Some(weights) => Ok(import_weights(self.network().valid(), weights)?),
             None => Ok(self.network().valid()),
         }
     }
@@ -383,19 +405,23 @@ impl<'a> Run<'a> {
 
     /// The weights that the run would return now.
     fn result(&self) -> Weights {
-        let ema = self.ema.as_ref().map(|ema| ema.weights().clone());
-        ema.unwrap_or_else(|| export_weights(self.network()))
+        self.average().cloned().unwrap_or_else(|| export_weights(self.network()))
     }
 
     /// Everything that the run needs to continue.
     pub fn checkpoint(&self) -> Checkpoint {
         let best = self.best_weights.iter().flat_map(|weights| prefixed(weights, BEST));
         let ema = self.ema.iter().flat_map(|ema| prefixed(ema.weights(), EMA));
+        let swa = self.swa.weights().into_iter().flat_map(|weights| prefixed(weights, SWA));
         Checkpoint {
             state: self.state.clone(),
             weights: export_weights(self.network()),
             optimizer: self.optimizer.export(),
-            kept: best.chain(ema).chain(prefixed(&self.parameters.export(), PREFIX)).collect(),
+            kept: best
+                .chain(ema)
+                .chain(swa)
+                .chain(prefixed(&self.parameters.export(), PREFIX))
+                .collect(),
         }
     }
 

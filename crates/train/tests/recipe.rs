@@ -174,6 +174,35 @@ fn the_average_of_the_weights_is_what_results() -> TestResult {
 }
 
 #[test]
+fn the_mean_of_the_last_epochs_is_what_results_and_a_stopped_run_goes_on_with_it() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let photos = photos(folder.path())?;
+    let run = |epochs, swa_start, name: &str, num_steps| {
+        let config = FitConfig { swa_start, schedule: Schedule::Constant, ..config(epochs, 1e-3) };
+        train(&config, &photos, &folder.path().join(name), num_steps, mobilenet_v2("*")?)
+    };
+    let (second, _) = run(2, None, "second", StopAfter::NEVER)?;
+    let (third, raw_history) = run(3, None, "third", StopAfter::NEVER)?;
+    let undisturbed = run(3, Some(2), "mean", StopAfter::NEVER)?;
+    assert_eq!(undisturbed.1, raw_history, "the mean does not disturb training");
+    let (second, third) = second.zip(third).ok_or("stopped")?;
+    let mut num_different = 0;
+    for (name, found) in undisturbed.0.as_ref().ok_or("stopped")? {
+        let ends = second[name].values.iter().zip(&third[name].values);
+        for (found, (second, third)) in found.values.iter().zip(ends) {
+            let mean = (f64::from(*second) + f64::from(*third)) / 2.0;
+            assert!((f64::from(*found) - mean).abs() <= 1e-6 * mean.abs().max(1.0), "{name}");
+            num_different += usize::from(second != third);
+        }
+    }
+    assert!(num_different > 1_000_000, "{num_different}");
+    let num_steps = 5 * NUM_IMAGES.div_ceil(config(1, 1e-3).batch_size) / 2;
+    assert!(run(3, Some(2), "stopped", num_steps)?.0.is_none());
+    assert_eq!(run(3, Some(2), "stopped", StopAfter::NEVER)?, undisturbed);
+    Ok(())
+}
+
+#[test]
 fn accumulated_batches_move_the_weights_as_one_batch_of_all_images() -> TestResult {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;

@@ -129,6 +129,13 @@ fn check_training(config: &Config, checks: &mut Checks<'_>) {
                    and train.cutmix_alpha";
     let others = ["train.mixup_alpha", "train.cutmix_alpha"];
     checks.require(!(is_guided && mixes), "train.objective.name", &others, message);
+    if let Some(swa_start) = section.swa_start {
+        let (path, epochs) = ("train.swa_start", config.run.epochs);
+        let message = format!("is {swa_start}; the last epoch is {epochs}");
+        checks.require(swa_start <= epochs, path, &["run.epochs"], message);
+        let message = "needs train.ema_decay = \"none\": one average can be the result";
+        checks.require(section.ema_decay.is_none(), path, &["train.ema_decay"], message);
+    }
     let (path, largest) = largest_learning_rate(config);
     let message = format!(
         "takes the learning rate to {largest:.1e} within {} epochs; a 32-bit float ends at {:e}",

@@ -170,6 +170,9 @@ section! {
         max_skipped_steps: usize, default(0), Range::Count(0, MAX_BATCH);
         /// Decay of a moving average of the weights, which is then scored and written instead.
         ema_decay: Option<f64>, word("none"), Range::below(0.0, 1.0);
+        /// The first epoch, from 1, of stochastic weight averaging: from then on the mean of the weights at
+        /// the ends of epochs is scored and written instead. Not with ema_decay.
+        swa_start: Option<u32>, word("none"), Range::at_least(1.0);
         /// Weight of each class in the loss: "balanced" is n / (k count) of n images and k classes,
         /// "max_over_count" the largest count over its own.
         class_weights: ClassWeighting, default(ClassWeighting::None);

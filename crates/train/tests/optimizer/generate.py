@@ -1,5 +1,6 @@
-"""Writes golden.json: 100 steps of a linear softmax classifier with the optimizers of PyTorch; and
-groups.json: 100 steps of the classifier and its features with parameter groups.
+"""Writes golden.json: 100 steps of a linear softmax classifier with the optimizers of PyTorch;
+groups.json: 100 steps of the classifier and its features with parameter groups; and swa.json: means of
+weights.
 
     pip install torch numpy && python generate.py
 
@@ -101,6 +102,22 @@ def run_groups(name):
     }
 
 
+def run_swa():
+    """A weight and a buffer of three values each, and their means after each update."""
+    model = torch.nn.BatchNorm1d(3)
+    averaged = torch.optim.swa_utils.AveragedModel(model, use_buffers=True)
+    weights, means = [], []
+    for idx in range(4):
+        values = torch.sin(torch.arange(6.0) + 2.0 * idx) * 3.0
+        with torch.no_grad():
+            model.bias.copy_(values[:3])
+            model.running_mean.copy_(values[3:])
+        averaged.update_parameters(model)
+        weights.append(values.tolist())
+        means.append(averaged.module.bias.tolist() + averaged.module.running_mean.tolist())
+    return {"weights": weights, "means": means}
+
+
 def main():
     runs = {name: run(name) for name in OPTIMIZERS}
     golden = {
@@ -113,6 +130,7 @@ def main():
         "runs": {name: steps for name, (_, steps) in runs.items()},
     }
     write("golden.json", golden)
+    write("swa.json", run_swa())
     write("groups.json", {"shift": SHIFT, "after": {name: run_groups(name) for name in GROUPED}})
 
 

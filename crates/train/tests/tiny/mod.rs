@@ -69,6 +69,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
         clip_norm: None,
         max_skipped_steps: 0,
         ema_decay: None,
+        swa_start: None,
         objective: weighted([1.0, 2.0], 0.0),
         precision: Precision::F32,
         mix: MixConfig::default(),

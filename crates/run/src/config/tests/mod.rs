@@ -242,6 +242,15 @@ fn a_variant_of_another_family_is_refused() {
 }
 
 #[test]
+fn a_mean_of_no_epoch_and_two_averages_are_refused() {
+    let found = complaints(QUICKSTART, &["run.epochs=7", "train.swa_start=8"]);
+    assert!(found.contains("`train.swa_start` is 8; the last epoch is 7"), "{found}");
+    let found = complaints(QUICKSTART, &["train.swa_start=2", "train.ema_decay=0.9"]);
+    assert!(found.contains("`train.swa_start` needs train.ema_decay = \"none\""), "{found}");
+    assert_eq!(complaints(QUICKSTART, &["run.epochs=7", "train.swa_start=7"]), "");
+}
+
+#[test]
 fn images_of_which_a_network_leaves_no_cell_are_refused() {
     let inception = "model.architecture=inception_v3";
     let found = complaints(QUICKSTART, &[inception, "input.size=[75, 74]"]);

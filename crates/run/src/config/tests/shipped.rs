@@ -37,6 +37,7 @@ fn meanings_of_absence() -> BTreeMap<&'static str, Value> {
         ("train.clip_norm", json!("none")),
         ("train.max_skipped_steps", json!(0)),
         ("train.ema_decay", json!("none")),
+        ("train.swa_start", json!("none")),
         ("train.class_weight_cap", json!("none")),
         ("train.label_smoothing", json!(0.0)),
         ("train.precision", json!("f32")),
