@@ -116,7 +116,8 @@ fn what_is_refused_does_not_follow_the_schema() {
 fn every_key_is_listed_with_what_is_known_of_it() {
     let text = keys_text();
     let roots = [Config::nodes(), search::root(), bench::root()];
-    let choices = ["split", "train.optimizer", "train.schedule", "explain.method"];
+    let choices =
+        ["split", "train.objective", "train.optimizer", "train.schedule", "explain.method"];
     let choices = [&choices[..], &["search.sampler", "search.pruner"]].concat();
     for path in roots.iter().flat_map(|nodes| paths("", nodes)) {
         if !choices.contains(&path.as_str()) {
