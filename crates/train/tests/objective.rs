@@ -50,13 +50,15 @@ fn regression(epochs: u32) -> FitConfig {
     FitConfig { objective, max_skipped_steps: 1, ..config(epochs, 1e-4) }
 }
 
-/// The trained weights, and what the newest checkpoint holds of the head.
+/// The trained weights, what the newest checkpoint holds of the head, and its error in each epoch.
+type Trained = (Option<Weights>, Weights, Vec<f64>);
+
 fn train(
     config: &FitConfig,
     photos: &Photos,
     folder: &Path,
     num_steps: usize,
-) -> Result<(Option<Weights>, Weights, Vec<f64>), Box<dyn Error>> {
+) -> Result<Trained, Box<dyn Error>> {
     let class_idx: Vec<usize> = (0..NUM_IMAGES).map(|idx| idx % 2).collect();
     let values = (0..NUM_IMAGES).map(|idx| idx as f32 / 10.0).collect();
     let columns = Columns { names: vec!["brightness".to_string()], values };
