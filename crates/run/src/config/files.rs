@@ -47,9 +47,6 @@ pub(super) const BUILT_IN: &[(&str, &str)] = files![
     "guided/dice.toml",
 ];
 
-/// Folders of configurations whose runs are named after the folder, too.
-const FOLDERS: [&str; 3] = ["as-published/", "benchmark-2023/", "guided/"];
-
 /// The key that names the configuration that another builds on.
 pub(super) const BASE: &str = "base";
 
@@ -241,7 +238,8 @@ pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, String> 
 /// The name of a configuration: its file name without the extension, after the folder's of one that
 /// is part of the program.
 pub fn config_name(name: &str) -> String {
-    let is_nested = FOLDERS.iter().any(|folder| name.starts_with(folder));
+    let folder = name.split_once('/').map(|(folder, _)| folder);
+    let is_nested = folder.is_some_and(|folder| folders().contains(&folder));
     if let Some(nested) = name.strip_suffix(".toml").filter(|_| is_nested) {
         return nested.replace('/', "-");
     }
@@ -249,8 +247,24 @@ pub fn config_name(name: &str) -> String {
     stem.unwrap_or("run").to_string()
 }
 
+/// The folders of built-in configurations. Runs are named after them, too.
+fn folders() -> Vec<&'static str> {
+    let all = BUILT_IN.iter().filter_map(|(name, _)| Some(name.split_once('/')?.0));
+    let mut folders: Vec<&str> = all.collect();
+    folders.dedup();
+    folders
+}
+
+/// The built-in configurations, those of a folder together.
 fn names() -> String {
-    BUILT_IN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ")
+    let names = || BUILT_IN.iter().map(|(name, _)| *name);
+    let of_folder = |folder: &str| {
+        let inside = names().filter_map(|name| name.strip_prefix(folder)?.strip_prefix('/'));
+        let stems: Vec<&str> = inside.filter_map(|name| name.strip_suffix(".toml")).collect();
+        format!("{folder}/{{{}}}.toml", stems.join(","))
+    };
+    let top = names().filter(|name| !name.contains('/')).map(str::to_string);
+    top.chain(folders().into_iter().map(of_folder)).collect::<Vec<_>>().join(", ")
 }
 
 /// The path without `..`, with `/`.
