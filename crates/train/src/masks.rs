@@ -2,7 +2,7 @@
 
 use crate::draw::Draw;
 use crate::targets::BatchMasks;
-use dermx_data::{AugmentConfig, ImageSize, Random, Reading, augment_mask};
+use dermx_data::{AugmentConfig, ImageSize, Reading, augment_mask};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -109,9 +109,7 @@ impl ConceptMasks {
     ) -> BatchMasks {
         let of_draw = |(place, draw): (usize, &Draw)| {
             let photo = self.photos.get(draw.idx)?.as_ref()?;
-            // The draw of the photo itself.
-            let mut random = Random::new(seed, "augment", u64::from(epoch), &draw.name);
-            let params = config.draw(&mut random);
+            let params = draw.augmentation(config, seed, epoch);
             let num_pixels = self.size.num_pixels();
             let mut values = Vec::with_capacity(photo.counts.len() * num_pixels);
             for counts in &photo.counts {

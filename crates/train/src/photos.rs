@@ -3,8 +3,8 @@
 use crate::draw::Draw;
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_data::{
-    AugmentConfig, AugmentParams, DataError, DecodedCache, DecodedKey, ImageSize, Normalization,
-    PhotoLook, Random, augment, read_photo, read_resized_with_hash, to_planes,
+    AugmentConfig, DataError, DecodedCache, DecodedKey, ImageSize, Normalization, PhotoLook,
+    augment, read_photo, read_resized_with_hash, to_planes,
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -194,8 +194,7 @@ impl Photos {
         epoch: u32,
     ) -> Result<Vec<f32>, DataError> {
         self.planes(draws, |draw| {
-            let mut random = Random::new(seed, "augment", u64::from(epoch), &draw.name);
-            let params: AugmentParams = config.draw(&mut random);
+            let params = draw.augmentation(config, seed, epoch);
             Ok(augment(self.photo(draw.idx)?.as_ref(), &params, config))
         })
     }

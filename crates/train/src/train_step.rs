@@ -68,7 +68,7 @@ impl TrainStep<'_> {
         };
         let Loss { value: loss, parts } = config.objective.loss(&pass)?;
         drop(pass);
-        let value = f64::from(first_value(loss.clone()));
+        let value = loss_value(loss.clone());
         let loss = match num_images == batch.num_step_images {
             true => loss,
             false => loss * (num_images as f64 / batch.num_step_images as f64),
@@ -112,8 +112,9 @@ impl TrainStep<'_> {
     }
 }
 
-fn first_value(tensor: Tensor<1>) -> f32 {
-    tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
+/// The number in `loss`, `[1]`.
+pub(crate) fn loss_value(loss: Tensor<1>) -> f64 {
+    f64::from(loss.into_data().iter::<f32>().next().unwrap_or(f32::NAN))
 }
 
 fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {

@@ -5,6 +5,7 @@ use super::resample::Resample;
 use super::{AttentionLoss, CharacteristicsConfig, CrossEntropy, Loss, Objective, Pass};
 use crate::error::TrainError;
 use crate::targets::BatchMasks;
+use crate::train_step::loss_value;
 use burn::tensor::Tensor;
 use dermx_model::{NamedTensor, Network};
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,8 @@ impl Objective for Guided {
             parts.push(("characteristics", characteristics, self.characteristics_weight));
             parts.extend(attention.map(|loss| ("attention", loss, self.attention_weight)));
         }
-        let named = parts.iter().map(|(name, loss, _)| (name.to_string(), value(loss)));
+        let named =
+            parts.iter().map(|(name, loss, _)| (name.to_string(), loss_value(loss.clone())));
         let named = named.collect();
         let sum = parts.into_iter().map(|(_, loss, weight)| loss * weight).reduce(|a, b| a + b);
         Ok(Loss { value: sum.unwrap_or(diagnosis), parts: named })
@@ -150,8 +152,4 @@ fn resized(pass: &Pass<'_>, x: Tensor<4>, size: [usize; 2], how: Resample) -> Te
     let x = x.reshape([images * concepts, height, columns]);
     let of_rows = of_rows.expand([images * concepts, rows, height]);
     of_rows.matmul(x).reshape([images, concepts, rows, columns])
-}
-
-fn value(loss: &Tensor<1>) -> f64 {
-    f64::from(loss.clone().into_data().iter::<f32>().next().unwrap_or(f32::NAN))
 }

@@ -14,6 +14,7 @@ pub use cross_entropy::{
 pub use guided::{Guided, MapSize};
 
 use crate::error::TrainError;
+use crate::initialize::initial_tensor;
 use crate::parameters::Parameters;
 use crate::targets::BatchTargets;
 use burn::tensor::{Tensor, TensorData};
@@ -128,12 +129,10 @@ pub fn linear_parameters(
     [outputs, inputs]: [usize; 2],
     seed: u64,
 ) -> [(String, NamedTensor); 2] {
-    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
-    let mut random = Random::new(seed, "initialize", 0, &weight);
-    let values = (0..outputs * inputs).map(|_| random.uniform(-bound, bound) as f32).collect();
-    [
-        (weight, NamedTensor { shape: vec![outputs, inputs], values }),
-        (bias, NamedTensor { shape: vec![outputs], values: vec![0.0; outputs] }),
-    ]
+    let tensor = |part: &str, shape: Vec<usize>| {
+        let name = format!("{name}.{part}");
+        let tensor = initial_tensor(&name, shape, seed);
+        (name, tensor)
+    };
+    [tensor("weight", vec![outputs, inputs]), tensor("bias", vec![outputs])]
 }
