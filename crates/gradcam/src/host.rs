@@ -1,11 +1,7 @@
 //! Tensors as plain values in main memory.
 
 use burn::tensor::Tensor;
-
-/// All values in row-major order.
-pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
-}
+pub(crate) use dermx_model::host_values as values;
 
 /// The rows of a matrix.
 pub(crate) fn rows(matrix: Tensor<2>) -> Vec<Vec<f32>> {

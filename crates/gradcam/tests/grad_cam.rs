@@ -33,7 +33,7 @@ fn network_of(architecture: Architecture, head: Head) -> Network {
         input_size: SIZE,
         ..NetworkConfig::torchvision(architecture, NUM_CLASSES)
     };
-    let network = config.init(&Device::flex());
+    let network = config.empty(&Device::flex());
     let mut weights = export_weights(&network);
     for (seed, (name, tensor)) in weights.iter_mut().enumerate() {
         let fan_in = tensor.shape.iter().skip(1).product::<usize>();

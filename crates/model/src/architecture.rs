@@ -110,6 +110,11 @@ impl Architecture {
         self.family().heads.contains(&head)
     }
 
+    /// Whether it can tell concepts, and classes from them; see [`crate::NetworkConfig::concept_head`].
+    pub fn takes_concept_head(self) -> bool {
+        self.takes_head(Head::Gap) && self.descriptor.blueprint.pools_last_tap()
+    }
+
     pub(crate) const fn family(self) -> &'static Family {
         self.descriptor.family
     }

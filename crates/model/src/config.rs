@@ -2,7 +2,7 @@
 
 use crate::architecture::Architecture;
 use crate::descriptor::NormSettings;
-use crate::head::Head;
+use crate::head::{ConceptHeadConfig, Head};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub struct NetworkConfig {
     pub last_stride: usize,
     /// `[height, width]` of the images in pixels; only [`Head::Flatten`] depends on it.
     pub input_size: [usize; 2],
+    /// Concepts from which the classes are told, too, with [`Head::Gap`]; see
+    /// [`Architecture::takes_concept_head`].
+    pub concept_head: Option<ConceptHeadConfig>,
 }
 
 impl NetworkConfig {
@@ -86,6 +89,7 @@ impl NetworkConfig {
             batch_norm_epsilon: None,
             last_stride: 2,
             input_size: [224, 224],
+            concept_head: None,
         }
     }
 
@@ -111,6 +115,9 @@ impl NetworkConfig {
         let hidden = architecture.family().head.hidden.as_ref();
         if hidden.is_some_and(|hidden| shapes.contains_key(&format!("{}.weight", hidden.first))) {
             return Some(Self { head: Head::Mlp, ..torchvision });
+        }
+        if let Some(concept_head) = concept_head_of(shapes) {
+            return Some(Self { concept_head: Some(concept_head), ..torchvision });
         }
         let num_features = architecture.num_features();
         Some(match num_inputs == num_features {
@@ -161,6 +168,7 @@ impl NetworkConfig {
     pub(crate) fn head_linear(&self, device: &Device) -> Linear {
         let num_features = self.architecture.num_features();
         let hidden = self.architecture.family().head.hidden.as_ref();
+        let of_concepts = self.concept_head.map(|head| head.num_hidden + head.num_concepts);
         let num_inputs = match self.head {
             Head::Gap | Head::GapBn | Head::Token => num_features,
             Head::Flatten => {
@@ -168,6 +176,13 @@ impl NetworkConfig {
             }
             Head::Mlp => hidden.map_or(num_features, |hidden| hidden.num_features),
         };
-        LinearConfig::new(num_inputs, self.num_classes).init(device)
+        LinearConfig::new(of_concepts.unwrap_or(num_inputs), self.num_classes).init(device)
     }
+}
+
+/// The head for concepts that weights of `shapes` have. Its dropout they do not tell.
+fn concept_head_of(shapes: &BTreeMap<String, Vec<usize>>) -> Option<ConceptHeadConfig> {
+    let output = shapes.get("pooling.concepts.characteristics.1.weight")?;
+    let &[num_concepts, num_hidden] = output.as_slice() else { return None };
+    Some(ConceptHeadConfig { num_concepts, num_hidden, dropout: 0.0 })
 }

@@ -3,7 +3,7 @@
 use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::drop::DropSite;
-use crate::head::Head;
+use crate::head::{Head, POOLING, Pooling};
 use crate::layers::Tracer;
 use crate::network::Network;
 use crate::tap::Tap;
@@ -64,7 +64,8 @@ pub(crate) struct HiddenLayers {
 impl Family {
     /// Whether the parameter or statistic that is called `name` belongs to the head.
     pub fn is_head(&self, name: &str) -> bool {
-        self.head.parts.contains(&name.split('.').next().unwrap_or(name))
+        let first = name.split('.').next().unwrap_or(name);
+        first == POOLING || self.head.parts.contains(&first)
     }
 }
 
@@ -116,6 +117,11 @@ pub(crate) trait Blueprint: Sync {
         matches!(last_stride, 1 | 2)
     }
 
+    /// Whether the means of the maps at the last tap are the inputs of the head.
+    fn pools_last_tap(&self) -> bool {
+        true
+    }
+
     /// First parts of the names of what published weights have beside the network: it was used in their
     /// training, and is not computed here.
     fn not_computed(&self) -> &'static [&'static str] {
@@ -136,14 +142,21 @@ pub(crate) trait Body {
     /// See [`Network::conv_shapes`].
     fn trace(&self, tracer: &mut Tracer);
 
-    /// See [`Network::tap_names`].
+    /// The taps before those of the pooling; see [`Network::tap_names`].
     fn tap_names(&self) -> Vec<String>;
 
     /// See [`Network::last_tap`].
     fn last_tap(&self) -> &'static str;
 
-    /// See [`Network::drop_sites`].
-    fn drop_sites(&self) -> Vec<DropSite>;
+    /// What is between the last feature maps and the linear layer of the head, where that is a pooling.
+    fn pooling(&self) -> Option<&Pooling> {
+        None
+    }
+
+    /// Those before the pooling; see [`Network::drop_sites`].
+    fn drop_sites(&self) -> Vec<DropSite> {
+        Vec::new()
+    }
 
     /// See [`Network::attention`].
     fn attention(&self) -> Option<Attention> {

@@ -35,7 +35,7 @@ pub use file::{
     ElementType, TensorInfo, UnreadObject, WeightsFile, WeightsFormat, read_weights,
     write_described_safetensors, write_safetensors,
 };
-pub use head::{Head, is_head};
+pub use head::{ConceptHead, ConceptHeadConfig, ConceptTaps, Head, is_head};
 pub use layers::{Dense, LayerNorm, SqueezeExcitation};
 pub use locate::{Candidate, LocateError, Located, Wanted, candidates, locate};
 pub use misfit::{Misfit, Misshapen, expected_shapes};
@@ -43,8 +43,9 @@ pub use network::Network;
 pub use origin::{Computation, OtherNetwork};
 pub use parameter::{ParameterPath, is_unread_buffer};
 pub use stage::{num_stages_behind, replace_stages, stages};
-pub use trainable::{BatchNormMode, Preset, set_trainable};
+pub use trainable::{BatchNormMode, Preset, matching_parameters, set_trainable};
 pub use weight_names::{Naming, torchvision_names};
 pub use weights::{
-    NamedTensor, WeightsError, export_weights, import_partial, import_weights, with_unread_buffers,
+    NamedTensor, WeightsError, export_weights, host_values, import_partial, import_weights,
+    with_unread_buffers,
 };

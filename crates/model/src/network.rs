@@ -4,6 +4,7 @@ use crate::attention::Attention;
 use crate::config::NetworkConfig;
 use crate::drop::DropSite;
 pub use crate::families::Network;
+use crate::head::{ConceptHead, Pooling};
 use crate::layers::Tracer;
 use crate::tap::Tap;
 use burn::module::{Module, ModuleMapper, Param};
@@ -119,12 +120,19 @@ impl Network {
     /// normalization before it. A Swin transformer has in each block `norm1`, `attn` and `mlp`, the last
     /// two before the sum, and `norm` at the end.
     pub fn tap_names(&self) -> Vec<String> {
-        self.body().tap_names()
+        let mut names = self.body().tap_names();
+        names.extend(self.body().pooling().into_iter().flat_map(Pooling::tap_names));
+        names
     }
 
     /// The tap that class activation maps read unless told otherwise: the last feature maps.
     pub fn last_tap(&self) -> &'static str {
         self.body().last_tap()
+    }
+
+    /// What tells concepts, and the classes from them; see [`NetworkConfig::concept_head`].
+    pub fn concept_head(&self) -> Option<&ConceptHead> {
+        self.body().pooling().and_then(Pooling::concepts)
     }
 
     /// How its tokens attend to each other; `None` where there are no such tokens.
@@ -134,6 +142,8 @@ impl Network {
 
     /// The taps at which training drops activations at random, in execution order.
     pub fn drop_sites(&self) -> Vec<DropSite> {
-        self.body().drop_sites()
+        let mut sites = self.body().drop_sites();
+        sites.extend(self.body().pooling().into_iter().flat_map(Pooling::drop_sites));
+        sites
     }
 }

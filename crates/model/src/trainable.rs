@@ -61,30 +61,27 @@ pub fn set_trainable(
     patterns: &[String],
     mode: BatchNormMode,
 ) -> Result<Network, String> {
-    let patterns: Vec<&str> = patterns.iter().flat_map(|pattern| expanded(pattern)).collect();
-    let mut names = ParameterNames::default();
-    network.visit(&mut names);
-    let is_chosen = |name: &str, pattern: &str| match pattern {
-        BATCH_NORM => names.of_batch_norm.contains(name),
-        _ => {
-            matches(pattern, name) || head_alias(name).is_some_and(|alias| matches(pattern, &alias))
-        }
-    };
-    for pattern in &patterns {
-        if !names.all.iter().any(|name| is_chosen(name, pattern)) {
-            return Err(format!("the pattern `{pattern}` matches no parameter"));
-        }
+    let names = ParameterNames::of(&network);
+    let mut learning = BTreeSet::new();
+    for pattern in patterns {
+        learning.extend(names.matching(pattern)?);
     }
     let is_frozen = |name: &str| {
         mode == BatchNormMode::Frozen && !is_head(name) && names.of_batch_norm.contains(name)
     };
-    let mut learning = names.all.clone();
-    learning
-        .retain(|name| !is_frozen(name) && patterns.iter().any(|pattern| is_chosen(name, pattern)));
+    learning.retain(|name| !is_frozen(name));
     let family = network.family();
     let blocks = learning.iter().map(|name| block(family, name).to_string()).collect();
     let path = ParameterPath::default();
     Ok(network.map(&mut Selector { path, family, learning, blocks, mode }))
+}
+
+/// Names of the parameters of `network` that `pattern` matches, as in [`set_trainable`].
+///
+/// # Errors
+/// A pattern that matches no parameter.
+pub fn matching_parameters(network: &Network, pattern: &str) -> Result<BTreeSet<String>, String> {
+    ParameterNames::of(network).matching(pattern)
 }
 
 /// The patterns of a preset, or the pattern itself.
@@ -113,6 +110,38 @@ struct ParameterNames {
     path: ParameterPath,
     all: BTreeSet<String>,
     of_batch_norm: BTreeSet<String>,
+}
+
+impl ParameterNames {
+    fn of(network: &Network) -> Self {
+        let mut names = Self::default();
+        network.visit(&mut names);
+        names
+    }
+
+    /// Those that `pattern`, or a pattern of the preset that it names, matches.
+    fn matching(&self, pattern: &str) -> Result<BTreeSet<String>, String> {
+        let mut found = BTreeSet::new();
+        for pattern in expanded(pattern) {
+            let matching = self.all.iter().filter(|name| self.is_match(name, pattern));
+            let matching: Vec<String> = matching.cloned().collect();
+            if matching.is_empty() {
+                return Err(format!("the pattern `{pattern}` matches no parameter"));
+            }
+            found.extend(matching);
+        }
+        Ok(found)
+    }
+
+    fn is_match(&self, name: &str, pattern: &str) -> bool {
+        match pattern {
+            BATCH_NORM => self.of_batch_norm.contains(name),
+            _ => [Some(name.to_string()), head_alias(name)]
+                .iter()
+                .flatten()
+                .any(|name| matches(pattern, name)),
+        }
+    }
 }
 
 impl ModuleVisitor for ParameterNames {

@@ -91,6 +91,12 @@ pub enum WeightsError {
     Mismatch(String),
 }
 
+/// The values of `tensor` in main memory, in row-major order: in its own memory if that is there and nothing shares it.
+pub fn host_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    // Cannot fail after the conversion, which does nothing to 32-bit floats.
+    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}
+
 /// Copies every parameter and running statistic of `network` to the host.
 pub fn export_weights(network: &Network) -> BTreeMap<String, NamedTensor> {
     let mut exporter = Exporter::default();
@@ -179,7 +185,7 @@ impl ModuleVisitor for Exporter {
         let value = param.val();
         let value = if self.path.is_linear_weight() { value.swap_dims(0, 1) } else { value };
         let shape = value.dims().to_vec();
-        let values = value.into_data().iter::<f32>().collect();
+        let values = host_values(value);
         self.tensors.insert(self.path.name(), NamedTensor { shape, values });
     }
 }

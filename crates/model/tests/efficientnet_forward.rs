@@ -253,7 +253,7 @@ fn taps_are_called_in_the_order_of_their_names_and_change_no_bit() {
 fn last_stride_1_and_a_flatten_head_go_together() {
     let (head, input_size) = (Head::Flatten, [33, 47]);
     let config = NetworkConfig { head, input_size, last_stride: 1, ..gap(B0, 2) };
-    let network = config.init(&Device::flex());
+    let network = config.empty(&Device::flex());
     assert_eq!(export_weights(&network)["classifier.1.weight"].shape, [2, 1280 * 3 * 3]);
     let images = seeded_images([1, 3, 33, 47], 3, &Device::flex());
     assert_eq!(network.forward(images).dims(), [1, 2]);

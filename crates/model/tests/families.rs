@@ -50,7 +50,7 @@ fn every_network_is_compared_with_its_original() {
 fn the_last_tap_has_as_many_cells_as_said_and_all_taps_come_in_order() {
     for (config, last_stride, padding) in with_options() {
         let config = NetworkConfig { last_stride, padding, ..config };
-        let network = config.init(&Device::flex());
+        let network = config.empty(&Device::flex());
         let size = [81, 118];
         let mut seen = Vec::new();
         let images = Tensor::zeros([1, 3, size[0], size[1]], &Device::flex());
@@ -186,7 +186,7 @@ fn shapes_tell_the_head_of_a_vgg() {
 #[test]
 fn the_head_of_any_network_learns_alone() {
     for config in smallest() {
-        let network = config.init(&Device::flex());
+        let network = config.empty(&Device::flex());
         let patterns = ["head.*".to_string()];
         let network = set_trainable(network, &patterns, BatchNormMode::ByBlock).expect("a head");
         let images = Tensor::zeros([1, 3, 96, 96], &Device::flex());
@@ -337,7 +337,7 @@ fn swin_transformers_drop_branches_as_torchvision_does() {
 #[test]
 fn files_of_swin_transformers_have_the_buffers_that_torchvision_asks_for() {
     let config = NetworkConfig::torchvision(Architecture::SWIN_T, 2);
-    let network = config.init(&Device::flex());
+    let network = config.empty(&Device::flex());
     let weights = with_unread_buffers(export_weights(&network));
     assert_eq!(weights.len(), expected_shapes(&network).len() + 12);
     // A cell and itself are in the middle of the table: (7 - 1) * 13 + 7 - 1. The first cell lies at (-6, -6)

@@ -2,11 +2,14 @@
 
 use crate::config::Config;
 use dermx_data::{Normalization, json};
-use dermx_model::{Architecture, Head, NetworkConfig, Padding, Variant};
+use dermx_model::{Architecture, ConceptHeadConfig, Head, NetworkConfig, Padding, Variant};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
 const FORMAT: u32 = 1;
+
+/// The most concepts, and hidden values, of a head.
+const MAX_HIDDEN: usize = 1_000_000;
 
 /// The largest side of an image, in pixels.
 const MAX_SIDE_PX: usize = 8192;
@@ -32,6 +35,9 @@ pub struct Description {
     pub batch_norm_epsilon: f64,
     /// Stride of the last stage that has one.
     pub last_stride: usize,
+    /// The head for concepts, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concept_head: Option<ConceptHeadConfig>,
     /// `[height, width]` of the images in pixels, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_size: Option<[usize; 2]>,
@@ -55,6 +61,7 @@ impl Description {
             padding: config.padding,
             batch_norm_epsilon: config.epsilon(),
             last_stride: config.last_stride,
+            concept_head: config.concept_head,
             input_size: None,
             normalization: None,
             classes: None,
@@ -108,6 +115,10 @@ impl Description {
             Err(format!("last_stride is {stride}, which a {architecture} does not have"))
         } else if !self.architecture.takes_head(self.head) {
             Err(format!("head is none of a {}", self.architecture))
+        } else if self.concept_head.is_some() && !self.architecture.takes_concept_head() {
+            Err(format!("concept_head is none of a {}", self.architecture))
+        } else if self.concept_head.is_some_and(|head| !is_head(head)) {
+            Err("concept_head is of a size that no head has".to_string())
         } else if self.num_classes == 0 {
             Err("num_classes is 0".to_string())
         } else if !NetworkConfig::is_epsilon(epsilon) {
@@ -136,10 +147,19 @@ impl Description {
             padding: self.padding,
             batch_norm_epsilon: Some(self.batch_norm_epsilon),
             last_stride: self.last_stride,
+            concept_head: self.concept_head,
             input_size: self.input_size.unwrap_or(torchvision.input_size),
             ..torchvision
         }
     }
+}
+
+/// Whether there can be such a head.
+fn is_head(head: ConceptHeadConfig) -> bool {
+    let sizes = 1..=MAX_HIDDEN;
+    sizes.contains(&head.num_concepts)
+        && sizes.contains(&head.num_hidden)
+        && (0.0..1.0).contains(&head.dropout)
 }
 
 /// The first name that is there twice.

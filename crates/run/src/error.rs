@@ -219,6 +219,7 @@ fn of_training(error: &TrainError) -> Failure {
         TrainError::NoValidation(_)
         | TrainError::OneValue { .. }
         | TrainError::NoBatch { .. }
+        | TrainError::Groups(_)
         | TrainError::Objective(_) => Failure::BadConfig,
     }
 }

@@ -14,8 +14,8 @@ use dermx_model::{
     with_unread_buffers, write_safetensors,
 };
 use dermx_train::{
-    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, Objective,
-    Select, initial_weights,
+    Characteristics, CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig,
+    Guided, Objective, Select, initial_weights,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -100,15 +100,19 @@ fn objective(config: &Config, data: &TrainingData) -> Arc<dyn Objective> {
             map_size,
             only_predicted,
             concepts: _,
+            skip: _,
             raters: _,
             consensus: _,
         } => Arc::new(Guided {
             diagnosis: diagnosis(0.0),
-            characteristics: CharacteristicsConfig {
-                num_features: config.model.architecture.num_features(),
-                num_hidden: *num_hidden,
-                num_concepts: data.concept_masks().map_or(0, |masks| masks.concepts().len()),
-                dropout: *dropout,
+            characteristics: match section.objective.concept_head() {
+                Some(head) => Characteristics::OfNetwork(head),
+                None => Characteristics::Own(CharacteristicsConfig {
+                    num_features: config.model.architecture.num_features(),
+                    num_hidden: *num_hidden,
+                    num_concepts: data.concept_masks().map_or(0, |masks| masks.concepts().len()),
+                    dropout: *dropout,
+                }),
             },
             characteristics_weight: *characteristics_weight,
             attention: *attention,

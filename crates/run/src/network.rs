@@ -8,8 +8,8 @@ use crate::weight_files::{self, Found, Request};
 use burn::tensor::{Device, Tensor};
 use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
-    Architecture, Head, NamedTensor, Network, NetworkConfig, Padding, WeightsError, import_partial,
-    import_weights, read_weights,
+    Architecture, Head, NamedTensor, Network, NetworkConfig, Padding, WeightsError, host_values,
+    import_partial, import_weights, read_weights,
 };
 use dermx_train::initial_weights;
 use std::collections::BTreeMap;
@@ -204,7 +204,7 @@ fn input_of(
 /// A value that is not finite: it stands for no class.
 pub fn finite_logits(output: Tensor<2>, ids: &[String]) -> RunResult<Vec<Vec<f32>>> {
     let num_classes = output.dims()[1];
-    let values: Vec<f32> = output.into_data().iter::<f32>().collect();
+    let values = host_values(output);
     let logits: Vec<Vec<f32>> = values.chunks(num_classes).map(<[f32]>::to_vec).collect();
     for (image_id, row) in ids.iter().zip(&logits) {
         if let Some(class_idx) = row.iter().position(|logit| !logit.is_finite()) {

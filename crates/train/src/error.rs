@@ -167,6 +167,9 @@ pub enum TrainError {
     /// What is learned by does not fit the network or the images.
     #[error("train.objective: {0}")]
     Objective(String),
+    /// Parameters are told apart by a pattern that matches none.
+    #[error("train.{0}")]
+    Groups(String),
     /// There is nothing to train or predict on.
     #[error("there are no images to {0}")]
     NoImages(&'static str),

@@ -51,8 +51,9 @@ pub use metrics::{ValidationMetrics, argmax};
 pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
 pub use objective::{
-    AttentionLoss, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize, Objective, Pass,
-    PassRandom, balanced_class_weights, class_weights, cross_entropy, linear_parameters, targets,
+    AttentionLoss, Characteristics, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize,
+    Objective, Pass, PassRandom, balanced_class_weights, class_weights, cross_entropy,
+    linear_parameters, targets,
 };
 pub use observer::{Observer, StepReport};
 pub use optimizer::{

@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use burn::tensor::{Device, Tensor, TensorData};
-use dermx_model::NamedTensor;
+use dermx_model::{NamedTensor, host_values};
 use std::collections::BTreeMap;
 
 /// What the names of an objective's parameters begin with among those of a run.
@@ -59,7 +59,7 @@ impl Parameters {
     /// All values by name.
     pub fn export(&self) -> BTreeMap<String, NamedTensor> {
         let named = self.tensors.iter().map(|(name, Parameter { shape, values })| {
-            let values = values.clone().without_autodiff().into_data().iter::<f32>().collect();
+            let values = host_values(values.clone().without_autodiff());
             (name.clone(), NamedTensor { shape: shape.clone(), values })
         });
         named.collect()

@@ -72,7 +72,7 @@ impl<'a> Run<'a> {
             device: device.clone().autodiff(),
             dropout: DropoutRng::new(&network, config.seed),
             optimizer: Optimizer::new(config.optimizer)
-                .with_groups(config.parameter_groups, &network),
+                .with_groups(&config.parameter_groups, &network)?,
             parameters: Parameters::new(
                 &config.objective.parameters(config.seed),
                 &device.clone().autodiff(),
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         let Checkpoint { state, weights, optimizer, kept } = checkpoint;
         let config = self.config;
         self.optimizer = Optimizer::import(config.optimizer, state.optimizer_steps, optimizer)?
-            .with_groups(config.parameter_groups, &network);
+            .with_groups(&config.parameter_groups, &network)?;
         self.state = state.clone();
         self.ema = self.config.ema_decay.map(|decay| Ema::new(decay, unprefixed(kept, EMA)));
         self.parameters = Parameters::new(&unprefixed(kept, PREFIX), &self.device)?;

@@ -13,7 +13,7 @@ use crate::parameters::Parameters;
 use crate::photos::images_to_tensor;
 use burn::tensor::{Device, Tensor};
 use dermx_kernels::with_precision;
-use dermx_model::Network;
+use dermx_model::{Network, host_values};
 
 /// Sums and gradients of a batch, or of several of one optimizer step.
 #[derive(Debug, Default)]
@@ -60,6 +60,7 @@ impl TrainStep<'_> {
         let planes = images_to_tensor(images.planes, num_images, self.set.photos.size(), device);
         let (logits, activations) = self.forward(network, planes, epoch, &names)?;
         let pass = Pass {
+            network,
             logits: logits.clone(),
             activations,
             parameters,
@@ -119,7 +120,7 @@ pub(crate) fn loss_value(loss: Tensor<1>) -> f64 {
 
 fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
     let num_classes = logits.dims()[1];
-    let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
+    let values = host_values(logits);
     let rows = values.chunks(num_classes.max(1));
     rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
 }

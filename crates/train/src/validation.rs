@@ -6,7 +6,7 @@ use crate::metrics::ValidationMetrics;
 use crate::photos::images_to_tensor;
 use crate::prefetch::prefetch;
 use burn::tensor::Device;
-use dermx_model::Network;
+use dermx_model::{Network, host_values};
 use std::ops::ControlFlow;
 
 /// Scores of `network`, which is in inference mode, on the photos of `set` as they are.
@@ -27,7 +27,7 @@ pub(crate) fn validate(
             let images = images_to_tensor(planes, batch.len(), set.photos.size(), device);
             let found = network.forward(images);
             num_classes = found.dims()[1];
-            logits.extend(found.into_data().iter::<f32>());
+            logits.extend(host_values(found));
             Ok(ControlFlow::Continue(()))
         },
     )?;

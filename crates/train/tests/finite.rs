@@ -39,7 +39,7 @@ fn changed(
     patterns: &[&str],
     change: impl FnOnce(&mut Weights),
 ) -> Result<Network, Box<dyn Error>> {
-    let network = NetworkConfig::torchvision(Architecture::RESNET18, 2).init(&Device::flex());
+    let network = NetworkConfig::torchvision(Architecture::RESNET18, 2).empty(&Device::flex());
     let mut weights = initial_weights(&network, 3);
     change(&mut weights);
     let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();

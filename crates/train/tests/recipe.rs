@@ -9,6 +9,7 @@ use dermx_train::{
     CheckpointStore, EarlyStopping, FitConfig, LabelledPhotos, MixConfig, Monitor, OptimizerConfig,
     ParameterGroups, Sampling, Schedule, Select, Sets, SgdConfig, read_checkpoint, replay,
 };
+use std::collections::BTreeMap;
 use std::error::Error;
 use tiny::{
     NUM_IMAGES, StopAfter, TestResult, Weights, config, mobilenet_v2, photos, resnet18, train,
@@ -115,7 +116,12 @@ fn everything() -> FitConfig {
             nesterov: true,
             weight_decay: 1e-3,
         }),
-        parameter_groups: ParameterGroups { decay_norms_and_biases: false, layer_decay: 0.8 },
+        parameter_groups: ParameterGroups {
+            decay_norms_and_biases: false,
+            layer_decay: 0.8,
+            rate_factors: BTreeMap::from([("head.*".to_string(), 2.0)]),
+            decay_factors: BTreeMap::from([("*.bias".to_string(), 0.5)]),
+        },
         clip_norm: Some(1.0),
         ema_decay: Some(0.8),
         objective: weighted([1.0, 2.0], 0.1),

@@ -55,6 +55,30 @@ fn a_guided_run_that_was_killed_and_one_of_other_threads_have_the_same_bytes() -
     Ok(())
 }
 
+/// The published head: classes are told from the concepts, too.
+const SKIP: [&str; 4] =
+    ["--set", "train.objective.skip=true", "--set", "train.objective.concepts=[\"Plaque\"]"];
+
+#[test]
+fn a_network_that_tells_classes_from_concepts_is_whole_without_the_objective() -> TestResult {
+    let workplace = Workplace::new()?;
+    let settings = settings(&workplace)?;
+    let settings: Vec<&str> = settings.into_iter().chain(SKIP).collect();
+    let run = workplace.train("skip/run", &settings).output()?;
+    assert!(run.status.success(), "{}", stderr(&run));
+    succeed(workplace.path(), &["verify", "skip/run", "--epochs", "all", "--quiet"])?;
+    let weights = "skip/run/seed-0/weights.safetensors";
+    let mut told = Vec::new();
+    for (from, out) in [(["--run", "skip/run"], "run.csv"), (["--weights", weights], "file.csv")] {
+        let images = ["predict", "--images", "data/train", "--out", out];
+        succeed(workplace.path(), &[&images[..], &from].concat())?;
+        told.push(std::fs::read_to_string(workplace.join(out))?);
+    }
+    assert!(told[0].lines().count() > 1);
+    assert_eq!(told[0], told[1]);
+    Ok(())
+}
+
 #[test]
 fn what_cannot_be_learned_from_is_refused_before_the_work() -> TestResult {
     let workplace = Workplace::new()?;
@@ -76,6 +100,9 @@ fn what_cannot_be_learned_from_is_refused_before_the_work() -> TestResult {
         &["--set", "train.objective.concepts=[\"Plague\"]"],
         &["train.objective.concepts", "no `Plague`", "Plaque"],
     )?;
+    refused(&SKIP[..2], &["train.objective.skip", "needs the concepts by name"])?;
+    let other = [&SKIP[..], &["--set", "model.head=flatten"]].concat();
+    refused(&other, &["train.objective.skip", "model.head = \"gap\""])?;
     refused(&["--set", "train.mixup_alpha=0.2"], &["outlines of mixed images mean nothing"])?;
     refused(&["--set", "data.train=data/train"], &["has no outlines"])?;
     Ok(())

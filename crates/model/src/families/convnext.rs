@@ -98,6 +98,11 @@ impl Blueprint for Depth {
         CHANNELS[CHANNELS.len() - 1]
     }
 
+    /// They are normalized between.
+    fn pools_last_tap(&self) -> bool {
+        false
+    }
+
     /// Patches of 4x4 pixels, and then of 2x2 cells; what is left is not looked at.
     fn feature_size(&self, config: &NetworkConfig, size: [usize; 2]) -> [usize; 2] {
         size.map(|side| side / (16 * config.last_stride))
@@ -170,7 +175,7 @@ impl ConvNext {
         let norm = LayerNorm::new(depth.num_features(), EPSILON, device);
         Self {
             features,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             classifier: (norm, config.head_norm(device), config.head_linear(device)),
         }
     }
@@ -287,7 +292,6 @@ impl Body for ConvNext {
             }
             names.push(name);
         }
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -295,16 +299,18 @@ impl Body for ConvNext {
         "features.7"
     }
 
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
+    }
+
     fn drop_sites(&self) -> Vec<DropSite> {
         let dropping = self.blocks().filter(|(_, block)| block.drop_rate > 0.0);
-        let mut sites: Vec<DropSite> = dropping
+        dropping
             .map(|(name, block)| DropSite {
                 name: branch(&name),
                 rate: block.drop_rate,
                 unit: DropUnit::Image,
             })
-            .collect();
-        sites.extend(self.pooling.drop_site());
-        sites
+            .collect()
     }
 }

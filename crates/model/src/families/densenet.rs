@@ -4,7 +4,6 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_norm, convolved, normalized};
 use crate::layout::channels_last;
@@ -222,7 +221,7 @@ impl DenseNet {
         };
         Self {
             features,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             classifier_bn: config.head_norm(device),
             classifier: config.head_linear(device),
         }
@@ -322,7 +321,6 @@ impl Body for DenseNet {
             names.extend(transition.map(|(name, _)| format!("features.{name}")));
         }
         names.extend([NORM.to_string(), self.last_tap().to_string()]);
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -331,8 +329,8 @@ impl Body for DenseNet {
         "relu"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }
 

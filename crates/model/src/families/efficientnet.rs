@@ -232,7 +232,7 @@ impl EfficientNet {
         features.push(Feature::Conv(layers.conv_norm(last, 1, 1)));
         Self {
             features,
-            pooling: Pooling::new(config.head, scale.dropout),
+            pooling: Pooling::new(config, scale.dropout, device),
             classifier: (config.head_norm(device), config.head_linear(device)),
         }
     }
@@ -282,12 +282,15 @@ impl Body for EfficientNet {
             }
             names.push(name);
         }
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
     fn last_tap(&self) -> &'static str {
         "features.8"
+    }
+
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 
     fn drop_sites(&self) -> Vec<DropSite> {
@@ -300,7 +303,6 @@ impl Body for EfficientNet {
                 sites.push(DropSite { name, rate, unit: DropUnit::Image });
             }
         }
-        sites.extend(self.pooling.drop_site());
         sites.retain(|site| site.rate > 0.0);
         sites
     }

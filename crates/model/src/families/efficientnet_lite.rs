@@ -226,7 +226,7 @@ impl EfficientNetLite {
             blocks,
             conv_head,
             bn2,
-            pooling: Pooling::new(config.head, scale.0.dropout),
+            pooling: Pooling::new(config, scale.0.dropout, device),
             classifier_bn: config.head_norm(device),
             classifier: config.head_linear(device),
         }
@@ -290,13 +290,16 @@ impl Body for EfficientNetLite {
             names.push(format!("blocks.{stage_idx}"));
         }
         names.push(self.last_tap().to_string());
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
     /// The last convolution, with its normalization and activation.
     fn last_tap(&self) -> &'static str {
         "bn2"
+    }
+
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 
     fn drop_sites(&self) -> Vec<DropSite> {
@@ -308,9 +311,6 @@ impl Body for EfficientNetLite {
                 unit: DropUnit::Image,
             }),
         };
-        let mut sites: Vec<DropSite> = self.named_blocks().filter_map(site).collect();
-        sites.extend(self.pooling.drop_site());
-        sites.retain(|site| site.rate > 0.0);
-        sites
+        self.named_blocks().filter_map(site).filter(|site| site.rate > 0.0).collect()
     }
 }

@@ -8,7 +8,6 @@ use super::inception_blocks::{Branch, ConvUnit, Stem, last_side, side_by_side, t
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer};
 use crate::layout::channels_last;
@@ -144,7 +143,7 @@ impl InceptionResNetV2 {
             block8: Residual::last(layers),
             conv2d_7b: ConvUnit::new(layers, [2080, NUM_FEATURES], [1; 2]),
             last_stride: config.last_stride,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             classif_bn: config.head_norm(device),
             classif: config.head_linear(device),
         }
@@ -226,7 +225,6 @@ impl Body for InceptionResNetV2 {
         }
         names.extend([Residual::addend("block8"), "block8".to_string()]);
         names.push(self.last_tap().to_string());
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -234,7 +232,7 @@ impl Body for InceptionResNetV2 {
         "conv2d_7b"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }

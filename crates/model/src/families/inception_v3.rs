@@ -11,7 +11,6 @@ use super::inception_blocks::{Branch, ConvUnit, Stem, last_side, side_by_side, t
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer};
 use crate::layout::channels_last;
@@ -148,7 +147,7 @@ impl InceptionV3 {
             Mixed_7c: InceptionE::new(layers, NUM_FEATURES),
             counts_padding: config.padding == Padding::Torchvision,
             last_stride: config.last_stride,
-            pooling: Pooling::new(config.head, 0.5),
+            pooling: Pooling::new(config, 0.5, device),
             fc_bn: config.head_norm(device),
             fc: config.head_linear(device),
         }
@@ -205,7 +204,6 @@ impl Body for InceptionV3 {
     fn tap_names(&self) -> Vec<String> {
         let mut names = self.stem().tap_names();
         names.extend(self.blocks().map(|(name, _)| name.to_string()));
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -213,7 +211,7 @@ impl Body for InceptionV3 {
         "Mixed_7c"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }

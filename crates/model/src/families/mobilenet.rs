@@ -5,7 +5,6 @@ use super::timm_blocks::DepthwiseSeparable;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_norm};
 use crate::layout::channels_last;
@@ -131,7 +130,7 @@ impl MobileNet {
             conv_stem,
             bn1,
             blocks,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             classifier_bn: config.head_norm(device),
             classifier: config.head_linear(device),
         }
@@ -177,7 +176,6 @@ impl Body for MobileNet {
             names.extend((0..stage.len()).map(|block| format!("blocks.{stage_idx}.{block}")));
             names.push(format!("blocks.{stage_idx}"));
         }
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -185,7 +183,7 @@ impl Body for MobileNet {
         "blocks.4"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }

@@ -4,7 +4,6 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{ConvNorm, Layers, Tracer, conv_norm};
 use crate::layout::channels_last;
@@ -158,7 +157,7 @@ impl MobileNetV2 {
         features.push(Feature::Conv(layers.conv_norm([in_channels, NUM_FEATURES], 1, 1)));
         Self {
             features,
-            pooling: Pooling::new(config.head, DROPOUT),
+            pooling: Pooling::new(config, DROPOUT, device),
             classifier: (config.head_norm(device), config.head_linear(device)),
         }
     }
@@ -254,7 +253,6 @@ impl Body for MobileNetV2 {
             }
             names.push(name);
         }
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -262,7 +260,7 @@ impl Body for MobileNetV2 {
         "features.18"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }

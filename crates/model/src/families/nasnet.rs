@@ -10,7 +10,6 @@ use crate::architecture::Architecture;
 use crate::boxed::Boxed;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_norm};
 use crate::layout::channels_last;
@@ -194,7 +193,7 @@ impl NasNet {
             normal_10,
             normal_11,
             normal_12,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             predictions_bn: config.head_norm(device),
             predictions: config.head_linear(device),
         }
@@ -276,7 +275,6 @@ impl Body for NasNet {
         let mut names = vec![STEM.to_string()];
         names.extend(self.cells().map(|(name, _)| name.to_string()));
         names.push(self.last_tap().to_string());
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -285,8 +283,8 @@ impl Body for NasNet {
         "relu"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }
 

@@ -7,7 +7,6 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_norm};
 use crate::layout::channels_last;
@@ -211,7 +210,7 @@ impl ResNet {
             layer2,
             layer3,
             layer4,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             fc_bn: config.head_norm(device),
             fc: config.head_linear(device),
         }
@@ -262,7 +261,6 @@ impl Body for ResNet {
             }
             names.push(stage_name.to_string());
         }
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -270,8 +268,8 @@ impl Body for ResNet {
         "layer4"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }
 

@@ -4,7 +4,6 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames, NormSettings};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_biased, conv_norm, normalized};
 use crate::layout::channels_last;
@@ -194,7 +193,7 @@ impl ResNetV2 {
             conv4_block_: stage(2, config.last_stride),
             conv5_block_: stage(3, 1),
             post_bn: layers.batch_norm(depth.num_features()),
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             predictions_bn: config.head_norm(device),
             predictions: config.head_linear(device),
         }
@@ -239,7 +238,6 @@ impl Body for ResNetV2 {
         let mut names = vec![POOL.to_string()];
         names.extend(self.blocks().flat_map(|(name, _)| [last_conv(&name), name]));
         names.push(self.last_tap().to_string());
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -248,8 +246,8 @@ impl Body for ResNetV2 {
         "post_relu"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }
 

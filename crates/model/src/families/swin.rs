@@ -181,7 +181,7 @@ impl Swin {
         Self {
             features,
             norm: LayerNorm::new(size.num_features(), EPSILON, device),
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             head_norm: config.head_norm(device),
             head: config.head_linear(device),
         }
@@ -292,13 +292,16 @@ impl Body for Swin {
             names.push(name);
         }
         names.push(NORM.to_string());
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
     /// What the head takes the mean of.
     fn last_tap(&self) -> &'static str {
         NORM
+    }
+
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 
     fn drop_sites(&self) -> Vec<DropSite> {
@@ -312,7 +315,6 @@ impl Body for Swin {
                 sites.extend([attn, mlp].map(site).into_iter().filter(|site| site.rate > 0.0));
             }
         }
-        sites.extend(self.pooling.drop_site());
         sites
     }
 }

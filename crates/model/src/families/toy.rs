@@ -4,7 +4,6 @@ use super::Network;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{ConvNorm, Layers, Tracer, conv_norm};
 use crate::layout::channels_last;
@@ -59,7 +58,7 @@ impl Blueprint for Size {
     fn build(&self, config: &NetworkConfig, device: &Device) -> Network {
         Network::Toy(Toy {
             toy_conv: Layers::of(config, device).conv_norm([3, self.channels], 3, 2),
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             toy_norm: config.head_norm(device),
             toy_head: config.head_linear(device),
         })
@@ -96,16 +95,15 @@ impl Body for Toy {
     }
 
     fn tap_names(&self) -> Vec<String> {
-        let dropout = self.pooling.drop_site().map(|site| site.name);
-        [self.last_tap().to_string()].into_iter().chain(dropout).collect()
+        vec![self.last_tap().to_string()]
     }
 
     fn last_tap(&self) -> &'static str {
         "toy_conv"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }
 

@@ -135,7 +135,7 @@ impl Vgg {
         classifier[LINEAR[2]] = Some(config.head_linear(device));
         Self {
             features,
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             has_last_pool: config.last_stride == 2,
             classifier_bn: config.head_norm(device),
             classifier,
@@ -225,11 +225,12 @@ impl Body for Vgg {
         "features.30"
     }
 
+    fn pooling(&self) -> Option<&Pooling> {
+        (!self.is_mlp()).then_some(&self.pooling)
+    }
+
     fn drop_sites(&self) -> Vec<DropSite> {
         let hidden = self.hidden().map(|(name, _)| name);
-        let mut sites: Vec<DropSite> =
-            hidden.map(|name| DropSite { name, rate: DROPOUT, unit: DropUnit::Value }).collect();
-        sites.extend(self.pooling.drop_site());
-        sites
+        hidden.map(|name| DropSite { name, rate: DROPOUT, unit: DropUnit::Value }).collect()
     }
 }

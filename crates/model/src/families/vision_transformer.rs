@@ -8,7 +8,6 @@ use crate::architecture::Architecture;
 use crate::attention::Attention;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::Head;
 use crate::layers::{
     Dense, LayerNorm, Layers, Tracer, conv_biased_with, linear, linear_parameters,
@@ -366,10 +365,6 @@ impl Body for VisionTransformer {
 
     fn last_tap(&self) -> &'static str {
         "encoder.layers.encoder_layer_11.ln_1"
-    }
-
-    fn drop_sites(&self) -> Vec<DropSite> {
-        Vec::new()
     }
 
     fn attention(&self) -> Option<Attention> {

@@ -5,7 +5,6 @@ use super::separable::Separable;
 use crate::architecture::Architecture;
 use crate::config::{NetworkConfig, Padding, Variant};
 use crate::descriptor::{Blueprint, Body, Descriptor, Family, HeadNames};
-use crate::drop::DropSite;
 use crate::head::{Head, Pooling};
 use crate::layers::{Layers, Tracer, conv_norm, max_pooled};
 use crate::layout::channels_last;
@@ -260,7 +259,7 @@ impl Xception {
             bn3: layers.batch_norm(third),
             conv4: Separable::new(&layers, [third, fourth], KERNEL_SIZE, 1),
             bn4: layers.batch_norm(fourth),
-            pooling: Pooling::new(config.head, 0.0),
+            pooling: Pooling::new(config, 0.0, device),
             fc_bn: config.head_norm(device),
             fc: config.head_linear(device),
         }
@@ -305,7 +304,6 @@ impl Body for Xception {
             names.extend([format!("block{number}.rep"), format!("block{number}")]);
         }
         names.extend(["act3".to_string(), self.last_tap().to_string()]);
-        names.extend(self.pooling.drop_site().map(|site| site.name));
         names
     }
 
@@ -314,7 +312,7 @@ impl Body for Xception {
         "act4"
     }
 
-    fn drop_sites(&self) -> Vec<DropSite> {
-        self.pooling.drop_site().into_iter().collect()
+    fn pooling(&self) -> Option<&Pooling> {
+        Some(&self.pooling)
     }
 }

@@ -162,6 +162,14 @@ pub fn write_described_safetensors(
     serialize(tensors, counters, Some(metadata))
 }
 
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; size_of_val(values)];
+    for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *bytes = value.to_le_bytes();
+    }
+    bytes
+}
+
 fn serialize(
     tensors: &BTreeMap<String, NamedTensor>,
     counters: &BTreeMap<String, i64>,
@@ -176,7 +184,7 @@ fn serialize(
                 _ if is_unread_buffer(name) => {
                     values.flat_map(|&value| (value as i64).to_le_bytes()).collect()
                 }
-                _ => values.flat_map(|value| value.to_le_bytes()).collect(),
+                _ => little_endian(&tensor.values),
             };
             (name, bytes)
         })

@@ -270,17 +270,23 @@ impl StoredTensor {
 
     fn gather(&self, values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
         let mut result = Vec::with_capacity(self.num_values);
-        let mut index = vec![0; shape.len()];
+        let (Some((&length, outer)), Some((&step, outer_strides))) =
+            (shape.split_last(), strides.split_last())
+        else {
+            return values.to_vec();
+        };
+        let mut index = vec![0; outer.len()];
         let mut position = 0;
-        for _ in 0..self.num_values {
-            result.push(values[position]);
-            for axis in (0..index.len()).rev() {
+        // Row by row of the last axis, with all others counted up.
+        while result.len() < self.num_values {
+            result.extend((0..length).map(|idx| values[position + idx * step]));
+            for axis in (0..outer.len()).rev() {
                 index[axis] += 1;
-                position += strides[axis];
-                if index[axis] < shape[axis] {
+                position += outer_strides[axis];
+                if index[axis] < outer[axis] {
                     break;
                 }
-                position -= strides[axis] * shape[axis];
+                position -= outer_strides[axis] * outer[axis];
                 index[axis] = 0;
             }
         }

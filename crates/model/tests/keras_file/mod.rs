@@ -244,7 +244,7 @@ fn assert_logits(name: &str, root: &Node, application: &Application) -> NetworkC
     };
     let weights = file.read_named(&located.names).expect(name);
     let device = Device::flex();
-    let network = import_weights(config.init(&device), &weights).expect(name);
+    let network = import_weights(config.empty(&device), &weights).expect(name);
     let logits = values(network.forward(application.photo(&device)));
     let scale = application.logits.iter().fold(1.0_f32, |scale, logit| scale.max(logit.abs()));
     println!("{name}: {logits:?}, expected {:?}", application.logits);

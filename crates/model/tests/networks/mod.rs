@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_model::{
-    Architecture, NamedTensor, Network, NetworkConfig, export_weights, import_weights,
+    Architecture, NamedTensor, Network, NetworkConfig, export_weights, host_values, import_weights,
 };
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub fn seeded_weights(network: &Network, seed: u64) -> Weights {
 
 /// The network of `config` on the CPU, with the weights that `weights` makes for it.
 pub fn network_with(config: &NetworkConfig, weights: impl Fn(&Network) -> Weights) -> Network {
-    let network = config.init(&Device::flex());
+    let network = config.empty(&Device::flex());
     let weights = weights(&network);
     import_weights(network, &weights).expect("the weights fit")
 }
@@ -98,7 +98,7 @@ pub fn quadrants(colors: [[[f32; 2]; 2]; 3], device: &Device) -> Tensor<4> {
 
 /// The values of a tensor in row-major order.
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
+    host_values(tensor)
 }
 
 /// The bits of every value: also tells -0 from 0.

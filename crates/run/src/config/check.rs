@@ -6,7 +6,7 @@ use super::explaining::ExplainMethod;
 use super::schema::is_float;
 use super::sections::Split;
 use super::training::{LearningObjective, LearningRateSchedule, Optimizer};
-use dermx_model::{Architecture, Padding, Variant};
+use dermx_model::{Architecture, Head, Padding, Variant};
 use dermx_train::Select;
 use std::collections::BTreeSet;
 
@@ -122,6 +122,16 @@ fn check_training(config: &Config, checks: &mut Checks<'_>) {
         let message = format!("needs a {path} above 0");
         let holds = !nesterov || momentum > 0.0;
         checks.require(holds, "train.optimizer.nesterov", &[path], message);
+    }
+    if let Some(head) = section.objective.concept_head() {
+        let message = "needs the concepts by name: list them in train.objective.concepts";
+        let key = "train.objective.skip";
+        checks.require(head.num_concepts > 0, key, &["train.objective.concepts"], message);
+        let takes_concepts =
+            config.model.head == Head::Gap && config.model.architecture.takes_concept_head();
+        let message =
+            "needs model.head = \"gap\", and a network whose head takes the means of its last maps";
+        checks.require(takes_concepts, key, &["model.head", "model.architecture"], message);
     }
     let is_guided = matches!(section.objective, LearningObjective::Guided { .. });
     let mixes = section.mixup_alpha.is_some() || section.cutmix_alpha.is_some();

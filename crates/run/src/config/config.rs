@@ -58,6 +58,7 @@ impl Config {
             batch_norm_epsilon: self.model.batch_norm_epsilon,
             last_stride: self.model.last_stride,
             input_size: [self.input.size.height as usize, self.input.size.width as usize],
+            concept_head: self.train.objective.concept_head(),
         }
     }
 

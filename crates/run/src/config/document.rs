@@ -167,7 +167,7 @@ impl Merge<'_> {
                 }
                 // Single names of a table are set by `--set` alone, which gives the table no place.
                 (Some(Node::Key(key)), Some(Value::Table(into)), Value::Table(over))
-                    if matches!(key.kind, Kind::Names | Kind::Table)
+                    if matches!(key.kind, Kind::Names | Kind::Numbers | Kind::Table)
                         && !self.over.contains_key(&path) =>
                 {
                     self.tables(&[], &path, into, over);

@@ -95,7 +95,10 @@ fn of_choice(choice: &Choice) -> Value {
 }
 
 fn of_key(key: &Key) -> Value {
-    let mut schema = in_range(of_kind(&key.kind), key.range);
+    let mut schema = match &key.kind {
+        Kind::Numbers => numbers(key.range),
+        kind => in_range(of_kind(kind), key.range),
+    };
     if let Default::Word(word) = key.default {
         schema = json!({"anyOf": [schema, {"const": word}], "default": word});
     }
@@ -120,8 +123,15 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::List(kind) => json!({"type": "array", "items": of_kind(kind)}),
         Kind::Pair(kind) => list_of(of_kind(kind), 2),
         Kind::Names => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        Kind::Numbers => numbers(Range::Any),
         Kind::Table => json!({"type": "object"}),
     }
+}
+
+/// A table of numbers in `range`.
+fn numbers(range: Range) -> Value {
+    let number = in_range(json!({"type": "number"}), range);
+    json!({"type": "object", "additionalProperties": number})
 }
 
 fn list_of(items: Value, num: usize) -> Value {

@@ -163,6 +163,7 @@ fn kind_words(kind: &Kind) -> String {
         Kind::List(kind) => format!("list of: {}", kind_words(kind)),
         Kind::Pair(kind) => format!("two of: {}", kind_words(kind)),
         Kind::Names => "table of texts".to_string(),
+        Kind::Numbers => "table of numbers".to_string(),
         Kind::Table => "table".to_string(),
     }
 }

@@ -117,6 +117,8 @@ pub enum Kind {
     Pair(Box<Self>),
     /// Names with a text each.
     Names,
+    /// Names with a number each.
+    Numbers,
     /// Names with any value each.
     Table,
 }
@@ -200,7 +202,9 @@ impl Range {
         match self {
             Self::Any => Ok(()),
             Self::Interval(interval) => {
-                let is_inside = number(value).is_none_or(|value| interval.contains(value));
+                let each = value.as_table().map_or_else(|| vec![value], |of| of.values().collect());
+                let mut numbers = each.into_iter().filter_map(number);
+                let is_inside = numbers.all(|value| interval.contains(value));
                 if is_inside { Ok(()) } else { Err(format!("has to {}", interval.words())) }
             }
             Self::Count(low, high) => match number(value) {
@@ -343,6 +347,7 @@ described! {
     PathBuf => Kind::Path,
     ImageSize => Kind::Size,
     BTreeMap<String, String> => Kind::Names,
+    BTreeMap<String, f64> => Kind::Numbers,
     BTreeMap<String, Value> => Kind::Table,
 }
 
@@ -424,7 +429,7 @@ impl Kind {
             Self::Size => Value::Array(vec![Value::Integer(1); 2]),
             Self::List(_) => Value::Array(Vec::new()),
             Self::Pair(kind) => Value::Array(vec![kind.empty(); 2]),
-            Self::Names | Self::Table => Value::Table(toml::Table::new()),
+            Self::Names | Self::Numbers | Self::Table => Value::Table(toml::Table::new()),
         }
     }
 }

@@ -5,11 +5,13 @@ use super::derive;
 use super::schema::{MAX_BATCH, Range};
 use super::words::ClassWeighting;
 use dermx_kernels::Precision;
+use dermx_model::ConceptHeadConfig;
 use dermx_train::{
     AdamConfig, AttentionLoss, Consensus, EarlyStopping, LastBatch, MapSize, MixConfig, Monitor,
     OptimizerConfig, ParameterGroups, Sampling, Schedule, Select, SgdConfig,
     balanced_class_weights, class_weights,
 };
+use std::collections::BTreeMap;
 
 choice! {
     /// What moves the weights. Frozen weights stay, whatever the decay.
@@ -68,7 +70,10 @@ choice! {
             /// who looked at an image outlined, or the share of raters who did, of those of the data set
             /// ("fuzzy_fixed") or of the image ("fuzzy_relative").
             consensus: Consensus, default(Consensus::FuzzyRelative);
-            /// Number of hidden values of the head that tells the concepts.
+            /// Whether the network tells the classes from the concepts, too, as the published head with a skip
+            /// connection does; the concepts have to be named then.
+            skip: bool, default(false);
+            /// Number of hidden values of the head that tells the concepts, and with skip of that of the classes.
             num_hidden: usize, default(64), Range::Count(1, 1_000_000);
             /// Dropout of that head.
             dropout: f64, default(0.2), Range::below(0.0, 1.0);
@@ -155,6 +160,11 @@ section! {
         /// The learning rate of each stage of the network is this times that of the stage behind it; the
         /// head has the whole rate.
         layer_decay: f64, default(1.0), Range::up_to(0.0, 1.0);
+        /// Factors on the learning rate by patterns of names as in model.trainable, such as
+        /// { "head.*" = 10 }. A parameter has the product of all that match it.
+        rate_factors: BTreeMap<String, f64>, default(BTreeMap::new()), Range::at_least(0.0);
+        /// Factors on weight decay, likewise.
+        decay_factors: BTreeMap<String, f64>, default(BTreeMap::new()), Range::at_least(0.0);
         /// Learning rate that the schedule starts from.
         learning_rate: f64, derived("1e-4, and 1e-2 with sgd", derive::learning_rate),
             Range::Positive32;
@@ -246,6 +256,22 @@ impl LearningRateSchedule {
     }
 }
 
+impl LearningObjective {
+    /// The head for concepts that the network has.
+    pub fn concept_head(&self) -> Option<ConceptHeadConfig> {
+        match self {
+            Self::Guided { skip: true, concepts, num_hidden, dropout, .. } => {
+                Some(ConceptHeadConfig {
+                    num_concepts: concepts.len(),
+                    num_hidden: *num_hidden,
+                    dropout: *dropout,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl TrainSection {
     /// Weight of each class in the loss, for classes of these numbers of images.
     pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
@@ -259,10 +285,12 @@ impl TrainSection {
     }
 
     /// What differs between parameters.
-    pub const fn parameter_groups(&self) -> ParameterGroups {
+    pub fn parameter_groups(&self) -> ParameterGroups {
         ParameterGroups {
             decay_norms_and_biases: self.decay_norms_and_biases,
             layer_decay: self.layer_decay,
+            rate_factors: self.rate_factors.clone(),
+            decay_factors: self.decay_factors.clone(),
         }
     }
 

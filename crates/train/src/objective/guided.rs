@@ -2,7 +2,7 @@
 
 use super::characteristics::binary_cross_entropy;
 use super::resample::Resample;
-use super::{AttentionLoss, CharacteristicsConfig, CrossEntropy, Loss, Objective, Pass};
+use super::{AttentionLoss, Characteristics, CrossEntropy, Loss, Objective, Pass};
 use crate::error::TrainError;
 use crate::targets::BatchMasks;
 use crate::train_step::loss_value;
@@ -30,8 +30,7 @@ pub enum MapSize {
 /// class activation maps of the concepts against the outlines:
 /// `L = L_class + w_c L_concepts + w_a L_attention`.
 ///
-/// The concepts are told by a head of their own ([`CharacteristicsConfig`]), which prediction does not need. Images
-/// that no expert looked at learn by their class alone.
+/// Images that no expert looked at learn by their class alone.
 ///
 /// # Source
 /// Jalaboi et al., 2023, <https://doi.org/10.1016/j.media.2022.102647>.
@@ -39,8 +38,8 @@ pub enum MapSize {
 pub struct Guided {
     /// The loss of the classes.
     pub diagnosis: CrossEntropy,
-    /// The head of the concepts.
-    pub characteristics: CharacteristicsConfig,
+    /// Who tells the concepts.
+    pub characteristics: Characteristics,
     /// `w_c`.
     pub characteristics_weight: f32,
     /// How maps and outlines are compared.
@@ -58,7 +57,7 @@ pub struct Guided {
 
 impl Objective for Guided {
     fn taps(&self, network: &Network) -> Vec<String> {
-        vec![network.last_tap().to_string()]
+        self.characteristics.taps(network)
     }
 
     fn parameters(&self, seed: u64) -> BTreeMap<String, NamedTensor> {
@@ -94,7 +93,7 @@ impl Guided {
         let found = self.characteristics.of(pass)?;
         let known: Vec<i32> = masks.known.iter().map(|&idx| idx as i32).collect();
         let known = Tensor::from_data(known.as_slice(), &pass.logits.device());
-        let shape = [masks.known.len(), self.characteristics.num_concepts];
+        let shape = [masks.known.len(), self.characteristics.num_concepts()];
         let logits = found.logits.select(0, known.clone());
         let present = pass.constant(masks.present.clone(), shape);
         let of_concepts = binary_cross_entropy(logits.clone(), present);

@@ -7,7 +7,7 @@ mod guided;
 mod resample;
 
 pub use attention_loss::AttentionLoss;
-pub use characteristics::CharacteristicsConfig;
+pub use characteristics::{Characteristics, CharacteristicsConfig};
 pub use cross_entropy::{
     CrossEntropy, balanced_class_weights, class_weights, cross_entropy, targets,
 };
@@ -51,6 +51,8 @@ pub trait Objective: Debug + Send + Sync {
 /// The forward pass of a batch, as an [`Objective`] sees it.
 #[derive(Debug)]
 pub struct Pass<'a> {
+    /// The network.
+    pub network: &'a Network,
     /// `[batch, num_classes]`.
     pub logits: Tensor<2>,
     /// The activations at the taps that the objective names, in their order, each

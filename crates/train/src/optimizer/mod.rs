@@ -11,12 +11,13 @@ pub use gradients::NamedGradients;
 pub use groups::ParameterGroups;
 pub use sgd::SgdConfig;
 
+use crate::error::TrainError;
 use crate::finite::NonFinite;
 use crate::parameters::Parameters;
 use adam::{AdamRule, Decay};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
-use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError};
+use dermx_model::{NamedTensor, Network, ParameterPath, WeightsError, host_values};
 use groups::Groups;
 use serde::{Deserialize, Serialize};
 use sgd::SgdRule;
@@ -56,13 +57,13 @@ impl OptimizerConfig {
         self.state_names().len()
     }
 
-    /// The same without weight decay.
-    const fn without_decay(self) -> Self {
-        match self {
-            Self::Adam(config) => Self::Adam(AdamConfig { weight_decay: 0.0, ..config }),
-            Self::AdamW(config) => Self::AdamW(AdamConfig { weight_decay: 0.0, ..config }),
-            Self::Sgd(config) => Self::Sgd(SgdConfig { weight_decay: 0.0, ..config }),
-        }
+    /// The same with weight decay times `factor`.
+    fn with_decay_times(mut self, factor: f64) -> Self {
+        let (Self::Adam(AdamConfig { weight_decay, .. })
+        | Self::AdamW(AdamConfig { weight_decay, .. })
+        | Self::Sgd(SgdConfig { weight_decay, .. })) = &mut self;
+        *weight_decay = (f64::from(*weight_decay) * factor) as f32;
+        self
     }
 
     /// The arithmetic of step `num_steps`, counted from 1.
@@ -130,9 +131,15 @@ impl Optimizer {
     }
 
     /// The same with `groups` of the parameters of `network`.
-    #[must_use]
-    pub fn with_groups(self, groups: ParameterGroups, network: &Network) -> Self {
-        Self { groups: Groups::new(groups, network), ..self }
+    ///
+    /// # Errors
+    /// A pattern that matches no parameter.
+    pub fn with_groups(
+        self,
+        groups: &ParameterGroups,
+        network: &Network,
+    ) -> Result<Self, TrainError> {
+        Ok(Self { groups: Groups::new(groups, network)?, ..self })
     }
 
     /// Number of steps made, `t`.
@@ -246,7 +253,7 @@ impl StepMapper<'_> {
         let Some(gradient) = self.gradients.0.get(&name) else { return value };
         let value = value.without_autodiff();
         let (device, dims) = (value.device(), value.dims());
-        let mut weights = values(value);
+        let mut weights = host_values(value);
         let mut state = self.states.remove(&name).unwrap_or_else(|| State {
             shape: shape.to_vec(),
             values: vec![vec![0.0; weights.len()]; self.state_names.len()],
@@ -263,10 +270,7 @@ impl StepMapper<'_> {
 
     /// The arithmetic for the parameter `name` with `num_dims` dimensions.
     fn rule(&self, name: &str, num_dims: usize) -> Rule {
-        let config = match self.groups.decays(num_dims) {
-            true => self.config,
-            false => self.config.without_decay(),
-        };
+        let config = self.config.with_decay_times(self.groups.decay_factor(name, num_dims));
         config.rule(self.learning_rate * self.groups.rate_factor(name), self.num_steps)
     }
 
@@ -298,10 +302,4 @@ impl ModuleMapper for StepMapper<'_> {
             self.moved(name, &shape, value)
         })
     }
-}
-
-/// The values in row-major order, in the tensor's own memory if nothing shares it. The conversion
-/// cannot fail: all parameters are 32-bit floats.
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
 }

@@ -85,12 +85,18 @@ def at_one_size(size, maps, s):
     return F.interpolate(maps, size=s.shape[2:], mode=size, **more), s
 
 
-def guided(features, class_logits, parameters, classes, kind, size, normalize, only_predicted):
+def linear(x, parameters, name):
+    return F.linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+
+
+def concepts(features, parameters, name="characteristics"):
+    """Logits of the concepts."""
+    return linear(linear(features.mean((2, 3)), parameters, f"{name}.0").relu(), parameters, f"{name}.1")
+
+
+def guided(features, class_logits, logits, classes, kind, size, normalize, only_predicted):
     """The terms of the loss, and their sum."""
     known = torch.tensor(KNOWN)
-    f = features.mean((2, 3))
-    hidden = F.linear(f, parameters["characteristics.0.weight"], parameters["characteristics.0.bias"]).relu()
-    logits = F.linear(hidden, parameters["characteristics.1.weight"], parameters["characteristics.1.bias"])
     maps = []
     for concept in range(NUM_CONCEPTS):
         (slope,) = torch.autograd.grad(logits[:, concept].sum(), features, retain_graph=True)
@@ -152,30 +158,54 @@ def tiny(options):
     for leaf in leaves.values():
         leaf.requires_grad_()
     arguments = (options["attention"], options["map_size"], options["normalize"], options["only_predicted"])
-    found = guided(leaves["features"], leaves["logits"], leaves, torch.tensor([0, 2, 1, 2]), *arguments)
+    logits = concepts(leaves["features"], leaves)
+    found = guided(leaves["features"], leaves["logits"], logits, torch.tensor([0, 2, 1, 2]), *arguments)
     return case("tiny", found, leaves, options)
 
 
-def resnet18(options):
+def resnet18(options, skip):
+    """With `skip` the classes are told from hidden values of their own and from the concepts' logits."""
     network = torchvision.models.resnet18(num_classes=NUM_CLASSES).double().train()
+    if skip:
+        network.fc = torch.nn.Linear(NUM_HIDDEN + NUM_CONCEPTS, NUM_CLASSES).double()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if parameter.ndim == 1:
-                # Branches are small beside what they are added to, so that rounding does not grow with depth.
-                middle = 0.3 if name.endswith("bn2.weight") else 1.0 if name.endswith("weight") else 0.0
-                parameter.copy_(values(name, parameter.shape, middle - 0.2, middle + 0.2))
-            else:
-                bound = (6 / parameter[0].numel()) ** 0.5
-                parameter.copy_(values(name, parameter.shape, -bound, bound))
+            parameter.copy_(of_network(name, parameter.shape))
+    leaves = dict(network.named_parameters())
+    own = head(512)
+    if skip:
+        shapes = {"characteristics.0": (NUM_HIDDEN, 512), "characteristics.1": (NUM_CONCEPTS, NUM_HIDDEN), "classes": (NUM_HIDDEN, 512)}
+        own = {}
+        for layer, shape in shapes.items():
+            for part, size in [("weight", shape), ("bias", shape[:1])]:
+                name = f"pooling.concepts.{layer}.{part}"
+                own[name] = of_network(name, size)
+    leaves |= {name: leaf.requires_grad_() for name, leaf in own.items()}
     seen = []
     network.layer4.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    logits = network(values("images", (4, 3, 96, 128), -2, 2))
-    leaves = dict(network.named_parameters()) | {name: leaf.requires_grad_() for name, leaf in head(512).items()}
+    fc, network.fc = network.fc, torch.nn.Identity()
+    features = network(values("images", (4, 3, 96, 128), -2, 2))
+    if skip:
+        logits = concepts(seen[0], leaves, "pooling.concepts.characteristics")
+        hidden = linear(features, leaves, "pooling.concepts.classes").relu()
+        class_logits = fc(torch.cat([hidden, logits], 1))
+    else:
+        logits, class_logits = concepts(seen[0], leaves), fc(features)
     arguments = (options["attention"], options["map_size"], options["normalize"], options["only_predicted"])
-    loss, terms = guided(seen[0], logits, leaves, torch.tensor([0, 2, 1, 2]), *arguments)
+    loss, terms = guided(seen[0], class_logits, logits, torch.tensor([0, 2, 1, 2]), *arguments)
     names = ["conv1.weight", "bn1.bias", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight", "layer4.1.bn2.weight", "fc.weight"]
-    leaves = {name: leaves[name] for name in names + list(head(512))}
-    return case("resnet18", (loss, terms), leaves, options)
+    leaves = {name: leaves[name] for name in names + list(own)}
+    return case("resnet18 with skip" if skip else "resnet18", (loss, terms), leaves, options)
+
+
+def of_network(name, shape):
+    """Starting values of a parameter."""
+    if len(shape) == 1:
+        # Branches are small beside what they are added to, so that rounding does not grow with depth.
+        middle = 0.3 if name.endswith("bn2.weight") else 1.0 if name.endswith("weight") else 0.0
+        return values(name, shape, middle - 0.2, middle + 0.2)
+    bound = (6 / torch.Size(shape[1:]).numel()) ** 0.5
+    return values(name, shape, -bound, bound)
 
 
 def focal():
@@ -195,7 +225,8 @@ def focal():
 
 def main():
     cases = [tiny(options) for options in all_options()]
-    cases += [resnet18(options) for options in itertools.islice(all_options(), 0, 12, 4)]
+    for skip in [False, True]:
+        cases += [resnet18(options, skip) for options in itertools.islice(all_options(), 0, 12, 4)]
     golden = {"torch": torch.__version__, "cases": cases, "focal": focal()}
     text = json.dumps(golden, indent=None, separators=(",", ":"))
     Path(__file__).with_name("golden.json").write_text(text + "\n", encoding="utf-8")

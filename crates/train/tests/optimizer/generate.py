@@ -72,9 +72,14 @@ GROUPED = {
     "adamw": lambda p: torch.optim.AdamW(p, **ADAM),
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
 }
+# Weight decay and factor on the rate of the classifier's weight and bias, and of the shift.
+BY_STAGE = [(WEIGHT_DECAY, 1.0), (0.0, 1.0), (0.0, LAYER_DECAY)]
+# Twice the rate in the head, half of it for all that is called a bias; twice the decay of what is called a weight,
+# half of it for the head's bias, and none before the head.
+BY_PATTERN = [(2 * WEIGHT_DECAY, 2.0), (0.5 * WEIGHT_DECAY, 2.0 * 0.5), (0.0, 0.5)]
 
 
-def run_groups(name):
+def run_groups(name, kinds):
     shift = torch.tensor(SHIFT, dtype=torch.float64, requires_grad=True)
     fc = torch.nn.Linear(len(SHIFT), len(CLASS_WEIGHTS)).double()
     with torch.no_grad():
@@ -82,9 +87,8 @@ def run_groups(name):
         fc.bias.copy_(torch.tensor([0.1, 0.0, -0.1]))
     image_weights = torch.tensor([CLASS_WEIGHTS[label] for label in LABELS], dtype=torch.float64)
     groups = [
-        {"params": [fc.weight], "weight_decay": WEIGHT_DECAY, "factor": 1.0},
-        {"params": [fc.bias], "weight_decay": 0.0, "factor": 1.0},
-        {"params": [shift], "weight_decay": 0.0, "factor": LAYER_DECAY},
+        {"params": [values], "weight_decay": decay, "factor": factor}
+        for values, (decay, factor) in zip([fc.weight, fc.bias, shift], kinds)
     ]
     optimizer = GROUPED[name](groups)
     for step in range(NUM_STEPS):
@@ -131,7 +135,9 @@ def main():
     }
     write("golden.json", golden)
     write("swa.json", run_swa())
-    write("groups.json", {"shift": SHIFT, "after": {name: run_groups(name) for name in GROUPED}})
+    kinds = {"by_stage": BY_STAGE, "by_pattern": BY_PATTERN}
+    after = {kind: {name: run_groups(name, kinds[kind]) for name in GROUPED} for kind in kinds}
+    write("groups.json", {"shift": SHIFT, **after})
 
 
 def write(name, golden):

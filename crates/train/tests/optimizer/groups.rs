@@ -18,9 +18,26 @@ const SHIFT: &str = "features.18.1.bias";
 const WEIGHT: &str = "classifier.1.weight";
 const BIAS: &str = "classifier.1.bias";
 
-/// `generate.py`'s layer decay.
-const GROUPS: ParameterGroups =
-    ParameterGroups { decay_norms_and_biases: false, layer_decay: 0.75 };
+/// `BY_STAGE` of `generate.py`.
+fn by_stage() -> ParameterGroups {
+    ParameterGroups {
+        decay_norms_and_biases: false,
+        layer_decay: 0.75,
+        ..ParameterGroups::default()
+    }
+}
+
+/// `BY_PATTERN` of `generate.py`.
+fn by_pattern() -> ParameterGroups {
+    let factors = |pairs: &[(&str, f64)]| {
+        pairs.iter().map(|(pattern, factor)| (pattern.to_string(), *factor)).collect()
+    };
+    ParameterGroups {
+        rate_factors: factors(&[("head.*", 2.0), ("*.bias", 0.5)]),
+        decay_factors: factors(&[("*.weight", 2.0), (BIAS, 0.5), ("features.*.bias", 0.0)]),
+        ..ParameterGroups::default()
+    }
+}
 
 /// The optimizers of `generate.py`, which decay by 0.05.
 const OPTIMIZERS: [(&str, OptimizerConfig); 3] = [
@@ -32,7 +49,8 @@ const OPTIMIZERS: [(&str, OptimizerConfig); 3] = [
 #[derive(Deserialize)]
 struct Groups {
     shift: Vec<f32>,
-    after: BTreeMap<String, After>,
+    by_stage: BTreeMap<String, After>,
+    by_pattern: BTreeMap<String, After>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +71,7 @@ fn start(shift: &[f32]) -> Result<Network, Box<dyn Error>> {
     // Below 0 a feature is 0, and its shift has no gradient.
     tensor.values.fill(-1.0);
     tensor.values[..shift.len()].copy_from_slice(shift);
-    let network = import_weights(config().init(&Device::flex()), &weights)?;
+    let network = import_weights(config().empty(&Device::flex()), &weights)?;
     let learning = ["head.*".to_string(), SHIFT.to_string()];
     Ok(set_trainable(network, &learning, BatchNormMode::Train)?.train())
 }
@@ -61,23 +79,40 @@ fn start(shift: &[f32]) -> Result<Network, Box<dyn Error>> {
 #[test]
 fn a_hundred_steps_with_groups_are_those_of_pytorch() -> TestResult {
     let (golden, groups) = (golden()?, groups()?);
-    for (name, config) in OPTIMIZERS {
-        let mut network = start(&groups.shift)?;
-        let mut optimizer = Optimizer::new(config).with_groups(GROUPS, &network);
-        for step in 0..100 {
-            let (gradients, _) = gradients(&network, &golden);
-            let learning_rate = 0.01 / f64::from(1 + step / 20);
-            network = optimizer.step(network, &gradients, learning_rate)?;
+    for (what, kinds, after) in [
+        ("by stage", by_stage(), &groups.by_stage),
+        ("by pattern", by_pattern(), &groups.by_pattern),
+    ] {
+        for (name, config) in OPTIMIZERS {
+            let mut network = start(&groups.shift)?;
+            let mut optimizer = Optimizer::new(config).with_groups(&kinds, &network)?;
+            for step in 0..100 {
+                let (gradients, _) = gradients(&network, &golden);
+                let learning_rate = 0.01 / f64::from(1 + step / 20);
+                network = optimizer.step(network, &gradients, learning_rate)?;
+            }
+            let found = export_weights(&network);
+            let num_features = groups.shift.len();
+            let rows = found[WEIGHT].values.chunks(NUM_FEATURES);
+            let weight: Vec<f32> = rows.flat_map(|row| row[..num_features].to_vec()).collect();
+            let (expected, name) = (&after[name], format!("{what}, {name}"));
+            assert_close(&weight, &expected.weight, &format!("{name}: weight"));
+            assert_close(&found[BIAS].values, &expected.bias, &format!("{name}: bias"));
+            let shift = &found[SHIFT].values[..num_features];
+            assert_close(shift, &expected.shift, &format!("{name}: shift"));
         }
-        let (found, expected) = (export_weights(&network), &groups.after[name]);
-        let num_features = groups.shift.len();
-        let rows = found[WEIGHT].values.chunks(NUM_FEATURES);
-        let weight: Vec<f32> = rows.flat_map(|row| row[..num_features].to_vec()).collect();
-        assert_close(&weight, &expected.weight, &format!("{name}: weight"));
-        assert_close(&found[BIAS].values, &expected.bias, &format!("{name}: bias"));
-        let shift = &found[SHIFT].values[..num_features];
-        assert_close(shift, &expected.shift, &format!("{name}: shift"));
     }
+    Ok(())
+}
+
+#[test]
+fn a_pattern_that_matches_no_parameter_is_refused() -> TestResult {
+    let network = start(&groups()?.shift)?;
+    let mut kinds = by_pattern();
+    kinds.decay_factors.insert("layer9.*".to_string(), 0.0);
+    let refused = Optimizer::new(OPTIMIZERS[0].1).with_groups(&kinds, &network);
+    let error = refused.map(|_| ()).expect_err("there is no such layer").to_string();
+    assert_eq!(error, "train.decay_factors: the pattern `layer9.*` matches no parameter");
     Ok(())
 }
 
@@ -90,7 +125,7 @@ fn a_stage_moves_as_with_its_own_learning_rate() -> TestResult {
     let (gradients, _) = gradients(&network, &golden);
     for (_, config) in OPTIMIZERS {
         let layer_decay = ParameterGroups { layer_decay: 0.5, ..ParameterGroups::default() };
-        let mut grouped = Optimizer::new(config).with_groups(layer_decay, &network);
+        let mut grouped = Optimizer::new(config).with_groups(&layer_decay, &network)?;
         let found = export_weights(&grouped.step(network.clone(), &gradients, 0.1)?);
         let [whole, half] =
             [0.1, 0.05].map(|rate| Optimizer::new(config).step(network.clone(), &gradients, rate));
@@ -108,7 +143,8 @@ fn the_default_groups_change_nothing() -> TestResult {
     let network = start(&groups.shift)?;
     let (gradients, _) = gradients(&network, &golden);
     for (_, config) in OPTIMIZERS {
-        let mut grouped = Optimizer::new(config).with_groups(ParameterGroups::default(), &network);
+        let kinds = ParameterGroups::default();
+        let mut grouped = Optimizer::new(config).with_groups(&kinds, &network)?;
         let found = grouped.step(network.clone(), &gradients, 0.1)?;
         let expected = Optimizer::new(config).step(network.clone(), &gradients, 0.1)?;
         assert_eq!(export_weights(&found), export_weights(&expected));

@@ -76,7 +76,7 @@ fn config() -> NetworkConfig {
 /// Weights whose features are `features`, then zeros, whatever the image: convolutions of zero pass
 /// nothing, and the shift of the last batch normalization is added to nothing.
 fn weights_with_features(golden: &Golden) -> Weights {
-    let mut weights = initial_weights(&config().init(&Device::flex()), 0);
+    let mut weights = initial_weights(&config().empty(&Device::flex()), 0);
     for tensor in weights.values_mut().filter(|tensor| tensor.shape.len() == 4) {
         tensor.values.fill(0.0);
     }
@@ -96,7 +96,7 @@ fn weights_with_features(golden: &Golden) -> Weights {
 
 /// The head alone learns, as in PyTorch: else the features would move.
 fn start(golden: &Golden) -> Result<Network, Box<dyn Error>> {
-    let network = import_weights(config().init(&Device::flex()), &weights_with_features(golden))?;
+    let network = import_weights(config().empty(&Device::flex()), &weights_with_features(golden))?;
     Ok(set_trainable(network, &["head.*".to_string()], BatchNormMode::Train)?.train())
 }
 

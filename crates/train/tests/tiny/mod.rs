@@ -89,7 +89,7 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
 
 pub fn network(architecture: Architecture, trainable: &str) -> Result<Network, Box<dyn Error>> {
     let config = NetworkConfig::torchvision(architecture, 2);
-    let network = config.init(&Device::flex());
+    let network = config.empty(&Device::flex());
     let weights = initial_weights(&network, 3);
     Ok(set_trainable(
         import_weights(network, &weights)?,

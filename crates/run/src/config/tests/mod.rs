@@ -262,7 +262,7 @@ fn images_of_which_a_network_leaves_no_cell_are_refused() {
 }
 
 /// A value for each key that stands for something else with a word, and for keys of options.
-const CHANGED: [&str; 36] = [
+const CHANGED: [&str; 38] = [
     "run.checkpoint_every=7",
     "data.decoded_cache=\"decoded\"",
     "data.patients=\"patients.csv\"",
@@ -284,6 +284,8 @@ const CHANGED: [&str; 36] = [
     "train.schedule.factor=0.2",
     "train.decay_norms_and_biases=false",
     "train.layer_decay=0.75",
+    "train.rate_factors={\"head.*\" = 10.0}",
+    "train.decay_factors={\"batch_norm\" = 0.0}",
     "train.warmup_epochs=2",
     "train.clip_norm=1.5",
     "train.max_skipped_steps=2",

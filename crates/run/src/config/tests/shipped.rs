@@ -35,6 +35,8 @@ fn meanings_of_absence() -> BTreeMap<&'static str, Value> {
         ("train.optimizer.weight_decay", json!(0.0)),
         ("train.decay_norms_and_biases", json!(true)),
         ("train.layer_decay", json!(1.0)),
+        ("train.rate_factors", json!({})),
+        ("train.decay_factors", json!({})),
         ("train.warmup_epochs", json!(0)),
         ("train.clip_norm", json!("none")),
         ("train.max_skipped_steps", json!(0)),
