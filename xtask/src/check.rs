@@ -92,16 +92,30 @@ impl Step {
         is_full || !matches!(self, Self::Outside | Self::Cuda | Self::Latex | Self::Wgpu)
     }
 
-    /// Whether it needs what other steps left, and has time for others: it waits for networks, browsers, and
-    /// processes of one thread.
-    fn is_beside(self) -> bool {
-        use Step::{Book, Browser, Latex, Package, Python, Transfer, Wgpu};
-        matches!(self, Book | Browser | Latex | Package | Python | Transfer | Wgpu)
+    fn when(self) -> When {
+        use Step::{Book, Browser, Latex, Package, Python, QuickStart, Transfer, Wgpu};
+        match self {
+            QuickStart | Book | Latex | Package | Python | Transfer | Wgpu => When::Beside,
+            // It looks at the page of the quick start.
+            Browser => When::Last,
+            _ => When::First,
+        }
     }
 
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
+}
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Alone, before the others.
+    First,
+    /// Beside another: it waits for networks, or has parts of one thread.
+    Beside,
+    /// Alone, after the others.
+    Last,
 }
 
 fn passed(status: ExitStatus) -> Result<()> {
@@ -145,18 +159,9 @@ pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
         [] => step.is_in(is_full) && !skip.contains(step),
         _ => only.contains(step),
     };
-    let wanted = Step::value_variants().iter().copied().filter(is_wanted);
-    let (mut beside, mut in_turn): (Vec<Step>, Vec<Step>) =
-        wanted.partition(|step| step.is_beside());
-    if beside.len() == 1 {
-        in_turn.append(&mut beside);
-    }
+    let wanted: Vec<Step> = Step::value_variants().iter().copied().filter(is_wanted).collect();
     let mut times = Times::new();
-    let end = in_turn.into_iter().try_for_each(|step| alone(step, is_full, &mut times));
-    let end = end.and_then(|()| match beside.is_empty() {
-        true => Ok(()),
-        false => side_by_side(&beside, is_full, &mut times),
-    });
+    let end = run_all(&wanted, is_full, &mut times);
     // One step says all itself, and may be part of another check.
     if let [_] = only {
         return end;
@@ -169,6 +174,20 @@ pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
     Ok(())
 }
 
+fn run_all(wanted: &[Step], is_full: bool, times: &mut Times) -> Result<()> {
+    let those = |when| wanted.iter().copied().filter(move |step| step.when() == when);
+    those(When::First).try_for_each(|step| alone(step, is_full, times))?;
+    let mut beside: Vec<Step> = those(When::Beside).collect();
+    // The longest begins.
+    beside.sort_by_key(|step| *step != Step::QuickStart);
+    match &beside[..] {
+        [] => {}
+        [step] => alone(*step, is_full, times)?,
+        steps => side_by_side(steps, is_full, times)?,
+    }
+    those(When::Last).try_for_each(|step| alone(step, is_full, times))
+}
+
 fn alone(step: Step, is_full: bool, times: &mut Times) -> Result<()> {
     tell(format!("== {}", step.name()));
     let start = Instant::now();
@@ -177,7 +196,7 @@ fn alone(step: Step, is_full: bool, times: &mut Times) -> Result<()> {
     end.with_context(|| format!("check `{}` failed", step.name()))
 }
 
-/// Runs steps that wait for others more than they compute, two at a time, each in a process of its own whose words are
+/// Runs `steps` two at a time, each in a process of its own whose words are
 /// told when it ends.
 fn side_by_side(steps: &[Step], is_full: bool, times: &mut Times) -> Result<()> {
     let names: Vec<String> = steps.iter().map(|step| step.name()).collect();

@@ -55,14 +55,21 @@ impl Noise {
     }
 
     fn at(&self, x: i32, y: i32) -> f32 {
-        let wrap = |cell: i32| cell.rem_euclid(PERIOD as i32) as usize;
+        // The period is a power of two.
+        let wrap = |cell: i32| cell as usize & (PERIOD - 1);
         self.values[wrap(y) * PERIOD + wrap(x)]
     }
 }
 
 fn split(x: f32, y: f32) -> ([i32; 2], [f32; 2]) {
-    let [x_floor, y_floor] = [x.floor(), y.floor()];
-    ([x_floor as i32, y_floor as i32], [x - x_floor, y - y_floor])
+    let cells = [floor(x), floor(y)];
+    (cells, [x - cells[0] as f32, y - cells[1] as f32])
+}
+
+/// `x.floor()` for an `x` that an `i32` can hold; without SSE 4.1 that is a call of the C library.
+fn floor(x: f32) -> i32 {
+    let towards_zero = x as i32;
+    towards_zero - i32::from(towards_zero as f32 > x)
 }
 
 fn ease(t: f32) -> f32 {
