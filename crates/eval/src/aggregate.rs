@@ -2,9 +2,10 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, Collapse, ConfusionMatrix, CountedConfusions, DiagnosisScores, EvalError,
-    EvalRecord, FaithfulnessScores, Identification, MapScores, MapTable, MassShares, NOTICE,
-    RandomizedScores, RankingScores, RelativeScores, Schema, Score, collapse,
+    Calibrated, Certainty, ClassScores, Collapse, ComplexityMeans, ConfusionMatrix,
+    CountedConfusions, DiagnosisScores, EvalError, EvalRecord, FaithfulnessScores, Identification,
+    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RankingScores, RelativeScores,
+    Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -50,6 +51,9 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         identification: join.identification(&each(records, |record| &record.identification))?,
         by: join
             .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
+        complexity: join.complexity(&each(records, |record| record.complexity.as_ref()))?,
+        // Needs single images: `f1_regression` makes it.
+        regression: None,
         comparisons: Vec::new(),
         scoring: first.scoring.clone(),
         seeds,
@@ -142,12 +146,40 @@ impl Join<'_> {
             ece: self.optional("diagnosis.ece", diagnoses.iter().map(|one| one.ece.as_ref()))?,
             // Needs single images: `add_probability_intervals` adds it.
             reliability: Vec::new(),
+            certainty: self.certainty(&diagnoses)?,
             classes: self.class_table("diagnosis.classes", &classes)?,
             collapsed: Some(collapsed(&confusion_matrices)?),
             confusion_matrices,
             // Needs single images: `SeedPredictions::describe` adds it.
             seed_agreement: None,
         }))
+    }
+
+    /// What all probabilities score; `None` unless all seeds have it.
+    fn certainty(&self, diagnoses: &[&DiagnosisScores]) -> Result<Option<Certainty>, EvalError> {
+        let seeds: Option<Vec<&Certainty>> =
+            diagnoses.iter().map(|one| one.certainty.as_ref()).collect();
+        let Some(seeds) = seeds else { return Ok(None) };
+        let place = "diagnosis";
+        let micro = self.ranking("diagnosis.micro", seeds.iter().map(|one| Some(&one.micro)))?;
+        let calibrated: Option<Vec<&Calibrated>> =
+            seeds.iter().map(|one| one.calibrated.as_ref()).collect();
+        Ok(Some(Certainty {
+            micro: micro.unwrap_or_default(),
+            brier: self.cell(place, "brier", &seeds, |one| &one.brier)?,
+            nll: self.cell(place, "nll", &seeds, |one| &one.nll)?,
+            calibrated: calibrated.map(|seeds| self.calibrated(&seeds)).transpose()?,
+        }))
+    }
+
+    fn calibrated(&self, seeds: &[&Calibrated]) -> Result<Calibrated, EvalError> {
+        let place = "diagnosis.calibrated";
+        Ok(Calibrated {
+            temperature: self.cell(place, "temperature", seeds, |one| &one.temperature)?,
+            nll: self.cell(place, "nll", seeds, |one| &one.nll)?,
+            brier: self.cell(place, "brier", seeds, |one| &one.brier)?,
+            ece: self.cell(place, "ece", seeds, |one| &one.ece)?,
+        })
     }
 
     fn rows<T>(
@@ -187,6 +219,8 @@ impl Join<'_> {
                 sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
                 specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
                 ranking: self.ranking(place, rows.iter().map(|row| row.ranking.as_ref()))?,
+                // Needs single images: `add_certainty_intervals` adds it.
+                auroc_delong: None,
             })
         })
     }
@@ -246,6 +280,22 @@ impl Join<'_> {
                 outside: self.cell(place, "outside", rows, |row| &row.outside)?,
             })
         })
+    }
+
+    /// How concentrated maps are; `None` unless all seeds have it.
+    fn complexity(
+        &self,
+        seeds: &[Option<&ComplexityMeans>],
+    ) -> Result<Option<ComplexityMeans>, EvalError> {
+        let seeds: Option<Vec<&ComplexityMeans>> = seeds.iter().copied().collect();
+        let Some(seeds) = seeds else { return Ok(None) };
+        let place = "complexity";
+        Ok(Some(ComplexityMeans {
+            sparseness: self.cell(place, "sparseness", &seeds, |one| &one.sparseness)?,
+            complexity: self.cell(place, "complexity", &seeds, |one| &one.complexity)?,
+            effective_complexity: self
+                .cell(place, "effective_complexity", &seeds, |one| &one.effective_complexity)?,
+        }))
     }
 
     fn randomization(
@@ -324,6 +374,20 @@ mod tests {
             sensitivity: cell(),
             specificity: cell(),
             ranking: ranking(),
+            ..ClassScores::default()
+        };
+        let calibrated =
+            Calibrated { temperature: cell(), nll: cell(), brier: cell(), ece: cell() };
+        let certainty = Certainty {
+            micro: [(); 4].map(|()| cell()).into(),
+            brier: cell(),
+            nll: cell(),
+            calibrated: Some(calibrated),
+        };
+        let complexity = ComplexityMeans {
+            sparseness: cell(),
+            complexity: cell(),
+            effective_complexity: cell(),
         };
         let maps = MapScores {
             f1: cell(),
@@ -339,6 +403,7 @@ mod tests {
             macro_f1: cell(),
             ranking: ranking(),
             ece: Some(cell()),
+            certainty: Some(certainty),
             classes: [("Acne".to_string(), classes)].into(),
             confusion_matrices: vec![matrix(seed, vec![vec![seed]])],
             ..DiagnosisScores::default()
@@ -355,6 +420,7 @@ mod tests {
             skill: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             randomization: [("01-head".to_string(), randomized)].into(),
             faithfulness: [("network".to_string(), faithful)].into(),
+            complexity: Some(complexity),
             scoring: [("quantize".to_string(), json!(true))].into(),
             ..EvalRecord::default()
         }
@@ -379,7 +445,19 @@ mod tests {
         let baseline = &joined.baselines["random"][UNION];
         let rankings =
             [&diagnosis.ranking, &classes.ranking].map(|one| one.as_ref().unwrap().each());
-        for cell in rankings.into_iter().flatten().chain([
+        let certainty = diagnosis.certainty.as_ref().unwrap();
+        let calibrated = certainty.calibrated.as_ref().unwrap();
+        let complexity = joined.complexity.as_ref().unwrap();
+        for cell in rankings.into_iter().flatten().chain(certainty.micro.each()).chain([
+            &certainty.brier,
+            &certainty.nll,
+            &calibrated.temperature,
+            &calibrated.nll,
+            &calibrated.brier,
+            &calibrated.ece,
+            &complexity.sparseness,
+            &complexity.complexity,
+            &complexity.effective_complexity,
             diagnosis.ece.as_ref().unwrap(),
             &diagnosis.accuracy,
             &diagnosis.balanced_accuracy,

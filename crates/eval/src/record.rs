@@ -1,8 +1,8 @@
 //! What an evaluation says: the shape of `eval.json`.
 
 use crate::{
-    Collapse, Comparison, EvalError, Identification, Lead, RankingScores, ReliabilityBin,
-    SeedAgreement,
+    Certainty, Collapse, Comparison, ComplexityMeans, EvalError, F1Regression, Identification,
+    Lead, RankingScores, ReliabilityBin, SeedAgreement,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,10 @@ pub struct ClassScores {
     /// probabilities. In JSON these scores stand beside the others.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub ranking: Option<RankingScores<Score>>,
+    /// DeLong's 95 % interval of the AUROC, beside that of the bootstrap; over seeds, of their mean. Absent without
+    /// probabilities, and where the class or the rest has fewer than two images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auroc_delong: Option<[f64; 2]>,
 }
 
 /// How well diagnoses were predicted.
@@ -140,6 +144,10 @@ pub struct DiagnosisScores {
     /// The bins of the calibration error, of all networks together; none without probabilities.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reliability: Vec<ReliabilityBin>,
+    /// What all probabilities score together; absent without probabilities. In JSON these scores stand beside the
+    /// others.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub certainty: Option<Certainty>,
     /// Scores by class name.
     pub classes: BTreeMap<String, ClassScores>,
     /// One matrix per network.
@@ -305,6 +313,12 @@ pub struct EvalRecord {
     /// The scores on parts of the images, by variable and value, where they were asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub by: BTreeMap<String, BTreeMap<String, PartRecord>>,
+    /// How concentrated the network's maps are; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub complexity: Option<ComplexityMeans>,
+    /// What the fuzzy F1 of the union goes along with; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub regression: Option<F1Regression>,
     /// Beside other scores, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub comparisons: Vec<Comparison>,

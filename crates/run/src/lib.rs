@@ -45,6 +45,7 @@ pub mod shell;
 mod standing;
 pub mod sweep;
 mod synth;
+mod temperature;
 mod test_set;
 mod train;
 mod training;
