@@ -5,7 +5,7 @@ use crate::{
     Calibrated, Certainty, ClassScores, Collapse, ComplexityMeans, ConfusionMatrix,
     CountedConfusions, DiagnosisScores, EvalError, EvalRecord, FaithfulnessScores, Identification,
     MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RankingScores, RelativeScores,
-    Schema, Score, collapse,
+    RobustnessScores, Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -48,6 +48,7 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         skill: join.skill_table(&each(records, |record| &record.skill))?,
         randomization: join.randomization(&each(records, |record| &record.randomization))?,
         faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
+        robustness: join.robustness(&each(records, |record| &record.robustness))?,
         identification: join.identification(&each(records, |record| &record.identification))?,
         by: join
             .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
@@ -325,6 +326,23 @@ impl Join<'_> {
         })
     }
 
+    fn robustness(
+        &self,
+        tables: &[&BTreeMap<String, RobustnessScores>],
+    ) -> Result<BTreeMap<String, RobustnessScores>, EvalError> {
+        self.rows("robustness", tables, |place, rows| {
+            Ok(RobustnessScores {
+                max_sensitivity: self
+                    .cell(place, "max_sensitivity", rows, |row| &row.max_sensitivity)?,
+                avg_sensitivity: self
+                    .cell(place, "avg_sensitivity", rows, |row| &row.avg_sensitivity)?,
+                local_lipschitz: self
+                    .cell(place, "local_lipschitz", rows, |row| &row.local_lipschitz)?,
+                infidelity: self.cell(place, "infidelity", rows, |row| &row.infidelity)?,
+            })
+        })
+    }
+
     fn map_table(&self, place: &str, tables: &[&MapTable]) -> Result<MapTable, EvalError> {
         self.rows(place, tables, |place, rows| self.map_scores(place, rows))
     }
@@ -409,6 +427,12 @@ mod tests {
             ..DiagnosisScores::default()
         };
         let faithful = FaithfulnessScores { deletion: cell(), insertion: cell(), road: cell() };
+        let robust = RobustnessScores {
+            max_sensitivity: cell(),
+            avg_sensitivity: cell(),
+            local_lipschitz: cell(),
+            infidelity: cell(),
+        };
         let explanation: MapTable = [(UNION.to_string(), maps)].into();
         EvalRecord {
             notice: NOTICE.into(),
@@ -420,6 +444,7 @@ mod tests {
             skill: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             randomization: [("01-head".to_string(), randomized)].into(),
             faithfulness: [("network".to_string(), faithful)].into(),
+            robustness: [("network".to_string(), robust)].into(),
             complexity: Some(complexity),
             scoring: [("quantize".to_string(), json!(true))].into(),
             ..EvalRecord::default()
@@ -448,6 +473,7 @@ mod tests {
         let certainty = diagnosis.certainty.as_ref().unwrap();
         let calibrated = certainty.calibrated.as_ref().unwrap();
         let complexity = joined.complexity.as_ref().unwrap();
+        let robust = &joined.robustness["network"];
         for cell in rankings.into_iter().flatten().chain(certainty.micro.each()).chain([
             &certainty.brier,
             &certainty.nll,
@@ -458,6 +484,10 @@ mod tests {
             &complexity.sparseness,
             &complexity.complexity,
             &complexity.effective_complexity,
+            &robust.max_sensitivity,
+            &robust.avg_sensitivity,
+            &robust.local_lipschitz,
+            &robust.infidelity,
             diagnosis.ece.as_ref().unwrap(),
             &diagnosis.accuracy,
             &diagnosis.balanced_accuracy,

@@ -84,8 +84,8 @@ pub use rank::{mid_ranks, rank_correlation};
 pub use ranking::{RankingScores, ranking_scores};
 pub use record::{
     ClassScores, CountedConfusions, DiagnosisScores, EvalRecord, FaithfulnessScores, MapScores,
-    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,
-    ScoredDataset, UNION, read_eval_json,
+    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, RobustnessScores,
+    SCHEMA, Schema, Score, ScoredDataset, UNION, read_eval_json,
 };
 pub use regression::{Coefficient, CoefficientUnits, Predictor, Regression, regression};
 pub use relative::{Comparands, add_relative_intervals, drop_intervals_of_few, relative_scores};

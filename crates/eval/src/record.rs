@@ -263,6 +263,22 @@ pub struct FaithfulnessScores {
     pub road: Score,
 }
 
+/// How far maps move when their image changes a little, and whether their mass says how much a probability falls; a row
+/// for each image. Undefined where a map points nowhere.
+///
+/// Of all four low is good; a map that never saw the image does not move, so that its infidelity alone tells.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RobustnessScores {
+    /// The largest relative move of the map over noisy copies of the image.
+    pub max_sensitivity: Score,
+    /// The mean of the same.
+    pub avg_sensitivity: Score,
+    /// The largest move of the map, divided by its largest value, for the move of the image.
+    pub local_lipschitz: Score,
+    /// How badly the mass of the map in a square predicts how much the probability falls without it.
+    pub infidelity: Score,
+}
+
 /// What every result file and report says about itself.
 pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
 
@@ -307,6 +323,9 @@ pub struct EvalRecord {
     /// By map: `network`, and `random` and `centre_gaussian` on the same images.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub faithfulness: BTreeMap<String, FaithfulnessScores>,
+    /// By map, as `faithfulness`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub robustness: BTreeMap<String, RobustnessScores>,
     /// On what the maps lie, for the network's and for baselines; where it was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub identification: Identification,

@@ -24,6 +24,7 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
     let tables = [
         sanity::randomization(record),
         sanity::faithfulness(record),
+        sanity::robustness(record),
         localization_table(record),
         identification_table(record),
         maps::complexity_table(record),

@@ -58,6 +58,7 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
         explanation(input),
         randomization(input),
         faithfulness(input),
+        robustness(input),
         localization(input),
         by(input),
         comparisons(input),
@@ -220,6 +221,17 @@ fn faithfulness(input: &ReportInput) -> Table {
             push(&[map, "deletion"], &scores.deletion);
             push(&[map, "insertion"], &scores.insertion);
             push(&[map, "road"], &scores.road);
+        }
+    })
+}
+
+fn robustness(input: &ReportInput) -> Table {
+    of_scores("robustness", &["map"], input, |record, push| {
+        for (map, scores) in &record.robustness {
+            push(&[map, "max_sensitivity"], &scores.max_sensitivity);
+            push(&[map, "avg_sensitivity"], &scores.avg_sensitivity);
+            push(&[map, "local_lipschitz"], &scores.local_lipschitz);
+            push(&[map, "infidelity"], &scores.infidelity);
         }
     })
 }

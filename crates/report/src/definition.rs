@@ -26,7 +26,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 30] = [
+pub const DEFINITIONS: [Definition; 33] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -206,6 +206,30 @@ pub const DEFINITIONS: [Definition; 30] = [
         better: "higher",
         undefined: "never",
         source: "Rong et al. 2022",
+    },
+    Definition {
+        name: "Max and average sensitivity",
+        equation: "largest and mean |A′ − A| / |A| over ten noisy copies of the image, noise from −0.2 to 0.2",
+        range: "from 0",
+        better: "lower",
+        undefined: "the map is empty",
+        source: "Yeh et al. 2019, as in Quantus",
+    },
+    Definition {
+        name: "Local Lipschitz",
+        equation: "largest |A′ / max A′ − A / max A| / |x′ − x| over the same copies x′ of the image x",
+        range: "from 0",
+        better: "lower",
+        undefined: "the map is empty",
+        source: "Alvarez-Melis and Jaakkola 2018",
+    },
+    Definition {
+        name: "Infidelity",
+        equation: "mean of (b m − d)² over 32 squares: mass m of the map in it, fall d of P(class) without it; best b",
+        range: "0 to 1",
+        better: "lower",
+        undefined: "the map has no mass in any square",
+        source: "Yeh et al. 2019",
     },
 ];
 

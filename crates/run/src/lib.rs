@@ -36,6 +36,7 @@ mod photos;
 mod predict;
 mod pretrained;
 mod report;
+mod robustness;
 mod run_folder;
 mod run_gallery;
 mod sanity;

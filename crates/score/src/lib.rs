@@ -38,7 +38,7 @@ pub use per_image::{PER_IMAGE, per_image_csv, read_per_image};
 pub use predictions::{
     ImageLogits, Prediction, Predictions, argmax, predictions_csv, read_predictions, softmax,
 };
-pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS};
+pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS, ROBUSTNESS, ROBUSTNESS_COLUMNS};
 pub use score::{BOOTSTRAP, Benchmark, check_outlines, read_annotations};
 pub use score_parts::{MIN_IMAGES, Variable};
 pub use scorecard::{EVAL, Scorecard, remove, write_record};
