@@ -147,3 +147,33 @@ fn read_by_map<const COLUMNS: usize, const SCORES: usize>(
     let over = |scores: [Vec<Option<f64>>; SCORES]| scores.map(|scores| Score::over(&scores));
     Ok(values.into_iter().map(|(map, scores)| (map, over(scores))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ROBUSTNESS_COLUMNS, read_robustness};
+
+    #[test]
+    fn an_undefined_robustness_is_counted_and_what_is_no_number_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("robustness.csv");
+        assert!(read_robustness(&path).unwrap().is_empty());
+        let header = ROBUSTNESS_COLUMNS.join(",");
+        let read = |rows: &str| {
+            std::fs::write(&path, format!("{header}\n{rows}")).unwrap();
+            read_robustness(&path).map_err(|error| error.to_string())
+        };
+        let found =
+            read("a,network,0.5,0.25,0.125,1e-3\nb,network,,,,\na,random,0,0,0,1\n").unwrap();
+        let network = &found["network"];
+        assert_eq!(
+            (network.max_sensitivity.mean, network.max_sensitivity.undefined),
+            (Some(0.5), 1)
+        );
+        assert_eq!((network.infidelity.mean, network.infidelity.n), (Some(0.001), 1));
+        assert_eq!(found["random"].local_lipschitz.mean, Some(0.0));
+        let error = read("a,network,0.5,inf,0,0\n").unwrap_err();
+        assert!(error.contains("line 2, column `avg_sensitivity`: found `inf`"), "{error}");
+        let error = read("a,network,0,0,0,0\na,network,0,0,0,0\n").unwrap_err();
+        assert!(error.contains("line 3") && error.contains("`network` of `a` again"), "{error}");
+    }
+}
