@@ -91,8 +91,8 @@ pub use regression::{Coefficient, CoefficientUnits, Predictor, Regression, regre
 pub use relative::{Comparands, add_relative_intervals, drop_intervals_of_few, relative_scores};
 pub use score::{mean, population_std, sample_std};
 pub use scored_map::{
-    ComplexityMeans, F1Regression, OutlineMeans, PREDICTORS, ScoredMap, complexity_means,
-    f1_regression, mean_over_networks,
+    ComplexityMeans, F1Regression, MapNumber, OutlineMeans, PREDICTORS, ScoredMap,
+    complexity_means, f1_regression, mean_over_networks,
 };
 pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{MapRow, diagnosis_scores, map_table};

@@ -80,8 +80,11 @@ pub struct F1Regression {
     pub together: Option<Regression>,
 }
 
+/// A number of a map; `None` where it is undefined.
+pub type MapNumber = fn(&ScoredMap) -> Option<f64>;
+
 /// What predicts the score, and how it is called.
-pub const PREDICTORS: [(&str, fn(&ScoredMap) -> Option<f64>); 5] = [
+pub const PREDICTORS: [(&str, MapNumber); 5] = [
     ("num_parts", |map| map.outlines.num_parts),
     ("area_share", |map| map.outlines.area_share),
     ("elongation", |map| map.outlines.elongation),

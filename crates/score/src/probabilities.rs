@@ -4,7 +4,10 @@ use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
 use crate::predictions::{Prediction, Predictions};
 use dermx_data::cell_place;
-use dermx_eval::{ClassProbabilities, NetworkOutput, softmax_at};
+use dermx_eval::{
+    ClassProbabilities, DiagnosisScores, EvalRecord, NetworkOutput, SeedPredictions,
+    add_certainty_intervals, add_probability_intervals, softmax_at,
+};
 
 /// What is not scored without the probabilities of all classes.
 const NEEDS_ALL: &str = "AUROC, AUPRC and calibration need the probability of every class for every image and \
@@ -98,38 +101,84 @@ pub(crate) fn logits(
     rows.iter().zip(probabilities).map(of_row).collect()
 }
 
-/// Gold and predicted class of each image.
-pub(crate) type Classes = (Vec<usize>, Vec<usize>);
-
-/// Gold and predicted class of each image of `diagnoses`.
-pub(crate) fn classes_of(diagnoses: &[Diagnosis]) -> Classes {
-    diagnoses.iter().map(|one| (one.gold_idx, one.predicted_idx)).unzip()
+/// The diagnoses of one network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiagnosedNetwork<'a> {
+    /// One for each scored image.
+    pub diagnoses: &'a [Diagnosis],
+    /// See [`NetworkOutput::temperature`].
+    pub temperature: Option<Option<f64>>,
 }
 
-/// What a network says of images, whose `classes` are [`classes_of`] the diagnoses; `None` without probabilities.
-pub(crate) fn output<'a>(
-    diagnoses: &'a [Diagnosis],
-    (gold, predicted): &'a Classes,
-    temperature: Option<Option<f64>>,
-) -> Option<NetworkOutput<'a>> {
-    let has_all = diagnoses.iter().all(|one| !one.probabilities.is_empty());
-    (has_all && !diagnoses.is_empty()).then(|| NetworkOutput {
-        gold,
-        predicted,
-        probabilities: diagnoses.iter().map(|one| one.probabilities.as_slice()).collect(),
-        logits: diagnoses.iter().map(|one| one.logits.as_slice()).collect(),
-        temperature,
-    })
+impl DiagnosedNetwork<'_> {
+    /// Adds to `scores`, which are of this network, what its probabilities say, without intervals.
+    ///
+    /// # Errors
+    /// None that predictions can cause that were read.
+    pub fn add_scores(&self, scores: &mut DiagnosisScores, classes: &[String]) -> ScoreResult<()> {
+        for network in networks(classes.len(), &[self.diagnoses])? {
+            network.add_scores(scores, classes);
+        }
+        if let Some(output) = self.output(&self.classes()) {
+            output.add_certainty(scores)?;
+        }
+        Ok(())
+    }
+
+    /// Gold and predicted class of each image.
+    fn classes(&self) -> (Vec<usize>, Vec<usize>) {
+        self.diagnoses.iter().map(|one| (one.gold_idx, one.predicted_idx)).unzip()
+    }
+
+    /// What the network says of images, whose classes are [`Self::classes`]; `None` without probabilities.
+    fn output<'a>(
+        &'a self,
+        (gold, predicted): &'a (Vec<usize>, Vec<usize>),
+    ) -> Option<NetworkOutput<'a>> {
+        let diagnoses = self.diagnoses.iter();
+        let has_all = diagnoses.clone().all(|one| !one.probabilities.is_empty());
+        (has_all && !gold.is_empty()).then(|| NetworkOutput {
+            gold,
+            predicted,
+            probabilities: diagnoses.clone().map(|one| one.probabilities.as_slice()).collect(),
+            logits: diagnoses.map(|one| one.logits.as_slice()).collect(),
+            temperature: self.temperature,
+        })
+    }
+}
+
+/// Adds the intervals of the diagnosis in `record`, which is of these `networks`, and how far they agree.
+///
+/// # Shapes
+/// `resamples` draws from so many images.
+///
+/// # Errors
+/// None that predictions can cause that were read.
+pub(crate) fn add_diagnosis_intervals(
+    record: &mut EvalRecord,
+    networks_of: &[DiagnosedNetwork<'_>],
+    resamples: &dyn Fn(usize) -> Vec<Vec<u32>>,
+) -> ScoreResult<()> {
+    let num_classes = record.classes.len();
+    let (gold, predicted): (Vec<Vec<usize>>, Vec<Vec<usize>>) =
+        networks_of.iter().map(DiagnosedNetwork::classes).unzip();
+    let first = gold.first().map_or(&[][..], Vec::as_slice);
+    let resamples = resamples(first.len());
+    let predictions = SeedPredictions { num_classes, gold: first, predicted: &predicted };
+    predictions.describe(record, &resamples)?;
+    let diagnoses: Vec<&[Diagnosis]> = networks_of.iter().map(|one| one.diagnoses).collect();
+    add_probability_intervals(record, &networks(num_classes, &diagnoses)?, &resamples)?;
+    let classes: Vec<_> = gold.into_iter().zip(predicted).collect();
+    let outputs: Option<Vec<NetworkOutput<'_>>> =
+        networks_of.iter().zip(&classes).map(|(one, classes)| one.output(classes)).collect();
+    Ok(add_certainty_intervals(record, &outputs.unwrap_or_default(), &resamples)?)
 }
 
 /// The probabilities of each network; none unless all networks have them.
 ///
 /// # Errors
 /// None that predictions can cause that were read.
-pub(crate) fn networks(
-    num_classes: usize,
-    seeds: &[&[Diagnosis]],
-) -> ScoreResult<Vec<ClassProbabilities>> {
+fn networks(num_classes: usize, seeds: &[&[Diagnosis]]) -> ScoreResult<Vec<ClassProbabilities>> {
     let has_all = |diagnoses: &&[Diagnosis]| {
         !diagnoses.is_empty() && diagnoses.iter().all(|one| !one.probabilities.is_empty())
     };

@@ -9,7 +9,7 @@ use crate::join::JoinedMaps;
 use crate::left_out::{more, warn_of_left_out};
 use crate::map_source::MapSource;
 use crate::predictions::{Prediction, Predictions};
-use crate::probabilities::{Classes, classes_of, logits, networks, output, probabilities};
+use crate::probabilities::{DiagnosedNetwork, add_diagnosis_intervals, logits, probabilities};
 use crate::sanity::score_sanity;
 use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
@@ -20,10 +20,9 @@ use dermx_data::text::and_others;
 use dermx_data::{Cohort, Dataset, Image, Reading, Selection};
 use dermx_eval::{
     Averaging, Comparands, ComplexityScores, ConfusionMatrix, EvalRecord, HeatmapScoring,
-    Identification, Lead, MapRow, NOTICE, NetworkOutput, Normalize, OutlineMeans, RankedMap,
-    ScoredDataset, ScoredMap, SeedPredictions, UNION, UNIT, add_certainty_intervals,
-    add_probability_intervals, add_relative_intervals, aggregate, complexity_scores,
-    diagnosis_scores, drop_intervals_of_few, lead, mass_shares, relative_scores,
+    Identification, Lead, MapRow, NOTICE, Normalize, OutlineMeans, RankedMap, ScoredDataset,
+    ScoredMap, UNION, UNIT, add_relative_intervals, aggregate, complexity_scores, diagnosis_scores,
+    drop_intervals_of_few, lead, mass_shares, relative_scores,
 };
 use dermx_work::Watch;
 use rayon::prelude::*;
@@ -416,16 +415,12 @@ impl<'a> Benchmark<'a> {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
             let mut scores = diagnosis_scores(&matrix, &self.classes)?;
-            for network in networks(self.classes.len(), &[diagnoses])? {
-                network.add_scores(&mut scores, &self.classes);
-            }
             let calibration = predictions.and_then(|all| all.calibration);
             let temperature = calibration.map(|one| one.fitted.map(|fitted| fitted.temperature));
-            if let Some(network) = output(diagnoses, &classes_of(diagnoses), temperature) {
-                network.add_certainty(&mut scores)?;
-            }
+            let network = DiagnosedNetwork { diagnoses, temperature };
+            network.add_scores(&mut scores, &self.classes)?;
             record.diagnosis = Some(scores);
-            self.add_diagnosis_intervals(&mut record, &[(diagnoses, temperature)])?;
+            add_diagnosis_intervals(&mut record, &[network], &resamples)?;
         }
         let correct = predictions.map(|all| self.correct(&all.rows));
         let images = ScoredImages {
@@ -469,11 +464,13 @@ impl<'a> Benchmark<'a> {
         let resampled = &self.resamples;
         add_relative_intervals(&mut record.skill, &rows, comparands, &image_ids, resampled);
         drop_intervals_of_few(&mut record.skill);
-        let of_seed = seeds
-            .iter()
-            .map(|one| (one.diagnoses.as_deref().unwrap_or_default(), temperature_of(&one.record)));
-        let diagnoses: Vec<(&[Diagnosis], _)> = of_seed.collect();
-        self.add_diagnosis_intervals(&mut record, &diagnoses)?;
+        let network = |one| {
+            let Scorecard { diagnoses, record, .. }: &Scorecard = one;
+            let diagnoses = diagnoses.as_deref().unwrap_or_default();
+            DiagnosedNetwork { diagnoses, temperature: temperature_of(record) }
+        };
+        let networks: Vec<DiagnosedNetwork<'_>> = seeds.iter().map(network).collect();
+        add_diagnosis_intervals(&mut record, &networks, &resamples)?;
         let maps: Vec<&[ScoredMap]> = seeds.iter().map(|one| one.maps.as_slice()).collect();
         add_map_scores(&mut record, &maps, &|num| self.resamples_of(num))?;
         Ok(record)
@@ -485,33 +482,6 @@ impl<'a> Benchmark<'a> {
             true => self.resamples.clone(),
             false => resamples(num_images),
         }
-    }
-
-    /// The intervals of the diagnosis in `record`, which is of these networks with the temperature of each, and how
-    /// far they agree.
-    fn add_diagnosis_intervals(
-        &self,
-        record: &mut EvalRecord,
-        networks_of: &[(&[Diagnosis], Option<Option<f64>>)],
-    ) -> ScoreResult<()> {
-        let diagnoses: Vec<&[Diagnosis]> = networks_of.iter().map(|(of, _)| *of).collect();
-        let diagnoses = diagnoses.as_slice();
-        let gold: Vec<usize> =
-            diagnoses.iter().take(1).copied().flatten().map(|one| one.gold_idx).collect();
-        let predicted: Vec<Vec<usize>> = diagnoses
-            .iter()
-            .map(|seed| seed.iter().map(|one| one.predicted_idx).collect())
-            .collect();
-        let num_classes = self.classes.len();
-        let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
-        let resamples = resamples(gold.len());
-        predictions.describe(record, &resamples)?;
-        add_probability_intervals(record, &networks(num_classes, diagnoses)?, &resamples)?;
-        let classes: Vec<Classes> = diagnoses.iter().map(|of| classes_of(of)).collect();
-        let outputs = networks_of.iter().zip(&classes);
-        let outputs: Option<Vec<NetworkOutput<'_>>> =
-            outputs.map(|((of, temperature), classes)| output(of, classes, *temperature)).collect();
-        Ok(add_certainty_intervals(record, &outputs.unwrap_or_default(), &resamples)?)
     }
 
     /// The map of each image of the data set that has one.

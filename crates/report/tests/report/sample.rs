@@ -68,6 +68,7 @@ fn classes(score: impl Fn(f64) -> Score) -> BTreeMap<String, ClassScores> {
         sensitivity: score(sensitivity),
         specificity: score(specificity),
         ranking: Some([f1, f1 - 0.1, 0.5, 0.75].map(&score).into()),
+        auroc_delong: Some([f1 - 0.2, 1.0]),
     };
     BTreeMap::from([
         ("acne".to_owned(), scores(0.667, 0.5, 1.0)),
