@@ -416,7 +416,8 @@ pub struct ExplainArgs {
           value_parser = key::<usize>("explain.method.occlusion.stride_px"))]
     pub stride: usize,
     /// Check the maps, too (repeatable): `randomization` writes the maps of the network with more
-    /// and more random weights, `faithfulness` takes pixels away in the order of the map.
+    /// and more random weights, `faithfulness` takes pixels away in the order of the map, `robustness`
+    /// adds a little noise and takes squares away.
     #[arg(long, value_parser = choice::<SanityCheck>, value_name = "CHECK")]
     pub sanity: Vec<SanityCheck>,
     /// Also write each photo under its map with a bar of the colors: a .png file beside each .npy file.

@@ -76,11 +76,13 @@ pub fn to_predictions(predictions: &[PhotoPrediction], classes: &[String]) -> Pr
         predicted: one.class.clone(),
         probability: one.probabilities.iter().copied().reduce(f64::max),
         probabilities: one.probabilities.clone(),
+        logits: Vec::new(),
     };
     Predictions {
         path: "predictions in memory".into(),
         rows: predictions.iter().enumerate().map(row).collect(),
         classes: classes.to_vec(),
+        calibration: None,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::parts::join_parts;
 use crate::{
-    ClassScores, Collapse, ConfusionMatrix, CountedConfusions, DiagnosisScores, EvalError,
-    EvalRecord, FaithfulnessScores, Identification, MapScores, MapTable, MassShares, NOTICE,
-    RandomizedScores, RankingScores, RelativeScores, Schema, Score, collapse,
+    Calibrated, Certainty, ClassScores, Collapse, ComplexityMeans, ConfusionMatrix,
+    CountedConfusions, DiagnosisScores, EvalError, EvalRecord, FaithfulnessScores, Identification,
+    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RankingScores, RelativeScores,
+    RobustnessScores, Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -47,9 +48,13 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         skill: join.skill_table(&each(records, |record| &record.skill))?,
         randomization: join.randomization(&each(records, |record| &record.randomization))?,
         faithfulness: join.faithfulness(&each(records, |record| &record.faithfulness))?,
+        robustness: join.robustness(&each(records, |record| &record.robustness))?,
         identification: join.identification(&each(records, |record| &record.identification))?,
         by: join
             .rows("by", &each(records, |record| &record.by), |_, parts| Ok(join_parts(parts)))?,
+        complexity: join.complexity(&each(records, |record| record.complexity.as_ref()))?,
+        // Needs single images: `f1_regression` makes it.
+        regression: None,
         comparisons: Vec::new(),
         scoring: first.scoring.clone(),
         seeds,
@@ -142,12 +147,40 @@ impl Join<'_> {
             ece: self.optional("diagnosis.ece", diagnoses.iter().map(|one| one.ece.as_ref()))?,
             // Needs single images: `add_probability_intervals` adds it.
             reliability: Vec::new(),
+            certainty: self.certainty(&diagnoses)?,
             classes: self.class_table("diagnosis.classes", &classes)?,
             collapsed: Some(collapsed(&confusion_matrices)?),
             confusion_matrices,
             // Needs single images: `SeedPredictions::describe` adds it.
             seed_agreement: None,
         }))
+    }
+
+    /// What all probabilities score; `None` unless all seeds have it.
+    fn certainty(&self, diagnoses: &[&DiagnosisScores]) -> Result<Option<Certainty>, EvalError> {
+        let seeds: Option<Vec<&Certainty>> =
+            diagnoses.iter().map(|one| one.certainty.as_ref()).collect();
+        let Some(seeds) = seeds else { return Ok(None) };
+        let place = "diagnosis";
+        let micro = self.ranking("diagnosis.micro", seeds.iter().map(|one| Some(&one.micro)))?;
+        let calibrated: Option<Vec<&Calibrated>> =
+            seeds.iter().map(|one| one.calibrated.as_ref()).collect();
+        Ok(Some(Certainty {
+            micro: micro.unwrap_or_default(),
+            brier: self.cell(place, "brier", &seeds, |one| &one.brier)?,
+            nll: self.cell(place, "nll", &seeds, |one| &one.nll)?,
+            calibrated: calibrated.map(|seeds| self.calibrated(&seeds)).transpose()?,
+        }))
+    }
+
+    fn calibrated(&self, seeds: &[&Calibrated]) -> Result<Calibrated, EvalError> {
+        let place = "diagnosis.calibrated";
+        Ok(Calibrated {
+            temperature: self.cell(place, "temperature", seeds, |one| &one.temperature)?,
+            nll: self.cell(place, "nll", seeds, |one| &one.nll)?,
+            brier: self.cell(place, "brier", seeds, |one| &one.brier)?,
+            ece: self.cell(place, "ece", seeds, |one| &one.ece)?,
+        })
     }
 
     fn rows<T>(
@@ -187,6 +220,8 @@ impl Join<'_> {
                 sensitivity: self.cell(place, "sensitivity", rows, |row| &row.sensitivity)?,
                 specificity: self.cell(place, "specificity", rows, |row| &row.specificity)?,
                 ranking: self.ranking(place, rows.iter().map(|row| row.ranking.as_ref()))?,
+                // Needs single images: `add_certainty_intervals` adds it.
+                auroc_delong: None,
             })
         })
     }
@@ -248,6 +283,22 @@ impl Join<'_> {
         })
     }
 
+    /// How concentrated maps are; `None` unless all seeds have it.
+    fn complexity(
+        &self,
+        seeds: &[Option<&ComplexityMeans>],
+    ) -> Result<Option<ComplexityMeans>, EvalError> {
+        let seeds: Option<Vec<&ComplexityMeans>> = seeds.iter().copied().collect();
+        let Some(seeds) = seeds else { return Ok(None) };
+        let place = "complexity";
+        Ok(Some(ComplexityMeans {
+            sparseness: self.cell(place, "sparseness", &seeds, |one| &one.sparseness)?,
+            complexity: self.cell(place, "complexity", &seeds, |one| &one.complexity)?,
+            effective_complexity: self
+                .cell(place, "effective_complexity", &seeds, |one| &one.effective_complexity)?,
+        }))
+    }
+
     fn randomization(
         &self,
         tables: &[&BTreeMap<String, RandomizedScores>],
@@ -271,6 +322,23 @@ impl Join<'_> {
                 deletion: self.cell(place, "deletion", rows, |row| &row.deletion)?,
                 insertion: self.cell(place, "insertion", rows, |row| &row.insertion)?,
                 road: self.cell(place, "road", rows, |row| &row.road)?,
+            })
+        })
+    }
+
+    fn robustness(
+        &self,
+        tables: &[&BTreeMap<String, RobustnessScores>],
+    ) -> Result<BTreeMap<String, RobustnessScores>, EvalError> {
+        self.rows("robustness", tables, |place, rows| {
+            Ok(RobustnessScores {
+                max_sensitivity: self
+                    .cell(place, "max_sensitivity", rows, |row| &row.max_sensitivity)?,
+                avg_sensitivity: self
+                    .cell(place, "avg_sensitivity", rows, |row| &row.avg_sensitivity)?,
+                local_lipschitz: self
+                    .cell(place, "local_lipschitz", rows, |row| &row.local_lipschitz)?,
+                infidelity: self.cell(place, "infidelity", rows, |row| &row.infidelity)?,
             })
         })
     }
@@ -324,6 +392,20 @@ mod tests {
             sensitivity: cell(),
             specificity: cell(),
             ranking: ranking(),
+            ..ClassScores::default()
+        };
+        let calibrated =
+            Calibrated { temperature: cell(), nll: cell(), brier: cell(), ece: cell() };
+        let certainty = Certainty {
+            micro: [(); 4].map(|()| cell()).into(),
+            brier: cell(),
+            nll: cell(),
+            calibrated: Some(calibrated),
+        };
+        let complexity = ComplexityMeans {
+            sparseness: cell(),
+            complexity: cell(),
+            effective_complexity: cell(),
         };
         let maps = MapScores {
             f1: cell(),
@@ -339,11 +421,18 @@ mod tests {
             macro_f1: cell(),
             ranking: ranking(),
             ece: Some(cell()),
+            certainty: Some(certainty),
             classes: [("Acne".to_string(), classes)].into(),
             confusion_matrices: vec![matrix(seed, vec![vec![seed]])],
             ..DiagnosisScores::default()
         };
         let faithful = FaithfulnessScores { deletion: cell(), insertion: cell(), road: cell() };
+        let robust = RobustnessScores {
+            max_sensitivity: cell(),
+            avg_sensitivity: cell(),
+            local_lipschitz: cell(),
+            infidelity: cell(),
+        };
         let explanation: MapTable = [(UNION.to_string(), maps)].into();
         EvalRecord {
             notice: NOTICE.into(),
@@ -355,6 +444,8 @@ mod tests {
             skill: BTreeMap::from([(UNION.to_string(), relative(mean))]),
             randomization: [("01-head".to_string(), randomized)].into(),
             faithfulness: [("network".to_string(), faithful)].into(),
+            robustness: [("network".to_string(), robust)].into(),
+            complexity: Some(complexity),
             scoring: [("quantize".to_string(), json!(true))].into(),
             ..EvalRecord::default()
         }
@@ -379,7 +470,24 @@ mod tests {
         let baseline = &joined.baselines["random"][UNION];
         let rankings =
             [&diagnosis.ranking, &classes.ranking].map(|one| one.as_ref().unwrap().each());
-        for cell in rankings.into_iter().flatten().chain([
+        let certainty = diagnosis.certainty.as_ref().unwrap();
+        let calibrated = certainty.calibrated.as_ref().unwrap();
+        let complexity = joined.complexity.as_ref().unwrap();
+        let robust = &joined.robustness["network"];
+        for cell in rankings.into_iter().flatten().chain(certainty.micro.each()).chain([
+            &certainty.brier,
+            &certainty.nll,
+            &calibrated.temperature,
+            &calibrated.nll,
+            &calibrated.brier,
+            &calibrated.ece,
+            &complexity.sparseness,
+            &complexity.complexity,
+            &complexity.effective_complexity,
+            &robust.max_sensitivity,
+            &robust.avg_sensitivity,
+            &robust.local_lipschitz,
+            &robust.infidelity,
             diagnosis.ece.as_ref().unwrap(),
             &diagnosis.accuracy,
             &diagnosis.balanced_accuracy,

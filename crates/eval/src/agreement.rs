@@ -78,7 +78,7 @@ pub fn class_scores_over(units: &[OneVsRest], spread: Spread) -> ClassScores {
         f1: over(|unit| unit.f1),
         sensitivity: over(|unit| unit.sensitivity),
         specificity: over(|unit| unit.specificity),
-        ranking: None,
+        ..ClassScores::default()
     }
 }
 

@@ -50,7 +50,28 @@ pub struct AurocDifference {
 /// DeLong et al., 1988, <https://doi.org/10.2307/2531595>, by ranks as in Sun and Xu, 2014,
 /// <https://doi.org/10.1109/LSP.2014.2337313>.
 pub fn auroc(values: &[f64], is_of_class: &[bool]) -> Result<Option<Auroc>, EvalError> {
-    let Some(wins) = Wins::new(values, is_of_class)? else { return Ok(None) };
+    mean_auroc(&[values], is_of_class)
+}
+
+/// The mean of the areas under the ROC curves of several networks on the same images, with DeLong's variance.
+///
+/// As [`auroc`], with the mean of the networks' shares in place of the shares: areas of the same images vary together,
+/// so that their mean varies more than means of independent areas would. `None` without networks, too.
+///
+/// # Shapes
+/// `networks[network][image]`, `is_of_class[image]`.
+///
+/// # Errors
+/// As [`auroc`].
+///
+/// # Source
+/// DeLong et al., 1988, <https://doi.org/10.2307/2531595>, of the linear contrast of equal weights.
+pub fn mean_auroc(networks: &[&[f64]], is_of_class: &[bool]) -> Result<Option<Auroc>, EvalError> {
+    let wins: Option<Vec<Wins>> = networks
+        .iter()
+        .map(|values| Wins::new(values, is_of_class))
+        .collect::<Result<_, EvalError>>()?;
+    let Some(wins) = wins.and_then(|wins| Wins::mean(&wins)) else { return Ok(None) };
     let (auroc, variance) = (wins.area(), wins.variance());
     let interval = variance.map(|variance| normal_interval(auroc, variance, [0.0, 1.0]));
     Ok(Some(Auroc { auroc, variance, interval }))
@@ -131,6 +152,18 @@ impl Wins {
         }
     }
 
+    /// `None` of nothing.
+    fn mean(all: &[Self]) -> Option<Self> {
+        let mean = |side: fn(&Self) -> &Vec<f64>| -> Option<Vec<f64>> {
+            let of_image = |image: usize| {
+                let sum: f64 = all.iter().map(|one| side(one)[image]).sum();
+                sum / all.len() as f64
+            };
+            Some((0..side(all.first()?).len()).map(of_image).collect())
+        };
+        Some(Self { inside: mean(|one| &one.inside)?, outside: mean(|one| &one.outside)? })
+    }
+
     fn area(&self) -> f64 {
         let num_pairs = self.inside.len() as f64 * self.outside.len() as f64;
         self.inside.iter().sum::<f64>() / num_pairs
@@ -167,6 +200,20 @@ mod tests {
         assert!((found.variance.unwrap() - 1.0 / 12.0).abs() < 1e-15, "{found:?}");
         let [low, high] = found.interval.unwrap();
         assert!((low - (0.75 - Z / 12f64.sqrt())).abs() < 1e-15 && high == 1.0, "{found:?}");
+    }
+
+    #[test]
+    fn the_mean_of_networks_by_hand() {
+        // Shares of the class 1, 1/2 and 0, 0: means 1/2, 1/4. Of the others 1/2, 3/4, 1 and 0, 0, 0: 1/4, 3/8, 1/2.
+        // Area 3/8; var(a) = 1/32, var(b) = 1/64: 1/64 + 1/192 = 1/48.
+        let (one, last) = ([0.8, 0.4, 0.6, 0.4, 0.2], [0.1, 0.1, 0.3, 0.3, 0.3]);
+        let found = mean_auroc(&[&one, &last], &OF_CLASS).unwrap().unwrap();
+        assert_eq!(found.auroc, 0.375);
+        assert!((found.variance.unwrap() - 1.0 / 48.0).abs() < 1e-15, "{found:?}");
+        // A network twice is as sure as once.
+        let once = auroc(&one, &OF_CLASS).unwrap();
+        assert_eq!(mean_auroc(&[&one, &one], &OF_CLASS).unwrap(), once);
+        assert_eq!(mean_auroc(&[], &OF_CLASS), Ok(None));
     }
 
     #[test]

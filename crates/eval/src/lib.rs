@@ -8,6 +8,7 @@ mod baseline;
 mod bootstrap;
 mod brier;
 mod calibration;
+mod certainty;
 mod collapse;
 mod comparison;
 mod complexity;
@@ -34,6 +35,7 @@ mod regression;
 mod relative;
 mod resize;
 mod score;
+mod scored_map;
 mod seeds;
 mod student;
 mod table;
@@ -45,7 +47,7 @@ pub use aggregate::aggregate;
 pub use agreement::{
     AgreementCounts, Evidence, Judgement, Pairs, Spread, ZeroDivision, class_scores_over, is_pair,
 };
-pub use auroc::{Auroc, AurocDifference, auroc, auroc_difference};
+pub use auroc::{Auroc, AurocDifference, auroc, auroc_difference, mean_auroc};
 pub use averaging::{Average, Averaging, UnionAverage};
 pub use baseline::{centre_gaussian, uniform_ones};
 pub use bootstrap::{CONFIDENCE, percentile_interval};
@@ -53,6 +55,7 @@ pub use brier::brier_scores;
 pub use calibration::{
     NUM_BINS, ReliabilityBin, TopProbability, calibration_error, reliability_bins,
 };
+pub use certainty::{Calibrated, Calibration, Certainty, NetworkOutput, add_certainty_intervals};
 pub use collapse::{Collapse, collapse};
 pub use comparison::{
     Comparison, Difference, Lead, MIN_INTERVAL_IMAGES, Paired, PairedTest, Side, UNIT, compare,
@@ -81,12 +84,16 @@ pub use rank::{mid_ranks, rank_correlation};
 pub use ranking::{RankingScores, ranking_scores};
 pub use record::{
     ClassScores, CountedConfusions, DiagnosisScores, EvalRecord, FaithfulnessScores, MapScores,
-    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, SCHEMA, Schema, Score,
-    ScoredDataset, UNION, read_eval_json,
+    MapTable, NOTICE, PartRecord, PartRow, RandomizedScores, RelativeScores, RobustnessScores,
+    SCHEMA, Schema, Score, ScoredDataset, UNION, read_eval_json,
 };
 pub use regression::{Coefficient, CoefficientUnits, Predictor, Regression, regression};
 pub use relative::{Comparands, add_relative_intervals, drop_intervals_of_few, relative_scores};
 pub use score::{mean, population_std, sample_std};
+pub use scored_map::{
+    ComplexityMeans, F1Regression, MapNumber, OutlineMeans, PREDICTORS, ScoredMap,
+    complexity_means, f1_regression, mean_over_networks,
+};
 pub use seeds::{SeedAgreement, SeedPredictions};
 pub use table::{MapRow, diagnosis_scores, map_table};
 pub use temperature::{TEMPERATURE_RANGE, Temperature, fit_temperature, softmax_at};

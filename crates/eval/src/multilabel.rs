@@ -68,7 +68,7 @@ pub fn multilabel_scores(
         },
         sensitivity: share(counts.both, counts.both + counts.missed, num_images),
         specificity: share(counts.neither, counts.neither + counts.wrong, num_images),
-        ranking: None,
+        ..ClassScores::default()
     };
     Ok(MultilabelScores {
         micro_f1: Score { interval: interval(0), ..Score::over_images(all.f1(), num_images) },

@@ -15,9 +15,9 @@ pub struct ClassProbabilities {
     gold: Vec<usize>,
     /// By class.
     ranked: Vec<RankedImages>,
-    top: Vec<TopProbability>,
+    pub(crate) top: Vec<TopProbability>,
     /// The bin of each image's largest probability.
-    bins: Vec<usize>,
+    pub(crate) bins: Vec<usize>,
 }
 
 /// What a network scores on some images.

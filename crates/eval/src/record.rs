@@ -1,8 +1,8 @@
 //! What an evaluation says: the shape of `eval.json`.
 
 use crate::{
-    Collapse, Comparison, EvalError, Identification, Lead, RankingScores, ReliabilityBin,
-    SeedAgreement,
+    Certainty, Collapse, Comparison, ComplexityMeans, EvalError, F1Regression, Identification,
+    Lead, RankingScores, ReliabilityBin, SeedAgreement,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,10 @@ pub struct ClassScores {
     /// probabilities. In JSON these scores stand beside the others.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub ranking: Option<RankingScores<Score>>,
+    /// DeLong's 95 % interval of the AUROC, beside that of the bootstrap; over seeds, of their mean. Absent without
+    /// probabilities, and where the class or the rest has fewer than two images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auroc_delong: Option<[f64; 2]>,
 }
 
 /// How well diagnoses were predicted.
@@ -140,6 +144,10 @@ pub struct DiagnosisScores {
     /// The bins of the calibration error, of all networks together; none without probabilities.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reliability: Vec<ReliabilityBin>,
+    /// What all probabilities score together; absent without probabilities. In JSON these scores stand beside the
+    /// others.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub certainty: Option<Certainty>,
     /// Scores by class name.
     pub classes: BTreeMap<String, ClassScores>,
     /// One matrix per network.
@@ -255,6 +263,22 @@ pub struct FaithfulnessScores {
     pub road: Score,
 }
 
+/// How far maps move when their image changes a little, and whether their mass says how much a probability falls; a row
+/// for each image. Undefined where a map points nowhere.
+///
+/// Of all four low is good; a map that never saw the image does not move, so that its infidelity alone tells.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RobustnessScores {
+    /// The largest relative move of the map over noisy copies of the image.
+    pub max_sensitivity: Score,
+    /// The mean of the same.
+    pub avg_sensitivity: Score,
+    /// The largest move of the map, divided by its largest value, for the move of the image.
+    pub local_lipschitz: Score,
+    /// How badly the mass of the map in a square predicts how much the probability falls without it.
+    pub infidelity: Score,
+}
+
 /// What every result file and report says about itself.
 pub const NOTICE: &str = "Research output; not a medical device and not for diagnosis.";
 
@@ -299,12 +323,21 @@ pub struct EvalRecord {
     /// By map: `network`, and `random` and `centre_gaussian` on the same images.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub faithfulness: BTreeMap<String, FaithfulnessScores>,
+    /// By map, as `faithfulness`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub robustness: BTreeMap<String, RobustnessScores>,
     /// On what the maps lie, for the network's and for baselines; where it was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub identification: Identification,
     /// The scores on parts of the images, by variable and value, where they were asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub by: BTreeMap<String, BTreeMap<String, PartRecord>>,
+    /// How concentrated the network's maps are; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub complexity: Option<ComplexityMeans>,
+    /// What the fuzzy F1 of the union goes along with; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub regression: Option<F1Regression>,
     /// Beside other scores, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub comparisons: Vec<Comparison>,

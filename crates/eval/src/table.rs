@@ -119,7 +119,7 @@ fn class_scores(matrix: &ConfusionMatrix, class_idx: usize) -> ClassScores {
         sensitivity: Score::over_images(sensitivity, num_images).with_share_interval(num_gold),
         specificity: Score::over_images(specificity, num_images)
             .with_share_interval(num_images - num_gold),
-        ranking: None,
+        ..ClassScores::default()
     }
 }
 

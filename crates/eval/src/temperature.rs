@@ -59,6 +59,17 @@ pub fn fit_temperature(
     }))
 }
 
+/// `-log softmax(z / T)[gold]` of each image, at a temperature T above 0.
+pub(crate) fn log_likelihood_loss(
+    logits: &[&[f64]],
+    gold: &[usize],
+    temperature: f64,
+) -> Result<Vec<f64>, EvalError> {
+    check(logits, gold)?;
+    let of_image = |(row, &gold): (&&[f64], &usize)| row_nll(row, gold, 1.0 / temperature);
+    Ok(logits.iter().zip(gold).map(of_image).collect())
+}
+
 /// The probabilities of an image's logits at a temperature T above 0: `softmax(z / T)`.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The tests of `dermx-eval` from outside, in one program: each program compiles generic code anew.
 
 mod auroc;
+mod certainty;
 mod close;
 mod complexity;
 mod degenerate;

@@ -14,8 +14,8 @@ pub enum ExplainError {
     /// There is not one target class for each image, or a class does not exist.
     #[error("targets do not fit the batch: {0}")]
     Targets(String),
-    /// The order has not one entry for each pixel.
-    #[error("an order of {found} pixels for an image of {expected}")]
+    /// An order or a map has not one entry for each pixel.
+    #[error("an order or a map of {found} pixels for an image of {expected}")]
     Order {
         /// Pixels in the order.
         found: usize,

@@ -4,6 +4,7 @@ mod faithfulness;
 mod grad_cam;
 mod methods;
 mod pytorch_grad_cam;
+mod robustness;
 mod traced_by_hand;
 
 #[path = "../../model/tests/networks/mod.rs"]

@@ -30,8 +30,10 @@ impl Predicted {
             predicted,
             probability: None,
             probabilities: Vec::new(),
+            logits: Vec::new(),
         };
         let rows = classes.into_iter().enumerate().map(row).collect();
-        Ok(Predictions { path: "predictions".into(), rows, classes: Vec::new() })
+        let path = "predictions".into();
+        Ok(Predictions { path, rows, classes: Vec::new(), calibration: None })
     }
 }

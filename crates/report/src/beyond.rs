@@ -1,6 +1,7 @@
 //! Further tables: where maps are highest, parts of the images, other runs.
 
 use crate::comparison::RATERS;
+use crate::maps;
 use crate::sanity;
 use crate::score_cell::{absent, map_columns, score_cell, shown_cell, too_few};
 use crate::score_text::{ABSENT, counted, readable, spread_meaning};
@@ -23,8 +24,11 @@ pub fn tables(record: &EvalRecord) -> Vec<Table> {
     let tables = [
         sanity::randomization(record),
         sanity::faithfulness(record),
+        sanity::robustness(record),
         localization_table(record),
         identification_table(record),
+        maps::complexity_table(record),
+        maps::regression_table(record),
         parts_table(record),
     ];
     tables.into_iter().flatten().collect()

@@ -4,8 +4,8 @@ use crate::diagnosis::reliability_table;
 use crate::gallery::{joined, key_of};
 use crate::input::ReportInput;
 use dermx_eval::{
-    ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores, MapTable, PairedTest,
-    RankingScores, Score, UNION,
+    Calibrated, Certainty, ClassScores, Comparison, CountedConfusions, EvalRecord, MapScores,
+    MapTable, PairedTest, RankingScores, Score, UNION,
 };
 use dermx_table::{Cell, Column, Table, by_name};
 use std::iter::once;
@@ -58,6 +58,7 @@ pub fn files(input: &ReportInput) -> Vec<(String, Vec<u8>)> {
         explanation(input),
         randomization(input),
         faithfulness(input),
+        robustness(input),
         localization(input),
         by(input),
         comparisons(input),
@@ -100,6 +101,7 @@ fn summary(input: &ReportInput) -> Table {
             push(&[NETWORK, "macro_f1"], &diagnosis.macro_f1);
             push_ranking(push, &[NETWORK], diagnosis.ranking.as_ref());
             diagnosis.ece.iter().for_each(|ece| push(&[NETWORK, "ece"], ece));
+            diagnosis.certainty.iter().for_each(|of| push_certainty(push, of));
         }
         for (map, scores) in map_tables(record) {
             if let Some(union) = scores.get(UNION) {
@@ -141,13 +143,28 @@ fn curves(input: &ReportInput) -> Table {
 fn diagnosis(input: &ReportInput) -> Table {
     of_scores("diagnosis", &["class"], input, |record, push| {
         let classes = record.diagnosis.iter().flat_map(|one| &one.classes);
-        for (class, ClassScores { f1, sensitivity, specificity, ranking }) in classes {
+        for (class, ClassScores { f1, sensitivity, specificity, ranking, .. }) in classes {
             push(&[class, "f1"], f1);
             push(&[class, "sensitivity"], sensitivity);
             push(&[class, "specificity"], specificity);
             push_ranking(push, &[class], ranking.as_ref());
         }
     })
+}
+
+fn push_certainty(push: Push<'_>, certainty: &Certainty) {
+    let Certainty { micro, brier, nll, calibrated } = certainty;
+    for (name, score) in RankingScores::<Score>::NAMES.into_iter().zip(micro.each()) {
+        push(&[NETWORK, &format!("micro_{name}")], score);
+    }
+    push(&[NETWORK, "brier"], brier);
+    push(&[NETWORK, "nll"], nll);
+    if let Some(Calibrated { temperature, nll, brier, ece }) = calibrated {
+        push(&[NETWORK, "temperature"], temperature);
+        push(&[NETWORK, "calibrated_ece"], ece);
+        push(&[NETWORK, "calibrated_brier"], brier);
+        push(&[NETWORK, "calibrated_nll"], nll);
+    }
 }
 
 fn push_ranking(push: Push<'_>, keys: &[&str], ranking: Option<&RankingScores<Score>>) {
@@ -204,6 +221,17 @@ fn faithfulness(input: &ReportInput) -> Table {
             push(&[map, "deletion"], &scores.deletion);
             push(&[map, "insertion"], &scores.insertion);
             push(&[map, "road"], &scores.road);
+        }
+    })
+}
+
+fn robustness(input: &ReportInput) -> Table {
+    of_scores("robustness", &["map"], input, |record, push| {
+        for (map, scores) in &record.robustness {
+            push(&[map, "max_sensitivity"], &scores.max_sensitivity);
+            push(&[map, "avg_sensitivity"], &scores.avg_sensitivity);
+            push(&[map, "local_lipschitz"], &scores.local_lipschitz);
+            push(&[map, "infidelity"], &scores.infidelity);
         }
     })
 }

@@ -26,7 +26,7 @@ const fn share(
 }
 
 /// Every score of the page, in the order of the tables.
-pub const DEFINITIONS: [Definition; 24] = [
+pub const DEFINITIONS: [Definition; 33] = [
     share("Accuracy", "right images / images", "there is no image", "standard"),
     share(
         "F1 of a class",
@@ -79,6 +79,30 @@ pub const DEFINITIONS: [Definition; 24] = [
         undefined: "there is no image",
         source: "Guo et al. 2017",
     },
+    Definition {
+        name: "Brier score",
+        equation: "mean of Σ (p − y)² over classes; y is 1 for the gold class, else 0",
+        range: "0 to 2",
+        better: "lower",
+        undefined: "there is no image",
+        source: "Brier 1950",
+    },
+    Definition {
+        name: "Negative log-likelihood",
+        equation: "mean of −log p of the gold class, in nats",
+        range: "from 0",
+        better: "lower",
+        undefined: "there is no image",
+        source: "standard; the loss of cross-entropy",
+    },
+    Definition {
+        name: "Temperature",
+        equation: "T of softmax(z / T) with the smallest negative log-likelihood on the validation photos",
+        range: "0.01 to 100; 1: as sure as it should be",
+        better: "neither; above 1: too sure",
+        undefined: "all logits of each photo are equal",
+        source: "Guo et al. 2017",
+    },
     share("Fuzzy F1", "2 Σ min(A, S) / (Σ A + Σ S)", "map and mask are both empty", APPENDIX),
     share("Fuzzy sensitivity", "Σ min(A, S) / Σ S", "the mask is empty", APPENDIX),
     share(
@@ -91,7 +115,8 @@ pub const DEFINITIONS: [Definition; 24] = [
         "Mass in mask",
         "Σ A S / Σ A",
         "the map is empty",
-        "relevance mass accuracy, Arras et al. 2022; energy-based pointing game, Wang et al. 2020",
+        "relevance mass accuracy, Arras et al. 2022; energy-based pointing game, Wang et al. 2020; attribution \
+         localisation, Kohlbrenner et al. 2020",
     ),
     share(
         "Pointing game",
@@ -125,6 +150,30 @@ pub const DEFINITIONS: [Definition; 24] = [
         APPENDIX,
     ),
     Definition {
+        name: "Sparseness",
+        equation: "Gini index of the pixels: Σ (2 i − n − 1) a / (n Σ a), values a sorted upwards",
+        range: "0 to 1",
+        better: "neither",
+        undefined: "the map is empty",
+        source: "Chalasani et al. 2020, as in Quantus",
+    },
+    Definition {
+        name: "Complexity",
+        equation: "entropy −Σ p log p of the pixels' shares p = a / Σ a, in nats",
+        range: "0 to log n",
+        better: "neither",
+        undefined: "the map is empty",
+        source: "Bhatt et al. 2020, as in Quantus",
+    },
+    Definition {
+        name: "Effective complexity",
+        equation: "number of pixels above 1e-5 of the largest",
+        range: "0 to n",
+        better: "neither",
+        undefined: "never",
+        source: "Nguyen and Martinez 2020, as in Quantus",
+    },
+    Definition {
         name: "Skill",
         equation: "(N − B) / (R − B): fuzzy F1 of network, best baseline and raters, on images of two \
                    raters or more",
@@ -157,6 +206,30 @@ pub const DEFINITIONS: [Definition; 24] = [
         better: "higher",
         undefined: "never",
         source: "Rong et al. 2022",
+    },
+    Definition {
+        name: "Max and average sensitivity",
+        equation: "largest and mean |A′ − A| / |A| over ten noisy copies of the image, noise from −0.2 to 0.2",
+        range: "from 0",
+        better: "lower",
+        undefined: "the map is empty",
+        source: "Yeh et al. 2019, as in Quantus",
+    },
+    Definition {
+        name: "Local Lipschitz",
+        equation: "largest |A′ / max A′ − A / max A| / |x′ − x| over the same copies x′ of the image x",
+        range: "from 0",
+        better: "lower",
+        undefined: "the map is empty",
+        source: "Alvarez-Melis and Jaakkola 2018",
+    },
+    Definition {
+        name: "Infidelity",
+        equation: "mean of (b m − d)² over 32 squares: mass m of the map in it, fall d of P(class) without it; best b",
+        range: "0 to 1",
+        better: "lower",
+        undefined: "the map has no mass in any square",
+        source: "Yeh et al. 2019",
     },
 ];
 

@@ -22,6 +22,7 @@ mod event_file;
 mod facts;
 mod gallery;
 mod input;
+mod maps;
 mod matrix;
 mod page;
 mod reliability;

@@ -2,7 +2,7 @@
 
 use crate::score_cell::{absent, map_columns, shown_cell};
 use crate::score_text::{readable, spread_meaning};
-use dermx_eval::{EvalRecord, MapScores, UNION};
+use dermx_eval::{EvalRecord, MapScores, RobustnessScores, UNION};
 use dermx_table::{Cell, Column, Table};
 use std::iter::once;
 
@@ -43,6 +43,41 @@ pub fn randomization(record: &EvalRecord) -> Option<Table> {
         if let Some(union) = map_table.get(UNION) {
             let heading = format!("No network: {}", readable(name));
             table.push_summary(cells(heading, union, absent()));
+        }
+    }
+    Some(table)
+}
+
+/// How far maps move with a little noise on the image, and whether their mass says how much a probability falls.
+pub fn robustness(record: &EvalRecord) -> Option<Table> {
+    if record.robustness.is_empty() {
+        return None;
+    }
+    let title = format!(
+        "Robustness. How far the map moves when a little noise is added to the image (largest and mean relative move, \
+         and largest move for the move of the image), and infidelity: how badly the map's mass in a square says how \
+         much the probability falls without it. Of all, low is good; maps without a network never move, so that \
+         only their infidelity tells. {}",
+        spread_meaning(record)
+    );
+    let scores = [
+        ("max_sensitivity", "Max sensitivity"),
+        ("avg_sensitivity", "Average sensitivity"),
+        ("local_lipschitz", "Local Lipschitz"),
+    ];
+    let scores = scores.map(|(name, label)| Column::mean_and_std(name).label(label));
+    let infidelity = Column::mean_and_std("infidelity").label("Infidelity").decimals(6);
+    let columns = once(Column::text("map").label("Map")).chain(scores).chain([infidelity]);
+    let mut table = Table::new("robustness", title, columns);
+    for (name, scores) in &record.robustness {
+        let RobustnessScores { max_sensitivity, avg_sensitivity, local_lipschitz, infidelity } =
+            scores;
+        let scores = [max_sensitivity, avg_sensitivity, local_lipschitz, infidelity]
+            .map(|score| shown_cell(Some(score)));
+        let cells = once(readable(name).into()).chain(scores);
+        match name == "network" {
+            true => table.push_summary(cells),
+            false => table.push(cells),
         }
     }
     Some(table)

@@ -6,11 +6,11 @@ use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{
-    BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, how_to_finish, to_json,
+    BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, TEMPERATURE, how_to_finish, to_json,
 };
 use crate::session::Session;
 use dermx_data::{Manifest, json, write_atomic};
-use dermx_score::{DIAGNOSES, PER_IMAGE};
+use dermx_score::{DIAGNOSES, MAPS, PER_IMAGE};
 use dermx_train::{EpochMetrics, Fingerprint};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,10 +24,10 @@ const FORMAT: u32 = 2;
 pub const FORMAT_OF_FILES: u32 = 2;
 
 /// What a seed's certificate covers file by file, beside the files with a hash of their own.
-const SEED_RESULTS: [&str; 3] = ["metrics.csv", "tensorboard", "heatmaps"];
+const SEED_RESULTS: [&str; 4] = ["metrics.csv", "tensorboard", TEMPERATURE, "heatmaps"];
 
 /// The scores of a seed.
-const SEED_SCORES: [&str; 3] = ["eval.json", PER_IMAGE, DIAGNOSES];
+const SEED_SCORES: [&str; 4] = ["eval.json", PER_IMAGE, DIAGNOSES, MAPS];
 
 /// BLAKE3 of files, by their path below a folder, with `/` between its parts.
 pub type FileHashes = BTreeMap<String, String>;

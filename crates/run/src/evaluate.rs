@@ -9,9 +9,11 @@ use crate::error::RunResult;
 use crate::report::is_report;
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, check_idle, how_to_finish, is_same_folder};
 use crate::session::Session;
+use crate::temperature;
 use dermx_eval::EvalRecord;
 use dermx_score::{
-    Benchmark, DIAGNOSES, EVAL, MapFolder, PER_IMAGE, Predictions, read_annotations, write_record,
+    Benchmark, DIAGNOSES, EVAL, MAPS, MapFolder, PER_IMAGE, Predictions, read_annotations,
+    write_record,
 };
 use std::path::Path;
 
@@ -52,7 +54,7 @@ pub fn is_scores(path: &Path) -> bool {
     }
     let mut names = path.components().rev().map(|part| part.as_os_str().to_string_lossy());
     let name = names.next().unwrap_or_default();
-    let of_seed = [EVAL, PER_IMAGE, DIAGNOSES].contains(&name.as_ref());
+    let of_seed = [EVAL, PER_IMAGE, DIAGNOSES, MAPS].contains(&name.as_ref());
     match (names.next(), names.next()) {
         (None, _) => of_seed || name == BY || is_comparison(path),
         (Some(folder), None) => of_seed && folder.starts_with("seed-"),
@@ -83,7 +85,8 @@ fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
             let message = format!("{path}: seed {seed} has predicted nothing yet; {advice}");
             return Err(RunError::missing_input(message));
         }
-        let predictions = Predictions::read(&predictions)?;
+        let calibration = temperature::read(&folder)?;
+        let predictions = Predictions { calibration, ..Predictions::read(&predictions)? };
         let mut scorecard = match benchmark.has_masks() {
             true => benchmark.score(&MapFolder::open(&folder.heatmaps())?, Some(&predictions))?,
             false => benchmark.score_diagnoses(&predictions)?,

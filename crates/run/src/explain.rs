@@ -8,7 +8,7 @@ use crate::{overlay, sanity};
 use dermx_data::text::and_others;
 use dermx_data::{CsvLine, CsvTable, cell_place, write_atomic};
 use dermx_gradcam::Explainer;
-use dermx_score::{FAITHFULNESS, to_json};
+use dermx_score::{FAITHFULNESS, ROBUSTNESS, to_json};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ const DESCRIPTION: &str = "heatmaps.json";
 /// Whether [`explain`] writes the file of this name below its folder.
 pub fn is_explanation(path: &Path) -> bool {
     let is_map = path.extension().is_some_and(|extension| extension == "npy");
-    is_map || [DESCRIPTION, FAITHFULNESS].iter().any(|file| path == Path::new(file))
+    is_map || [DESCRIPTION, FAITHFULNESS, ROBUSTNESS].iter().any(|file| path == Path::new(file))
 }
 
 /// What [`explain`] writes beside the maps.

@@ -20,6 +20,9 @@ pub const REPORT: &str = "report";
 /// The list of training and validation images.
 pub const SPLIT: &str = "split.csv";
 
+/// What validation photos say of how sure a seed's probabilities should be.
+pub const TEMPERATURE: &str = "temperature.json";
+
 /// Where a run goes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place<'a> {
@@ -301,6 +304,11 @@ impl SeedFolder {
     /// The trained weights.
     pub fn weights(&self) -> PathBuf {
         self.path.join("weights.safetensors")
+    }
+
+    /// How sure its probabilities should be.
+    pub fn temperature(&self) -> PathBuf {
+        self.path.join(TEMPERATURE)
     }
 
     /// Probabilities and logits of the test images.

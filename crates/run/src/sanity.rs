@@ -1,11 +1,12 @@
 //! Sanity checks of heat maps: whether they depend on the network, and the network on the pixels.
 //!
-//! They lie beside the maps: `randomized/<number of stages>-<stage>/<image_id>.npy`, and
-//! `faithfulness.csv`.
+//! They lie beside the maps: `randomized/<number of stages>-<stage>/<image_id>.npy`, `faithfulness.csv`, and
+//! `robustness.csv`.
 
 use crate::config::SanityCheck;
 use crate::error::{RunError, RunResult};
 use crate::explanation::Job;
+use crate::robustness;
 use dermx_data::{Random, write_atomic};
 use dermx_eval::{Border, HeatmapScoring, Normalize, centre_gaussian};
 use dermx_gradcam::{Explainer, Faithfulness, faithfulness, relevance_order};
@@ -32,6 +33,7 @@ pub fn run(
         match check {
             SanityCheck::Randomization => randomize(job, explainer, folder)?,
             SanityCheck::Faithfulness => take_pixels(job, folder)?,
+            SanityCheck::Robustness => robustness::check(job, explainer, folder)?,
         }
     }
     Ok(())
@@ -56,21 +58,17 @@ fn randomize(job: &Job<'_>, explainer: &Explainer, folder: &Path) -> RunResult<(
 /// Writes what the probability does when pixels go and come in the order of each image's map, of
 /// noise, and of a Gaussian in the middle.
 fn take_pixels(job: &Job<'_>, folder: &Path) -> RunResult<()> {
-    let size = [job.images.size().height as usize, job.images.size().width as usize];
-    let centre = centre_gaussian(size);
+    let others = Others::new(job);
     let ids = job.images.ids();
     let mut records = vec![FAITHFULNESS_COLUMNS.map(str::to_string).to_vec()];
     let mut progress = job.context.start("faithfulness", ids.len(), "img");
     for (idx, image_id) in ids.iter().enumerate() {
         let image = job.images.batch(idx..idx + 1, job.context.device())?;
         let target = job.targets_of(idx..idx + 1, &image)?[0];
-        let mut random = Random::new(0, "random map", 0, image_id);
-        let noise: Vec<f32> = (0..size[0] * size[1]).map(|_| random.unit() as f32).collect();
-        let map = map_at(&npy_file(folder, image_id)?, size)?;
-        for (name, map) in [("network", &map), ("random", &noise), ("centre_gaussian", &centre)] {
+        for (name, map) in others.with_map_of(image_id, folder)? {
             job.context.check("the faithfulness of the heat maps is not complete")?;
             let mut ties = Random::new(0, "relevance ties", 0, image_id);
-            let order = relevance_order(map, &mut || ties.unit().to_bits());
+            let order = relevance_order(&map, &mut || ties.unit().to_bits());
             let mut noise = Random::new(0, "imputation noise", 0, image_id);
             let noise = &mut || noise.normal(0.0, 1.0) as f32;
             let found = faithfulness(&job.trained.network, image.clone(), target, &order, noise)?;
@@ -90,6 +88,38 @@ fn take_pixels(job: &Job<'_>, folder: &Path) -> RunResult<()> {
     }
     progress.finish(&format!("faithfulness of {} heat maps", ids.len()));
     Ok(write_atomic(&folder.join(FAITHFULNESS), &csv(&records))?)
+}
+
+/// The maps without a network that those of a job are compared with.
+pub struct Others {
+    /// \[height, width\] of the network's input.
+    size: [usize; 2],
+    centre: Vec<f32>,
+}
+
+impl Others {
+    /// At the size of the images of `job`.
+    pub fn new(job: &Job<'_>) -> Self {
+        let size = [job.images.size().height as usize, job.images.size().width as usize];
+        Self { size, centre: centre_gaussian(size) }
+    }
+
+    /// The map of an image in `folder`, noise, and a Gaussian in the middle, with their names, at the size of the
+    /// network's input.
+    ///
+    /// # Errors
+    /// A map that cannot be read.
+    pub fn with_map_of(
+        &self,
+        image_id: &str,
+        folder: &Path,
+    ) -> RunResult<[(&'static str, Vec<f32>); 3]> {
+        let [height, width] = self.size;
+        let mut random = Random::new(0, "random map", 0, image_id);
+        let noise = (0..height * width).map(|_| random.unit() as f32).collect();
+        let map = map_at(&npy_file(folder, image_id)?, self.size)?;
+        Ok([("network", map), ("random", noise), ("centre_gaussian", self.centre.clone())])
+    }
 }
 
 /// The map in `file` at the size of the network's input, from 0 to 1.

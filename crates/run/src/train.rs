@@ -15,7 +15,7 @@ use crate::session::BackendKind;
 use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos_with};
 use crate::watcher::Watcher;
-use crate::{evaluate, explain, memory, predict, report};
+use crate::{evaluate, explain, memory, predict, report, temperature};
 use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
@@ -219,6 +219,7 @@ fn train_seed(
         Outcome::Finished(network) => {
             observer.finish();
             write_atomic(&folder.weights(), &weights_file(&network, config)?)?;
+            temperature::fit(config, data, folder, context).map_err(resumable)?;
             Ok(starting_weights_hash)
         }
     }

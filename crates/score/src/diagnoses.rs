@@ -16,6 +16,8 @@ pub struct Diagnosis {
     pub predicted_idx: usize,
     /// Probability of each class, exchanged as the prediction is; empty where they are not known of every image.
     pub probabilities: Vec<f64>,
+    /// Logit of each class up to a constant, exchanged likewise; empty as the probabilities are.
+    pub logits: Vec<f64>,
 }
 
 /// The text of the file: `image_id,gold,predicted`, by names of `classes`. It reads back as

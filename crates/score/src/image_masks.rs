@@ -4,8 +4,8 @@ use crate::choices::{ScoredRows, ScoringChoices, Unmarked};
 use crate::error::ScoreResult;
 use dermx_data::{ImageSize, Mask, Reading};
 use dermx_eval::{
-    EvalError, FuzzyScores, MapRow, OUTLINED, RankedMap, TYPICAL, UNION, binary_localization,
-    binary_scores,
+    EvalError, FuzzyScores, MapRow, OUTLINED, OutlineMeans, OutlineShape, RankedMap, TYPICAL,
+    UNION, binary_localization, binary_scores, outline_shape,
 };
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -23,6 +23,8 @@ pub struct ImageMasks {
     pub masks: Vec<RaterMask>,
     /// The two [`outlines`] of `masks`; none where they are not asked for.
     pub outlines: Vec<RaterMask>,
+    /// Number, size and form of the unions of `masks`; nothing where they are not asked for.
+    pub outline_means: OutlineMeans,
 }
 
 /// Runs of flat indices.
@@ -95,6 +97,24 @@ pub fn outlines(masks: &[RaterMask], typical: Option<&BTreeSet<&str>>) -> Vec<Ra
         mask,
     };
     vec![named(TYPICAL, typical), named(OUTLINED, all)]
+}
+
+/// Number, size and form of the unions among `masks`.
+///
+/// # Errors
+/// None for masks with pixels.
+pub fn outline_means(masks: &[RaterMask]) -> ScoreResult<OutlineMeans> {
+    let shape = |one: &RaterMask| {
+        let size = one.mask.size();
+        let mut pixels = vec![0; size.num_pixels()];
+        for run in runs(&one.mask) {
+            pixels[run].fill(1);
+        }
+        Ok(outline_shape(&pixels, [size.height as usize, size.width as usize])?)
+    };
+    let unions = masks.iter().filter(|one| one.characteristic == UNION);
+    let shapes: ScoreResult<Vec<OutlineShape>> = unions.map(shape).collect();
+    Ok(OutlineMeans::over(&shapes?))
 }
 
 impl ImageMasks {

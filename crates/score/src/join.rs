@@ -68,7 +68,7 @@ impl Predictions {
     /// # Errors
     /// Two predictions of one image, predictions of other images only.
     pub fn of_images(&self, dataset: &Dataset) -> ScoreResult<(Self, Option<String>)> {
-        let Self { path, rows, classes } = self;
+        let Self { path, rows, classes, calibration } = self;
         let named = rows.iter().map(|one| (cell_place(one.line, "image_id"), &*one.image_id));
         let joined = image_names(dataset).join(path, named).checked()?;
         let images = dataset.images().iter().zip(&joined.row_of);
@@ -77,7 +77,8 @@ impl Predictions {
             Some(Prediction { image_id, ..rows[(*row)?].clone() })
         });
         let (path, classes) = (path.clone(), classes.clone());
-        Ok((Self { path, rows: known.collect(), classes }, joined.warning()))
+        let rows = known.collect();
+        Ok((Self { path, rows, classes, calibration: *calibration }, joined.warning()))
     }
 }
 

@@ -21,6 +21,7 @@ mod sanity;
 mod score;
 mod score_parts;
 mod scorecard;
+mod scored_maps;
 mod typical;
 
 pub use choices::{ScoredRows, ScoringChoices, Unmarked};
@@ -37,7 +38,8 @@ pub use per_image::{PER_IMAGE, per_image_csv, read_per_image};
 pub use predictions::{
     ImageLogits, Prediction, Predictions, argmax, predictions_csv, read_predictions, softmax,
 };
-pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS};
+pub use sanity::{FAITHFULNESS, FAITHFULNESS_COLUMNS, ROBUSTNESS, ROBUSTNESS_COLUMNS};
 pub use score::{BOOTSTRAP, Benchmark, check_outlines, read_annotations};
 pub use score_parts::{MIN_IMAGES, Variable};
 pub use scorecard::{EVAL, Scorecard, remove, write_record};
+pub use scored_maps::{MAPS, maps_csv};

@@ -2,11 +2,15 @@
 
 use crate::error::ScoreResult;
 use dermx_data::CsvTable;
+use dermx_eval::Calibration;
 use dermx_table::csv;
 use std::path::{Path, PathBuf};
 
 /// What the name of a column of probabilities begins with.
 const PROBABILITY: &str = "p_";
+
+/// What the name of a column of logits begins with.
+const LOGIT: &str = "logit_";
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +27,8 @@ pub struct Prediction {
     pub probability: Option<f64>,
     /// The number for each class of [`Predictions::classes`]; NaN where there is none.
     pub probabilities: Vec<f64>,
+    /// The logit of each class of [`Predictions::classes`] (`logit_CLASS`); NaN where there is none.
+    pub logits: Vec<f64>,
 }
 
 /// What a network, or another program, said of images.
@@ -35,6 +41,8 @@ pub struct Predictions {
     /// The classes that have a column of probabilities (`p_CLASS`), in order. What is there is looked at when it
     /// is scored: a table may have such columns of other things.
     pub classes: Vec<String>,
+    /// What validation images said of how sure they should be, if somebody asked them.
+    pub calibration: Option<Calibration>,
 }
 
 impl Predictions {
@@ -48,7 +56,10 @@ impl Predictions {
         let (places, classes): (Vec<usize>, Vec<String>) = columns
             .filter_map(|(idx, name)| Some((idx, name.strip_prefix(PROBABILITY)?.to_string())))
             .unzip();
-        Ok(Self { path: path.to_path_buf(), rows: rows(&table, &places)?, classes })
+        let logit = |class: &String| table.find_column(&format!("{LOGIT}{class}"));
+        let logits: Vec<Option<usize>> = classes.iter().map(logit).collect();
+        let rows = rows(&table, &places, &logits)?;
+        Ok(Self { path: path.to_path_buf(), rows, classes, calibration: None })
     }
 }
 
@@ -83,7 +94,7 @@ pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bo
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
     header.extend(classes.iter().map(|class| format!("{PROBABILITY}{class}")));
     if with_logits {
-        header.extend(classes.iter().map(|class| format!("logit_{class}")));
+        header.extend(classes.iter().map(|class| format!("{LOGIT}{class}")));
     }
     let mut records = vec![header];
     for row in rows {
@@ -108,8 +119,12 @@ pub fn read_predictions(path: &Path) -> ScoreResult<Vec<Prediction>> {
     Ok(Predictions::read(path)?.rows)
 }
 
-/// The rows of `table`, which has probabilities in the columns at `places`.
-fn rows(table: &CsvTable, places: &[usize]) -> ScoreResult<Vec<Prediction>> {
+/// The rows of `table`, which has probabilities in the columns at `places`, and `logits` in those that there are.
+fn rows(
+    table: &CsvTable,
+    places: &[usize],
+    logits: &[Option<usize>],
+) -> ScoreResult<Vec<Prediction>> {
     let [image_idx, predicted_idx] = table.positions(["image_id", "predicted"])?;
     let gold_idx = table.find_column("gold");
     let mut predictions: Vec<Prediction> = Vec::new();
@@ -132,6 +147,7 @@ fn rows(table: &CsvTable, places: &[usize]) -> ScoreResult<Vec<Prediction>> {
         let gold = gold_idx.map(|idx| row.cells[idx].clone()).filter(|gold| !gold.is_empty());
         let number = |&place: &usize| row.cells[place].parse().unwrap_or(f64::NAN);
         let probabilities = places.iter().map(number).collect();
+        let logits = logits.iter().map(|place| place.as_ref().map_or(f64::NAN, number)).collect();
         let line = row.line;
         predictions.push(Prediction {
             line,
@@ -140,6 +156,7 @@ fn rows(table: &CsvTable, places: &[usize]) -> ScoreResult<Vec<Prediction>> {
             predicted,
             probability,
             probabilities,
+            logits,
         });
     }
     Ok(predictions)
@@ -187,5 +204,9 @@ mod tests {
         assert_eq!(read.classes, classes);
         let p = &read.rows[0].probabilities;
         assert!((p[0] + p[1] - 1.0).abs() < 1e-9 && Some(p[1]) == read.rows[0].probability);
+        assert_eq!(read.rows[0].logits, [0.0, 1.5]);
+        std::fs::write(file.path(), predictions_csv(&rows, &classes, false)).unwrap();
+        let read = Predictions::read(file.path()).unwrap();
+        assert!(read.rows[0].logits.iter().all(|logit| logit.is_nan()));
     }
 }

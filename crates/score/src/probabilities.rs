@@ -4,7 +4,10 @@ use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
 use crate::predictions::{Prediction, Predictions};
 use dermx_data::cell_place;
-use dermx_eval::ClassProbabilities;
+use dermx_eval::{
+    ClassProbabilities, DiagnosisScores, EvalRecord, NetworkOutput, SeedPredictions,
+    add_certainty_intervals, add_probability_intervals, softmax_at,
+};
 
 /// What is not scored without the probabilities of all classes.
 const NEEDS_ALL: &str = "AUROC, AUPRC and calibration need the probability of every class for every image and \
@@ -66,14 +69,116 @@ pub(crate) fn probabilities(
     Ok(all)
 }
 
+/// A probability of less counts as this where its logarithm is taken, as in scikit-learn's `log_loss`.
+const SMALLEST: f64 = f64::EPSILON;
+
+/// How far the softmax of logits may be from the probabilities beside them, which may be rounded.
+const SAME: f64 = 1e-4;
+
+/// The logits of each of `rows`, whose `probabilities` these are: those of the table where their softmax is the
+/// probabilities, else logarithms of these.
+pub(crate) fn logits(
+    predictions: &Predictions,
+    rows: &[&Prediction],
+    columns: &[&str],
+    probabilities: &[Vec<f64>],
+) -> Vec<Vec<f64>> {
+    let place_of = |class: &&str| predictions.classes.iter().position(|known| known == class);
+    let places: Vec<usize> = columns.iter().filter_map(place_of).collect();
+    let of_table = |row: &Prediction| -> Option<Vec<f64>> {
+        let logit = |&place: &usize| row.logits.get(place).copied().filter(|one| one.is_finite());
+        places.iter().map(logit).collect()
+    };
+    let of_row = |(row, probabilities): (&&Prediction, &Vec<f64>)| {
+        let is_same = |logits: &Vec<f64>| {
+            let pairs = softmax_at(logits, 1.0).unwrap_or_default();
+            pairs.iter().zip(probabilities).all(|(one, other)| (one - other).abs() <= SAME)
+        };
+        let logarithm = |p: &f64| p.max(SMALLEST).ln();
+        let logarithms = || probabilities.iter().map(logarithm).collect();
+        of_table(row).filter(is_same).unwrap_or_else(logarithms)
+    };
+    rows.iter().zip(probabilities).map(of_row).collect()
+}
+
+/// The diagnoses of one network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiagnosedNetwork<'a> {
+    /// One for each scored image.
+    pub diagnoses: &'a [Diagnosis],
+    /// See [`NetworkOutput::temperature`].
+    pub temperature: Option<Option<f64>>,
+}
+
+impl DiagnosedNetwork<'_> {
+    /// Adds to `scores`, which are of this network, what its probabilities say, without intervals.
+    ///
+    /// # Errors
+    /// None that predictions can cause that were read.
+    pub fn add_scores(&self, scores: &mut DiagnosisScores, classes: &[String]) -> ScoreResult<()> {
+        for network in networks(classes.len(), &[self.diagnoses])? {
+            network.add_scores(scores, classes);
+        }
+        if let Some(output) = self.output(&self.classes()) {
+            output.add_certainty(scores)?;
+        }
+        Ok(())
+    }
+
+    /// Gold and predicted class of each image.
+    fn classes(&self) -> (Vec<usize>, Vec<usize>) {
+        self.diagnoses.iter().map(|one| (one.gold_idx, one.predicted_idx)).unzip()
+    }
+
+    /// What the network says of images, whose classes are [`Self::classes`]; `None` without probabilities.
+    fn output<'a>(
+        &'a self,
+        (gold, predicted): &'a (Vec<usize>, Vec<usize>),
+    ) -> Option<NetworkOutput<'a>> {
+        let diagnoses = self.diagnoses.iter();
+        let has_all = diagnoses.clone().all(|one| !one.probabilities.is_empty());
+        (has_all && !gold.is_empty()).then(|| NetworkOutput {
+            gold,
+            predicted,
+            probabilities: diagnoses.clone().map(|one| one.probabilities.as_slice()).collect(),
+            logits: diagnoses.map(|one| one.logits.as_slice()).collect(),
+            temperature: self.temperature,
+        })
+    }
+}
+
+/// Adds the intervals of the diagnosis in `record`, which is of these `networks`, and how far they agree.
+///
+/// # Shapes
+/// `resamples` draws from so many images.
+///
+/// # Errors
+/// None that predictions can cause that were read.
+pub(crate) fn add_diagnosis_intervals(
+    record: &mut EvalRecord,
+    networks_of: &[DiagnosedNetwork<'_>],
+    resamples: &dyn Fn(usize) -> Vec<Vec<u32>>,
+) -> ScoreResult<()> {
+    let num_classes = record.classes.len();
+    let (gold, predicted): (Vec<Vec<usize>>, Vec<Vec<usize>>) =
+        networks_of.iter().map(DiagnosedNetwork::classes).unzip();
+    let first = gold.first().map_or(&[][..], Vec::as_slice);
+    let resamples = resamples(first.len());
+    let predictions = SeedPredictions { num_classes, gold: first, predicted: &predicted };
+    predictions.describe(record, &resamples)?;
+    let diagnoses: Vec<&[Diagnosis]> = networks_of.iter().map(|one| one.diagnoses).collect();
+    add_probability_intervals(record, &networks(num_classes, &diagnoses)?, &resamples)?;
+    let classes: Vec<_> = gold.into_iter().zip(predicted).collect();
+    let outputs: Option<Vec<NetworkOutput<'_>>> =
+        networks_of.iter().zip(&classes).map(|(one, classes)| one.output(classes)).collect();
+    Ok(add_certainty_intervals(record, &outputs.unwrap_or_default(), &resamples)?)
+}
+
 /// The probabilities of each network; none unless all networks have them.
 ///
 /// # Errors
 /// None that predictions can cause that were read.
-pub(crate) fn networks(
-    num_classes: usize,
-    seeds: &[&[Diagnosis]],
-) -> ScoreResult<Vec<ClassProbabilities>> {
+fn networks(num_classes: usize, seeds: &[&[Diagnosis]]) -> ScoreResult<Vec<ClassProbabilities>> {
     let has_all = |diagnoses: &&[Diagnosis]| {
         !diagnoses.is_empty() && diagnoses.iter().all(|one| !one.probabilities.is_empty())
     };
@@ -91,7 +196,7 @@ pub(crate) fn networks(
 
 #[cfg(test)]
 mod tests {
-    use super::probabilities;
+    use super::{logits, probabilities};
     use crate::predictions::Predictions;
 
     /// What the rows of `csv` give the classes `cat` and `dog`.
@@ -108,6 +213,27 @@ mod tests {
         let csv =
             "p_dog,image_id,predicted,p_note,p_cat,p_bird\n0.25,a,cat,clear,0.75,\n1,b,dog,,0,x\n";
         assert_eq!(read(csv).unwrap(), [[0.75, 0.25], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn logits_are_those_of_the_table_where_they_fit() {
+        let logits_of = |csv: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), csv).unwrap();
+            let predictions = Predictions::read(file.path()).unwrap();
+            let rows: Vec<_> = predictions.rows.iter().collect();
+            let columns = ["cat", "dog"];
+            let all = probabilities(&predictions, &rows, &columns).unwrap();
+            logits(&predictions, &rows, &columns, &all).remove(0)
+        };
+        let header = "image_id,predicted,p_cat,p_dog,logit_cat,logit_dog\n";
+        // Half and half are logits of one value, whatever it is; 7 against 5 is something else.
+        assert_eq!(logits_of(&format!("{header}a,cat,0.5,0.5,7,7\n")), [7.0, 7.0]);
+        let logarithms = [0.5f64.ln(); 2];
+        assert_eq!(logits_of(&format!("{header}a,cat,0.5,0.5,7,5\n")), logarithms);
+        assert_eq!(logits_of(&format!("{header}a,cat,0.5,0.5,7,\n")), logarithms);
+        let certain = logits_of("image_id,predicted,p_cat,p_dog\na,cat,1,0\n");
+        assert_eq!(certain, [0.0, f64::EPSILON.ln()]);
     }
 
     #[test]

@@ -4,23 +4,24 @@ use crate::choices::{ScoredRows, ScoringChoices, Unmarked};
 use crate::comparands::{DatasetRows, HOW_TO_GO_ON, rows_of};
 use crate::diagnoses::Diagnosis;
 use crate::error::{ScoreError, ScoreResult};
-use crate::image_masks::{ImageMasks, RaterMask, masks_of, outlines};
+use crate::image_masks::{ImageMasks, RaterMask, masks_of, outline_means, outlines};
 use crate::join::JoinedMaps;
 use crate::left_out::{more, warn_of_left_out};
 use crate::map_source::MapSource;
 use crate::predictions::{Prediction, Predictions};
-use crate::probabilities::{networks, probabilities};
+use crate::probabilities::{DiagnosedNetwork, add_diagnosis_intervals, logits, probabilities};
 use crate::sanity::score_sanity;
 use crate::score_parts::{ScoredImages, Variable};
 use crate::scorecard::Scorecard;
+use crate::scored_maps::{add_map_scores, scored_maps};
 use crate::typical::typical;
 use dermx_agreement::Bootstrap;
 use dermx_data::text::and_others;
 use dermx_data::{Cohort, Dataset, Image, Reading, Selection};
 use dermx_eval::{
-    Averaging, Comparands, ConfusionMatrix, EvalRecord, HeatmapScoring, Identification, Lead,
-    MapRow, NOTICE, Normalize, RankedMap, ScoredDataset, SeedPredictions, UNION, UNIT,
-    add_probability_intervals, add_relative_intervals, aggregate, diagnosis_scores,
+    Averaging, Comparands, ComplexityScores, ConfusionMatrix, EvalRecord, HeatmapScoring,
+    Identification, Lead, MapRow, NOTICE, Normalize, OutlineMeans, RankedMap, ScoredDataset,
+    ScoredMap, UNION, UNIT, add_relative_intervals, aggregate, complexity_scores, diagnosis_scores,
     drop_intervals_of_few, lead, mass_shares, relative_scores,
 };
 use dermx_work::Watch;
@@ -116,6 +117,8 @@ pub(crate) struct MapScores<'a> {
     pub rows: Vec<MapRow>,
     /// Two rows for each image with outlines, see [`mass_shares`].
     outline_rows: Vec<MapRow>,
+    /// How concentrated the map of each image is, in order; none without localization.
+    complexities: Vec<(String, ComplexityScores)>,
     /// The images that have a map, in order.
     pub image_ids: Vec<&'a str>,
 }
@@ -145,8 +148,12 @@ fn image_masks(
             true => outlines(&masks, typical.get(gold.as_str())),
             false => Vec::new(),
         };
+        let outline_means = match choices.localization {
+            true => outline_means(&masks)?,
+            false => OutlineMeans::default(),
+        };
         let image_id = image_id.to_string();
-        let image = ImageMasks { image_id, gold, is_kept, masks, outlines };
+        let image = ImageMasks { image_id, gold, is_kept, masks, outlines, outline_means };
         // Else there is neither a diagnosis nor a mask to score.
         let is_diagnosed = is_kept && !image.gold.is_empty();
         Ok((is_diagnosed || !image.masks.is_empty()).then_some(image))
@@ -165,6 +172,12 @@ fn kept_images(dataset: &Dataset) -> BTreeSet<&str> {
         kept.extend(ids.filter(|id| dataset.readings_of(id).is_empty()));
     }
     kept
+}
+
+/// The temperature that the scores in the record of one network are calibrated with.
+fn temperature_of(record: &EvalRecord) -> Option<Option<f64>> {
+    let certainty = record.diagnosis.as_ref()?.certainty.as_ref()?;
+    Some(certainty.calibrated.as_ref()?.temperature.mean)
 }
 
 /// Which of so many images each resample draws.
@@ -356,11 +369,14 @@ impl<'a> Benchmark<'a> {
         }
         let predictions = predictions.map(|all| self.of_known_images(all)).transpose()?;
         let joined = self.join(maps)?;
-        let MapScores { rows, outline_rows, image_ids } =
+        let MapScores { rows, outline_rows, complexities, image_ids } =
             self.map_scores(maps, &joined, self.choices.localization)?;
         joined.warn();
         let record = self.record_of(&rows, &outline_rows, &image_ids);
         let mut scorecard = self.scorecard(rows, record, &image_ids, predictions.as_ref())?;
+        let Scorecard { rows, diagnoses, record, maps: scored } = &mut scorecard;
+        *scored = scored_maps(complexities, &self.images, rows, diagnoses.as_deref());
+        add_map_scores(record, &[scored], &|num| self.resamples_of(num))?;
         score_sanity(self, maps, &mut scorecard.record)?;
         Ok(scorecard)
     }
@@ -399,11 +415,12 @@ impl<'a> Benchmark<'a> {
                 matrix.add(one.gold_idx, one.predicted_idx)?;
             }
             let mut scores = diagnosis_scores(&matrix, &self.classes)?;
-            for network in networks(self.classes.len(), &[diagnoses])? {
-                network.add_scores(&mut scores, &self.classes);
-            }
+            let calibration = predictions.and_then(|all| all.calibration);
+            let temperature = calibration.map(|one| one.fitted.map(|fitted| fitted.temperature));
+            let network = DiagnosedNetwork { diagnoses, temperature };
+            network.add_scores(&mut scores, &self.classes)?;
             record.diagnosis = Some(scores);
-            self.add_diagnosis_intervals(&mut record, &[diagnoses])?;
+            add_diagnosis_intervals(&mut record, &[network], &resamples)?;
         }
         let correct = predictions.map(|all| self.correct(&all.rows));
         let images = ScoredImages {
@@ -417,7 +434,7 @@ impl<'a> Benchmark<'a> {
         if !without_value.is_empty() {
             record.scoring.insert(NUM_WITHOUT_VALUE.to_string(), json!(without_value));
         }
-        Ok(Scorecard { rows, record, diagnoses })
+        Ok(Scorecard { rows, record, diagnoses, maps: Vec::new() })
     }
 
     /// The images whose diagnosis is scored.
@@ -447,29 +464,24 @@ impl<'a> Benchmark<'a> {
         let resampled = &self.resamples;
         add_relative_intervals(&mut record.skill, &rows, comparands, &image_ids, resampled);
         drop_intervals_of_few(&mut record.skill);
-        let diagnoses: Vec<&[Diagnosis]> =
-            seeds.iter().map(|one| one.diagnoses.as_deref().unwrap_or_default()).collect();
-        self.add_diagnosis_intervals(&mut record, &diagnoses)?;
+        let network = |one| {
+            let Scorecard { diagnoses, record, .. }: &Scorecard = one;
+            let diagnoses = diagnoses.as_deref().unwrap_or_default();
+            DiagnosedNetwork { diagnoses, temperature: temperature_of(record) }
+        };
+        let networks: Vec<DiagnosedNetwork<'_>> = seeds.iter().map(network).collect();
+        add_diagnosis_intervals(&mut record, &networks, &resamples)?;
+        let maps: Vec<&[ScoredMap]> = seeds.iter().map(|one| one.maps.as_slice()).collect();
+        add_map_scores(&mut record, &maps, &|num| self.resamples_of(num))?;
         Ok(record)
     }
 
-    /// The intervals of the diagnosis in `record`, which is of these networks, and how far they agree.
-    fn add_diagnosis_intervals(
-        &self,
-        record: &mut EvalRecord,
-        diagnoses: &[&[Diagnosis]],
-    ) -> ScoreResult<()> {
-        let gold: Vec<usize> =
-            diagnoses.iter().take(1).copied().flatten().map(|one| one.gold_idx).collect();
-        let predicted: Vec<Vec<usize>> = diagnoses
-            .iter()
-            .map(|seed| seed.iter().map(|one| one.predicted_idx).collect())
-            .collect();
-        let num_classes = self.classes.len();
-        let predictions = SeedPredictions { num_classes, gold: &gold, predicted: &predicted };
-        let resamples = resamples(gold.len());
-        predictions.describe(record, &resamples)?;
-        Ok(add_probability_intervals(record, &networks(num_classes, diagnoses)?, &resamples)?)
+    /// Which of so many images each resample draws.
+    fn resamples_of(&self, num_images: usize) -> Vec<Vec<u32>> {
+        match num_images == self.images.len() {
+            true => self.resamples.clone(),
+            false => resamples(num_images),
+        }
     }
 
     /// The map of each image of the data set that has one.
@@ -533,10 +545,14 @@ impl<'a> Benchmark<'a> {
             if let (true, Ok(mut above_one)) = (num > 0, above_one.lock()) {
                 above_one.insert(place, num);
             }
-            let ranked = localization.then(|| RankedMap::new(&map.values()));
+            let values = localization.then(|| map.values());
+            let ranked = values.as_deref().map(RankedMap::new);
+            let complexity = values.as_deref().map(complexity_scores).transpose()?;
+            let complexity = complexity.map(|scores| (image.image_id.clone(), scores));
             let rows = image.rows(&image.masks, |runs| map.scores(runs), ranked.as_ref())?;
             let outlines = if localization { image.outlines.as_slice() } else { &[] };
-            Ok(vec![(rows, image.rows(outlines, |runs| map.scores(runs), None)?)])
+            let outline_rows = image.rows(outlines, |runs| map.scores(runs), None)?;
+            Ok(vec![(rows, (outline_rows, complexity))])
         })?;
         if self.choices.maps.normalize == Normalize::None {
             warn_of_values_above_one(&above_one.into_inner().unwrap_or_default());
@@ -552,7 +568,8 @@ impl<'a> Benchmark<'a> {
                 more(num)
             );
         }
-        let (rows, outline_rows): (Vec<_>, Vec<_>) = scored.into_iter().unzip();
+        let (rows, others): (Vec<_>, Vec<_>) = scored.into_iter().unzip();
+        let (outline_rows, complexities): (Vec<_>, Vec<_>) = others.into_iter().unzip();
         let rows: Vec<MapRow> = rows.into_iter().flatten().collect();
         if rows.is_empty() {
             let message = "none of the heat maps is of an image with masks; maps are named \
@@ -561,7 +578,8 @@ impl<'a> Benchmark<'a> {
         }
         let outline_rows = outline_rows.into_iter().flatten().collect();
         let image_ids = self.image_ids().filter(|id| has_map(id)).collect();
-        Ok(MapScores { rows, outline_rows, image_ids })
+        let complexities = complexities.into_iter().flatten().collect();
+        Ok(MapScores { rows, outline_rows, complexities, image_ids })
     }
 
     /// The record of `rows`, with what they have to be compared with on the same images.
@@ -678,6 +696,7 @@ impl<'a> Benchmark<'a> {
                         gold_idx: class_idx(&image.gold, &image.image_id)?,
                         predicted_idx,
                         probabilities: Vec::new(),
+                        logits: Vec::new(),
                     });
                 }
                 None if self.choices.partial => {}
@@ -694,7 +713,10 @@ impl<'a> Benchmark<'a> {
         }
         let columns: Vec<&str> = classes.iter().map(|one| self.choices.exchanged(one)).collect();
         let all = probabilities(predictions, &scored, &columns)?;
-        diagnoses.iter_mut().zip(all).for_each(|(one, of_image)| one.probabilities = of_image);
+        let logits = logits(predictions, &scored, &columns, &all);
+        for (one, (of_image, logits)) in diagnoses.iter_mut().zip(all.into_iter().zip(logits)) {
+            (one.probabilities, one.logits) = (of_image, logits);
+        }
         Ok(diagnoses)
     }
 

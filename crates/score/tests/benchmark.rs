@@ -45,9 +45,11 @@ fn predictions(dataset: &Dataset) -> Predictions {
         predicted: "Acne".to_string(),
         probability: None,
         probabilities: Vec::new(),
+        logits: Vec::new(),
     };
     let rows = dataset.images().iter().enumerate().map(row).collect();
-    Predictions { path: PathBuf::from("predictions.csv"), rows, classes: Vec::new() }
+    let path = PathBuf::from("predictions.csv");
+    Predictions { path, rows, classes: Vec::new(), calibration: None }
 }
 
 /// Everything that can be asked for.

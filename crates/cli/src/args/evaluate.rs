@@ -53,8 +53,8 @@ pub struct EvaluateArgs {
     /// Score the images that have a heat map, even when others lack one.
     #[arg(long, conflicts_with = "run")]
     pub partial: bool,
-    /// Also score where maps are highest: pointing game, rank accuracy, top-k IoU, AUC (a run always
-    /// has them).
+    /// Also score where maps are highest (pointing game, rank accuracy, top-k IoU, AUC), how concentrated
+    /// they are, and what their score goes along with (a run always has it).
     #[arg(long, conflicts_with = "run")]
     pub localization: bool,
     /// Also score parts of the images, by class, correct (right or wrong diagnosis), or any attribute
@@ -69,7 +69,7 @@ pub struct EvaluateArgs {
     /// --out, this writes comparison.json, comparison.md and comparison_1.csv.
     #[arg(long, value_name = "DIR", conflicts_with = "baselines")]
     pub against: Option<PathBuf>,
-    /// The folder to write eval.json, per_image.csv and diagnoses.csv (and by.csv) into. Of a run it gets a
+    /// The folder to write eval.json, per_image.csv, diagnoses.csv and maps.csv (and by.csv) into. Of a run it gets a
     /// folder for each seed, and the run stays as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -118,8 +118,8 @@ fn photos_of_one_name_in_two_folders_are_predicted_and_explained() -> TestResult
     let targets = "\u{feff}image_id;target\r\ncat/001;0\r\npets/dog/001.jpg;1\r\np.2;2\r\ntop;3\r\nother;0\r\n";
     fs::write(workplace.join("t.csv"), targets)?;
     let explain = [&["explain"], &from[..], &["--targets", "t.csv", "--out", "maps"]].concat();
-    let checks = ["--sanity", "randomization", "--sanity", "faithfulness"];
-    let output = succeed(workplace.path(), &[&explain[..], &checks].concat())?;
+    let checks = ["randomization", "faithfulness", "robustness"].map(|check| ["--sanity", check]);
+    let output = succeed(workplace.path(), &[&explain[..], checks.as_flattened()].concat())?;
     assert!(stderr(&output).contains("1 of 5 rows"), "{}", stderr(&output));
     for file in ["cat/001.npy", "dog/001.npy", "dog/deep/p.2.npy", "top.npy"] {
         assert!(workplace.join("maps").join(file).is_file(), "{file}");
@@ -131,6 +131,10 @@ fn photos_of_one_name_in_two_folders_are_predicted_and_explained() -> TestResult
     }
     let table = fs::read_to_string(workplace.join("maps/faithfulness.csv"))?;
     assert!(table.contains("\ndog/001,network,"), "{table}");
+    let table = fs::read_to_string(workplace.join("maps/robustness.csv"))?;
+    let rows = table.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let of_network = |row: &Vec<&str>| row[1] == "network" && row.len() == 6;
+    assert_eq!(rows.filter(of_network).count(), 4, "{table}");
 
     let explain = |targets: &str, parts: &[&str]| {
         fs::write(workplace.join("t.csv"), format!("image_id,target\n{targets}"))?;

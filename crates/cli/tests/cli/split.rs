@@ -33,6 +33,41 @@ fn a_quarter_of_each_class_is_scored_and_not_learned() -> TestResult {
 }
 
 #[test]
+fn validation_photos_say_how_sure_probabilities_should_be() -> TestResult {
+    let workplace = Workplace::new()?;
+    let tested = [&ONE_SEED[..4], &["--set", "explain.sanity=[]"]].concat();
+    let arguments = arguments("run", &[&FRACTION[..], &tested].concat());
+    succeed(workplace.path(), &borrowed(&arguments))?;
+    let read = |path: &str| -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+        Ok(serde_json::from_slice(&fs::read(workplace.join(path))?)?)
+    };
+    let found = read("run/seed-0/temperature.json")?;
+    assert_eq!(found["num_images"], 6);
+    let fitted = |key: &str| found["fitted"][key].as_f64().unwrap_or(f64::NAN);
+    assert!(fitted("nll_after") <= fitted("nll_before"), "{found}");
+    let scores = &read("run/eval.json")?["diagnosis"];
+    let calibrated = &scores["calibrated"];
+    assert_eq!(calibrated["temperature"]["mean"], found["fitted"]["temperature"]);
+    for key in ["nll", "ece", "brier"] {
+        let [plain, calibrated] = [&scores[key], &calibrated[key]].map(|one| one["mean"].as_f64());
+        assert!(plain.is_some() && calibrated.is_some() && plain != calibrated, "{key}: {scores}");
+    }
+    // Scored again it is the same; and nothing is scored with a temperature that is none.
+    let again = ["evaluate", "--run", "run", "--out", "again"];
+    succeed(workplace.path(), &again)?;
+    for file in ["eval.json", "seed-0/maps.csv"] {
+        let [run, again] = ["run", "again"].map(|folder| workplace.join(folder).join(file));
+        assert!(fs::read(run)? == fs::read(again)?, "{file}");
+    }
+    let path = workplace.join("run/seed-0/temperature.json");
+    let text = fs::read_to_string(&path)?;
+    let value = found["fitted"]["temperature"].to_string();
+    fs::write(&path, text.replace(&value, "-1.0"))?;
+    let again = ["evaluate", "--run", "run", "--out", "third"];
+    fail(workplace.path(), &again, 65, &["temperature.json", "found the temperature -1"])
+}
+
+#[test]
 fn a_test_photo_in_training_is_refused_by_name() -> TestResult {
     let workplace = Workplace::new()?;
     let photos = workplace.join("data/dermx/images");

@@ -29,7 +29,8 @@ fn first_photo(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
 #[test]
 fn a_finished_run_passes_and_whatever_is_changed_is_named() -> TestResult {
     let workplace = Workplace::new()?;
-    let sanity = ["--set", "explain.sanity=[\"randomization\", \"faithfulness\"]"];
+    let checks = "explain.sanity=[\"randomization\", \"faithfulness\", \"robustness\"]";
+    let sanity = ["--set", checks];
     assert!(workplace.train("run", &[&QUICK[..], &sanity].concat()).output()?.status.success());
     let output = succeed(workplace.path(), &["verify", "run", "--epochs", "all", "--quiet"])?;
     let table = stdout(&output);
@@ -139,10 +140,12 @@ fn every_result_is_covered(workplace: &Workplace) -> TestResult {
         "seed-0/eval.json",
         "seed-0/per_image.csv",
         "seed-0/diagnoses.csv",
+        "seed-0/maps.csv",
         "seed-0/metrics.csv",
         "seed-0/tensorboard/",
         "seed-0/heatmaps/heatmaps.json",
         "seed-0/heatmaps/faithfulness.csv",
+        "seed-0/heatmaps/robustness.csv",
         "seed-0/heatmaps/randomized/01-",
         "seed-0/heatmaps/synthetic-acne-001.npy",
         "seed-0/weights.safetensors",

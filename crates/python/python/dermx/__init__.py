@@ -117,7 +117,8 @@ def score(maps, dataset, predictions=None, **choices):
     unmarked: "left_out" or "empty", what a concept that a rater did not mark counts as.
     average: "mean" or "median". union_average: "rows" or "classes".
     class_exchange: two classes whose predictions are counted as each other's.
-    localization: also score where maps are highest (pointing game, rank accuracy, top-k IoU, AUC).
+    localization: also score where maps are highest (pointing game, rank accuracy, top-k IoU, AUC), how concentrated
+        they are, and what their score goes along with.
     by: attributes of the images, "class" or "correct", for scores of parts; of `min_images` (20) or more.
     partial: score the images that have a map, even when others lack one.
     """

@@ -96,6 +96,9 @@ fn page_shows_the_numbers_given() {
     assert!(text(&report, "tables/confusion.csv").contains("3,acne,viral_warts,1"));
     assert!(text(&report, "tables/diagnosis.csv").contains("all,acne,auroc,0.667,0.02,2,0,,"));
     assert!(text(&report, "tables/summary.csv").contains("all,network,ece,0.12,0.02,2,0,,"));
+    assert!(text(&report, "tables/summary.csv").contains("all,network,calibrated_nll,0.8,0.02,2"));
+    assert!(text(&report, "tables/robustness.csv").contains("all,network,infidelity,0.015625,"));
+    assert!(text(&report, "tables/regression.csv").contains("Number of outlined parts,4,"));
     assert!(text(&report, "tables/reliability.csv").lines().count() == 16);
 }
 
@@ -406,7 +409,10 @@ fn each_table_of_the_page_is_one_of_latex() {
         "diagnosis",
         "diagnosis_probabilities",
         "explanation",
+        "robustness",
         "localization",
+        "complexity",
+        "regression",
         "by",
         "comparison_1",
         "confusion_all_seeds",

@@ -1,9 +1,10 @@
 //! A small report whose numbers are easy to check by eye.
 
 use dermx_eval::{
-    ClassScores, Collapse, Comparison, CountedConfusions, DiagnosisScores, Difference, EvalRecord,
-    Lead, MapScores, MapTable, Paired, PairedTest, PartRecord, PartRow, RelativeScores, Score,
-    SeedAgreement, TopProbability, UNION, reliability_bins,
+    Calibrated, Certainty, ClassScores, Collapse, Comparison, ComplexityMeans, CountedConfusions,
+    DiagnosisScores, Difference, EvalRecord, F1Regression, Lead, MapScores, MapTable, OutlineMeans,
+    Paired, PairedTest, PartRecord, PartRow, RelativeScores, RobustnessScores, Score, ScoredMap,
+    SeedAgreement, TopProbability, UNION, f1_regression, reliability_bins,
 };
 use dermx_report::{
     Chosen, Citation, EpochPoint, GalleryItem, RaterOutline, ReportInput, SeedInput,
@@ -67,6 +68,7 @@ fn classes(score: impl Fn(f64) -> Score) -> BTreeMap<String, ClassScores> {
         sensitivity: score(sensitivity),
         specificity: score(specificity),
         ranking: Some([f1, f1 - 0.1, 0.5, 0.75].map(&score).into()),
+        auroc_delong: Some([f1 - 0.2, 1.0]),
     };
     BTreeMap::from([
         ("acne".to_owned(), scores(0.667, 0.5, 1.0)),
@@ -153,9 +155,44 @@ fn diagnosis(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> DiagnosisSco
         ranking: Some([0.9, 0.8, 0.5, 0.75].map(score).into()),
         ece: Some(score(0.12)),
         reliability: reliability_bins(&[&top]),
+        certainty: Some(certainty(score)),
         classes: classes(score),
         confusion_matrices: seeds.iter().map(matrix).collect(),
         ..DiagnosisScores::default()
+    }
+}
+
+fn certainty(score: impl Fn(f64) -> Score) -> Certainty {
+    Certainty {
+        micro: [0.85, 0.7, 0.5, 0.75].map(&score).into(),
+        brier: score(0.4),
+        nll: score(0.9),
+        calibrated: Some(Calibrated {
+            temperature: score(1.5),
+            nll: score(0.8),
+            brier: score(0.35),
+            ece: score(0.06),
+        }),
+    }
+}
+
+/// The more parts, the lower the score; confidence does not vary.
+fn regression() -> Option<F1Regression> {
+    let map = |parts: u8| ScoredMap {
+        f1: Some(0.75 - 0.125 * f64::from(parts) + if parts == 2 { 0.05 } else { 0.0 }),
+        outlines: OutlineMeans { num_parts: Some(f64::from(parts)), ..OutlineMeans::default() },
+        confidence: Some(0.75),
+        ..ScoredMap::default()
+    };
+    f1_regression(&[1, 2, 3, 4].map(map))
+}
+
+fn robust(score: impl Fn(f64) -> Score) -> RobustnessScores {
+    RobustnessScores {
+        max_sensitivity: score(0.25),
+        avg_sensitivity: score(0.125),
+        local_lipschitz: score(0.03125),
+        infidelity: score(0.015625),
     }
 }
 
@@ -175,6 +212,13 @@ fn record(seeds: &[u64], score: impl Fn(f64) -> Score + Copy) -> EvalRecord {
         ]),
         ceiling: with_auc(maps(0.6, 0.67, score), score(0.8)),
         by: parts(score),
+        complexity: Some(ComplexityMeans {
+            sparseness: score(0.45),
+            complexity: score(11.25),
+            effective_complexity: score(90_000.0),
+        }),
+        regression: regression(),
+        robustness: BTreeMap::from([("network".to_owned(), robust(score))]),
         skill: BTreeMap::from([(
             UNION.to_owned(),
             RelativeScores { skill: score(0.03), images: 9, ..RelativeScores::default() },

@@ -65,7 +65,7 @@ section! {
         output: Output, default(Output::Logit);
         /// Images a step.
         batch_size: usize, default(8), Range::Count(1, MAX_BATCH);
-        /// Sanity checks: "randomization", "faithfulness", both or none.
+        /// Sanity checks: "randomization", "faithfulness", "robustness", several or none.
         sanity: Vec<SanityCheck>, default(vec![]), Range::Distinct(0);
     }
 }

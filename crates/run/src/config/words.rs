@@ -63,6 +63,8 @@ pub enum SanityCheck {
     Randomization,
     /// Deletion, insertion and ROAD, for the maps and for two that never saw a network.
     Faithfulness,
+    /// How far the maps move with a little noise, and whether their mass says how much a probability falls.
+    Robustness,
 }
 
 /// The score on the validation photos that a search raises.
