@@ -18,6 +18,7 @@ mod heatmap;
 mod identification;
 mod kappa;
 mod label_rankings;
+mod label_record;
 mod labels;
 mod least_squares;
 mod localization;
@@ -69,6 +70,7 @@ pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prep
 pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
 pub use label_rankings::{LabelRankings, label_rankings};
+pub use label_record::{LabelRecord, LabelRow};
 pub use labels::one_hot;
 pub use localization::{LocalizationScores, RankedMap, binary_localization};
 pub use multilabel::{MultilabelScores, multilabel_scores};

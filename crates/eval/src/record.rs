@@ -1,8 +1,8 @@
 //! What an evaluation says: the shape of `eval.json`.
 
 use crate::{
-    Collapse, Comparison, EvalError, Identification, Lead, RankingScores, ReliabilityBin,
-    SeedAgreement,
+    Collapse, Comparison, EvalError, Identification, LabelRecord, Lead, RankingScores,
+    ReliabilityBin, SeedAgreement,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -277,6 +277,9 @@ pub struct EvalRecord {
     /// How well diagnoses were predicted; absent without predictions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diagnosis: Option<DiagnosisScores>,
+    /// How well labels were predicted where an image may have several; absent where it has one class.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub labels: Option<LabelRecord>,
     /// How well maps agree with masks, by characteristic.
     pub explanation: MapTable,
     /// The same table for maps that never saw a network (`random`, `centre_gaussian`,

@@ -3,6 +3,7 @@
 use crate::config::{self, Config, EarlyStoppingSection, LearningObjective};
 use crate::description::Description;
 use crate::error::{RunError, RunResult};
+use crate::label_targets;
 use crate::pretrained;
 use crate::session::{Session, check_precision};
 use crate::training_data::TrainingData;
@@ -14,8 +15,8 @@ use dermx_model::{
     with_unread_buffers, write_safetensors,
 };
 use dermx_train::{
-    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, Objective,
-    Select, initial_weights,
+    CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig, Guided, MultiLabel,
+    Objective, Select, initial_weights,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,6 +91,9 @@ fn objective(config: &Config, data: &TrainingData) -> Arc<dyn Objective> {
     };
     match &section.objective {
         LearningObjective::CrossEntropy { focal_gamma } => Arc::new(diagnosis(*focal_gamma)),
+        LearningObjective::MultiLabel { pos_weight } => Arc::new(MultiLabel {
+            pos_weight: label_targets::pos_weight(pos_weight, data.sets().training.targets),
+        }),
         LearningObjective::Guided {
             num_hidden,
             dropout,

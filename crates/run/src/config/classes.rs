@@ -19,6 +19,7 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
     if !config.data.classes.is_empty() {
         return Ok(());
     }
+    let is_multilabel = config.train.is_multilabel();
     let data = &mut config.data;
     let (folders, gold) = match (data.train.exists(), &config.synthetic) {
         // It is made later.
@@ -26,7 +27,9 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
             study_folders().map(|(folder, class)| (folder.into(), class.into())).into_iter().unzip()
         }
         (false, None) => return Err(no_training_images(&data.train)),
-        (true, _) => (names_of_classes(&data.train)?, gold_classes(data.test.as_deref())?),
+        (true, _) => {
+            (names_of_classes(&data.train, is_multilabel)?, gold_classes(data.test.as_deref())?)
+        }
     };
     let mut classes = BTreeSet::new();
     for folder in folders {
