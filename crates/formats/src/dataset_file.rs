@@ -450,8 +450,8 @@ impl Labels {
             "[labels] has columns, but no `file`"
         } else if has_columns && (self.class.is_some() || self.from.is_some()) {
             "`labels.columns` says the classes; remove `class` and `from`"
-        } else if of_cells && self.class.is_none() {
-            "`labels.separator` and `labels.empty` are about the column `class`, which is not there"
+        } else if has_columns && of_cells {
+            "`labels.separator` and `labels.empty` are about one column of classes, `class`"
         } else if self.separator.as_deref() == Some("") {
             "`labels.separator` is empty"
         } else {

@@ -80,7 +80,9 @@ impl LabelsTable {
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, DataError> {
         let table = CsvTable::read(path)?;
         let image = labels.image.as_deref().unwrap_or("image");
-        let (class, patient) = (labels.class.as_deref(), labels.patient.as_deref());
+        let has_cells = labels.separator.is_some() || labels.empty.is_some();
+        let class = labels.class.as_deref().or(has_cells.then_some("class"));
+        let patient = labels.patient.as_deref();
         let attributes = labels.attributes.iter().map(String::as_str);
         let columns = labels.columns.iter().map(String::as_str);
         let names = std::iter::once(image).chain(class).chain(columns.clone());

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Names the classes after the folders of `data.train`, or the gold classes of its data set, unless they are
-/// named, sorted.
+/// named, sorted; several labels an image are in the order of the data set.
 ///
 /// A folder whose name is a diagnosis of the test set but for letter case, `_`, `-` and space is of that
 /// diagnosis, and so are the folders of the study's training set, such as `wart` of `Viral warts`.
@@ -31,7 +31,7 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
             (names_of_classes(&data.train, is_multilabel)?, gold_classes(data.test.as_deref())?)
         }
     };
-    let mut classes = BTreeSet::new();
+    let mut classes = Vec::new();
     for folder in folders {
         let class = match data.class_names.get(&folder) {
             Some(class) => class.clone(),
@@ -44,8 +44,8 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
                 (None, None) => folder,
             },
         };
-        if !class.is_empty() {
-            classes.insert(class);
+        if !class.is_empty() && !classes.contains(&class) {
+            classes.push(class);
         }
     }
     if classes.len() < 2 {
@@ -56,7 +56,10 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
         );
         return Err(RunError::bad_data(message));
     }
-    data.classes = classes.into_iter().collect();
+    if !is_multilabel {
+        classes.sort();
+    }
+    data.classes = classes;
     Ok(())
 }
 
