@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// How well several labels an image were predicted: the part `labels` of `eval.json`.
 ///
-/// Over several seeds no score has an interval; each seed's own scores have one.
+/// Over several seeds intervals are those of [`crate::add_label_intervals`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelRecord {
     /// Number of images.
@@ -65,13 +65,14 @@ impl LabelRecord {
         } = given;
         let positives =
             |label: usize| gold.iter().filter(|row| row.get(label) == Some(&true)).count();
+        let num_labels = given.labels.len();
         let rows = given.labels.into_iter().zip(rankings.labels).enumerate();
         let rows = rows.map(|(label, (scores, ranking))| LabelRow {
             positives: positives(label),
             scores: ClassScores { ranking: Some(ranking), ..scores },
         });
         let rows: BTreeMap<String, LabelRow> = labels.iter().cloned().zip(rows).collect();
-        if rows.len() != labels.len() {
+        if rows.len() != labels.len() || rows.len() != num_labels {
             let message = format!("found {labels:?}, expected as many distinct names as columns");
             return Err(EvalError::new("labels", message));
         }
@@ -88,7 +89,8 @@ impl LabelRecord {
         })
     }
 
-    /// The scores of networks that differ in nothing but the seed; `None` of none, and of records without labels.
+    /// The scores of networks that differ in nothing but the seed, of several without intervals; `None` of none, and
+    /// of records without labels.
     ///
     /// # Errors
     /// Records of other images or labels.

@@ -17,6 +17,7 @@ mod fuzzy;
 mod heatmap;
 mod identification;
 mod kappa;
+mod label_intervals;
 mod label_rankings;
 mod label_record;
 mod labels;
@@ -69,6 +70,7 @@ pub use fuzzy::{
 pub use heatmap::{Border, HeatmapScoring, MapValue, Normalize, PreparedMap, prepare};
 pub use identification::{Identification, MassShares, OUTLINED, TYPICAL, mass_shares};
 pub use kappa::{cohen_kappa, fleiss_kappa, krippendorff_alpha};
+pub use label_intervals::{LabelNetwork, add_label_intervals};
 pub use label_rankings::{LabelRankings, label_rankings};
 pub use label_record::{LabelRecord, LabelRow};
 pub use labels::one_hot;

@@ -31,19 +31,13 @@ fn main_scores(labels: &LabelRecord) -> [(&'static str, &Score); 9] {
 }
 
 /// What brackets hold.
-fn intervals(record: &EvalRecord) -> &'static str {
-    match record.seeds.len() {
-        0 | 1 => "In brackets: the 95 % interval over images.",
-        _ => "Each seed's eval.json has 95 % intervals over images.",
-    }
-}
+const INTERVALS: &str = "In brackets: the 95 % interval over images.";
 
 fn main_table(record: &EvalRecord, labels: &LabelRecord) -> Table {
     let title = format!(
-        "Several labels an image, {} images. {} {} For all but the Hamming loss, higher is better.",
+        "Several labels an image, {} images. {} {INTERVALS} For all but the Hamming loss, higher is better.",
         labels.images,
-        spread_meaning(record),
-        intervals(record)
+        spread_meaning(record)
     );
     let columns = [Column::text("score").label("Score"), Column::score("value").label("Value")];
     let mut table = Table::new("labels_main", title, columns);
@@ -55,7 +49,7 @@ fn main_table(record: &EvalRecord, labels: &LabelRecord) -> Table {
 
 /// The labels by name, with how well each was predicted.
 pub fn by_label(record: &EvalRecord, labels: &LabelRecord) -> Table {
-    let title = format!("By label. {} {}", spread_meaning(record), intervals(record));
+    let title = format!("By label. {} {INTERVALS}", spread_meaning(record));
     let scores = ["F1", "Sensitivity", "Specificity", "AUROC", "AUPRC"];
     let scores = scores.map(|label| Column::score(&label.to_lowercase()).label(label));
     let columns = [Column::text("label").label("Label"), Column::count("images").label("Images")];
@@ -99,8 +93,9 @@ mod tests {
         assert!(main.markdown().contains("| Macro F1 | 0.500 |"), "{}", main.markdown());
         let text = by_label.markdown();
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
-        assert!(rows[1].starts_with("| scale | 1 | 0.500 | undefined (4) |"), "{text}");
-        assert!(rows[2].starts_with("| crust | 3 | 0.500 |"), "{text}");
+        // Below the names of the columns.
+        assert!(rows[2].starts_with("| scale | 1 | 0.500 | undefined (4) |"), "{text}");
+        assert!(rows[3].starts_with("| crust | 3 | 0.500 |"), "{text}");
         assert!(tables(&EvalRecord::default()).is_empty());
     }
 }

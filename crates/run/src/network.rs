@@ -188,7 +188,7 @@ impl TrainedNetwork {
         let thresholds = is_multilabel.then(|| vec![USUAL; config.num_classes]);
         if thresholds.is_some() {
             tracing::warn!(
-                "{}: an image has each class from a probability of {USUAL} on; --run takes the thresholds that the run \
+                "{}: a label is given from a probability of {USUAL} on; --run takes the thresholds that the run \
                  chose",
                 path.display()
             );

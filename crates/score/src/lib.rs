@@ -36,7 +36,7 @@ pub use label_predictions::{
     LABEL_SEPARATOR, LabelPrediction, LabelPredictions, label_predictions_csv, labels_given,
     sigmoid,
 };
-pub use label_scores::score_labels;
+pub use label_scores::{label_scores_over_seeds, score_labels};
 pub use left_out::{more, warn_of_left_out};
 pub use map_source::{MapFolder, MapSource};
 pub use map_view::MapView;
