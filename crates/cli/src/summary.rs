@@ -2,8 +2,8 @@
 
 use dermx_eval::{Comparison, DiagnosisScores, EvalRecord, MapScores, SeedAgreement, UNION};
 use dermx_report::{
-    NO_CEILING, comparison_tables, diagnosis_table, identification_table, localization_table,
-    map_columns, parts_table, readable, reading, seeds_cell,
+    NO_CEILING, comparison_tables, diagnosis_table, identification_table, label_table,
+    localization_table, map_columns, parts_table, readable, reading, seeds_cell,
 };
 use dermx_run::{Tested, Trained, Validated};
 use dermx_score::counts;
@@ -21,6 +21,7 @@ pub fn summary(record: &EvalRecord) -> String {
         out += &probabilities_text(diagnosis);
         out += &seeds_text(diagnosis);
     }
+    out += &labels_text(record);
     let titled = |title: &str, table: Option<Table>| {
         table.map(|table| Table { title: title.to_string(), ..table })
     };
@@ -37,6 +38,21 @@ pub fn summary(record: &EvalRecord) -> String {
     ];
     out += &terminal(tables.into_iter().flatten());
     out + &comparisons_text(&record.comparisons)
+}
+
+/// The scores of several labels an image, where there are some.
+fn labels_text(record: &EvalRecord) -> String {
+    let Some(labels) = &record.labels else { return String::new() };
+    let line = |score| reading(Some(score)).line();
+    format!(
+        "\n{} images   macro-F1 {}   micro-F1 {}   all labels right {}   AUROC {}\n\n{}",
+        labels.images,
+        line(&labels.macro_f1),
+        line(&labels.micro_f1),
+        line(&labels.subset_accuracy),
+        line(&labels.macro_ranking.auroc),
+        Table { title: "Labels".to_string(), ..label_table(record, labels) }.terminal()
+    )
 }
 
 /// Comparisons of runs for the terminal.

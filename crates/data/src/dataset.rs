@@ -144,7 +144,18 @@ impl Dataset {
         Self { readings, num_untested, whole_hash: Some(hash), ..self }
     }
 
-    /// How many images [`tested`](Self::tested) left out.
+    /// Leaves out the images whose gold classes are not known, and their readings. Of the others each may have
+    /// any number of classes.
+    pub fn labelled(mut self) -> Self {
+        let num_before = self.images.len();
+        self.images.retain(|image| image.known_classes().is_some());
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.retain(|one| self.image(&one.image_id).is_some());
+        let num_untested = self.num_untested + num_before - self.images.len();
+        Self { readings, num_untested, ..self }
+    }
+
+    /// How many images [`tested`](Self::tested) or [`labelled`](Self::labelled) left out.
     pub fn num_untested(&self) -> usize {
         self.num_untested
     }

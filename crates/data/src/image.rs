@@ -13,8 +13,11 @@ pub struct Image {
     pub file_name: String,
     /// Its photo, where the data set says where photos are.
     pub photo: Option<PathBuf>,
-    /// The gold classes: none where it has no gold standard.
+    /// The gold classes: none where it has no gold standard, or shows none of the classes.
     pub gold: Vec<String>,
+    /// Whether the data set says that it shows none of the classes; else nothing is known of an image without
+    /// gold classes.
+    pub is_without_class: bool,
     /// The patient, owner or animal that other images may show, too.
     pub patient: Option<String>,
     /// What else is known, by name.
@@ -28,6 +31,11 @@ impl Image {
             [class] => Some(class),
             _ => None,
         }
+    }
+
+    /// Every gold class, of an image whose gold classes are known: none is an answer, too.
+    pub fn known_classes(&self) -> Option<&[String]> {
+        (self.is_without_class || !self.gold.is_empty()).then_some(&self.gold)
     }
 
     /// The value of an attribute; empty where it has none.

@@ -3,7 +3,7 @@
 use dermx_data::ImageSize;
 use dermx_gradcam::{Explainer, Heatmap, Method, Settings};
 use dermx_run::{Context, Images, Job, RunError, Session, TrainedNetwork, WeightsOptions, predict};
-use dermx_score::{Prediction, Predictions, RawMap, argmax, softmax};
+use dermx_score::{Prediction, Predictions, RawMap, argmax};
 use dermx_work::Watch;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,9 @@ pub struct PhotoPrediction {
     pub image_id: String,
     /// The class with the largest logit.
     pub class: String,
-    /// A probability for each class, in the order of [`Model::classes`].
+    /// The classes that the image is given: that one; of a network of several labels, all that reach their thresholds.
+    pub labels: Vec<String>,
+    /// A probability for each class, in the order of [`Model::classes`]; of several labels each by itself.
     pub probabilities: Vec<f64>,
     /// A logit for each class.
     pub logits: Vec<f32>,
@@ -165,10 +167,15 @@ impl Model {
         let prediction = |(image_id, logits): (&String, Vec<f32>)| PhotoPrediction {
             image_id: image_id.clone(),
             class: self.classes()[argmax(&logits)].clone(),
-            probabilities: softmax(&logits),
+            labels: self.names(self.trained.given(&logits)),
+            probabilities: self.trained.probabilities(&logits),
             logits,
         };
         Ok(images.ids().iter().zip(logits).map(prediction).collect())
+    }
+
+    fn names(&self, places: Vec<usize>) -> Vec<String> {
+        places.into_iter().map(|place| self.classes()[place].clone()).collect()
     }
 
     /// The raw heat map of each of `images` with its id, by `method` with its usual settings, of the
@@ -199,6 +206,7 @@ impl Model {
         watch: Watch<'_>,
     ) -> Result<Vec<(String, Heatmap)>, RunError> {
         settings.check()?;
+        self.trained.check_explained(settings.output, &[])?;
         let explainer = Explainer::new(&self.trained.network, method, settings, layer)?;
         let num_images = images.ids().len();
         let of_one = match targets {

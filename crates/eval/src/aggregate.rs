@@ -4,8 +4,8 @@ use crate::parts::join_parts;
 use crate::{
     Calibrated, Certainty, ClassScores, Collapse, ComplexityMeans, ConfusionMatrix,
     CountedConfusions, DiagnosisScores, EvalError, EvalRecord, FaithfulnessScores, Identification,
-    MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RankingScores, RelativeScores,
-    RobustnessScores, Schema, Score, collapse,
+    LabelRecord, MapScores, MapTable, MassShares, NOTICE, RandomizedScores, RankingScores,
+    RelativeScores, RobustnessScores, Schema, Score, collapse,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -39,6 +39,7 @@ pub fn aggregate(records: &[EvalRecord]) -> Result<EvalRecord, EvalError> {
         dataset: first.dataset.clone(),
         classes: first.classes.clone(),
         diagnosis: join.diagnosis(&each(records, |record| record.diagnosis.as_ref()))?,
+        labels: LabelRecord::over_seeds(&each(records, |record| record.labels.as_ref()))?,
         explanation: join.map_table("explanation", &each(records, |record| &record.explanation))?,
         baselines: join
             .rows("baselines", &baselines, |place, tables| join.map_table(place, tables))?,

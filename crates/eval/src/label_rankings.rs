@@ -63,7 +63,7 @@ pub fn label_rankings(
 }
 
 /// The images in the order of each label's values, and all pairs of image and label in one order.
-struct Orders<'a> {
+pub(crate) struct Orders<'a> {
     labels: &'a [&'a [bool]],
     num_labels: usize,
     by_label: Vec<RankedImages>,
@@ -72,7 +72,7 @@ struct Orders<'a> {
 }
 
 impl<'a> Orders<'a> {
-    fn new(values: &[&[f64]], labels: &'a [&'a [bool]]) -> Result<Self, EvalError> {
+    pub(crate) fn new(values: &[&[f64]], labels: &'a [&'a [bool]]) -> Result<Self, EvalError> {
         let num_labels = num_columns("values", values, labels)?;
         let column = |label: usize| values.iter().map(|row| row[label]).collect::<Vec<f64>>();
         for label in 0..num_labels {
@@ -88,7 +88,7 @@ impl<'a> Orders<'a> {
     }
 
     /// The scores of each label, their means, and those of all pairs, where image `i` is there `times[i]` times.
-    fn scores(&self, times: &[u32]) -> Vec<RankingScores<Option<f64>>> {
+    pub(crate) fn scores(&self, times: &[u32]) -> Vec<RankingScores<Option<f64>>> {
         let of_label = |(label, order): (usize, &RankedImages)| {
             order.scores(|image| self.labels[image][label], times)
         };

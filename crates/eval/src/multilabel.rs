@@ -47,9 +47,8 @@ pub fn multilabel_scores(
     gold: &[&[bool]],
     resamples: &[Vec<u32>],
 ) -> Result<MultilabelScores, EvalError> {
-    let num_labels = num_columns("predictions", predicted, gold)?;
     let num_images = gold.len();
-    let rows = Rows { predicted, gold, num_labels };
+    let rows = Rows::new(predicted, gold)?;
     let once = vec![1; num_images];
     let times = times_of(resamples, num_images)?;
     let resampled: Vec<Vec<Option<f64>>> =
@@ -135,13 +134,46 @@ impl Counts {
     }
 }
 
-struct Rows<'a> {
+/// Predicted and gold labels of images.
+pub(crate) struct Rows<'a> {
     predicted: &'a [&'a [bool]],
     gold: &'a [&'a [bool]],
     num_labels: usize,
 }
 
+impl<'a> Rows<'a> {
+    pub(crate) fn new(
+        predicted: &'a [&'a [bool]],
+        gold: &'a [&'a [bool]],
+    ) -> Result<Self, EvalError> {
+        let num_labels = num_columns("predictions", predicted, gold)?;
+        Ok(Self { predicted, gold, num_labels })
+    }
+}
+
 impl Rows<'_> {
+    /// The scores over all labels in the order of [`MultilabelScores`], and F1, sensitivity and specificity of each
+    /// label, where image `i` is there `times[i]` times.
+    pub(crate) fn values(&self, times: &[u32]) -> (Vec<Option<f64>>, Vec<[Option<f64>; 3]>) {
+        let counts = self.counts(times);
+        let all = Counts::sum(&counts);
+        let num_images = times.iter().map(|&times| u64::from(times)).sum();
+        let of_label = |one: &Counts| {
+            let sensitivity = ratio(one.both, one.both + one.missed);
+            [one.f1(), sensitivity, ratio(one.neither, one.neither + one.wrong)]
+        };
+        let labels: Vec<[Option<f64>; 3]> = counts.iter().map(of_label).collect();
+        let macro_f1 = mean(&labels.iter().filter_map(|one| one[0]).collect::<Vec<_>>());
+        let subset_accuracy = ratio(self.num_exact(times), num_images);
+        let of_images = self.image_f1();
+        let of_images =
+            of_images.iter().zip(times).filter_map(|(f1, times)| Some(((*f1)?, *times)));
+        let (sum, num) = of_images
+            .fold((0.0, 0), |(sum, num), (f1, times)| (sum + f1 * f64::from(times), num + times));
+        let sample_f1 = (num > 0).then(|| sum / f64::from(num));
+        (vec![all.f1(), macro_f1, sample_f1, all.hamming_loss(), subset_accuracy], labels)
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&[bool], &[bool])> {
         self.predicted.iter().zip(self.gold).map(|(predicted, gold)| (*predicted, *gold))
     }

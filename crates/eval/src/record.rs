@@ -2,7 +2,7 @@
 
 use crate::{
     Certainty, Collapse, Comparison, ComplexityMeans, EvalError, F1Regression, Identification,
-    Lead, RankingScores, ReliabilityBin, SeedAgreement,
+    LabelRecord, Lead, RankingScores, ReliabilityBin, SeedAgreement,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -301,6 +301,9 @@ pub struct EvalRecord {
     /// How well diagnoses were predicted; absent without predictions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diagnosis: Option<DiagnosisScores>,
+    /// How well labels were predicted where an image may have several; absent where it has one class.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub labels: Option<LabelRecord>,
     /// How well maps agree with masks, by characteristic.
     pub explanation: MapTable,
     /// The same table for maps that never saw a network (`random`, `centre_gaussian`,

@@ -79,6 +79,7 @@ pub fn convert_into(
         num_attributes_lost: 0,
     };
     check_photos(dataset, out)?;
+    check_classes(dataset, out)?;
     let columns = Columns::of(dataset, target);
     let labels = columns.csv(dataset, out)?;
     let readings = match target {
@@ -112,6 +113,18 @@ pub fn convert_into(
     let text = dataset_toml(dataset, &columns, section, out);
     write_atomic(&made.join(DATASET_FILE), text.as_bytes())?;
     Ok(converted)
+}
+
+/// No format has a word for an image that is known to show none of the classes.
+fn check_classes(dataset: &Dataset, out: &Path) -> Result<(), DataError> {
+    let Some(image) = dataset.images().iter().find(|image| image.is_without_class) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the image `{}` is known to show none of the classes, which a converted data set cannot say",
+        image.image_id
+    );
+    Err(DataError::invalid(out, "", message))
 }
 
 /// Photos are found by one folder, so all images have one, or none.

@@ -157,12 +157,28 @@ pub struct Labels {
     pub file: Option<PathBuf>,
     /// Its column of file names or ids of images.
     pub image: Option<String>,
-    /// Its column of classes; several in a cell are separated by `|`.
+    /// Its column of classes.
     pub class: Option<String>,
+    /// What stands between several classes in a cell; `|` without it.
+    pub separator: Option<String>,
+    /// What an empty cell says of an image.
+    pub empty: Option<Empty>,
+    /// In place of a column of classes: a column for each class, called as the class is, with 1 or 0.
+    pub columns: Vec<String>,
     /// Its column of patients.
     pub patient: Option<String>,
     /// Its columns of anything else that images can be parted by.
     pub attributes: Vec<String>,
+}
+
+/// What it means that an image has no class in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Empty {
+    /// Its classes are not known.
+    Unknown,
+    /// It shows none of the classes.
+    NoClass,
 }
 
 /// Where gold classes are from, if not from a table.
@@ -226,7 +242,8 @@ const TOP: [&str; 9] = [
     "spellings",
     "labels",
 ];
-const LABELS: [&str; 6] = ["from", "file", "image", "class", "patient", "attributes"];
+const LABELS: [&str; 9] =
+    ["from", "file", "image", "class", "separator", "empty", "columns", "patient", "attributes"];
 
 impl DatasetFile {
     /// Reads `root/dataset.toml`.
@@ -410,12 +427,7 @@ impl DatasetFile {
             }
             Format::Dermx | Format::None => {}
         }
-        if let Some(labels) = &self.labels
-            && labels.file.is_none()
-            && (labels.image.is_some() || labels.class.is_some() || labels.patient.is_some())
-        {
-            problems.push("[labels] has columns, but no `file`".to_owned());
-        }
+        problems.extend(self.labels.iter().filter_map(Labels::contradiction));
         let has_respelled =
             |(_, usual): &&(String, String)| self.spellings.iter().any(|(other, _)| other == usual);
         if let Some((other, usual)) = self.spellings.iter().find(has_respelled) {
@@ -424,6 +436,28 @@ impl DatasetFile {
             ));
         }
         problems
+    }
+}
+
+impl Labels {
+    /// What cannot be meant.
+    fn contradiction(&self) -> Option<String> {
+        let has_columns = !self.columns.is_empty();
+        let names =
+            [self.image.is_some(), self.class.is_some(), self.patient.is_some(), has_columns];
+        let of_cells = self.separator.is_some() || self.empty.is_some();
+        let message = if self.file.is_none() && names.contains(&true) {
+            "[labels] has columns, but no `file`"
+        } else if has_columns && (self.class.is_some() || self.from.is_some()) {
+            "`labels.columns` says the classes; remove `class` and `from`"
+        } else if has_columns && of_cells {
+            "`labels.separator` and `labels.empty` are about one column of classes, `class`"
+        } else if self.separator.as_deref() == Some("") {
+            "`labels.separator` is empty"
+        } else {
+            return None;
+        };
+        Some(message.to_owned())
     }
 }
 

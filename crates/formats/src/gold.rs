@@ -1,15 +1,20 @@
 //! Gold classes, patients and attributes of images.
 
-use crate::dataset_file::{DatasetFile, Labels, LabelsFrom};
+use crate::dataset_file::{DatasetFile, Empty, Labels, LabelsFrom};
 use crate::join::{Found, Images};
-use dermx_data::{CsvTable, DataError, Finding, FindingKind, Image, class_idx_of, did_you_mean};
-use std::collections::BTreeMap;
+use dermx_data::text::{MAX_EXCERPT, shortened};
+use dermx_data::{
+    CsvLine, CsvTable, DataError, Finding, FindingKind, Image, class_idx_of, did_you_mean,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Gold classes, patients and attributes of images, by place.
 #[derive(Default)]
 pub(crate) struct Gold {
     pub classes: BTreeMap<usize, Vec<String>>,
+    /// Images that show none of the classes.
+    without_class: BTreeSet<usize>,
     patients: BTreeMap<usize, String>,
     attributes: BTreeMap<usize, BTreeMap<String, String>>,
     pub attribute_names: Vec<String>,
@@ -21,9 +26,52 @@ pub(crate) struct Gold {
 pub(crate) struct LabelsTable {
     table: CsvTable,
     image_idx: usize,
-    class_idx: Option<usize>,
+    classes: Classes,
     patient_idx: Option<usize>,
     attributes: Vec<(String, usize)>,
+}
+
+/// What a row says of the classes of its image.
+enum Classes {
+    /// Nothing.
+    None,
+    /// The names of them, in this cell.
+    Names { idx: usize, separator: String, is_empty_none: bool },
+    /// 1 or 0 in the cell of each class.
+    Columns(Vec<(String, usize)>),
+}
+
+impl Classes {
+    /// Those of a row; whether it is known that there are no others.
+    fn of(
+        &self,
+        table: &CsvTable,
+        row: &CsvLine,
+    ) -> Result<Option<(Vec<String>, bool)>, DataError> {
+        Ok(match self {
+            Self::None => None,
+            Self::Names { idx, separator, is_empty_none } => {
+                let names = row.cells[*idx].split(separator.as_str()).map(str::trim);
+                let names = names.filter(|class| !class.is_empty()).map(str::to_owned);
+                Some((names.collect(), *is_empty_none))
+            }
+            Self::Columns(columns) => {
+                let mut names = Vec::new();
+                for (name, idx) in columns {
+                    match row.cells[*idx].to_ascii_lowercase().as_str() {
+                        "1" | "1.0" | "true" => names.push(name.clone()),
+                        "0" | "0.0" | "false" => {}
+                        other => {
+                            let other = shortened(other, MAX_EXCERPT);
+                            let message = format!("found `{other}`; expected 1 or 0");
+                            return Err(table.invalid(row.line, name, message));
+                        }
+                    }
+                }
+                Some((names, true))
+            }
+        })
+    }
 }
 
 impl LabelsTable {
@@ -32,9 +80,13 @@ impl LabelsTable {
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, DataError> {
         let table = CsvTable::read(path)?;
         let image = labels.image.as_deref().unwrap_or("image");
-        let (class, patient) = (labels.class.as_deref(), labels.patient.as_deref());
+        let has_cells = labels.separator.is_some() || labels.empty.is_some();
+        let class = labels.class.as_deref().or(has_cells.then_some("class"));
+        let patient = labels.patient.as_deref();
         let attributes = labels.attributes.iter().map(String::as_str);
-        let names = std::iter::once(image).chain(class).chain(patient).chain(attributes);
+        let columns = labels.columns.iter().map(String::as_str);
+        let names = std::iter::once(image).chain(class).chain(columns.clone());
+        let names = names.chain(patient).chain(attributes);
         let names: Vec<&str> = names.collect();
         let mut found = table.positions_of(&names)?.into_iter();
         let image_idx = found.next().unwrap_or_default();
@@ -42,11 +94,22 @@ impl LabelsTable {
             (Some(_), _) => found.next(),
             // A table may be about patients and attributes alone.
             (None, Some(_)) => None,
-            (None, None) => table.find_column("class"),
+            (None, None) => table.find_column("class").filter(|_| labels.columns.is_empty()),
+        };
+        let columns: Vec<(String, usize)> =
+            columns.map(str::to_owned).zip(found.by_ref()).collect();
+        let classes = match class_idx {
+            Some(idx) => Classes::Names {
+                idx,
+                separator: labels.separator.clone().unwrap_or_else(|| "|".to_owned()),
+                is_empty_none: labels.empty == Some(Empty::NoClass),
+            },
+            None if columns.is_empty() => Classes::None,
+            None => Classes::Columns(columns),
         };
         let patient_idx = patient.and_then(|_| found.next());
         let attributes = labels.attributes.iter().cloned().zip(found).collect();
-        Ok(Self { table, image_idx, class_idx, patient_idx, attributes })
+        Ok(Self { table, image_idx, classes, patient_idx, attributes })
     }
 
     /// What it calls its images.
@@ -108,7 +171,7 @@ impl Gold {
     }
 
     fn of_table(labels: &LabelsTable, images: &Images) -> Result<Self, DataError> {
-        let LabelsTable { table, image_idx, class_idx, patient_idx, attributes } = labels;
+        let LabelsTable { table, image_idx, classes, patient_idx, attributes } = labels;
         let rows = table.rows().iter();
         let places = rows
             .map(|row| (dermx_data::cell_place(row.line, "image"), row.cells[*image_idx].as_str()));
@@ -122,10 +185,11 @@ impl Gold {
         };
         for (idx, row) in joined.row_of.iter().enumerate() {
             let Some(row) = row.and_then(|row| table.rows().get(row)) else { continue };
-            if let Some(class_idx) = *class_idx {
-                let classes = row.cells[class_idx].split('|').map(str::trim);
-                let classes = classes.filter(|class| !class.is_empty()).map(str::to_owned);
-                gold.classes.insert(idx, classes.collect());
+            if let Some((names, is_all)) = classes.of(table, row)? {
+                if names.is_empty() && is_all {
+                    gold.without_class.insert(idx);
+                }
+                gold.classes.insert(idx, names);
             }
             if let Some(patient) = patient_idx.map(|idx| &row.cells[idx])
                 && !patient.is_empty()
@@ -178,6 +242,7 @@ impl Gold {
             file_name: images.file_names[idx].clone(),
             photo: images.photos.get(id).cloned(),
             gold: self.classes.get(&idx).cloned().unwrap_or_default(),
+            is_without_class: self.without_class.contains(&idx),
             patient: self.patients.get(&idx).cloned(),
             attributes: self.attributes.get(&idx).cloned().unwrap_or_default(),
         }

@@ -227,18 +227,20 @@ fn schema(root: &Path, file: &DatasetFile, gold: &Gold, found: &Found) -> Schema
         let name = absolute.as_deref().unwrap_or(root).file_name();
         name.map_or_else(|| "data set".to_owned(), |name| name.to_string_lossy().into_owned())
     };
-    let classes: Vec<String> = match file.classes.is_empty() {
-        false => file.classes.clone(),
-        true => {
-            let classes: BTreeSet<&String> = gold.classes.values().flatten().collect();
-            classes.into_iter().cloned().collect()
-        }
-    };
     let spellings: Vec<[String; 2]> =
         file.spellings.iter().map(|(other, usual)| [other.clone(), usual.clone()]).collect();
     let usual = |label: &String| {
         let respelled = file.spellings.iter().find(|(other, _)| other == label);
         respelled.map_or(label, |(_, usual)| usual).clone()
+    };
+    let columns = file.labels.as_ref().map_or(&[][..], |labels| &labels.columns);
+    let classes: Vec<String> = match (file.classes.is_empty(), columns) {
+        (false, _) => file.classes.clone(),
+        (true, [_, ..]) => columns.iter().map(usual).collect(),
+        (true, []) => {
+            let classes: BTreeSet<&String> = gold.classes.values().flatten().collect();
+            classes.into_iter().cloned().collect()
+        }
     };
     let readings = &found.annotations.readings;
     let marked: BTreeSet<String> =

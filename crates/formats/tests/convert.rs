@@ -178,6 +178,7 @@ fn build(plan: &Plan, folder: &Path) -> Dataset {
             file_name,
             photo: plan.has_photos.then_some(photo),
             gold: pick(&classes, &image.gold),
+            is_without_class: false,
             patient: image.patient.map(str::to_owned),
             attributes: values.collect(),
         });

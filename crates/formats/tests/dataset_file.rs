@@ -166,3 +166,62 @@ fn paths_may_lead_out_of_the_folder_and_concepts_keep_their_order() {
     assert!(here.readings()[1].is_discarded());
     assert!(!Path::new(&other).join("labels.csv").exists());
 }
+
+/// A data set of five photos with this table and these keys of `[labels]`: for each image its classes, if they are known.
+fn labels(keys: &str, table: &str) -> Result<Vec<Option<Vec<String>>>, String> {
+    let (folder, root) = (tempfile::tempdir().unwrap(), PathBuf::from("set"));
+    let root = folder.path().join(root);
+    fs::create_dir_all(&root).unwrap();
+    for idx in 1..=5 {
+        let photo = root.join(format!("{idx}.png"));
+        Mask::from_dense(&[0, 1], ImageSize::new(1, 2)).write_png(&photo).unwrap();
+    }
+    let text = format!("[labels]\nfile = \"labels.csv\"\nimage = \"file\"\n{keys}\n");
+    fs::write(root.join("dataset.toml"), text).unwrap();
+    fs::write(root.join("labels.csv"), table).unwrap();
+    let dataset = open(&root).map_err(|error| error.to_string())?;
+    let labelled = dataset.clone().labelled();
+    let known = dataset.images().iter().filter(|image| image.known_classes().is_some()).count();
+    assert_eq!((labelled.images().len(), labelled.num_untested()), (known, 5 - known));
+    let classes =
+        dataset.images().iter().map(|image| image.known_classes().map(<[String]>::to_vec));
+    Ok(classes.collect())
+}
+
+#[test]
+fn a_photo_may_have_several_classes_or_be_known_to_have_none() {
+    let some = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let table = "file,crust,scale\n1,1,0\n2,true,1.0\n3,0,FALSE\n4,0.0,1\n";
+    let found = labels("columns = [\"scale\", \"crust\"]", table).unwrap();
+    let expected = [some(&["crust"]), some(&["scale", "crust"]), some(&[]), some(&["scale"]), None];
+    assert_eq!(found, expected);
+    let table = "file,what\n1,crust\n2,scale; crust\n3,\n4,scale\n";
+    let keys = "class = \"what\"\nseparator = \";\"";
+    let none = labels(&format!("{keys}\nempty = \"no_class\""), table).unwrap();
+    assert_eq!(none, expected);
+    for keys in [keys.to_string(), format!("{keys}\nempty = \"unknown\"")] {
+        let found = labels(&keys, table).unwrap();
+        assert_eq!((&found[1], &found[2]), (&expected[1], &None), "{keys}");
+    }
+}
+
+#[test]
+fn what_columns_of_classes_cannot_say_is_refused() {
+    let table = "file,crust,what\n1,1,crust\n2,,\n";
+    let refused = |keys: &str| labels(keys, table).unwrap_err();
+    let message = refused("columns = [\"crust\"]");
+    assert!(message.contains("line 3, column `crust`: found ``; expected 1 or 0"), "{message}");
+    let message = refused("columns = [\"crst\"]");
+    assert!(message.contains("found no column `crst` (is it `crust`?)"), "{message}");
+    for (keys, expected) in [
+        ("columns = [\"crust\"]\nclass = \"what\"", "`labels.columns` says the classes"),
+        ("columns = [\"crust\"]\nfrom = \"folders\"", "remove `class` and `from`"),
+        ("separator = \";\"", "found no column `class`"),
+        ("columns = [\"crust\"]\nempty = \"no_class\"", "are about one column of classes"),
+        ("class = \"what\"\nseparator = \"\"", "`labels.separator` is empty"),
+        ("empty = \"none\"", "unknown"),
+    ] {
+        let message = refused(keys);
+        assert!(message.contains(expected), "{keys}: {message}");
+    }
+}

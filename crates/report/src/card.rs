@@ -4,7 +4,7 @@ use crate::comparison::RATERS;
 use crate::score_cell::{shown_cell, shown_reading};
 use crate::score_text::{counted, decimal, defined, readable};
 use dermx_eval::{
-    ConfusionMatrix, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, UNION,
+    ConfusionMatrix, DiagnosisScores, EvalRecord, LabelRecord, MapScores, MapTable, Score, UNION,
     diagnosis_scores,
 };
 use dermx_table::{Cell, Column, Reading, Table};
@@ -66,6 +66,9 @@ pub fn cards(record: &EvalRecord) -> Vec<Card> {
         map_card("Heat map: fuzzy F1", record, |scores| &scores.f1),
         map_card("Heat map: mass in mask", record, |scores| &scores.mass),
     ];
+    if let Some(labels) = &record.labels {
+        return label_cards(record, labels).into();
+    }
     match (record.diagnosis.is_some(), record.explanation.contains_key(UNION)) {
         (true, false) => of_diagnosis.into(),
         (false, true) => of_maps.into(),
@@ -127,6 +130,14 @@ fn diagnosis_card(
         _ => Vec::new(),
     };
     Card::new(label, score, detail, bars, score.and_then(strip))
+}
+
+/// Macro F1 and the mean AUROC of several labels an image.
+fn label_cards(record: &EvalRecord, labels: &LabelRecord) -> [Card; 2] {
+    let images = counted(labels.images, "image");
+    let detail = format!("{images}, {}, {}", counted(labels.labels.len(), "label"), over(record));
+    [("Macro F1", &labels.macro_f1), ("Mean AUROC of the labels", &labels.macro_ranking.auroc)]
+        .map(|(name, score)| Card::new(name, Some(score), detail.clone(), Vec::new(), strip(score)))
 }
 
 /// The scores of whoever says of every image that it is of the class of most.

@@ -22,6 +22,7 @@ mod event_file;
 mod facts;
 mod gallery;
 mod input;
+mod labels;
 mod maps;
 mod matrix;
 mod page;
@@ -46,6 +47,7 @@ pub use event_file::{LoggedStep, event_file};
 pub use input::{
     Chosen, Citation, EpochPoint, GalleryItem, RaterOutline, ReportInput, Rgb, SeedInput,
 };
+pub use labels::by_label as label_table;
 pub use page::{RenderedReport, render};
 pub use score_cell::{map_columns, reading, score_cell, seeds_cell};
 pub use score_text::readable;

@@ -17,7 +17,7 @@ use crate::reliability::reliability;
 use crate::seeds::{failures, remarks};
 use crate::table::{by_seed, explanation, over_seeds};
 use crate::template::Templates;
-use crate::{csv, diagnosis, dots, template};
+use crate::{csv, diagnosis, dots, labels, template};
 use dermx_eval::NOTICE;
 use dermx_table::{Cell, Column, Table};
 use serde::Serialize;
@@ -119,7 +119,7 @@ fn tables(input: &ReportInput) -> Vec<Table> {
     let tables = [card_table(&cards(record)), run_table(input)];
     let seeds = [by_seed(input), over_seeds(record)].into_iter().flatten();
     let tables = tables.into_iter().chain(seeds).chain(diagnosis::tables(record));
-    let tables = tables.chain(explanation(input));
+    let tables = tables.chain(labels::tables(record)).chain(explanation(input));
     let tables = tables.chain(beyond::tables(record));
     let tables = tables.chain(beyond::comparison_tables(&record.comparisons));
     let tables = tables.chain(matrix_tables(record));
@@ -158,7 +158,9 @@ fn page(input: &ReportInput, templates: &Templates) -> Result<Page, ReportError>
         seed_remarks: remarks(record),
         learning_rate: learning_rate(input),
         charts: charts.collect::<Result<_, _>>()?,
-        diagnosis: diagnosis::tables(record).into_iter().map(Drawn::from).collect(),
+        diagnosis: (diagnosis::tables(record).into_iter().chain(labels::tables(record)))
+            .map(Drawn::from)
+            .collect(),
         reliability: reliability.transpose()?,
         all_seeds: all_seeds.transpose()?,
         matrices: matrices.collect::<Result<_, _>>()?,

@@ -6,7 +6,8 @@ use crate::config::{self, Config};
 use crate::error::{RunError, RunResult};
 use crate::image_manifests::{TEST, TRAIN};
 use crate::run_folder::{
-    BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, TEMPERATURE, how_to_finish, to_json,
+    BURN_VERSION, REPORT, RunFolder, SPLIT, SeedFolder, TEMPERATURE, THRESHOLDS, how_to_finish,
+    to_json,
 };
 use crate::session::Session;
 use dermx_data::{Manifest, json, write_atomic};
@@ -24,7 +25,7 @@ const FORMAT: u32 = 2;
 pub const FORMAT_OF_FILES: u32 = 2;
 
 /// What a seed's certificate covers file by file, beside the files with a hash of their own.
-const SEED_RESULTS: [&str; 4] = ["metrics.csv", "tensorboard", TEMPERATURE, "heatmaps"];
+const SEED_RESULTS: [&str; 5] = ["metrics.csv", "tensorboard", TEMPERATURE, THRESHOLDS, "heatmaps"];
 
 /// The scores of a seed.
 const SEED_SCORES: [&str; 4] = ["eval.json", PER_IMAGE, DIAGNOSES, MAPS];

@@ -9,8 +9,8 @@ use crate::training::{Training, unresolved};
 use crate::{evaluate, report};
 use dermx_data::write_atomic;
 use dermx_eval::{
-    ClassScores, DiagnosisScores, EvalRecord, MapScores, MapTable, Score, ScoredDataset, UNION,
-    aggregate,
+    ClassScores, DiagnosisScores, EvalRecord, LabelRecord, MapScores, MapTable, Score,
+    ScoredDataset, UNION, aggregate,
 };
 use dermx_report::score_cell;
 use dermx_sweep::{Kind, Status, Sweep, Unit};
@@ -35,6 +35,7 @@ struct Tables {
     dataset: ScoredDataset,
     classes: Vec<String>,
     diagnosis: Option<DiagnosisScores>,
+    labels: Option<LabelRecord>,
     explanation: MapTable,
 }
 
@@ -211,12 +212,20 @@ impl<'a> Done<'a> {
         let bytes = std::fs::read(&path).map_err(|error| RunError::io(&path, &error))?;
         let name = format!("seed-{}/eval.json", unit.seed);
         certificate::check_bytes(&sweep.run(unit), &name, &bytes)?;
-        let Tables { notice, dataset, classes, diagnosis, explanation } =
+        let Tables { notice, dataset, classes, diagnosis, labels, explanation } =
             report::scores(&path, &bytes)?;
         let seeds = vec![unit.seed];
         let others = EvalRecord::default();
-        let record =
-            EvalRecord { notice, dataset, classes, seeds, diagnosis, explanation, ..others };
+        let record = EvalRecord {
+            notice,
+            dataset,
+            classes,
+            seeds,
+            diagnosis,
+            labels,
+            explanation,
+            ..others
+        };
         Ok(Self { unit, certificate: certificate::read(&folder)?, record })
     }
 
@@ -283,7 +292,9 @@ fn scores(record: &EvalRecord) -> [Option<&Score>; 4] {
     let union = record.explanation.get(UNION);
     [
         record.diagnosis.as_ref().map(|one| &one.accuracy),
-        record.diagnosis.as_ref().map(|one| &one.macro_f1),
+        // Of several labels it is theirs.
+        (record.diagnosis.as_ref().map(|one| &one.macro_f1))
+            .or(record.labels.as_ref().map(|one| &one.macro_f1)),
         union.map(|scores| &scores.f1),
         union.map(|scores| &scores.mass),
     ]

@@ -125,7 +125,12 @@ fn read_record(path: &Path) -> RunResult<EvalRecord> {
         return Err(RunError::missing_input(message));
     }
     let bytes = std::fs::read(&file).map_err(|error| RunError::io(&file, &error))?;
-    report::scores(&file, &bytes)
+    let record: EvalRecord = report::scores(&file, &bytes)?;
+    if record.labels.is_some() {
+        let message = "scores of several labels an image, which are not compared image by image";
+        return Err(RunError::in_file(&file, message));
+    }
+    Ok(record)
 }
 
 /// Gold classes by image.

@@ -47,6 +47,9 @@ pub struct Description {
     /// Class names in the order of the logits, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
+    /// Whether an image may have several of the classes, each with a probability of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multilabel: bool,
 }
 
 impl Description {
@@ -65,6 +68,7 @@ impl Description {
             input_size: None,
             normalization: None,
             classes: None,
+            multilabel: false,
         }
     }
 
@@ -75,6 +79,7 @@ impl Description {
             input_size: Some(network.input_size),
             normalization: Some(config.input.normalization.clone()),
             classes: Some(config.data.classes.clone()),
+            multilabel: config.train.is_multilabel(),
             ..Self::of_network(&network)
         }
     }

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::error::RunResult;
+use crate::label_scores;
 use crate::report::is_report;
 use crate::run_folder::{REPORT, RunFolder, SeedFolder, check_idle, how_to_finish, is_same_folder};
 use crate::session::Session;
@@ -73,6 +74,9 @@ pub fn evaluate_run(folder: &RunFolder) -> RunResult<EvalRecord> {
 /// Scores every seed of `run` and aggregates them; writes into `out`.
 fn evaluate_seeds(run: &Path, out: &Path) -> RunResult<EvalRecord> {
     let config = Config::load_run(run)?;
+    if config.train.is_multilabel() {
+        return label_scores::evaluate_seeds(&config, run, out);
+    }
     let dataset = read_annotations(config.data.test_folder()?)?;
     let dataset = dataset.of_raters(&config.evaluate.raters)?.tested();
     let benchmark = Benchmark::new(&dataset, config.scoring_choices())?;

@@ -4,10 +4,12 @@ use crate::config::SanityCheck;
 use crate::error::{RunError, RunResult};
 use crate::explanation::{Job, write_map};
 use crate::images::Images;
+use crate::label_maps::LabelMaps;
+use crate::predict::predict;
 use crate::{overlay, sanity};
 use dermx_data::text::and_others;
 use dermx_data::{CsvLine, CsvTable, cell_place, write_atomic};
-use dermx_gradcam::Explainer;
+use dermx_gradcam::{Explainer, Output};
 use dermx_score::{FAITHFULNESS, ROBUSTNESS, to_json};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,17 +37,38 @@ pub struct Extras<'a> {
     pub overlays: bool,
 }
 
-/// Writes the maps of `job` by `explainer` into the folder `out`, with `heatmaps.json` and `extras`.
+/// Writes the maps of `job` by `explainer` into the folder `out`, with `heatmaps.json` and `extras`; returns their
+/// number. Without targets, a network of several labels an image has a map of each label that it gives, in
+/// a folder of the label's name.
 ///
 /// # Errors
-/// Photos that cannot be read, a failed write, a request to stop.
+/// Photos that cannot be read, a failed write, a request to stop; sanity checks of several labels.
 pub fn explain(
     job: &Job<'_>,
     explainer: &Explainer,
     extras: Extras<'_>,
     out: &Path,
-) -> RunResult<()> {
+) -> RunResult<usize> {
+    job.trained.check_explained(Output::Logit, extras.checks)?;
+    if job.trained.thresholds.is_some() && job.targets.is_none() {
+        let logits = predict(job.trained, job.images, job.batch_size, job.context)?;
+        let given: Vec<Vec<usize>> = logits.iter().map(|one| job.trained.given(one)).collect();
+        let LabelMaps { images, targets } =
+            LabelMaps::new(job.images, &job.trained.classes, &given)?;
+        let job = Job { images: &images, targets: Some(&targets), ..*job };
+        return write_all(&job, explainer, extras, "each label that is given", out);
+    }
     let target = if job.targets.is_some() { "given" } else { "predicted" };
+    write_all(job, explainer, extras, target, out)
+}
+
+fn write_all(
+    job: &Job<'_>,
+    explainer: &Explainer,
+    extras: Extras<'_>,
+    target: &str,
+    out: &Path,
+) -> RunResult<usize> {
     let mut explained = BTreeMap::new();
     let (images, classes) = (job.images, &job.trained.classes);
     job.maps("explain", explainer, &mut |one| {
@@ -62,7 +85,8 @@ pub fn explain(
     let description =
         MapDescription { images: explained, ..MapDescription::new(explainer, job.images, target) };
     description.write(out)?;
-    sanity::run(extras.checks, job, explainer, out)
+    sanity::run(extras.checks, job, explainer, out)?;
+    Ok(images.ids().len())
 }
 
 /// Which class the map of an image explains.

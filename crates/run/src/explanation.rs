@@ -7,7 +7,7 @@ use crate::network::{TrainedNetwork, finite_logits};
 use burn::tensor::Tensor;
 use dermx_data::Random;
 use dermx_gradcam::{Explainer, Heatmap};
-use dermx_score::{argmax, softmax, write_npy};
+use dermx_score::{argmax, write_npy};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
@@ -79,7 +79,8 @@ impl Job<'_> {
             for (idx, ((map, logits), &target)) in range.clone().zip(found) {
                 let image_id = &self.images.ids()[idx];
                 check_finite(image_id, &map)?;
-                let probability = softmax(logits).get(target).copied().unwrap_or(0.0);
+                let probabilities = self.trained.probabilities(logits);
+                let probability = probabilities.get(target).copied().unwrap_or(0.0);
                 take(Explained { idx, image_id, target, probability, map })?;
             }
             let images_per_s = range.end as f64 / start.elapsed().as_secs_f64();

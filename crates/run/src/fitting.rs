@@ -3,6 +3,7 @@
 use crate::config::{self, Config, EarlyStoppingSection, LearningObjective};
 use crate::description::Description;
 use crate::error::{RunError, RunResult};
+use crate::label_targets;
 use crate::pretrained;
 use crate::session::{Session, check_precision};
 use crate::training_data::TrainingData;
@@ -15,7 +16,7 @@ use dermx_model::{
 };
 use dermx_train::{
     Characteristics, CharacteristicsConfig, CrossEntropy, EpochMetrics, Fingerprint, FitConfig,
-    Guided, Objective, Select, initial_weights,
+    Guided, MultiLabel, Objective, Select, initial_weights,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,6 +91,9 @@ fn objective(config: &Config, data: &TrainingData) -> Arc<dyn Objective> {
     };
     match &section.objective {
         LearningObjective::CrossEntropy { focal_gamma } => Arc::new(diagnosis(*focal_gamma)),
+        LearningObjective::MultiLabel { pos_weight } => Arc::new(MultiLabel {
+            pos_weight: label_targets::pos_weight(pos_weight, data.sets().training.targets),
+        }),
         LearningObjective::Guided {
             num_hidden,
             dropout,

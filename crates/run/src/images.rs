@@ -63,6 +63,26 @@ impl Images {
         Self { ids, names, size, source: Source::Tensor(values) }
     }
 
+    /// Some of the images, each by its place and with another id; one may be there several times.
+    ///
+    /// # Errors
+    /// None that images can cause that were opened.
+    pub fn picked(&self, picks: &[(usize, String)]) -> RunResult<Self> {
+        let ids: Vec<String> = picks.iter().map(|(_, id)| id.clone()).collect();
+        let names = ImageNames::of_ids(ids.iter().map(String::as_str));
+        let source = match &self.source {
+            Source::Photos(photos) => Source::Photos(photos.picked(picks)?),
+            Source::Tensor(values) => {
+                let num_values = 3 * self.size.num_pixels();
+                let of_image = |(idx, _): &(usize, String)| {
+                    values[idx * num_values..(idx + 1) * num_values].iter().copied()
+                };
+                Source::Tensor(picks.iter().flat_map(of_image).collect())
+            }
+        };
+        Ok(Self { ids, names, size: self.size, source })
+    }
+
     /// Ids in order.
     pub fn ids(&self) -> &[String] {
         &self.ids

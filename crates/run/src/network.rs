@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{RunError, RunResult};
 use crate::run_folder::SeedFolder;
+use crate::thresholds::{Thresholds, USUAL};
 use crate::usual_normalization::UsualNormalization;
 use crate::weight_files::{self, Found, Request};
 use burn::tensor::{Device, Tensor};
@@ -10,6 +11,9 @@ use dermx_data::{ImageSize, Normalization};
 use dermx_model::{
     Architecture, Head, NamedTensor, Network, NetworkConfig, Padding, WeightsError, host_values,
     import_partial, import_weights, read_weights,
+};
+use dermx_score::{
+    ImageLogits, argmax, label_predictions_csv, labels_given, predictions_csv, sigmoid, softmax,
 };
 use dermx_train::initial_weights;
 use std::collections::BTreeMap;
@@ -54,6 +58,8 @@ pub struct TrainedNetwork {
     pub size: ImageSize,
     /// Standardization of its images.
     pub normalization: Normalization,
+    /// Of a network that gives an image any number of classes: from which probability on, for each class.
+    pub thresholds: Option<Vec<f64>>,
 }
 
 impl TrainedNetwork {
@@ -75,6 +81,7 @@ impl TrainedNetwork {
         let weights = read_weights(&folder.weights())
             .map_err(|error| RunError::from(error).advice(" (is the seed trained?)"))?;
         let network_config = config.network();
+        let thresholds = Thresholds::of_run(config, folder)?;
         Ok(Self {
             network: import_weights(network_config.empty(device), &weights)
                 .map_err(|error| weight_files::error_in(&folder.weights(), error))?,
@@ -82,7 +89,33 @@ impl TrainedNetwork {
             classes: config.data.classes.clone(),
             size: config.input.size,
             normalization: normalization(&config.input.normalization)?,
+            thresholds: thresholds.map(|thresholds| thresholds.values()),
         })
+    }
+
+    /// The probability of each class: by softmax of one class an image, by the logistic function of several.
+    pub fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
+        match self.thresholds {
+            None => softmax(logits),
+            Some(_) => logits.iter().map(|&logit| sigmoid(logit)).collect(),
+        }
+    }
+
+    /// `predictions.csv` of `rows`.
+    pub fn predictions_csv(&self, rows: &[ImageLogits], with_logits: bool) -> Vec<u8> {
+        match &self.thresholds {
+            None => predictions_csv(rows, &self.classes, with_logits),
+            Some(given) => label_predictions_csv(rows, &self.classes, given, with_logits),
+        }
+    }
+
+    /// Places of the classes that an image with these `logits` is given: the one with the largest, or all that reach
+    /// their thresholds.
+    pub fn given(&self, logits: &[f32]) -> Vec<usize> {
+        match &self.thresholds {
+            None => vec![argmax(logits)],
+            Some(thresholds) => labels_given(logits, thresholds),
+        }
     }
 
     /// Whether the network takes images of `size`.
@@ -151,8 +184,17 @@ impl TrainedNetwork {
         };
         let network = network.map_err(|error| weight_files::error_in(path, error))?;
         let numbered = || (0..config.num_classes).map(|idx| format!("class_{idx}")).collect();
+        let is_multilabel = found.description.as_ref().is_some_and(|one| one.multilabel);
+        let thresholds = is_multilabel.then(|| vec![USUAL; config.num_classes]);
+        if thresholds.is_some() {
+            tracing::warn!(
+                "{}: a label is given from a probability of {USUAL} on; --run takes the thresholds that the run \
+                 chose",
+                path.display()
+            );
+        }
         let classes = found.description.and_then(|one| one.classes).unwrap_or_else(numbered);
-        Ok(Self { network, config, classes, size, normalization })
+        Ok(Self { network, config, classes, size, normalization, thresholds })
     }
 }
 

@@ -311,6 +311,11 @@ impl SeedFolder {
         self.path.join(TEMPERATURE)
     }
 
+    /// From which probability on an image has a label, where it may have several.
+    pub fn thresholds(&self) -> PathBuf {
+        self.path.join(THRESHOLDS)
+    }
+
     /// Probabilities and logits of the test images.
     pub fn predictions(&self) -> PathBuf {
         self.path.join("predictions.csv")
@@ -331,6 +336,9 @@ impl SeedFolder {
         self.path.join("run.json")
     }
 }
+
+/// The file of [`SeedFolder::thresholds`].
+pub const THRESHOLDS: &str = "thresholds.json";
 
 /// The workspace's Cargo.toml asks for exactly this one.
 pub const BURN_VERSION: &str = "0.22.1";

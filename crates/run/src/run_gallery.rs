@@ -3,6 +3,7 @@
 use crate::config::{Config, Target};
 use crate::error::RunResult;
 use crate::gallery::{Gallery, GalleryPhoto, GallerySource, MapFiles, Probable, mean_f1, probable};
+use crate::label_targets::set_name;
 use crate::run_folder::SeedFolder;
 use crate::test_set::TestSet;
 use dermx_data::CsvTable;
@@ -19,6 +20,9 @@ pub fn run_gallery(
     run: &Path,
     others: &[(String, SeedFolder)],
 ) -> RunResult<Gallery> {
+    if config.train.is_multilabel() {
+        return Ok(Gallery::default());
+    }
     let Some(&seed) = config.run.seeds.first() else { return Ok(Gallery::default()) };
     let folder = SeedFolder::of(run, seed);
     let test = TestSet::read(config)?;
@@ -51,11 +55,11 @@ pub fn run_gallery(
 }
 
 fn photos(config: &Config, test: &TestSet) -> Vec<GalleryPhoto> {
-    let photos = test.photos.iter().zip(&test.gold_idx);
-    let photo = |((image_id, file), &gold_idx): (&(String, _), &usize)| GalleryPhoto {
+    let photos = test.photos.iter().zip(&test.gold);
+    let photo = |((image_id, file), gold): (&(String, _), &Vec<usize>)| GalleryPhoto {
         image_id: image_id.clone(),
         file: std::path::PathBuf::clone(file),
-        gold: config.data.classes[gold_idx].clone(),
+        gold: set_name(&config.data.classes, gold),
     };
     photos.map(photo).collect()
 }

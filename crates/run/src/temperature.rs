@@ -12,7 +12,7 @@ use dermx_eval::{Calibration, fit_temperature};
 use dermx_train::images_to_tensor;
 
 /// Fits a temperature to the logits that the network of a seed gives the validation photos, and writes
-/// `temperature.json`; nothing without validation photos.
+/// `temperature.json`; nothing without validation photos, or where an image may have several labels.
 ///
 /// # Errors
 /// A photo that cannot be read, logits that are not finite, a failed write, a request to stop.
@@ -23,6 +23,9 @@ pub fn fit(
     context: Context<'_>,
 ) -> RunResult<()> {
     let Some(validation) = &data.validation else { return Ok(()) };
+    if config.train.is_multilabel() {
+        return Ok(());
+    }
     let trained = TrainedNetwork::of_run(config, folder, context.device())?;
     let logits = logits(&trained, validation, config.explain.batch_size, context)?;
     let rows: Vec<&[f64]> = logits.iter().map(Vec::as_slice).collect();

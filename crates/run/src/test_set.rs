@@ -19,10 +19,11 @@ pub struct TestSet {
     pub root: PathBuf,
     /// Id and file of each photo, in the order of the ids.
     pub photos: Vec<(String, PathBuf)>,
-    /// Index of each photo's gold class.
-    pub gold_idx: Vec<usize>,
+    /// Indices of each photo's gold classes, sorted: one, unless images may have several labels.
+    pub gold: Vec<Vec<usize>>,
     /// Number of photos of no image of the data set, and one of them.
     others: (usize, Option<String>),
+    is_multilabel: bool,
 }
 
 impl TestSet {
@@ -40,13 +41,16 @@ impl TestSet {
         let (found, root, others) = photos_of(&dataset, data)?;
         let ids = dataset.images().iter().map(|image| image.image_id.clone());
         let photos: BTreeMap<String, PathBuf> = ids.zip(found).collect();
-        let dataset = dataset.tested();
-        let mut set = Self { dataset, root, photos: Vec::new(), gold_idx: Vec::new(), others };
+        let is_multilabel = config.train.is_multilabel();
+        let dataset = if is_multilabel { dataset.labelled() } else { dataset.tested() };
+        let mut set =
+            Self { dataset, root, photos: Vec::new(), gold: Vec::new(), others, is_multilabel };
         for image in set.dataset.images() {
-            let (class, photo) = (image.gold_class(), photos.get(&image.image_id));
-            let (Some(class), Some(photo)) = (class, photo) else { continue };
-            let gold_idx = data.classes.iter().position(|known| known == class);
-            let gold_idx = gold_idx.ok_or_else(|| {
+            let (classes, photo) = (image.known_classes(), photos.get(&image.image_id));
+            let (Some(classes), Some(photo)) = (classes, photo) else { continue };
+            let place = |class: &String| {
+                let gold_idx = data.classes.iter().position(|known| known == class);
+                gold_idx.ok_or_else(|| {
                 let message = format!(
                     "image `{}` is of the class `{class}`{}, which is not in data.classes ({}); data.class_names may \
                      call a class of the training photos so, or [spellings] in {} gives it the name that they have",
@@ -56,9 +60,11 @@ impl TestSet {
                     dermx_formats::DATASET_FILE
                 );
                 RunError::in_file(test, message)
-            })?;
+                })
+            };
+            let gold: BTreeSet<usize> = classes.iter().map(place).collect::<RunResult<_>>()?;
             set.photos.push((image.image_id.clone(), photo.clone()));
-            set.gold_idx.push(gold_idx);
+            set.gold.push(gold.into_iter().collect());
         }
         match set.photos.is_empty() {
             true => Err(RunError::in_file(test, "there is no image with a gold class to test on")),
@@ -76,7 +82,13 @@ impl TestSet {
         config.scoring_choices().check(&test.dataset)?;
         // Labels alone are a test, too: of diagnoses.
         let is_marked = test.dataset.readings().iter().any(|one| !one.regions.is_empty());
-        if is_marked || test.dataset.schema().raters_name_classes {
+        if test.is_multilabel {
+            if is_marked {
+                tracing::warn!(
+                    "test images have outlines: maps of several labels are not compared with them"
+                );
+            }
+        } else if is_marked || test.dataset.schema().raters_name_classes {
             let advice = "mark something in the images, or train without scoring: --no-eval";
             let folder = config.data.test_folder()?;
             check_outlines(folder, &test.dataset, &config.scoring_choices(), advice)?;
@@ -92,9 +104,13 @@ impl TestSet {
     pub fn warn_of_others(&self) {
         let num_left_out = self.dataset.num_untested();
         if num_left_out > 0 {
+            let what = match self.is_multilabel {
+                true => "no labels that are known",
+                false => "no gold class or several",
+            };
             tracing::warn!(
-                "{num_left_out} of {} test images have no gold class or several: they are not tested on, and neither \
-                 predicted nor scored",
+                "{num_left_out} of {} test images have {what}: they are not tested on, and neither predicted nor \
+                 scored",
                 num_left_out + self.dataset.images().len()
             );
         }

@@ -8,6 +8,8 @@ use crate::explanation::Job;
 use crate::fitting::{fit_config, kept_epoch, starting_network, weights_file, weights_hash};
 use crate::image_manifests::{self, TEST, TRAIN};
 use crate::images::Images;
+use crate::label_maps::LabelMaps;
+use crate::label_targets::set_name;
 use crate::network::{TrainedNetwork, normalization};
 use crate::run_folder::{Place, REPORT, RunFolder, SPLIT, SeedFolder};
 use crate::sanity;
@@ -15,12 +17,12 @@ use crate::session::BackendKind;
 use crate::test_set::TestSet;
 use crate::training_data::{TrainingData, open_photos_with};
 use crate::watcher::Watcher;
-use crate::{evaluate, explain, memory, predict, report, temperature};
+use crate::{evaluate, explain, memory, predict, report, temperature, thresholds};
 use dermx_data::{Manifest, Normalization, write_atomic};
 use dermx_eval::EvalRecord;
 use dermx_gradcam::Explainer;
 use dermx_model::Network;
-use dermx_score::{ImageLogits, argmax, predictions_csv};
+use dermx_score::{ImageLogits, argmax};
 use dermx_study::exchanged;
 use dermx_train::{CheckpointStore, EpochMetrics, Outcome, TrainError, ValidationMetrics, fit};
 use dermx_work::Failure;
@@ -220,6 +222,7 @@ fn train_seed(
             observer.finish();
             write_atomic(&folder.weights(), &weights_file(&network, config)?)?;
             temperature::fit(config, data, folder, context).map_err(resumable)?;
+            thresholds::write(config, data, &network, context.device(), folder)?;
             Ok(starting_weights_hash)
         }
     }
@@ -261,7 +264,19 @@ fn predict_and_explain(
     }
     let maps = folder.heatmaps();
     std::fs::create_dir_all(&maps).map_err(|error| RunError::io(&maps, &error))?;
-    let targets = targets(config, &trained.classes, test, &logits);
+    let targets = match config.train.is_multilabel() {
+        false => targets(config, &trained.classes, test, &logits),
+        true => {
+            let given: Vec<Vec<usize>> = logits.iter().map(|one| trained.given(one)).collect();
+            let explained = match config.explain.target {
+                Target::Gold => &test.gold,
+                Target::Predicted => &given,
+            };
+            let maps = LabelMaps::new(&images, &trained.classes, explained)?;
+            images = maps.images;
+            maps.targets
+        }
+    };
     let targets = Some(targets.as_slice());
     let job = Job { trained: &trained, images: &images, targets, batch_size, context };
     job.write_maps("explain", &explainer, &maps)?;
@@ -278,12 +293,13 @@ fn explainer(config: &Config, network: &Network) -> RunResult<Explainer> {
 /// Index of the class that each test image is explained for.
 fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f32>]) -> Vec<usize> {
     let pair = config.study.class_exchange.as_ref();
-    let target_of_gold = |&gold_idx: &usize| {
+    let target_of_gold = |gold: &Vec<usize>| {
+        let gold_idx = gold.first().copied().unwrap_or_default();
         let target = exchanged(pair, &classes[gold_idx]);
         classes.iter().position(|class| class == target).unwrap_or(gold_idx)
     };
     match config.explain.target {
-        Target::Gold => test.gold_idx.iter().map(target_of_gold).collect(),
+        Target::Gold => test.gold.iter().map(target_of_gold).collect(),
         Target::Predicted => logits.iter().map(|values| argmax(values)).collect(),
     }
 }
@@ -291,6 +307,10 @@ fn targets(config: &Config, classes: &[String], test: &TestSet, logits: &[Vec<f3
 /// Whose logit is explained, and on which values, in words.
 fn target_text(config: &Config) -> String {
     let target = match (config.explain.target, &config.study.class_exchange) {
+        (Target::Predicted, _) if config.train.is_multilabel() => {
+            "each label that is given".to_string()
+        }
+        (Target::Gold, _) if config.train.is_multilabel() => "each gold label".to_string(),
         (Target::Predicted, _) => "predicted".to_string(),
         (Target::Gold, None) => "gold".to_string(),
         (Target::Gold, Some([one, other])) => format!("gold, with {one} and {other} exchanged"),
@@ -319,13 +339,13 @@ fn predictions_of(
     images: &Images,
     logits: &[Vec<f32>],
 ) -> RunResult<Vec<u8>> {
-    let rows = images.ids().iter().zip(&test.gold_idx).zip(logits);
+    let rows = images.ids().iter().zip(&test.gold).zip(logits);
     let rows: Vec<ImageLogits> = rows
-        .map(|((image_id, &gold_idx), values)| ImageLogits {
+        .map(|((image_id, gold), values)| ImageLogits {
             image_id: image_id.clone(),
-            gold: Some(trained.classes[gold_idx].clone()),
+            gold: Some(set_name(&trained.classes, gold)),
             values: values.clone(),
         })
         .collect();
-    Ok(predictions_csv(&rows, &trained.classes, true))
+    Ok(trained.predictions_csv(&rows, true))
 }

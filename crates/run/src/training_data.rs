@@ -2,6 +2,7 @@
 
 use crate::config::{self, Config, Leaks};
 use crate::error::{RunError, RunResult};
+use crate::label_targets::{self, set_name};
 use crate::network::normalization;
 use crate::outlines;
 use crate::test_set::TestSet;
@@ -112,8 +113,13 @@ impl TrainingData {
     /// # Errors
     /// No photos, one that cannot be read, or a split that cannot be made.
     pub fn read(config: &Config) -> RunResult<Self> {
-        let TrainingImages { folder, root, patients: own, dataset } =
-            TrainingImages::read(&config.data)?;
+        label_targets::check(config)?;
+        let TrainingImages { folder, root, patients: own, dataset, label_sets } =
+            TrainingImages::read(&config.data, config.train.is_multilabel())?;
+        let targets = |images: &LabelledFolder| match &label_sets {
+            Some(sets) => Ok(Some(sets.targets(images))),
+            None => outlines::targets(config, images, dataset.as_deref()),
+        };
         let table = config.data.patients.as_deref().map(PatientTable::read).transpose()?;
         let own_patients = Patients::new(&config.data.train, own.clone());
         let of_photo = match &table {
@@ -124,7 +130,7 @@ impl TrainingData {
         let split = match &config.split {
             config::Split::None {} => {
                 let mut training = Part::open(config, folder)?;
-                training.targets = outlines::targets(config, &training.images, dataset.as_deref())?;
+                training.targets = targets(&training.images)?;
                 return Ok(Self { training, validation: None, root, patients, own });
             }
             config::Split::Fraction { seed, fraction } => {
@@ -140,14 +146,19 @@ impl TrainingData {
                 split_by_list(&folder, &fold, folds)?
             }
         };
-        check_split(&split)?;
+        match &label_sets {
+            Some(sets) => sets.check_split(&split)?,
+            None => check_split(&split)?,
+        }
         let parts = (Part::open(config, split.training), Part::open(config, split.validation));
-        let (mut training, validation) = match parts {
+        let (mut training, mut validation) = match parts {
             (Ok(training), Ok(validation)) => (training, validation),
             (Err(error), Err(other)) => return Err(error.and(&other)),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        training.targets = outlines::targets(config, &training.images, dataset.as_deref())?;
+        training.targets = targets(&training.images)?;
+        // Outlines are learned, and not validated with.
+        validation.targets = label_sets.as_ref().map(|sets| sets.targets(&validation.images));
         Ok(Self { training, validation: Some(validation), root, patients, own })
     }
 
@@ -198,8 +209,8 @@ impl TrainingData {
         }
         if let Some(test) = test {
             let looks = open_photos(config, test.photos.clone())?.looks()?.into_iter();
-            let classes = test.gold_idx.iter().map(|&idx| &config.data.classes[idx]);
-            let looks = looks.zip(classes).map(|(look, class)| look.in_class(class));
+            let classes = test.gold.iter().map(|gold| set_name(&config.data.classes, gold));
+            let looks = looks.zip(classes).map(|(look, class)| look.in_class(&class));
             sets.push(("test".to_string(), looks.collect()));
         }
         let leaks = find_leaks(sets, patients.as_ref());

@@ -2,6 +2,7 @@
 
 use crate::config::{DataSection, no_training_images};
 use crate::error::{RunError, RunResult};
+use crate::label_targets::LabelSets;
 use crate::photos::photos;
 use dermx_data::{
     Dataset, Image, LabelledFolder, LabelledImage, PhotoSet, class_folders, class_idx_of,
@@ -21,6 +22,8 @@ pub struct TrainingImages {
     pub patients: BTreeMap<PathBuf, String>,
     /// The data set that they are of, if they are not class folders.
     pub dataset: Option<Box<Dataset>>,
+    /// Where a photo may have several labels: which the classes of `folder` stand for.
+    pub label_sets: Option<LabelSets>,
 }
 
 /// What `data.train` is.
@@ -132,13 +135,15 @@ fn is_one_edit(one: &str, other: &str) -> bool {
         || rest == after(other_rest).as_slice()
 }
 
-/// What the classes of `train` are called there: its class folders, or the gold classes of its images.
+/// What the classes of `train` are called there: its class folders, or the gold classes of its images; those of
+/// images with several, too, if those are learned.
 ///
 /// # Errors
 /// No such folder or table, or one that cannot be read.
-pub fn names_of_classes(train: &Path) -> RunResult<Vec<String>> {
+pub fn names_of_classes(train: &Path, is_multilabel: bool) -> RunResult<Vec<String>> {
     match open(train)? {
         Train::Folders => Ok(class_folders(train)?),
+        Train::Dataset(dataset) if is_multilabel => Ok(dataset.schema().classes.clone()),
         Train::Dataset(dataset) => {
             let classes: BTreeSet<&str> =
                 dataset.images().iter().filter_map(Image::gold_class).collect();
@@ -148,17 +153,24 @@ pub fn names_of_classes(train: &Path) -> RunResult<Vec<String>> {
 }
 
 impl TrainingImages {
-    /// Lists the photos. Warns of images without a gold class or with several.
+    /// Lists the photos. Warns of images without a gold class or, unless `is_multilabel`, with several.
     ///
     /// # Errors
     /// No photos, a class of theirs that is none of the configuration's, a class without a photo.
-    pub fn read(data: &DataSection) -> RunResult<Self> {
+    pub fn read(data: &DataSection, is_multilabel: bool) -> RunResult<Self> {
         let images = match open(&data.train)? {
+            Train::Folders if is_multilabel => {
+                let message = "is a folder of class folders, which say one class of each photo; several labels \
+                               (train.objective = \"multilabel\") come from a table";
+                return Err(RunError::in_file(&data.train, message));
+            }
+            Train::Dataset(dataset) if is_multilabel => return Self::of_labels(data, dataset),
             Train::Folders => Self {
                 folder: read_labelled_folder(&data.train, &data.classes, &data.class_names)?,
                 root: data.train.clone(),
                 patients: BTreeMap::new(),
                 dataset: None,
+                label_sets: None,
             },
             Train::Dataset(dataset) => Self::of_dataset(data, dataset)?,
         };
@@ -172,14 +184,7 @@ impl TrainingImages {
         let mut num_left_out = 0;
         let photos = photos(&dataset, None)?;
         for image in dataset.images() {
-            let Some(photo) = photos.get(image.image_id.as_str()) else {
-                let message = match photos.is_empty() {
-                    true => "names no folder of photos (`images`), so there is nothing to train on"
-                        .to_string(),
-                    false => format!("there is no photo of the image `{}`", image.image_id),
-                };
-                return Err(RunError::in_file(&data.train, message));
-            };
+            let photo = photo_of(data, &photos, image)?;
             let Some(class) = image.gold_class() else {
                 num_left_out += 1;
                 continue;
@@ -188,15 +193,7 @@ impl TrainingImages {
             if class.is_empty() {
                 continue;
             }
-            let class_idx = class_idx_of(class, &data.classes).ok_or_else(|| {
-                let message = format!(
-                    "image `{}` is of the class `{class}`, which is not in data.classes ({}); \
-                     data.class_names may say which it is, or \"\" to leave it out",
-                    image.image_id,
-                    data.classes.join(", ")
-                );
-                RunError::in_file(&data.train, message)
-            })?;
+            let class_idx = class_of(data, image, class)?;
             if let Some(patient) = &image.patient {
                 patients.insert(photo.clone(), patient.clone());
             }
@@ -219,6 +216,76 @@ impl TrainingImages {
         }
         let root = dataset.photo_folder().unwrap_or_else(|| data.train.join("images"));
         drop(photos);
-        Ok(Self { folder, root, patients, dataset: Some(dataset) })
+        Ok(Self { folder, root, patients, dataset: Some(dataset), label_sets: None })
     }
+    /// Photos with any number of labels, also none, where that is known.
+    fn of_labels(data: &DataSection, dataset: Box<Dataset>) -> RunResult<Self> {
+        let (mut images, mut found) = (Vec::new(), Vec::new());
+        let mut patients = BTreeMap::new();
+        let photos = photos(&dataset, None)?;
+        for image in dataset.images() {
+            let Some(labels) = image.known_classes() else { continue };
+            let photo = photo_of(data, &photos, image)?;
+            let labels = labels.iter().map(|label| data.class_names.get(label).unwrap_or(label));
+            let places: RunResult<BTreeSet<usize>> = labels
+                .filter(|label| !label.is_empty())
+                .map(|label| class_of(data, image, label))
+                .collect();
+            found.push(places?.into_iter().collect());
+            if let Some(patient) = &image.patient {
+                patients.insert(photo.clone(), patient.clone());
+            }
+            images.push((image.image_id.clone(), photo.clone()));
+        }
+        let num_left_out = dataset.images().len() - images.len();
+        if num_left_out > 0 {
+            tracing::warn!(
+                "{num_left_out} of {} training images have no labels that are known, and are left out",
+                dataset.images().len()
+            );
+        }
+        let (sets, places) = LabelSets::new(&data.classes, &found);
+        if let Some(label) =
+            (0..sets.labels.len()).find(|label| !found.iter().flatten().any(|one| one == label))
+        {
+            let message = format!("no image has the label `{}`", sets.labels[label]);
+            return Err(RunError::in_file(&data.train, message));
+        }
+        let images = images.into_iter().zip(places);
+        let images = images.map(|((id, path), class_idx)| LabelledImage { id, path, class_idx });
+        let folder = LabelledFolder { classes: sets.names(), images: images.collect() };
+        let root = dataset.photo_folder().unwrap_or_else(|| data.train.join("images"));
+        drop(photos);
+        Ok(Self { folder, root, patients, dataset: Some(dataset), label_sets: Some(sets) })
+    }
+}
+
+/// The photo of a training image.
+fn photo_of<'a>(
+    data: &DataSection,
+    photos: &'a BTreeMap<&str, PathBuf>,
+    image: &Image,
+) -> RunResult<&'a PathBuf> {
+    photos.get(image.image_id.as_str()).ok_or_else(|| {
+        let message = match photos.is_empty() {
+            true => {
+                "names no folder of photos (`images`), so there is nothing to train on".to_string()
+            }
+            false => format!("there is no photo of the image `{}`", image.image_id),
+        };
+        RunError::in_file(&data.train, message)
+    })
+}
+
+/// The place of a class of a training image among those of the configuration.
+fn class_of(data: &DataSection, image: &Image, class: &str) -> RunResult<usize> {
+    class_idx_of(class, &data.classes).ok_or_else(|| {
+        let message = format!(
+            "image `{}` is of the class `{class}`, which is not in data.classes ({}); \
+             data.class_names may say which it is, or \"\" to leave it out",
+            image.image_id,
+            data.classes.join(", ")
+        );
+        RunError::in_file(&data.train, message)
+    })
 }

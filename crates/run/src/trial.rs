@@ -9,7 +9,7 @@ use crate::memory;
 use crate::run_folder::{Place, RunFolder, SPLIT, SeedFolder};
 use crate::session::BackendKind;
 use crate::training_data::TrainingData;
-use crate::training_log;
+use crate::{thresholds, training_log};
 use dermx_data::{refuse_link, write_atomic};
 use dermx_train::{CheckpointStore, EpochMetrics, Observer, Outcome, StepReport, TrainError, fit};
 use dermx_work::{Ended, GoOn, Kept, OnEpoch, Watch};
@@ -80,6 +80,7 @@ impl Attempt<'_> {
         match result? {
             Outcome::Finished(network) => {
                 write_atomic(&seed_folder.weights(), &weights_file(&network, config)?)?;
+                thresholds::write(config, data, &network, context.device(), &seed_folder)?;
                 Ok(Ended::Finished { kept, output: () })
             }
             Outcome::Stopped if watcher.is_pruned => Ok(Ended::Cut { kept }),

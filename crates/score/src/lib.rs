@@ -10,6 +10,8 @@ mod heatmaps;
 mod image_masks;
 mod join;
 mod json;
+mod label_predictions;
+mod label_scores;
 mod left_out;
 mod map_source;
 mod map_view;
@@ -31,6 +33,11 @@ pub use error::{ScoreError, ScoreResult};
 pub use heatmaps::{RANDOMIZED, RawMap, npy_file, read_map, write_npy};
 pub use join::map_files;
 pub use json::to_json;
+pub use label_predictions::{
+    LABEL_SEPARATOR, LabelPrediction, LabelPredictions, label_predictions_csv, labels_given,
+    sigmoid,
+};
+pub use label_scores::{label_scores_over_seeds, score_labels};
 pub use left_out::{more, warn_of_left_out};
 pub use map_source::{MapFolder, MapSource};
 pub use map_view::MapView;

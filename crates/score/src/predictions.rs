@@ -7,7 +7,7 @@ use dermx_table::csv;
 use std::path::{Path, PathBuf};
 
 /// What the name of a column of probabilities begins with.
-const PROBABILITY: &str = "p_";
+pub(crate) const PROBABILITY: &str = "p_";
 
 /// What the name of a column of logits begins with.
 const LOGIT: &str = "logit_";
@@ -91,6 +91,18 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 /// The CSV text of `rows`: `image_id,gold,predicted,p_<class>...`, then `logit_<class>...`.
 /// Each row has one logit for each class.
 pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bool) -> Vec<u8> {
+    let predicted = |logits: &[f32]| classes.get(argmax(logits)).cloned().unwrap_or_default();
+    rows_csv(rows, classes, with_logits, predicted, softmax)
+}
+
+/// The CSV text of `rows`, of whose logits `predicted` and `probabilities` make the other columns.
+pub(crate) fn rows_csv(
+    rows: &[ImageLogits],
+    classes: &[String],
+    with_logits: bool,
+    predicted: impl Fn(&[f32]) -> String,
+    probabilities: impl Fn(&[f32]) -> Vec<f64>,
+) -> Vec<u8> {
     let mut header = vec!["image_id".to_string(), "gold".to_string(), "predicted".to_string()];
     header.extend(classes.iter().map(|class| format!("{PROBABILITY}{class}")));
     if with_logits {
@@ -98,10 +110,9 @@ pub fn predictions_csv(rows: &[ImageLogits], classes: &[String], with_logits: bo
     }
     let mut records = vec![header];
     for row in rows {
-        let predicted = classes.get(argmax(&row.values)).cloned().unwrap_or_default();
         let gold = row.gold.clone().unwrap_or_default();
-        let mut record = vec![row.image_id.clone(), gold, predicted];
-        record.extend(softmax(&row.values).iter().map(|p| format!("{p:.9}")));
+        let mut record = vec![row.image_id.clone(), gold, predicted(&row.values)];
+        record.extend(probabilities(&row.values).iter().map(|p| format!("{p:.9}")));
         if with_logits {
             record.extend(row.values.iter().map(ToString::to_string));
         }

@@ -212,7 +212,7 @@ pub fn read_annotations(root: &Path) -> ScoreResult<Dataset> {
 
 /// The name and the hash of a data set. A release of a study is called as its folder is, `.` included: there are
 /// several of them.
-fn scored_dataset(dataset: &Dataset) -> ScoredDataset {
+pub(crate) fn scored_dataset(dataset: &Dataset) -> ScoredDataset {
     let root = dataset.root();
     let absolute = || root.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
     let of_folder =

@@ -111,6 +111,7 @@ fn check(config: &FitConfig, sets: &Sets<'_>) -> Result<(), TrainError> {
     if config.images_per_epoch(num_images) == 0 {
         return Err(TrainError::NoBatch { num_images, batch_size: config.batch_size });
     }
+    config.objective.check(sets)?;
     let has_scores = config.monitor.is_some() && sets.validation.is_some();
     match config.needs_scores() {
         Some(what) if !has_scores => Err(TrainError::NoValidation(what)),

@@ -52,8 +52,8 @@ pub use mix::{Mix, MixConfig};
 pub use monitor::{Best, EarlyStopping, Monitor, Select};
 pub use objective::{
     AttentionLoss, Characteristics, CharacteristicsConfig, CrossEntropy, Guided, Loss, MapSize,
-    Objective, Pass, PassRandom, balanced_class_weights, class_weights, cross_entropy,
-    linear_parameters, targets,
+    MultiLabel, Objective, Pass, PassRandom, balanced_class_weights, balanced_pos_weight,
+    class_weights, cross_entropy, label_cross_entropy, linear_parameters, positives, targets,
 };
 pub use observer::{Observer, StepReport};
 pub use optimizer::{
@@ -64,3 +64,4 @@ pub use photos::{Photos, images_to_tensor};
 pub use sampling::Sampling;
 pub use schedule::{PlateauState, Schedule, Span};
 pub use targets::{BatchMasks, BatchTargets, Columns, Targets};
+pub use validation::logits_of;

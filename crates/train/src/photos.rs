@@ -86,6 +86,22 @@ impl Photos {
         photos.kept(cache)
     }
 
+    /// Some of the photos, each by its place and with another id; one may be there several times.
+    ///
+    /// # Errors
+    /// None that photos can cause that were opened.
+    pub fn picked(&self, picks: &[(usize, String)]) -> Result<Self, DataError> {
+        let items = picks.iter().map(|(idx, id)| (id.clone(), self.path(*idx).to_path_buf()));
+        let photos = Self::open(items.collect(), self.size, self.normalization, false)?;
+        let known = picks.iter().map(|(idx, _)| self.file_hashes.get(*idx)?.get());
+        for (place, hash) in known.enumerate() {
+            if let Some(hash) = hash {
+                photos.check_file(place, *hash)?;
+            }
+        }
+        Ok(photos)
+    }
+
     fn kept(mut self, cache: bool) -> Result<Self, DataError> {
         if cache {
             self.cache = Some(self.for_each(&self.indices(), |idx| self.read(idx))?);

@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         store: Option<&CheckpointStore>,
     ) -> Result<ControlFlow<()>, TrainError> {
         let (config, set, epoch) = (self.config, self.sets.training, self.state.epochs_done + 1);
-        let draws = config.sampling.draw(set.photos, set.class_idx, config.seed, epoch);
+        let draws = config.sampling.draw_by(&*config.objective, set, config.seed, epoch);
         let num_steps = config.steps_per_epoch(draws.len());
         let mut flow = ControlFlow::Continue(());
         let mut result = StepResult::default();
@@ -376,9 +376,9 @@ impl<'a> Run<'a> {
 
     fn validate(&self, epoch: u32) -> Result<Option<ValidationMetrics>, TrainError> {
         let Some(set) = self.sets.validation else { return Ok(None) };
-        let batch_size = self.config.batch_size;
+        let (batch_size, objective) = (self.config.batch_size, &*self.config.objective);
         let device = self.device.clone().without_autodiff();
-        let metrics = validate(&self.averaged()?, set, batch_size, &device)?;
+        let metrics = validate(&self.averaged()?, set, objective, batch_size, &device)?;
         match metrics.loss {
             loss if loss.is_finite() => Ok(Some(metrics)),
             loss => Err(TrainError::NonFiniteValidation { loss, epoch }),

@@ -6,7 +6,6 @@ use crate::config::FitConfig;
 use crate::dropout_rng::DropoutRng;
 use crate::error::TrainError;
 use crate::labelled::LabelledPhotos;
-use crate::metrics::argmax;
 use crate::objective::{Loss, Pass, PassRandom};
 use crate::optimizer::NamedGradients;
 use crate::parameters::Parameters;
@@ -76,7 +75,7 @@ impl TrainStep<'_> {
         };
         let sums = EpochSums {
             loss: value * num_images as f64,
-            num_correct: num_correct(logits, &images.targets.classes),
+            num_correct: config.objective.num_correct(&host_values(logits), &images.targets),
             num_images,
             parts: parts.into_iter().map(|(name, part)| (name, part * num_images as f64)).collect(),
         };
@@ -116,11 +115,4 @@ impl TrainStep<'_> {
 /// The number in `loss`, `[1]`.
 pub(crate) fn loss_value(loss: Tensor<1>) -> f64 {
     f64::from(loss.into_data().iter::<f32>().next().unwrap_or(f32::NAN))
-}
-
-fn num_correct(logits: Tensor<2>, classes: &[usize]) -> usize {
-    let num_classes = logits.dims()[1];
-    let values = host_values(logits);
-    let rows = values.chunks(num_classes.max(1));
-    rows.zip(classes).filter(|(row, class)| argmax(row) == **class).count()
 }

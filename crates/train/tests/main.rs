@@ -9,6 +9,7 @@ mod initialize;
 mod last_batch;
 mod loss;
 mod mix;
+mod multi_label;
 mod objective;
 mod optimizer;
 mod recipe;

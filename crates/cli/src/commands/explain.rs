@@ -22,6 +22,7 @@ pub fn run(args: &ExplainArgs, process: &Process) -> CliResult<()> {
     let out = output::folder(&args.out, args.overwrite, &inputs, is_explanation)?;
     let session = process.session(args.backend.backend)?;
     let trained = args.network.open(&session)?;
+    trained.check_explained(args.settings().output, &args.sanity)?;
     let images = args.images.open(&trained)?;
     let layer = args.layer.as_deref();
     let explainer = Explainer::new(&trained.network, args.method, args.settings(), layer)
@@ -38,11 +39,11 @@ pub fn run(args: &ExplainArgs, process: &Process) -> CliResult<()> {
         context: process.context(&session),
     };
     let extras = Extras { checks: &args.sanity, overlays: args.overlays };
-    explain(&job, &explainer, extras, &out.path())?;
+    let num_maps = explain(&job, &explainer, extras, &out.path())?;
     let outdated = outdated_overlays(&args.out, &out.path())?;
     out.finish()?;
     for picture in outdated {
         fs::remove_file(&picture).map_err(|error| CliError::io(&picture, &error))?;
     }
-    print(format!("{}: {} heat maps\n", args.out.display(), images.ids().len()))
+    print(format!("{}: {} heat maps\n", args.out.display(), num_maps))
 }

@@ -6,7 +6,7 @@ use crate::output;
 use crate::process::Process;
 use crate::terminal::print;
 use dermx_run::predict;
-use dermx_score::{ImageLogits, predictions_csv};
+use dermx_score::ImageLogits;
 
 /// Writes class probabilities.
 ///
@@ -25,6 +25,6 @@ pub fn run(args: &PredictArgs, process: &Process) -> CliResult<()> {
         .zip(logits)
         .map(|(image_id, values)| ImageLogits { image_id: image_id.clone(), gold: None, values })
         .collect();
-    out.write(&predictions_csv(&rows, &trained.classes, args.logits))?;
+    out.write(&trained.predictions_csv(&rows, args.logits))?;
     print(format!("{}: {} images\n", args.out.display(), rows.len()))
 }

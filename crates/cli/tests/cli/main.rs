@@ -18,6 +18,7 @@ mod guided;
 mod image_ids;
 mod limits;
 mod memory;
+mod multilabel;
 mod names_of_others;
 mod not_finite;
 mod outputs;

@@ -99,13 +99,21 @@ impl Subject {
         let seed = seed.or(config.run.seeds.first().copied()).unwrap_or_default();
         let folder = SeedFolder::of(run, seed);
         let trained = TrainedNetwork::of_run(&config, &folder, &Device::flex())?;
+        if config.train.is_multilabel() {
+            let message = "a comparison of backends takes a run of one class an image; this one has several labels";
+            return Err(RunError::in_file(run, message));
+        }
         let test = TestSet::read(&config)?;
         let images = Images::of(open_photos(&config, test.photos)?);
         Ok(Self {
             network: trained.config,
             size: trained.size,
             classes: trained.classes,
-            class_idx: test.gold_idx,
+            class_idx: test
+                .gold
+                .iter()
+                .map(|gold| gold.first().copied().unwrap_or_default())
+                .collect(),
             origin: format!("{}, seed {seed}; {} test photos", run.display(), images.ids().len()),
             images,
             weights: Some(export_weights(&trained.network)),

@@ -6,6 +6,8 @@ use super::explaining::ExplainMethod;
 use super::schema::is_float;
 use super::sections::Split;
 use super::training::{LearningObjective, LearningRateSchedule, Optimizer};
+use super::words::{ClassWeighting, PosWeight};
+use dermx_gradcam::Output;
 use dermx_model::{Architecture, Head, Padding, Variant};
 use dermx_train::Select;
 use std::collections::BTreeSet;
@@ -41,6 +43,7 @@ pub(super) fn check(
     check_model(config, &mut checks);
     check_size(config, &mut checks);
     check_training(config, &mut checks);
+    check_labels(config, &mut checks);
     if let Split::KFold { fold, num_folds, .. } = config.split {
         let message = format!("is {fold}; the folds are 0 to {}", num_folds.saturating_sub(1));
         checks.require(fold < num_folds, "split.fold", &["split.num_folds"], message);
@@ -162,6 +165,32 @@ fn check_training(config: &Config, checks: &mut Checks<'_>) {
                    `train.schedule = \"plateau\"` go by it";
     let others = ["train.select", "train.schedule.name"];
     checks.require(section.monitor.is_some() || !is_needed, "train.monitor", &others, message);
+}
+
+/// What is for one class an image.
+fn check_labels(config: &Config, checks: &mut Checks<'_>) {
+    let LearningObjective::MultiLabel { pos_weight } = &config.train.objective else { return };
+    let train = &config.train;
+    let is_weighted = match pos_weight {
+        PosWeight::Rule(_) => true,
+        PosWeight::Values(values) => values.iter().all(|&value| is_float(value)),
+    };
+    let message = "has to be positive numbers that a 32-bit float can hold";
+    checks.require(is_weighted, "train.objective.pos_weight", &[], message);
+    for (is_usual, path) in [
+        (train.class_weights == ClassWeighting::None, "train.class_weights"),
+        (train.class_weight_cap.is_none(), "train.class_weight_cap"),
+        (train.label_smoothing == 0.0, "train.label_smoothing"),
+        (config.explain.output == Output::Logit, "explain.output"),
+        (config.explain.sanity.is_empty(), "explain.sanity"),
+        (config.evaluate.by.is_empty(), "evaluate.by"),
+        (config.evaluate.raters.is_empty(), "evaluate.raters"),
+        (config.study.class_exchange.is_none(), "study.class_exchange"),
+    ] {
+        let message =
+            "is for one class an image; leave it out with train.objective = \"multilabel\"";
+        checks.require(is_usual, path, &["train.objective.name"], message);
+    }
 }
 
 /// The largest learning rate that the schedule can come to, and the key that takes it there.

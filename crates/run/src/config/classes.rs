@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Names the classes after the folders of `data.train`, or the gold classes of its data set, unless they are
-/// named, sorted.
+/// named, sorted; several labels an image are in the order of the data set.
 ///
 /// A folder whose name is a diagnosis of the test set but for letter case, `_`, `-` and space is of that
 /// diagnosis, and so are the folders of the study's training set, such as `wart` of `Viral warts`.
@@ -19,6 +19,7 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
     if !config.data.classes.is_empty() {
         return Ok(());
     }
+    let is_multilabel = config.train.is_multilabel();
     let data = &mut config.data;
     let (folders, gold) = match (data.train.exists(), &config.synthetic) {
         // It is made later.
@@ -26,9 +27,11 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
             study_folders().map(|(folder, class)| (folder.into(), class.into())).into_iter().unzip()
         }
         (false, None) => return Err(no_training_images(&data.train)),
-        (true, _) => (names_of_classes(&data.train)?, gold_classes(data.test.as_deref())?),
+        (true, _) => {
+            (names_of_classes(&data.train, is_multilabel)?, gold_classes(data.test.as_deref())?)
+        }
     };
-    let mut classes = BTreeSet::new();
+    let mut classes = Vec::new();
     for folder in folders {
         let class = match data.class_names.get(&folder) {
             Some(class) => class.clone(),
@@ -41,8 +44,8 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
                 (None, None) => folder,
             },
         };
-        if !class.is_empty() {
-            classes.insert(class);
+        if !class.is_empty() && !classes.contains(&class) {
+            classes.push(class);
         }
     }
     if classes.len() < 2 {
@@ -53,7 +56,10 @@ pub(super) fn find_classes(config: &mut Config) -> RunResult<()> {
         );
         return Err(RunError::bad_data(message));
     }
-    data.classes = classes.into_iter().collect();
+    if !is_multilabel {
+        classes.sort();
+    }
+    data.classes = classes;
     Ok(())
 }
 

@@ -119,6 +119,7 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Number | Kind::Number32 => json!({"type": "number"}),
         Kind::Text | Kind::Path => json!({"type": "string"}),
         Kind::Words(words) => json!({"enum": words}),
+        Kind::WordsOr(words, kind) => json!({"anyOf": [{"enum": words}, of_kind(kind)]}),
         Kind::Size => list_of(json!({"type": "integer", "minimum": 1, "maximum": MAX_SIDE_PX}), 2),
         Kind::List(kind) => json!({"type": "array", "items": of_kind(kind)}),
         Kind::Pair(kind) => list_of(of_kind(kind), 2),

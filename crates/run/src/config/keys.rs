@@ -159,6 +159,7 @@ fn kind_words(kind: &Kind) -> String {
         Kind::Text => "text".to_string(),
         Kind::Path => "path".to_string(),
         Kind::Words(words) => one_of(words),
+        Kind::WordsOr(words, kind) => format!("{}, or {}", one_of(words), kind_words(kind)),
         Kind::Size => "[height, width]".to_string(),
         Kind::List(kind) => format!("list of: {}", kind_words(kind)),
         Kind::Pair(kind) => format!("two of: {}", kind_words(kind)),

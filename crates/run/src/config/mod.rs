@@ -52,4 +52,6 @@ pub use show::show;
 pub use training::{
     EarlyStoppingSection, LearningObjective, LearningRateSchedule, Optimizer, TrainSection,
 };
-pub use words::{ClassWeighting, ExplainInput, Leaks, Objective, SanityCheck, Target};
+pub use words::{
+    ClassWeighting, ExplainInput, Leaks, Objective, PosWeight, PosWeighting, SanityCheck, Target,
+};

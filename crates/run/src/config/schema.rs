@@ -109,6 +109,8 @@ pub enum Kind {
     Path,
     /// One of some words.
     Words(&'static [&'static str]),
+    /// One of some words, or something else.
+    WordsOr(&'static [&'static str], Box<Self>),
     /// `[height, width]` in pixels.
     Size,
     /// A list.
@@ -425,7 +427,9 @@ impl Kind {
             Self::Whole => Value::Integer(0),
             Self::Number | Self::Number32 => Value::Float(0.0),
             Self::Text | Self::Path => Value::String(String::new()),
-            Self::Words(words) => Value::String(words.first().copied().unwrap_or_default().into()),
+            Self::Words(words) | Self::WordsOr(words, _) => {
+                Value::String(words.first().copied().unwrap_or_default().into())
+            }
             Self::Size => Value::Array(vec![Value::Integer(1); 2]),
             Self::List(_) => Value::Array(Vec::new()),
             Self::Pair(kind) => Value::Array(vec![kind.empty(); 2]),

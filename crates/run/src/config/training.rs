@@ -3,7 +3,7 @@
 use super::declare::{choice, section};
 use super::derive;
 use super::schema::{MAX_BATCH, Range};
-use super::words::ClassWeighting;
+use super::words::{ClassWeighting, PosWeight, PosWeighting};
 use dermx_kernels::Precision;
 use dermx_model::ConceptHeadConfig;
 use dermx_train::{
@@ -58,6 +58,12 @@ choice! {
             /// Exponent of the focal loss, which makes little of images that are learned already; 0 is plain
             /// cross-entropy.
             focal_gamma: f32, default(0.0), Range::closed(0.0, 10.0);
+        }
+        /// Several labels an image, each of the classes by itself: binary cross-entropy.
+        MultiLabel = "multilabel" {
+            /// Weight of the images that have a label in the loss, those without it weigh 1: "balanced" is their
+            /// number over that of those with it; or a number for each class.
+            pos_weight: PosWeight, default(PosWeight::Rule(PosWeighting::None));
         }
         /// The class, the concepts that experts outlined, and where class activation maps of the concepts look;
         /// data.train is a data set with outlines.
@@ -149,7 +155,8 @@ section! {
         /// Number of batches whose gradients make one step of the optimizer.
         accumulation_steps: usize, default(1), Range::Count(1, MAX_BATCH);
         /// Which images an epoch sees: with "shuffle" every image once, with "balanced" every class equally
-        /// often.
+        /// often. With objective "multilabel" "balanced" draws with replacement, by the sum over an image's labels
+        /// of one over their numbers of images.
         sampling: Sampling, default(Sampling::Shuffle);
         /// What is learned by.
         objective: LearningObjective, choice;
@@ -273,6 +280,11 @@ impl LearningObjective {
 }
 
 impl TrainSection {
+    /// Whether an image may have several labels, each with a probability of its own.
+    pub const fn is_multilabel(&self) -> bool {
+        matches!(self.objective, LearningObjective::MultiLabel { .. })
+    }
+
     /// Weight of each class in the loss, for classes of these numbers of images.
     pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
         let weights = match self.class_weights {

@@ -21,6 +21,36 @@ pub enum ClassWeighting {
     None,
 }
 
+/// Weight of the images that have a label, beside that of those that have it not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "has to be \"none\", \"balanced\" or a list of numbers")]
+pub enum PosWeight {
+    /// By a rule.
+    Rule(PosWeighting),
+    /// A number for each label, in the order of the classes.
+    Values(Vec<f64>),
+}
+
+/// The rules of [`PosWeight`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PosWeighting {
+    /// 1 for every label.
+    None,
+    /// `(n - count_l) / count_l` of `n` images.
+    Balanced,
+}
+
+impl Described for PosWeight {
+    fn kind() -> Kind {
+        let list = Box::new(Kind::List(Box::new(Kind::Number)));
+        match words_of::<PosWeighting>() {
+            Kind::Words(words) => Kind::WordsOr(words, list),
+            other => other,
+        }
+    }
+}
+
 /// What happens when photos or patients are in two of training, validation and test, or photos in two
 /// classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,8 @@ use crate::error::{RunError, RunResult};
 use crate::fitting;
 use crate::images::Images;
 use crate::network::TrainedNetwork;
+use crate::run_folder::THRESHOLDS;
+use crate::thresholds::Thresholds;
 use crate::train;
 use crate::training_data::open_photos;
 use dermx_model::{WeightsFile, export_weights, with_unread_buffers, write_safetensors};
@@ -67,6 +69,13 @@ pub fn check_epochs(
         }
     }
     if let Some(network) = found.network {
+        let device = subject.context.device();
+        if let Some(again) = Thresholds::choose(subject.config, data, &network, device)? {
+            let found = blake3::hash(&again.to_bytes()?).to_string();
+            let certified = subject.certificate.result.files.get(THRESHOLDS);
+            let expected = certified.map_or("", String::as_str);
+            table.compare(THRESHOLDS, &found, expected, "chosen again");
+        }
         // Files of earlier versions do not say what they are.
         let is_described = WeightsFile::open(&subject.folder.weights())?.description().is_some();
         let found = match is_described {

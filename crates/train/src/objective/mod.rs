@@ -4,6 +4,7 @@ mod attention_loss;
 mod characteristics;
 mod cross_entropy;
 mod guided;
+mod multi_label;
 mod resample;
 
 pub use attention_loss::AttentionLoss;
@@ -12,9 +13,13 @@ pub use cross_entropy::{
     CrossEntropy, balanced_class_weights, class_weights, cross_entropy, targets,
 };
 pub use guided::{Guided, MapSize};
+pub(crate) use multi_label::is_right;
+pub use multi_label::{MultiLabel, balanced_pos_weight, label_cross_entropy, positives};
 
 use crate::error::TrainError;
 use crate::initialize::initial_tensor;
+use crate::labelled::{LabelledPhotos, Sets};
+use crate::metrics::{ValidationMetrics, argmax};
 use crate::parameters::Parameters;
 use crate::targets::BatchTargets;
 use burn::tensor::{Tensor, TensorData};
@@ -46,6 +51,40 @@ pub trait Objective: Debug + Send + Sync {
     /// # Errors
     /// Something that the loss needs is missing.
     fn loss(&self, pass: &Pass<'_>) -> Result<Loss, TrainError>;
+
+    /// Whether it can be learned from `sets`; asked before the first step.
+    ///
+    /// # Errors
+    /// Something that the loss or the scores need is missing.
+    fn check(&self, sets: &Sets<'_>) -> Result<(), TrainError> {
+        let _ = sets;
+        Ok(())
+    }
+
+    /// By which weights photos are drawn, with replacement, where [`crate::Sampling::Balanced`] is chosen; `None`
+    /// where every class is drawn equally often.
+    fn photo_weights(&self, set: LabelledPhotos<'_>) -> Option<Vec<f64>> {
+        let _ = set;
+        None
+    }
+
+    /// Number of images of a batch that the network is right about; `logits` are those of its images one after the
+    /// other. As a rule those whose largest logit is that of their class.
+    fn num_correct(&self, logits: &[f32], targets: &BatchTargets) -> usize {
+        let num_logits = logits.len() / targets.classes.len().max(1);
+        let rows = logits.chunks(num_logits.max(1)).zip(&targets.classes);
+        rows.filter(|(row, class)| argmax(row) == **class).count()
+    }
+
+    /// Scores on the validation photos `set`, of which `logits` are, `num_logits` for each.
+    fn score(
+        &self,
+        logits: &[f32],
+        num_logits: usize,
+        set: LabelledPhotos<'_>,
+    ) -> ValidationMetrics {
+        ValidationMetrics::new(logits, set.class_idx, num_logits)
+    }
 }
 
 /// The forward pass of a batch, as an [`Objective`] sees it.

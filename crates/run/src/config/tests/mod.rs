@@ -92,6 +92,7 @@ fn every_key_misspelt_by_one_letter_is_recognized() {
         let Some((section, key)) = path.rsplit_once('.') else { continue };
         // Keys of a choice are known with the option that has them.
         let option = match section {
+            "train.objective" if key == "pos_weight" => "train.objective=multilabel",
             "train.objective" if key != "focal_gamma" => "train.objective=guided",
             "train.optimizer" if ["momentum", "nesterov"].contains(&key) => "train.optimizer=sgd",
             "train.schedule" if key == "patience" => "train.schedule=plateau",
