@@ -103,80 +103,73 @@ impl<'a> Scored<'a> {
 mod tests {
     use super::*;
 
-    const LABELS: [&str; 2] = ["scale", "crust"];
     const GOLD: [[bool; 2]; 4] = [[true, false], [false, true], [true, true], [false, false]];
 
-    /// Two networks with probabilities that differ, and 20 resamples.
-    fn networks() -> (Vec<Vec<[f64; 2]>>, Vec<Vec<u32>>) {
-        let of = |shift: f64| {
-            let value = |idx: usize| 0.2 + 0.07 * (idx as f64) + shift * f64::from(idx % 3 == 0);
-            (0..4).map(|image| [value(2 * image), value(7 - 2 * image)]).collect::<Vec<_>>()
-        };
-        let resample = |seed: u32| (0..4).map(|idx| (seed * 7 + idx * (seed + 3)) % 4).collect();
-        (vec![of(0.0), of(0.4)], (0..20).map(resample).collect())
+    /// A network's probabilities, and the labels from 0.5 on.
+    struct Network {
+        probabilities: Vec<[f64; 2]>,
+        predicted: Vec<[bool; 2]>,
     }
 
-    fn record(networks: &[Vec<[f64; 2]>], resamples: &[Vec<u32>], draws: &[u32]) -> LabelRecord {
-        let labels = LABELS.map(str::to_string);
-        let gold: Vec<&[bool]> = draws.iter().map(|&image| &GOLD[image as usize][..]).collect();
-        let records: Vec<LabelRecord> = networks
-            .iter()
-            .map(|network| {
-                let probabilities: Vec<&[f64]> =
-                    draws.iter().map(|&image| &network[image as usize][..]).collect();
-                let predicted: Vec<Vec<bool>> = probabilities
-                    .iter()
-                    .map(|row| row.iter().map(|p| *p >= 0.5).collect())
-                    .collect();
-                let predicted: Vec<&[bool]> = predicted.iter().map(Vec::as_slice).collect();
-                LabelRecord::new(&labels, &probabilities, &predicted, &gold, &[]).unwrap()
-            })
-            .collect();
-        let each: Vec<Option<&LabelRecord>> = records.iter().map(Some).collect();
-        let mut over = LabelRecord::over_seeds(&each).unwrap().unwrap();
-        let all: Vec<(Vec<&[f64]>, Vec<Vec<bool>>)> = networks
-            .iter()
-            .map(|network| {
-                let rows: Vec<&[f64]> = network.iter().map(|row| &row[..]).collect();
-                let given = network.iter().map(|row| row.iter().map(|p| *p >= 0.5).collect());
-                (rows, given.collect())
-            })
-            .collect();
-        let predicted: Vec<Vec<&[bool]>> =
-            all.iter().map(|(_, rows)| rows.iter().map(Vec::as_slice).collect()).collect();
-        let networks: Vec<LabelNetwork<'_>> = all
-            .iter()
-            .zip(&predicted)
-            .map(|((probabilities, _), predicted)| LabelNetwork { probabilities, predicted })
-            .collect();
-        let gold: Vec<&[bool]> = GOLD.iter().map(|row| &row[..]).collect();
-        add_label_intervals(&mut over, &labels, &networks, &gold, resamples).unwrap();
-        over
+    fn network(shift: f64) -> Network {
+        let p = |idx: usize| 0.2 + 0.07 * idx as f64 + if idx % 3 == 1 { shift } else { 0.0 };
+        let probabilities: Vec<[f64; 2]> =
+            (0..4).map(|image| [p(2 * image), p(7 - 2 * image)]).collect();
+        let predicted = probabilities.iter().map(|row| row.map(|p| p >= 0.5)).collect();
+        Network { probabilities, predicted }
+    }
+
+    /// The rows of the images `draws`.
+    fn drawn<'a, T>(rows: &'a [[T; 2]], draws: &[u32]) -> Vec<&'a [T]> {
+        draws.iter().map(|&image| &rows[image as usize][..]).collect()
+    }
+
+    /// The record over the seeds on the images `draws`, without intervals.
+    fn record(networks: &[Network], labels: &[String], draws: &[u32]) -> LabelRecord {
+        let of_network = |one: &Network| {
+            let [predicted, gold] = [&one.predicted, &GOLD[..]].map(|rows| drawn(rows, draws));
+            let probabilities = drawn(&one.probabilities, draws);
+            LabelRecord::new(labels, &probabilities, &predicted, &gold, &[]).unwrap()
+        };
+        let records: Vec<LabelRecord> = networks.iter().map(of_network).collect();
+        let records: Vec<Option<&LabelRecord>> = records.iter().map(Some).collect();
+        LabelRecord::over_seeds(&records).unwrap().unwrap()
     }
 
     #[test]
     fn an_interval_is_of_the_mean_over_the_seeds_on_resampled_images() {
-        let (networks, resamples) = networks();
-        let mut found = record(&networks, &resamples, &[0, 1, 2, 3]);
-        // Each resample scored by itself: its images written out.
-        let mut by_hand: Vec<LabelRecord> =
-            resamples.iter().map(|draws| record(&networks, &[], draws)).collect();
-        let labels = LABELS.map(str::to_string);
-        let means: Vec<Vec<Option<f64>>> = by_hand
-            .iter_mut()
-            .map(|one| each_mut(one, &labels).iter().map(|score| score.mean).collect())
-            .collect();
+        let labels = ["scale", "crust"].map(str::to_string);
+        let networks = [network(0.0), network(0.4)];
+        let resample = |seed: u32| (0..4).map(|idx| (seed * 7 + idx * (seed + 3)) % 4).collect();
+        let resamples: Vec<Vec<u32>> = (0..20).map(resample).collect();
+        let all = [0, 1, 2, 3];
+        let mut found = record(&networks, &labels, &all);
+        let rows = networks
+            .each_ref()
+            .map(|one| (drawn(&one.probabilities, &all), drawn(&one.predicted, &all)));
+        let seeds = rows
+            .each_ref()
+            .map(|(probabilities, predicted)| LabelNetwork { probabilities, predicted });
+        let gold = drawn(&GOLD, &all);
+        add_label_intervals(&mut found, &labels, &seeds, &gold, &resamples).unwrap();
+
+        // Each resample scored by itself, its images written out.
+        let mean_of = |draws: &Vec<u32>| -> Vec<Option<f64>> {
+            let mut record = record(&networks, &labels, draws);
+            each_mut(&mut record, &labels).iter().map(|score| score.mean).collect()
+        };
+        let means: Vec<Vec<Option<f64>>> = resamples.iter().map(mean_of).collect();
         let scores = each_mut(&mut found, &labels);
         assert_eq!(scores.len(), 5 + 4 + 4 + 2 * 7);
         for (idx, score) in scores.iter().enumerate() {
-            let values: Vec<Option<f64>> = means.iter().map(|one| one[idx]).collect();
-            let expected = percentile_interval(&values);
-            let gap = score
-                .interval
-                .zip(expected)
-                .map(|(a, b)| (a[0] - b[0]).abs() + (a[1] - b[1]).abs());
-            assert!(score.interval.is_some() == expected.is_some(), "{idx}");
-            assert!(gap.is_none_or(|gap| gap < 1e-12), "{idx}: {gap:?}");
+            let expected =
+                percentile_interval(&means.iter().map(|one| one[idx]).collect::<Vec<_>>());
+            let ends = score.interval.into_iter().flatten().zip(expected.into_iter().flatten());
+            assert_eq!(score.interval.is_some(), expected.is_some(), "score {idx}");
+            assert!(
+                ends.into_iter().all(|(one, other)| (one - other).abs() < 1e-12),
+                "score {idx}"
+            );
         }
         assert!(scores.iter().filter(|score| score.interval.is_some()).count() > 20);
     }

@@ -2,6 +2,7 @@
 
 use crate::error::ScoreResult;
 use crate::predictions::{ImageLogits, PROBABILITY, rows_csv};
+use dermx_data::text::{MAX_EXCERPT, shortened};
 use dermx_data::{CsvLine, CsvTable};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ impl LabelPredictions {
                 probabilities: probabilities(&table, row, &places)?,
             };
             if rows.insert(image_id.clone(), one).is_some() {
+                let image_id = shortened(&row.cells[image_idx], MAX_EXCERPT);
                 let message = format!("image `{image_id}` occurs twice; remove one of the rows");
                 return Err(table.invalid(row.line, "image_id", message).into());
             }
@@ -95,6 +97,7 @@ fn given(
     let names = row.cells[column_idx].split(LABEL_SEPARATOR).map(str::trim);
     for name in names.filter(|name| !name.is_empty()) {
         let Some(label) = labels.iter().position(|label| label == name) else {
+            let name = shortened(name, MAX_EXCERPT);
             let message = format!("`{name}` is not a label; there are: {}", labels.join(", "));
             return Err(table.invalid(row.line, &table.columns()[column_idx], message).into());
         };
@@ -108,8 +111,8 @@ fn probabilities(table: &CsvTable, row: &CsvLine, places: &[usize]) -> ScoreResu
         let found = table.number(row, place)?;
         found.filter(|p| (0.0..=1.0).contains(p)).ok_or_else(|| {
             let column = &table.columns()[place];
-            let message =
-                format!("found `{}`; expected a probability from 0 to 1", row.cells[place]);
+            let cell = shortened(&row.cells[place], MAX_EXCERPT);
+            let message = format!("found `{cell}`; expected a probability from 0 to 1");
             table.invalid(row.line, column, message).into()
         })
     };

@@ -56,7 +56,11 @@ fn prepare(workplace: &Workplace) -> TestResult {
     let train = photos(&workplace.join("data/train"))?;
     let mut table = "photo,crust,scale\n".to_string();
     for (idx, photo) in train.iter().enumerate().skip(1) {
-        table += &format!("{photo},{},{}\n", u8::from(idx % 2 == 0), u8::from(idx % 3 == 0));
+        table += &format!(
+            "{photo},{},{}\n",
+            u8::from(idx.is_multiple_of(2)),
+            u8::from(idx.is_multiple_of(3))
+        );
     }
     fs::create_dir_all(workplace.join("lesions"))?;
     fs::write(workplace.join("lesions/labels.csv"), table)?;

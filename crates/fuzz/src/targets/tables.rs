@@ -6,7 +6,7 @@ use crate::{Group, Outcome, Target};
 use dermx_data::{DataError, PatientTable, metadata, read_folds};
 use dermx_formats::boxes::{self, BoxOptions, Cell, Corners, Unit};
 use dermx_formats::{open, open_table};
-use dermx_score::{read_per_image, read_predictions};
+use dermx_score::{LabelPredictions, read_per_image, read_predictions};
 use std::fs;
 use std::path::Path;
 
@@ -61,9 +61,15 @@ pub fn targets() -> Vec<Target> {
                 b"image_id,gold,predicted,p_cat,p_dog,logit_cat,logit_dog\na,cat,dog,0.25,0.75,0,1.0986\n".to_vec(),
             ]
             },
-            |_, path| match read_predictions(path) {
-                Ok(_) => Outcome::Read,
-                Err(error) => refused_text(&error.to_string(), path),
+            |_, path| {
+                let labels = ["cat", "dog"].map(str::to_string);
+                if let Err(error) = LabelPredictions::read(path, &labels) {
+                    refused_text(&error.to_string(), path);
+                }
+                match read_predictions(path) {
+                    Ok(_) => Outcome::Read,
+                    Err(error) => refused_text(&error.to_string(), path),
+                }
             },
         ),
         target(

@@ -83,7 +83,7 @@ fn scores_are_of_each_label_by_itself() {
 
 /// The first label is a bright square on the left; the second, of a third of the photos, is in nothing.
 fn labels(first: usize) -> Targets {
-    let row = |idx: usize| [f32::from(u8::from(idx % 2 == 0)), f32::from(u8::from(idx % 3 == 0))];
+    let row = |idx: usize| [2, 3].map(|every| f32::from(u8::from(idx.is_multiple_of(every))));
     let names = ["left", "third"].map(str::to_string).into();
     let values = (first..first + NUM_IMAGES).flat_map(row).collect();
     Targets { columns: Columns { names, values }, ..Targets::default() }
