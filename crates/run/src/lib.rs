@@ -26,6 +26,7 @@ mod gallery;
 mod gallery_choice;
 mod image_manifests;
 mod images;
+mod label_gallery;
 mod label_maps;
 mod label_scores;
 mod label_targets;

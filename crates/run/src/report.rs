@@ -138,12 +138,6 @@ fn write_beside(
     let evaluation = read_record(&scores)?;
     let mut notes = notes(&config);
     notes.extend(counts(&evaluation));
-    if config.train.is_multilabel() {
-        notes.push(
-            "Heat maps of each label are in seed-N/heatmaps, a folder for each label; the page shows none."
-                .to_string(),
-        );
-    }
     let gallery = match run_gallery(&config, run, &first_seeds(others)?) {
         Ok(gallery) => gallery,
         // Scores can be shown without photos; a user may have them on another machine.
@@ -238,9 +232,6 @@ fn notes(config: &Config) -> Vec<String> {
              they say nothing about skin diseases, dermatologists or patients."
                 .to_string(),
         );
-    }
-    if config.train.is_multilabel() {
-        return notes;
     }
     notes.push(
         "Each heat map explains one class, beside the photos the one named there; its resolution is that \

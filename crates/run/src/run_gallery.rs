@@ -3,6 +3,7 @@
 use crate::config::{Config, Target};
 use crate::error::RunResult;
 use crate::gallery::{Gallery, GalleryPhoto, GallerySource, MapFiles, Probable, mean_f1, probable};
+use crate::label_gallery::label_gallery;
 use crate::label_targets::set_name;
 use crate::run_folder::SeedFolder;
 use crate::test_set::TestSet;
@@ -20,12 +21,12 @@ pub fn run_gallery(
     run: &Path,
     others: &[(String, SeedFolder)],
 ) -> RunResult<Gallery> {
-    if config.train.is_multilabel() {
-        return Ok(Gallery::default());
-    }
     let Some(&seed) = config.run.seeds.first() else { return Ok(Gallery::default()) };
     let folder = SeedFolder::of(run, seed);
     let test = TestSet::read(config)?;
+    if config.train.is_multilabel() {
+        return label_gallery(config, &folder, seed, &test);
+    }
     let photos = photos(config, &test);
     let predicted = read_predictions(&folder.predictions())?;
     let predicted: BTreeMap<String, Probable> = predicted.into_iter().map(probable).collect();

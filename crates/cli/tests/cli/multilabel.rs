@@ -160,7 +160,9 @@ fn check_files(workplace: &Workplace) -> TestResult {
     assert!(scores["labels"]["labels"]["scale"]["auroc"]["mean"].is_number(), "{scores}");
     assert!(scores.get("diagnosis").is_none());
     let page = read(workplace, "whole/run/report/index.html")?;
-    assert!(page.contains("By label.") && page.contains("All labels right"));
+    for part in ["By label.", "All labels right", "The heat map explains"] {
+        assert!(page.contains(part), "{part}");
+    }
     let split = read(workplace, "whole/run/split.csv")?;
     assert!(split.contains("scale|crust"), "{split}");
     Ok(())
