@@ -58,6 +58,11 @@ pub struct ConceptHeadConfig {
     pub dropout: f64,
 }
 
+impl ConceptHeadConfig {
+    /// The smallest there is.
+    pub(crate) const SMALLEST: Self = Self { num_concepts: 1, num_hidden: 1, dropout: 0.0 };
+}
+
 /// Between the pooled features and the linear layer of the classes: hidden values for the classes, and concepts, whose
 /// logits the classes are told from, too.
 ///

@@ -3,7 +3,7 @@
 use crate::architecture::Architecture;
 use crate::config::NetworkConfig;
 use crate::families::FAMILIES;
-use crate::head::Head;
+use crate::head::{ConceptHeadConfig, Head};
 use crate::misfit::expected_shapes;
 use burn::tensor::Device;
 use std::collections::BTreeSet;
@@ -98,9 +98,11 @@ pub(crate) fn is_known(name: &str) -> bool {
         let mut known = BTreeSet::new();
         for architecture in Architecture::all() {
             let torchvision = NetworkConfig::torchvision(architecture, 1);
-            for head in [Head::GapBn, torchvision.head] {
-                let network = NetworkConfig { head, ..torchvision }.init(&Device::flex());
-                for name in expected_shapes(&network).into_keys() {
+            let normalized = NetworkConfig { head: Head::GapBn, ..torchvision };
+            let concepts =
+                NetworkConfig { concept_head: Some(ConceptHeadConfig::SMALLEST), ..torchvision };
+            for network in [normalized, torchvision, concepts] {
+                for name in expected_shapes(&network.init(&Device::flex())).into_keys() {
                     let foreign = architecture.family().foreign;
                     known.extend(foreign.iter().flat_map(|foreign| (foreign.from_own)(&name)));
                     known.insert(name);
