@@ -30,7 +30,11 @@ fn network() -> Network {
 }
 
 fn image() -> Tensor<4> {
-    seeded_images([1, 3, SIDE, SIDE], 7, &Device::flex()) + 0.5
+    image_of(SIDE)
+}
+
+fn image_of(side: usize) -> Tensor<4> {
+    seeded_images([1, 3, side, side], 7, &Device::flex()) + 0.5
 }
 
 /// Numbers from 0 to 1, one after the other.
@@ -63,17 +67,19 @@ fn sensitivities_are_those_of_quantus() {
 
 #[test]
 fn batches_make_no_difference_and_what_a_method_draws_is_not_counted() {
-    let whole = robustness(Method::SmoothGrad, TARGET, 16).expect("a robustness");
-    let found = robustness(Method::SmoothGrad, TARGET, 3).expect("a robustness");
+    let settings = Settings { num_samples: 2, ..Settings::default() };
+    let explainer =
+        Explainer::new(&network(), Method::SmoothGrad, settings, None).expect("a method");
+    let image = image_of(32);
+    let of_noise = |uniform: &mut dyn FnMut() -> f32, batch_size: usize| {
+        explainer.robustness(&image, TARGET, batch_size, uniform, &|| draws(12)).expect("scores")
+    };
+    let [whole, found] = [16, 3].map(|batch_size| of_noise(&mut draws(9), batch_size));
     let close = |one: Option<f64>, other: Option<f64>| (one.unwrap() - other.unwrap()).abs() < 1e-5;
     assert!(close(found.max_sensitivity, whole.max_sensitivity), "{found:?} {whole:?}");
     assert!(close(found.local_lipschitz, whole.local_lipschitz), "{found:?} {whole:?}");
     // Without a change of the image nothing moves, though the method draws noise.
-    let settings = Settings { num_samples: 2, ..Settings::default() };
-    let explainer =
-        Explainer::new(&network(), Method::SmoothGrad, settings, None).expect("a method");
-    let still =
-        explainer.robustness(&image(), TARGET, 16, &mut || 0.5, &|| draws(12)).expect("none");
+    let still = of_noise(&mut || 0.5, 16);
     assert!(still.max_sensitivity.expect("a map") < 1e-5, "{still:?}");
     assert_eq!(still.local_lipschitz, Some(0.0));
 }
