@@ -205,7 +205,7 @@ fn classes_that_are_exchanged_must_be_classes() -> TestResult {
 }
 
 /// Places below which keys are names of the data: `*` stands for each.
-const NAMED: [&str; 13] = [
+const NAMED: [&str; 16] = [
     "/diagnosis/classes",
     "/explanation",
     "/baselines",
@@ -218,6 +218,9 @@ const NAMED: [&str; 13] = [
     "/by/*",
     "/by/*/*/explanation",
     "/diagnosis/collapsed",
+    "/regression/alone",
+    "/regression/alone/*/coefficients",
+    "/regression/together/coefficients",
     "/scoring",
 ];
 
@@ -231,7 +234,7 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         found.insert(path.to_string());
         return;
     };
-    if object.contains_key("undefined") {
+    if ["mean", "undefined"].iter().all(|key| object.contains_key(*key)) {
         let keys: Vec<&str> = object.keys().map(String::as_str).collect();
         let always: Vec<&str> =
             keys.iter().copied().filter(|key| !OF_SCORE.contains(key)).collect();
