@@ -221,7 +221,7 @@ fn train_seed(
         Outcome::Finished(network) => {
             observer.finish();
             write_atomic(&folder.weights(), &weights_file(&network, config)?)?;
-            temperature::fit(config, data, folder, context).map_err(resumable)?;
+            temperature::write(config, data, &network, context.device(), folder)?;
             thresholds::write(config, data, &network, context.device(), folder)?;
             Ok(starting_weights_hash)
         }

@@ -37,16 +37,6 @@ impl Part {
         Ok(Self { images, photos, class_idx, targets: None })
     }
 
-    /// The photos.
-    pub const fn photos(&self) -> &Photos {
-        &self.photos
-    }
-
-    /// Index of the class of each photo.
-    pub fn class_idx(&self) -> &[usize] {
-        &self.class_idx
-    }
-
     fn labelled(&self) -> LabelledPhotos<'_> {
         let targets = self.targets.as_ref();
         LabelledPhotos { targets, ..LabelledPhotos::new(&self.photos, &self.class_idx) }

@@ -1,4 +1,4 @@
-//! All tests of the CPU kernels again, random shapes included, where no byte beside an allocation can
+//! All tests of the CPU kernels, random shapes included, where no byte beside an allocation can
 //! be read or written: each begins right after a page that no access is allowed to, or ends right
 //! before one. A kernel that leaves its slices ends the process with a segmentation fault.
 
