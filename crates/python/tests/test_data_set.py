@@ -61,7 +61,7 @@ def test_files_and_arrays_score_alike(on_disk: OnDisk, tmp_path: Path) -> None:
     assert alone.to_json() == of_files.to_json()
     of_arrays.write(tmp_path / "scores")
     assert (tmp_path / "scores/eval.json").read_bytes() == of_arrays.to_json().encode()
-    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["diagnoses.csv", "eval.json", "per_image.csv"]
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["diagnoses.csv", "eval.json", "maps.csv", "per_image.csv"]
 
 
 @needs_command

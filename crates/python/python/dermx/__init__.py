@@ -215,7 +215,7 @@ class Result:
         return polars.DataFrame(columns, schema=types)
 
     def write(self, folder):
-        """Write `eval.json`, `per_image.csv` and, with predictions, `diagnoses.csv`."""
+        """Write `eval.json`, `per_image.csv`, with localization `maps.csv`, and with predictions `diagnoses.csv`."""
         self._scores.write(os.fspath(folder))
 
     def report(self, folder):
