@@ -108,7 +108,8 @@ impl Network {
     /// before the sum: the last convolution (`layer4.2.conv3`) of a ResNet, before its batch
     /// normalization, and all of the branch (`features.7.1.block`) of an EfficientNet. Besides
     /// there are `stem` (the pooled first layer of a ResNet), `features.0` and `features.8` (first
-    /// and last convolution of an EfficientNet), and `dropout` where the head has one.
+    /// and last convolution of an EfficientNet), and `dropout` where the head has one. A head for concepts has
+    /// those of [`crate::ConceptTaps`] and two for the classes.
     ///
     /// An Inception has its first layers and poolings, and each block; an Inception-ResNet-v2 in its repeated
     /// blocks (`repeat_1.7`) the last convolution (`repeat_1.7.conv2d`), too. A NASNet has each cell

@@ -1,9 +1,10 @@
-//! Sanity checks: maps of randomized networks, and pixels taken away.
+//! Sanity checks: maps of randomized networks, of images with a little noise, and pixels taken away.
 
 use crate::score_cell::{absent, map_columns, shown_cell};
 use crate::score_text::{readable, spread_meaning};
-use dermx_eval::{EvalRecord, MapScores, RobustnessScores, UNION};
+use dermx_eval::{EvalRecord, MapScores, RobustnessScores, Score, UNION};
 use dermx_table::{Cell, Column, Table};
+use std::collections::BTreeMap;
 use std::iter::once;
 
 /// The trained network, the network with more and more random stages, and maps without a network.
@@ -68,19 +69,12 @@ pub fn robustness(record: &EvalRecord) -> Option<Table> {
     let scores = scores.map(|(name, label)| Column::mean_and_std(name).label(label));
     let infidelity = Column::mean_and_std("infidelity").label("Infidelity").decimals(6);
     let columns = once(Column::text("map").label("Map")).chain(scores).chain([infidelity]);
-    let mut table = Table::new("robustness", title, columns);
-    for (name, scores) in &record.robustness {
+    let table = Table::new("robustness", title, columns);
+    Some(with_maps(table, &record.robustness, |scores| {
         let RobustnessScores { max_sensitivity, avg_sensitivity, local_lipschitz, infidelity } =
             scores;
-        let scores = [max_sensitivity, avg_sensitivity, local_lipschitz, infidelity]
-            .map(|score| shown_cell(Some(score)));
-        let cells = once(readable(name).into()).chain(scores);
-        match name == "network" {
-            true => table.push_summary(cells),
-            false => table.push(cells),
-        }
-    }
-    Some(table)
+        [max_sensitivity, avg_sensitivity, local_lipschitz, infidelity]
+    }))
 }
 
 /// What the probability does when pixels go and come, for the network's maps and two without.
@@ -97,15 +91,25 @@ pub fn faithfulness(record: &EvalRecord) -> Option<Table> {
     let scores = [("deletion", "Deletion"), ("insertion", "Insertion"), ("road", "ROAD")];
     let scores = scores.map(|(name, label)| Column::mean_and_std(name).label(label));
     let columns = once(Column::text("map").label("Map")).chain(scores);
-    let mut table = Table::new("faithfulness", title, columns);
-    for (name, scores) in &record.faithfulness {
-        let scores = [&scores.deletion, &scores.insertion, &scores.road]
-            .map(|score| shown_cell(Some(score)));
+    let table = Table::new("faithfulness", title, columns);
+    Some(with_maps(table, &record.faithfulness, |scores| {
+        [&scores.deletion, &scores.insertion, &scores.road]
+    }))
+}
+
+/// `table` with a row for each map, of which the network's is the summary.
+fn with_maps<S, const N: usize>(
+    mut table: Table,
+    maps: &BTreeMap<String, S>,
+    scores: impl Fn(&S) -> [&Score; N],
+) -> Table {
+    for (name, of_map) in maps {
+        let scores = scores(of_map).map(|score| shown_cell(Some(score)));
         let cells = once(readable(name).into()).chain(scores);
         match name == "network" {
             true => table.push_summary(cells),
             false => table.push(cells),
         }
     }
-    Some(table)
+    table
 }
