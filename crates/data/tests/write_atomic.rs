@@ -1,6 +1,6 @@
 //! Files that several threads write at once.
 
-use dermx_data::{remove_partial_files, write_atomic};
+use dermx_data::{DataError, remove_partial_files, write_atomic};
 use std::error::Error;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,31 +13,31 @@ fn of_many_writers_at_once_a_reader_sees_one_whole_file() -> TestResult {
     let path = folder.path().join("page.html");
     let text = |writer: u8| vec![b'a' + writer; 50_000 + 1000 * usize::from(writer)];
     write_atomic(&path, &text(0))?;
+    // Writers go on until the reader has seen enough: however they are scheduled, it reads while they write.
     let is_over = AtomicBool::new(false);
-    let num_reads = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut num_reads = 0;
-            while !is_over.load(Ordering::SeqCst) {
-                let found = fs::read(&path).map_err(|error| error.to_string())?;
-                let writer = found.first().map_or(255, |first| first - b'a');
-                if writer >= 6 || found != text(writer) {
-                    return Err(format!("{} bytes of writer {writer}", found.len()));
-                }
-                num_reads += 1;
+    let path = &path;
+    std::thread::scope(|scope| -> TestResult {
+        let write = |writer| loop {
+            write_atomic(path, &text(writer))?;
+            if is_over.load(Ordering::SeqCst) {
+                return Ok::<(), DataError>(());
             }
-            Ok(num_reads)
-        });
-        let path = &path;
-        let write = |writer| (0..40).try_for_each(|_| write_atomic(path, &text(writer)));
+        };
         let writers: Vec<_> = (0..6).map(|writer| scope.spawn(move || write(writer))).collect();
-        let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        let read = (0..200).try_for_each(|_| {
+            let found = fs::read(path)?;
+            let writer = found.first().map_or(255, |first| first - b'a');
+            let is_whole = writer < 6 && found == text(writer);
+            is_whole.then_some(()).ok_or_else(|| {
+                std::io::Error::other(format!("{} bytes of writer {writer}", found.len()))
+            })
+        });
         is_over.store(true, Ordering::SeqCst);
-        for result in written {
-            result.map_err(|_| "a panic".to_string())?.map_err(|error| error.to_string())?;
+        for writer in writers {
+            writer.join().map_err(|_| "a panic")??;
         }
-        reader.join().map_err(|_| "a panic".to_string())?
+        Ok(read?)
     })?;
-    assert!(num_reads > 0);
     assert_eq!(fs::read_dir(folder.path())?.count(), 1, "halves are left");
     Ok(())
 }

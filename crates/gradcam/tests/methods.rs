@@ -70,12 +70,12 @@ fn hand_image() -> Tensor<4> {
 
 #[test]
 fn every_method_gives_an_image_the_same_map_alone_and_in_a_batch() {
-    let targets = [2, 0, 1];
+    let targets = [2, 0];
     for method in Method::ALL {
         let explainer = explainer(&network_for(method), method, SMALL);
-        let together = explainer.explain(images(3), &targets, &mut noise(0)).expect("explains");
+        let together = explainer.explain(images(2), &targets, &mut noise(0)).expect("explains");
         for (idx, &target) in targets.iter().enumerate() {
-            let image = images(3).narrow(0, idx, 1);
+            let image = images(2).narrow(0, idx, 1);
             let alone: Explanation =
                 explainer.explain(image, &[target], &mut noise(idx)).expect("explains");
             let (together, alone) = (&together.heatmaps[idx], &alone.heatmaps[0]);
@@ -172,8 +172,9 @@ fn integrated_gradients_account_for_the_whole_difference() {
     let network = network();
     let settings = Settings { num_steps: 200, ..SMALL };
     let explainer = explainer(&network, Method::IntegratedGradients, settings);
-    let (logits, attributions) = explainer.attributions(images(1), &[2]).expect("explains");
-    let nothing = values(network.forward(images(1).zeros_like()))[2];
+    let image = seeded_images([1, 3, 24, 32], 2, &Device::flex());
+    let (logits, attributions) = explainer.attributions(image.clone(), &[2]).expect("explains");
+    let nothing = values(network.forward(image.zeros_like()))[2];
     let difference = values(logits)[2] - nothing;
     let sum: f32 = values(attributions).iter().sum();
     assert!(difference.abs() > 0.1, "{difference}");

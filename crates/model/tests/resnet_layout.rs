@@ -40,7 +40,7 @@ fn torchvision_names(architecture: Architecture) -> BTreeSet<String> {
 }
 
 fn exported(config: &NetworkConfig) -> Weights {
-    export_weights(&config.init(&Device::flex()))
+    export_weights(&config.empty(&Device::flex()))
 }
 
 fn shapes(weights: &Weights) -> BTreeMap<&str, &[usize]> {
@@ -58,7 +58,7 @@ fn tap_sizes(config: &NetworkConfig, [height, width]: [usize; 2]) -> Vec<(String
     let device = Device::flex();
     let mut sizes = Vec::new();
     let images = seeded_images([1, 3, height, width], 1, &device);
-    config.init(&device).forward_tapped(images, &mut |name, x| {
+    config.empty(&device).forward_tapped(images, &mut |name, x| {
         let [_, channels, height, width] = x.dims();
         sizes.push((name.to_string(), [channels, height, width]));
         x
@@ -169,7 +169,7 @@ fn a_flatten_head_fits_the_last_feature_maps_of_odd_sizes() {
             let config =
                 NetworkConfig { head, last_stride, input_size, ..gap(Architecture::RESNET18, 2) };
             let images = seeded_images([1, 3, input_size[0], input_size[1]], 1, &device);
-            assert_eq!(config.init(&device).forward(images).dims(), [1, 2]);
+            assert_eq!(config.empty(&device).forward(images).dims(), [1, 2]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Stretching: by hand, against Pillow, and on every instruction set.
+//! Stretching: by hand and against Pillow.
 
 use crate::hex;
 
@@ -63,54 +63,6 @@ fn values_are_those_of_pillow() {
         eprintln!("{} to {}: max {max}, mean {mean:.4}", case.before, case.after);
         assert!(max <= 1 && mean < 0.05, "{} to {}: {max} {mean}", case.before, case.after);
     }
-}
-
-/// The bytes must not depend on the machine, so every instruction set has to agree.
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn every_instruction_set_gives_the_same_bytes() {
-    use fast_image_resize::CpuExtensions::{Avx2, None, Sse4_1};
-
-    for (before, [height, width]) in
-        [([300, 401], [37, 53]), ([97, 61], [224, 224]), ([1500, 777], [300, 400])]
-    {
-        let photo = image_by_rule(before.into());
-        let resized = resize(&photo, ImageSize::new(height, width));
-        for level in [None, Sse4_1, Avx2] {
-            if !level.is_supported() {
-                eprintln!("skipped: this processor has no {level:?}");
-                continue;
-            }
-            let narrowed = resample(&photo, width, photo.height(), level);
-            assert!(resample(&narrowed, width, height, level) == resized, "{level:?}");
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-fn resample(
-    photo: &RgbImage,
-    width: u32,
-    height: u32,
-    level: fast_image_resize::CpuExtensions,
-) -> RgbImage {
-    use fast_image_resize::images::{TypedImage, TypedImageRef};
-    use fast_image_resize::pixels::U8x3;
-    use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let source = TypedImageRef::<U8x3>::from_buffer(photo.width(), photo.height(), photo);
-    let source = source.expect("RGB");
-    let mut resized = RgbImage::new(width, height);
-    let target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized);
-    let mut target = target.expect("RGB");
-    let mut resizer = Resizer::new();
-    // SAFETY: the caller has asked whether the level is supported.
-    unsafe { resizer.set_cpu_extensions(level) };
-    resizer.resize_typed(&source, &mut target, &options).expect("resizes");
-    drop(target);
-    resized
 }
 
 #[test]
