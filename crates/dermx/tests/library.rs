@@ -35,6 +35,7 @@ fn experiment(folder: &Path, run: &str) -> Result<Experiment, Box<dyn Error>> {
         "run.seeds=[0]".to_string(),
         "train.batch_size=4".to_string(),
         "report.num_gallery_images=3".to_string(),
+        "explain.sanity=[]".to_string(),
     ];
     Ok(Experiment::open_with("quickstart.toml", &keys)?.in_folder(folder.join(run)))
 }

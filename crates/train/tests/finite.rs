@@ -4,15 +4,15 @@
 use crate::tiny;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use dermx_kernels::Precision;
 use dermx_model::{
-    Architecture, BatchNormMode, NamedTensor, Network, NetworkConfig, import_weights,
-    set_trainable, write_safetensors,
+    Architecture, BatchNormMode, NamedTensor, Network, import_weights, set_trainable,
+    write_safetensors,
 };
 use dermx_train::{
     AdamConfig, Checkpoint, CheckpointStore, Fingerprint, FitConfig, MixConfig, OptimizerConfig,
-    Photos, Sampling, Schedule, SgdConfig, TrainState, initial_weights, read_checkpoint,
+    Photos, Sampling, Schedule, SgdConfig, TrainState, read_checkpoint,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -51,8 +51,7 @@ fn changed_of(
     patterns: &[&str],
     change: impl FnOnce(&mut Weights),
 ) -> Result<Network, Box<dyn Error>> {
-    let network = NetworkConfig::torchvision(architecture, 2).empty(&Device::flex());
-    let mut weights = initial_weights(&network, 3);
+    let (network, mut weights) = tiny::start(architecture);
     change(&mut weights);
     let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
     Ok(set_trainable(import_weights(network, &weights)?, &patterns, BatchNormMode::Train)?)

@@ -115,6 +115,8 @@ impl Workplace {
             "run.epochs=2",
             "train.batch_size=4",
             "report.num_gallery_images=3",
+            // Takes as long as all else, and has tests of its own.
+            "explain.sanity=[]",
         ];
         let mut args: Vec<String> = ["train", "--config", "quickstart.toml", "--run", run]
             .iter()

@@ -11,7 +11,9 @@ fn two_runs_and_any_number_of_threads_give_the_same_bytes() -> TestResult {
     for (run, num_threads) in
         [("first/run", "2"), ("again/run", "2"), ("one-thread/run", "1"), ("four/run", "4")]
     {
-        let output = workplace.train(run, &[]).env("RAYON_NUM_THREADS", num_threads).output()?;
+        let checked = ["--set", "explain.sanity=[\"randomization\"]"];
+        let mut train = workplace.train(run, &checked);
+        let output = train.env("RAYON_NUM_THREADS", num_threads).output()?;
         assert!(output.status.success(), "{}", stderr(&output));
     }
     let names: Vec<String> =
@@ -26,6 +28,7 @@ fn two_runs_and_any_number_of_threads_give_the_same_bytes() -> TestResult {
         "seed-0/predictions.csv",
         "seed-0/heatmaps/synthetic-acne-001.npy",
         "seed-0/heatmaps/heatmaps.json",
+        "seed-0/heatmaps/randomized/01-head/synthetic-acne-001.npy",
         "seed-0/weights.safetensors",
         "seed-0/run.json",
         "seed-0/checkpoints/epoch-00002-step-000000/optimizer.safetensors",

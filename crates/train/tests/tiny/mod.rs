@@ -16,7 +16,7 @@ use image::{Rgb, RgbImage};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub type TestResult = Result<(), Box<dyn Error>>;
 pub type Weights = BTreeMap<String, NamedTensor>;
@@ -87,10 +87,19 @@ pub fn config(epochs: u32, learning_rate: f64) -> FitConfig {
     }
 }
 
+/// A network of two classes without weights, and those it starts from: drawn once for all networks of a test.
+pub fn start(architecture: Architecture) -> (Network, Weights) {
+    static DRAWN: Mutex<BTreeMap<String, Weights>> = Mutex::new(BTreeMap::new());
+    let network = NetworkConfig::torchvision(architecture, 2).empty(&Device::flex());
+    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let weights =
+        drawn.entry(architecture.to_string()).or_insert_with(|| initial_weights(&network, 3));
+    let weights = weights.clone();
+    (network, weights)
+}
+
 pub fn network(architecture: Architecture, trainable: &str) -> Result<Network, Box<dyn Error>> {
-    let config = NetworkConfig::torchvision(architecture, 2);
-    let network = config.empty(&Device::flex());
-    let weights = initial_weights(&network, 3);
+    let (network, weights) = start(architecture);
     Ok(set_trainable(
         import_weights(network, &weights)?,
         &[trainable.to_string()],
