@@ -1,4 +1,4 @@
-//! `cargo xtask check`: the cheapest check first.
+//! `cargo xtask check`: the cheapest check first, those of minutes two at a time.
 
 use crate::cargo::{WORKSPACE, cargo, succeed};
 use crate::terminal::tell;
@@ -92,31 +92,25 @@ impl Step {
         is_full || !matches!(self, Self::Outside | Self::Cuda | Self::Latex | Self::Wgpu)
     }
 
-    fn when(self) -> When {
-        use Step::{Book, Browser, Latex, Package, Python, QuickStart, Transfer, Wgpu};
-        match self {
-            QuickStart | Book | Latex | Package | Python | Transfer | Wgpu => When::Beside,
-            // It looks at the page of the quick start.
-            Browser => When::Last,
-            _ => When::First,
-        }
-    }
-
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
 }
 
-/// When a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    /// Alone, before the others.
-    First,
-    /// Beside another: it waits for networks, or has parts of one thread.
-    Beside,
-    /// Alone, after the others.
-    Last,
-}
+/// Steps that run two at a time, since each has parts of one thread or waits for networks: those of a row one after
+/// the other, rows in this order. Cargo lets one step at a time into the folder of builds, so what holds it long comes
+/// late; the browser looks at the page of the quick start.
+const SIDE_BY_SIDE: [&[Step]; 9] = [
+    &[Step::QuickStart, Step::Browser],
+    &[Step::Python],
+    &[Step::Wgpu],
+    &[Step::Book],
+    &[Step::Latex],
+    &[Step::Package],
+    &[Step::Transfer],
+    &[Step::Clippy],
+    &[Step::Doc],
+];
 
 fn passed(status: ExitStatus) -> Result<()> {
     ensure!(status.success(), "the tests ended with {status}");
@@ -175,17 +169,19 @@ pub fn run(only: &[Step], skip: &[Step], is_full: bool) -> Result<()> {
 }
 
 fn run_all(wanted: &[Step], is_full: bool, times: &mut Times) -> Result<()> {
-    let those = |when| wanted.iter().copied().filter(move |step| step.when() == when);
-    those(When::First).try_for_each(|step| alone(step, is_full, times))?;
-    let mut beside: Vec<Step> = those(When::Beside).collect();
-    // The longest begins.
-    beside.sort_by_key(|step| *step != Step::QuickStart);
-    match &beside[..] {
-        [] => {}
-        [step] => alone(*step, is_full, times)?,
-        steps => side_by_side(steps, is_full, times)?,
+    let is_beside = |step: &&Step| SIDE_BY_SIDE.iter().any(|row| row.contains(*step));
+    for step in wanted.iter().filter(|step| !is_beside(step)) {
+        alone(*step, is_full, times)?;
     }
-    those(When::Last).try_for_each(|step| alone(step, is_full, times))
+    let wanted_of =
+        |row: &&[Step]| row.iter().copied().filter(|step| wanted.contains(step)).collect();
+    let mut rows: Vec<Vec<Step>> = SIDE_BY_SIDE.iter().map(wanted_of).collect();
+    rows.retain(|row| !row.is_empty());
+    match &rows[..] {
+        [] => Ok(()),
+        [row] => row.iter().try_for_each(|step| alone(*step, is_full, times)),
+        rows => side_by_side(rows, is_full, times),
+    }
 }
 
 fn alone(step: Step, is_full: bool, times: &mut Times) -> Result<()> {
@@ -196,26 +192,33 @@ fn alone(step: Step, is_full: bool, times: &mut Times) -> Result<()> {
     end.with_context(|| format!("check `{}` failed", step.name()))
 }
 
-/// Runs `steps` two at a time, each in a process of its own whose words are
-/// told when it ends.
-fn side_by_side(steps: &[Step], is_full: bool, times: &mut Times) -> Result<()> {
-    let names: Vec<String> = steps.iter().map(|step| step.name()).collect();
+/// Runs `rows` two at a time, each step in a process of its own whose words are told when it ends.
+fn side_by_side(rows: &[Vec<Step>], is_full: bool, times: &mut Times) -> Result<()> {
+    let names: Vec<String> = rows.iter().flatten().map(|step| step.name()).collect();
     tell(format!("== {}, two at a time; each is told when it ends", names.join(", ")));
-    let (left, times) = (Mutex::new(steps.iter()), Mutex::new(times));
-    let work = || -> Result<()> {
-        loop {
-            let Some(step) = left.lock().map_err(|_| anyhow!("a step panicked"))?.next() else {
-                return Ok(());
-            };
-            let start = Instant::now();
-            let (text, end) = in_process(*step, is_full)?;
-            if let Ok(mut times) = times.lock() {
-                times.push((step.name(), start.elapsed()));
-                // It begins with the name of the step.
-                tell(text);
-            }
-            ensure!(end.success(), "check `{}` failed", step.name());
+    let (left, times) = (Mutex::new(rows.iter()), Mutex::new(times));
+    let next = || left.lock().map(|mut left| left.next()).map_err(|_| anyhow!("a step panicked"));
+    let run = |step: Step| -> Result<()> {
+        let start = Instant::now();
+        let (text, end) = in_process(step, is_full)?;
+        if let Ok(mut times) = times.lock() {
+            times.push((step.name(), start.elapsed()));
+            // It begins with the name of the step.
+            tell(text);
         }
+        ensure!(end.success(), "check `{}` failed", step.name());
+        Ok(())
+    };
+    let work = || -> Result<()> {
+        while let Some(row) = next()? {
+            let end = row.iter().try_for_each(|step| run(*step));
+            if end.is_err() {
+                // Nothing more begins.
+                while next()?.is_some() {}
+                return end;
+            }
+        }
+        Ok(())
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(work);

@@ -170,7 +170,7 @@ fn rollout_has_no_class_and_relevance_has_one() {
 #[test]
 fn integrated_gradients_account_for_the_whole_difference() {
     let network = network();
-    let settings = Settings { num_steps: 200, ..SMALL };
+    let settings = Settings { num_steps: 64, ..SMALL };
     let explainer = explainer(&network, Method::IntegratedGradients, settings);
     let image = seeded_images([1, 3, 24, 32], 2, &Device::flex());
     let (logits, attributions) = explainer.attributions(image.clone(), &[2]).expect("explains");
