@@ -1,5 +1,6 @@
 """What guided attention is worth: the table of docs/guided.md, from the run folders of sweeps.
 
+    dermx synth --out datasets/outlined --images 300 --train-images 12 --seed 11
     dermx sweep --out sweeps/guided --config guided/plain.toml --config guided/characteristics.toml
     dermx sweep --out sweeps/weights --config guided/soft-se-sp.toml --config guided/dice.toml \
         --set train.objective.attention_weight=1,3,10,30
