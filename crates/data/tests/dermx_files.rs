@@ -598,6 +598,18 @@ fn instances() -> impl Strategy<Value = Vec<Region>> {
     prop::collection::vec(instance, 0..3)
 }
 
+#[test]
+fn an_apostrophe_before_what_a_spreadsheet_computes_is_read_back() {
+    for text in ["'@a", "''=1+1", "@a", "'a", "-1"] {
+        let mut image = image("image--1 (2)", "Acne");
+        image.attributes.insert("dataset".to_owned(), text.to_owned());
+        let size = ImageSize::new(1, 1);
+        let reading = Reading { needs_class: true, ..Reading::new("image--1 (2)", "derm1", size) };
+        let fixture = Fixture::new(&[reading], std::slice::from_ref(&image));
+        assert_eq!(fixture.read().unwrap().images(), [image], "{text}");
+    }
+}
+
 fn evaluations() -> impl Strategy<Value = Reading> {
     (
         (1u32..60, 1u32..60),

@@ -2,6 +2,7 @@
 
 use crate::table::{Cell, Column, Kind, Table};
 use csv::WriterBuilder;
+use std::borrow::Cow;
 
 impl Table {
     /// The header and the rows. A score has up to four columns: `f1`, `f1_std`, `f1_low`, `f1_high`,
@@ -77,6 +78,12 @@ where
 /// A cell of [`csv()`] as it was before it was written.
 pub fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
+}
+
+/// A cell for a file of a layout that others made, in which nothing stands before a formula: the text as it is, but with
+/// one apostrophe more where [`unguarded`] would take one away.
+pub fn readable(text: &str) -> Cow<'_, str> {
+    if unguarded(text) == text { text.into() } else { format!("'{text}").into() }
 }
 
 fn guarded(cell: impl AsRef<[u8]>) -> Vec<u8> {

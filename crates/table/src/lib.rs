@@ -24,7 +24,7 @@ mod table;
 mod terminal;
 mod visible;
 
-pub use crate::csv::{csv, unguarded};
+pub use crate::csv::{csv, readable, unguarded};
 pub use latex::escape_latex;
 pub use markdown::escape_markdown;
 pub use order::by_name;

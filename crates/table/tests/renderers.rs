@@ -1,6 +1,8 @@
 //! One table through every renderer, and what each has to escape.
 
-use dermx_table::{Cell, Column, Score, Table, csv, escape_markdown, number, unguarded, visible};
+use dermx_table::{
+    Cell, Column, Score, Table, csv, escape_markdown, number, readable, unguarded, visible,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -318,6 +320,8 @@ proptest! {
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&written[..]);
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unguarded(&record[0]), &name);
+        let readable = readable(&name);
+        prop_assert_eq!(unguarded(&readable), &name);
         let is_formula = record[0].starts_with(['=', '+', '-', '@', '\t', '\r']);
         prop_assert!(!is_formula || record[0].parse::<f64>().is_ok(), "{:?}", record);
     }

@@ -7,6 +7,7 @@ use crate::image_id::flat_image_id;
 use crate::suggestion::did_you_mean;
 use crate::{DataError, Image, file};
 use csv::{Terminator, WriterBuilder};
+use dermx_table::readable;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -62,7 +63,10 @@ pub fn write(path: &Path, images: &[Image]) -> Result<(), DataError> {
         })
     });
     for row in std::iter::once(COLUMNS).chain(rows) {
-        writer.write_record(row).map_err(|error| invalid(error.to_string()))?;
+        let row = row.map(readable);
+        writer
+            .write_record(row.iter().map(|cell| cell.as_bytes()))
+            .map_err(|error| invalid(error.to_string()))?;
     }
     file::write(path, &writer.into_inner().map_err(|error| invalid(error.to_string()))?)
 }
