@@ -70,12 +70,12 @@ fn hand_image() -> Tensor<4> {
 
 #[test]
 fn every_method_gives_an_image_the_same_map_alone_and_in_a_batch() {
-    let targets = [2, 0];
+    let targets = [2, 0, 1];
     for method in Method::ALL {
         let explainer = explainer(&network_for(method), method, SMALL);
-        let together = explainer.explain(images(2), &targets, &mut noise(0)).expect("explains");
+        let together = explainer.explain(images(3), &targets, &mut noise(0)).expect("explains");
         for (idx, &target) in targets.iter().enumerate() {
-            let image = images(2).narrow(0, idx, 1);
+            let image = images(3).narrow(0, idx, 1);
             let alone: Explanation =
                 explainer.explain(image, &[target], &mut noise(idx)).expect("explains");
             let (together, alone) = (&together.heatmaps[idx], &alone.heatmaps[0]);

@@ -5,10 +5,12 @@ use std::error::Error;
 use std::path::Path;
 
 #[test]
-fn any_number_of_threads_gives_the_same_bytes() -> TestResult {
+fn two_runs_and_any_number_of_threads_give_the_same_bytes() -> TestResult {
     let workplace = Workplace::new()?;
     // The report shows the name of the run's folder, so the folders share one.
-    for (run, num_threads) in [("first/run", "2"), ("one-thread/run", "1"), ("four/run", "4")] {
+    for (run, num_threads) in
+        [("first/run", "2"), ("again/run", "2"), ("one-thread/run", "1"), ("four/run", "4")]
+    {
         let checked = ["--set", "explain.sanity=[\"randomization\"]"];
         let mut train = workplace.train(run, &checked);
         let output = train.env("RAYON_NUM_THREADS", num_threads).output()?;
@@ -35,7 +37,7 @@ fn any_number_of_threads_gives_the_same_bytes() -> TestResult {
     ] {
         assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
     }
-    for other in ["one-thread/run", "four/run"] {
+    for other in ["again/run", "one-thread/run", "four/run"] {
         assert_same_results(&workplace.join("first/run"), &workplace.join(other))?;
     }
     Ok(())
