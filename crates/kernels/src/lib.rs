@@ -16,7 +16,8 @@ mod scoped;
 pub use allocator::CheckedAllocator;
 pub use cpu::{Activation, Precision, take_peak_bytes};
 pub use ops::{
-    AvgPool, BatchNormOutput, ConvOptions, Normalization, add_bias, affine, attention_mix,
-    attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d,
-    from_windows, global_avg_pool, layer_norm, max_pool, windows, with_precision, with_values,
+    AvgPool, BatchNormOutput, ConvOptions, Normalization, add_bias, affine, attention,
+    attention_mix, attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine,
+    conv_bias, conv2d, from_windows, global_avg_pool, layer_norm, max_pool, windows,
+    with_precision, with_values,
 };

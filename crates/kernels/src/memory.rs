@@ -7,17 +7,19 @@ use burn::tensor::{AllocationProperty, Bytes};
 use burn_std::{AccessError, AccessPolicy, AllocationController};
 use std::mem::MaybeUninit;
 
-/// `len` numbers that `write` has to set; before, they are arbitrary.
-pub(crate) fn filled(len: usize, write: impl FnOnce(&mut [f32])) -> Bytes {
+/// `len` numbers that `write` has to set (before, they are arbitrary), and what it gives back.
+pub(crate) fn filled<T>(len: usize, write: impl FnOnce(&mut [f32]) -> T) -> (Bytes, T) {
     let block = if len < MIN_LEN { None } else { Block::new(len) };
     let Some(mut block) = block else {
         let mut values = vec![0.0; len];
-        write(&mut values);
-        return Bytes::from_elems(values);
+        let result = write(&mut values);
+        return (Bytes::from_elems(values), result);
     };
-    write(block.as_mut_slice());
+    let result = write(block.as_mut_slice());
     // SAFETY: all bytes of a block are initialized.
-    unsafe { Bytes::from_controller(Box::new(Allocation(block)), len * size_of::<f32>()) }
+    let bytes =
+        unsafe { Bytes::from_controller(Box::new(Allocation(block)), len * size_of::<f32>()) };
+    (bytes, result)
 }
 
 struct Allocation(Block);
@@ -55,7 +57,7 @@ mod tests {
     #[test]
     fn large_and_small_blocks_hold_what_was_written() {
         for len in [3, 1 << 19] {
-            let bytes = filled(len, |values| values.fill(1.5));
+            let (bytes, ()) = filled(len, |values| values.fill(1.5));
             assert_eq!(bytes.len(), 4 * len);
             assert!(bytes.chunks(4).all(|value| value == 1.5_f32.to_ne_bytes()));
             assert_eq!(bytes.clone(), bytes);

@@ -19,14 +19,16 @@ impl Tap<'_> {
         self.names.is_none_or(|names| names.contains(&name))
     }
 
-    /// How much tokens attend to each other, with which the forward pass continues. It is no activation
-    /// of a layer: the caller sees it as it is, `[batch, heads, tokens, tokens]`, and only where it asks
-    /// for it by name.
+    /// Whether the attention `name` is shown: only where the caller asks for it by name, since it is no
+    /// activation of a layer.
+    pub fn wants_attention(&self, name: &str) -> bool {
+        self.names.is_some_and(|names| names.contains(&name))
+    }
+
+    /// How much tokens attend to each other, with which the forward pass continues. The caller sees it as
+    /// it is, `[batch, heads, tokens, tokens]`.
     pub fn apply_attention(&mut self, name: &str, weights: Tensor<4>) -> Tensor<4> {
-        match self.names.is_some_and(|names| names.contains(&name)) {
-            true => (self.call)(name, weights),
-            false => weights,
-        }
+        (self.call)(name, weights)
     }
 
     /// [`Self::apply`] to tokens of which the first is the class token and the others are the cells of

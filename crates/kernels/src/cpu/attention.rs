@@ -11,8 +11,8 @@ use super::simd::{self, InstructionSet, Simd, for_each_instruction_set};
 /// Parts of the sum of a row.
 const LANES: usize = 16;
 
-/// Rows of a bias whose gradients a task sums at least.
-const MIN_ROWS: usize = 16;
+/// Gradients of a bias that a task sums.
+const BIASES: usize = 1024;
 
 /// Rows and vectors of a tile whose sums stay in registers.
 const ROWS: usize = 6;
@@ -64,6 +64,16 @@ impl AttentionShape {
         self.heads * self.head_channels
     }
 
+    /// From one projected token to the next.
+    fn row(&self) -> usize {
+        3 * self.channels()
+    }
+
+    /// Weights of a head.
+    fn map_len(&self) -> usize {
+        self.tokens * self.tokens
+    }
+
     fn scale(&self) -> f32 {
         1.0 / (self.head_channels as f32).sqrt()
     }
@@ -71,7 +81,7 @@ impl AttentionShape {
     /// Where the rows of `part` of a head of an image, counted together, begin in the projected tokens.
     fn projected(&self, image_head: usize, part: Part) -> usize {
         let (image, head) = (image_head / self.heads, image_head % self.heads);
-        image * self.tokens * 3 * self.channels()
+        image * self.tokens * self.row()
             + part as usize * self.channels()
             + head * self.head_channels
     }
@@ -87,6 +97,10 @@ impl AttentionShape {
         assert_eq!(weights, self.weights_len(), "weights of {self:?}");
     }
 
+    fn check_out(&self, out: usize) {
+        assert_eq!(out, self.out_len(), "output of {self:?}");
+    }
+
     /// The number of scores that a bias is added to, each once; image `i` has those of `i` modulo the
     /// number of images that the bias is of.
     fn check_bias(&self, bias: usize) {
@@ -96,46 +110,19 @@ impl AttentionShape {
     }
 }
 
-/// How much each token attends to each: softmax(Q Kᵀ / sqrt(head_channels) + bias), row by row.
+/// How much each token attends to each: softmax(Q Kᵀ / sqrt(head_channels)), row by row.
 ///
 /// # Shapes
 ///
-/// Those of [`AttentionShape`]; `bias` `[images, heads, tokens, tokens]`, of which the batch is a
-/// multiple: it is repeated image after image.
-pub fn attention_weights_forward(
-    shape: &AttentionShape,
-    projected: &[f32],
-    bias: Option<&[f32]>,
-    weights: &mut [f32],
-) {
+/// Those of [`AttentionShape`].
+pub fn attention_weights_forward(shape: &AttentionShape, projected: &[f32], weights: &mut [f32]) {
     shape.check(projected.len(), weights.len());
     if projected.is_empty() {
         return;
     }
-    bias.iter().for_each(|bias| shape.check_bias(bias.len()));
-    let set = InstructionSet::current();
-    let AttentionShape { tokens, head_channels, .. } = *shape;
-    let row = 3 * shape.channels();
-    weights.par_chunks_mut(tokens * tokens).enumerate().for_each(|(idx, weights)| {
-        let queries = &projected[shape.projected(idx, Part::Query)..];
-        let keys = &projected[shape.projected(idx, Part::Key)..];
-        let keys = transposed(keys, row, [tokens, head_channels]);
-        let product = Product {
-            left: queries,
-            left_strides: [row, 1],
-            right: &keys,
-            right_stride: tokens,
-            sizes: [tokens, head_channels, tokens],
-            factor: shape.scale(),
-            out_stride: tokens,
-        };
-        product.run(set, weights.as_mut_ptr(), weights.len());
-        if let Some(bias) = bias {
-            let bias = &bias[idx * weights.len() % bias.len()..];
-            weights.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
-        }
-        // SAFETY: `set` comes from `InstructionSet::current`.
-        unsafe { softmax_on(set, weights, tokens) }
+    let heads = Heads::new(shape, projected);
+    weights.par_chunks_mut(shape.map_len()).enumerate().for_each(|(idx, weights)| {
+        heads.weights(idx, None, weights);
     });
 }
 
@@ -157,66 +144,16 @@ pub fn attention_weights_backward(
     if projected.is_empty() {
         return;
     }
-    let set = InstructionSet::current();
-    let AttentionShape { tokens, head_channels, .. } = *shape;
-    let row = 3 * shape.channels();
-    let len = grad_projected.len();
-    let target = Shared(grad_projected.as_mut_ptr());
-    let map = tokens * tokens;
+    let heads = Heads::new(shape, projected);
+    let (map, target) = (shape.map_len(), Target::new(grad_projected));
     weights.par_chunks(map).zip(grad_weights.par_chunks(map)).enumerate().for_each(
         |(idx, (weights, grad_weights))| {
             let mut grad_scores = Scratch::new(map);
-            // SAFETY: `set` comes from `InstructionSet::current`.
-            unsafe { softmax_gradient_on(set, weights, grad_weights, &mut grad_scores, tokens) }
-            let [query, key] = [Part::Query, Part::Key].map(|part| shape.projected(idx, part));
-            let of_queries = Product {
-                left: &grad_scores,
-                left_strides: [tokens, 1],
-                right: &projected[key..],
-                right_stride: row,
-                sizes: [tokens, tokens, head_channels],
-                factor: shape.scale(),
-                out_stride: row,
-            };
-            let of_keys =
-                Product { left_strides: [1, tokens], right: &projected[query..], ..of_queries };
-            // Other tasks write other channels of these rows.
-            of_queries.run(set, target.get().wrapping_add(query), len - query);
-            of_keys.run(set, target.get().wrapping_add(key), len - key);
+            grad_scores.copy_from_slice(grad_weights);
+            heads.to_scores(weights, &mut grad_scores);
+            heads.queries_and_keys_gradient(idx, &grad_scores, &target);
         },
     );
-}
-
-/// Gradient of [`attention_weights_forward`] for its bias: of all images that a bias was added to, in
-/// their order.
-///
-/// # Shapes
-///
-/// Those of [`attention_weights_forward`], each gradient that of its tensor.
-pub fn attention_bias_backward(
-    shape: &AttentionShape,
-    weights: &[f32],
-    grad_weights: &[f32],
-    grad_bias: &mut [f32],
-) {
-    shape.check(shape.projected_len(), weights.len());
-    shape.check(shape.projected_len(), grad_weights.len());
-    grad_bias.fill(0.0);
-    if weights.is_empty() {
-        return;
-    }
-    shape.check_bias(grad_bias.len());
-    let set = InstructionSet::current();
-    let (row, all) = (shape.tokens, grad_bias.len());
-    grad_bias.par_chunks_mut(row).with_min_len(MIN_ROWS).enumerate().for_each(|(idx, sum)| {
-        let mut grad_scores = Scratch::new(row);
-        for first in (idx * row..weights.len()).step_by(all) {
-            let [weights, grads] = [weights, grad_weights].map(|all| &all[first..first + row]);
-            // SAFETY: `set` comes from `InstructionSet::current`.
-            unsafe { softmax_gradient_on(set, weights, grads, &mut grad_scores, row) }
-            sum.iter_mut().zip(grad_scores.iter()).for_each(|(sum, grad)| *sum += grad);
-        }
-    });
 }
 
 /// What each token takes of the others: its weights times their values.
@@ -231,26 +168,13 @@ pub fn attention_mix_forward(
     out: &mut [f32],
 ) {
     shape.check(projected.len(), weights.len());
-    assert_eq!(out.len(), shape.out_len(), "output of {shape:?}");
-    if out.is_empty() {
+    shape.check_out(out.len());
+    if projected.is_empty() {
         return;
     }
-    let set = InstructionSet::current();
-    let AttentionShape { tokens, head_channels, .. } = *shape;
-    let len = out.len();
-    let target = Shared(out.as_mut_ptr());
-    weights.par_chunks(tokens * tokens).enumerate().for_each(|(idx, weights)| {
-        let product = Product {
-            left: weights,
-            left_strides: [tokens, 1],
-            right: &projected[shape.projected(idx, Part::Value)..],
-            right_stride: 3 * shape.channels(),
-            sizes: [tokens, tokens, head_channels],
-            factor: 1.0,
-            out_stride: shape.channels(),
-        };
-        // Other tasks write other channels of these rows.
-        product.run(set, target.get().wrapping_add(shape.out(idx)), len - shape.out(idx));
+    let (heads, target) = (Heads::new(shape, projected), Target::new(out));
+    weights.par_chunks(shape.map_len()).enumerate().for_each(|(idx, weights)| {
+        heads.mix(idx, weights, &target);
     });
 }
 
@@ -269,45 +193,243 @@ pub fn attention_mix_backward(
 ) {
     shape.check(projected.len(), weights.len());
     shape.check(grad_projected.len(), grad_weights.len());
-    assert_eq!(grad_out.len(), shape.out_len(), "output of {shape:?}");
+    shape.check_out(grad_out.len());
     grad_projected.fill(0.0);
     if projected.is_empty() {
         return;
     }
-    let set = InstructionSet::current();
-    let AttentionShape { tokens, head_channels, .. } = *shape;
-    let (row, out_row) = (3 * shape.channels(), shape.channels());
-    let len = grad_projected.len();
-    let target = Shared(grad_projected.as_mut_ptr());
-    let map = tokens * tokens;
+    let heads = Heads::new(shape, projected);
+    let (map, target) = (shape.map_len(), Target::new(grad_projected));
     weights.par_chunks(map).zip(grad_weights.par_chunks_mut(map)).enumerate().for_each(
         |(idx, (weights, grad_weights))| {
-            let value = shape.projected(idx, Part::Value);
-            let grad_out = &grad_out[shape.out(idx)..];
-            let values = transposed(&projected[value..], row, [tokens, head_channels]);
-            let of_weights = Product {
-                left: grad_out,
-                left_strides: [out_row, 1],
-                right: &values,
-                right_stride: tokens,
-                sizes: [tokens, head_channels, tokens],
-                factor: 1.0,
-                out_stride: tokens,
-            };
-            of_weights.run(set, grad_weights.as_mut_ptr(), grad_weights.len());
-            let of_values = Product {
-                left: weights,
-                left_strides: [1, tokens],
-                right: grad_out,
-                right_stride: out_row,
-                sizes: [tokens, tokens, head_channels],
-                factor: 1.0,
-                out_stride: row,
-            };
-            // Other tasks write other channels of these rows.
-            of_values.run(set, target.get().wrapping_add(value), len - value);
+            heads.weights_gradient(idx, grad_out, grad_weights);
+            heads.values_gradient(idx, weights, grad_out, &target);
         },
     );
+}
+
+/// What each token takes of the others: softmax(Q Kᵀ / sqrt(head_channels) + bias) V, and the weights that
+/// a backward pass needs.
+///
+/// # Shapes
+///
+/// Those of [`AttentionShape`]; `bias` `[images, heads, tokens, tokens]`, of which the batch is a
+/// multiple: it is repeated image after image.
+pub fn attention_forward(
+    shape: &AttentionShape,
+    projected: &[f32],
+    bias: Option<&[f32]>,
+    weights: &mut [f32],
+    out: &mut [f32],
+) {
+    shape.check(projected.len(), weights.len());
+    shape.check_out(out.len());
+    if projected.is_empty() {
+        return;
+    }
+    bias.iter().for_each(|bias| shape.check_bias(bias.len()));
+    let (heads, target) = (Heads::new(shape, projected), Target::new(out));
+    weights.par_chunks_mut(shape.map_len()).enumerate().for_each(|(idx, weights)| {
+        heads.weights(idx, bias, weights);
+        heads.mix(idx, weights, &target);
+    });
+}
+
+/// Gradient of [`attention_forward`] for the projected tokens; where it is asked for, also that of the
+/// scores, which [`attention_bias_backward`] takes.
+///
+/// # Shapes
+///
+/// Those of [`AttentionShape`], each gradient that of its tensor; that of the scores as the weights.
+pub fn attention_backward(
+    shape: &AttentionShape,
+    projected: &[f32],
+    weights: &[f32],
+    grad_out: &[f32],
+    grad_projected: &mut [f32],
+    grad_scores: Option<&mut [f32]>,
+) {
+    shape.check(projected.len(), weights.len());
+    shape.check_out(grad_out.len());
+    let scores_len = grad_scores.as_ref().map_or(weights.len(), |scores| scores.len());
+    shape.check(grad_projected.len(), scores_len);
+    if projected.is_empty() {
+        return;
+    }
+    let heads = Heads::new(shape, projected);
+    let (map, target) = (shape.map_len(), Target::new(grad_projected));
+    let backward = |idx: usize, weights: &[f32], grad_scores: &mut [f32]| {
+        heads.weights_gradient(idx, grad_out, grad_scores);
+        heads.values_gradient(idx, weights, grad_out, &target);
+        heads.to_scores(weights, grad_scores);
+        heads.queries_and_keys_gradient(idx, grad_scores, &target);
+    };
+    let all = weights.par_chunks(map);
+    match grad_scores {
+        Some(grad_scores) => all
+            .zip(grad_scores.par_chunks_mut(map))
+            .enumerate()
+            .for_each(|(idx, (weights, grad_scores))| backward(idx, weights, grad_scores)),
+        None => all
+            .enumerate()
+            .for_each(|(idx, weights)| backward(idx, weights, &mut Scratch::new(map))),
+    }
+}
+
+/// Gradient of [`attention_forward`] for its bias: that of the scores, summed over the images that a bias
+/// was added to, in their order.
+///
+/// # Shapes
+///
+/// Those of [`attention_forward`], each gradient that of its tensor.
+pub fn attention_bias_backward(shape: &AttentionShape, grad_scores: &[f32], grad_bias: &mut [f32]) {
+    shape.check(shape.projected_len(), grad_scores.len());
+    if grad_scores.is_empty() {
+        grad_bias.fill(0.0);
+        return;
+    }
+    shape.check_bias(grad_bias.len());
+    let all = grad_bias.len();
+    grad_bias.par_chunks_mut(BIASES).enumerate().for_each(|(idx, sums)| {
+        sums.fill(0.0);
+        for first in (idx * BIASES..grad_scores.len()).step_by(all) {
+            for (sum, grad) in sums.iter_mut().zip(&grad_scores[first..]) {
+                *sum += grad;
+            }
+        }
+    });
+}
+
+/// The tokens of all heads of all images.
+struct Heads<'a> {
+    set: InstructionSet,
+    shape: AttentionShape,
+    projected: &'a [f32],
+}
+
+/// A tensor of which each task writes the channels of its own head.
+struct Target {
+    start: Shared<*mut f32>,
+    len: usize,
+}
+
+impl Target {
+    fn new(tensor: &mut [f32]) -> Self {
+        Self { start: Shared(tensor.as_mut_ptr()), len: tensor.len() }
+    }
+
+    /// Writes `product` from `offset` on. No other task may use the elements that it writes.
+    fn write(&self, product: &Product<'_>, set: InstructionSet, offset: usize) {
+        product.run(set, self.start.get().wrapping_add(offset), self.len - offset);
+    }
+}
+
+/// What is computed of the head `idx` of an image, heads of all images counted together.
+impl<'a> Heads<'a> {
+    fn new(shape: &AttentionShape, projected: &'a [f32]) -> Self {
+        Self { set: InstructionSet::current(), shape: *shape, projected }
+    }
+
+    /// The rows of `part`.
+    fn part(&self, idx: usize, part: Part) -> &[f32] {
+        &self.projected[self.shape.projected(idx, part)..]
+    }
+
+    /// The columns of `part`.
+    fn transposed(&self, idx: usize, part: Part) -> Scratch {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        transposed(self.part(idx, part), self.shape.row(), [tokens, head_channels])
+    }
+
+    /// Writes softmax(Q Kᵀ / sqrt(head_channels) + bias).
+    fn weights(&self, idx: usize, bias: Option<&[f32]>, weights: &mut [f32]) {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        let product = Product {
+            left: self.part(idx, Part::Query),
+            left_strides: [self.shape.row(), 1],
+            right: &self.transposed(idx, Part::Key),
+            right_stride: tokens,
+            sizes: [tokens, head_channels, tokens],
+            factor: self.shape.scale(),
+            out_stride: tokens,
+        };
+        product.run(self.set, weights.as_mut_ptr(), weights.len());
+        if let Some(bias) = bias {
+            let bias = &bias[idx * weights.len() % bias.len()..];
+            weights.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
+        }
+        // SAFETY: the set comes from `InstructionSet::current`.
+        unsafe { softmax_on(self.set, weights, tokens) }
+    }
+
+    /// Writes the weights times V into the output.
+    fn mix(&self, idx: usize, weights: &[f32], out: &Target) {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        let product = Product {
+            left: weights,
+            left_strides: [tokens, 1],
+            right: self.part(idx, Part::Value),
+            right_stride: self.shape.row(),
+            sizes: [tokens, tokens, head_channels],
+            factor: 1.0,
+            out_stride: self.shape.channels(),
+        };
+        out.write(&product, self.set, self.shape.out(idx));
+    }
+
+    /// Writes the gradient of the weights, that of the output times Vᵀ.
+    fn weights_gradient(&self, idx: usize, grad_out: &[f32], grad_weights: &mut [f32]) {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        let product = Product {
+            left: &grad_out[self.shape.out(idx)..],
+            left_strides: [self.shape.channels(), 1],
+            right: &self.transposed(idx, Part::Value),
+            right_stride: tokens,
+            sizes: [tokens, head_channels, tokens],
+            factor: 1.0,
+            out_stride: tokens,
+        };
+        product.run(self.set, grad_weights.as_mut_ptr(), grad_weights.len());
+    }
+
+    /// Writes the gradient of the values, weightsᵀ times that of the output.
+    fn values_gradient(&self, idx: usize, weights: &[f32], grad_out: &[f32], target: &Target) {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        let product = Product {
+            left: weights,
+            left_strides: [1, tokens],
+            right: &grad_out[self.shape.out(idx)..],
+            right_stride: self.shape.channels(),
+            sizes: [tokens, tokens, head_channels],
+            factor: 1.0,
+            out_stride: self.shape.row(),
+        };
+        target.write(&product, self.set, self.shape.projected(idx, Part::Value));
+    }
+
+    /// The gradient of the scores in place of that of the weights.
+    fn to_scores(&self, weights: &[f32], grads: &mut [f32]) {
+        // SAFETY: the set comes from `InstructionSet::current`.
+        unsafe { softmax_gradient_on(self.set, weights, grads, self.shape.tokens) }
+    }
+
+    /// Writes the gradients of the queries and the keys.
+    fn queries_and_keys_gradient(&self, idx: usize, grad_scores: &[f32], target: &Target) {
+        let AttentionShape { tokens, head_channels, .. } = self.shape;
+        let of_queries = Product {
+            left: grad_scores,
+            left_strides: [tokens, 1],
+            right: self.part(idx, Part::Key),
+            right_stride: self.shape.row(),
+            sizes: [tokens, tokens, head_channels],
+            factor: self.shape.scale(),
+            out_stride: self.shape.row(),
+        };
+        let of_keys =
+            Product { left_strides: [1, tokens], right: self.part(idx, Part::Query), ..of_queries };
+        target.write(&of_queries, self.set, self.shape.projected(idx, Part::Query));
+        target.write(&of_keys, self.set, self.shape.projected(idx, Part::Key));
+    }
 }
 
 /// Rows of `stride` as columns, without gaps.
@@ -360,38 +482,56 @@ for_each_instruction_set! {
 
 #[inline(always)]
 unsafe fn product<S: Simd>(of: &Product<'_>, out: *mut f32) {
-    let [rows, _, columns] = of.sizes;
-    // SAFETY: the caller's; rows and columns are those of the product.
+    let [_, _, columns] = of.sizes;
+    let mut column = 0;
+    // SAFETY: the caller's; the columns are those of the product.
     unsafe {
-        let mut column = 0;
-        while column < columns {
-            let is_whole = column + VECTORS * S::WIDTH <= columns;
-            let mut row = 0;
-            while row < rows {
-                match (row + ROWS <= rows, is_whole) {
-                    (true, true) => tile::<S, ROWS, VECTORS, false>(of, out, row, column),
-                    (true, false) => tile::<S, ROWS, 1, true>(of, out, row, column),
-                    (false, true) => tile::<S, 1, VECTORS, false>(of, out, row, column),
-                    (false, false) => tile::<S, 1, 1, true>(of, out, row, column),
-                }
-                row += if row + ROWS <= rows { ROWS } else { 1 };
-            }
-            column += if is_whole { VECTORS * S::WIDTH } else { S::WIDTH };
+        while column + VECTORS * S::WIDTH <= columns {
+            panel::<S, VECTORS, false>(of, out, column);
+            column += VECTORS * S::WIDTH;
+        }
+        match columns - column {
+            0 => {}
+            left if left <= S::WIDTH => panel::<S, 1, true>(of, out, column),
+            _ => panel::<S, VECTORS, true>(of, out, column),
         }
     }
 }
 
+/// All rows of `VECTORS` vectors of columns, the last of which may be `PARTIAL`.
+#[inline(always)]
+unsafe fn panel<S: Simd, const VECTORS: usize, const PARTIAL: bool>(
+    of: &Product<'_>,
+    out: *mut f32,
+    column: usize,
+) {
+    let [rows, ..] = of.sizes;
+    let mut row = 0;
+    while row < rows {
+        // SAFETY: the caller's; the rows are those of the product.
+        row += unsafe {
+            match rows - row {
+                ROWS.. => tile::<S, ROWS, VECTORS, PARTIAL>(of, out, row, column),
+                4.. => tile::<S, 4, VECTORS, PARTIAL>(of, out, row, column),
+                2.. => tile::<S, 2, VECTORS, PARTIAL>(of, out, row, column),
+                _ => tile::<S, 1, VECTORS, PARTIAL>(of, out, row, column),
+            }
+        };
+    }
+}
+
+/// The number of its rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL: bool>(
     of: &Product<'_>,
     out: *mut f32,
     row: usize,
     column: usize,
-) {
+) -> usize {
     let [_, depth, columns] = of.sizes;
+    let lanes = |vector: usize| S::WIDTH.min(columns - column - vector * S::WIDTH);
     // SAFETY: the caller's.
     unsafe {
-        let lanes = S::WIDTH.min(columns - column);
         let [row_stride, column_stride] = of.left_strides;
         let left = of.left.as_ptr().add(row * row_stride);
         let right = of.right.as_ptr().add(column);
@@ -400,9 +540,10 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL: 
             let right = right.add(k * of.right_stride);
             let mut vectors = [S::splat(0.0); VECTORS];
             for (idx, vector) in vectors.iter_mut().enumerate() {
-                *vector = match PARTIAL {
-                    true => S::load_first(right, lanes),
-                    false => S::load(right.add(idx * S::WIDTH)),
+                let right = right.add(idx * S::WIDTH);
+                *vector = match PARTIAL && idx + 1 == VECTORS {
+                    true => S::load_first(right, lanes(idx)),
+                    false => S::load(right),
                 };
             }
             for (idx, sums) in sums.iter_mut().enumerate() {
@@ -416,14 +557,15 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const PARTIAL: 
         for (idx, sums) in sums.into_iter().enumerate() {
             let out = out.add((row + idx) * of.out_stride + column);
             for (vector, sum) in sums.into_iter().enumerate() {
-                let value = S::mul(sum, factor);
-                match PARTIAL {
-                    true => S::store_first(out, value, lanes),
-                    false => S::store(out.add(vector * S::WIDTH), value),
+                let (out, value) = (out.add(vector * S::WIDTH), S::mul(sum, factor));
+                match PARTIAL && vector + 1 == VECTORS {
+                    true => S::store_first(out, value, lanes(vector)),
+                    false => S::store(out, value),
                 }
             }
         }
     }
+    ROWS
 }
 
 for_each_instruction_set! {
@@ -434,7 +576,7 @@ for_each_instruction_set! {
 #[inline(always)]
 unsafe fn softmax_rows<S: Simd>(scores: &mut [f32], columns: usize) {
     for row in scores.chunks_exact_mut(columns) {
-        let largest = row.iter().fold(f32::NEG_INFINITY, |max, x| if *x > max { *x } else { max });
+        let largest = largest(row);
         let mut column = 0;
         while column < columns {
             let lanes = S::WIDTH.min(columns - column);
@@ -446,7 +588,7 @@ unsafe fn softmax_rows<S: Simd>(scores: &mut [f32], columns: usize) {
             }
             column += S::WIDTH;
         }
-        let factor = (1.0 / sum(columns, |column| row[column])) as f32;
+        let factor = (1.0 / sum(row)) as f32;
         row.iter_mut().for_each(|value| *value *= factor);
     }
 }
@@ -454,39 +596,64 @@ unsafe fn softmax_rows<S: Simd>(scores: &mut [f32], columns: usize) {
 for_each_instruction_set! {
     fn softmax_gradient_on = softmax_gradient_rows(
         weights: &[f32],
-        grad_weights: &[f32],
-        grad_scores: &mut [f32],
+        grads: &mut [f32],
         columns: usize,
     )
 }
 
-/// w · (g - Σ w g) of each row.
+/// w · (g - Σ w g) of each row, in place of g.
 #[inline(always)]
-unsafe fn softmax_gradient_rows<S: Simd>(
-    weights: &[f32],
-    grad_weights: &[f32],
-    grad_scores: &mut [f32],
-    columns: usize,
-) {
-    let rows = weights.chunks_exact(columns).zip(grad_weights.chunks_exact(columns));
-    for (out, (weights, grads)) in grad_scores.chunks_exact_mut(columns).zip(rows) {
-        let mean = sum(columns, |column| weights[column] * grads[column]) as f32;
-        for (out, (weight, grad)) in out.iter_mut().zip(weights.iter().zip(grads)) {
-            *out = weight * (grad - mean);
+unsafe fn softmax_gradient_rows<S: Simd>(weights: &[f32], grads: &mut [f32], columns: usize) {
+    for (weights, grads) in weights.chunks_exact(columns).zip(grads.chunks_exact_mut(columns)) {
+        let mean = sum_of_products(weights, grads) as f32;
+        for (grad, weight) in grads.iter_mut().zip(weights) {
+            *grad = weight * (*grad - mean);
         }
     }
 }
 
-/// Σ value(i) for i < len, taken in [`LANES`] parts whatever the length of a vector.
+/// The largest of `values` that is a number.
 #[inline(always)]
-fn sum(len: usize, value: impl Fn(usize) -> f32) -> f64 {
-    let mut lanes = [0.0_f32; LANES];
-    let whole = len / LANES * LANES;
-    for first in (0..whole).step_by(LANES) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += value(first + lane);
+fn largest(values: &[f32]) -> f32 {
+    let larger = |max: f32, value: f32| if value > max { value } else { max };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for values in whole {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane = larger(*lane, *value);
         }
     }
-    let rest: f64 = (whole..len).map(|idx| f64::from(value(idx))).sum();
-    lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>() + rest
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, value| larger(max, *value))
+}
+
+/// Σ value, taken in [`LANES`] parts whatever the length of a vector.
+#[inline(always)]
+fn sum(values: &[f32]) -> f64 {
+    let mut lanes = [0.0_f32; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for values in whole {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += value;
+        }
+    }
+    total(lanes, rest.iter().copied())
+}
+
+/// Σ a b, likewise.
+#[inline(always)]
+fn sum_of_products(a: &[f32], b: &[f32]) -> f64 {
+    let mut lanes = [0.0_f32; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    total(lanes, a_rest.iter().zip(b_rest).map(|(a, b)| a * b))
+}
+
+/// The sum of the parts and of what is left.
+#[inline(always)]
+fn total(lanes: [f32; LANES], rest: impl Iterator<Item = f32>) -> f64 {
+    lanes.into_iter().map(f64::from).sum::<f64>() + rest.map(f64::from).sum::<f64>()
 }

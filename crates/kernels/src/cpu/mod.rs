@@ -27,8 +27,9 @@ mod simd;
 mod windows;
 
 pub use attention::{
-    AttentionShape, attention_bias_backward, attention_mix_backward, attention_mix_forward,
-    attention_weights_backward, attention_weights_forward,
+    AttentionShape, attention_backward, attention_bias_backward, attention_forward,
+    attention_mix_backward, attention_mix_forward, attention_weights_backward,
+    attention_weights_forward,
 };
 pub use avg_pool::{avg_pool_backward, avg_pool_forward};
 pub use concat::{concat_backward, concat_forward};

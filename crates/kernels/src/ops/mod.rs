@@ -17,7 +17,7 @@ mod scale;
 mod values;
 mod windows;
 
-pub use attention::{attention_mix, attention_weights};
+pub use attention::{attention, attention_mix, attention_weights};
 pub use avg_pool::{AvgPool, avg_pool};
 pub use bias::{add_bias, conv_bias};
 pub use concat::concat;

@@ -66,9 +66,17 @@ impl Values {
 
     /// New values, all of which `write` has to set.
     pub fn written(shape: impl Into<Shape>, write: impl FnOnce(&mut [f32])) -> Self {
+        Self::written_with(shape, write).0
+    }
+
+    /// [`Self::written`], and what `write` gives back.
+    pub fn written_with<T>(
+        shape: impl Into<Shape>,
+        write: impl FnOnce(&mut [f32]) -> T,
+    ) -> (Self, T) {
         let shape = shape.into();
-        let bytes = memory::filled(shape.num_elements(), write);
-        Self(FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32))
+        let (bytes, result) = memory::filled(shape.num_elements(), write);
+        (Self(FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)), result)
     }
 
     pub fn as_slice(&self) -> &[f32] {

@@ -1,7 +1,8 @@
 use dermx_kernels::cpu::{
-    AttentionShape, WindowShape, attention_bias_backward, attention_mix_backward,
-    attention_mix_forward, attention_weights_backward, attention_weights_forward,
-    layer_norm_backward, layer_norm_forward, windows_backward, windows_forward,
+    AttentionShape, WindowShape, attention_backward, attention_bias_backward, attention_forward,
+    attention_mix_backward, attention_mix_forward, attention_weights_backward,
+    attention_weights_forward, layer_norm_backward, layer_norm_forward, windows_backward,
+    windows_forward,
 };
 
 use super::random::Random;
@@ -136,15 +137,20 @@ fn a_bias_moves_shares_by_its_exponential() {
     let shape = AttentionShape { batch: 4, tokens: 2, heads: 1, head_channels: 1 };
     let ln_3 = 3.0_f32.ln();
     let bias = [0.0, ln_3, 0.0, 0.0, ln_3, 0.0, -100.0, 0.0];
-    let mut weights = [f32::NAN; 16];
-    attention_weights_forward(&shape, &[0.0; 24], Some(&bias), &mut weights);
+    // The value of the first token is 1, that of the second 0: what a token takes is its first share.
+    let projected = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0].repeat(4);
+    let (mut weights, mut out) = ([f32::NAN; 16], [f32::NAN; 8]);
+    attention_forward(&shape, &projected, Some(&bias), &mut weights, &mut out);
     let [first, second] = [[0.25, 0.75, 0.5, 0.5], [0.75, 0.25, 0.0, 1.0]];
     assert_close(&weights, &[first, second, first, second].concat(), 1e-6, "weights");
+    assert_close(&out, &[0.25, 0.5, 0.75, 0.0].repeat(2), 1e-6, "output");
     // By its own score a share p moves by p (1 - p): 3 / 16 with shares of 1 / 4 and 3 / 4, 1 / 4 with
     // halves, and nothing with 0 and 1. Each bias is of two images.
     let mut grads = [f32::NAN; 8];
-    let grad_weights = [1.0, 0.0].repeat(8);
-    attention_bias_backward(&shape, &weights, &grad_weights, &mut grads);
+    let (mut grad_projected, mut grad_scores) = ([f32::NAN; 24], [f32::NAN; 16]);
+    let scores = Some(&mut grad_scores[..]);
+    attention_backward(&shape, &projected, &weights, &[1.0; 8], &mut grad_projected, scores);
+    attention_bias_backward(&shape, &grad_scores, &mut grads);
     let expected = [0.375, -0.375, 0.5, -0.5, 0.375, -0.375, 0.0, 0.0];
     assert_close(&grads, &expected, 1e-6, "gradient");
 }
@@ -160,8 +166,7 @@ fn attention_equals_plain_loops() {
             let mut weights = vec![f32::NAN; shape.weights_len()];
             let mut out = vec![f32::NAN; shape.out_len()];
             let bias = random_bias(&shape, &mut random);
-            attention_weights_forward(&shape, &projected, given(&bias), &mut weights);
-            attention_mix_forward(&shape, &weights, &projected, &mut out);
+            attention_forward(&shape, &projected, given(&bias), &mut weights, &mut out);
             let (expected_weights, expected) = attention(&shape, &wide(&projected), &wide(&bias));
             let what = format!("{shape:?}");
             assert_close(&weights, &expected_weights, 1e-5, &what);
@@ -170,19 +175,54 @@ fn attention_equals_plain_loops() {
     });
 }
 
-/// The gradient of a weighted sum of the output, all the way to the projected tokens and then to the bias.
-fn gradient(shape: &AttentionShape, projected: &[f32], bias: &[f32], grad_out: &[f32]) -> Vec<f32> {
-    let mut weights = vec![f32::NAN; shape.weights_len()];
-    attention_weights_forward(shape, projected, given(bias), &mut weights);
-    let mut grad_weights = vec![f32::NAN; shape.weights_len()];
-    let [mut of_mix, mut of_weights] = [(); 2].map(|()| vec![f32::NAN; shape.projected_len()]);
+/// Weights, output, and the gradients of a weighted sum of the output for the projected tokens and the bias.
+fn results(
+    shape: &AttentionShape,
+    projected: &[f32],
+    bias: &[f32],
+    grad_out: &[f32],
+) -> [Vec<f32>; 4] {
+    let unset = |len: usize| vec![f32::NAN; len];
+    let (mut weights, mut out) = (unset(shape.weights_len()), unset(shape.out_len()));
+    attention_forward(shape, projected, given(bias), &mut weights, &mut out);
+    let (mut of_tokens, mut of_bias) = (unset(shape.projected_len()), unset(bias.len()));
+    if bias.is_empty() {
+        attention_backward(shape, projected, &weights, grad_out, &mut of_tokens, None);
+    } else {
+        let mut of_scores = unset(weights.len());
+        let scores = Some(&mut of_scores[..]);
+        attention_backward(shape, projected, &weights, grad_out, &mut of_tokens, scores);
+        attention_bias_backward(shape, &of_scores, &mut of_bias);
+    }
+    [weights, out, of_tokens, of_bias]
+}
+
+/// The same in two steps, without a bias.
+fn results_in_steps(shape: &AttentionShape, projected: &[f32], grad_out: &[f32]) -> [Vec<f32>; 4] {
+    let unset = |len: usize| vec![f32::NAN; len];
+    let (mut weights, mut out) = (unset(shape.weights_len()), unset(shape.out_len()));
+    attention_weights_forward(shape, projected, &mut weights);
+    attention_mix_forward(shape, &weights, projected, &mut out);
+    let mut grad_weights = unset(weights.len());
+    let [mut of_mix, mut of_weights] = [(); 2].map(|()| unset(projected.len()));
     attention_mix_backward(shape, &weights, projected, grad_out, &mut grad_weights, &mut of_mix);
     attention_weights_backward(shape, projected, &weights, &grad_weights, &mut of_weights);
-    let mut of_bias = vec![f32::NAN; bias.len()];
-    if !bias.is_empty() {
-        attention_bias_backward(shape, &weights, &grad_weights, &mut of_bias);
-    }
-    of_mix.iter().zip(&of_weights).map(|(one, other)| one + other).chain(of_bias).collect()
+    let of_tokens = of_mix.iter().zip(&of_weights).map(|(one, other)| one + other).collect();
+    [weights, out, of_tokens, Vec::new()]
+}
+
+#[test]
+fn two_steps_of_attention_are_the_whole() {
+    on_each_instruction_set(|| {
+        let mut random = Random(27);
+        for _ in 0..cases(40) {
+            let shape = random_shape(&mut random);
+            let (projected, grad_out) =
+                (random.values(shape.projected_len()), random.values(shape.out_len()));
+            let whole = results(&shape, &projected, &[], &grad_out);
+            assert_eq!(results_in_steps(&shape, &projected, &grad_out), whole, "{shape:?}");
+        }
+    });
 }
 
 #[test]
@@ -194,7 +234,8 @@ fn the_gradient_of_attention_is_its_slope() {
             let (projected, grad_out) =
                 (random.values(shape.projected_len()), random.values(shape.out_len()));
             let bias = random_bias(&shape, &mut random);
-            let found = gradient(&shape, &projected, &bias, &grad_out);
+            let [_, _, of_tokens, of_bias] = results(&shape, &projected, &bias, &grad_out);
+            let found = [of_tokens, of_bias].concat();
             let inputs: Vec<f32> = projected.iter().chain(&bias).copied().collect();
             let output = |inputs: &[f64]| -> f64 {
                 let (projected, bias) = inputs.split_at(projected.len());
@@ -263,13 +304,8 @@ fn all_results() -> Vec<f32> {
     let projected = random.values(shape.projected_len());
     let grad_out = random.values(shape.out_len());
     let bias = random.values(shape.heads * shape.tokens * shape.tokens);
-    let mut all = gradient(&shape, &projected, &[], &grad_out);
-    all.extend(gradient(&shape, &projected, &bias, &grad_out));
-    let mut weights = vec![0.0; shape.weights_len()];
-    attention_weights_forward(&shape, &projected, None, &mut weights);
-    let mut out = vec![0.0; shape.out_len()];
-    attention_mix_forward(&shape, &weights, &projected, &mut out);
-    all.extend(weights.into_iter().chain(out));
+    let mut all = results(&shape, &projected, &[], &grad_out).concat();
+    all.extend(results(&shape, &projected, &bias, &grad_out).concat());
 
     let (pixels, channels) = (300, 41);
     let [x, grad] = [(); 2].map(|()| random.values(pixels * channels));

@@ -3,9 +3,10 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, attention_mix,
-    attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine, conv_bias, conv2d,
-    from_windows, global_avg_pool, layer_norm, max_pool, windows, with_precision,
+    Activation, AvgPool, ConvOptions, Normalization, Precision, add_bias, affine, attention,
+    attention_mix, attention_weights, avg_pool, batch_norm, channel_scale, concat, conv_affine,
+    conv_bias, conv2d, from_windows, global_avg_pool, layer_norm, max_pool, windows,
+    with_precision,
 };
 
 /// The next of a series of numbers in `[-1, 1)`.
@@ -176,14 +177,16 @@ fn layer_norms() {
 }
 
 #[test]
-fn attention() {
+fn attention_of_tokens() {
     // Projected tokens, heads.
     for (dims, num_heads) in [([2, 1, 5, 12], 2), ([1, 4, 3, 99], 1), ([1, 1, 1, 24], 4)] {
-        let whole = |x: &[Tensor<4>]| {
-            attention_mix(attention_weights(x[0].clone(), num_heads, None), x[0].clone())
-        };
+        let whole = |x: &[Tensor<4>]| attention(x[0].clone(), num_heads, None);
         check(&format!("{dims:?}"), &[learns(dims)], &whole);
-        let weights = |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads, None);
+        let steps = |x: &[Tensor<4>]| {
+            attention_mix(attention_weights(x[0].clone(), num_heads), x[0].clone())
+        };
+        check(&format!("{dims:?} in two steps"), &[learns(dims)], &steps);
+        let weights = |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads);
         check(&format!("{dims:?} weights"), &[learns(dims)], &weights);
         let tokens = dims[1] * dims[2];
         let map = [dims[0], num_heads, tokens, tokens];
@@ -198,13 +201,12 @@ fn attention() {
 fn attention_with_a_bias() {
     // Projected tokens, heads, images of the bias.
     for (dims, num_heads, images) in [([6, 2, 3, 12], 2, 3), ([4, 1, 17, 99], 1, 1)] {
-        let weights =
-            |x: &[Tensor<4>]| attention_weights(x[0].clone(), num_heads, Some(x[1].clone()));
+        let whole = |x: &[Tensor<4>]| attention(x[0].clone(), num_heads, Some(x[1].clone()));
         let tokens = dims[1] * dims[2];
         let bias = [images, num_heads, tokens, tokens];
-        check(&format!("{dims:?}"), &[learns(dims), learns(bias)], &weights);
-        check(&format!("{dims:?} tokens alone"), &[learns(dims), frozen(bias)], &weights);
-        check(&format!("{dims:?} bias alone"), &[frozen(dims), learns(bias)], &weights);
+        check(&format!("{dims:?}"), &[learns(dims), learns(bias)], &whole);
+        check(&format!("{dims:?} tokens alone"), &[learns(dims), frozen(bias)], &whole);
+        check(&format!("{dims:?} bias alone"), &[frozen(dims), learns(bias)], &whole);
     }
 }
 

@@ -112,14 +112,14 @@ def attention(shape, heads):
 
 
 def attention_bias(shape, heads, images):
-    """The weights alone, with a bias for each of some images that follow each other again and again."""
+    """With a bias for each of some images that follow each other again and again."""
     tokens = shape[1] * shape[2]
 
     def compute(projected, bias):
         parts = projected.reshape(shape[0], tokens, 3, heads, shape[3] // 3 // heads)
-        queries, keys, _ = parts.permute(2, 0, 3, 1, 4)
-        scores = queries @ keys.mT * queries.shape[-1] ** -0.5
-        return F.softmax(scores + bias.repeat(shape[0] // images, 1, 1, 1), dim=-1)
+        bias = bias.repeat(shape[0] // images, 1, 1, 1)
+        out = F.scaled_dot_product_attention(*parts.permute(2, 0, 3, 1, 4), attn_mask=bias)
+        return out.transpose(1, 2).reshape(*shape[:3], shape[3] // 3)
 
     leaves = [numbers(1, *shape), numbers(2, images, heads, tokens, tokens)]
     return case("attention_bias", leaves, compute, heads=heads)

@@ -2,9 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dermx_kernels::{
-    Activation, AvgPool, ConvOptions, Normalization, affine, attention_mix, attention_weights,
-    avg_pool, batch_norm, channel_scale, concat, conv_bias, conv2d, global_avg_pool, layer_norm,
-    max_pool, windows,
+    Activation, AvgPool, ConvOptions, Normalization, affine, attention, avg_pool, batch_norm,
+    channel_scale, concat, conv_bias, conv2d, global_avg_pool, layer_norm, max_pool, windows,
 };
 use serde_json::Value;
 
@@ -115,11 +114,11 @@ fn output(case: &Value, leaves: &Leaves) -> Tensor<4> {
         "layer_norm" => layer_norm(leaves.map(0), leaves.vector(1), leaves.vector(2), 1e-3),
         "attention" => {
             let num_heads = case["heads"].as_u64().expect("heads") as usize;
-            attention_mix(attention_weights(leaves.map(0), num_heads, None), leaves.map(0))
+            attention(leaves.map(0), num_heads, None)
         }
         "attention_bias" => {
             let num_heads = case["heads"].as_u64().expect("heads") as usize;
-            attention_weights(leaves.map(0), num_heads, Some(leaves.map(1)))
+            attention(leaves.map(0), num_heads, Some(leaves.map(1)))
         }
         "windows" => {
             let side = case["side"].as_u64().expect("a side") as usize;

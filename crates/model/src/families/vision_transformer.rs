@@ -20,7 +20,9 @@ use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Tensor};
-use dermx_kernels::{Activation, ConvOptions, add_bias, attention_mix, attention_weights, concat};
+use dermx_kernels::{
+    Activation, ConvOptions, add_bias, attention, attention_mix, attention_weights, concat,
+};
 
 pub(super) const MEMBERS: &[Architecture] =
     &[Architecture::VIT_SMALL_PATCH16_224, Architecture::VIT_B_16];
@@ -278,7 +280,7 @@ impl EncoderLayer {
     ) -> Tensor<4> {
         let x = self.ln_1.forward(tokens.clone());
         let x = tap.apply_to_tokens(&normalized(name), x, grid);
-        let tokens = self.self_attention.forward_tapped(x, tokens, &attention(name), tap);
+        let tokens = self.self_attention.forward_tapped(x, tokens, &attention_name(name), tap);
         let (expand, _, _, project) = &self.mlp;
         let x = expand.forward(self.ln_2.forward(tokens.clone()), Activation::Gelu);
         project.sum(x, None, Some(tokens))
@@ -304,9 +306,14 @@ impl SelfAttention {
         let num_heads = x.dims()[3] / HEAD_CHANNELS;
         let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
         let projected = linear(x, weight, bias, Activation::None);
-        let weights = attention_weights(projected.clone(), num_heads, None);
-        let weights = tap.apply_attention(name, weights);
-        self.out_proj.sum(attention_mix(weights, projected), None, Some(tokens))
+        let mixed = match tap.wants_attention(name) {
+            true => {
+                let weights = attention_weights(projected.clone(), num_heads);
+                attention_mix(tap.apply_attention(name, weights), projected)
+            }
+            false => attention(projected, num_heads, None),
+        };
+        self.out_proj.sum(mixed, None, Some(tokens))
     }
 }
 
@@ -316,7 +323,7 @@ fn normalized(name: &str) -> String {
 }
 
 /// The name of the attention of the layer `name`.
-fn attention(name: &str) -> String {
+fn attention_name(name: &str) -> String {
     format!("{name}.self_attention")
 }
 
@@ -368,7 +375,7 @@ impl Body for VisionTransformer {
     }
 
     fn attention(&self) -> Option<Attention> {
-        let names = self.layers().map(|(name, _)| attention(&name)).collect();
+        let names = self.layers().map(|(name, _)| attention_name(&name)).collect();
         Some(Attention { names, patch_px: PATCH_PX })
     }
 }

@@ -5,7 +5,7 @@ use crate::relative_position::relative_positions;
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dermx_kernels::{Activation, attention_mix, attention_weights, from_windows, windows};
+use dermx_kernels::{Activation, attention, from_windows, windows};
 
 /// Rows and columns of a window.
 const SIDE: usize = 7;
@@ -60,8 +60,8 @@ impl WindowAttention {
         let shift = self.shift([height, width]);
         let bias = self.bias([height, width], shift);
         let projected = self.qkv.forward(windows(x, SIDE, shift), Activation::None);
-        let weights = attention_weights(projected.clone(), channels / HEAD_CHANNELS, Some(bias));
-        from_windows(attention_mix(weights, projected), [height, width], shift)
+        let mixed = attention(projected, channels / HEAD_CHANNELS, Some(bias));
+        from_windows(mixed, [height, width], shift)
     }
 
     /// By how many rows and columns windows of feature maps of that size are shifted: not at all where one
