@@ -148,8 +148,13 @@ fn winograd_forward(
     let source = source(x, shape.in_size, in_channels, 0, in_channels);
     let size = shape.out_size();
     let mut target = Target { data: out, batch, size, pixel_stride: out_channels, channel: 0 };
-    let origin = [0, 1].map(|axis| -(shape.padding[axis] as isize));
+    let origin = winograd_origin(shape);
     winograd.run(set, &source, origin, &weight, epilogue, &mut target);
+}
+
+/// Of the outputs in the input.
+fn winograd_origin(shape: &ConvShape) -> [isize; 2] {
+    [0, 1].map(|axis| -(shape.padding[axis] as isize))
 }
 
 /// The convolution of `grad_out` with the kernels turned by 180 degrees.
@@ -200,6 +205,14 @@ pub fn conv_backward_weight(
         let map = depthwise::Map { data: x, size: shape.in_size };
         let phase = depthwise_forward(shape);
         depthwise::weight_gradient(set, &map, grad_out, shape.in_channels, &phase, grad_weight);
+        return;
+    }
+    if let Some(winograd) = Winograd::choose_for_weights(shape, precision) {
+        let x = source(x, shape.in_size, shape.in_channels, 0, shape.in_channels);
+        let channels = shape.out_channels;
+        let grad_out = source(grad_out, shape.out_size(), channels, 0, channels);
+        let origin = winograd_origin(shape);
+        winograd.weight_gradient(set, &x, origin, &grad_out, shape.batch, grad_weight);
         return;
     }
     let [group_in, group_out] = group_channels(shape);

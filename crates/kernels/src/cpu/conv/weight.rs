@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::tile::{fetch_on, pack_on, pack_pairs_on, pair_inputs_on, tile_of_pairs_on, tile_on};
+use self::tile::{pack_on, pack_pairs_on, pair_inputs_on, tile_of_pairs_on, tile_on};
 use super::pack::{Block, blocks};
 use super::source::{Positions, Source};
 use crate::cpu::Precision;
@@ -37,10 +37,10 @@ pub(super) struct Operands<'a> {
 }
 
 /// Sums as \[chunk\]\[block\]\[tap\]\[depth\]\[lane\].
-struct Sums {
-    blocks: Vec<Block>,
+pub(super) struct Sums {
+    pub blocks: Vec<Block>,
     /// Start of each block in a chunk.
-    offsets: Vec<usize>,
+    pub offsets: Vec<usize>,
     taps: usize,
     depth: usize,
     width: usize,
@@ -99,8 +99,6 @@ pub(super) fn run(operands: &Operands<'_>, order: Order, grad_weight: &mut [f32]
     let mut data = Scratch::new(num_chunks * sums.len());
     let mut zeros = Scratch::new(source.depth);
     zeros.fill(0.0);
-    // A power of two apart, few of a tile's inputs fit into the first cache together.
-    let scattered = sums.taps == 1 && source.pixel_stride.is_multiple_of(256);
     let shared = Shared(data.as_mut_ptr());
     pieces.par_iter().with_max_len(1).for_each_init(Vec::new, |table, piece| {
         let data = shared.get().wrapping_add(piece.chunk * sums.len());
@@ -113,27 +111,28 @@ pub(super) fn run(operands: &Operands<'_>, order: Order, grad_weight: &mut [f32]
                 Precision::Bf16 => len.next_multiple_of(2),
             };
             positions.addresses(source, &zeros, start, len, padded_len, table);
-            if sums.taps == 1 && !scattered {
-                // SAFETY: nothing is read. `set` comes from `InstructionSet::current`.
-                unsafe { fetch_on(set, table, piece.depths.start, piece.depths.len()) };
-            }
             let packed = pack(operands, &sums, piece, start..start + len);
             let _inputs = match precision {
-                Precision::F32 => scattered.then(|| pack_inputs(table, &piece.depths)),
+                // Those of several taps are read where they are.
+                Precision::F32 => (sums.taps == 1).then(|| pack_inputs(table, &piece.depths)),
                 Precision::Bf16 => Some(pair_inputs(set, table, &piece.depths)),
             };
-            // SAFETY: `table` holds, for each tap, an address of `depth` values for each position, or
-            // pair of them, `packed` the gradients of the piece's blocks at these; `data` is a chunk
-            // of sums, of which no other piece has these blocks with these depths. `set` comes from
-            // `InstructionSet::current`.
-            unsafe { add_positions(set, precision, &sums, piece, table, &packed, data) };
+            for (tap, rows) in table.chunks_exact(table.len() / sums.taps).enumerate() {
+                let Piece { blocks, depths, .. } = piece;
+                // SAFETY: `rows` holds an address of `depth` values for each position, or pair of them, `packed`
+                // the gradients of the piece's blocks at these; `data` is a chunk of sums, of which no other
+                // piece has these blocks with these depths. `set` comes from `InstructionSet::current`.
+                unsafe {
+                    sums.add(set, precision, tap, blocks, depths, rows, packed.as_ptr(), data);
+                }
+            }
         }
     });
     sums.combine(&data, num_chunks, order, grad_weight);
 }
 
 impl Sums {
-    fn new(channels: usize, taps: usize, depth: usize, width: usize) -> Self {
+    pub(super) fn new(channels: usize, taps: usize, depth: usize, width: usize) -> Self {
         let blocks = blocks(channels, width);
         let mut offsets = vec![0];
         for block in &blocks {
@@ -143,11 +142,11 @@ impl Sums {
     }
 
     /// Of a chunk.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.offsets[self.blocks.len()]
     }
 
-    fn lanes(&self, block: usize) -> usize {
+    pub(super) fn lanes(&self, block: usize) -> usize {
         self.blocks[block].vectors * self.width
     }
 
@@ -166,8 +165,51 @@ impl Sums {
         }
     }
 
+    /// Adds the products of some positions to the sums of a tap: of the values at `rows`, an address of all
+    /// depths for each position, and of the gradients of the blocks, \[block\]\[position\]\[lane\].
+    #[allow(clippy::too_many_arguments, reason = "the operands of a product")]
+    pub(super) unsafe fn add(
+        &self,
+        set: InstructionSet,
+        precision: Precision,
+        tap: usize,
+        blocks: &Range<usize>,
+        depths: &Range<usize>,
+        rows: &[*const f32],
+        gradients: *const f32,
+        data: *mut f32,
+    ) {
+        let tile_on = match precision {
+            Precision::F32 => tile_on,
+            Precision::Bf16 => tile_of_pairs_on,
+        };
+        let (rows, len) = (rows.as_ptr(), rows.len());
+        let mut depth = depths.start;
+        while depth < depths.end {
+            let num_rows = tile_rows(depths.end - depth);
+            let mut gradients = gradients;
+            for block in blocks.clone() {
+                let (vectors, lanes) = (self.blocks[block].vectors, self.lanes(block));
+                let sums = self.offsets[block] + (tap * self.depth + depth) * lanes;
+                // SAFETY: the caller's.
+                unsafe {
+                    let sums = data.add(sums);
+                    tile_on(set, vectors, num_rows, rows, depth, len, gradients, sums);
+                    gradients = gradients.add(lanes * len);
+                }
+            }
+            depth += num_rows;
+        }
+    }
+
     /// Adds up the chunks in their order and writes the gradient.
-    fn combine(&self, data: &[f32], num_chunks: usize, order: Order, grad_weight: &mut [f32]) {
+    pub(super) fn combine(
+        &self,
+        data: &[f32],
+        num_chunks: usize,
+        order: Order,
+        grad_weight: &mut [f32],
+    ) {
         let row = self.taps * self.depth;
         let channels: usize = self.blocks.iter().map(|block| block.channels).sum();
         assert_eq!(grad_weight.len(), channels * row);
@@ -286,7 +328,8 @@ fn pack(operands: &Operands<'_>, sums: &Sums, piece: &Piece, positions: Range<us
     packed
 }
 
-/// The inputs of a piece's depths, position by position, and their addresses less the first depth.
+/// The inputs of a piece's depths, position by position, and their addresses less the first depth. Far apart, a
+/// power of two above all, few of a register tile's inputs fit into the first cache together.
 fn pack_inputs(table: &mut [*const f32], depths: &Range<usize>) -> Scratch {
     const LINE: usize = 16;
     // An odd number of cache lines.
@@ -313,50 +356,6 @@ fn pair_inputs(set: InstructionSet, table: &mut Vec<*const f32>, depths: &Range<
     }
     table.truncate(table.len() / 2);
     pairs
-}
-
-/// Adds the products of all positions to the sums of a piece.
-unsafe fn add_positions(
-    set: InstructionSet,
-    precision: Precision,
-    sums: &Sums,
-    piece: &Piece,
-    table: &[*const f32],
-    packed: &[f32],
-    data: *mut f32,
-) {
-    let tile_on = match precision {
-        Precision::F32 => tile_on,
-        Precision::Bf16 => tile_of_pairs_on,
-    };
-    let len = table.len() / sums.taps;
-    for tap in 0..sums.taps {
-        let rows = table[tap * len..][..len].as_ptr();
-        let mut depth = piece.depths.start;
-        while depth < piece.depths.end {
-            let num_rows = tile_rows(piece.depths.end - depth);
-            let mut start = 0;
-            for block in piece.blocks.clone() {
-                let lanes = sums.lanes(block);
-                let sum = sums.offsets[block] + (tap * sums.depth + depth) * lanes;
-                // SAFETY: the caller's.
-                unsafe {
-                    tile_on(
-                        set,
-                        sums.blocks[block].vectors,
-                        num_rows,
-                        rows,
-                        depth,
-                        len,
-                        packed[start..].as_ptr(),
-                        data.add(sum),
-                    );
-                }
-                start += lanes * len;
-            }
-            depth += num_rows;
-        }
-    }
 }
 
 /// Rows of the next tile where `left` are left: tiles of one size if they fit.

@@ -94,22 +94,6 @@ unsafe fn pair_inputs<S: Simd>(low: *const f32, high: *const f32, target: &mut [
 }
 
 for_each_instruction_set! {
-    pub(super) fn fetch_on = fetch(rows: &[*const f32], depth: usize, len: usize)
-}
-
-/// Fetches the inputs of a piece's depths, which arrive while the gradients are packed.
-#[inline(always)]
-unsafe fn fetch<S: Simd>(rows: &[*const f32], depth: usize, len: usize) {
-    const LINE: usize = 16;
-    for row in rows {
-        for start in (0..len).step_by(LINE) {
-            // SAFETY: any address will do.
-            unsafe { S::prefetch(row.wrapping_add(depth + start)) };
-        }
-    }
-}
-
-for_each_instruction_set! {
     pub(super) fn tile_on = any_tile<false>(
         vectors: usize,
         num_rows: usize,

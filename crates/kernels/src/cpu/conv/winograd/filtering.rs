@@ -38,6 +38,16 @@ impl Winograd {
         (share(winograd) <= 16).then_some(winograd)
     }
 
+    /// The fastest for the gradient of the weights; `None` where direct sums are faster, which have fewer taps
+    /// than there are points, for few outputs. They are those of all images, since the gradient is.
+    pub fn choose_for_weights(shape: &ConvShape, precision: Precision) -> Option<Self> {
+        const MIN_OUTPUTS: usize = 256;
+        let winograd = Self::choose(shape, shape.out_size(), precision)?;
+        let [rows, columns] = winograd.tiles(shape.out_size());
+        let outputs = shape.batch * rows * columns * winograd.side().pow(2);
+        (outputs >= MIN_OUTPUTS).then_some(winograd)
+    }
+
     /// Outputs of a tile along each axis.
     pub fn side(self) -> usize {
         match self {

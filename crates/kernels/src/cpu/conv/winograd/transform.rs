@@ -1,9 +1,12 @@
-//! The three transforms. Each is that of a line, applied to columns, then to rows.
+//! The transforms of outputs and of gradients. Each is that of a line, applied to columns, then to rows.
 
 use super::filtering::Winograd;
 use super::lines::{F2, F4, Lines};
+use std::ops::Range;
+
 use crate::cpu::Activation;
 use crate::cpu::conv::direct::tile::activated;
+use crate::cpu::conv::pack::Block;
 use crate::cpu::simd::{Simd, for_each_instruction_set};
 
 /// Where the inputs of tiles are, and where they go, transformed.
@@ -14,7 +17,24 @@ pub(super) struct Inputs {
     pub depth: usize,
     /// From the inputs of a tile and point to those of the next.
     pub pitch: usize,
+    /// From the inputs of a point to those of the next.
+    pub point_stride: usize,
     /// \[point\]\[tile\]\[depth\].
+    pub target: *mut f32,
+}
+
+/// Where the gradients of the outputs of tiles are, and where they go, transformed.
+pub(super) struct Gradients<'a> {
+    /// \[pixel\]\[tile\], addresses of the channels of all blocks.
+    pub table: *const *const f32,
+    pub num_tiles: usize,
+    pub blocks: &'a [Block],
+    /// Tiles of the target, and which of them is the first here.
+    pub len: usize,
+    pub start: usize,
+    /// From the gradients of a point to those of the next.
+    pub point_stride: usize,
+    /// \[point\]\[block\]\[tile\]\[lane\].
     pub target: *mut f32,
 }
 
@@ -53,6 +73,51 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     pub(super) fn write_outputs_on = any_outputs(winograd: Winograd, outputs: &Outputs<'_>)
+}
+
+for_each_instruction_set! {
+    pub(super) fn transform_gradients_on = any_gradients(
+        winograd: Winograd,
+        gradients: &Gradients<'_>,
+    )
+}
+
+for_each_instruction_set! {
+    pub(super) fn transform_sums_on = any_sums(
+        winograd: Winograd,
+        sums: *const f32,
+        len: usize,
+        range: Range<usize>,
+        target: *mut f32,
+    )
+}
+
+#[inline(always)]
+unsafe fn any_gradients<S: Simd>(winograd: Winograd, gradients: &Gradients<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match winograd {
+            Winograd::F2 => transform_gradients::<S, F2, 2, 4>(gradients),
+            Winograd::F4 => transform_gradients::<S, F4, 4, 6>(gradients),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn any_sums<S: Simd>(
+    winograd: Winograd,
+    sums: *const f32,
+    len: usize,
+    range: Range<usize>,
+    target: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match winograd {
+            Winograd::F2 => transform_sums::<S, F2, 2, 4>(sums, len, range, target),
+            Winograd::F4 => transform_sums::<S, F4, 4, 6>(sums, len, range, target),
+        }
+    }
 }
 
 #[inline(always)]
@@ -118,6 +183,112 @@ unsafe fn transform_weights<S: Simd, L: Lines<M, T>, const M: usize, const T: us
     }
 }
 
+/// Gᵀ m G of those of `len` sums that are in `range`.
+#[inline(always)]
+unsafe fn transform_sums<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
+    sums: *const f32,
+    len: usize,
+    range: Range<usize>,
+    target: *mut f32,
+) {
+    // SAFETY: the caller's: of T² times `len` values some are read, of nine times `len` written.
+    unsafe {
+        for at in range.step_by(S::WIDTH) {
+            let mut columns = [[S::splat(0.0); 3]; T];
+            for j in 0..T {
+                let mut line = [S::splat(0.0); T];
+                for i in 0..T {
+                    line[i] = S::load(sums.add((i * T + j) * len + at));
+                }
+                columns[j] = L::kernel_transposed::<S>(line);
+            }
+            for i in 0..3 {
+                let mut line = [S::splat(0.0); T];
+                for j in 0..T {
+                    line[j] = columns[j][i];
+                }
+                let row = L::kernel_transposed::<S>(line);
+                for j in 0..3 {
+                    S::store(target.add((i * 3 + j) * len + at), row[j]);
+                }
+            }
+        }
+    }
+}
+
+/// A y Aᵀ of each tile and channel.
+#[inline(always)]
+unsafe fn transform_gradients<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
+    gradients: &Gradients<'_>,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for tile in 0..gradients.num_tiles {
+            let mut sources = [[std::ptr::null(); M]; M];
+            for i in 0..M {
+                for j in 0..M {
+                    sources[i][j] = *gradients.table.add((i * M + j) * gradients.num_tiles + tile);
+                }
+            }
+            for block in gradients.blocks {
+                let row = (gradients.start + tile) * block.vectors * S::WIDTH;
+                let target = gradients.target.add(block.channel * gradients.len + row);
+                for v in 0..block.vectors {
+                    let at = v * S::WIDTH;
+                    let target = target.add(at);
+                    if at + S::WIDTH <= block.channels {
+                        gradient_vector::<S, L, M, T, false>(
+                            gradients, &sources, block, at, target,
+                        );
+                    } else {
+                        gradient_vector::<S, L, M, T, true>(gradients, &sources, block, at, target);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `PARTIAL`: not all lanes from `at` on have a channel; the others are taken to be 0.
+#[inline(always)]
+unsafe fn gradient_vector<
+    S: Simd,
+    L: Lines<M, T>,
+    const M: usize,
+    const T: usize,
+    const PARTIAL: bool,
+>(
+    gradients: &Gradients<'_>,
+    sources: &[[*const f32; M]; M],
+    block: &Block,
+    at: usize,
+    target: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let lanes = block.channels - at;
+        let mut columns = [[S::splat(0.0); T]; M];
+        for j in 0..M {
+            let mut line = [S::splat(0.0); M];
+            for i in 0..M {
+                let source = sources[i][j].add(block.channel + at);
+                line[i] = if PARTIAL { S::load_first(source, lanes) } else { S::load(source) };
+            }
+            columns[j] = L::output_transposed::<S>(line);
+        }
+        for i in 0..T {
+            let mut line = [S::splat(0.0); M];
+            for j in 0..M {
+                line[j] = columns[j][i];
+            }
+            let row = L::output_transposed::<S>(line);
+            for j in 0..T {
+                S::store(target.add((i * T + j) * gradients.point_stride), row[j]);
+            }
+        }
+    }
+}
+
 /// Bᵀ d B of each tile and depth.
 #[inline(always)]
 unsafe fn transform_inputs<S: Simd, L: Lines<M, T>, const M: usize, const T: usize>(
@@ -177,8 +348,8 @@ unsafe fn input_vector<
             }
             let row = L::input::<S>(line);
             for j in 0..T {
-                let point = (i * T + j) * inputs.num_tiles;
-                S::store(inputs.target.add((point + tile) * inputs.pitch + at), row[j]);
+                let point = (i * T + j) * inputs.point_stride;
+                S::store(inputs.target.add(point + tile * inputs.pitch + at), row[j]);
             }
         }
     }
