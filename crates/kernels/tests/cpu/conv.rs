@@ -516,7 +516,7 @@ fn errors_of_minimal_filtering_are_near_those_of_sums() {
     };
     // Groups are convolved directly. Tiles of 4 x 4 would stand out far over the border of narrow images.
     let direct = of(&shape(256, [32, 32], 2));
-    let [four, two] = [of(&shape(128, [32, 32], 1)), of(&shape(128, [50, 6], 1))];
+    let [four, two] = [of(&shape(128, [32, 32], 1)), of(&shape(128, [130, 2], 1))];
     for (idx, what, limit_of_two, limit_of_four) in
         [(0, "outputs", 1.2, 2.5), (1, "weights", 3.0, 4.0)]
     {
