@@ -213,8 +213,6 @@ fn network_layers_equal_plain_loops() {
             shape([30, 40], [3, 64], 7, 2, 3, 1),
             shape([31, 41], [3, 48], 3, 2, 1, 1),
             shape([19, 25], [64, 64], 3, 1, 1, 1),
-            // More tiles than are multiplied at a time.
-            shape([40, 60], [96, 33], 3, 1, 1, 1),
             shape([19, 25], [64, 256], 1, 1, 0, 1),
             shape([19, 25], [256, 128], 1, 2, 0, 1),
             shape([19, 25], [96, 96], 3, 2, 1, 1),
@@ -438,6 +436,18 @@ fn minimal_filtering_equals_plain_loops() {
         let mut random = Random(4);
         for _ in 0..cases(60) {
             let shape = random_filtered_shape(&mut random);
+            check_in(&shape, Precision::F32, &mut random);
+        }
+        if !cfg!(miri) {
+            // More tiles than the gradient of the weights takes at a time.
+            let shape = ConvShape {
+                batch: 2,
+                in_size: [60, 70],
+                in_channels: 32,
+                out_channels: 33,
+                padding: [1; 4],
+                ..random_filtered_shape(&mut random)
+            };
             check_in(&shape, Precision::F32, &mut random);
         }
     });

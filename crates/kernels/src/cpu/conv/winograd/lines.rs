@@ -124,6 +124,7 @@ impl Lines<4, 6> for F4 {
             ]
         }
     }
+
     #[inline(always)]
     unsafe fn kernel_transposed<S: Simd>([a, b, c, d, e, f]: [S::Vector; 6]) -> [S::Vector; 3] {
         // SAFETY: the caller's.

@@ -192,7 +192,7 @@ impl Work<'_> {
 
     /// Transforms the sums back and writes them.
     fn write(&self, grad_weight: &mut [f32]) {
-        let Self { winograd, set, ref sums, ref source, .. } = *self;
+        let Self { winograd, set, ref sums, source, .. } = *self;
         let kernels = Sums::new(self.grad_out.depth, TAPS, source.depth, simd::width(set));
         let mut gradients = Scratch::new(kernels.len());
         let target = Shared(gradients.as_mut_ptr());
