@@ -95,12 +95,18 @@ fn check_run(run: &Path) -> Result<()> {
     ensure!(is_self_contained(&text), "{} loads something from elsewhere", page.display());
     let seeds = seed_folders(run)?;
     ensure!(seeds.len() == 2, "{} has {} seeds, expected 2", run.display(), seeds.len());
-    for seed in seeds {
-        let path = seed.join("eval.json");
-        let record: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
-        let summary = judge(&record).with_context(|| path.display().to_string())?;
-        tell(format!("{}: {summary}", seed.display()));
+    for seed in &seeds {
+        judge_folder(seed, &["random"])?;
     }
+    // Of one seed a Gaussian in the middle may hold as much: lesions lie near it.
+    judge_folder(run, &["random", "centre_gaussian"])
+}
+
+fn judge_folder(folder: &Path, baselines: &[&str]) -> Result<()> {
+    let path = folder.join("eval.json");
+    let record: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+    let summary = judge(&record, baselines).with_context(|| path.display().to_string())?;
+    tell(format!("{}: {summary}", folder.display()));
     Ok(())
 }
 
@@ -116,14 +122,14 @@ fn seed_folders(run: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Expects a network that learned its task and looks where the experts look rather than anywhere.
-fn judge(record: &Value) -> Result<String> {
+/// Expects a network that learned its task, and looks where the experts look rather than where `baselines` do.
+fn judge(record: &Value, baselines: &[&str]) -> Result<String> {
     let mean = |score: &Value| score["mean"].as_f64().context("there is no mean");
     let macro_f1 = mean(&record["diagnosis"]["macro_f1"])?;
     ensure!(macro_f1 >= MIN_MACRO_F1, "macro-F1 is {macro_f1:.3}, expected {MIN_MACRO_F1}");
     let mass = mean(&record["explanation"]["Union"]["mass"])?;
-    for baseline in ["random", "centre_gaussian"] {
-        let other = mean(&record["baselines"][baseline]["Union"]["mass"])?;
+    for baseline in baselines {
+        let other = mean(&record["baselines"][*baseline]["Union"]["mass"])?;
         if mass <= other {
             bail!("{mass:.3} of the heat maps' mass is on lesions, of {baseline} {other:.3}");
         }
@@ -180,9 +186,12 @@ mod tests {
                 },
             })
         };
-        assert!(judge(&record(0.9, 0.31)).is_ok());
-        assert!(judge(&record(0.79, 0.31)).is_err());
-        assert!(judge(&record(0.9, 0.29)).is_err());
-        assert!(judge(&json!({})).is_err());
+        let both = ["random", "centre_gaussian"];
+        assert!(judge(&record(0.9, 0.31), &both).is_ok());
+        assert!(judge(&record(0.79, 0.31), &both).is_err());
+        assert!(judge(&record(0.9, 0.29), &both).is_err());
+        assert!(judge(&record(0.9, 0.29), &both[..1]).is_ok());
+        assert!(judge(&record(0.9, 0.19), &both[..1]).is_err());
+        assert!(judge(&json!({}), &both).is_err());
     }
 }
