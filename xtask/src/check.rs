@@ -227,21 +227,10 @@ fn side_by_side(rows: &[Vec<Step>], is_full: bool, times: &mut Times) -> Result<
     })
 }
 
-/// This program, of which steps that nothing waits for leave the processor to the quick start: it takes longest.
-fn command_of(step: Step) -> Result<Command> {
-    let program = std::env::current_exe()?;
-    if cfg!(not(unix)) || matches!(step, Step::QuickStart | Step::Browser) {
-        return Ok(Command::new(program));
-    }
-    let mut command = Command::new("nice");
-    command.arg(program);
-    Ok(command)
-}
-
 /// What the step tells in a process of its own, and how that ends.
 fn in_process(step: Step, is_full: bool) -> Result<(String, ExitStatus)> {
     let mut told = tempfile::tempfile()?;
-    let mut check = command_of(step)?;
+    let mut check = Command::new(std::env::current_exe()?);
     check.args(["check", "--only", &step.name()]).args(is_full.then_some("--full"));
     // The full check installs gigabytes.
     let in_memory = if is_full { None } else { tests::folder_in_memory() };

@@ -34,6 +34,13 @@ pub(super) fn blocks(channels: usize, width: usize) -> Vec<Block> {
     blocks
 }
 
+/// From one row of `len` values to the next: an odd number of cache lines, since rows a power of two apart would
+/// share lines of the first cache.
+pub(super) fn pitch(len: usize) -> usize {
+    const LINE: usize = 16;
+    (len.div_ceil(LINE) | 1) * LINE
+}
+
 /// Where weights stand in memory: element (tap, depth, channel) at
 /// taps\[tap\] + depth · depth_stride + channel · channel_stride.
 pub(super) struct Layout {

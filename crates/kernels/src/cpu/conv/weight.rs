@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::tile::{pack_on, pack_pairs_on, pair_inputs_on, tile_of_pairs_on, tile_on};
-use super::pack::{Block, blocks};
+use super::pack::{Block, blocks, pitch};
 use super::source::{Positions, Source};
 use crate::cpu::Precision;
 use crate::cpu::scratch::{Scratch, Shared};
@@ -331,9 +331,7 @@ fn pack(operands: &Operands<'_>, sums: &Sums, piece: &Piece, positions: Range<us
 /// The inputs of a piece's depths, position by position, and their addresses less the first depth. Far apart, a
 /// power of two above all, few of a register tile's inputs fit into the first cache together.
 fn pack_inputs(table: &mut [*const f32], depths: &Range<usize>) -> Scratch {
-    const LINE: usize = 16;
-    // An odd number of cache lines.
-    let pitch = (depths.len().div_ceil(LINE) | 1) * LINE;
+    let pitch = pitch(depths.len());
     let mut packed = Scratch::new(pitch * table.len());
     for (address, target) in table.iter_mut().zip(packed.chunks_exact_mut(pitch)) {
         // SAFETY: the address is good for all depths.

@@ -27,7 +27,7 @@ use self::transform::{
 };
 use super::direct::tile::{Tiles, tiles_on};
 use super::direct::{Target, padded_affine};
-use super::pack::{Layout, Packed, pack_block};
+use super::pack::{Layout, Packed, pack_block, pitch};
 use super::source::{Positions, Source};
 use crate::cpu::scratch::{Scratch, Shared};
 use crate::cpu::simd::{self, InstructionSet};
@@ -93,9 +93,7 @@ impl Winograd {
             source,
             positions,
             zeros,
-            // An odd number of cache lines: rows a power of two apart would share lines of the first
-            // cache.
-            pitch: (source.depth.div_ceil(16) | 1) * 16,
+            pitch: pitch(source.depth),
             weight,
             affine: padded_affine(epilogue, 0, channels, simd::width(set)),
             epilogue,

@@ -1,9 +1,9 @@
 //! The transforms of outputs and of gradients. Each is that of a line, applied to columns, then to rows.
 
-use super::filtering::Winograd;
-use super::lines::{F2, F4, Lines};
 use std::ops::Range;
 
+use super::filtering::Winograd;
+use super::lines::{F2, F4, Lines};
 use crate::cpu::Activation;
 use crate::cpu::conv::direct::tile::activated;
 use crate::cpu::conv::pack::Block;

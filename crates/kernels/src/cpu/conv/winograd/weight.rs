@@ -2,7 +2,7 @@
 //!
 //! Outputs are Aᵀ((G g Gᵀ) ⊙ (Bᵀ d B)) A of weights g and inputs d of each tile. With the gradients y of a tile's
 //! outputs, that of the weights is Gᵀ(Σ (A y Aᵀ) ⊙ (Bᵀ d B)) G: the sums over tiles are products of matrices,
-//! one for each point, and their rounding errors are as those of the outputs.
+//! one for each point.
 
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use super::transform::{
     Gradients, Inputs, transform_gradients_on, transform_inputs_on, transform_sums_on,
 };
 use crate::cpu::Precision;
+use crate::cpu::conv::pack::pitch;
 use crate::cpu::conv::source::{Positions, Source};
 use crate::cpu::conv::weight::{Order, Sums};
 use crate::cpu::scratch::{Scratch, Shared};
@@ -57,8 +58,7 @@ impl Winograd {
         let fit = (CACHE_FLOATS / (depth + grad_out.depth)).max(MIN_TILES);
         // Parts of one length.
         let len = num_tiles.div_ceil(num_tiles.div_ceil(fit));
-        // An odd number of cache lines, as for the outputs.
-        let pitch = (depth.div_ceil(16) | 1) * 16;
+        let pitch = pitch(depth);
         let mut inputs = Scratch::new(self.points() * len * pitch);
         let mut gradients = Scratch::new(self.points() * len * channels);
         let mut data = Scratch::new(sums.len());
